@@ -1,0 +1,79 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_brine_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_brine_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_brine_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_brine_using_subcommand
+    set -l cmd (__fish_brine_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c brine -n "__fish_brine_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_needs_command" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_needs_command" -f -a "sign" -d 'Sign bytes: from FILE or standard input, to an envelope'
+complete -c brine -n "__fish_brine_needs_command" -f -a "verify" -d 'Verify an envelope and give its payload back'
+complete -c brine -n "__fish_brine_needs_command" -f -a "inspect" -d 'Show what an envelope claims, without verifying anything'
+complete -c brine -n "__fish_brine_needs_command" -f -a "completions" -d 'Write the completions for a shell to standard output'
+complete -c brine -n "__fish_brine_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c brine -n "__fish_brine_using_subcommand sign" -s k -l key -d 'Sign with KEY: a name in the key store or a key file' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
+complete -c brine -n "__fish_brine_using_subcommand sign" -l context -d 'Say what the signature is for; a verifier must name the same' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l type -d 'Say what the payload is: a media type, or the number of a CoAP content format' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l expires -d 'Let the signature expire, after a while like 7d or at a time' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l not-before -d 'Let the signature be valid only after a while, or from a time on' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l aad -d 'Sign the bytes of FILE as well, which the verifier must have too' -r -F
+complete -c brine -n "__fish_brine_using_subcommand sign" -l alg -d 'The number that names the algorithm, always Ed25519' -r -f -a "eddsa\t'-8, which most COSE libraries understand'
+ed25519\t'-19, fully specified (RFC 9864)'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
+complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
+complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size'
+complete -c brine -n "__fish_brine_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand sign" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand verify" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -s p -l public-key -d 'Believe KEY (can be repeated)' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l trust -d 'Believe the signers in FILE, a trust.toml or an OpenSSH allowed_signers file' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l revoked -d 'Believe none of the keys in FILE, one OpenSSH public key a line' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l signer -d 'Believe only the signer of this name in the trust file' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l context -d 'Require the signature to be for this' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as if it were this moment; the verdict says so' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l detached -d 'The envelope is in SIG, and FILE is what it signs; nothing is written' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well, which were signed beside the payload' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Give the verdict and write nothing'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take an envelope without its CBOR tag, too'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
+complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'
+complete -c brine -n "__fish_brine_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand inspect" -l diag -d 'Show it in CBOR diagnostic notation (RFC 8949, Section 8)'
+complete -c brine -n "__fish_brine_using_subcommand inspect" -l json -d 'Write one line of JSON'
+complete -c brine -n "__fish_brine_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand inspect" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect completions help" -f -a "sign" -d 'Sign bytes: from FILE or standard input, to an envelope'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect completions help" -f -a "verify" -d 'Verify an envelope and give its payload back'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect completions help" -f -a "inspect" -d 'Show what an envelope claims, without verifying anything'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect completions help" -f -a "completions" -d 'Write the completions for a shell to standard output'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,76 @@
+//! Envelopes as text (RFC 7468), for places that take nothing else.
+
+use pem_rfc7468::LineEnding;
+
+use crate::error::{Error, Result};
+
+/// The label of the text: `-----BEGIN BRINE ENVELOPE-----`.
+pub const LABEL: &str = "BRINE ENVELOPE";
+
+/// Returns whether `input` begins as armored text does.
+///
+/// No envelope begins with a hyphen, so nothing can be both.
+#[must_use]
+pub fn is_armored(input: &[u8]) -> bool {
+    input.starts_with(b"-----BEGIN ")
+}
+
+/// Wraps an envelope in lines of 64 characters.
+///
+/// # Errors
+///
+/// [`Error::Armor`] if the text would not fit in memory.
+pub fn encode(envelope: &[u8]) -> Result<String> {
+    pem_rfc7468::encode_string(LABEL, LineEnding::LF, envelope).map_err(Error::Armor)
+}
+
+/// Unwraps armored text, which may be followed by white space and by nothing else.
+///
+/// # Errors
+///
+/// [`Error::Armor`] if it is not strict RFC 7468 text; [`Error::NotAnEnvelope`] if it is armor of
+/// something else, such as a key.
+pub fn decode(text: &[u8]) -> Result<Vec<u8>> {
+    let text = text.trim_ascii_end();
+    let label = pem_rfc7468::decode_label(text).map_err(Error::Armor)?;
+    if label != LABEL {
+        return Err(Error::NotAnEnvelope { found: "the armor holds something else" });
+    }
+    pem_rfc7468::decode_vec(text).map(|(_, envelope)| envelope).map_err(Error::Armor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_around_a_line_come_back() {
+        for length in [1, 2, 3, 47, 48, 49, 95, 96, 97, 1000] {
+            let envelope = vec![0xd2; length];
+            let text = encode(&envelope).unwrap();
+            assert!(is_armored(text.as_bytes()));
+            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            assert_eq!(decode(text.as_bytes()).unwrap(), envelope);
+            let windows = text.replace('\n', "\r\n");
+            assert_eq!(decode(windows.as_bytes()).unwrap(), envelope, "{length}");
+            assert_eq!(decode(text.trim_end().as_bytes()).unwrap(), envelope);
+        }
+    }
+
+    #[test]
+    fn altered_armor_is_refused_by_its_reason() {
+        let text = encode(&[0xd2; 100]).unwrap();
+        let cases = [
+            (text.replace("END BRINE", "END WRINE"), "armor-malformed"),
+            (text.replace("0tLS", "0t*S"), "armor-malformed"),
+            (text.replace("0tLS", ""), "armor-malformed"),
+            (format!("{text}x"), "armor-malformed"),
+            (format!("{text}{text}"), "armor-malformed"),
+            (text.chars().take(100).collect(), "armor-malformed"),
+            (text.replace("BRINE ENVELOPE", "PRIVATE KEY"), "not-an-envelope"),
+        ];
+        for (altered, reason) in cases {
+            assert_eq!(decode(altered.as_bytes()).unwrap_err().reason(), reason, "{altered}");
+        }
+    }
+}

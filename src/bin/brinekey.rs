@@ -1,0 +1,7 @@
+//! `brinekey`: make and keep keys, and say whom to trust.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    brine::cli::brinekey(std::env::args_os())
+}

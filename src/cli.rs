@@ -1,0 +1,87 @@
+//! The two programs: what was typed, the world around them, and how they end.
+//!
+//! `args` holds what was typed; `resolve` opens and reads what it names; each verb has a file under
+//! `brine/` or `brinekey/`; `report` says how it went, and `exit` is the one table of statuses.
+
+pub mod args;
+pub mod exit;
+
+mod brine;
+mod brinekey;
+mod clock;
+mod failure;
+mod home;
+mod input;
+mod output;
+mod passphrase;
+mod report;
+mod resolve;
+mod whole_file;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::exit::Status;
+use self::failure::Failure;
+use self::report::{Report, Reporter};
+
+/// Runs `brine` with the arguments of the process.
+#[must_use]
+pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    run::<args::brine::Brine>("brine", arguments, |parsed| {
+        let reporter = Reporter::new(parsed.verb.report_options());
+        (brine::run(parsed), reporter)
+    })
+}
+
+/// Runs `brinekey` with the arguments of the process.
+#[must_use]
+pub fn brinekey(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    run::<args::brinekey::BrineKey>("brinekey", arguments, |parsed| {
+        (brinekey::run(parsed).map(|()| Report::Silent), Reporter::new(None))
+    })
+}
+
+fn run<P: Parser>(
+    program: &'static str,
+    arguments: impl Iterator<Item = OsString>,
+    verb: impl FnOnce(P) -> (Result<Report, Failure>, Reporter),
+) -> ExitCode {
+    report::set_program(program);
+    forbid_core_dumps();
+    let status = match P::try_parse_from(arguments) {
+        Ok(parsed) => {
+            let (outcome, reporter) = verb(parsed);
+            reporter.finish(outcome)
+        }
+        Err(help_or_error) => print_clap(&help_or_error),
+    };
+    status.into()
+}
+
+/// Prints what clap has to say: help and versions to stdout, errors to stderr.
+fn print_clap(message: &clap::Error) -> Status {
+    let wrong = message.use_stderr();
+    match message.print() {
+        Ok(()) if wrong => Status::Usage,
+        Ok(()) => Status::Done,
+        Err(error) => {
+            let failure = Failure::io("standard output", error);
+            report::complain(&failure);
+            failure.status()
+        }
+    }
+}
+
+/// Keeps secrets out of core files.
+///
+/// A limit of 1 byte and not of 0: Linux ignores the limit when cores are piped to a program, except
+/// for this value, which it takes as a refusal (`core(5)`; `fs/coredump.c`). `PR_SET_DUMPABLE` would
+/// do the same, and make `/dev/stdin` and `/dev/fd` unreadable to anyone but root.
+fn forbid_core_dumps() {
+    let one = rustix::process::Rlimit { current: Some(1), maximum: Some(1) };
+    // A limit that is lower already cannot be raised, and need not be.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, one);
+}

@@ -1,0 +1,110 @@
+//! What can be typed.
+
+pub mod brine;
+pub mod brinekey;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::{SpanRelativeTo, Timestamp as Moment};
+
+use crate::claims::Timestamp;
+use crate::cose::ContentType;
+
+/// Where passphrases come from, if not from the terminal.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PassphraseArgs {
+    /// Read the passphrase from FILE instead of the terminal
+    ///
+    /// One newline at the end is not part of it. BRINE_PASSPHRASE_FILE names a file for all
+    /// commands. A source that is named and cannot be read is an error, never an empty passphrase.
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Read the passphrase from the open file descriptor N
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+/// Whom to believe.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustArgs {
+    /// Believe KEY (can be repeated)
+    ///
+    /// KEY is the text of an OpenSSH public key, a file if it has a slash or ends in .key, .pub or
+    /// .pem, and otherwise a name in the trust file or the key store. Replaces the default trust
+    /// file.
+    #[arg(short = 'p', long = "public-key", value_name = "KEY")]
+    pub public_keys: Vec<String>,
+
+    /// Believe the signers in FILE, a trust.toml or an OpenSSH allowed_signers file
+    ///
+    /// Replaces the default trust file.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+
+    /// Believe none of the keys in FILE, one OpenSSH public key a line
+    #[arg(long, value_name = "FILE")]
+    pub revoked: Option<PathBuf>,
+}
+
+/// Reads a date and time of RFC 3339, or seconds since 1970.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let unix = text.parse().ok().and_then(Timestamp::from_unix);
+    unix.or_else(|| Timestamp::parse_rfc3339(text))
+        .ok_or_else(|| "expected a time like 2026-11-21T08:30:00Z, from 1970 on".to_owned())
+}
+
+/// Reads a length of time in whole seconds; a day has 24 hours.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::Span>().ok();
+    let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let seconds = duration.and_then(|duration| u64::try_from(duration.as_secs()).ok());
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a length of time like 90s, 12h, 7d or 2w".to_owned())
+}
+
+/// A moment that is given as such, or as a length of time from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At that moment.
+    At(Timestamp),
+    /// So long after the command runs.
+    In(Duration),
+}
+
+impl When {
+    /// Returns the moment.
+    #[must_use]
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(duration) => now.plus(duration),
+        }
+    }
+}
+
+fn parse_when(text: &str) -> Result<When, String> {
+    if text.parse::<Moment>().is_ok() {
+        return parse_time(text).map(When::At);
+    }
+    parse_duration(text)
+        .map(When::In)
+        .map_err(|expected| format!("{expected}, or a time like 2026-11-21T08:30:00Z"))
+}
+
+fn parse_content_type(text: &str) -> Result<String, String> {
+    ContentType::parse(text)
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "expected a media type like application/json, or a CoAP format".to_owned())
+}
+
+/// Contexts are compared to the byte, so what cannot be seen has no place in them.
+fn parse_context(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("expected text without control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,235 @@
+//! `brine inspect`.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::verify::read_envelope;
+use crate::cbor::{diagnose, quote};
+use crate::claims::Claims;
+use crate::cli::args::brine::Inspect;
+use crate::cli::failure::Failure;
+use crate::cli::input::Input;
+use crate::cli::output::Output;
+use crate::cli::report::{hex, printable};
+use crate::cli::whole_file::Access;
+use crate::cose::{
+    Algorithm, ContentType, HeaderMap, Label, Outline, Sign1, Tagging, label, label_name,
+};
+use crate::error::{Error, Result};
+
+pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
+    let output = Output::plan(None, &[])?;
+    let envelope = read_envelope(Input::open(args.input.as_deref())?)?;
+    let mut unreadable = None;
+    let text = if args.diag {
+        diagnostic(&envelope, &mut unreadable)
+    } else {
+        match Outline::parse(&envelope, Tagging::Optional) {
+            Ok(outline) if args.json => json_line(&envelope, &outline),
+            Ok(outline) => describe(&envelope, &outline),
+            Err(error) if args.json => return Err(error.into()),
+            Err(error) => {
+                let text = diagnostic(&envelope, &mut unreadable);
+                unreadable = Some(error);
+                text
+            }
+        }
+    };
+    output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()))?;
+    unreadable.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Everything in diagnostic notation, item by item, as far as it goes.
+fn diagnostic(envelope: &[u8], unreadable: &mut Option<Error>) -> String {
+    let mut text = format!("/ {WARNING} /\n");
+    let mut rest = envelope;
+    let mut offset = 0;
+    while !rest.is_empty() {
+        let shown = diagnose(rest, LONGEST_SHOWN);
+        text.push_str(&shown.text);
+        text.push('\n');
+        if let Some(broken) = shown.broken {
+            *unreadable = Some(Error::Malformed(broken.within(offset)));
+            break;
+        }
+        offset += shown.read;
+        rest = rest.get(shown.read..).unwrap_or_default();
+        if text.len() > MAX_DIAGNOSTIC_BYTES {
+            let _ = writeln!(text, "/ {} more bytes /", rest.len());
+            break;
+        }
+    }
+    text
+}
+
+/// A page for people.
+fn describe(envelope: &[u8], outline: &Outline<'_>) -> String {
+    let facts = Facts::of(envelope, outline);
+    let mut page = Page(format!("{WARNING}\n\n"));
+    page.line("envelope", &format!("COSE_Sign1, {} bytes", envelope.len()));
+    page.line("kind", &facts.kind);
+    page.line("algorithm", &facts.algorithm);
+    page.line("key id", &facts.key_id.unwrap_or_else(|| "none".to_owned()));
+    page.optional("content type", facts.content_type.map(|found| found.to_string()));
+    if let Some(claims) = facts.claims {
+        let time = |at: Option<crate::Timestamp>| at.map(|at| at.to_string());
+        page.optional("context", claims.audience.map(|audience| audience.to_string()));
+        page.optional("issuer", claims.issuer.map(str::to_owned));
+        page.optional("subject", claims.subject.map(str::to_owned));
+        page.optional("issued at", time(claims.issued_at));
+        page.optional("not before", time(claims.not_before));
+        page.optional("expires", time(claims.expires));
+        page.optional("claim id", claims.cti.map(hex));
+    }
+    page.line(
+        "payload",
+        &match outline.payload {
+            None => "detached".to_owned(),
+            Some(payload) => format!("{} bytes", payload.len()),
+        },
+    );
+    page.line("signature", &hex(outline.signature));
+    page.map("protected header", &outline.protected);
+    page.map("unprotected header (anyone can have changed it)", &outline.unprotected);
+    if let Some(refusal) = facts.refusal {
+        let _ = write!(
+            page.0,
+            "\n\"brine verify\" will refuse it: {}\n",
+            printable(&refusal.to_string())
+        );
+    }
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a String does not fail.
+        let _ = writeln!(self.0, "{name:<13} {}", printable(value));
+    }
+
+    fn optional(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.line(name, &value);
+        }
+    }
+
+    fn map(&mut self, title: &str, map: &HeaderMap<'_>) {
+        if map.is_empty() {
+            return;
+        }
+        let _ = writeln!(self.0, "\n{title}");
+        for (label, value) in map.iter() {
+            let name = name_of(&label).map(|name| format!(" ({name})")).unwrap_or_default();
+            let value = diagnose(value, LONGEST_SHOWN).text;
+            let _ = writeln!(self.0, "  {label}{name}: {}", printable(&value));
+        }
+    }
+}
+
+fn json_line(envelope: &[u8], outline: &Outline<'_>) -> String {
+    let facts = Facts::of(envelope, outline);
+    let claims = facts.claims.unwrap_or_default();
+    let time = |at: Option<crate::Timestamp>| at.map(|at| at.to_string());
+    let line = json!({
+        "schema": SCHEMA,
+        "verified": false,
+        "envelope_bytes": envelope.len(),
+        "kind": facts.kind,
+        "algorithm": facts.algorithm,
+        "key_id": facts.key_id,
+        "content_type": facts.content_type.map(|found| found.to_string()),
+        "context": claims.audience.map(|audience| audience.names().collect::<Vec<_>>()),
+        "issuer": claims.issuer,
+        "subject": claims.subject,
+        "issued_at": time(claims.issued_at),
+        "not_before": time(claims.not_before),
+        "expires": time(claims.expires),
+        "cti": claims.cti.map(hex),
+        "detached": outline.payload.is_none(),
+        "payload_bytes": outline.payload.map(<[u8]>::len),
+        "signature": hex(outline.signature),
+        "protected": json_map(&outline.protected),
+        "unprotected": json_map(&outline.unprotected),
+        "refusal": facts.refusal.map(|error| json!({
+            "reason": error.reason(),
+            "message": error.to_string(),
+        })),
+    });
+    format!("{line}\n")
+}
+
+fn json_map(map: &HeaderMap<'_>) -> Value {
+    let entries = map.iter().map(|(label, value)| {
+        json!({
+            "label": match &label {
+                Label::Int(number) => json!(number),
+                Label::Text(text) => json!(text),
+            },
+            "name": name_of(&label),
+            "value": diagnose(value, LONGEST_SHOWN).text,
+        })
+    });
+    Value::Array(entries.collect())
+}
+
+const fn name_of(label: &Label<'_>) -> Option<&'static str> {
+    match label {
+        Label::Int(number) => label_name(*number),
+        Label::Text(_) => None,
+    }
+}
+
+/// What an envelope claims, each part read as far as it can be, whatever the others are like.
+struct Facts<'a> {
+    algorithm: String,
+    claims: Option<Claims<'a>>,
+    content_type: Option<ContentType<'a>>,
+    key_id: Option<String>,
+    kind: String,
+    /// Why nobody will verify it, if that can be told from its form.
+    refusal: Option<Error>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(envelope: &[u8], outline: &Outline<'a>) -> Self {
+        let shown = |label| outline.protected.get(label).map(|value| diagnose(value, 64).text);
+        let sign1 = Sign1::parse(envelope, Tagging::Optional);
+        let kind = sign1.as_ref().map(|sign1| sign1.kind(None));
+        Self {
+            algorithm: shown(label::ALG).map_or_else(|| "none".to_owned(), |id| named(&id)),
+            claims: outline
+                .protected
+                .get(label::CWT_CLAIMS)
+                .and_then(|map| Claims::decode(map).ok()),
+            content_type: outline
+                .protected
+                .get(label::CONTENT_TYPE)
+                .and_then(|value| ContentType::decode(value).ok()),
+            key_id: shown(label::KID).map(|id| id.trim_matches(['h', '\'']).to_owned()),
+            kind: match &kind {
+                Ok(Ok(kind)) => kind.name().to_owned(),
+                Ok(Err(Error::UnknownTyp { typ })) => quote(typ),
+                Ok(Err(_)) | Err(_) => "unknown".to_owned(),
+            },
+            refusal: sign1.err(),
+        }
+    }
+}
+
+/// Adds the algorithm's name to its number.
+fn named(id: &str) -> String {
+    let known = id.parse().ok().and_then(Algorithm::from_id);
+    known.map_or_else(|| id.to_owned(), |algorithm| format!("{id} ({})", algorithm.name()))
+}
+
+const SCHEMA: &str = "brine.inspect/1";
+
+const WARNING: &str = "nothing below has been verified: anyone can have written it";
+
+/// Longer strings are cut, in bytes.
+const LONGEST_SHOWN: usize = 1024;
+
+const MAX_DIAGNOSTIC_BYTES: usize = 16 * 1024 * 1024;

@@ -1,0 +1,116 @@
+//! `brine sign`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::armor;
+use crate::claims::Timestamp;
+use crate::cli::args::brine::Sign;
+use crate::cli::failure::Failure;
+use crate::cli::input::{Identity, Input};
+use crate::cli::output::Output;
+use crate::cli::passphrase::Source;
+use crate::cli::report::note;
+use crate::cli::whole_file::Access;
+use crate::cli::{clock, resolve};
+use crate::cose::ContentType;
+use crate::key::KeyError;
+use crate::sign::{self, CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template};
+
+pub(super) fn run(args: &Sign) -> Result<(), Failure> {
+    refuse_two_readers(args)?;
+    let input = Input::open(args.input.as_deref())?;
+    let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
+    let key_file = resolve::private_path(&args.key)?;
+    let aad_file = aad.as_ref().and_then(Input::identity);
+    let reads = [input.identity(), aad_file, Identity::of_path(&key_file)];
+    let output = match beside(args) {
+        Some(path) => Output::beside(path)?,
+        None => Output::plan(args.output.as_deref(), &reads)?,
+    };
+    if !args.armor {
+        output.refuse_terminal("an envelope")?;
+    }
+    let statement = statement(args)?;
+    let key = resolve::signing_key(&key_file, &Source::find(&args.passphrase))?;
+    if input.is_terminal() {
+        note("reading from the terminal; Ctrl-D ends the input");
+    }
+    let payload = input.read(MAX_PAYLOAD_BYTES)?;
+    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
+    let template = Template {
+        algorithm: args.alg.into(),
+        content_type: args.content_type.as_deref().and_then(ContentType::parse),
+        external_aad: &aad,
+        statement,
+    };
+    let envelope = if args.detached {
+        sign::sign_detached(&key, &payload, &template)
+    } else {
+        sign::sign(&key, &payload, &template)
+    };
+    write(&envelope, args.armor, &output)
+}
+
+fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {
+    if armored {
+        let text = armor::encode(&envelope.to_bytes())?;
+        return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
+    }
+    output.write(Access::Ordinary, |mut file| envelope.write_to(&mut file))
+}
+
+/// What the envelope says about itself.
+fn statement(args: &Sign) -> Result<Statement<'_>, Failure> {
+    if args.plain {
+        return Ok(Statement::Plain);
+    }
+    let issued_at = clock::read()?;
+    let expires = args.expires.map(|when| when.from(issued_at));
+    let not_before = args.not_before.map(|when| when.from(issued_at));
+    refuse_empty_window(issued_at, not_before, expires)?;
+    let mut cti = [0; CTI_BYTES];
+    getrandom::fill(&mut cti).map_err(|_| KeyError::Random)?;
+    let context = args.context.as_deref();
+    Ok(Statement::Full { context, cti, expires, issued_at, not_before })
+}
+
+/// A signature that can never be believed is a mistake in the making.
+fn refuse_empty_window(
+    now: Timestamp,
+    not_before: Option<Timestamp>,
+    expires: Option<Timestamp>,
+) -> Result<(), Failure> {
+    match (not_before, expires) {
+        (_, Some(expires)) if expires <= now => {
+            Err(Failure::Usage(format!("--expires {expires} has passed already")))
+        }
+        (Some(start), Some(end)) if end <= start => {
+            Err(Failure::Usage(format!("--expires {end} is not after --not-before {start}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a detached envelope goes if nothing is said: beside the file that it signs.
+fn beside(args: &Sign) -> Option<PathBuf> {
+    let input = args.input.as_deref().filter(|path| *path != Path::new("-"))?;
+    (args.detached && args.output.is_none()).then(|| {
+        let mut name = OsString::from(input);
+        name.push(".brine");
+        PathBuf::from(name)
+    })
+}
+
+fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {
+    let stdin_is_data = args.input.as_deref().is_none_or(|path| path == Path::new("-"));
+    if stdin_is_data && args.passphrase.passphrase_fd == Some(0) {
+        return Err(Failure::Usage(
+            "standard input cannot be both the data and the passphrase".to_owned(),
+        ));
+    }
+    if args.aad.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::Usage("--aad takes a file, not standard input".to_owned()));
+    }
+    Ok(())
+}

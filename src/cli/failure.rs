@@ -1,0 +1,200 @@
+//! What can go wrong in a program that cannot in the library.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::exit::Status;
+use crate::cose::Label;
+use crate::error::{Class, Error};
+use crate::key::KeyError;
+use crate::trust::TrustError;
+
+/// Why a program ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0:?} is not a key name")]
+    BadName(String),
+
+    #[error("will not write {what} to a terminal")]
+    BinaryToTerminal { what: &'static str },
+
+    #[error(transparent)]
+    Brine(#[from] Error),
+
+    #[error("{path:?} exists already")]
+    Exists { path: PathBuf },
+
+    #[error("{path:?}: {source}")]
+    KeyFile { path: PathBuf, source: KeyError },
+
+    #[error("no home directory: neither BRINE_HOME, XDG_CONFIG_HOME nor HOME is set")]
+    NoHome,
+
+    #[error("no key named {name:?} in {directory:?}")]
+    NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
+
+    #[error("nobody called {name:?} is trusted, and no key has that name")]
+    NoSuchSigner { name: String, similar: Option<String> },
+
+    #[error("passphrase: {0}")]
+    Passphrase(String),
+
+    #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
+    PassphraseNeeded,
+
+    #[error("input and output are the same file")]
+    SameFile,
+
+    #[error("{stream} is closed")]
+    StreamClosed { stream: &'static str },
+
+    #[error("{path:?}: {source}")]
+    TrustFile { path: PathBuf, source: TrustError },
+
+    #[error("{path:?}: {source}")]
+    Unreadable { path: PathBuf, source: io::Error },
+
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    /// Wraps a failure of reading or writing `what`.
+    pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Brine(Error::Io { what: what.into(), source })
+    }
+
+    pub(super) const fn status(&self) -> Status {
+        match self {
+            Self::Brine(error) => match error.class() {
+                Class::Altered => Status::Altered,
+                Class::Io => Status::Io,
+                Class::Key => Status::Key,
+                Class::Unsupported => Status::Unsupported,
+                Class::Untrusted => Status::Untrusted,
+                Class::Usage => Status::Usage,
+            },
+            Self::BadName(_) | Self::BinaryToTerminal { .. } | Self::SameFile | Self::Usage(_) => {
+                Status::Usage
+            }
+            Self::Exists { .. } | Self::NoHome | Self::StreamClosed { .. } => Status::Io,
+            Self::KeyFile { .. }
+            | Self::NoSuchKey { .. }
+            | Self::NoSuchSigner { .. }
+            | Self::Passphrase(_)
+            | Self::PassphraseNeeded
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. } => Status::Key,
+        }
+    }
+
+    /// The stable short name that stands in JSON verdicts.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::BadName(_) => "bad-name",
+            Self::BinaryToTerminal { .. } => "binary-to-terminal",
+            Self::Brine(error) => error.reason(),
+            Self::Exists { .. } => "exists",
+            Self::KeyFile { source, .. } => source.reason(),
+            Self::NoHome => "no-home",
+            Self::NoSuchKey { .. } => "no-such-key",
+            Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::Passphrase(_) => "passphrase-unreadable",
+            Self::PassphraseNeeded => "passphrase-needed",
+            Self::SameFile => "same-file",
+            Self::StreamClosed { .. } => "stream-closed",
+            Self::TrustFile { source, .. } => source.reason(),
+            Self::Unreadable { .. } => "unreadable",
+            Self::Usage(_) => "usage",
+        }
+    }
+
+    /// What to type next, where there is something.
+    pub(super) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BadName(_) => {
+                "use letters, digits and . _ @ + -, not first a dot or hyphen, and no key-file suffix"
+            }
+            Self::BinaryToTerminal { .. } => {
+                "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
+            }
+            Self::Brine(error) => return hint_for(error),
+            Self::Exists { .. } => "nothing was overwritten; move it away or choose another name",
+            Self::KeyFile { source, .. } => return hint_for_key(source),
+            Self::NoSuchKey { similar: Some(similar), .. }
+            | Self::NoSuchSigner { similar: Some(similar), .. } => {
+                return Some(format!("did you mean {similar:?}?"));
+            }
+            Self::NoSuchKey { name, .. } if name == "default" => {
+                "\"brinekey gen\" makes one; \"-k FILE\" takes a key file"
+            }
+            Self::NoSuchKey { .. } | Self::NoSuchSigner { .. } => {
+                "\"brinekey list\" shows the keys, \"brinekey trust list\" the signers; a file needs a \
+                 slash, as in ./NAME"
+            }
+            Self::Passphrase(_) => "the source that was configured is the only one asked",
+            Self::PassphraseNeeded => {
+                "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
+            }
+            Self::SameFile => "write elsewhere and move it",
+            Self::NoHome => "set BRINE_HOME to the directory with your keys",
+            Self::StreamClosed { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } => {
+                return None;
+            }
+            Self::Usage(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Brine(Error::Key(error))
+    }
+}
+
+fn hint_for(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::AttachedPayload => "leave out \"--detached\"",
+        Error::ContextMissing { .. } => {
+            "leave out \"--context\" if signatures for any purpose will do"
+        }
+        Error::ContextUnexpected { found } => {
+            return Some(format!("if that is what you expect, give --context {found:?}"));
+        }
+        Error::ContextMismatch { .. } => "\"brine inspect\" shows what it was signed for",
+        Error::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
+        Error::Key(error) => return hint_for_key(error),
+        Error::NoTrustAnchors => {
+            "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
+        }
+        Error::NotAnEnvelope { .. } => {
+            "\"brine sign\" makes envelopes; unsigned data is never passed on"
+        }
+        Error::OtherCose { .. } => "\"brine inspect\" shows what it holds",
+        Error::UnknownSigner { .. } => {
+            "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
+        }
+        Error::UnknownTyp { typ } => {
+            return Some(format!("if that is what you expect, give --typ {typ:?}"));
+        }
+        Error::Untagged => "if you know that it is one, give --untagged",
+        Error::CritUnknown { label: Label::Int(_) | Label::Text(_) } => {
+            "a newer brine may understand it"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn hint_for_key(error: &KeyError) -> Option<String> {
+    let hint = match error {
+        KeyError::NotEd25519 { .. } | KeyError::Unrecognised | KeyError::UnsupportedForm { .. } => {
+            "brine takes Ed25519 keys as PKCS#8 or OpenSSH files: \"brinekey gen\", or ssh-keygen -t ed25519"
+        }
+        KeyError::PassphraseNeeded => "name the public half instead: the .pub file",
+        KeyError::PrivateExpected => "that is a public key; signing takes the private one",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,78 @@
+//! Where keys and trust live: the one place where the environment is read.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+
+/// The directory with `keys/` and `trust.toml`.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    directory: PathBuf,
+}
+
+impl Home {
+    /// `$BRINE_HOME`, else `$XDG_CONFIG_HOME/brine`, else `~/.config/brine`.
+    pub(super) fn find() -> Result<Self, Failure> {
+        // The XDG specification has relative paths ignored.
+        let xdg = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let user = || variable("HOME").map(|home| Path::new(&home).join(".config"));
+        let directory = variable("BRINE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| xdg.or_else(user).map(|config| config.join("brine")))
+            .ok_or(Failure::NoHome)?;
+        Ok(Self { directory })
+    }
+
+    pub(super) fn keys(&self) -> PathBuf {
+        self.directory.join("keys")
+    }
+
+    pub(super) fn private_key(&self, name: &KeyName) -> PathBuf {
+        self.keys().join(format!("{}.key", name.0))
+    }
+
+    pub(super) fn public_key(&self, name: &KeyName) -> PathBuf {
+        self.keys().join(format!("{}.pub", name.0))
+    }
+
+    pub(super) fn trust_file(&self) -> PathBuf {
+        self.directory.join("trust.toml")
+    }
+}
+
+/// The file with the passphrase that `BRINE_PASSPHRASE_FILE` names.
+pub(super) fn passphrase_file() -> Option<PathBuf> {
+    variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
+}
+
+/// The name of a key in the key store: letters, digits and `. _ @ + -`, not first a dot or hyphen.
+///
+/// Names are printed and joined to paths, so nothing else is taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyName(String);
+
+impl KeyName {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);
+        let good = (1..=MAX_NAME_BYTES).contains(&text.len())
+            && text.chars().all(allowed)
+            && !text.starts_with(['.', '-'])
+            && !KEY_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
+        if good { Ok(Self(text.to_owned())) } else { Err(Failure::BadName(text.to_owned())) }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What makes a text a path and not a name.
+pub(super) const KEY_SUFFIXES: [&str; 3] = [".key", ".pub", ".pem"];
+
+const MAX_NAME_BYTES: usize = 64;
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

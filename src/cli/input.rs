@@ -1,0 +1,140 @@
+//! Reading files and standard input, within limits.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Stat};
+use rustix::stdio;
+
+use super::failure::Failure;
+use crate::error::Error;
+
+/// Something to read: a file, or standard input.
+#[derive(Debug)]
+pub(super) struct Input {
+    name: String,
+    /// Standard input too is read as a file: the library's reader takes a descriptor that cannot be
+    /// read for an empty one.
+    file: File,
+}
+
+/// Which file something is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Input {
+    /// Opens `path`, or standard input for nothing and for `-`.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        match path {
+            Some(path) if path != Path::new("-") => Self::open_file(path),
+            _ => {
+                refuse_closed(&stdio::stdin(), "standard input")?;
+                let name = "standard input".to_owned();
+                let file = rustix::io::dup(stdio::stdin()).map(File::from);
+                let file = file.map_err(|error| Failure::io(&name, error.into()))?;
+                Ok(Self { name, file })
+            }
+        }
+    }
+
+    /// Opens `path` as a file.
+    pub(super) fn open_file(path: &Path) -> Result<Self, Failure> {
+        let name = format!("{path:?}");
+        let file = File::open(path).map_err(|error| Failure::io(&name, error))?;
+        Ok(Self { name, file })
+    }
+
+    /// Returns whether a person has to type it.
+    pub(super) fn is_terminal(&self) -> bool {
+        rustix::termios::isatty(&self.file)
+    }
+
+    /// Returns which file it is, if it is a regular one.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        Identity::of(&self.stat()?)
+    }
+
+    /// Reads all of it, refusing what is over `limit` bytes before there is memory for it.
+    pub(super) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
+        let expected = self.stat().filter(is_regular).map_or(0, |stat| stat.st_size);
+        let expected = u64::try_from(expected).unwrap_or(0);
+        if expected > limit {
+            return Err(Error::TooLarge { limit }.into());
+        }
+        let mut bytes = Vec::new();
+        // One byte more than expected, so that the end is seen without growing.
+        let capacity = usize::try_from(expected).unwrap_or(0).saturating_add(1);
+        let too_large = |_| Failure::Brine(Error::TooLarge { limit });
+        bytes.try_reserve_exact(capacity).map_err(too_large)?;
+        let read = self.file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        let count = read.map_err(|error| Failure::io(self.name, error))?;
+        if u64::try_from(count).is_ok_and(|count| count <= limit) {
+            Ok(bytes)
+        } else {
+            Err(Error::TooLarge { limit }.into())
+        }
+    }
+
+    fn stat(&self) -> Option<Stat> {
+        rustix::fs::fstat(&self.file).ok()
+    }
+}
+
+impl Identity {
+    fn of(stat: &Stat) -> Option<Self> {
+        is_regular(stat).then_some(Self { device: stat.st_dev, inode: stat.st_ino })
+    }
+
+    /// Returns which file is at `path`, if there is a regular one.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        Self::of(&rustix::fs::stat(path).ok()?)
+    }
+
+    /// Returns which file standard output is, if it is a regular one.
+    pub(super) fn of_stdout() -> Option<Self> {
+        Self::of(&rustix::fs::fstat(stdio::stdout()).ok()?)
+    }
+}
+
+/// Reads a small file that the command line names, such as a key or a trust file.
+pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SMALL_BYTES) {
+        Ok(bytes)
+    } else {
+        Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")))
+    }
+}
+
+/// Refuses a standard stream that was closed before the program started.
+///
+/// The Rust runtime opens `/dev/null` for reading and writing in place of a closed stream, so that
+/// reading it gives an empty input and writing to it loses everything, both without an error.
+/// Nobody else opens it that way.
+pub(super) fn refuse_closed(
+    stream: &impl std::os::fd::AsFd,
+    name: &'static str,
+) -> Result<(), Failure> {
+    let both =
+        rustix::fs::fcntl_getfl(stream).is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR));
+    let null = rustix::fs::stat("/dev/null").ok();
+    let stands_in = rustix::fs::fstat(stream).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && null.is_some_and(|null| null.st_rdev == stat.st_rdev)
+    });
+    if both && stands_in { Err(Failure::StreamClosed { stream: name }) } else { Ok(()) }
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// The largest key, trust or passphrase file, in bytes.
+const MAX_SMALL_BYTES: u64 = 4 * 1024 * 1024;

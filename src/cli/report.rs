@@ -1,0 +1,195 @@
+//! How it went: a line for people, a line of JSON for programs.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use super::clock::Moment;
+use super::exit::Status;
+use super::failure::Failure;
+use super::output::Output;
+use super::whole_file::Access;
+use crate::kind::Kind;
+use crate::verify::Verified;
+
+/// The version of the verdict's form; docs/verdict.md describes it.
+const SCHEMA: &str = "brine.verdict/1";
+
+/// Where the verdict goes, as the command line says.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct ReportOptions {
+    pub(in crate::cli) json: bool,
+    pub(in crate::cli) file: Option<PathBuf>,
+    pub(in crate::cli) verbose: bool,
+}
+
+/// What a verb that did its work has to say.
+#[derive(Debug)]
+pub(super) enum Report {
+    Silent,
+    Verified { line: String, json: Map<String, Value> },
+}
+
+impl Report {
+    /// Describes what was verified.
+    pub(super) fn verified(verified: &Verified<'_, '_>, moment: Moment, detached: bool) -> Self {
+        let header = verified.header();
+        let claims = &header.claims;
+        let signer = verified.signer();
+        let context = claims.audience.map(|audience| audience.to_string());
+        let time = claims.issued_at.map(|at| at.to_string());
+        let about: Vec<_> = context.iter().chain(&time).map(String::as_str).collect();
+        let about =
+            if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        let line = printable(&format!("signed by {}{about}", signer.name));
+        let fields = json!({
+            "algorithm": header.algorithm.id(),
+            "clock": if moment.given { "given" } else { "system" },
+            "content_type": header.content_type.map(|content_type| content_type.to_string()),
+            "context": claims.audience.map(|audience| audience.names().collect::<Vec<_>>()),
+            "cti": claims.cti.map(hex),
+            "detached": detached,
+            "expires": claims.expires.map(|at| at.to_string()),
+            "issued_at": time,
+            "judged_at": moment.now.to_string(),
+            "key_id": signer.key.id().to_string(),
+            "kind": verified.kind().name(),
+            "not_before": claims.not_before.map(|at| at.to_string()),
+            "payload_bytes": verified.payload().len(),
+            "signer": signer.name,
+            "typ": (verified.kind() == Kind::Foreign)
+                .then(|| header.typ.map(|typ| typ.to_string())).flatten(),
+        });
+        let Value::Object(json) = fields else { return Self::Silent };
+        Self::Verified { line, json }
+    }
+}
+
+/// Prints outcomes.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    verdicts: Option<ReportOptions>,
+}
+
+impl Reporter {
+    /// For verbs that give verdicts, with what was asked of them.
+    pub(super) const fn new(verdicts: Option<ReportOptions>) -> Self {
+        Self { verdicts }
+    }
+
+    /// Reports the outcome and returns the exit status.
+    pub(super) fn finish(&self, outcome: Result<Report, Failure>) -> Status {
+        let status = match &outcome {
+            Ok(_) => Status::Done,
+            Err(failure) => failure.status(),
+        };
+        let verdict = self.verdicts.as_ref().map(|options| (options, verdict(&outcome, status)));
+        let json_only = verdict.as_ref().is_some_and(|(options, _)| options.json);
+        let mut status = status;
+        // A command line that was refused has judged nothing; what FILE is may be what was wrong.
+        if status != Status::Usage
+            && let Some((options, line)) = &verdict
+            && let Some(path) = &options.file
+            && let Err(failure) = write_report(path, line)
+        {
+            complain(&failure);
+            status = if status == Status::Done { failure.status() } else { status };
+        }
+        match outcome {
+            _ if json_only => {
+                let line = verdict.map(|(_, line)| line).unwrap_or_default();
+                // There is nowhere left to report that standard error is closed.
+                let _ = io::stderr().lock().write_all(line.as_bytes());
+            }
+            Ok(Report::Verified { line, .. }) if self.is_talkative() => {
+                note(&line);
+            }
+            Ok(_) => {}
+            Err(failure) => complain(&failure),
+        }
+        status
+    }
+
+    fn is_talkative(&self) -> bool {
+        let asked = self.verdicts.as_ref().is_some_and(|options| options.verbose);
+        asked || rustix::termios::isatty(rustix::stdio::stderr())
+    }
+}
+
+/// Says why there is no result, and what to type next.
+pub(super) fn complain(failure: &Failure) {
+    note(&format!("error: {failure}"));
+    if let Some(hint) = failure.hint() {
+        note(&format!("hint: {hint}"));
+    }
+}
+
+/// Tells a person something that is not an error.
+pub(super) fn note(text: &str) {
+    // Standard error is where one would complain that it is closed.
+    let _ = writeln!(io::stderr().lock(), "{}: {}", program(), printable(text));
+}
+
+/// Says which of the two programs this is; every line on standard error begins with it.
+pub(super) fn set_program(name: &'static str) {
+    PROGRAM.get_or_init(|| name);
+}
+
+fn program() -> &'static str {
+    PROGRAM.get().copied().unwrap_or("brine")
+}
+
+static PROGRAM: OnceLock<&str> = OnceLock::new();
+
+/// Escapes control characters, so that nobody else's text acts on the terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
+        if is_harmless(character) {
+            safe.push(character);
+        } else {
+            safe.extend(character.escape_unicode());
+        }
+        safe
+    })
+}
+
+/// Controls act on a terminal; bidirectional marks reorder what a person reads.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Writes bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn verdict(outcome: &Result<Report, Failure>, status: Status) -> String {
+    let mut fields = Map::new();
+    let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
+    set("schema", json!(SCHEMA));
+    set("status", json!(status.code()));
+    match outcome {
+        Ok(report) => {
+            set("verdict", json!("verified"));
+            if let Report::Verified { json, .. } = report {
+                fields.extend(json.clone());
+            }
+        }
+        Err(failure) => {
+            let refused =
+                matches!(status, Status::Altered | Status::Unsupported | Status::Untrusted);
+            set("verdict", json!(if refused { "refused" } else { "failed" }));
+            set("reason", json!(failure.reason()));
+            set("message", json!(failure.to_string()));
+        }
+    }
+    format!("{}\n", Value::Object(fields))
+}
+
+fn write_report(path: &Path, line: &str) -> Result<(), Failure> {
+    Output::plan(Some(path), &[])?.write(Access::Ordinary, |file| file.write_all(line.as_bytes()))
+}

@@ -1,0 +1,25 @@
+//! COSE_Sign1 (RFC 9052): the subset that SPEC.md allows.
+
+mod header;
+mod iana;
+mod sign1;
+mod to_be_signed;
+
+pub use self::header::{ContentType, HeaderMap, Label, Protected};
+pub use self::iana::{Algorithm, label_name};
+pub use self::sign1::{Outline, Sign1, Tagging};
+pub use self::to_be_signed::ToBeSigned;
+
+pub(crate) use self::iana::label;
+
+/// The largest header map, protected or not, in bytes.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// The most header parameters in one map.
+pub const MAX_LABELS: u64 = 1000;
+
+/// How long an Ed25519 signature is, in bytes (RFC 8032, Section 5.1.6).
+pub const SIGNATURE_BYTES: usize = 64;
+
+/// The CBOR tag of a COSE_Sign1 (RFC 9052, Section 4.2).
+pub const TAG_SIGN1: u64 = 18;

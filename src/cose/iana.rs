@@ -1,0 +1,89 @@
+//! Numbers from the IANA registry "CBOR Object Signing and Encryption (COSE)".
+
+/// A signature algorithm that brine writes and accepts, always with an Ed25519 key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// EdDSA, −8 (RFC 9053, Section 2.2): what most COSE libraries understand.
+    #[default]
+    EdDsa,
+    /// Ed25519, −19 (RFC 9864, Section 2.2): fully specified.
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Returns the number that stands in the `alg` header parameter.
+    #[must_use]
+    pub const fn id(self) -> i64 {
+        match self {
+            Self::EdDsa => -8,
+            Self::Ed25519 => -19,
+        }
+    }
+
+    /// Returns the algorithm with this number.
+    #[must_use]
+    pub const fn from_id(id: i64) -> Option<Self> {
+        match id {
+            -8 => Some(Self::EdDsa),
+            -19 => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+
+    /// Returns its name in the registry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+}
+
+/// Labels of header parameters that decide something here.
+pub(crate) mod label {
+    pub(crate) const ALG: i64 = 1;
+    pub(crate) const CRIT: i64 = 2;
+    pub(crate) const CONTENT_TYPE: i64 = 3;
+    pub(crate) const KID: i64 = 4;
+    pub(crate) const CWT_CLAIMS: i64 = 15;
+    pub(crate) const TYP: i64 = 16;
+    pub(crate) const PAYLOAD_HASH_ALG: i64 = 258;
+    pub(crate) const PREIMAGE_CONTENT_TYPE: i64 = 259;
+    pub(crate) const PAYLOAD_LOCATION: i64 = 260;
+    pub(crate) const VDS: i64 = 395;
+    pub(crate) const VDP: i64 = 396;
+}
+
+/// Returns the registered name of a header parameter, if it is a common one.
+#[must_use]
+pub const fn label_name(label: i64) -> Option<&'static str> {
+    Some(match label {
+        1 => "alg",
+        2 => "crit",
+        3 => "content type",
+        4 => "kid",
+        5 => "IV",
+        6 => "Partial IV",
+        7 => "counter signature",
+        9 => "CounterSignature0",
+        10 => "kid context",
+        11 => "Countersignature version 2",
+        12 => "Countersignature0 version 2",
+        15 => "CWT Claims",
+        16 => "typ",
+        32 => "x5bag",
+        33 => "x5chain",
+        34 => "x5t",
+        35 => "x5u",
+        258 => "payload-hash-alg",
+        259 => "preimage content type",
+        260 => "payload-location",
+        269 => "3161-ttc",
+        270 => "3161-ctt",
+        394 => "receipts",
+        395 => "vds",
+        396 => "vdp",
+        _ => return None,
+    })
+}

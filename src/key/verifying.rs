@@ -1,0 +1,287 @@
+//! The public half.
+
+use std::fmt;
+
+use curve25519_dalek::edwards::CompressedEdwardsY;
+use ed25519_dalek::Signature;
+use ed25519_dalek::ed25519::signature::MultipartVerifier;
+
+use super::form::Form;
+use super::openssh::{self, Container};
+use super::{KeyError, KeyId, pem};
+
+/// A public Ed25519 key that can be believed in as far as a key can: a canonical encoding of a point
+/// that is not of small order.
+///
+/// ```
+/// # use brine::key::{KeyError, VerifyingKey};
+/// let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea alice";
+/// let (key, comment) = VerifyingKey::from_openssh(line)?;
+/// assert_eq!(comment, "alice");
+/// assert_eq!(key.id().short(), "866eefbd…5743");
+/// # Ok::<_, KeyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifyingKey {
+    id: KeyId,
+    point: ed25519_dalek::VerifyingKey,
+}
+
+impl VerifyingKey {
+    /// Takes the 32 bytes of an encoded point (RFC 8032, Section 5.1.2).
+    ///
+    /// # Errors
+    ///
+    /// - [`KeyError::Malformed`] if they encode no point of the curve;
+    /// - [`KeyError::NonCanonical`] if the same point has another encoding, so that one key would
+    ///   have two ids (RFC 8032, Section 5.1.3);
+    /// - [`KeyError::Weak`] if the point is of small order: anybody can make a signature that such
+    ///   a key verifies.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        let point = ed25519_dalek::VerifyingKey::from_bytes(bytes)
+            .map_err(|_| KeyError::malformed("Ed25519 public key", "not a point of the curve"))?;
+        if point.to_edwards().compress().as_bytes() != bytes {
+            return Err(KeyError::NonCanonical);
+        }
+        if point.is_weak() {
+            return Err(KeyError::Weak);
+        }
+        Ok(Self { id: KeyId::of(bytes), point })
+    }
+
+    /// Returns the encoded point (RFC 8032, Section 5.1.2).
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.point.to_bytes()
+    }
+
+    /// Returns the key's name.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Verifies a signature over the concatenation of `parts`, which are not copied.
+    ///
+    /// This is the strict, cofactorless reading of RFC 8032, Section 5.1.7, the same as
+    /// `verify_strict` of ed25519-dalek: S is below the group order, R is canonical and not of small
+    /// order.
+    #[must_use]
+    pub fn verify(&self, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
+        let signature = Signature::from_bytes(signature);
+        // The equation alone would take an R of small order. The key was seen to in `from_bytes`.
+        let r = CompressedEdwardsY(*signature.r_bytes()).decompress();
+        r.is_some_and(|r| !r.is_small_order())
+            && self.point.multipart_verify(parts, &signature).is_ok()
+    }
+
+    /// Returns the fingerprint that `ssh-keygen -l` shows: `SHA256:` and base64 without padding.
+    #[must_use]
+    pub fn ssh_fingerprint(&self) -> String {
+        openssh::fingerprint(&self.to_bytes())
+    }
+
+    /// Reads one OpenSSH public key line, `ssh-ed25519 AAAA… comment`, and its comment.
+    ///
+    /// The comment is returned as written, empty if there is none, and may hold control characters.
+    ///
+    /// # Errors
+    ///
+    /// - [`KeyError::NotEd25519`] for another type of key, [`KeyError::UnsupportedForm`] for a
+    ///   certificate;
+    /// - [`KeyError::Unrecognised`] if the line does not begin with a type of key;
+    /// - [`KeyError::Malformed`] if it is longer than a line, or cut;
+    /// - those of [`VerifyingKey::from_bytes`].
+    pub fn from_openssh(line: &str) -> Result<(Self, String), KeyError> {
+        openssh::read_line(line)
+    }
+
+    /// Writes the key as an OpenSSH public key line, without a newline.
+    ///
+    /// Control characters in the comment become blanks: whatever it is, this remains one line.
+    #[must_use]
+    pub fn to_openssh(&self, comment: &str) -> String {
+        openssh::write_line(&self.to_bytes(), comment)
+    }
+
+    /// Writes the key as SPKI in PEM (RFC 8410, Section 4), the same bytes as
+    /// `openssl pkey -pubout`.
+    #[must_use]
+    pub fn to_spki_pem(&self) -> String {
+        pem::write_public(&self.to_bytes())
+    }
+
+    /// Reads a key file in any form that shows its public half.
+    ///
+    /// This is an OpenSSH public key file (blank lines and lines with `#` aside, one line), SPKI in
+    /// PEM, an OpenSSH private key file, whether it is encrypted or not, or plain PKCS#8 in PEM.
+    ///
+    /// # Errors
+    ///
+    /// - [`KeyError::PassphraseNeeded`] for encrypted PKCS#8, which hides the public half too;
+    /// - [`KeyError::Mismatch`] if a private key that can be read does not belong to the public one;
+    /// - [`KeyError::TooLarge`] above [`MAX_KEY_FILE_BYTES`](super::MAX_KEY_FILE_BYTES);
+    /// - [`KeyError::NotEd25519`], [`KeyError::UnsupportedForm`], [`KeyError::Malformed`],
+    ///   [`KeyError::TooCostly`] and [`KeyError::Unrecognised`] for files that are not taken;
+    /// - those of [`VerifyingKey::from_bytes`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
+        match Form::of(bytes)? {
+            Form::EncryptedPkcs8(_) => Err(KeyError::PassphraseNeeded),
+            Form::OpensshPrivate(file) => Container::parse(&file)?.into_public(),
+            Form::OpensshPublic(line) => Ok(Self::from_openssh(line)?.0),
+            Form::Pkcs8(der) => Ok(pem::read_private(&der)?.verifying_key().clone()),
+            Form::Spki(der) => pem::read_public(&der),
+        }
+    }
+
+    /// Takes the point that belongs to a private key: it is canonical and of large order.
+    pub(super) fn of(secret: &ed25519_dalek::SigningKey) -> Self {
+        let point = secret.verifying_key();
+        Self { id: KeyId::of(point.as_bytes()), point }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyingKey({})", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits = text.as_bytes().chunks_exact(2);
+        digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+    }
+
+    fn key(text: &str) -> Result<VerifyingKey, KeyError> {
+        VerifyingKey::from_bytes(&hex(text).try_into().unwrap())
+    }
+
+    fn vectors(name: &str) -> Value {
+        let path = format!("{}/fixtures/foreign/{name}", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_reader(File::open(path).unwrap()).unwrap()
+    }
+
+    /// Returns our verdict, having held it against `verify_strict` for every way to cut the message.
+    fn verdict(key_text: &str, message: &[u8], signature: &str) -> bool {
+        let Ok(signature) = <[u8; 64]>::try_from(hex(signature)) else { return false };
+        let bytes = hex(key_text).try_into().unwrap();
+        let strict = ed25519_dalek::VerifyingKey::from_bytes(&bytes).is_ok_and(|key| {
+            key.verify_strict(message, &Signature::from_bytes(&signature)).is_ok()
+        });
+        let Ok(key) = key(key_text) else { return false };
+        for at in [0, message.len() / 2, message.len()] {
+            let (head, tail) = message.split_at(at);
+            assert_eq!(key.verify(&[head, &[], tail], &signature), strict, "{key_text} {at}");
+        }
+        strict
+    }
+
+    #[test]
+    fn wycheproof_agrees() {
+        let file = vectors("wycheproof/ed25519_test.json");
+        let (mut valid, mut invalid) = (0, 0);
+        for group in file["testGroups"].as_array().unwrap() {
+            let pk = group["publicKey"]["pk"].as_str().unwrap();
+            for test in group["tests"].as_array().unwrap() {
+                let found =
+                    verdict(pk, &hex(test["msg"].as_str().unwrap()), test["sig"].as_str().unwrap());
+                assert_eq!(found, test["result"] == "valid", "{}", test["tcId"]);
+                *(if found { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert_eq!((valid, invalid), (88, 63));
+    }
+
+    #[test]
+    fn edge_points_of_cctv_are_refused() {
+        const REFUSED: [&str; 5] = [
+            "low_order_A",
+            "low_order_R",
+            "low_order_residue",
+            "non_canonical_A",
+            "non_canonical_R",
+        ];
+        let file = vectors("cctv/ed25519vectors.json");
+        let vectors = file.as_array().unwrap();
+        let mut flagged = 0;
+        let mut accepted = Vec::new();
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let flags = vector["flags"].as_array().cloned().unwrap_or_default();
+            let refuse = flags.iter().any(|flag| REFUSED.contains(&flag.as_str().unwrap()));
+            flagged += usize::from(refuse);
+            if verdict(text("key"), text("msg").as_bytes(), text("sig")) {
+                assert!(!refuse, "{vector}");
+                accepted.push(flags);
+            }
+        }
+        assert_eq!((vectors.len(), flagged, accepted.len()), (914, 871, 43));
+    }
+
+    #[test]
+    fn keys_of_small_order_are_weak() {
+        for text in [
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0000000000000000000000000000000000000000000000000000000000000080",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        ] {
+            assert_eq!(key(text), Err(KeyError::Weak), "{text}");
+        }
+    }
+
+    #[test]
+    fn second_encodings_of_a_point_are_refused() {
+        for text in [
+            "0100000000000000000000000000000000000000000000000000000000000080",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            // y = p + 3, of large order: only its encoding is wrong.
+            "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ] {
+            assert_eq!(key(text), Err(KeyError::NonCanonical), "{text}");
+        }
+        let off = "0200000000000000000000000000000000000000000000000000000000000000";
+        let why = "not a point of the curve";
+        assert_eq!(key(off), Err(KeyError::malformed("Ed25519 public key", why)));
+    }
+
+    #[test]
+    fn every_public_form_is_read() {
+        let plain = VerifyingKey::parse(fixture!("ed25519.pub.pem")).unwrap();
+        assert_eq!(VerifyingKey::parse(fixture!("ed25519.pem")), Ok(plain.clone()));
+        assert_eq!(plain.to_spki_pem().as_bytes(), fixture!("ed25519.pub.pem"));
+        for (private, public) in [
+            (fixture!("ssh"), fixture!("ssh.pub")),
+            (fixture!("ssh.ctr"), fixture!("ssh.ctr.pub")),
+            (fixture!("ssh.gcm"), fixture!("ssh.gcm.pub")),
+            (fixture!("ssh.chacha"), fixture!("ssh.chacha.pub")),
+        ] {
+            let key = VerifyingKey::parse(public).unwrap();
+            assert_eq!(VerifyingKey::parse(private), Ok(key.clone()));
+            assert_eq!(VerifyingKey::parse(key.to_spki_pem().as_bytes()), Ok(key));
+        }
+        for encrypted in [fixture!("ed25519.default.pem"), fixture!("ed25519.scrypt.pem")] {
+            assert_eq!(VerifyingKey::parse(encrypted), Err(KeyError::PassphraseNeeded));
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_id() {
+        let key = VerifyingKey::parse(fixture!("ed25519.pem")).unwrap();
+        assert_eq!(format!("{key:?}"), format!("VerifyingKey({})", key.id()));
+    }
+}

@@ -1,0 +1,36 @@
+//! Signs what you serialise, and gives bytes back only where a trusted key signed them.
+//!
+//! An envelope is a COSE_Sign1 (RFC 9052) with Ed25519: any bytes, wrapped in a standard CBOR
+//! signature. [`sign`] makes one, [`Sign1::parse`] reads one and believes nothing, and [`verify`]
+//! turns what it read into a [`Verified`], which is the only way to a payload that may be acted on.
+//!
+//! The library has no clock, no files and no environment: time is an argument, data is slices. The
+//! programs `brine` and `brinekey` are built on it behind the feature `cli`, which library users
+//! turn off.
+
+pub mod armor;
+pub mod cbor;
+pub mod claims;
+pub mod cose;
+pub mod key;
+pub mod trust;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+mod error;
+mod kind;
+mod sign;
+mod verify;
+
+pub use crate::claims::{Claims, Timestamp};
+pub use crate::cose::{Algorithm, ContentType, Sign1, Tagging};
+pub use crate::error::{Class, Error, Result};
+pub use crate::key::{KeyId, SigningKey, VerifyingKey};
+pub use crate::kind::Kind;
+pub use crate::sign::{
+    CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template, sign, sign_detached,
+};
+pub use crate::trust::{Signer, Trust};
+pub use crate::verify::{PayloadSource, Request, Verified, verify};

@@ -1,0 +1,165 @@
+//! Builds an envelope.
+
+use std::io::{self, Write};
+
+use crate::cbor::Encoder;
+use crate::claims::{Audience, Claims, Timestamp};
+use crate::cose::{Algorithm, ContentType, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label};
+use crate::key::{KeyId, SigningKey};
+use crate::kind::Kind;
+
+/// How many random bytes name a signature in its `cti` claim.
+pub const CTI_BYTES: usize = 16;
+
+/// The largest payload of a single envelope, in bytes.
+///
+/// A single envelope is held in memory, because its signature comes last.
+pub const MAX_PAYLOAD_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What is signed besides the payload.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Template<'a> {
+    /// The number written as `alg`.
+    pub algorithm: Algorithm,
+    /// The content type of the payload.
+    pub content_type: Option<ContentType<'a>>,
+    /// Data that is signed and kept elsewhere (RFC 9052, Section 4.3).
+    pub external_aad: &'a [u8],
+    /// Type and claims.
+    pub statement: Statement<'a>,
+}
+
+/// What an envelope says about itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Statement<'a> {
+    /// A data envelope with claims.
+    Full {
+        /// What the signature is for.
+        context: Option<&'a str>,
+        /// A random name of this signature.
+        cti: [u8; CTI_BYTES],
+        /// When it stops being valid.
+        expires: Option<Timestamp>,
+        /// When it is made.
+        issued_at: Timestamp,
+        /// When it starts being valid.
+        not_before: Option<Timestamp>,
+    },
+    /// Nothing: the same key and payload give the same envelope each time.
+    #[default]
+    Plain,
+}
+
+/// Signs `payload` and embeds it.
+///
+/// The payload must be memory that nothing else writes to: Ed25519 reads it twice, and two readings
+/// that differ can give the secret key away. A memory map of a file is no such memory.
+///
+/// ```
+/// use brine::{sign, verify, Request, Sign1, Signer, SigningKey, Template, Timestamp, Trust};
+///
+/// let key = SigningKey::generate()?;
+/// let envelope = sign(&key, b"hello", &Template::default()).to_bytes();
+///
+/// let trust = Trust::new(vec![Signer::new("alice", key.verifying_key().clone())]);
+/// let request = Request::at(Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap());
+/// let sign1 = Sign1::parse(&envelope, Default::default())?;
+/// let verified = verify(&sign1, &request, &trust)?;
+/// assert_eq!(verified.payload(), b"hello");
+/// # Ok::<(), brine::Error>(())
+/// ```
+#[must_use]
+pub fn sign<'p>(key: &SigningKey, payload: &'p [u8], template: &Template<'_>) -> Envelope<'p> {
+    Envelope { payload: Some(payload), ..sign_detached(key, payload, template) }
+}
+
+/// Signs `payload` and leaves it out: the envelope has nil in its place.
+///
+/// What [`sign`] says about the payload's memory holds here too.
+#[must_use]
+pub fn sign_detached(
+    key: &SigningKey,
+    payload: &[u8],
+    template: &Template<'_>,
+) -> Envelope<'static> {
+    let protected = protected_header(key.verifying_key().id(), template);
+    let signed = ToBeSigned::new(&protected, template.external_aad, payload);
+    let signature = key.sign(&signed.parts());
+    Envelope { protected, payload: None, signature }
+}
+
+/// A signed envelope, ready to be written. It borrows the payload instead of copying it.
+#[derive(Clone, Debug)]
+pub struct Envelope<'p> {
+    protected: Vec<u8>,
+    payload: Option<&'p [u8]>,
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+impl Envelope<'_> {
+    /// Returns the whole envelope in memory of its own.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&self.head(), self.payload.unwrap_or_default(), &self.tail()].concat()
+    }
+
+    /// Writes the envelope, without a copy of the payload.
+    ///
+    /// # Errors
+    ///
+    /// What `output` reports.
+    pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
+        output.write_all(&self.head())?;
+        output.write_all(self.payload.unwrap_or_default())?;
+        output.write_all(&self.tail())
+    }
+
+    /// Everything before the bytes of the payload.
+    fn head(&self) -> Vec<u8> {
+        let mut head = Encoder::new();
+        head.tag(TAG_SIGN1).array(4).bytes(&self.protected).map(0);
+        match self.payload {
+            Some(payload) => head.bytes_head(payload.len()),
+            None => head.nil(),
+        };
+        head.into_bytes()
+    }
+
+    /// Everything after them.
+    fn tail(&self) -> Vec<u8> {
+        let mut tail = Encoder::new();
+        tail.bytes(&self.signature);
+        tail.into_bytes()
+    }
+}
+
+/// Encodes the protected header, sorted by label (RFC 8949, Section 4.2.1).
+fn protected_header(key_id: KeyId, template: &Template<'_>) -> Vec<u8> {
+    let mut header = Encoder::new();
+    let pairs = 2 + u64::from(template.content_type.is_some());
+    let full = matches!(template.statement, Statement::Full { .. });
+    header.map(if full { pairs + 2 } else { pairs });
+    header.int(label::ALG).int(template.algorithm.id());
+    if let Some(content_type) = template.content_type {
+        header.int(label::CONTENT_TYPE);
+        match content_type {
+            ContentType::Format(format) => header.int(i64::from(format)),
+            ContentType::Media(media) => header.text(media),
+        };
+    }
+    header.int(label::KID).bytes(key_id.as_bytes());
+    if let Statement::Full { context, cti, expires, issued_at, not_before } = template.statement {
+        let claims = Claims {
+            audience: context.map(Audience::One),
+            cti: Some(&cti),
+            expires,
+            issued_at: Some(issued_at),
+            not_before,
+            ..Claims::default()
+        };
+        header.int(label::CWT_CLAIMS);
+        claims.encode(&mut header);
+        header.int(label::TYP).text(Kind::Data.typ().unwrap_or_default());
+    }
+    header.into_bytes()
+}

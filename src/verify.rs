@@ -1,0 +1,203 @@
+//! Checks an envelope. The one place where content becomes believed.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::claims::Timestamp;
+use crate::cose::{Protected, Sign1};
+use crate::error::{Error, Result};
+use crate::key::{KeyId, VerifyingKey};
+use crate::kind::Kind;
+use crate::trust::{Question, Signer, Trust};
+
+/// What a verifier asks of an envelope.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The context that the signature must be for; `None` accepts only signatures without one.
+    pub context: Option<&'a str>,
+    /// Data that was signed and kept elsewhere (RFC 9052, Section 4.3).
+    pub external_aad: &'a [u8],
+    /// A `typ` of somebody else's that is taken as data.
+    pub foreign_typ: Option<&'a str>,
+    /// How long ago the signature may have been made, by the signer's clock.
+    pub max_age: Option<Duration>,
+    /// When it is judged.
+    pub now: Timestamp,
+    /// Where the payload is.
+    pub payload: PayloadSource<'a>,
+    /// Who must have signed, by name.
+    pub signer: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// Asks for an embedded payload, signed by anyone who is trusted, without a context.
+    #[must_use]
+    pub const fn at(now: Timestamp) -> Self {
+        Self {
+            context: None,
+            external_aad: &[],
+            foreign_typ: None,
+            max_age: None,
+            now,
+            payload: PayloadSource::Embedded,
+            signer: None,
+        }
+    }
+}
+
+/// Where the payload of an envelope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadSource<'a> {
+    /// Beside it, in these bytes.
+    Detached(&'a [u8]),
+    /// In it.
+    Embedded,
+}
+
+/// An envelope whose signature, kind, signer, context and time hold.
+///
+/// Only [`verify`] makes one; what acts on a payload takes this type and not bytes.
+///
+/// ```compile_fail
+/// let forged = brine::Verified { payload: b"rm -rf /" };
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Verified<'a, 't> {
+    header: Protected<'a>,
+    kind: Kind,
+    payload: &'a [u8],
+    signer: &'t Signer,
+}
+
+impl<'a, 't> Verified<'a, 't> {
+    /// Returns the bytes that were signed.
+    #[must_use]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// Returns what the protected header says.
+    #[must_use]
+    pub const fn header(&self) -> &Protected<'a> {
+        &self.header
+    }
+
+    /// Returns what the envelope is for.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the trust entry that speaks for the key.
+    #[must_use]
+    pub const fn signer(&self) -> &'t Signer {
+        self.signer
+    }
+}
+
+/// Checks signature, kind, trust, context and time, in this order, and gives the payload back.
+///
+/// # Errors
+///
+/// - [`Error::DetachedPayload`], [`Error::AttachedPayload`] if the payload is not where it should be;
+/// - [`Error::BadSignature`], [`Error::NoKeyVerifies`], [`Error::UnknownSigner`],
+///   [`Error::NoTrustAnchors`] by the signature;
+/// - [`Error::WrongKind`], [`Error::UnknownTyp`] by the kind;
+/// - [`Error::SignerRevoked`], [`Error::SignerTooEarly`], [`Error::SignerTooLate`],
+///   [`Error::ContextNotAllowed`], [`Error::WrongSigner`] by the trust file;
+/// - [`Error::ContextMismatch`], [`Error::ContextMissing`], [`Error::ContextUnexpected`] by the
+///   context;
+/// - [`Error::Expired`], [`Error::NotYetValid`], [`Error::IssuedInFuture`], [`Error::TooOld`],
+///   [`Error::IssuedAtMissing`] by the time.
+pub fn verify<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &'t Trust,
+) -> Result<Verified<'a, 't>> {
+    let payload = match find_payload(sign1, request) {
+        Ok(payload) => payload,
+        Err(error) => return Err(judge_kind(sign1, request).err().unwrap_or(error)),
+    };
+    let key = match find_key(sign1, request.external_aad, payload, trust) {
+        // Nobody here can check that signature: what the envelope is not is the better answer.
+        Err(error @ (Error::UnknownSigner { .. } | Error::NoTrustAnchors)) => {
+            return Err(judge_kind(sign1, request).err().unwrap_or(error));
+        }
+        key => key?,
+    };
+    let kind = judge_kind(sign1, request)?;
+    let header = *sign1.header();
+    let signer = judge_signer(trust, key.id(), &header, request)?;
+    header.claims.judge_context(request.context)?;
+    header.claims.judge_time(request.now, request.max_age)?;
+    Ok(Verified { header, kind, payload, signer })
+}
+
+fn find_payload<'a>(sign1: &Sign1<'a>, request: &Request<'a>) -> Result<&'a [u8]> {
+    match (sign1.unverified_payload(), request.payload) {
+        (Some(payload), PayloadSource::Embedded) => Ok(payload),
+        (None, PayloadSource::Detached(payload)) => Ok(payload),
+        (None, PayloadSource::Embedded) => Err(Error::DetachedPayload),
+        (Some(_), PayloadSource::Detached(_)) => Err(Error::AttachedPayload),
+    }
+}
+
+/// Finds the trusted key that verifies the signature.
+///
+/// The key id only saves work: where it names a trusted key, no other can be meant; where it names
+/// none, or is absent, every trusted key is tried (RFC 9052, Section 3.1: `kid` is a hint).
+fn find_key<'t>(
+    sign1: &Sign1<'_>,
+    external_aad: &[u8],
+    payload: &[u8],
+    trust: &'t Trust,
+) -> Result<&'t VerifyingKey> {
+    let signed = sign1.to_be_signed(external_aad, payload);
+    let verifies = |key: &VerifyingKey| key.verify(&signed.parts(), sign1.signature());
+    let named = sign1.header().key_id;
+    let meant = named.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
+    if let Some(signer) = meant.and_then(|id| trust.find(id).next()) {
+        return if verifies(&signer.key) { Ok(&signer.key) } else { Err(Error::BadSignature) };
+    }
+    let keys = trust.keys();
+    if let Some(key) = keys.iter().find(|key| verifies(key)) {
+        return Ok(key);
+    }
+    Err(match named {
+        Some(id) => Error::UnknownSigner { key_id: hex(id) },
+        None if keys.is_empty() => Error::NoTrustAnchors,
+        None => Error::NoKeyVerifies { tried: keys.len() },
+    })
+}
+
+fn judge_kind(sign1: &Sign1<'_>, request: &Request<'_>) -> Result<Kind> {
+    match sign1.kind(request.foreign_typ)? {
+        kind @ (Kind::Data | Kind::Foreign) => Ok(kind),
+        found => Err(Error::WrongKind { expected: Kind::Data, found }),
+    }
+}
+
+fn judge_signer<'t>(
+    trust: &'t Trust,
+    key: KeyId,
+    header: &Protected<'_>,
+    request: &Request<'_>,
+) -> Result<&'t Signer> {
+    // Where the signature names several contexts, the one asked for is judged; `judge_context`
+    // then holds the signature to it.
+    let context = header.claims.audience.and_then(|found| {
+        let wanted = request.context.filter(|wanted| found.contains(wanted));
+        wanted.or_else(|| found.names().next())
+    });
+    let question = Question { context, signer: request.signer, now: request.now };
+    trust.judge(key, &question).map_err(|refusal| Error::from_refusal(refusal, key))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,9 @@
+//! The programs as people and scripts use them.
+
+mod inspect;
+mod keys;
+mod output;
+mod refusals;
+mod session;
+mod terminal;
+mod trust;

@@ -1,0 +1,75 @@
+//! `brine inspect`: what it shows of good, foreign and broken envelopes.
+
+use crate::common::{Person, unhex};
+
+#[test]
+fn inspect_begins_by_saying_that_nothing_is_verified() {
+    let person = Person::with_key();
+    let envelope = person.sign(["--context", "orders"], b"x");
+    for arguments in [&["inspect"][..], &["inspect", "--diag"]] {
+        let mut command = person.program(env!("CARGO_BIN_EXE_brine"), arguments);
+        let output = command.write_stdin(envelope.clone()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.lines().next().unwrap().contains("nothing below has been verified"), "{text}");
+        assert!(text.contains("orders"), "{text}");
+    }
+    let output = person.brine(["inspect", "--json"]).write_stdin(envelope).output().unwrap();
+    let facts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(facts["verified"], false);
+    assert_eq!(facts["context"], serde_json::json!(["orders"]));
+}
+
+#[test]
+fn foreign_envelopes_are_shown_with_the_reason_why_they_will_be_refused() {
+    let person = Person::new();
+    // COSE working group, sign1-tests/sign-pass-01, with ES256 in the unprotected header.
+    let text =
+        crate::common::project_text("fixtures/foreign/cose-wg/sign1-tests/sign-pass-01.json");
+    let example: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let message = unhex(example["output"]["cbor"].as_str().unwrap());
+    let output = person.brine(["inspect"]).write_stdin(message).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{page}");
+    assert!(
+        page.contains("unprotected header (anyone can have changed it)\n  1 (alg): -7"),
+        "{page}"
+    );
+    assert!(
+        page.contains("\"brine verify\" will refuse it: no algorithm in the protected header"),
+        "{page}"
+    );
+}
+
+#[test]
+fn broken_envelopes_are_shown_as_far_as_they_go() {
+    let person = Person::with_key();
+    let envelope = person.sign([], b"payload");
+    let output = person.brine(["inspect"]).write_stdin(&envelope[..150]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("18([<<{1: -8, 4: h'") && page.contains("h'7061796c6f6164', "), "{page}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("brine: error: input is cut short at byte "), "{stderr}");
+}
+
+#[test]
+fn other_cose_messages_are_shown_in_diagnostic_notation() {
+    let person = Person::new();
+    let text = crate::common::project_text("fixtures/foreign/cose-wg/eddsa-examples/eddsa-01.json");
+    let example: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let message = unhex(example["output"]["cbor"].as_str().unwrap());
+    let output = person.brine(["inspect"]).write_stdin(message.clone()).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("98([<<{3: 0}>>, {}, "));
+    let output = person.brine(["inspect", "--diag"]).write_stdin(message).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_is_no_cbor_is_said_to_be_none() {
+    let person = Person::new();
+    let output = person.brine(["inspect"]).write_stdin("").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let output = person.brine(["inspect", "--json"]).write_stdin("hello").output().unwrap();
+    crate::common::assert_refused(&output, 3, "not an envelope");
+}

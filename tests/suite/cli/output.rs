@@ -1,0 +1,195 @@
+//! Where results go, and what is left behind.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use crate::common::{Person, assert_refused};
+
+#[test]
+fn a_refused_envelope_leaves_the_output_file_as_it_was() {
+    let person = Person::with_key();
+    person.write("out", "before");
+    let mut envelope = person.sign([], b"after");
+    envelope[100] ^= 1;
+    let output = person.brine(["verify", "-o", "out"]).write_stdin(envelope).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(person.read("out"), b"before");
+    assert_eq!(person.files(), ["out"]);
+}
+
+#[test]
+fn an_output_file_is_replaced_whole_and_keeps_its_mode() {
+    let person = Person::with_key();
+    person.write("out", "before, and longer than after");
+    fs::set_permissions(person.path("out"), fs::Permissions::from_mode(0o640)).unwrap();
+    let envelope = person.sign([], b"after");
+    person.brine(["verify", "-o", "out"]).write_stdin(envelope).assert().success();
+    assert_eq!(person.read("out"), b"after");
+    assert_eq!(fs::metadata(person.path("out")).unwrap().mode() & 0o777, 0o640);
+    assert_eq!(person.files(), ["out"]);
+}
+
+#[test]
+fn a_new_output_file_obeys_the_umask() {
+    let person = Person::with_key();
+    person.shell("umask 027; echo x | brine sign -o out").assert().success();
+    assert_eq!(fs::metadata(person.path("out")).unwrap().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_link_keeps_pointing_at_what_is_replaced() {
+    let person = Person::with_key();
+    person
+        .shell("mkdir real && echo before > real/file && ln -s real/file link")
+        .assert()
+        .success();
+    person.shell("echo x | brine sign -o link").assert().success();
+    assert!(fs::symlink_metadata(person.path("link")).unwrap().is_symlink());
+    assert!(person.read("real/file").starts_with(b"\xd2\x84"));
+}
+
+#[test]
+fn input_and_output_may_not_be_the_same_file() {
+    let person = Person::with_key();
+    person.write("file", "content");
+    person.shell("ln file hard; ln -s file soft").assert().success();
+    for line in [
+        "brine sign file -o file",
+        "brine sign file -o ./file",
+        "brine sign file -o hard",
+        "brine sign file -o soft",
+        "brine sign < file -o file",
+        "brine sign file >> file",
+        "brine sign < hard >> file",
+        "brine sign --aad file hard -o soft",
+        "brine verify file -o file",
+        "brine verify --report file file",
+    ] {
+        assert_refused(&person.shell(line).output().unwrap(), 2, "same file");
+        assert_eq!(person.read("file"), b"content", "{line}");
+    }
+}
+
+#[test]
+fn a_private_key_is_never_overwritten_by_what_it_signs() {
+    let person = Person::with_key();
+    let key = person.home_path("keys/default.key");
+    let path = key.to_str().unwrap();
+    let output = person.brine(["sign", "-k", path, "-o", path]).write_stdin("x").output().unwrap();
+    assert_refused(&output, 2, "same file");
+    let output = person.brine(["sign", "-o", path]).write_stdin("x").output().unwrap();
+    assert_refused(&output, 2, "same file");
+}
+
+#[test]
+fn devices_and_pipes_are_written_in_place() {
+    let person = Person::with_key();
+    person.shell("echo x | brine sign -o /dev/null").assert().success();
+    assert!(
+        fs::symlink_metadata("/dev/null").unwrap().file_type().is_symlink()
+            || !fs::metadata("/dev/null").unwrap().is_file()
+    );
+    person
+        .shell("mkfifo pipe; cat pipe > got & echo x | brine sign -o pipe; wait")
+        .assert()
+        .success();
+    assert!(person.read("got").starts_with(b"\xd2\x84"));
+}
+
+#[test]
+fn a_full_disk_is_status_4() {
+    let person = Person::with_key();
+    let output = person.shell("echo x | brine sign > /dev/full").output().unwrap();
+    assert_refused(&output, 4, "No space left on device");
+    let output = person.shell("echo x | brine sign -o /dev/full").output().unwrap();
+    assert_refused(&output, 4, "No space left on device");
+    let output = person.shell("echo x | brine sign | brine verify > /dev/full").output().unwrap();
+    assert_refused(&output, 4, "No space left on device");
+    let output = person.shell("brine --help > /dev/full").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn a_file_size_limit_leaves_nothing_behind() {
+    let person = Person::with_key();
+    person.shell("head -c 200000 /dev/zero > in").assert().success();
+    let output = person.shell("trap '' XFSZ; ulimit -f 16; brine sign in -o out").output().unwrap();
+    assert_refused(&output, 4, "File too large");
+    assert_eq!(person.files(), ["in"]);
+}
+
+#[test]
+fn a_closed_pipe_is_an_error_and_not_a_panic() {
+    let person = Person::with_key();
+    person.shell("head -c 1000000 /dev/zero > in").assert().success();
+    let output = person.shell("(brine sign in; echo $? > status) | true").output().unwrap();
+    assert_eq!(person.read("status"), b"4\n", "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "brine: error: standard output: Broken pipe (os error 32)\n");
+    let output =
+        person.shell("(brine completions bash; echo $? > status) | true").output().unwrap();
+    assert_eq!(person.read("status"), b"4\n", "{output:?}");
+}
+
+#[test]
+fn closed_streams_are_not_empty_streams() {
+    let person = Person::with_key();
+    assert_refused(
+        &person.shell("brine sign <&-").output().unwrap(),
+        4,
+        "standard input is closed",
+    );
+    person.write("in", "x");
+    assert_refused(
+        &person.shell("brine sign in >&-").output().unwrap(),
+        4,
+        "standard output is closed",
+    );
+    person.shell("brine sign in > out; brine verify out 2>&- > back").assert().success();
+    assert_eq!(person.read("back"), b"x");
+    person
+        .shell("brine sign < /dev/null > empty && brine verify empty > /dev/null")
+        .assert()
+        .success();
+}
+
+#[test]
+fn unreadable_inputs_are_status_4() {
+    let person = Person::with_key();
+    assert_refused(
+        &person.brine(["sign", "missing"]).output().unwrap(),
+        4,
+        "\"missing\": No such file",
+    );
+    assert_refused(&person.brine(["sign", "."]).output().unwrap(), 4, "Is a directory");
+    assert_refused(&person.shell("brine verify < .").output().unwrap(), 4, "Is a directory");
+    assert_refused(&person.shell("brine sign 0> out").output().unwrap(), 4, "Bad file descriptor");
+    assert_refused(
+        &person.brine(["verify", "--aad", "missing"]).write_stdin("x").output().unwrap(),
+        4,
+        "No such file",
+    );
+    let output =
+        person.brine(["sign", "-o", "no/such/directory"]).write_stdin("x").output().unwrap();
+    assert_refused(&output, 4, "No such file");
+    assert_eq!(person.files(), ["out"]);
+}
+
+#[test]
+fn paths_are_printed_so_that_they_cannot_lie() {
+    let person = Person::with_key();
+    let output = person.brine(["sign", "a\x1b[2J\nb"]).output().unwrap();
+    assert_refused(&output, 4, r"a\u{1b}[2J\nb");
+}
+
+#[test]
+fn core_dumps_are_off() {
+    let person = Person::with_key();
+    let line = "ulimit -c unlimited 2>/dev/null; (sleep 1; echo x) | brine sign > out & sleep 0.5; \
+                grep 'core file' /proc/$(pgrep -n -x brine)/limits; wait";
+    let output = person.shell(line).output().unwrap();
+    let limits = String::from_utf8(output.stdout).unwrap();
+    let numbers: Vec<_> =
+        limits.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();
+    assert_eq!(numbers, ["1", "1"], "{limits}");
+}

@@ -1,0 +1,61 @@
+//! With a person at a terminal, which `script` (bsdutils) plays.
+
+use crate::common::Person;
+
+/// Runs a line at a terminal, with what is typed there, and returns what the terminal shows.
+fn at_terminal(person: &Person, line: &str, typed: &str) -> String {
+    let mut command = person.shell(&format!("script -qec '{line}' /dev/null"));
+    // A pause lets each prompt turn the echo off before its answer comes.
+    let typed: String = typed.split_inclusive('\n').collect();
+    let output = command.write_stdin(typed).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).replace('\r', "")
+}
+
+#[test]
+fn binary_output_to_a_terminal_is_refused_unless_insisted_on() {
+    let person = Person::with_key();
+    person.write("in", "x");
+    person.write("binary", b"\x00\x1b[2J");
+    person.shell("brine sign binary > binary.brine; brine sign in > in.brine").assert().success();
+    let shown = at_terminal(&person, "brine sign in; echo status $?", "");
+    assert!(
+        shown.contains("will not write an envelope to a terminal") && shown.contains("status 2"),
+        "{shown}"
+    );
+    let shown = at_terminal(&person, "brine sign -a in", "");
+    assert!(shown.contains("-----END BRINE ENVELOPE-----"), "{shown}");
+    let shown = at_terminal(&person, "brine verify binary.brine; echo status $?", "");
+    assert!(
+        shown.contains("will not write binary data")
+            && shown.contains("status 2")
+            && !shown.contains('\x1b'),
+        "{shown}"
+    );
+    let shown = at_terminal(&person, "brine verify -o - binary.brine; echo status $?", "");
+    assert!(shown.contains("\x1b[2J") && shown.contains("status 0"), "{shown}");
+    let shown = at_terminal(&person, "brine verify in.brine", "");
+    assert!(shown.contains('x') && shown.contains("brine: signed by default (20"), "{shown}");
+}
+
+#[test]
+fn gen_asks_twice_and_sign_asks_once() {
+    let person = Person::new();
+    let shown = at_terminal(&person, "brinekey gen; echo status $?", "secret\nsecret\n");
+    assert!(shown.contains("New passphrase for") && shown.contains("status 0"), "{shown}");
+    assert!(!shown.contains("not encrypted"), "{shown}");
+    person.write("in", "x");
+    let shown = at_terminal(&person, "brine sign in -o out; echo status $?", "secret\n");
+    assert!(shown.contains("Passphrase for") && shown.contains("status 0"), "{shown}");
+    let shown = at_terminal(&person, "brine sign in -o out2; echo status $?", "wrong\n");
+    assert!(shown.contains("status 6") && !person.path("out2").exists(), "{shown}");
+}
+
+#[test]
+fn an_empty_passphrase_is_said_aloud_and_two_different_ones_are_refused() {
+    let person = Person::new();
+    let shown = at_terminal(&person, "brinekey gen a; echo status $?", "\n");
+    assert!(shown.contains("the key is not encrypted") && shown.contains("status 0"), "{shown}");
+    let shown = at_terminal(&person, "brinekey gen b; echo status $?", "one\ntwo\n");
+    assert!(shown.contains("the two are not the same") && shown.contains("status 6"), "{shown}");
+    assert!(!person.home_path("keys/b.key").exists());
+}

@@ -1,0 +1,188 @@
+//! Whom `brine verify` believes, and `brinekey trust`.
+
+use crate::common::{Person, assert_refused};
+
+/// Somebody who signs, and somebody who knows their public key.
+fn signer_and_verifier() -> (Person, Person) {
+    let (signer, verifier) = (Person::with_key(), Person::with_key());
+    let public = signer.brinekey(["pub"]).output().unwrap().stdout;
+    verifier.write("alice.pub", public);
+    (signer, verifier)
+}
+
+fn run(person: &Person, line: &str) -> std::process::Output {
+    person.shell(line).output().unwrap()
+}
+
+#[test]
+fn a_signer_is_believed_after_being_added_and_not_after_being_removed() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    assert_refused(&run(&verifier, "brine verify in"), 5, "no trust anchor");
+    assert!(run(&verifier, "brinekey trust add alice ./alice.pub").status.success());
+    assert!(run(&verifier, "brine verify --signer alice in").status.success());
+    assert_refused(&run(&verifier, "brinekey trust add alice ./alice.pub"), 6, "already");
+    assert!(run(&verifier, "brinekey trust remove alice").status.success());
+    assert_refused(&run(&verifier, "brine verify in"), 5, "no trust anchor");
+    assert_refused(&run(&verifier, "brinekey trust remove alice"), 6, "no signer \"alice\"");
+}
+
+#[test]
+fn contexts_of_an_entry_limit_what_its_key_may_sign() {
+    let (signer, verifier) = signer_and_verifier();
+    assert!(
+        run(&verifier, "brinekey trust add alice alice.pub --context 'reports/*'").status.success()
+    );
+    for (context, status) in [("reports/daily", 0), ("reports/a/b", 5), ("jobs", 5)] {
+        verifier.write("in", signer.sign(["--context", context], b"x"));
+        let output = run(&verifier, &format!("brine verify --context {context} in"));
+        assert_eq!(output.status.code(), Some(status), "{context}");
+        let check = run(&verifier, &format!("brinekey trust check alice.pub --context {context}"));
+        assert_eq!(check.status.code(), Some(status), "{context}");
+    }
+    verifier.write("in", signer.sign([], b"x"));
+    assert_refused(
+        &run(&verifier, "brine verify in"),
+        5,
+        "alice is not trusted for signatures without a context",
+    );
+}
+
+#[test]
+fn windows_and_revocations_of_an_entry_are_judged_now() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    let key = String::from_utf8(verifier.read("alice.pub")).unwrap();
+    let entry =
+        |more: &str| format!("[[signer]]\nname = \"alice\"\nkey = \"{}\"\n{more}\n", key.trim());
+    for (more, reason) in [
+        ("not-before = 2999-01-01T00:00:00Z", "alice is not trusted before 2999"),
+        ("not-after = 2020-01-01T00:00:00Z", "alice has not been trusted since 2020"),
+        (
+            "revoked-at = 2020-01-01T00:00:00Z\nrevoked-reason = \"laptop stolen\"",
+            "was revoked at 2020-01-01T00:00:00Z: laptop stolen",
+        ),
+    ] {
+        verifier.write("trust.toml", entry(more));
+        assert_refused(&run(&verifier, "brine verify --trust trust.toml in"), 5, reason);
+        assert_refused(
+            &run(&verifier, "brinekey trust check --trust trust.toml alice.pub"),
+            5,
+            reason,
+        );
+    }
+    // A good entry for the same key does not make up for a revoked one.
+    verifier.write("trust.toml", entry("revoked-at = 2020-01-01T00:00:00Z") + &entry(""));
+    assert_refused(&run(&verifier, "brine verify --trust trust.toml in"), 5, "was revoked");
+}
+
+#[test]
+fn naming_a_signer_is_no_way_around_the_trust_file() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    assert!(
+        run(&verifier, "brinekey trust add alice alice.pub --context reports").status.success()
+    );
+    assert_refused(&run(&verifier, "brine verify -p alice in"), 5, "is not trusted for");
+    assert!(
+        run(&verifier, "brine verify -p alice.pub in").status.success(),
+        "a key alone has no limits"
+    );
+}
+
+#[test]
+fn keys_and_files_that_are_named_replace_the_default_trust_file() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.shell("echo mine | brine sign > mine").assert().success();
+    assert!(run(&verifier, "brine verify mine").status.success());
+    assert_refused(&run(&verifier, "brine verify -p ./alice.pub mine"), 5, "no trust anchor");
+    verifier.write("none.toml", "");
+    assert_refused(&run(&verifier, "brine verify --trust none.toml mine"), 5, "no trust anchor");
+    verifier.write("hers", signer.sign([], b"x"));
+    for envelope in ["hers", "mine"] {
+        let line = format!("brine verify -p ./alice.pub -p default {envelope}");
+        assert!(run(&verifier, &line).status.success(), "{envelope}");
+    }
+}
+
+#[test]
+fn allowed_signers_files_are_read_as_openssh_reads_them() {
+    let (signer, verifier) = signer_and_verifier();
+    let key = String::from_utf8(verifier.read("alice.pub")).unwrap();
+    verifier.write("in", signer.sign(["--context", "git"], b"x"));
+    for (options, status, reason) in [
+        ("", 0, ""),
+        ("namespaces=\"file,git\" ", 0, ""),
+        ("namespaces=\"file\" ", 5, "is not trusted for context \"git\""),
+        ("valid-after=\"29990101Z\" ", 5, "is not trusted before 2999"),
+        ("valid-before=\"20200101Z\" ", 5, "has not been trusted since 2020"),
+    ] {
+        verifier.write("allowed", format!("# people\n*@example.org {options}{key}"));
+        let output =
+            run(&verifier, "brine verify --trust allowed --context git --signer a@example.org in");
+        if status == 0 {
+            assert!(output.status.success(), "{options}: {output:?}");
+        } else {
+            assert_refused(&output, status, reason);
+        }
+    }
+    let output =
+        run(&verifier, "brine verify --trust allowed --context git --signer a@example.com in");
+    assert_refused(&output, 5, "not by a@example.com");
+    verifier.write("allowed", format!("*@example.org {key}"));
+    verifier.write("revoked", key);
+    let output = run(&verifier, "brine verify --trust allowed --revoked revoked --context git in");
+    assert_refused(&output, 5, "was revoked");
+}
+
+#[test]
+fn a_trust_file_that_cannot_be_read_is_status_6_and_never_empty() {
+    let person = Person::with_key();
+    person.write("in", person.sign([], b"x"));
+    for (text, reason) in [
+        ("[[signer]]\nname = \"a\"\n", "key is missing"),
+        ("[[signer]\n", "line 1"),
+        ("[[signer]]\nname = \"a\"\nkey = \"ssh-ed25519 AAAA\"\n", "line 3"),
+        ("[[signer]]\nnmae = \"a\"\n", "nmae"),
+    ] {
+        person.write("bad.toml", text);
+        assert_refused(&run(&person, "brine verify --trust bad.toml in"), 6, reason);
+        let before = person.read("bad.toml");
+        assert_refused(&run(&person, "brinekey trust add x default --trust bad.toml"), 6, reason);
+        assert_eq!(person.read("bad.toml"), before);
+    }
+    assert_refused(&run(&person, "brine verify --trust missing.toml in"), 6, "No such file");
+    assert_refused(&run(&person, "brine verify --revoked missing in"), 6, "No such file");
+}
+
+#[test]
+fn comments_in_the_trust_file_survive() {
+    let person = Person::with_key();
+    let comment = "# who may sign what\n\n";
+    person.write("t.toml", comment);
+    assert!(run(&person, "brinekey trust add a default --trust t.toml").status.success());
+    assert!(String::from_utf8(person.read("t.toml")).unwrap().starts_with(comment));
+    assert!(run(&person, "brinekey trust remove a --trust t.toml").status.success());
+    assert_eq!(person.read("t.toml"), comment.as_bytes());
+}
+
+#[test]
+fn many_writers_at_once_lose_nobody() {
+    let person = Person::with_key();
+    let line = "for i in 1 2 3 4 5 6 7 8 9 10; do brinekey trust add signer$i default 2>/dev/null & done; wait; \
+                brinekey trust list | wc -l";
+    let output = run(&person, line);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "11");
+}
+
+#[test]
+fn trust_list_says_what_each_entry_allows() {
+    let person = Person::with_key();
+    let add = "brinekey trust add bob default --context 'a/*' --not-after 2030-01-01T00:00:00Z";
+    assert!(run(&person, add).status.success());
+    let text = String::from_utf8(run(&person, "brinekey trust list").stdout).unwrap();
+    assert!(text.contains("only a/*  until 2030-01-01T00:00:00Z"), "{text}");
+    let json = String::from_utf8(run(&person, "brinekey trust list --json").stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!(last["contexts"], serde_json::json!(["a/*"]));
+}

@@ -1,0 +1,150 @@
+//! What several tests use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use brine::{SigningKey, Statement, Template, Timestamp};
+use tempfile::TempDir;
+
+/// A key whose seed is 32 times this byte.
+pub(crate) fn key(byte: u8) -> SigningKey {
+    SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32]))
+}
+
+/// A moment of the tests: 2026-09-21T14:13:20Z.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_unix(1_790_000_000).unwrap()
+}
+
+/// What `brine sign` writes if nothing is said, at a fixed moment.
+pub(crate) fn template() -> Template<'static> {
+    let statement = Statement::Full {
+        context: None,
+        cti: [7; 16],
+        expires: None,
+        issued_at: now(),
+        not_before: None,
+    };
+    Template { statement, ..Template::default() }
+}
+
+/// A file of the project.
+pub(crate) fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The text of a file of the project.
+pub(crate) fn project_text(path: &str) -> String {
+    fs::read_to_string(project(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A person with a home of their own, who types commands in an empty directory.
+pub(crate) struct Person {
+    home: TempDir,
+    pub(crate) directory: TempDir,
+}
+
+impl Person {
+    /// Somebody without keys.
+    pub(crate) fn new() -> Self {
+        Self { home: TempDir::new().unwrap(), directory: TempDir::new().unwrap() }
+    }
+
+    /// Somebody who has run `brinekey gen`.
+    pub(crate) fn with_key() -> Self {
+        let person = Self::new();
+        person.brinekey(["gen"]).assert().success();
+        person
+    }
+
+    pub(crate) fn brine<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        self.program(env!("CARGO_BIN_EXE_brine"), &arguments)
+    }
+
+    pub(crate) fn brinekey<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        self.program(env!("CARGO_BIN_EXE_brinekey"), &arguments)
+    }
+
+    /// A program in this person's world, and in nobody else's: without a terminal, too.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("setsid");
+        command
+            .arg("--wait")
+            .arg(program)
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("BRINE_HOME", self.home.path())
+            .timeout(std::time::Duration::from_secs(60));
+        command
+    }
+
+    /// A command line as a person types it, run by `sh`.
+    pub(crate) fn shell(&self, line: &str) -> Command {
+        let mut command = self.program("sh", &["-c", line]);
+        let programs = Path::new(env!("CARGO_BIN_EXE_brine")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", programs.display()));
+        command
+    }
+
+    /// Signs with the default key.
+    pub(crate) fn sign<const N: usize>(&self, arguments: [&str; N], payload: &[u8]) -> Vec<u8> {
+        let mut command = self.brine(["sign"]);
+        let output = command.args(arguments).write_stdin(payload).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+
+    pub(crate) fn home_path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The names of the files in the directory, hidden ones too.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Demands a refusal with a status, its reason in the first line of stderr, and nothing on stdout.
+#[track_caller]
+pub(crate) fn assert_refused(output: &Output, status: i32, reason: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(output.stdout.is_empty(), "released {} bytes", output.stdout.len());
+    let line = stderr.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
+    assert!(line.contains(reason), "{stderr:?} does not say {reason:?}");
+    assert!(stderr.lines().count() <= 2, "more than an error and a hint: {stderr:?}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    assert_eq!(digits.len() % 2, 0, "{text}");
+    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or_else(|| panic!("{text}"));
+    let bytes = digits.chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1]));
+    bytes.map(|byte| u8::try_from(byte).unwrap()).collect()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,154 @@
+//! Man pages and completions come from the clap declaration. They are checked in, and must be current.
+//!
+//! `./scripts/generate` writes them anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use brine::cli::args::brine::Brine;
+use brine::cli::args::brinekey::BrineKey;
+use brine::cli::exit::Status;
+use clap::{Command, CommandFactory as _};
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
+
+use crate::common::{project, project_text};
+
+/// Everything that is generated, by path.
+fn files() -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for program in [Brine::command(), BrineKey::command()] {
+        let name = program.get_name().to_owned();
+        for (shell, path) in [
+            (Shell::Bash, format!("completions/{name}.bash")),
+            (Shell::Zsh, format!("completions/_{name}")),
+            (Shell::Fish, format!("completions/{name}.fish")),
+        ] {
+            let mut script = Vec::new();
+            generate(shell, &mut program.clone(), &name, &mut script);
+            files.insert(path, script);
+        }
+        pages(&program, &name, &mut files);
+    }
+    files
+}
+
+/// One page for a command and each of its verbs.
+fn pages(command: &Command, name: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    let mut command = command.clone().disable_help_subcommand(true);
+    command.build();
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        pages(verb, &format!("{name}-{}", verb.get_name()), files);
+    }
+    files.insert(format!("man/{name}.1"), page(&command, name));
+}
+
+fn page(command: &Command, name: &str) -> Vec<u8> {
+    let spaced = name.replace('-', " ");
+    let examples = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let shown = command.clone().bin_name(spaced).display_name(name).after_long_help("");
+    let man = Man::new(shown)
+        .title(name.to_uppercase())
+        .date("2026-11-21")
+        .source("brine")
+        .manual("brine");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    man.render_name_section(&mut page).unwrap();
+    man.render_synopsis_section(&mut page).unwrap();
+    man.render_description_section(&mut page).unwrap();
+    if command.get_arguments().next().is_some() {
+        man.render_options_section(&mut page).unwrap();
+    }
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page).unwrap();
+    }
+    exit_status().to_writer(&mut page).unwrap();
+    example_section(&examples).to_writer(&mut page).unwrap();
+    see_also(name).to_writer(&mut page).unwrap();
+    page
+}
+
+fn exit_status() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for (status, meaning) in Status::TABLE {
+        roff.control("TP", ["4"]);
+        roff.text([bold(status.code().to_string())]).text([roman(meaning)]);
+    }
+    roff
+}
+
+fn example_section(examples: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]);
+    let mut code = false;
+    for line in examples.lines().skip(1).filter(|line| !line.is_empty()) {
+        if line.starts_with("    ") {
+            if !code {
+                roff.control("RS", ["4"]).control("EX", []);
+            }
+            roff.text([roman(line.trim_start())]);
+        } else {
+            if code {
+                roff.control("EE", []).control("RE", []);
+            }
+            roff.control("PP", []).text([roman(line.trim_start())]);
+        }
+        code = line.starts_with("    ");
+    }
+    if code {
+        roff.control("EE", []).control("RE", []);
+    }
+    roff
+}
+
+fn see_also(name: &str) -> Roff {
+    let others: Vec<Inline> = match name {
+        "brine" => vec![bold("brinekey"), roman("(1)")],
+        "brinekey" => vec![bold("brine"), roman("(1)")],
+        _ => vec![bold("brine"), roman("(1), "), bold("brinekey"), roman("(1)")],
+    };
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]).text(others);
+    roff
+}
+
+#[test]
+fn man_pages_and_completions_are_current() {
+    let update = std::env::var_os("BRINE_GENERATE").is_some();
+    let mut expected: Vec<String> = Vec::new();
+    for (path, content) in files() {
+        if update {
+            fs::create_dir_all(project(&path).parent().unwrap()).unwrap();
+            fs::write(project(&path), &content).unwrap();
+        }
+        let found = project_text(&path);
+        assert_eq!(found.as_bytes(), content, "{path} is stale: run ./scripts/generate");
+        expected.push(path);
+    }
+    for directory in ["man", "completions"] {
+        for entry in fs::read_dir(project(directory)).unwrap() {
+            let path = format!("{directory}/{}", entry.unwrap().file_name().to_str().unwrap());
+            assert!(expected.contains(&path), "{path} is not generated any more");
+        }
+    }
+}
+
+/// Each verb has a page, and each page says how it ends and how it is used.
+#[test]
+fn every_page_has_exit_status_and_examples() {
+    let pages = files().into_iter().filter(|(path, _)| path.starts_with("man/"));
+    let mut count = 0;
+    for (path, page) in pages {
+        let text = String::from_utf8(page).unwrap();
+        for (status, meaning) in Status::TABLE {
+            let meaning = meaning.split(' ').next().unwrap();
+            assert!(text.contains(&status.code().to_string()) && text.contains(meaning), "{path}");
+        }
+        assert!(text.contains(".SH EXAMPLES") && text.contains("$ "), "{path}");
+        count += 1;
+    }
+    assert_eq!(count, 2 + 4 + 8 + 4, "programs, verbs of brine, of brinekey, of brinekey trust");
+}

@@ -1,0 +1,195 @@
+//! Runs `fixtures/vectors`: one file a rule, through the library and through the program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use brine::{
+    PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::common::{Person, hex, project, project_text, unhex};
+
+/// One scenario.
+struct Vector {
+    name: String,
+    expect: String,
+    keys: Vec<String>,
+    options: BTreeMap<String, String>,
+    released: String,
+    envelope: Vec<u8>,
+}
+
+impl Vector {
+    fn parse(name: &str, text: &str) -> Self {
+        let (head, body) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no body"));
+        let mut vector = Self {
+            name: name.to_owned(),
+            expect: String::new(),
+            keys: Vec::new(),
+            options: BTreeMap::new(),
+            released: String::new(),
+            envelope: unhex(body),
+        };
+        for line in head.lines() {
+            let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("{name}: {line}"));
+            match key {
+                "comment" => {}
+                "expect" => value.clone_into(&mut vector.expect),
+                "key" => vector.keys.push(value.to_owned()),
+                "released" => value.clone_into(&mut vector.released),
+                "aad" | "context" | "detached" | "max-age" | "now" | "typ" | "untagged" => {
+                    vector.options.insert(key.to_owned(), value.to_owned());
+                }
+                unknown => panic!("{name}: unknown key {unknown}"),
+            }
+        }
+        vector
+    }
+
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.option(name).map(unhex)
+    }
+
+    /// What the library releases, or the reason why not.
+    fn through_library(&self) -> Result<Vec<u8>, String> {
+        let key = |line: &String| VerifyingKey::from_openssh(line).unwrap().0;
+        let trust = Trust::new(self.keys.iter().map(|line| Signer::new("k", key(line))).collect());
+        let detached = self.bytes("detached");
+        let aad = self.bytes("aad").unwrap_or_default();
+        let seconds = |name| self.option(name).map(|text| text.parse().unwrap());
+        let request = Request {
+            context: self.option("context"),
+            external_aad: &aad,
+            foreign_typ: self.option("typ"),
+            max_age: seconds("max-age").map(Duration::from_secs),
+            now: Timestamp::from_unix(seconds("now").unwrap()).unwrap(),
+            payload: detached.as_deref().map_or(PayloadSource::Embedded, PayloadSource::Detached),
+            signer: None,
+        };
+        let tagging =
+            if self.option("untagged").is_some() { Tagging::Optional } else { Tagging::Required };
+        let verified = Sign1::parse(&self.envelope, tagging)
+            .and_then(|sign1| verify(&sign1, &request, &trust))
+            .map_err(|error| error.reason().to_owned())?;
+        Ok(if detached.is_some() { Vec::new() } else { verified.payload().to_vec() })
+    }
+
+    /// The same through `brine verify`.
+    fn through_program(&self, person: &Person) -> Result<Vec<u8>, String> {
+        let mut command = person.brine(["verify", "--json"]);
+        for key in &self.keys {
+            command.args(["-p", key]);
+        }
+        if self.keys.is_empty() {
+            person.write("nobody", "");
+            command.args(["--trust", "nobody"]);
+        }
+        for name in ["context", "typ", "now"] {
+            if let Some(value) = self.option(name) {
+                command.args([&format!("--{name}"), value]);
+            }
+        }
+        if let Some(seconds) = self.option("max-age") {
+            command.args(["--max-age", &format!("{seconds}s")]);
+        }
+        if self.option("untagged").is_some() {
+            command.arg("--untagged");
+        }
+        if let Some(aad) = self.bytes("aad") {
+            person.write("aad", aad);
+            command.args(["--aad", "aad"]);
+        }
+        match self.bytes("detached") {
+            Some(payload) => {
+                person.write("envelope", &self.envelope);
+                command.args(["--detached", "envelope"]).write_stdin(payload);
+            }
+            None => drop(command.write_stdin(self.envelope.clone())),
+        }
+        let output = command.output().unwrap();
+        let verdict: serde_json::Value =
+            serde_json::from_slice(&output.stderr).unwrap_or_else(|_| {
+                panic!("{}: {:?}", self.name, String::from_utf8_lossy(&output.stderr))
+            });
+        let status = verdict["status"].as_i64().unwrap();
+        assert_eq!(output.status.code().map(i64::from), Some(status), "{}", self.name);
+        if status == 0 {
+            assert_eq!(verdict["verdict"], "verified");
+            return Ok(output.stdout);
+        }
+        assert_eq!(verdict["verdict"], "refused", "{}: {verdict}", self.name);
+        assert!(output.stdout.is_empty(), "{} released something", self.name);
+        Err(verdict["reason"].as_str().unwrap().to_owned())
+    }
+
+    fn judge(&self, outcome: &Result<Vec<u8>, String>) {
+        let released = outcome.as_deref().unwrap_or_default();
+        let reason = outcome.as_ref().map_or_else(String::as_str, |_| "ok");
+        assert_eq!(reason, self.expect, "{}", self.name);
+        assert_eq!(hex(&Sha256::digest(released)), self.released, "{}", self.name);
+    }
+}
+
+fn vectors() -> Vec<Vector> {
+    let mut names: Vec<_> = fs::read_dir(project("fixtures/vectors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".vector"))
+        .collect();
+    names.sort();
+    let read =
+        |name: &String| Vector::parse(name, &project_text(&format!("fixtures/vectors/{name}")));
+    names.iter().map(read).collect()
+}
+
+#[test]
+fn the_library_judges_every_vector() {
+    let vectors = vectors();
+    assert!(vectors.len() >= 155, "{} vectors", vectors.len());
+    for vector in vectors {
+        vector.judge(&vector.through_library());
+    }
+}
+
+#[test]
+fn the_program_judges_every_vector() {
+    let person = Person::new();
+    for vector in vectors() {
+        vector.judge(&vector.through_program(&person));
+    }
+}
+
+/// Each rule of SPEC.md has a vector, and each vector's reason is a rule of SPEC.md.
+#[test]
+fn spec_and_vectors_name_the_same_reasons() {
+    let spec = project_text("SPEC.md");
+    for vector in vectors() {
+        let named = spec.contains(&format!("`{}`", vector.expect)) || vector.expect == "ok";
+        assert!(named, "SPEC.md does not name {}", vector.expect);
+    }
+}
+
+/// What is released must not depend on how much arrives at once.
+#[test]
+fn a_vector_that_arrives_byte_by_byte_is_judged_the_same() {
+    let person = Person::new();
+    for vector in vectors().iter().filter(|vector| {
+        ["ok-embedded", "cut-short"].iter().any(|name| vector.name.starts_with(name))
+    }) {
+        person.write("envelope", &vector.envelope);
+        person.write("key.pub", &vector.keys[0]);
+        let now = vector.option("now").unwrap();
+        let line = format!(
+            "perl -e '$|=1; print while read STDIN, $_, 1' < envelope | brine verify -p ./key.pub --now {now}"
+        );
+        let output = person.shell(&line).output().unwrap();
+        assert_eq!(output.status.success(), vector.expect == "ok", "{output:?}");
+        assert_eq!(hex(&Sha256::digest(&output.stdout)), vector.released);
+    }
+}
