@@ -1,7 +1,5 @@
 //! Why something was refused, and whose fault that is.
 
-use std::io;
-
 use crate::claims::Timestamp;
 use crate::cose::Label;
 use crate::key::{KeyError, KeyId};
@@ -118,15 +116,6 @@ pub enum Error {
         found: usize,
         /// The limit, in bytes.
         limit: usize,
-    },
-
-    /// Input or output failed.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was being done, and to what.
-        what: String,
-        /// The system's reason.
-        source: io::Error,
     },
 
     /// `iat` lies in the future.
@@ -305,16 +294,14 @@ pub enum Error {
 pub enum Class {
     /// Recognised as an envelope, then altered, cut, malformed or wrongly signed.
     Altered,
-    /// Input, output or system.
-    Io,
     /// A key or trust file that cannot be used.
     Key,
     /// Not an envelope, or of a kind, algorithm or form that is not taken.
     Unsupported,
+    /// The system around the library.
+    System,
     /// The signature is good, but refused by trust or policy.
     Untrusted,
-    /// The command line is wrong.
-    Usage,
 }
 
 impl Error {
@@ -354,7 +341,7 @@ impl Error {
             | Self::NoKeyVerifies { .. }
             | Self::SignatureLength { .. }
             | Self::TooManyLabels { .. } => Class::Altered,
-            Self::ClockBefore1970 | Self::Io { .. } => Class::Io,
+            Self::ClockBefore1970 => Class::System,
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -404,7 +391,6 @@ impl Error {
             Self::DetachedPayload => "payload-detached",
             Self::Expired { .. } => "expired",
             Self::HeaderTooLarge { .. } => "header-too-large",
-            Self::Io { .. } => "io",
             Self::IssuedAtMissing => "issued-at-missing",
             Self::IssuedInFuture { .. } => "issued-in-future",
             Self::Key(error) => error.reason(),

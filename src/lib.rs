@@ -20,6 +20,7 @@ pub mod trust;
 pub mod cli;
 
 mod error;
+mod hex;
 mod kind;
 mod sign;
 mod verify;

@@ -1,11 +1,11 @@
 //! Checks an envelope. The one place where content becomes believed.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::claims::Timestamp;
 use crate::cose::{Protected, Sign1};
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::key::{KeyId, VerifyingKey};
 use crate::kind::Kind;
 use crate::trust::{Question, Signer, Trust};
@@ -192,12 +192,4 @@ fn judge_signer<'t>(
     });
     let question = Question { context, signer: request.signer, now: request.now };
     trust.judge(key, &question).map_err(|refusal| Error::from_refusal(refusal, key))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -65,11 +65,10 @@ impl From<Class> for Status {
     fn from(class: Class) -> Self {
         match class {
             Class::Altered => Self::Altered,
-            Class::Io => Self::Io,
             Class::Key => Self::Key,
+            Class::System => Self::Io,
             Class::Unsupported => Self::Unsupported,
             Class::Untrusted => Self::Untrusted,
-            Class::Usage => Self::Usage,
         }
     }
 }

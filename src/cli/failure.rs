@@ -4,8 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::exit::Status;
-use crate::cose::Label;
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::key::KeyError;
 use crate::trust::TrustError;
 
@@ -23,6 +22,9 @@ pub(super) enum Failure {
 
     #[error("{path:?} exists already")]
     Exists { path: PathBuf },
+
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
 
     #[error("{path:?}: {source}")]
     KeyFile { path: PathBuf, source: KeyError },
@@ -61,23 +63,18 @@ pub(super) enum Failure {
 impl Failure {
     /// Wraps a failure of reading or writing `what`.
     pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Brine(Error::Io { what: what.into(), source })
+        Self::Io { what: what.into(), source }
     }
 
-    pub(super) const fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         match self {
-            Self::Brine(error) => match error.class() {
-                Class::Altered => Status::Altered,
-                Class::Io => Status::Io,
-                Class::Key => Status::Key,
-                Class::Unsupported => Status::Unsupported,
-                Class::Untrusted => Status::Untrusted,
-                Class::Usage => Status::Usage,
-            },
+            Self::Brine(error) => error.class().into(),
             Self::BadName(_) | Self::BinaryToTerminal { .. } | Self::SameFile | Self::Usage(_) => {
                 Status::Usage
             }
-            Self::Exists { .. } | Self::NoHome | Self::StreamClosed { .. } => Status::Io,
+            Self::Exists { .. } | Self::Io { .. } | Self::NoHome | Self::StreamClosed { .. } => {
+                Status::Io
+            }
             Self::KeyFile { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
@@ -95,6 +92,7 @@ impl Failure {
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
             Self::Brine(error) => error.reason(),
             Self::Exists { .. } => "exists",
+            Self::Io { .. } => "io",
             Self::KeyFile { source, .. } => source.reason(),
             Self::NoHome => "no-home",
             Self::NoSuchKey { .. } => "no-such-key",
@@ -138,10 +136,11 @@ impl Failure {
             }
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
-            Self::StreamClosed { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } => {
-                return None;
-            }
-            Self::Usage(_) => return None,
+            Self::Io { .. }
+            | Self::StreamClosed { .. }
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. }
+            | Self::Usage(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -179,9 +178,7 @@ fn hint_for(error: &Error) -> Option<String> {
             return Some(format!("if that is what you expect, give --typ {typ:?}"));
         }
         Error::Untagged => "if you know that it is one, give --untagged",
-        Error::CritUnknown { label: Label::Int(_) | Label::Text(_) } => {
-            "a newer brine may understand it"
-        }
+        Error::CritUnknown { .. } => "a newer brine may understand it",
         _ => return None,
     };
     Some(hint.to_owned())

@@ -1,7 +1,7 @@
 //! How it went: a line for people, a line of JSON for programs.
 
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::output::Output;
 use super::whole_file::Access;
+use crate::hex::hex;
 use crate::kind::Kind;
 use crate::verify::Verified;
 
@@ -43,7 +44,7 @@ impl Report {
         let about: Vec<_> = context.iter().chain(&time).map(String::as_str).collect();
         let about =
             if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
-        let line = printable(&format!("signed by {}{about}", signer.name));
+        let line = format!("signed by {}{about}", signer.name);
         let fields = json!({
             "algorithm": header.algorithm.id(),
             "clock": if moment.given { "given" } else { "system" },
@@ -81,35 +82,31 @@ impl Reporter {
 
     /// Reports the outcome and returns the exit status.
     pub(super) fn finish(&self, outcome: Result<Report, Failure>) -> Status {
-        let status = match &outcome {
-            Ok(_) => Status::Done,
-            Err(failure) => failure.status(),
-        };
-        let verdict = self.verdicts.as_ref().map(|options| (options, verdict(&outcome, status)));
-        let json_only = verdict.as_ref().is_some_and(|(options, _)| options.json);
-        let mut status = status;
+        let outcome = self.write_file(outcome);
+        if self.verdicts.as_ref().is_some_and(|options| options.json) {
+            // There is nowhere left to report that standard error is closed.
+            let _ = io::stderr().lock().write_all(verdict(&outcome).as_bytes());
+        } else {
+            match &outcome {
+                Ok(Report::Verified { line, .. }) if self.is_talkative() => note(line),
+                Ok(_) => {}
+                Err(failure) => complain(failure),
+            }
+        }
+        status_of(&outcome)
+    }
+
+    /// Writes the verdict to the file that was asked for. If that fails, so does what went well.
+    fn write_file(&self, outcome: Result<Report, Failure>) -> Result<Report, Failure> {
+        let file = self.verdicts.as_ref().and_then(|options| options.file.as_ref());
         // A command line that was refused has judged nothing; what FILE is may be what was wrong.
-        if status != Status::Usage
-            && let Some((options, line)) = &verdict
-            && let Some(path) = &options.file
-            && let Err(failure) = write_report(path, line)
-        {
-            complain(&failure);
-            status = if status == Status::Done { failure.status() } else { status };
-        }
-        match outcome {
-            _ if json_only => {
-                let line = verdict.map(|(_, line)| line).unwrap_or_default();
-                // There is nowhere left to report that standard error is closed.
-                let _ = io::stderr().lock().write_all(line.as_bytes());
-            }
-            Ok(Report::Verified { line, .. }) if self.is_talkative() => {
-                note(&line);
-            }
-            Ok(_) => {}
-            Err(failure) => complain(&failure),
-        }
-        status
+        let Some(path) = file.filter(|_| status_of(&outcome) != Status::Usage) else {
+            return outcome;
+        };
+        let line = verdict(&outcome);
+        let written = Output::plan(Some(path), &[])
+            .and_then(|file| file.write(Access::Ordinary, |file| file.write_all(line.as_bytes())));
+        outcome.and_then(|report| written.map(|()| report))
     }
 
     fn is_talkative(&self) -> bool {
@@ -162,12 +159,12 @@ fn is_harmless(character: char) -> bool {
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Writes bytes in hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn status_of(outcome: &Result<Report, Failure>) -> Status {
+    outcome.as_ref().map_or_else(Failure::status, |_| Status::Done)
 }
 
-fn verdict(outcome: &Result<Report, Failure>, status: Status) -> String {
+fn verdict(outcome: &Result<Report, Failure>) -> String {
+    let status = status_of(outcome);
     let mut fields = Map::new();
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     set("schema", json!(SCHEMA));
@@ -188,8 +185,4 @@ fn verdict(outcome: &Result<Report, Failure>, status: Status) -> String {
         }
     }
     format!("{}\n", Value::Object(fields))
-}
-
-fn write_report(path: &Path, line: &str) -> Result<(), Failure> {
-    Output::plan(Some(path), &[])?.write(Access::Ordinary, |file| file.write_all(line.as_bytes()))
 }

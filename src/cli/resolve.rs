@@ -124,20 +124,27 @@ pub(super) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
 
 /// Collects whom to believe: what `-p` and `--trust` name, else the default trust file.
 pub(super) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
-    let mut trust = if let Some(path) = &args.trust {
-        read_trust(path)?
-    } else if args.public_keys.is_empty() {
-        default_trust()?
-    } else {
-        Trust::default()
-    };
-    if !args.public_keys.is_empty() {
-        let mut signers = trust.signers().to_vec();
-        for text in &args.public_keys {
-            signers.extend(named_signers(text)?);
+    let is_name = |text: &String| matches!(Named::parse(text), Ok(Named::Name(_)));
+    let file = match &args.trust {
+        Some(path) => read_trust(path)?,
+        // Keys that were given whole owe nothing to the default file.
+        None if !args.public_keys.is_empty() && !args.public_keys.iter().any(is_name) => {
+            Trust::default()
         }
-        trust = Trust::new(signers);
-    }
+        None => default_trust()?,
+    };
+    let mut trust = if args.public_keys.is_empty() {
+        file
+    } else {
+        let mut signers = Vec::new();
+        for text in &args.public_keys {
+            signers.extend(named_signers(text, &file)?);
+        }
+        if args.trust.is_some() {
+            signers.extend_from_slice(file.signers());
+        }
+        Trust::new(signers)
+    };
     if let Some(path) = &args.revoked {
         trust.revoke(read_revoked(path)?);
     }
@@ -173,27 +180,35 @@ pub(super) fn trust_file(path: &Path, source: TrustError) -> Failure {
 
 /// Finds the signers that one `-p` names.
 ///
-/// A name in the trust file keeps its entry's contexts, window and revocation: naming a signer is no
-/// way around what was said of them. Only a name that is not there is looked up in the key store.
-fn named_signers(text: &str) -> Result<Vec<Signer>, Failure> {
+/// A name in the trust file keeps its entries' contexts, windows and revocations, and a key that the
+/// file revokes under another name stays revoked: a name is no way around what the file says of it.
+/// Only a name that is not there is looked up in the key store.
+fn named_signers(text: &str, file: &Trust) -> Result<Vec<Signer>, Failure> {
     let Named::Name(name) = Named::parse(text)? else {
         return Ok(vec![Signer::new(text, verifying_key(text)?)]);
     };
-    let trust = default_trust()?;
-    let entries: Vec<_> =
-        trust.signers().iter().filter(|signer| signer.name == name.as_str()).cloned().collect();
-    if !entries.is_empty() {
-        return Ok(entries);
+    let name = name.as_str();
+    let mut signers: Vec<_> =
+        file.signers().iter().filter(|signer| signer.answers_to(name)).cloned().collect();
+    if signers.is_empty() {
+        signers.push(Signer::new(name, stored_key(name, file)?));
     }
-    match verifying_key(name.as_str()) {
-        Ok(key) => Ok(vec![Signer::new(name.as_str(), key)]),
-        Err(Failure::NoSuchKey { name, similar, .. }) => {
-            let known = trust.signers().iter().map(|signer| signer.name.as_str());
+    let named: Vec<_> = signers.iter().map(|signer| signer.key.id()).collect();
+    let revoked =
+        |signer: &&Signer| signer.revocation.is_some() && named.contains(&signer.key.id());
+    signers.extend(file.signers().iter().filter(revoked).cloned());
+    Ok(signers)
+}
+
+fn stored_key(name: &str, file: &Trust) -> Result<VerifyingKey, Failure> {
+    verifying_key(name).map_err(|failure| match failure {
+        Failure::NoSuchKey { name, similar, .. } => {
+            let known = file.signers().iter().map(|signer| signer.name.as_str());
             let similar = similar.or_else(|| closest(&name, known));
-            Err(Failure::NoSuchSigner { name, similar })
+            Failure::NoSuchSigner { name, similar }
         }
-        Err(other) => Err(other),
-    }
+        other => other,
+    })
 }
 
 /// Returns the known name that differs least from `name`, if it is close.

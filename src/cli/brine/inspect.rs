@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::verify::read_envelope;
-use crate::cbor::{diagnose, quote};
+use crate::cbor::{Decoder, diagnose, quote};
 use crate::claims::Claims;
 use crate::cli::args::brine::Inspect;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::output::Output;
-use crate::cli::report::{hex, printable};
+use crate::cli::report::printable;
 use crate::cli::whole_file::Access;
 use crate::cose::{
     Algorithm, ContentType, HeaderMap, Label, Outline, Sign1, Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
+use crate::hex::hex;
 
 pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
     let output = Output::plan(None, &[])?;
@@ -208,7 +209,10 @@ impl<'a> Facts<'a> {
                 .protected
                 .get(label::CONTENT_TYPE)
                 .and_then(|value| ContentType::decode(value).ok()),
-            key_id: shown(label::KID).map(|id| id.trim_matches(['h', '\'']).to_owned()),
+            key_id: outline
+                .protected
+                .get(label::KID)
+                .and_then(|value| Decoder::new(value).bytes().ok().map(hex)),
             kind: match &kind {
                 Ok(Ok(kind)) => kind.name().to_owned(),
                 Ok(Err(Error::UnknownTyp { typ })) => quote(typ),

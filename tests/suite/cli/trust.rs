@@ -91,6 +91,31 @@ fn naming_a_signer_is_no_way_around_the_trust_file() {
 }
 
 #[test]
+fn naming_a_signer_does_not_undo_a_revocation_under_another_name() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    let key = String::from_utf8(verifier.read("alice.pub")).unwrap();
+    let entry = |name: &str, more: &str| {
+        format!("[[signer]]\nname = \"{name}\"\nkey = \"{}\"\n{more}\n", key.trim())
+    };
+    let text = entry("alice", "") + &entry("alice-laptop", "revoked-at = 2020-01-01T00:00:00Z");
+    verifier.write("t.toml", text);
+    assert!(run(&verifier, "cp t.toml \"$BRINE_HOME/trust.toml\"").status.success());
+    assert_refused(&run(&verifier, "brine verify -p alice in"), 5, "was revoked");
+    assert_refused(&run(&verifier, "brine verify --trust t.toml -p alice in"), 5, "was revoked");
+}
+
+#[test]
+fn a_key_given_whole_owes_nothing_to_the_default_trust_file() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    assert!(run(&verifier, "echo broken > \"$BRINE_HOME/trust.toml\"").status.success());
+    assert!(run(&verifier, "brine verify -p ./alice.pub in").status.success());
+    assert_refused(&run(&verifier, "brine verify -p default in"), 6, "trust.toml");
+    assert_refused(&run(&verifier, "brine verify in"), 6, "trust.toml");
+}
+
+#[test]
 fn keys_and_files_that_are_named_replace_the_default_trust_file() {
     let (signer, verifier) = signer_and_verifier();
     verifier.shell("echo mine | brine sign > mine").assert().success();
