@@ -51,7 +51,8 @@ impl Trust {
         Self { signers, by_key, revoked: BTreeSet::new(), skipped: 0 }
     }
 
-    /// Reads a trust.toml or an allowed_signers file; `zone` is for local times in the latter.
+    /// Reads a trust.toml or an allowed_signers file; `zone` finds the local time zone, for local
+    /// times in the latter, and is called only where there are any.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ impl Trust {
     ///   [`TrustError::UnknownOption`], [`TrustError::UnknownKeyType`];
     /// - in both: [`TrustError::Key`], [`TrustError::ControlCharacter`], [`TrustError::Time`],
     ///   [`TrustError::EmptyWindow`].
-    pub fn parse(bytes: &[u8], zone: &TimeZone) -> Result<Self, TrustError> {
+    pub fn parse(bytes: &[u8], zone: &dyn Fn() -> TimeZone) -> Result<Self, TrustError> {
         let text = decode(bytes)?;
         if is_toml(text) {
             let entries = document::read(text)?;

@@ -154,7 +154,7 @@ pub(super) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
 /// Reads a trust file of either form.
 pub(super) fn read_trust(path: &Path) -> Result<Trust, Failure> {
     let bytes = read_small(path)?;
-    Trust::parse(&bytes, &TimeZone::system()).map_err(|source| trust_file(path, source))
+    Trust::parse(&bytes, &TimeZone::system).map_err(|source| trust_file(path, source))
 }
 
 /// Reads the default trust file; where there is none, nobody is trusted.

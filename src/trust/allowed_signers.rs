@@ -14,7 +14,10 @@ use super::pattern::PatternList;
 use super::signer::{Scope, Signer};
 
 /// Reads an allowed_signers file. Returns also how many lines speak for no Ed25519 key.
-pub(super) fn read(text: &str, zone: &TimeZone) -> Result<(Vec<Signer>, usize), TrustError> {
+pub(super) fn read(
+    text: &str,
+    zone: &dyn Fn() -> TimeZone,
+) -> Result<(Vec<Signer>, usize), TrustError> {
     let mut signers = Vec::new();
     let mut skipped = 0;
     for (number, text) in lines(text) {
@@ -65,7 +68,8 @@ fn is_other_key_type(word: &str) -> bool {
 
 struct Line<'a> {
     number: usize,
-    zone: &'a TimeZone,
+    /// The local zone, which costs hundreds of system calls to find: asked only for a local time.
+    zone: &'a dyn Fn() -> TimeZone,
 }
 
 impl Line<'_> {
@@ -197,8 +201,8 @@ impl Line<'_> {
             let (digits, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
             end.eq_ignore_ascii_case(suffix).then_some(digits)
         });
-        let zone = if suffix.is_some() { &TimeZone::UTC } else { self.zone };
-        let moment = civil(suffix.unwrap_or(&text)).and_then(|time| moment(time, zone, choose));
+        let zone = if suffix.is_some() { TimeZone::UTC } else { (self.zone)() };
+        let moment = civil(suffix.unwrap_or(&text)).and_then(|time| moment(time, &zone, choose));
         moment.ok_or(TrustError::Time { line: self.number, key, found: text })
     }
 
@@ -274,7 +278,7 @@ mod tests {
     /// Reads one line, as the third of a file, at UTC+01:00.
     fn line(text: &str) -> Result<Option<Signer>, TrustError> {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let (mut signers, skipped) = read(&format!("# top\n \t\r\n{text}\n"), &zone)?;
+        let (mut signers, skipped) = read(&format!("# top\n \t\r\n{text}\n"), &|| zone.clone())?;
         assert_eq!(signers.len() + skipped, 1, "{text}");
         Ok(signers.pop())
     }
@@ -372,7 +376,7 @@ mod tests {
         ] {
             let text =
                 format!("a valid-after=\"{option}\" {ALICE}\na valid-before=\"{option}\" {ALICE}");
-            let (found, _) = read(&text, &zone).unwrap();
+            let (found, _) = read(&text, &|| zone.clone()).unwrap();
             assert_eq!(found[0].not_before, Some(at(after)));
             assert_eq!(found[1].not_after, Some(at(before)));
         }
@@ -410,7 +414,7 @@ mod tests {
             assert_eq!(line(text), Ok(None), "{text}");
         }
         let text = format!("a ssh-rsa AA\n\nb {ALICE}\nc cert-authority {BOB}");
-        let (signers, skipped) = read(&text, &TimeZone::UTC).unwrap();
+        let (signers, skipped) = read(&text, &|| TimeZone::UTC).unwrap();
         assert_eq!((signers.len(), skipped), (1, 2));
     }
 

@@ -51,7 +51,7 @@ fn judge(signers: &[Signer], question: Question<'_>) -> Result<usize, Refusal> {
 }
 
 fn parse(text: impl AsRef<[u8]>) -> Result<Trust, TrustError> {
-    Trust::parse(text.as_ref(), &TimeZone::UTC)
+    Trust::parse(text.as_ref(), &|| TimeZone::UTC)
 }
 
 #[test]
