@@ -241,7 +241,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-o -p -d -v -h -V --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --untagged --typ --json --report --verbose --help --version"
+            opts="-o -p -v -h -V --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --untagged --typ --json --report --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -288,10 +288,6 @@ _brine() {
                     return 0
                     ;;
                 --detached)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -d)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -56,7 +56,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l signer -d 'Believ
 complete -c brine -n "__fish_brine_using_subcommand verify" -l context -d 'Require the signature to be for this' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as if it were this moment; the verdict says so' -r
-complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l detached -d 'The envelope is in SIG, and FILE is what it signs; nothing is written' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l detached -d 'The envelope is in SIG, and FILE is what it signs; nothing is written' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well, which were signed beside the payload' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F

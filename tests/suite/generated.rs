@@ -56,7 +56,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
-    man.render_synopsis_section(&mut page).unwrap();
+    synopsis(command, name).to_writer(&mut page).unwrap();
     man.render_description_section(&mut page).unwrap();
     if command.get_arguments().next().is_some() {
         man.render_options_section(&mut page).unwrap();
@@ -68,6 +68,15 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     example_section(&examples).to_writer(&mut page).unwrap();
     see_also(name).to_writer(&mut page).unwrap();
     page
+}
+
+/// The usage line, as `--help` has it.
+fn synopsis(command: &Command, name: &str) -> Roff {
+    let usage = command.clone().bin_name(name.replace('-', " ")).render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text([roman(usage)]);
+    roff
 }
 
 fn exit_status() -> Roff {

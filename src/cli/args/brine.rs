@@ -198,7 +198,7 @@ pub struct Verify {
     pub now: Option<Timestamp>,
 
     /// The envelope is in SIG, and FILE is what it signs; nothing is written
-    #[arg(short, long, value_name = "SIG")]
+    #[arg(long, value_name = "SIG")]
     pub detached: Option<PathBuf>,
 
     /// Verify the bytes of FILE as well, which were signed beside the payload
