@@ -179,7 +179,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__sign)
-            opts="-k -o -d -a -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --passphrase-file --passphrase-fd --help --version"
+            opts="-k -o -d -a -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --threads --passphrase-file --passphrase-fd --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -225,6 +225,18 @@ _brine() {
                     COMPREPLY=($(compgen -W "eddsa ed25519" -- "${cur}"))
                     return 0
                     ;;
+                --segment-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hash)
+                    COMPREPLY=($(compgen -W "blake3 sha256" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --passphrase-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -241,7 +253,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-o -p -v -h -V --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --untagged --typ --json --report --verbose --help --version"
+            opts="-o -p -v -h -V --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -292,6 +304,10 @@ _brine() {
                     return 0
                     ;;
                 --aad)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -40,12 +40,16 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l not-before -d 'Let 
 complete -c brine -n "__fish_brine_using_subcommand sign" -l aad -d 'Sign the bytes of FILE as well, which the verifier must have too' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l alg -d 'The number that names the algorithm, always Ed25519' -r -f -a "eddsa\t'-8, which most COSE libraries understand'
 ed25519\t'-19, fully specified (RFC 9864)'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l segment-size -d 'How long a segment of a stream is, like 64KiB or 1MiB, up to 4MiB' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the segments of a stream are hashed' -r -f -a "blake3\t'Fastest, by a private-use number'
+sha256\t'By its registered number, for other COSE software'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream; by default one for each processor' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
-complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 256 MiB'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s V -l version -d 'Print version'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
@@ -58,9 +62,11 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refus
 complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as if it were this moment; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l detached -d 'The envelope is in SIG, and FILE is what it signs; nothing is written' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well, which were signed beside the payload' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'How many threads verify a stream; by default one for each processor' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Give the verdict and write nothing'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Hold everything back until the end of a stream has verified'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take an envelope without its CBOR tag, too'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'

@@ -41,6 +41,17 @@ pub enum Flaw {
         /// How many the head announces.
         found: u64,
     },
+    /// Bytes after the last segment of a stream.
+    #[error("bytes after the last segment")]
+    AfterLast,
+    /// A byte string of another length.
+    #[error("expected {expected} bytes, found {found}")]
+    BytesLength {
+        /// How many there must be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// A map key, or header label, that occurs twice (RFC 8949, Section 5.6).
     #[error("duplicate map key")]
     DuplicateKey,
@@ -97,6 +108,8 @@ impl Malformed {
     pub const fn reason(&self) -> &'static str {
         match self.flaw {
             Flaw::ArrayLength { .. } => "array-length",
+            Flaw::AfterLast => "trailing-bytes",
+            Flaw::BytesLength { .. } => "bytes-length",
             Flaw::DuplicateKey => "duplicate-label",
             Flaw::IndefiniteLength => "indefinite-length",
             Flaw::IntegerRange => "integer-range",

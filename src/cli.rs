@@ -19,6 +19,7 @@ mod resolve;
 mod whole_file;
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -60,6 +61,15 @@ fn run<P: Parser>(
     };
     status.into()
 }
+
+/// How many threads to work with: as many as were asked for, else one for each processor.
+fn threads(asked: Option<NonZero<usize>>) -> usize {
+    let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    asked.map_or_else(available, NonZero::get).min(MAX_THREADS)
+}
+
+/// More threads than this wait for input and output, and cost memory.
+const MAX_THREADS: usize = 64;
 
 /// Prints what clap has to say: help and versions to stdout, errors to stderr.
 fn print_clap(message: &clap::Error) -> Status {

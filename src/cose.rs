@@ -2,11 +2,14 @@
 
 mod header;
 mod iana;
+mod position;
 mod sign1;
 mod to_be_signed;
 
+pub(crate) use self::header::starts_segment;
 pub use self::header::{ContentType, HeaderMap, Label, Protected};
 pub use self::iana::{Algorithm, label_name};
+pub use self::position::Position;
 pub use self::sign1::{Outline, Sign1, Tagging};
 pub use self::to_be_signed::ToBeSigned;
 
@@ -20,6 +23,9 @@ pub const MAX_LABELS: u64 = 1000;
 
 /// How long an Ed25519 signature is, in bytes (RFC 8032, Section 5.1.6).
 pub const SIGNATURE_BYTES: usize = 64;
+
+/// How many random bytes name a stream.
+pub const STREAM_ID_BYTES: usize = 16;
 
 /// The CBOR tag of a COSE_Sign1 (RFC 9052, Section 4.2).
 pub const TAG_SIGN1: u64 = 18;

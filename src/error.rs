@@ -1,10 +1,16 @@
 //! Why something was refused, and whose fault that is.
 
+mod class;
+
+use std::io;
+
 use crate::claims::Timestamp;
 use crate::cose::Label;
 use crate::key::{KeyError, KeyId};
 use crate::kind::Kind;
 use crate::trust::{Refusal, TrustError};
+
+pub use self::class::Class;
 
 /// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -102,11 +108,22 @@ pub enum Error {
     #[error("payload is detached: it is not in the envelope")]
     DetachedPayload,
 
+    /// The content is not what was signed: its digest is another.
+    #[error("content does not have the digest that was signed")]
+    DigestMismatch,
+
     /// `exp` has passed (RFC 8392, Section 3.1.4).
     #[error("signature expired at {at}")]
     Expired {
         /// The `exp` claim.
         at: Timestamp,
+    },
+
+    /// A `payload-hash-alg` that is not known (RFC 9995).
+    #[error("hash algorithm {found} is not supported")]
+    HashUnsupported {
+        /// The algorithm, as a number or text.
+        found: Label<'static>,
     },
 
     /// A header map is larger than [`MAX_HEADER_BYTES`](crate::cose::MAX_HEADER_BYTES).
@@ -117,6 +134,10 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+
+    /// Reading failed.
+    #[error("input: {0}")]
+    Input(io::Error),
 
     /// `iat` lies in the future.
     #[error("signature was issued at {at}, which is in the future")]
@@ -176,6 +197,10 @@ pub enum Error {
         at: Timestamp,
     },
 
+    /// Writing failed.
+    #[error("output: {0}")]
+    Output(io::Error),
+
     /// Another COSE message type.
     #[error("this is a {name} (tag {tag}), not a COSE_Sign1")]
     OtherCose {
@@ -199,6 +224,22 @@ pub enum Error {
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
+    },
+
+    /// A segment of a stream was refused.
+    #[error("segment {index}: {source}")]
+    Segment {
+        /// Which one, from 0.
+        index: u64,
+        /// Why.
+        source: Box<Self>,
+    },
+
+    /// A segment breaks a rule of streams.
+    #[error("segment is out of place: {what}")]
+    SegmentForm {
+        /// Which rule.
+        what: &'static str,
     },
 
     /// The signature field is not 64 bytes long.
@@ -248,6 +289,24 @@ pub enum Error {
         max_seconds: u64,
     },
 
+    /// The input ends before the last segment of the stream.
+    #[error("stream was cut after {segments} segments: its end is missing")]
+    StreamCut {
+        /// How many whole segments there were.
+        segments: u64,
+    },
+
+    /// More segments than can be numbered.
+    #[error("stream has too many segments")]
+    StreamTooLong,
+
+    /// A stream of a version that is not known.
+    #[error("stream format {found} is not supported")]
+    StreamVersion {
+        /// The version.
+        found: i64,
+    },
+
     /// The trust file could not be read or edited.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -262,6 +321,10 @@ pub enum Error {
     /// An untagged COSE_Sign1 where a tagged one is required.
     #[error("looks like an untagged COSE_Sign1")]
     Untagged,
+
+    /// A thread that had work to do is gone.
+    #[error("a thread ended before its work was done")]
+    WorkerLost,
 
     /// `typ` is not one of SPEC.md's and was not asked for (RFC 9596).
     #[error("unknown envelope type {typ}")]
@@ -289,22 +352,12 @@ pub enum Error {
     },
 }
 
-/// Whose fault an [`Error`] is; one exit status each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// Recognised as an envelope, then altered, cut, malformed or wrongly signed.
-    Altered,
-    /// A key or trust file that cannot be used.
-    Key,
-    /// Not an envelope, or of a kind, algorithm or form that is not taken.
-    Unsupported,
-    /// The system around the library.
-    System,
-    /// The signature is good, but refused by trust or policy.
-    Untrusted,
-}
-
 impl Error {
+    /// Says in which segment something went wrong.
+    pub(crate) fn in_segment(index: u64, source: Self) -> Self {
+        Self::Segment { index, source: Box::new(source) }
+    }
+
     /// Returns why the trust file does not speak for `key`.
     pub(crate) fn from_refusal(refusal: Refusal, key: KeyId) -> Self {
         match refusal {
@@ -322,99 +375,6 @@ impl Error {
         match self {
             Self::Malformed(malformed) => Self::Malformed(malformed.within(base)),
             other => other,
-        }
-    }
-
-    /// Returns whose fault it is.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        match self {
-            Self::AlgorithmMissing
-            | Self::Armor(_)
-            | Self::BadSignature
-            | Self::ClaimRange { .. }
-            | Self::CritMalformed { .. }
-            | Self::HeaderTooLarge { .. }
-            | Self::LabelInBothHeaders { .. }
-            | Self::LabelUnprotected { .. }
-            | Self::Malformed(_)
-            | Self::NoKeyVerifies { .. }
-            | Self::SignatureLength { .. }
-            | Self::TooManyLabels { .. } => Class::Altered,
-            Self::ClockBefore1970 => Class::System,
-            Self::Key(_) | Self::Trust(_) => Class::Key,
-            Self::AlgorithmUnsupported { .. }
-            | Self::AttachedPayload
-            | Self::CritUnknown { .. }
-            | Self::DetachedPayload
-            | Self::NotAnEnvelope { .. }
-            | Self::OtherCose { .. }
-            | Self::TooLarge { .. }
-            | Self::UnknownTyp { .. }
-            | Self::Untagged
-            | Self::WrongKind { .. } => Class::Unsupported,
-            Self::ContextMismatch { .. }
-            | Self::ContextMissing { .. }
-            | Self::ContextNotAllowed { .. }
-            | Self::ContextUnexpected { .. }
-            | Self::Expired { .. }
-            | Self::IssuedAtMissing
-            | Self::IssuedInFuture { .. }
-            | Self::NoTrustAnchors
-            | Self::NotYetValid { .. }
-            | Self::SignerRevoked { .. }
-            | Self::SignerTooEarly { .. }
-            | Self::SignerTooLate { .. }
-            | Self::TooOld { .. }
-            | Self::UnknownSigner { .. }
-            | Self::WrongSigner { .. } => Class::Untrusted,
-        }
-    }
-
-    /// Returns the stable short name that stands in JSON verdicts.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::AlgorithmMissing => "algorithm-missing",
-            Self::AlgorithmUnsupported { .. } => "algorithm-unsupported",
-            Self::Armor(_) => "armor-malformed",
-            Self::AttachedPayload => "payload-attached",
-            Self::BadSignature => "signature-bad",
-            Self::ClaimRange { .. } => "claim-range",
-            Self::ClockBefore1970 => "clock-before-1970",
-            Self::ContextMismatch { .. } => "context-mismatch",
-            Self::ContextMissing { .. } => "context-missing",
-            Self::ContextNotAllowed { .. } => "context-not-allowed",
-            Self::ContextUnexpected { .. } => "context-unexpected",
-            Self::CritMalformed { .. } => "crit-malformed",
-            Self::CritUnknown { .. } => "crit-unknown",
-            Self::DetachedPayload => "payload-detached",
-            Self::Expired { .. } => "expired",
-            Self::HeaderTooLarge { .. } => "header-too-large",
-            Self::IssuedAtMissing => "issued-at-missing",
-            Self::IssuedInFuture { .. } => "issued-in-future",
-            Self::Key(error) => error.reason(),
-            Self::LabelInBothHeaders { .. } => "label-in-both-headers",
-            Self::LabelUnprotected { .. } => "label-unprotected",
-            Self::Malformed(error) => error.reason(),
-            Self::NoKeyVerifies { .. } => "signature-bad",
-            Self::NoTrustAnchors => "no-trust-anchors",
-            Self::NotAnEnvelope { .. } => "not-an-envelope",
-            Self::NotYetValid { .. } => "not-yet-valid",
-            Self::OtherCose { .. } => "other-cose",
-            Self::SignatureLength { .. } => "signature-length",
-            Self::SignerRevoked { .. } => "signer-revoked",
-            Self::SignerTooEarly { .. } => "signer-too-early",
-            Self::SignerTooLate { .. } => "signer-too-late",
-            Self::TooLarge { .. } => "too-large",
-            Self::TooManyLabels { .. } => "too-many-labels",
-            Self::TooOld { .. } => "too-old",
-            Self::Trust(error) => error.reason(),
-            Self::UnknownSigner { .. } => "unknown-signer",
-            Self::UnknownTyp { .. } => "unknown-typ",
-            Self::Untagged => "untagged",
-            Self::WrongKind { .. } => "wrong-kind",
-            Self::WrongSigner { .. } => "wrong-signer",
         }
     }
 }

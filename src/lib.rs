@@ -12,7 +12,9 @@ pub mod armor;
 pub mod cbor;
 pub mod claims;
 pub mod cose;
+pub mod hash;
 pub mod key;
+pub mod stream;
 pub mod trust;
 
 #[cfg(feature = "cli")]

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use crate::cbor::Encoder;
 use crate::claims::{Audience, Claims, Timestamp};
-use crate::cose::{Algorithm, ContentType, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label};
+use crate::cose::{
+    Algorithm, ContentType, Position, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label,
+};
+use crate::hash::HashAlgorithm;
 use crate::key::{KeyId, SigningKey};
 use crate::kind::Kind;
 
@@ -133,6 +136,51 @@ impl Envelope<'_> {
     }
 }
 
+/// Encodes the protected header of segment 0, which says what the stream is.
+pub(crate) fn first_header(
+    key_id: KeyId,
+    template: &Template<'_>,
+    hash: HashAlgorithm,
+    position: &Position,
+) -> Vec<u8> {
+    segment_header(key_id, template.algorithm, hash, position, Some(template))
+}
+
+/// Encodes the protected header of a later segment, which says only where it belongs.
+pub(crate) fn later_header(
+    key_id: KeyId,
+    algorithm: Algorithm,
+    hash: HashAlgorithm,
+    position: &Position,
+) -> Vec<u8> {
+    segment_header(key_id, algorithm, hash, position, None)
+}
+
+fn segment_header(
+    key_id: KeyId,
+    algorithm: Algorithm,
+    hash: HashAlgorithm,
+    position: &Position,
+    opening: Option<&Template<'_>>,
+) -> Vec<u8> {
+    let content_type = opening.and_then(|template| template.content_type);
+    let statement = opening.map_or(Statement::Plain, |template| template.statement);
+    let full = matches!(statement, Statement::Full { .. });
+    let mut header = Encoder::new();
+    header.map(6 + u64::from(full) + u64::from(content_type.is_some()));
+    header.int(label::ALG).int(algorithm.id());
+    header.int(label::CRIT).array(3);
+    header.int(label::TYP).int(label::PAYLOAD_HASH_ALG).int(label::POSITION);
+    header.int(label::KID).bytes(key_id.as_bytes());
+    encode_claims(&mut header, &statement);
+    header.int(label::TYP).text(Kind::Segment.typ().unwrap_or_default());
+    header.int(label::PAYLOAD_HASH_ALG).int(hash.id());
+    encode_content_type(&mut header, label::PREIMAGE_CONTENT_TYPE, content_type);
+    header.int(label::POSITION);
+    position.encode(&mut header);
+    header.into_bytes()
+}
+
 /// Encodes the protected header, sorted by label (RFC 8949, Section 4.2.1).
 fn protected_header(key_id: KeyId, template: &Template<'_>) -> Vec<u8> {
     let mut header = Encoder::new();
@@ -140,26 +188,35 @@ fn protected_header(key_id: KeyId, template: &Template<'_>) -> Vec<u8> {
     let full = matches!(template.statement, Statement::Full { .. });
     header.map(if full { pairs + 2 } else { pairs });
     header.int(label::ALG).int(template.algorithm.id());
-    if let Some(content_type) = template.content_type {
-        header.int(label::CONTENT_TYPE);
-        match content_type {
-            ContentType::Format(format) => header.int(i64::from(format)),
-            ContentType::Media(media) => header.text(media),
-        };
-    }
+    encode_content_type(&mut header, label::CONTENT_TYPE, template.content_type);
     header.int(label::KID).bytes(key_id.as_bytes());
-    if let Statement::Full { context, cti, expires, issued_at, not_before } = template.statement {
-        let claims = Claims {
-            audience: context.map(Audience::One),
-            cti: Some(&cti),
-            expires,
-            issued_at: Some(issued_at),
-            not_before,
-            ..Claims::default()
-        };
-        header.int(label::CWT_CLAIMS);
-        claims.encode(&mut header);
+    encode_claims(&mut header, &template.statement);
+    if full {
         header.int(label::TYP).text(Kind::Data.typ().unwrap_or_default());
     }
     header.into_bytes()
+}
+
+fn encode_content_type(header: &mut Encoder, label: i64, content_type: Option<ContentType<'_>>) {
+    match content_type {
+        None => return,
+        Some(ContentType::Format(format)) => header.int(label).int(i64::from(format)),
+        Some(ContentType::Media(media)) => header.int(label).text(media),
+    };
+}
+
+fn encode_claims(header: &mut Encoder, statement: &Statement<'_>) {
+    let Statement::Full { context, cti, expires, issued_at, not_before } = statement else {
+        return;
+    };
+    let claims = Claims {
+        audience: context.map(Audience::One),
+        cti: Some(cti),
+        expires: *expires,
+        issued_at: Some(*issued_at),
+        not_before: *not_before,
+        ..Claims::default()
+    };
+    header.int(label::CWT_CLAIMS);
+    claims.encode(header);
 }

@@ -115,18 +115,28 @@ pub fn verify<'a, 't>(
     request: &Request<'a>,
     trust: &'t Trust,
 ) -> Result<Verified<'a, 't>> {
+    verify_kinds(sign1, request, trust, &[Kind::Data, Kind::Foreign])
+}
+
+/// Does what [`verify`] does for envelopes of other kinds.
+pub(crate) fn verify_kinds<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &'t Trust,
+    taken: &[Kind],
+) -> Result<Verified<'a, 't>> {
     let payload = match find_payload(sign1, request) {
         Ok(payload) => payload,
-        Err(error) => return Err(judge_kind(sign1, request).err().unwrap_or(error)),
+        Err(error) => return Err(judge_kind(sign1, request, taken).err().unwrap_or(error)),
     };
     let key = match find_key(sign1, request.external_aad, payload, trust) {
         // Nobody here can check that signature: what the envelope is not is the better answer.
         Err(error @ (Error::UnknownSigner { .. } | Error::NoTrustAnchors)) => {
-            return Err(judge_kind(sign1, request).err().unwrap_or(error));
+            return Err(judge_kind(sign1, request, taken).err().unwrap_or(error));
         }
         key => key?,
     };
-    let kind = judge_kind(sign1, request)?;
+    let kind = judge_kind(sign1, request, taken)?;
     let header = *sign1.header();
     let signer = judge_signer(trust, key.id(), &header, request)?;
     header.claims.judge_context(request.context)?;
@@ -171,10 +181,12 @@ fn find_key<'t>(
     })
 }
 
-fn judge_kind(sign1: &Sign1<'_>, request: &Request<'_>) -> Result<Kind> {
-    match sign1.kind(request.foreign_typ)? {
-        kind @ (Kind::Data | Kind::Foreign) => Ok(kind),
-        found => Err(Error::WrongKind { expected: Kind::Data, found }),
+fn judge_kind(sign1: &Sign1<'_>, request: &Request<'_>, taken: &[Kind]) -> Result<Kind> {
+    let found = sign1.kind(request.foreign_typ)?;
+    match taken {
+        _ if taken.contains(&found) => Ok(found),
+        [expected, ..] => Err(Error::WrongKind { expected: *expected, found }),
+        [] => Err(Error::WrongKind { expected: Kind::Data, found }),
     }
 }
 

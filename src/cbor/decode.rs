@@ -205,6 +205,20 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
+    /// Reads `false` or `true`.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn bool(&mut self) -> Result<bool, Malformed> {
+        let head = self.head()?;
+        if Kind::of(&head) != Kind::Boolean {
+            return Err(self.unexpected("a boolean", &head));
+        }
+        self.position += head.size;
+        Ok(head.info == 21)
+    }
+
     /// Reads one whole item of any type, checks it at every depth, and returns its bytes.
     ///
     /// # Errors

@@ -66,6 +66,11 @@ impl Encoder {
         self.head(Major::Text, length_of(text.len())).raw(text.as_bytes())
     }
 
+    /// Writes `false` or `true`.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.raw(&[if value { 0xf5 } else { 0xf4 }])
+    }
+
     /// Writes nil.
     pub fn nil(&mut self) -> &mut Self {
         self.raw(&[0xf6])

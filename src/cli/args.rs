@@ -11,6 +11,7 @@ use jiff::{SpanRelativeTo, Timestamp as Moment};
 
 use crate::claims::Timestamp;
 use crate::cose::ContentType;
+use crate::stream::MAX_SEGMENT_BYTES;
 
 /// Where passphrases come from, if not from the terminal.
 #[derive(Args, Clone, Debug, Default)]
@@ -99,6 +100,18 @@ fn parse_content_type(text: &str) -> Result<String, String> {
     ContentType::parse(text)
         .map(|_| text.to_owned())
         .ok_or_else(|| "expected a media type like application/json, or a CoAP format".to_owned())
+}
+
+/// Reads a number of bytes, with KiB or MiB after it if need be.
+fn parse_segment_size(text: &str) -> Result<usize, String> {
+    let (digits, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20)]
+        .into_iter()
+        .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))
+        .unwrap_or((text, 1));
+    let bytes = digits.trim_end().parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|bytes| (1..=MAX_SEGMENT_BYTES).contains(bytes))
+        .ok_or_else(|| "expected a size like 65536, 64KiB or 1MiB, from 1 byte to 4MiB".to_owned())
 }
 
 /// Contexts are compared to the byte, so what cannot be seen has no place in them.

@@ -55,32 +55,18 @@ impl Input {
 
     /// Returns which file it is, if it is a regular one.
     pub(super) fn identity(&self) -> Option<Identity> {
-        Identity::of(&self.stat()?)
+        Identity::of(&rustix::fs::fstat(&self.file).ok()?)
+    }
+
+    /// Returns the open file, for reading piece by piece, and what to call it.
+    pub(super) fn into_file(self) -> (File, String) {
+        grow_pipe(&self.file);
+        (self.file, self.name)
     }
 
     /// Reads all of it, refusing what is over `limit` bytes before there is memory for it.
     pub(super) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
-        let expected = self.stat().filter(is_regular).map_or(0, |stat| stat.st_size);
-        let expected = u64::try_from(expected).unwrap_or(0);
-        if expected > limit {
-            return Err(Error::TooLarge { limit }.into());
-        }
-        let mut bytes = Vec::new();
-        // One byte more than expected, so that the end is seen without growing.
-        let capacity = usize::try_from(expected).unwrap_or(0).saturating_add(1);
-        let too_large = |_| Failure::Brine(Error::TooLarge { limit });
-        bytes.try_reserve_exact(capacity).map_err(too_large)?;
-        let read = self.file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
-        let count = read.map_err(|error| Failure::io(self.name, error))?;
-        if u64::try_from(count).is_ok_and(|count| count <= limit) {
-            Ok(bytes)
-        } else {
-            Err(Error::TooLarge { limit }.into())
-        }
-    }
-
-    fn stat(&self) -> Option<Stat> {
-        rustix::fs::fstat(&self.file).ok()
+        read_rest(Vec::new(), self.file, &self.name, limit)
     }
 }
 
@@ -100,6 +86,30 @@ impl Identity {
     }
 }
 
+/// Reads what follows `start` in a file, refusing what is over `limit` bytes in all before there is
+/// memory for it.
+pub(super) fn read_rest(
+    start: Vec<u8>,
+    file: File,
+    name: &str,
+    limit: u64,
+) -> Result<Vec<u8>, Failure> {
+    let too_large = || Failure::Brine(Error::TooLarge { limit });
+    let stat = rustix::fs::fstat(&file).ok().filter(is_regular);
+    let expected = stat.map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
+    if expected > limit {
+        return Err(too_large());
+    }
+    let mut bytes = start;
+    // One byte more than expected, so that the end is seen without growing.
+    let capacity = usize::try_from(expected).unwrap_or(0).saturating_add(1);
+    bytes.try_reserve_exact(capacity.saturating_sub(bytes.len())).map_err(|_| too_large())?;
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::io(name, error))?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= limit);
+    if fits { Ok(bytes) } else { Err(too_large()) }
+}
+
 /// Reads a small file that the command line names, such as a key or a trust file.
 pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
@@ -112,6 +122,16 @@ pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
         Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")))
     }
 }
+
+/// Lets a pipe hold as much as an unprivileged process may ask for, so that both ends work at once.
+///
+/// It is a pipe or it is not, and the system grants it or does not: neither changes what is done.
+pub(super) fn grow_pipe(file: &File) {
+    let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE_BYTES);
+}
+
+/// Linux's default for `fs.pipe-max-size`.
+const PIPE_BYTES: usize = 1024 * 1024;
 
 /// Refuses a standard stream that was closed before the program started.
 ///

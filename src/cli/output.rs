@@ -8,7 +8,7 @@ use rustix::stdio;
 
 use super::failure::Failure;
 use super::input::{Identity, refuse_closed};
-use super::whole_file::{Access, Existing, write_whole};
+use super::whole_file::{Access, Existing, WholeFile};
 
 /// Where a result goes. Nothing is opened or written before there is a result.
 #[derive(Debug)]
@@ -77,27 +77,41 @@ impl Output {
         access: Access,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let wrap = |error| Failure::io(self.name(), error);
-        match &self.target {
-            Target::Stdout { .. } => {
-                // Past the line buffer of `io::stdout`, which would scan and copy everything.
-                let mut stdout =
-                    File::from(rustix::io::dup(stdio::stdout()).map_err(|e| wrap(e.into()))?);
-                content(&mut stdout).map_err(wrap)
-            }
-            Target::Device(path) => {
-                let opened = OpenOptions::new().write(true).open(path);
-                opened.and_then(|mut device| content(&mut device)).map_err(wrap)
-            }
+        let opened = self.open(access)?;
+        let written = content(&mut opened.file()).map_err(|error| self.failed(error));
+        written.and_then(|()| self.finish(opened))
+    }
+
+    /// Opens it, for a result that comes piece by piece. [`finish`](Self::finish) makes it appear.
+    pub(super) fn open(&self, access: Access) -> Result<Opened, Failure> {
+        let opened = match &self.target {
+            // Past the line buffer of `io::stdout`, which would scan and copy everything.
+            Target::Stdout { .. } => rustix::io::dup(stdio::stdout())
+                .map(|stdout| Opened::InPlace(File::from(stdout)))
+                .map_err(io::Error::from),
+            Target::Device(path) => OpenOptions::new().write(true).open(path).map(Opened::InPlace),
             Target::File(path, existing) => {
-                write_whole(path, access, *existing, |file| content(file)).map_err(|error| {
-                    if error.kind() == io::ErrorKind::AlreadyExists {
-                        Failure::Exists { path: path.clone() }
-                    } else {
-                        wrap(error)
-                    }
-                })
+                WholeFile::create(path, access, *existing).map(Opened::Whole)
             }
+        };
+        opened.map_err(|error| self.failed(error))
+    }
+
+    /// Lets a file appear under its name.
+    pub(super) fn finish(&self, opened: Opened) -> Result<(), Failure> {
+        match opened {
+            Opened::InPlace(_) => Ok(()),
+            Opened::Whole(file) => file.finish().map_err(|error| self.failed(error)),
+        }
+    }
+
+    /// Says what could not be written.
+    pub(super) fn failed(&self, error: io::Error) -> Failure {
+        match &self.target {
+            Target::File(path, _) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Failure::Exists { path: path.clone() }
+            }
+            _ => Failure::io(self.name(), error),
         }
     }
 
@@ -105,6 +119,23 @@ impl Output {
         match &self.target {
             Target::Stdout { .. } => "standard output".to_owned(),
             Target::Device(path) | Target::File(path, _) => format!("{path:?}"),
+        }
+    }
+}
+
+/// An output that is being written.
+#[derive(Debug)]
+pub(super) enum Opened {
+    InPlace(File),
+    Whole(WholeFile),
+}
+
+impl Opened {
+    /// Returns the open file.
+    pub(super) fn file(&self) -> &File {
+        match self {
+            Self::InPlace(file) => file,
+            Self::Whole(file) => file.file(),
         }
     }
 }

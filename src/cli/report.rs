@@ -11,8 +11,10 @@ use super::exit::Status;
 use super::failure::Failure;
 use super::output::Output;
 use super::whole_file::Access;
+use crate::cose::Protected;
 use crate::hex::hex;
 use crate::kind::Kind;
+use crate::trust::Signer;
 use crate::verify::Verified;
 
 /// The version of the verdict's form; docs/verdict.md describes it.
@@ -33,22 +35,45 @@ pub(super) enum Report {
     Verified { line: String, json: Map<String, Value> },
 }
 
+/// What was verified, and by whom.
+#[derive(Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) detached: bool,
+    pub(super) header: &'a Protected<'a>,
+    pub(super) kind: Kind,
+    pub(super) payload_bytes: usize,
+    pub(super) signer: &'a Signer,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) const fn of(verified: &'a Verified<'a, 'a>, detached: bool) -> Self {
+        Self {
+            detached,
+            header: verified.header(),
+            kind: verified.kind(),
+            payload_bytes: verified.payload().len(),
+            signer: verified.signer(),
+        }
+    }
+}
+
 impl Report {
     /// Describes what was verified.
-    pub(super) fn verified(verified: &Verified<'_, '_>, moment: Moment, detached: bool) -> Self {
-        let header = verified.header();
+    pub(super) fn verified(facts: &Facts<'_>, moment: Moment) -> Self {
+        let Facts { detached, header, kind, payload_bytes, signer } = facts;
         let claims = &header.claims;
-        let signer = verified.signer();
         let context = claims.audience.map(|audience| audience.to_string());
         let time = claims.issued_at.map(|at| at.to_string());
         let about: Vec<_> = context.iter().chain(&time).map(String::as_str).collect();
         let about =
             if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
         let line = format!("signed by {}{about}", signer.name);
+        let content_type = header.content_type.or(header.preimage_content_type);
+        let typ = header.typ.filter(|_| *kind == Kind::Foreign);
         let fields = json!({
             "algorithm": header.algorithm.id(),
             "clock": if moment.given { "given" } else { "system" },
-            "content_type": header.content_type.map(|content_type| content_type.to_string()),
+            "content_type": content_type.map(|content_type| content_type.to_string()),
             "context": claims.audience.map(|audience| audience.names().collect::<Vec<_>>()),
             "cti": claims.cti.map(hex),
             "detached": detached,
@@ -56,12 +81,11 @@ impl Report {
             "issued_at": time,
             "judged_at": moment.now.to_string(),
             "key_id": signer.key.id().to_string(),
-            "kind": verified.kind().name(),
+            "kind": if *kind == Kind::Segment { "stream" } else { kind.name() },
             "not_before": claims.not_before.map(|at| at.to_string()),
-            "payload_bytes": verified.payload().len(),
+            "payload_bytes": payload_bytes,
             "signer": signer.name,
-            "typ": (verified.kind() == Kind::Foreign)
-                .then(|| header.typ.map(|typ| typ.to_string())).flatten(),
+            "typ": typ.map(|typ| typ.to_string()),
         });
         let Value::Object(json) = fields else { return Self::Silent };
         Self::Verified { line, json }

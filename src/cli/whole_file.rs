@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -27,76 +27,99 @@ pub(super) enum Existing {
     Replace,
 }
 
-/// Writes `content` to a file that has no name, then gives it the name `path`.
+/// A file that gets its name when it is complete.
 ///
-/// A signal, a full disk or a lost connection on the way leaves nothing behind: the file exists only
-/// as an open descriptor until it is complete. Where the file system cannot do that, a hidden file
-/// beside `path` takes its place and is removed on failure.
-pub(super) fn write_whole(
-    path: &Path,
+/// A signal, a full disk or a lost connection on the way leaves nothing behind: until then the file
+/// exists only as an open descriptor. Where the file system cannot do that, a hidden file beside it
+/// takes its place and is removed on failure.
+#[derive(Debug)]
+pub(super) struct WholeFile {
+    path: PathBuf,
     access: Access,
     existing: Existing,
-    content: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    // A link is followed: what it points to is replaced, not the link.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut file = match open_unnamed(directory, access) {
-        Ok(file) => Unfinished::Unnamed(file),
-        Err(_) => Unfinished::Hidden(open_hidden(directory, access)?),
-    };
-    content(file.file())?;
-    file.file().flush()?;
-    if access == Access::Ordinary
-        && let Ok(replaced) = fs::metadata(&path)
-    {
-        file.file().set_permissions(replaced.permissions())?;
-    }
-    if access == Access::Secret {
-        file.file().sync_all()?;
-    }
-    file.name(directory, &path, existing)
+    unfinished: Unfinished,
 }
 
+#[derive(Debug)]
 enum Unfinished {
     Hidden(NamedTempFile),
     Unnamed(File),
 }
 
-impl Unfinished {
-    fn file(&mut self) -> &mut File {
-        match self {
-            Self::Hidden(file) => file.as_file_mut(),
-            Self::Unnamed(file) => file,
+impl WholeFile {
+    /// Makes a file that is to be called `path`.
+    pub(super) fn create(path: &Path, access: Access, existing: Existing) -> io::Result<Self> {
+        // A link is followed: what it points to is replaced, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let directory = directory_of(&path);
+        let unfinished = match open_unnamed(directory, access) {
+            Ok(file) => Unfinished::Unnamed(file),
+            Err(_) => Unfinished::Hidden(open_hidden(directory, access)?),
+        };
+        Ok(Self { path, access, existing, unfinished })
+    }
+
+    /// Returns the open file.
+    pub(super) fn file(&self) -> &File {
+        match &self.unfinished {
+            Unfinished::Hidden(file) => file.as_file(),
+            Unfinished::Unnamed(file) => file,
         }
     }
 
-    fn name(self, directory: &Path, path: &Path, existing: Existing) -> io::Result<()> {
-        match (self, existing) {
-            (Self::Hidden(file), Existing::Keep) => {
-                file.persist_noclobber(path).map(drop).map_err(|error| error.error)
-            }
-            (Self::Hidden(file), Existing::Replace) => {
-                file.persist(path).map(drop).map_err(|error| error.error)
-            }
-            (Self::Unnamed(file), Existing::Keep) => link(&file, path),
-            (Self::Unnamed(file), Existing::Replace) => {
-                if link(&file, path).is_ok() {
-                    return Ok(());
+    /// Gives the file its name.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self.access {
+            Access::Ordinary => {
+                if let Ok(replaced) = fs::metadata(&self.path) {
+                    self.file().set_permissions(replaced.permissions())?;
                 }
-                // Something is there. Only a rename replaces it in one step, and takes a name.
-                let hidden = hidden_name(directory)?;
-                link(&file, &hidden)?;
-                fs::rename(&hidden, path).inspect_err(|_| {
-                    // The first error is the one to report.
-                    let _ = fs::remove_file(&hidden);
-                })
             }
+            Access::Secret => self.file().sync_all()?,
+        }
+        match (self.unfinished, self.existing) {
+            (Unfinished::Hidden(file), Existing::Keep) => {
+                file.persist_noclobber(self.path).map(drop).map_err(|error| error.error)
+            }
+            (Unfinished::Hidden(file), Existing::Replace) => {
+                file.persist(self.path).map(drop).map_err(|error| error.error)
+            }
+            (Unfinished::Unnamed(file), Existing::Keep) => link(&file, &self.path),
+            (Unfinished::Unnamed(file), Existing::Replace) => replace(&file, &self.path),
         }
     }
+}
+
+/// Writes `content` to a file that then gets the name `path`.
+pub(super) fn write_whole(
+    path: &Path,
+    access: Access,
+    existing: Existing,
+    content: impl FnOnce(&mut &File) -> io::Result<()>,
+) -> io::Result<()> {
+    let whole = WholeFile::create(path, access, existing)?;
+    content(&mut whole.file())?;
+    whole.finish()
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn replace(file: &File, path: &Path) -> io::Result<()> {
+    if link(file, path).is_ok() {
+        return Ok(());
+    }
+    // Something is there. Only a rename replaces it in one step, and takes a name.
+    let hidden = hidden_name(directory_of(path))?;
+    link(file, &hidden)?;
+    fs::rename(&hidden, path).inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&hidden);
+    })
 }
 
 fn open_unnamed(directory: &Path, access: Access) -> io::Result<File> {

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, label};
-use crate::cbor::{Decoder, Kind, Malformed};
+use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, Position, label};
+use crate::cbor::{self, Decoder, Malformed};
 use crate::claims::Claims;
 use crate::error::{Error, Result};
+use crate::hash::HashAlgorithm;
+use crate::kind::Kind;
 
 /// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Label<'a> {
 impl<'a> Label<'a> {
     fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Malformed> {
         match decoder.peek()? {
-            Kind::Text => decoder.text().map(|text| Self::Text(Cow::Borrowed(text))),
+            cbor::Kind::Text => decoder.text().map(|text| Self::Text(Cow::Borrowed(text))),
             _ => decoder.int().map(Self::Int),
         }
     }
@@ -137,7 +139,7 @@ impl<'a> ContentType<'a> {
 
     pub(crate) fn decode(value: &'a [u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(value);
-        if decoder.peek()? == Kind::Text {
+        if decoder.peek()? == cbor::Kind::Text {
             return decoder.text().map(Self::Media);
         }
         let number = decoder.int()?;
@@ -166,8 +168,14 @@ pub struct Protected<'a> {
     pub claims: Claims<'a>,
     /// `content type` (3) of the payload.
     pub content_type: Option<ContentType<'a>>,
+    /// `payload-hash-alg` (258): the payload is a digest, made with this (RFC 9995).
+    pub hash: Option<HashAlgorithm>,
     /// `kid` (4): whose key this may be. A hint, never a reason to trust.
     pub key_id: Option<&'a [u8]>,
+    /// Where it stands in its stream (−70001).
+    pub position: Option<Position>,
+    /// `preimage content type` (259): that of what the payload is the digest of.
+    pub preimage_content_type: Option<ContentType<'a>>,
     /// `typ` (16): what the envelope is for.
     pub typ: Option<ContentType<'a>>,
 }
@@ -184,7 +192,10 @@ impl<'a> Protected<'a> {
             algorithm: algorithm(get(label::ALG))?,
             claims: map.get(label::CWT_CLAIMS).map_or(Ok(Claims::default()), Claims::decode)?,
             content_type: content_type(label::CONTENT_TYPE)?,
+            hash: get(label::PAYLOAD_HASH_ALG).map(hash_algorithm).transpose()?,
             key_id: get(label::KID).map(|mut value| value.bytes()).transpose()?,
+            position: map.get(label::POSITION).map(Position::decode).transpose()?,
+            preimage_content_type: content_type(label::PREIMAGE_CONTENT_TYPE)?,
             typ: content_type(label::TYP)?,
         })
     }
@@ -204,6 +215,22 @@ fn algorithm(value: Option<Decoder<'_>>) -> Result<Algorithm> {
         Label::Text(_) => None,
     };
     known.ok_or_else(|| Error::AlgorithmUnsupported { found: found.into_owned() })
+}
+
+fn hash_algorithm(mut value: Decoder<'_>) -> Result<HashAlgorithm> {
+    let found = Label::decode(&mut value)?;
+    let known = match found {
+        Label::Int(id) => HashAlgorithm::from_id(id),
+        Label::Text(_) => None,
+    };
+    known.ok_or_else(|| Error::HashUnsupported { found: found.into_owned() })
+}
+
+/// Returns whether this protected header is that of a segment, broken or not.
+pub(crate) fn starts_segment(protected: &[u8]) -> bool {
+    let map = HeaderMap::decode_protected(protected).ok();
+    let typ = map.and_then(|map| map.get(label::TYP)).and_then(|typ| ContentType::decode(typ).ok());
+    matches!(typ, Some(ContentType::Media(typ)) if Some(typ) == Kind::Segment.typ())
 }
 
 /// Refuses what has no business outside the signature.
@@ -253,12 +280,21 @@ fn judge_crit(protected: &HeaderMap<'_>) -> Result<()> {
 }
 
 /// Header parameters that a verifier here acts on, and that `crit` may therefore list.
-const UNDERSTOOD: [i64; 5] =
-    [label::ALG, label::CONTENT_TYPE, label::KID, label::CWT_CLAIMS, label::TYP];
+const UNDERSTOOD: [i64; 8] = [
+    label::ALG,
+    label::CONTENT_TYPE,
+    label::KID,
+    label::CWT_CLAIMS,
+    label::TYP,
+    label::PAYLOAD_HASH_ALG,
+    label::PREIMAGE_CONTENT_TYPE,
+    label::POSITION,
+];
 
 /// Header parameters that count only under the signature: RFC 9052, Section 3.1 (crit), RFC 9597,
 /// Section 2 (claims), RFC 9995, Section 3 (hash envelopes), and the kind of the envelope.
-const PROTECTED_ONLY: [i64; 6] = [
+const PROTECTED_ONLY: [i64; 7] = [
+    label::POSITION,
     label::CRIT,
     label::CWT_CLAIMS,
     label::TYP,

@@ -51,6 +51,8 @@ pub(crate) mod label {
     pub(crate) const PAYLOAD_HASH_ALG: i64 = 258;
     pub(crate) const PREIMAGE_CONTENT_TYPE: i64 = 259;
     pub(crate) const PAYLOAD_LOCATION: i64 = 260;
+    /// Private use: where a segment stands in its stream.
+    pub(crate) const POSITION: i64 = -70_001;
     pub(crate) const VDS: i64 = 395;
     pub(crate) const VDP: i64 = 396;
 }
@@ -84,6 +86,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         394 => "receipts",
         395 => "vds",
         396 => "vdp",
+        -70_001 => "stream position",
         _ => return None,
     })
 }

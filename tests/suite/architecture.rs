@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::common::{project, project_text};
 
 /// The layers, from the inside out. A module may use its own layer and those before it.
-const LAYERS: [&[&str]; 5] = [
-    &["cbor", "hex"],
+const LAYERS: [&[&str]; 6] = [
+    &["cbor", "hash", "hex"],
     &["claims", "cose", "key", "kind", "trust"],
     &["armor", "sign", "verify"],
+    &["stream"],
     &["cli"],
     &["bin"],
 ];

@@ -1,17 +1,19 @@
 //! The command line of `brine`.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration, parse_time,
-    parse_when,
+    PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
+    parse_segment_size, parse_time, parse_when,
 };
 use crate::claims::Timestamp;
 use crate::cli::report::ReportOptions;
 use crate::cose::Algorithm;
+use crate::hash::HashAlgorithm;
 
 /// Sign what you serialise, and get it back only from those you trust
 ///
@@ -64,8 +66,8 @@ impl Verb {
 
 /// Sign bytes: from FILE or standard input, to an envelope
 ///
-/// Writes a COSE_Sign1 with the payload in it. The whole input is read before it is signed, up to
-/// 256 MiB.
+/// Writes a COSE_Sign1 with the payload in it where that fits one segment (1 MiB), and where it does
+/// not a stream of signed segments, of any size, as it is read.
 #[derive(Args, Debug)]
 pub struct Sign {
     /// What to sign; "-" or nothing is standard input
@@ -122,11 +124,23 @@ pub struct Sign {
     #[arg(long, conflicts_with_all = ["context", "expires", "not_before"])]
     pub plain: bool,
 
-    /// Write one envelope, whatever the size
+    /// Write one envelope, whatever the size, up to 256 MiB
     ///
-    /// This is what happens without it, too, until there are streams.
+    /// Implied by --armor, --detached and --plain.
     #[arg(long)]
     pub single: bool,
+
+    /// How long a segment of a stream is, like 64KiB or 1MiB, up to 4MiB
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse_segment_size)]
+    pub segment_size: usize,
+
+    /// How the segments of a stream are hashed
+    #[arg(long, value_enum, value_name = "HASH", default_value_t)]
+    pub hash: Hash,
+
+    /// How many threads hash and sign a stream; by default one for each processor
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
@@ -151,6 +165,25 @@ pub enum Alg {
     Eddsa,
     /// -19, fully specified (RFC 9864)
     Ed25519,
+}
+
+/// How content is hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Hash {
+    /// Fastest, by a private-use number
+    #[default]
+    Blake3,
+    /// By its registered number, for other COSE software
+    Sha256,
+}
+
+impl From<Hash> for HashAlgorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Blake3 => Self::Blake3,
+            Hash::Sha256 => Self::Sha256,
+        }
+    }
 }
 
 impl From<Alg> for Algorithm {
@@ -208,6 +241,14 @@ pub struct Verify {
     /// Give the verdict and write nothing
     #[arg(long)]
     pub check: bool,
+
+    /// Hold everything back until the end of a stream has verified
+    #[arg(long)]
+    pub whole: bool,
+
+    /// How many threads verify a stream; by default one for each processor
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
 
     /// Take an envelope without its CBOR tag, too
     #[arg(long)]

@@ -1,21 +1,24 @@
 //! `brine sign`.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::armor;
 use crate::claims::Timestamp;
 use crate::cli::args::brine::Sign;
 use crate::cli::failure::Failure;
-use crate::cli::input::{Identity, Input};
+use crate::cli::input::{Identity, Input, grow_pipe};
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
 use crate::cli::report::note;
 use crate::cli::whole_file::Access;
-use crate::cli::{clock, resolve};
+use crate::cli::{clock, resolve, threads};
 use crate::cose::ContentType;
-use crate::key::KeyError;
-use crate::sign::{self, CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template};
+use crate::error::Error;
+use crate::key::{KeyError, SigningKey};
+use crate::sign::{self, CTI_BYTES, MAX_PAYLOAD_BYTES, Statement, Template};
+use crate::stream::{STREAM_ID_BYTES, StreamTemplate, StreamWriter};
 
 pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     refuse_two_readers(args)?;
@@ -36,7 +39,6 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     if input.is_terminal() {
         note("reading from the terminal; Ctrl-D ends the input");
     }
-    let payload = input.read(MAX_PAYLOAD_BYTES)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
     let template = Template {
         algorithm: args.alg.into(),
@@ -44,16 +46,65 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         external_aad: &aad,
         statement,
     };
-    let envelope = if args.detached {
-        sign::sign_detached(&key, &payload, &template)
-    } else {
-        sign::sign(&key, &payload, &template)
-    };
-    write(&envelope, args.armor, &output)
+    if args.single || args.plain || args.armor || args.detached {
+        let payload = input.read(MAX_PAYLOAD_BYTES)?;
+        return sign_whole(args, &key, &payload, &template, &output);
+    }
+    sign_stream(args, key, input, &template, &output)
 }
 
-fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {
-    if armored {
+/// Signs what fits into one segment as a single envelope, and what does not as a stream.
+fn sign_stream(
+    args: &Sign,
+    key: SigningKey,
+    input: Input,
+    template: &Template<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (mut file, name) = input.into_file();
+    let failed = |error| match error {
+        Error::Input(error) => Failure::io(&name, error),
+        Error::Output(error) => output.failed(error),
+        other => other.into(),
+    };
+    // One byte more than a segment shows that there is more.
+    let mut beginning = Vec::new();
+    let segment_bytes = args.segment_size;
+    let most = u64::try_from(segment_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    (&file).take(most).read_to_end(&mut beginning).map_err(|error| Failure::io(&name, error))?;
+    if beginning.len() <= segment_bytes {
+        return sign_whole(args, &key, &beginning, template, output);
+    }
+    let mut stream_id = [0; STREAM_ID_BYTES];
+    getrandom::fill(&mut stream_id).map_err(|_| KeyError::Random)?;
+    let threads = threads(args.threads);
+    let hash = args.hash.into();
+    let stream = StreamTemplate { template: *template, hash, segment_bytes, stream_id, threads };
+    let opened = output.open(Access::Ordinary)?;
+    let sink = opened.file().try_clone().map_err(|error| output.failed(error))?;
+    grow_pipe(&sink);
+    let mut writer = StreamWriter::new(sink, key, &stream);
+    let mut rest = beginning.as_slice();
+    while writer.read_from(&mut rest).map_err(failed)? > 0 {}
+    drop(beginning);
+    while writer.read_from(&mut file).map_err(failed)? > 0 {}
+    writer.finish().map_err(failed)?;
+    output.finish(opened)
+}
+
+fn sign_whole(
+    args: &Sign,
+    key: &SigningKey,
+    payload: &[u8],
+    template: &Template<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let envelope = if args.detached {
+        sign::sign_detached(key, payload, template)
+    } else {
+        sign::sign(key, payload, template)
+    };
+    if args.armor {
         let text = armor::encode(&envelope.to_bytes())?;
         return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
     }

@@ -1,19 +1,24 @@
 //! `brine verify`.
 
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 use crate::armor;
 use crate::cli::args::brine::Verify;
 use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
-use crate::cli::input::{Identity, Input};
+use crate::cli::input::{self, Identity, Input, grow_pipe};
 use crate::cli::output::{Output, is_printable};
-use crate::cli::report::Report;
-use crate::cli::resolve;
+use crate::cli::report::{Facts, Report};
 use crate::cli::whole_file::Access;
+use crate::cli::{resolve, threads};
 use crate::cose::{Sign1, Tagging};
 use crate::error::Error;
+use crate::kind::Kind;
 use crate::sign::MAX_PAYLOAD_BYTES;
+use crate::stream::{Start, StreamReader};
+use crate::trust::Trust;
 use crate::verify::{PayloadSource, Request, verify};
 
 pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
@@ -39,38 +44,137 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     let moment = Moment::given_or_now(args.now)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
 
-    let (envelope, payload) = match detached {
-        Some(signature) => (read_envelope(signature)?, Some(input.read(MAX_PAYLOAD_BYTES)?)),
-        None => (read_envelope(input)?, None),
-    };
-    let tagging = if args.untagged { Tagging::Optional } else { Tagging::Required };
-    let sign1 = Sign1::parse(&envelope, tagging)?;
     let request = Request {
         context: args.context.as_deref(),
         external_aad: &aad,
         foreign_typ: args.typ.as_deref(),
         max_age: args.max_age,
         now: moment.now,
-        payload: payload.as_deref().map_or(PayloadSource::Embedded, PayloadSource::Detached),
+        payload: PayloadSource::Embedded,
         signer: args.signer.as_deref(),
     };
-    let verified = verify(&sign1, &request, &trust)?;
-    if let Some(output) = output {
-        if !is_printable(verified.payload()) {
-            output.refuse_terminal("binary data")?;
-        }
-        output.write(Access::Ordinary, |file| file.write_all(verified.payload()))?;
+    let judge = Judge { args, request, trust, moment };
+    match detached {
+        Some(signature) => judge.detached(signature, input),
+        None => judge.embedded(input, output.as_ref()),
     }
-    Ok(Report::verified(&verified, moment, payload.is_some()))
+}
+
+/// What an envelope is held to.
+struct Judge<'a> {
+    args: &'a Verify,
+    request: Request<'a>,
+    trust: Trust,
+    moment: Moment,
+}
+
+impl Judge<'_> {
+    fn detached(&self, signature: Input, payload: Input) -> Result<Report, Failure> {
+        let envelope = read_envelope(signature)?;
+        let payload = payload.read(MAX_PAYLOAD_BYTES)?;
+        let request = Request { payload: PayloadSource::Detached(&payload), ..self.request };
+        let sign1 = Sign1::parse(&envelope, self.tagging())?;
+        let verified = verify(&sign1, &request, &self.trust)?;
+        Ok(Report::verified(&Facts::of(&verified, true), self.moment))
+    }
+
+    fn embedded(&self, input: Input, output: Option<&Output>) -> Result<Report, Failure> {
+        let (mut file, name) = input.into_file();
+        let start = Start::read(&mut file).map_err(|error| match error {
+            Error::Input(error) => Failure::io(&name, error),
+            other => other.into(),
+        })?;
+        if start.is_segment() {
+            return self.stream(start, file, &name, output);
+        }
+        let envelope = read_rest(start.into_bytes(), file, name)?;
+        let sign1 = Sign1::parse(&envelope, self.tagging())?;
+        let verified = verify(&sign1, &self.request, &self.trust)?;
+        if let Some(output) = output {
+            if !is_printable(verified.payload()) {
+                output.refuse_terminal("binary data")?;
+            }
+            output.write(Access::Ordinary, |file| file.write_all(verified.payload()))?;
+        }
+        Ok(Report::verified(&Facts::of(&verified, false), self.moment))
+    }
+
+    fn stream(
+        &self,
+        start: Start,
+        input: File,
+        name: &str,
+        output: Option<&Output>,
+    ) -> Result<Report, Failure> {
+        let failed = |error| match error {
+            Error::Input(error) => Failure::io(name, error),
+            other => Failure::from(other),
+        };
+        let threads = threads(self.args.threads);
+        let reader = StreamReader::open(start, input, &self.request, &self.trust, threads);
+        let mut reader = reader.map_err(failed)?;
+        let opened = output.map(|output| output.open(Access::Ordinary)).transpose()?;
+        let mut released = 0;
+        if let (Some(output), Some(opened)) = (output, &opened) {
+            grow_pipe(opened.file());
+            let spool = if self.args.whole { Some(spool()?) } else { None };
+            let mut sink = spool.as_ref().unwrap_or_else(|| opened.file());
+            while let Some(content) = reader.next_segment().map_err(failed)? {
+                if !is_printable(content) {
+                    output.refuse_terminal("binary data")?;
+                }
+                sink.write_all(content).map_err(|error| output.failed(error))?;
+                released += content.len();
+            }
+            if let Some(mut spool) = spool {
+                let copied = spool.rewind().and_then(|()| io::copy(&mut spool, &mut opened.file()));
+                copied.map_err(|error| output.failed(error))?;
+            }
+        } else {
+            while let Some(content) = reader.next_segment().map_err(failed)? {
+                released += content.len();
+            }
+        }
+        if let (Some(output), Some(opened)) = (output, opened) {
+            output.finish(opened)?;
+        }
+        let opening = reader.opening()?;
+        let facts = Facts {
+            detached: false,
+            header: opening.header(),
+            kind: Kind::Segment,
+            payload_bytes: released,
+            signer: reader.signer(),
+        };
+        Ok(Report::verified(&facts, self.moment))
+    }
+
+    const fn tagging(&self) -> Tagging {
+        if self.args.untagged { Tagging::Optional } else { Tagging::Required }
+    }
+}
+
+/// A private file without a name, for what may not be seen yet.
+fn spool() -> Result<File, Failure> {
+    tempfile::tempfile().map_err(|error| Failure::io("temporary file", error))
 }
 
 /// Reads an envelope, armored or not.
 pub(super) fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
+    let (file, name) = input.into_file();
+    read_rest(Vec::new(), file, name)
+}
+
+/// Reads the rest of an envelope that begins with `start`, and takes off its armor.
+fn read_rest(start: Vec<u8>, file: File, name: String) -> Result<Vec<u8>, Failure> {
     const TOO_LARGE: Error = Error::TooLarge { limit: MAX_PAYLOAD_BYTES };
-    let bytes = input.read(MAX_ARMORED_BYTES).map_err(|failure| match failure {
-        Failure::Brine(Error::TooLarge { .. }) => TOO_LARGE.into(),
-        other => other,
-    })?;
+    let bytes =
+        input::read_rest(start, file, &name, MAX_ARMORED_BYTES).map_err(
+            |failure| match failure {
+                Failure::Brine(Error::TooLarge { .. }) => TOO_LARGE.into(),
+                other => other,
+            },
+        )?;
     let envelope = if armor::is_armored(&bytes) { armor::decode(&bytes)? } else { bytes };
     let fits = u64::try_from(envelope.len()).is_ok_and(|length| length <= MAX_ENVELOPE_BYTES);
     if fits { Ok(envelope) } else { Err(TOO_LARGE.into()) }

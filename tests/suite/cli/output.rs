@@ -185,8 +185,8 @@ fn paths_are_printed_so_that_they_cannot_lie() {
 #[test]
 fn core_dumps_are_off() {
     let person = Person::with_key();
-    let line = "ulimit -c unlimited 2>/dev/null; (sleep 1; echo x) | brine sign > out & sleep 0.5; \
-                grep 'core file' /proc/$(pgrep -n -x brine)/limits; wait";
+    let line = "mkfifo pipe; exec 3<>pipe; brine sign <&3 > out & sleep 0.5; \
+                grep 'core file' /proc/$!/limits; kill $!";
     let output = person.shell(line).output().unwrap();
     let limits = String::from_utf8(output.stdout).unwrap();
     let numbers: Vec<_> =

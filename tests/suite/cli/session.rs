@@ -174,6 +174,6 @@ fn completions_are_those_that_are_checked_in() {
     for (shell, file) in [("bash", "brine.bash"), ("zsh", "_brine"), ("fish", "brine.fish")] {
         let output = person.brine(["completions", shell]).output().unwrap();
         let expected = crate::common::project_text(&format!("completions/{file}"));
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+        assert!(String::from_utf8(output.stdout).unwrap() == expected, "{file} differs");
     }
 }

@@ -1,0 +1,39 @@
+//! Memory for the content of segments, used again and again.
+
+/// A segment's content, and room for more.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    memory: Vec<u8>,
+    filled: usize,
+}
+
+impl Buffer {
+    /// Makes the buffer hold nothing and have room for exactly `bytes`.
+    pub(super) fn with_room(mut self, bytes: usize) -> Self {
+        self.memory.resize(bytes, 0);
+        self.filled = 0;
+        self
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.filled
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.filled == self.memory.len()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.memory.get(..self.filled).unwrap_or_default()
+    }
+
+    /// The memory that is not filled yet.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        self.memory.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    /// Counts the first `bytes` of the room as filled.
+    pub(super) fn fill(&mut self, bytes: usize) {
+        self.filled = self.filled.saturating_add(bytes).min(self.memory.len());
+    }
+}

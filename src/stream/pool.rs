@@ -1,0 +1,145 @@
+//! Work on several threads whose results come back in the order it was given.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::error::{Error, Result};
+
+/// Starts `threads` threads that all do `work`.
+///
+/// At most `threads` + 1 results wait to be collected: that is the bound on memory, and one more than
+/// there are threads, so that none is idle while the oldest result is used. The threads end when the
+/// submitter is gone.
+pub(super) fn pool<J, R>(
+    threads: usize,
+    work: impl Fn(J) -> R + Send + Sync + 'static,
+) -> (Submitter<J, R>, Collector<R>)
+where
+    J: Send + 'static,
+    R: Send + 'static,
+{
+    let (jobs, queue) = sync_channel::<(J, SyncSender<R>)>(threads);
+    let (order, results) = sync_channel(threads + 1);
+    let (work, queue) = (Arc::new(work), Arc::new(Mutex::new(queue)));
+    for _ in 0..threads {
+        let (work, queue) = (Arc::clone(&work), Arc::clone(&queue));
+        thread::spawn(move || {
+            loop {
+                // The lock is held while waiting: one thread waits for work, the others for it.
+                let next = queue.lock().map(|queue| queue.recv());
+                let Ok(Ok((job, reply))) = next else { return };
+                // Nobody waits for the result if the stream was given up.
+                let _ = reply.send(work(job));
+            }
+        });
+    }
+    (Submitter { jobs, order }, Collector { results })
+}
+
+/// Gives work to the threads.
+#[derive(Debug)]
+pub(super) struct Submitter<J, R> {
+    jobs: SyncSender<(J, SyncSender<R>)>,
+    order: SyncSender<Receiver<R>>,
+}
+
+impl<J, R> Submitter<J, R> {
+    /// Gives work to the next free thread, waiting while too many results wait to be collected.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WorkerLost`] if nobody collects any more.
+    pub(super) fn submit(&self, job: J) -> Result<()> {
+        let reply = self.reserve()?;
+        self.jobs.send((job, reply)).map_err(|_| Error::WorkerLost)
+    }
+
+    /// Puts a result in its place that needs no work.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WorkerLost`] if nobody collects any more.
+    pub(super) fn submit_done(&self, result: R) -> Result<()> {
+        self.reserve()?.send(result).map_err(|_| Error::WorkerLost)
+    }
+
+    fn reserve(&self) -> Result<SyncSender<R>> {
+        let (reply, result) = sync_channel(1);
+        self.order.send(result).map_err(|_| Error::WorkerLost)?;
+        Ok(reply)
+    }
+}
+
+/// Takes the results.
+#[derive(Debug)]
+pub(super) struct Collector<R> {
+    results: Receiver<Receiver<R>>,
+}
+
+impl<R> Collector<R> {
+    /// Returns the oldest result, waiting for it; `None` once the submitter is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WorkerLost`] if the thread that had the work is gone.
+    pub(super) fn take(&self) -> Result<Option<R>> {
+        match self.results.recv() {
+            Ok(result) => result.recv().map(Some).map_err(|_| Error::WorkerLost),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn results_come_back_in_order_whatever_the_work_takes() {
+        for threads in [1, 2, 5] {
+            let (submitter, collector) = pool(threads, |number: u64| {
+                thread::sleep(Duration::from_micros(number * 37 % 400));
+                number * 2
+            });
+            let feeder = thread::spawn(move || {
+                for number in 0..200 {
+                    match number % 7 {
+                        0 => submitter.submit_done(number * 2).unwrap(),
+                        _ => submitter.submit(number).unwrap(),
+                    }
+                }
+            });
+            let mut results = Vec::new();
+            while let Some(result) = collector.take().unwrap() {
+                results.push(result);
+            }
+            feeder.join().unwrap();
+            assert_eq!(results, (0..200).map(|number| number * 2).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn no_more_is_taken_on_than_the_bound() {
+        let (submitter, collector) = pool(2, |number: u64| number);
+        let feeder = thread::spawn(move || {
+            let mut given = 0;
+            while submitter.submit(given).is_ok() {
+                given += 1;
+            }
+            given
+        });
+        thread::sleep(Duration::from_millis(200));
+        drop(collector);
+        assert_eq!(feeder.join().unwrap(), 3);
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_an_error_and_not_a_wait_for_ever() {
+        let (submitter, collector) = pool(2, |()| panic!("on purpose"));
+        submitter.submit(()).unwrap();
+        assert_eq!(collector.take().unwrap_err().reason(), "worker-lost");
+    }
+}
