@@ -43,6 +43,7 @@ ed25519\t'-19, fully specified (RFC 9864)'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l segment-size -d 'How long a segment of a stream is, like 64KiB or 1MiB, up to 4MiB' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the segments of a stream are hashed' -r -f -a "blake3\t'Fastest, by a private-use number'
 sha256\t'By its registered number, for other COSE software'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Write a stream, and close a segment when its first byte has waited this long, like 1s' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream; by default one for each processor' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r

@@ -67,6 +67,15 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a length of time like 90s, 12h, 7d or 2w".to_owned())
 }
 
+/// Reads a length of time that may be less than a second.
+fn parse_pause(text: &str) -> Result<Duration, String> {
+    let pause = text.parse::<jiff::SignedDuration>().ok();
+    pause
+        .and_then(|pause| Duration::try_from(pause).ok())
+        .filter(|pause| !pause.is_zero())
+        .ok_or_else(|| "expected a length of time like 200ms or 1s".to_owned())
+}
+
 /// A moment that is given as such, or as a length of time from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {

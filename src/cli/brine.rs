@@ -3,6 +3,7 @@
 mod completions;
 mod inspect;
 mod sign;
+mod sign_stream;
 mod verify;
 
 use super::args::brine::{Brine, Verb};

@@ -5,5 +5,6 @@ mod keys;
 mod output;
 mod refusals;
 mod session;
+mod streams;
 mod terminal;
 mod trust;

@@ -15,4 +15,5 @@ mod foreign_vectors;
 mod generated;
 mod mutation;
 mod properties;
+mod stream;
 mod vectors;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
-    parse_segment_size, parse_time, parse_when,
+    parse_pause, parse_segment_size, parse_time, parse_when,
 };
 use crate::claims::Timestamp;
 use crate::cli::report::ReportOptions;
@@ -137,6 +137,13 @@ pub struct Sign {
     /// How the segments of a stream are hashed
     #[arg(long, value_enum, value_name = "HASH", default_value_t)]
     pub hash: Hash,
+
+    /// Write a stream, and close a segment when its first byte has waited this long, like 1s
+    ///
+    /// For pipes that stay open, such as that of "tail -f".
+    #[arg(long, value_name = "TIME", value_parser = parse_pause,
+        conflicts_with_all = ["single", "plain", "armor", "detached"])]
+    pub flush_after: Option<Duration>,
 
     /// How many threads hash and sign a stream; by default one for each processor
     #[arg(long, value_name = "N")]

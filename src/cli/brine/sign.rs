@@ -4,21 +4,21 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::sign_stream::{Content, sign_stream};
 use crate::armor;
 use crate::claims::Timestamp;
 use crate::cli::args::brine::Sign;
 use crate::cli::failure::Failure;
-use crate::cli::input::{Identity, Input, grow_pipe};
+use crate::cli::input::{Identity, Input};
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
 use crate::cli::report::note;
 use crate::cli::whole_file::Access;
 use crate::cli::{clock, resolve, threads};
 use crate::cose::ContentType;
-use crate::error::Error;
 use crate::key::{KeyError, SigningKey};
 use crate::sign::{self, CTI_BYTES, MAX_PAYLOAD_BYTES, Statement, Template};
-use crate::stream::{STREAM_ID_BYTES, StreamTemplate, StreamWriter};
+use crate::stream::{STREAM_ID_BYTES, StreamTemplate};
 
 pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     refuse_two_readers(args)?;
@@ -50,46 +50,43 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         let payload = input.read(MAX_PAYLOAD_BYTES)?;
         return sign_whole(args, &key, &payload, &template, &output);
     }
-    sign_stream(args, key, input, &template, &output)
+    sign_any(args, key, input, &template, &output)
 }
 
 /// Signs what fits into one segment as a single envelope, and what does not as a stream.
-fn sign_stream(
+fn sign_any(
     args: &Sign,
     key: SigningKey,
     input: Input,
     template: &Template<'_>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let (mut file, name) = input.into_file();
-    let failed = |error| match error {
-        Error::Input(error) => Failure::io(&name, error),
-        Error::Output(error) => output.failed(error),
-        other => other.into(),
-    };
-    // One byte more than a segment shows that there is more.
+    let (file, name) = input.into_file();
     let mut beginning = Vec::new();
-    let segment_bytes = args.segment_size;
-    let most = u64::try_from(segment_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    (&file).take(most).read_to_end(&mut beginning).map_err(|error| Failure::io(&name, error))?;
-    if beginning.len() <= segment_bytes {
-        return sign_whole(args, &key, &beginning, template, output);
+    if args.flush_after.is_none() {
+        // One byte more than a segment shows that there is more.
+        let most = u64::try_from(args.segment_size).unwrap_or(u64::MAX).saturating_add(1);
+        let read = (&file).take(most).read_to_end(&mut beginning);
+        read.map_err(|error| Failure::io(&name, error))?;
+        if beginning.len() <= args.segment_size {
+            return sign_whole(args, &key, &beginning, template, output);
+        }
     }
     let mut stream_id = [0; STREAM_ID_BYTES];
     getrandom::fill(&mut stream_id).map_err(|_| KeyError::Random)?;
-    let threads = threads(args.threads);
-    let hash = args.hash.into();
-    let stream = StreamTemplate { template: *template, hash, segment_bytes, stream_id, threads };
-    let opened = output.open(Access::Ordinary)?;
-    let sink = opened.file().try_clone().map_err(|error| output.failed(error))?;
-    grow_pipe(&sink);
-    let mut writer = StreamWriter::new(sink, key, &stream);
-    let mut rest = beginning.as_slice();
-    while writer.read_from(&mut rest).map_err(failed)? > 0 {}
-    drop(beginning);
-    while writer.read_from(&mut file).map_err(failed)? > 0 {}
-    writer.finish().map_err(failed)?;
-    output.finish(opened)
+    let stream = StreamTemplate {
+        template: *template,
+        hash: args.hash.into(),
+        segment_bytes: args.segment_size,
+        stream_id,
+        threads: threads(args.threads),
+    };
+    sign_stream(
+        Content { beginning, file, name, flush_after: args.flush_after },
+        key,
+        &stream,
+        output,
+    )
 }
 
 fn sign_whole(
