@@ -1,0 +1,108 @@
+//! Any bytes are read without a panic; the parts of what parses are where SPEC.md says; and nothing
+//! verifies unless the same signature verifies over a Sig_structure that is put together here.
+
+#![no_main]
+
+use brine::cbor::{Decoder, diagnose};
+use brine::cose::Outline;
+use brine::{
+    Error, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
+};
+use ed25519_dalek::Signature;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    read_cbor(input);
+    for tagging in [Tagging::Required, Tagging::Optional] {
+        let outline = Outline::parse(input, tagging);
+        let Ok(sign1) = Sign1::parse(input, tagging) else { continue };
+        let outline = outline.expect("an envelope has an outline");
+        assert_eq!(outline.payload, sign1.unverified_payload());
+        assert!(Sign1::parse(input, Tagging::Optional).is_ok(), "taken only with its tag required");
+        stands_where_it_should(input, &outline);
+        judge(&sign1);
+    }
+});
+
+fn read_cbor(input: &[u8]) {
+    let shown = diagnose(input, 64);
+    assert!(shown.read <= input.len());
+    assert!(!shown.text.contains(char::is_control), "not fit for a terminal: {:?}", shown.text);
+    let mut decoder = Decoder::new(input);
+    let Ok(item) = decoder.skip() else { return };
+    assert_eq!(item, &input[..decoder.position()]);
+    // Every string is shown cut to 64 bytes, and the text is far from its limit.
+    assert_eq!((shown.broken, shown.read), (None, item.len()), "read strictly, and not shown");
+}
+
+/// Envelopes have one encoding but for the unprotected header: all around it is written anew.
+fn stands_where_it_should(input: &[u8], outline: &Outline<'_>) {
+    let tag = if input[0] == 0xd2 { [0xd2, 0x84].as_slice() } else { &[0x84] };
+    let before = [tag, &bytes(outline.protected_bytes)].concat();
+    let payload = outline.payload.map_or(vec![0xf6], bytes);
+    let after = [payload, bytes(outline.signature)].concat();
+    let rest = input.strip_prefix(before.as_slice()).expect("the protected header comes first");
+    let map = rest.strip_suffix(after.as_slice()).expect("payload and signature come last");
+    let mut decoder = Decoder::new(map);
+    assert_eq!(decoder.skip().expect("an unprotected header"), map);
+}
+
+/// Asks for whatever the envelope says, so that only the signature, the kind and the time are left.
+fn judge(sign1: &Sign1<'_>) {
+    let header = sign1.header();
+    let typ = header.typ.map(|typ| typ.to_string());
+    let attached = sign1.unverified_payload();
+    let request = Request {
+        context: header.claims.audience.and_then(|audience| audience.names().next()),
+        foreign_typ: typ.as_deref(),
+        payload: attached.map_or(PayloadSource::Detached(DETACHED), |_| PayloadSource::Embedded),
+        ..Request::at(Timestamp::from_unix(NOW).expect("a time in range"))
+    };
+    let payload = attached.unwrap_or(DETACHED);
+    let key = VerifyingKey::from_bytes(&KEY).expect("a key");
+    let trust = Trust::new(vec![Signer::new("alice", key)]);
+    let genuine = verifies(sign1.protected_bytes(), payload, sign1.signature());
+    match verify(sign1, &request, &trust) {
+        Ok(verified) => {
+            assert!(genuine, "a forgery is accepted");
+            assert_eq!(verified.payload(), payload);
+        }
+        Err(Error::BadSignature | Error::NoKeyVerifies { .. } | Error::UnknownSigner { .. }) => {
+            assert!(!genuine, "a signature that holds is refused");
+        }
+        Err(_) => {}
+    }
+}
+
+/// RFC 9052, Section 4.4, without brine.
+fn verifies(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> bool {
+    let protected = if protected == [0xa0] { &[] } else { protected };
+    let signed = [b"\x84\x6aSignature1", &*bytes(protected), b"\x40", &bytes(payload)].concat();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&KEY).expect("a key");
+    key.verify_strict(&signed, &Signature::from_bytes(signature)).is_ok()
+}
+
+/// A byte string with the shortest head (RFC 8949, Section 3).
+fn bytes(content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).expect("a short input");
+    let mut item = match length {
+        0..24 => vec![0x40 | length as u8],
+        24..0x100 => vec![0x58, length as u8],
+        0x100..0x1_0000 => vec![0x59, (length >> 8) as u8, length as u8],
+        _ => [&[0x5a], length.to_be_bytes().as_slice()].concat(),
+    };
+    item.extend(content);
+    item
+}
+
+/// The public key of RFC 8032, Section 7.1, TEST 1, which the vectors are signed with.
+const KEY: [u8; 32] = [
+    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
+    0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+];
+
+/// The time that most vectors are judged at.
+const NOW: u64 = 1_790_000_000;
+
+/// The payload of the detached vectors.
+const DETACHED: &[u8] = b"payload";

@@ -1,0 +1,90 @@
+//! OpenSSL: signatures over the Sig_structure, and key files, both ways.
+
+use crate::common::Person;
+use crate::cose::client;
+
+/// Runs a line that must succeed.
+fn run(person: &Person, line: &str) -> Vec<u8> {
+    let output = person.shell(line).output().unwrap();
+    assert!(output.status.success(), "{line}: {output:?}");
+    output.stdout
+}
+
+#[test]
+fn openssl_verifies_the_signature_of_brine_over_an_independent_sig_structure() {
+    let person = Person::with_key();
+    person.write("payload", "to be signed");
+    for options in ["", "--plain", "--alg ed25519", "--context orders --type text/plain"] {
+        run(&person, &format!("brine sign {options} payload -o envelope"));
+        person.write("tbs", client(&person, &["ref", "tbs", "envelope"]).stdout);
+        run(&person, "tail -c 64 envelope > signature; brinekey pub --form spki > public.pem");
+        let verify =
+            "openssl pkeyutl -verify -rawin -pubin -inkey public.pem -in tbs -sigfile signature";
+        run(&person, verify);
+        // So that this can fail.
+        run(&person, "printf x >> tbs");
+        assert!(!person.shell(verify).output().unwrap().status.success());
+    }
+}
+
+#[test]
+fn brine_verifies_the_signature_of_openssl_and_both_sign_the_same() {
+    let person = Person::with_key();
+    person.write("payload", "to be signed");
+    for options in ["--plain", "--context orders"] {
+        run(&person, &format!("brine sign {options} payload -o envelope"));
+        person.write("tbs", client(&person, &["ref", "tbs", "envelope"]).stdout);
+        run(
+            &person,
+            "openssl pkeyutl -sign -rawin -inkey \"$BRINE_HOME/keys/default.key\" -in tbs -out signature",
+        );
+        // Ed25519 is deterministic: two right implementations give the same bytes.
+        run(&person, "tail -c 64 envelope | cmp - signature");
+        run(&person, "(head -c -64 envelope; cat signature) > theirs");
+        let context = if options.contains("context") { "--context orders" } else { "" };
+        assert_eq!(run(&person, &format!("brine verify {context} theirs")), b"to be signed");
+    }
+}
+
+#[test]
+fn keys_made_by_openssl_sign_as_they_are() {
+    let person = Person::new();
+    person.write("pass", "correct horse");
+    run(&person, "openssl genpkey -algorithm ed25519 -out plain.pem");
+    run(&person, "openssl pkey -in plain.pem -pubout -out public.pem");
+    for (file, line) in [
+        ("plain.pem", "true"),
+        ("aes.pem", "openssl pkey -in plain.pem -aes256 -passout file:pass -out aes.pem"),
+        ("topk8.pem", "openssl pkcs8 -topk8 -in plain.pem -passout file:pass -out topk8.pem"),
+        (
+            "scrypt.pem",
+            "openssl pkcs8 -topk8 -scrypt -in plain.pem -passout file:pass -out scrypt.pem",
+        ),
+    ] {
+        run(&person, line);
+        run(
+            &person,
+            &format!(
+                "chmod 600 {file}; echo x | brine sign -k {file} --passphrase-file pass | brine verify -p public.pem"
+            ),
+        );
+    }
+}
+
+#[test]
+fn openssl_reads_the_keys_of_brine() {
+    let person = Person::with_key();
+    person.write("pass", "correct horse");
+    run(&person, "brinekey gen secret --passphrase-file pass");
+    run(
+        &person,
+        "openssl pkey -in \"$BRINE_HOME/keys/default.key\" | cmp - \"$BRINE_HOME/keys/default.key\"",
+    );
+    for (name, pass) in [("default", ""), ("secret", "-passin file:pass")] {
+        let theirs = run(
+            &person,
+            &format!("openssl pkey -in \"$BRINE_HOME/keys/{name}.key\" {pass} -pubout"),
+        );
+        assert_eq!(theirs, run(&person, &format!("brinekey pub {name} --form spki")), "{name}");
+    }
+}
