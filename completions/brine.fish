@@ -46,7 +46,7 @@ sha256\t'By its registered number, for other COSE software'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Write a stream, and close a segment when its first byte has waited this long, like 1s' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream; by default one for each processor' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'

@@ -36,7 +36,7 @@ complete -c brinekey -n "__fish_brinekey_needs_command" -f -a "export" -d 'Write
 complete -c brinekey -n "__fish_brinekey_needs_command" -f -a "trust" -d 'Say whom to trust'
 complete -c brinekey -n "__fish_brinekey_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -l no-trust -d 'Do not add the key to the trust file'
 complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -l no-passphrase -d 'Do not ask for a passphrase: leave the key unencrypted'
 complete -c brinekey -n "__fish_brinekey_using_subcommand gen" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -53,12 +53,12 @@ complete -c brinekey -n "__fish_brinekey_using_subcommand show" -s h -l help -d 
 complete -c brinekey -n "__fish_brinekey_using_subcommand show" -s V -l version -d 'Print version'
 complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -l new-passphrase-file -d 'Read the new passphrase from FILE instead of the terminal' -r -F
 complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -l no-passphrase -d 'Leave the key unencrypted'
 complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brinekey -n "__fish_brinekey_using_subcommand passwd" -s V -l version -d 'Print version'
 complete -c brinekey -n "__fish_brinekey_using_subcommand import" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brinekey -n "__fish_brinekey_using_subcommand import" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand import" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand import" -l trust -d 'Add the key to the trust file, too'
 complete -c brinekey -n "__fish_brinekey_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brinekey -n "__fish_brinekey_using_subcommand import" -s V -l version -d 'Print version'
@@ -66,7 +66,7 @@ complete -c brinekey -n "__fish_brinekey_using_subcommand export" -l form -d 'In
 openssh\t'An OpenSSH private key file'"
 complete -c brinekey -n "__fish_brinekey_using_subcommand export" -s o -l output -d 'Write to FILE, readable by its owner only; "-" is standard output, even a terminal' -r -F
 complete -c brinekey -n "__fish_brinekey_using_subcommand export" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brinekey -n "__fish_brinekey_using_subcommand export" -l passphrase-fd -d 'Read the passphrase from the open file descriptor N' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand export" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand export" -l no-passphrase -d 'Leave the exported key unencrypted'
 complete -c brinekey -n "__fish_brinekey_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brinekey -n "__fish_brinekey_using_subcommand export" -s V -l version -d 'Print version'

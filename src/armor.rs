@@ -26,17 +26,31 @@ pub fn encode(envelope: &[u8]) -> Result<String> {
 
 /// Unwraps armored text, which may be followed by white space and by nothing else.
 ///
+/// There is one text for each envelope, but for the line ends, LF or CRLF.
+///
 /// # Errors
 ///
 /// [`Error::Armor`] if it is not strict RFC 7468 text; [`Error::NotAnEnvelope`] if it is armor of
 /// something else, such as a key.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>> {
     let text = text.trim_ascii_end();
+    if !is_armored(text) {
+        return Err(Error::Armor(pem_rfc7468::Error::PreEncapsulationBoundary));
+    }
     let label = pem_rfc7468::decode_label(text).map_err(Error::Armor)?;
     if label != LABEL {
         return Err(Error::NotAnEnvelope { found: "the armor holds something else" });
     }
-    pem_rfc7468::decode_vec(text).map(|(_, envelope)| envelope).map_err(Error::Armor)
+    let (_, envelope) = pem_rfc7468::decode_vec(text).map_err(Error::Armor)?;
+    // The decoder takes lone carriage returns and blank lines, too.
+    let written = encode(&envelope)?;
+    let lines =
+        text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    if lines.eq(written.trim_ascii_end().as_bytes().split(|&byte| byte == b'\n')) {
+        Ok(envelope)
+    } else {
+        Err(Error::Armor(pem_rfc7468::Error::EncapsulatedText))
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +79,10 @@ mod tests {
             (text.replace("0tLS", "0t*S"), "armor-malformed"),
             (text.replace("0tLS", ""), "armor-malformed"),
             (format!("{text}x"), "armor-malformed"),
+            (format!("\n{text}"), "armor-malformed"),
+            (text.replace('\n', "\r"), "armor-malformed"),
+            (text.replace("\n-----END", "\n\n-----END"), "armor-malformed"),
+            (text.replace("-----\n", "-----\n\n"), "armor-malformed"),
             (format!("{text}{text}"), "armor-malformed"),
             (text.chars().take(100).collect(), "armor-malformed"),
             (text.replace("BRINE ENVELOPE", "PRIVATE KEY"), "not-an-envelope"),

@@ -2,7 +2,8 @@
 //!
 //! The reader accepts one encoding of each value: definite lengths, shortest heads, no repeated map
 //! key at any depth. It borrows from its input, allocates only for maps that are not in
-//! deterministic order, and never believes a length before the bytes are there.
+//! deterministic order (a place for each key, so whoever reads a map bounds it), and never believes a
+//! length before the bytes are there.
 
 mod decode;
 mod diagnostic;

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
-use crate::cbor::{Decoder, Encoder, Kind, Malformed};
+use crate::cbor::{Decoder, Encoder, Flaw, Kind, Malformed};
 use crate::error::{Error, Result};
 
 /// How far two clocks may disagree when `exp`, `nbf` and `iat` are judged.
@@ -241,7 +241,11 @@ impl<'a> Audience<'a> {
             return value.text().map(Self::One);
         }
         let mut items = value;
-        for _ in 0..items.array()? {
+        let count = items.array()?;
+        if count == 0 {
+            return Err(Malformed::new(0, Flaw::ArrayLength { expected: 1, found: 0 }));
+        }
+        for _ in 0..count {
             items.text()?;
         }
         value.skip().map(Self::Many)

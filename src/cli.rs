@@ -14,6 +14,7 @@ mod home;
 mod input;
 mod output;
 mod passphrase;
+mod reads;
 mod report;
 mod resolve;
 mod whole_file;
@@ -32,8 +33,8 @@ use self::report::{Report, Reporter};
 #[must_use]
 pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     run::<args::brine::Brine>("brine", arguments, |parsed| {
-        let reporter = Reporter::new(parsed.verb.report_options());
-        (brine::run(parsed), reporter)
+        let (reporter, planned) = brine::reporter(&parsed);
+        reporter.finish(planned.and_then(|()| brine::run(parsed)))
     })
 }
 
@@ -41,22 +42,19 @@ pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 #[must_use]
 pub fn brinekey(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     run::<args::brinekey::BrineKey>("brinekey", arguments, |parsed| {
-        (brinekey::run(parsed).map(|()| Report::Silent), Reporter::new(None))
+        Reporter::default().finish(brinekey::run(parsed).map(|()| Report::Silent))
     })
 }
 
 fn run<P: Parser>(
     program: &'static str,
     arguments: impl Iterator<Item = OsString>,
-    verb: impl FnOnce(P) -> (Result<Report, Failure>, Reporter),
+    verb: impl FnOnce(P) -> Status,
 ) -> ExitCode {
     report::set_program(program);
     forbid_core_dumps();
     let status = match P::try_parse_from(arguments) {
-        Ok(parsed) => {
-            let (outcome, reporter) = verb(parsed);
-            reporter.finish(outcome)
-        }
+        Ok(parsed) => verb(parsed),
         Err(help_or_error) => print_clap(&help_or_error),
     };
     status.into()
@@ -92,6 +90,7 @@ fn print_clap(message: &clap::Error) -> Status {
 /// do the same, and make `/dev/stdin` and `/dev/fd` unreadable to anyone but root.
 fn forbid_core_dumps() {
     let one = rustix::process::Rlimit { current: Some(1), maximum: Some(1) };
-    // A limit that is lower already cannot be raised, and need not be.
+    // A hard limit of 0 cannot be raised. Then no core is written to a file, and whether one is piped
+    // is for the program that it is piped to.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, one);
 }

@@ -127,10 +127,8 @@ pub enum Error {
     },
 
     /// A header map is larger than [`MAX_HEADER_BYTES`](crate::cose::MAX_HEADER_BYTES).
-    #[error("header is {found} bytes, limit is {limit}")]
+    #[error("header is over {limit} bytes")]
     HeaderTooLarge {
-        /// Bytes in the header map.
-        found: usize,
         /// The limit, in bytes.
         limit: usize,
     },

@@ -22,9 +22,9 @@ pub mod trust;
 pub mod cli;
 
 mod error;
-mod hex;
 mod kind;
 mod sign;
+mod text;
 mod verify;
 
 pub use crate::claims::{Claims, Timestamp};

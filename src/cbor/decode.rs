@@ -231,6 +231,26 @@ impl<'a> Decoder<'a> {
         Ok(self.since(start))
     }
 
+    /// Does what [`skip`](Self::skip) does, but reads no more than `limit` bytes; `None` if the item is
+    /// longer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`skip`](Self::skip).
+    pub fn skip_within(&mut self, limit: usize) -> Result<Option<&'a [u8]>, Malformed> {
+        let end = self.position.saturating_add(limit);
+        let Some(within) = self.input.get(..end) else { return self.skip().map(Some) };
+        let mut limited = Self { input: within, position: self.position };
+        match limited.skip() {
+            Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) => Ok(None),
+            Err(malformed) => Err(malformed),
+            Ok(item) => {
+                self.position = limited.position;
+                Ok(Some(item))
+            }
+        }
+    }
+
     /// Demands that nothing is left.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::{Flaw, Head, Major, Malformed};
+use crate::text::{is_harmless, push_escaped};
 
 /// What could be shown of some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,15 +218,8 @@ pub(crate) fn quote(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            // `escape_debug` knows what is printable; combining marks alone are left to it too.
-            _ if character.escape_debug().len() == 1 || character == '\'' => quoted.push(character),
-            _ => {
-                let mut units = [0; 2];
-                for unit in character.encode_utf16(&mut units) {
-                    // Writing to a String does not fail.
-                    let _ = write!(quoted, "\\u{unit:04x}");
-                }
-            }
+            _ if is_harmless(character) => quoted.push(character),
+            _ => push_escaped(&mut quoted, character),
         }
     }
     quoted.push('"');

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{SpanRelativeTo, Timestamp as Moment};
+use jiff::SpanRelativeTo;
 
 use crate::claims::Timestamp;
 use crate::cose::ContentType;
@@ -18,12 +18,12 @@ use crate::stream::MAX_SEGMENT_BYTES;
 pub struct PassphraseArgs {
     /// Read the passphrase from FILE instead of the terminal
     ///
-    /// One newline at the end is not part of it. BRINE_PASSPHRASE_FILE names a file for all
+    /// One line end after it is not part of it. BRINE_PASSPHRASE_FILE names a file for all
     /// commands. A source that is named and cannot be read is an error, never an empty passphrase.
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
 
-    /// Read the passphrase from the open file descriptor N
+    /// Read the passphrase from the pipe or file that is open as descriptor N
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
 }
@@ -41,7 +41,8 @@ pub struct TrustArgs {
 
     /// Believe the signers in FILE, a trust.toml or an OpenSSH allowed_signers file
     ///
-    /// Replaces the default trust file.
+    /// Replaces the default trust file. With -p, only those keys are believed, FILE says what names
+    /// mean, and what it revokes stays revoked.
     #[arg(long, value_name = "FILE")]
     pub trust: Option<PathBuf>,
 
@@ -97,8 +98,8 @@ impl When {
 }
 
 fn parse_when(text: &str) -> Result<When, String> {
-    if text.parse::<Moment>().is_ok() {
-        return parse_time(text).map(When::At);
+    if let Ok(at) = parse_time(text) {
+        return Ok(When::At(at));
     }
     parse_duration(text)
         .map(When::In)
@@ -107,9 +108,13 @@ fn parse_when(text: &str) -> Result<When, String> {
 
 fn parse_content_type(text: &str) -> Result<String, String> {
     ContentType::parse(text)
+        .filter(|_| text.len() <= MAX_TEXT_BYTES)
         .map(|_| text.to_owned())
         .ok_or_else(|| "expected a media type like application/json, or a CoAP format".to_owned())
 }
+
+/// The longest context or content type that is signed, in bytes: far from the limit of a header.
+const MAX_TEXT_BYTES: usize = 1024;
 
 /// Reads a number of bytes, with KiB or MiB after it if need be.
 fn parse_segment_size(text: &str) -> Result<usize, String> {
@@ -125,8 +130,8 @@ fn parse_segment_size(text: &str) -> Result<usize, String> {
 
 /// Contexts are compared to the byte, so what cannot be seen has no place in them.
 fn parse_context(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(char::is_control) {
-        return Err("expected text without control characters".to_owned());
+    if text.is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
+        return Err("expected text without control characters, up to 1024 bytes".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -8,7 +8,18 @@ mod verify;
 
 use super::args::brine::{Brine, Verb};
 use super::failure::Failure;
-use super::report::Report;
+use super::report::{Report, ReportOptions, Reporter};
+
+/// Plans how to report, before anything is done. That it cannot be planned is to be reported, too.
+pub(super) fn reporter(parsed: &Brine) -> (Reporter, Result<(), Failure>) {
+    let Verb::Verify(args) = &parsed.verb else { return (Reporter::default(), Ok(())) };
+    let options =
+        ReportOptions { json: args.json, file: args.report.clone(), verbose: args.verbose };
+    match Reporter::plan(options, args.output.as_deref(), &verify::reads(args)) {
+        Ok(reporter) => (reporter, Ok(())),
+        Err(failure) => (Reporter::without_file(args.json), Err(failure)),
+    }
+}
 
 /// Does what was typed.
 pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {

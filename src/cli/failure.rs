@@ -44,11 +44,11 @@ pub(super) enum Failure {
     #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
     PassphraseNeeded,
 
+    #[error("will not write over {path:?}, which is a key or the trust file")]
+    Precious { path: PathBuf },
+
     #[error("input and output are the same file")]
     SameFile,
-
-    #[error("{stream} is closed")]
-    StreamClosed { stream: &'static str },
 
     #[error("{path:?}: {source}")]
     TrustFile { path: PathBuf, source: TrustError },
@@ -69,12 +69,12 @@ impl Failure {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Brine(error) => error.class().into(),
-            Self::BadName(_) | Self::BinaryToTerminal { .. } | Self::SameFile | Self::Usage(_) => {
-                Status::Usage
-            }
-            Self::Exists { .. } | Self::Io { .. } | Self::NoHome | Self::StreamClosed { .. } => {
-                Status::Io
-            }
+            Self::BadName(_)
+            | Self::BinaryToTerminal { .. }
+            | Self::Precious { .. }
+            | Self::SameFile
+            | Self::Usage(_) => Status::Usage,
+            Self::Exists { .. } | Self::Io { .. } | Self::NoHome => Status::Io,
             Self::KeyFile { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
@@ -100,7 +100,7 @@ impl Failure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::SameFile => "same-file",
-            Self::StreamClosed { .. } => "stream-closed",
+            Self::Precious { .. } => "precious-file",
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
             Self::Usage(_) => "usage",
@@ -134,13 +134,12 @@ impl Failure {
             Self::PassphraseNeeded => {
                 "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
             }
+            Self::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
-            Self::Io { .. }
-            | Self::StreamClosed { .. }
-            | Self::TrustFile { .. }
-            | Self::Unreadable { .. }
-            | Self::Usage(_) => return None,
+            Self::Io { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } | Self::Usage(_) => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }
@@ -158,9 +157,7 @@ fn hint_for(error: &Error) -> Option<String> {
         Error::ContextMissing { .. } => {
             "leave out \"--context\" if signatures for any purpose will do"
         }
-        Error::ContextUnexpected { found } => {
-            return Some(format!("if that is what you expect, give --context {found:?}"));
-        }
+        Error::ContextUnexpected { .. } => "if that is what you expect, name it with \"--context\"",
         Error::ContextMismatch { .. } => "\"brine inspect\" shows what it was signed for",
         Error::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
         Error::Key(error) => return hint_for_key(error),

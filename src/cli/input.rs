@@ -19,20 +19,12 @@ pub(super) struct Input {
     file: File,
 }
 
-/// Which file something is, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
 impl Input {
     /// Opens `path`, or standard input for nothing and for `-`.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         match path {
             Some(path) if path != Path::new("-") => Self::open_file(path),
             _ => {
-                refuse_closed(&stdio::stdin(), "standard input")?;
                 let name = "standard input".to_owned();
                 let file = rustix::io::dup(stdio::stdin()).map(File::from);
                 let file = file.map_err(|error| Failure::io(&name, error.into()))?;
@@ -53,11 +45,6 @@ impl Input {
         rustix::termios::isatty(&self.file)
     }
 
-    /// Returns which file it is, if it is a regular one.
-    pub(super) fn identity(&self) -> Option<Identity> {
-        Identity::of(&rustix::fs::fstat(&self.file).ok()?)
-    }
-
     /// Returns the open file, for reading piece by piece, and what to call it.
     pub(super) fn into_file(self) -> (File, String) {
         grow_pipe(&self.file);
@@ -67,22 +54,6 @@ impl Input {
     /// Reads all of it, refusing what is over `limit` bytes before there is memory for it.
     pub(super) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
         read_rest(Vec::new(), self.file, &self.name, limit)
-    }
-}
-
-impl Identity {
-    fn of(stat: &Stat) -> Option<Self> {
-        is_regular(stat).then_some(Self { device: stat.st_dev, inode: stat.st_ino })
-    }
-
-    /// Returns which file is at `path`, if there is a regular one.
-    pub(super) fn of_path(path: &Path) -> Option<Self> {
-        Self::of(&rustix::fs::stat(path).ok()?)
-    }
-
-    /// Returns which file standard output is, if it is a regular one.
-    pub(super) fn of_stdout() -> Option<Self> {
-        Self::of(&rustix::fs::fstat(stdio::stdout()).ok()?)
     }
 }
 
@@ -114,7 +85,9 @@ pub(super) fn read_rest(
 pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
     let file = File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
+    let expected = file.metadata().map_or(0, |found| found.len().min(MAX_SMALL_BYTES));
+    // One byte more than expected, so that the end is seen without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     file.take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SMALL_BYTES) {
         Ok(bytes)
@@ -132,25 +105,6 @@ pub(super) fn grow_pipe(file: &File) {
 
 /// Linux's default for `fs.pipe-max-size`.
 const PIPE_BYTES: usize = 1024 * 1024;
-
-/// Refuses a standard stream that was closed before the program started.
-///
-/// The Rust runtime opens `/dev/null` for reading and writing in place of a closed stream, so that
-/// reading it gives an empty input and writing to it loses everything, both without an error.
-/// Nobody else opens it that way.
-pub(super) fn refuse_closed(
-    stream: &impl std::os::fd::AsFd,
-    name: &'static str,
-) -> Result<(), Failure> {
-    let both =
-        rustix::fs::fcntl_getfl(stream).is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR));
-    let null = rustix::fs::stat("/dev/null").ok();
-    let stands_in = rustix::fs::fstat(stream).is_ok_and(|stat| {
-        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-            && null.is_some_and(|null| null.st_rdev == stat.st_rdev)
-    });
-    if both && stands_in { Err(Failure::StreamClosed { stream: name }) } else { Ok(()) }
-}
 
 fn is_regular(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::stdio;
 
 use super::failure::Failure;
-use super::input::{Identity, refuse_closed};
-use super::whole_file::{Access, Existing, WholeFile};
+use super::reads::{Identity, Reads};
+use super::whole_file::{self, Access, Existing, WholeFile};
+use crate::text::is_harmless;
 
 /// Where a result goes. Nothing is opened or written before there is a result.
 #[derive(Debug)]
@@ -27,35 +28,45 @@ enum Target {
 }
 
 impl Output {
-    /// Takes what `-o` says, and refuses a file that the command also reads.
-    pub(super) fn plan(path: Option<&Path>, reads: &[Option<Identity>]) -> Result<Self, Failure> {
-        let (target, identity) = match path {
-            None => (Target::Stdout { insisted: false }, Identity::of_stdout()),
-            Some(path) if path == Path::new("-") => {
-                (Target::Stdout { insisted: true }, Identity::of_stdout())
+    /// Takes what `-o` says, and refuses a file that the command reads, or that keeps keys or trust.
+    pub(super) fn plan(path: Option<&Path>, reads: &Reads) -> Result<Self, Failure> {
+        let target = match path {
+            None => Target::Stdout { insisted: false },
+            Some(path) if path == Path::new("-") => Target::Stdout { insisted: true },
+            Some(path) if fs::metadata(path).is_ok_and(|found| !found.is_file()) => {
+                Target::Device(path.to_owned())
             }
-            Some(path) => {
-                let other = fs::metadata(path).is_ok_and(|found| !found.is_file());
-                let path = path.to_owned();
-                let identity = Identity::of_path(&path);
-                if other {
-                    (Target::Device(path), identity)
-                } else {
-                    (Target::File(path, Existing::Replace), identity)
-                }
-            }
+            Some(path) => Target::File(path.to_owned(), Existing::Replace),
         };
-        if identity.is_some() && reads.contains(&identity) {
-            return Err(Failure::SameFile);
+        let output = Self { target };
+        reads.refuse(output.identity())?;
+        Ok(output)
+    }
+
+    /// Plans standard output for a command that reads nothing it could write over.
+    pub(super) const fn stdout() -> Self {
+        Self { target: Target::Stdout { insisted: false } }
+    }
+
+    /// Returns whether both write to the same file, or will.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let place = |output: &Self| match &output.target {
+            Target::File(path, _) => Some(whole_file::resolved(path)),
+            Target::Device(_) | Target::Stdout { .. } => None,
+        };
+        let same_file = self.identity().is_some() && self.identity() == other.identity();
+        same_file || (place(self).is_some() && place(self) == place(other))
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        match &self.target {
+            Target::Stdout { .. } => Identity::of_stdout(),
+            Target::Device(path) | Target::File(path, _) => Identity::of_path(path),
         }
-        if matches!(target, Target::Stdout { .. }) {
-            refuse_closed(&stdio::stdout(), "standard output")?;
-        }
-        Ok(Self { target })
     }
 
     /// Plans a new file that must not exist.
-    pub(super) fn beside(path: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn new_file(path: PathBuf) -> Result<Self, Failure> {
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::Exists { path });
         }
@@ -142,6 +153,6 @@ impl Opened {
 
 /// Returns whether a terminal would show `bytes` as they are and do nothing else with them.
 pub(super) fn is_printable(bytes: &[u8]) -> bool {
-    let harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+    let harmless = |c: char| matches!(c, '\n' | '\t') || is_harmless(c);
     std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(harmless))
 }

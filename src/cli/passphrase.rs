@@ -27,6 +27,14 @@ impl Source {
             .map_or(Self::Terminal, Self::File)
     }
 
+    /// Returns the file that passphrases are read from.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Terminal => None,
+        }
+    }
+
     /// Returns the passphrase of a key that has one.
     pub(super) fn open(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
         match self {

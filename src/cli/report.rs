@@ -1,7 +1,7 @@
 //! How it went: a line for people, a line of JSON for programs.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use super::clock::Moment;
 use super::exit::Status;
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Opened, Output};
+use super::reads::Reads;
 use super::whole_file::Access;
 use crate::cose::Protected;
-use crate::hex::hex;
 use crate::kind::Kind;
+use crate::text::{hex, is_harmless, push_escaped};
 use crate::trust::Signer;
 use crate::verify::Verified;
 
@@ -93,50 +94,75 @@ impl Report {
 }
 
 /// Prints outcomes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Reporter {
-    verdicts: Option<ReportOptions>,
+    json: bool,
+    file: Option<(Output, Opened)>,
+    verbose: bool,
 }
 
 impl Reporter {
-    /// For verbs that give verdicts, with what was asked of them.
-    pub(super) const fn new(verdicts: Option<ReportOptions>) -> Self {
-        Self { verdicts }
+    /// Opens the file for the verdict before anything else is done, so that nothing is released whose
+    /// verdict cannot be kept.
+    pub(super) fn plan(
+        options: ReportOptions,
+        output: Option<&Path>,
+        reads: &Reads,
+    ) -> Result<Self, Failure> {
+        let ReportOptions { json, file, verbose } = options;
+        let Some(path) = file else { return Ok(Self { json, file: None, verbose }) };
+        if path == Path::new("-") {
+            let usage = "--report takes a file; --json writes to standard error";
+            return Err(Failure::Usage(usage.to_owned()));
+        }
+        let report = Output::plan(Some(&path), reads)?;
+        // The verdict and the payload in one file would be neither.
+        if report.is_same_as(&Output::plan(output, reads)?) {
+            return Err(Failure::SameFile);
+        }
+        let opened = report.open(Access::Ordinary)?;
+        Ok(Self { json, file: Some((report, opened)), verbose })
+    }
+
+    /// For when there is no file, or it cannot be written.
+    pub(super) const fn without_file(json: bool) -> Self {
+        Self { json, file: None, verbose: false }
     }
 
     /// Reports the outcome and returns the exit status.
-    pub(super) fn finish(&self, outcome: Result<Report, Failure>) -> Status {
+    pub(super) fn finish(self, outcome: Result<Report, Failure>) -> Status {
+        let (json, verbose) = (self.json, self.verbose);
         let outcome = self.write_file(outcome);
-        if self.verdicts.as_ref().is_some_and(|options| options.json) {
-            // There is nowhere left to report that standard error is closed.
-            let _ = io::stderr().lock().write_all(verdict(&outcome).as_bytes());
-        } else {
-            match &outcome {
-                Ok(Report::Verified { line, .. }) if self.is_talkative() => note(line),
-                Ok(_) => {}
-                Err(failure) => complain(failure),
+        let mut status = status_of(&outcome);
+        match &outcome {
+            _ if json => {
+                let line = verdict(&outcome);
+                // A verdict that is lost is not given.
+                if io::stderr().lock().write_all(line.as_bytes()).is_err() && status == Status::Done
+                {
+                    status = Status::Io;
+                }
             }
+            Ok(Report::Verified { line, .. }) if verbose || stderr_is_terminal() => note(line),
+            Ok(_) => {}
+            Err(failure) => complain(failure),
         }
-        status_of(&outcome)
+        status
     }
 
     /// Writes the verdict to the file that was asked for. If that fails, so does what went well.
-    fn write_file(&self, outcome: Result<Report, Failure>) -> Result<Report, Failure> {
-        let file = self.verdicts.as_ref().and_then(|options| options.file.as_ref());
-        // A command line that was refused has judged nothing; what FILE is may be what was wrong.
-        let Some(path) = file.filter(|_| status_of(&outcome) != Status::Usage) else {
-            return outcome;
-        };
+    fn write_file(self, outcome: Result<Report, Failure>) -> Result<Report, Failure> {
+        let Some((report, opened)) = self.file else { return outcome };
         let line = verdict(&outcome);
-        let written = Output::plan(Some(path), &[])
-            .and_then(|file| file.write(Access::Ordinary, |file| file.write_all(line.as_bytes())));
-        outcome.and_then(|report| written.map(|()| report))
+        let written = opened.file().write_all(line.as_bytes());
+        let written = written.map_err(|error| report.failed(error));
+        let written = written.and_then(|()| report.finish(opened));
+        outcome.and_then(|done| written.map(|()| done))
     }
+}
 
-    fn is_talkative(&self) -> bool {
-        let asked = self.verdicts.as_ref().is_some_and(|options| options.verbose);
-        asked || rustix::termios::isatty(rustix::stdio::stderr())
-    }
+fn stderr_is_terminal() -> bool {
+    rustix::termios::isatty(rustix::stdio::stderr())
 }
 
 /// Says why there is no result, and what to type next.
@@ -176,11 +202,20 @@ pub(super) fn printable(text: &str) -> String {
     })
 }
 
-/// Controls act on a terminal; bidirectional marks reorder what a person reads.
-fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Writes a value on one line of JSON, with what a terminal could act on escaped.
+pub(super) fn json_line(value: &Value) -> String {
+    let text = value.to_string();
+    let mut line = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        // Whatever is not harmless stands inside a string, where an escape means the same.
+        if is_harmless(character) {
+            line.push(character);
+        } else {
+            push_escaped(&mut line, character);
+        }
+    }
+    line.push('\n');
+    line
 }
 
 fn status_of(outcome: &Result<Report, Failure>) -> Status {
@@ -208,5 +243,5 @@ fn verdict(outcome: &Result<Report, Failure>) -> String {
             set("message", json!(failure.to_string()));
         }
     }
-    format!("{}\n", Value::Object(fields))
+    json_line(&Value::Object(fields))
 }

@@ -140,9 +140,8 @@ pub(super) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
         for text in &args.public_keys {
             signers.extend(named_signers(text, &file)?);
         }
-        if args.trust.is_some() {
-            signers.extend_from_slice(file.signers());
-        }
+        // What the file revokes stays revoked, however it was named.
+        signers.extend(file.signers().iter().filter(|signer| signer.revocation.is_some()).cloned());
         Trust::new(signers)
     };
     if let Some(path) = &args.revoked {
@@ -180,9 +179,9 @@ pub(super) fn trust_file(path: &Path, source: TrustError) -> Failure {
 
 /// Finds the signers that one `-p` names.
 ///
-/// A name in the trust file keeps its entries' contexts, windows and revocations, and a key that the
-/// file revokes under another name stays revoked: a name is no way around what the file says of it.
-/// Only a name that is not there is looked up in the key store.
+/// A name stands for its entries in the trust file, else for the key of that name in the store; where
+/// the file has entries for that key, these are what is meant. A name is no way around the contexts
+/// and windows that the file gives a key.
 fn named_signers(text: &str, file: &Trust) -> Result<Vec<Signer>, Failure> {
     let Named::Name(name) = Named::parse(text)? else {
         return Ok(vec![Signer::new(text, verifying_key(text)?)]);
@@ -191,12 +190,12 @@ fn named_signers(text: &str, file: &Trust) -> Result<Vec<Signer>, Failure> {
     let mut signers: Vec<_> =
         file.signers().iter().filter(|signer| signer.answers_to(name)).cloned().collect();
     if signers.is_empty() {
-        signers.push(Signer::new(name, stored_key(name, file)?));
+        let key = stored_key(name, file)?;
+        signers.extend(file.find(key.id()).cloned());
+        if signers.is_empty() {
+            signers.push(Signer::new(name, key));
+        }
     }
-    let named: Vec<_> = signers.iter().map(|signer| signer.key.id()).collect();
-    let revoked =
-        |signer: &&Signer| signer.revocation.is_some() && named.contains(&signer.key.id());
-    signers.extend(file.signers().iter().filter(revoked).cloned());
     Ok(signers)
 }
 

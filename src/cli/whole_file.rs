@@ -49,8 +49,7 @@ enum Unfinished {
 impl WholeFile {
     /// Makes a file that is to be called `path`.
     pub(super) fn create(path: &Path, access: Access, existing: Existing) -> io::Result<Self> {
-        // A link is followed: what it points to is replaced, not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = resolved(path);
         let directory = directory_of(&path);
         let unfinished = match open_unnamed(directory, access) {
             Ok(file) => Unfinished::Unnamed(file),
@@ -72,7 +71,8 @@ impl WholeFile {
         match self.access {
             Access::Ordinary => {
                 if let Ok(replaced) = fs::metadata(&self.path) {
-                    self.file().set_permissions(replaced.permissions())?;
+                    let mode = replaced.permissions().mode() & 0o777;
+                    self.file().set_permissions(Permissions::from_mode(mode))?;
                 }
             }
             Access::Secret => self.file().sync_all()?,
@@ -100,6 +100,20 @@ pub(super) fn write_whole(
     let whole = WholeFile::create(path, access, existing)?;
     content(&mut whole.file())?;
     whole.finish()
+}
+
+/// Returns where a file is, or will be. A link is followed, also one that points to nothing yet: what
+/// it points to is replaced, not the link.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let target = fs::read_link(path).map(|target| directory_of(path).join(target));
+    let path = target.unwrap_or_else(|_| path.to_owned());
+    fs::canonicalize(&path).unwrap_or_else(|_| {
+        let directory = fs::canonicalize(directory_of(&path));
+        match (directory, path.file_name()) {
+            (Ok(directory), Some(name)) => directory.join(name),
+            _ => path,
+        }
+    })
 }
 
 fn directory_of(path: &Path) -> &Path {

@@ -65,13 +65,12 @@ impl<'a> HeaderMap<'a> {
     pub(super) fn decode(decoder: &mut Decoder<'a>) -> Result<Self> {
         let mut head = *decoder;
         let pairs = head.map()?;
-        let bytes = decoder.skip()?;
-        if bytes.len() > MAX_HEADER_BYTES {
-            return Err(Error::HeaderTooLarge { found: bytes.len(), limit: MAX_HEADER_BYTES });
-        }
+        // Both limits come before the map is read: reading it costs memory for each of its keys.
         if pairs > MAX_LABELS {
             return Err(Error::TooManyLabels { found: pairs, limit: MAX_LABELS });
         }
+        let bytes = decoder.skip_within(MAX_HEADER_BYTES)?;
+        let bytes = bytes.ok_or(Error::HeaderTooLarge { limit: MAX_HEADER_BYTES })?;
         for _ in 0..pairs {
             Label::decode(&mut head)?;
             head.skip()?;

@@ -12,7 +12,7 @@ use super::{KeyError, VerifyingKey};
 
 /// A private Ed25519 key: the seed of RFC 8032, Section 5.1.5.
 ///
-/// It is wiped when dropped, and moves without leaving a copy behind. It is not `Clone`, and
+/// It is wiped when dropped; copies that the compiler makes on the way into it are not. It is not `Clone`, and
 /// [`Debug`](fmt::Debug) shows nothing of it.
 ///
 /// ```
@@ -24,7 +24,7 @@ use super::{KeyError, VerifyingKey};
 /// # Ok::<_, KeyError>(())
 /// ```
 pub struct SigningKey {
-    /// Boxed: what moves is a pointer, so that dropping wipes the only copy.
+    /// Boxed: what moves afterwards is a pointer, which leaves no copy behind.
     secret: Box<ed25519_dalek::SigningKey>,
     public: VerifyingKey,
 }

@@ -3,6 +3,7 @@
 //! A line of the former is `principals [options] keytype base64 [comment]`. Where the manual and the
 //! program differ, the program is followed (`sshsig.c`), since its users rely on what it does.
 
+use base64ct::{Base64, Encoding as _};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -45,7 +46,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn key(line: usize, text: &str) -> Result<Option<VerifyingKey>, TrustError> {
     let mut fields = text.split(SPACE).filter(|field| !field.is_empty());
     let (kind, base64) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-    if is_other_key_type(kind) {
+    if is_other_key_type(kind) && !holds_ed25519(base64) {
         return Ok(None);
     }
     if kind != ED25519 {
@@ -64,6 +65,14 @@ fn is_other_key_type(word: &str) -> bool {
     let prefixes = ["ssh-", "ecdsa-sha2-", "sk-", "webauthn-sk-"];
     OTHER_KEY_TYPES.contains(&word)
         || (word.contains('@') && prefixes.iter().any(|prefix| word.starts_with(prefix)))
+}
+
+/// Returns whether the blob of a key, whatever its word says, holds an Ed25519 key or a certificate
+/// over one: what a list of revoked keys names must not be passed over.
+fn holds_ed25519(base64: &str) -> bool {
+    // The type comes first in the blob, behind its length: 4 bytes and "ssh-ed25519".
+    let start = Base64::decode_vec(base64.get(..20).unwrap_or_default());
+    start.is_ok_and(|start| start.get(4..) == Some(b"ssh-ed25519"))
 }
 
 struct Line<'a> {

@@ -11,7 +11,6 @@ use super::{
     parse_pause, parse_segment_size, parse_time, parse_when,
 };
 use crate::claims::Timestamp;
-use crate::cli::report::ReportOptions;
 use crate::cose::Algorithm;
 use crate::hash::HashAlgorithm;
 
@@ -48,20 +47,6 @@ pub enum Verb {
     Inspect(Inspect),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
-}
-
-impl Verb {
-    /// Returns where the verdict goes, for the verbs that give one.
-    pub(in crate::cli) fn report_options(&self) -> Option<ReportOptions> {
-        match self {
-            Self::Verify(verify) => Some(ReportOptions {
-                json: verify.json,
-                file: verify.report.clone(),
-                verbose: verify.verbose,
-            }),
-            Self::Sign(_) | Self::Inspect(_) | Self::Completions(_) => None,
-        }
-    }
 }
 
 /// Sign bytes: from FILE or standard input, to an envelope

@@ -21,5 +21,5 @@ pub(super) fn run(args: &Completions) -> Result<(), Failure> {
     };
     let mut script = Vec::new();
     generate(shell, &mut command, name, &mut script);
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| output.write_all(&script))
+    Output::stdout().write(Access::Ordinary, |output| output.write_all(&script))
 }

@@ -11,23 +11,23 @@ use crate::cli::args::brine::Inspect;
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::output::Output;
-use crate::cli::report::printable;
+use crate::cli::report::{json_line, printable};
 use crate::cli::whole_file::Access;
 use crate::cose::{
     Algorithm, ContentType, HeaderMap, Label, Outline, Sign1, Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
-use crate::hex::hex;
+use crate::text::hex;
 
 pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
-    let output = Output::plan(None, &[])?;
+    let output = Output::stdout();
     let envelope = read_envelope(Input::open(args.input.as_deref())?)?;
     let mut unreadable = None;
     let text = if args.diag {
         diagnostic(&envelope, &mut unreadable)
     } else {
         match Outline::parse(&envelope, Tagging::Optional) {
-            Ok(outline) if args.json => json_line(&envelope, &outline),
+            Ok(outline) if args.json => facts_line(&envelope, &outline),
             Ok(outline) => describe(&envelope, &outline),
             Err(error) if args.json => return Err(error.into()),
             Err(error) => {
@@ -130,7 +130,7 @@ impl Page {
     }
 }
 
-fn json_line(envelope: &[u8], outline: &Outline<'_>) -> String {
+fn facts_line(envelope: &[u8], outline: &Outline<'_>) -> String {
     let facts = Facts::of(envelope, outline);
     let claims = facts.claims.unwrap_or_default();
     let time = |at: Option<crate::Timestamp>| at.map(|at| at.to_string());
@@ -159,7 +159,7 @@ fn json_line(envelope: &[u8], outline: &Outline<'_>) -> String {
             "message": error.to_string(),
         })),
     });
-    format!("{line}\n")
+    json_line(&line)
 }
 
 fn json_map(map: &HeaderMap<'_>) -> Value {

@@ -9,9 +9,10 @@ use crate::armor;
 use crate::claims::Timestamp;
 use crate::cli::args::brine::Sign;
 use crate::cli::failure::Failure;
-use crate::cli::input::{Identity, Input};
+use crate::cli::input::Input;
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
+use crate::cli::reads::Reads;
 use crate::cli::report::note;
 use crate::cli::whole_file::Access;
 use crate::cli::{clock, resolve, threads};
@@ -22,20 +23,24 @@ use crate::stream::{STREAM_ID_BYTES, StreamTemplate};
 
 pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     refuse_two_readers(args)?;
-    let input = Input::open(args.input.as_deref())?;
-    let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let key_file = resolve::private_path(&args.key)?;
-    let aad_file = aad.as_ref().and_then(Input::identity);
-    let reads = [input.identity(), aad_file, Identity::of_path(&key_file)];
+    let passphrases = Source::find(&args.passphrase);
+    let reads = Reads::default()
+        .and_input(args.input.as_deref())
+        .and(args.aad.as_deref())
+        .and(Some(&key_file))
+        .and(passphrases.file());
     let output = match beside(args) {
-        Some(path) => Output::beside(path)?,
+        Some(path) => Output::new_file(path)?,
         None => Output::plan(args.output.as_deref(), &reads)?,
     };
+    let input = Input::open(args.input.as_deref())?;
+    let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     if !args.armor {
         output.refuse_terminal("an envelope")?;
     }
     let statement = statement(args)?;
-    let key = resolve::signing_key(&key_file, &Source::find(&args.passphrase))?;
+    let key = resolve::signing_key(&key_file, &passphrases)?;
     if input.is_terminal() {
         note("reading from the terminal; Ctrl-D ends the input");
     }

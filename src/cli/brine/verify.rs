@@ -8,8 +8,9 @@ use crate::armor;
 use crate::cli::args::brine::Verify;
 use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
-use crate::cli::input::{self, Identity, Input, grow_pipe};
+use crate::cli::input::{self, Input, grow_pipe};
 use crate::cli::output::{Output, is_printable};
+use crate::cli::reads::Reads;
 use crate::cli::report::{Facts, Report};
 use crate::cli::whole_file::Access;
 use crate::cli::{resolve, threads};
@@ -23,23 +24,12 @@ use crate::verify::{PayloadSource, Request, verify};
 
 pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     refuse_two_readers(args)?;
+    let releases = !args.check && args.detached.is_none();
+    let output = Output::plan(args.output.as_deref(), &reads(args))?;
+    let output = releases.then_some(output);
     let input = Input::open(args.input.as_deref())?;
     let detached = args.detached.as_deref().map(|path| Input::open(Some(path))).transpose()?;
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
-    let sidecars = [detached.as_ref(), aad.as_ref()].map(|file| file.and_then(Input::identity));
-    let named = [&args.trust.trust, &args.trust.revoked]
-        .map(|path| path.as_deref().and_then(Identity::of_path));
-    let reads = [&[input.identity()][..], &sidecars, &named].concat();
-    let releases = !args.check && detached.is_none();
-    let output = if releases { Some(Output::plan(args.output.as_deref(), &reads)?) } else { None };
-    if args
-        .report
-        .as_deref()
-        .and_then(Identity::of_path)
-        .is_some_and(|report| reads.contains(&Some(report)) || args.report == args.output)
-    {
-        return Err(Failure::SameFile);
-    }
     let trust = resolve::trust(&args.trust)?;
     let moment = Moment::given_or_now(args.now)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
@@ -58,6 +48,14 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
         Some(signature) => judge.detached(signature, input),
         None => judge.embedded(input, output.as_ref()),
     }
+}
+
+/// Everything that the command line names to be read.
+pub(super) fn reads(args: &Verify) -> Reads {
+    let files = [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked];
+    let reads = Reads::default().and_input(args.input.as_deref());
+    let reads = files.iter().fold(reads, |reads, file| reads.and(file.as_deref()));
+    args.trust.public_keys.iter().fold(reads, |reads, key| reads.and_key(key))
 }
 
 /// What an envelope is held to.

@@ -12,10 +12,12 @@ use crate::cli::home::{Home, KeyName};
 use crate::cli::input::Input;
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
+use crate::cli::reads::Reads;
 use crate::cli::report::note;
 use crate::cli::resolve::{self, Named};
 use crate::cli::whole_file::Access;
-use crate::key::SigningKey;
+use crate::error::Error;
+use crate::key::{KeyError, MAX_KEY_FILE_BYTES, SigningKey};
 use crate::trust::Signer;
 
 pub(super) fn public(args: &Pub) -> Result<(), Failure> {
@@ -30,7 +32,7 @@ pub(super) fn public(args: &Pub) -> Result<(), Failure> {
         }
         PublicForm::Spki => key.to_spki_pem(),
     };
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
+    Output::stdout().write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
 }
 
 pub(super) fn import(args: &Import) -> Result<(), Failure> {
@@ -38,7 +40,16 @@ pub(super) fn import(args: &Import) -> Result<(), Failure> {
     let home = Home::find()?;
     gen_key::refuse_existing(&home, &name)?;
     let bytes = if args.file == Path::new("-") {
-        Zeroizing::new(Input::open(None)?.read(MAX_KEY_FILE_BYTES)?)
+        if args.passphrase.passphrase_fd == Some(0) {
+            let usage = "standard input cannot be both the key and the passphrase";
+            return Err(Failure::Usage(usage.to_owned()));
+        }
+        let limit = u64::try_from(MAX_KEY_FILE_BYTES).unwrap_or(u64::MAX);
+        let read = Input::open(None)?.read(limit);
+        Zeroizing::new(read.map_err(|failure| match failure {
+            Failure::Brine(Error::TooLarge { .. }) => KeyError::TooLarge.into(),
+            other => other,
+        })?)
     } else {
         resolve::read_private(&args.file)?
     };
@@ -58,14 +69,14 @@ pub(super) fn import(args: &Import) -> Result<(), Failure> {
 
 pub(super) fn export(args: &Export) -> Result<(), Failure> {
     let path = resolve::private_path(&args.key)?;
-    let reads = [crate::cli::input::Identity::of_path(&path)];
-    let output = Output::plan(args.output.as_deref(), &reads)?;
+    let output = match args.output.as_deref() {
+        // A private key goes over no other file, whatever appears while a passphrase is typed.
+        Some(target) if target != Path::new("-") && !is_device(target) => {
+            Output::new_file(target.to_owned())?
+        }
+        target => Output::plan(target, &Reads::default().and(Some(&path)))?,
+    };
     output.refuse_terminal("a private key")?;
-    if let Some(target) = args.output.as_deref().filter(|target| *target != Path::new("-"))
-        && fs::symlink_metadata(target).is_ok_and(|found| found.is_file() || found.is_symlink())
-    {
-        return Err(Failure::Exists { path: target.to_owned() });
-    }
     let bytes = resolve::read_private(&path)?;
     let (key, passphrase) = open(&path, &bytes, &Source::find(&args.passphrase))?;
     let passphrase = passphrase.filter(|_| !args.no_passphrase);
@@ -106,4 +117,6 @@ pub(super) fn write_pkcs8(
     })
 }
 
-const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+}

@@ -11,6 +11,7 @@ use crate::cli::home::{Home, KeyName};
 use crate::cli::output::Output;
 use crate::cli::passphrase::{self, Source};
 use crate::cli::report::note;
+use crate::cli::resolve;
 use crate::cli::whole_file::{Access, Existing, write_whole};
 use crate::key::{SigningKey, VerifyingKey};
 use crate::trust::Signer;
@@ -19,6 +20,10 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     let name = KeyName::parse(&args.name)?;
     let home = Home::find()?;
     refuse_existing(&home, &name)?;
+    if !args.no_trust {
+        // Before there is a key: a trust file that cannot be read cannot be added to.
+        resolve::default_trust()?;
+    }
     let passphrase = if args.no_passphrase {
         None
     } else {
@@ -89,5 +94,5 @@ fn announce(home: &Home, name: &KeyName, public: &VerifyingKey) -> Result<(), Fa
     let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
     note(&format!("made {:?}; keep it secret", home.private_key(name)));
     note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| writeln!(output, "{line}"))
+    Output::stdout().write(Access::Ordinary, |output| writeln!(output, "{line}"))
 }

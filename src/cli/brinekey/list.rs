@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::home::Home;
 use crate::cli::input::read_small;
 use crate::cli::output::Output;
-use crate::cli::report::printable;
+use crate::cli::report::{json_line, printable};
 use crate::cli::resolve;
 use crate::cli::whole_file::Access;
 use crate::key::{SigningKey, VerifyingKey};
@@ -29,15 +29,12 @@ pub(super) fn list(args: &List) -> Result<(), Failure> {
         // Writing to a String does not fail.
         let _ = if args.json {
             let fingerprint = public.as_ref().map(VerifyingKey::ssh_fingerprint);
-            writeln!(
-                text,
-                "{}",
-                json!({
-                    "schema": SCHEMA, "name": name.as_str(), "encrypted": encrypted,
-                    "private": encrypted.is_some(),
-                    "key_id": id.map(|id| id.to_string()), "ssh_fingerprint": fingerprint,
-                })
-            )
+            let line = json_line(&json!({
+                "schema": SCHEMA, "name": name.as_str(), "encrypted": encrypted,
+                "private": encrypted.is_some(),
+                "key_id": id.map(|id| id.to_string()), "ssh_fingerprint": fingerprint,
+            }));
+            text.write_str(&line)
         } else {
             let state = match encrypted {
                 Some(true) => "encrypted",
@@ -54,13 +51,10 @@ pub(super) fn list(args: &List) -> Result<(), Failure> {
 pub(super) fn show(args: &Show) -> Result<(), Failure> {
     let key = resolve::verifying_key(&args.key)?;
     let text = if args.json {
-        format!(
-            "{}\n",
-            json!({
-                "schema": SCHEMA, "name": args.key, "key_id": key.id().to_string(),
-                "ssh_fingerprint": key.ssh_fingerprint(), "public_key": key.to_openssh(""),
-            })
-        )
+        json_line(&json!({
+            "schema": SCHEMA, "name": args.key, "key_id": key.id().to_string(),
+            "ssh_fingerprint": key.ssh_fingerprint(), "public_key": key.to_openssh(""),
+        }))
     } else {
         let fingerprint = key.ssh_fingerprint();
         format!(
@@ -87,7 +81,7 @@ fn grouped(text: &str) -> String {
 }
 
 fn print(text: &str) -> Result<(), Failure> {
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
+    Output::stdout().write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
 }
 
 const SCHEMA: &str = "brine.key/1";

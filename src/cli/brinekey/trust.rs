@@ -1,9 +1,8 @@
 //! `brinekey trust`: the trust file.
 
-use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -17,7 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::home::Home;
 use crate::cli::input::read_small;
 use crate::cli::output::Output;
-use crate::cli::report::{note, printable};
+use crate::cli::report::{json_line, note, printable};
 use crate::cli::resolve::{self, trust_file};
 use crate::cli::whole_file::{Access, Existing, write_whole};
 use crate::error::Error;
@@ -72,38 +71,38 @@ fn remove(args: &TrustRemove) -> Result<(), Failure> {
 
 fn list(args: &TrustList) -> Result<(), Failure> {
     let trust = read(&args.file)?;
-    let mut text = String::new();
-    for signer in trust.signers() {
-        // Writing to a String does not fail.
-        let _ = if args.json {
-            writeln!(
-                text,
-                "{}",
-                json!({
-                    "schema": SCHEMA, "name": signer.name, "key_id": signer.key.id().to_string(),
-                    "public_key": signer.key.to_openssh(""), "contexts": contexts(signer),
-                    "not_before": signer.not_before.map(|at| at.to_string()),
-                    "not_after": signer.not_after.map(|at| at.to_string()),
-                    "revoked_at": signer.revocation.as_ref().map(|revoked| revoked.at.to_string()),
-                    "revoked_reason": signer.revocation.as_ref().and_then(|revoked| revoked.reason.clone()),
-                })
-            )
-        } else {
-            writeln!(
-                text,
-                "{}  {}{}",
-                printable(&signer.name),
-                signer.key.id().short(),
-                limits(signer)
-            )
-        };
-    }
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
+    let line = if args.json { json_entry } else { entry };
+    let text: String = trust.signers().iter().map(line).collect();
+    Output::stdout().write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
+}
+
+fn entry(signer: &Signer) -> String {
+    format!("{}  {}{}\n", printable(&signer.name), signer.key.id().short(), limits(signer))
+}
+
+fn json_entry(signer: &Signer) -> String {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let revocation = signer.revocation.as_ref();
+    json_line(&json!({
+        "schema": SCHEMA,
+        "name": signer.name,
+        "key_id": signer.key.id().to_string(),
+        "public_key": signer.key.to_openssh(""),
+        "contexts": contexts(signer),
+        "not_before": time(signer.not_before),
+        "not_after": time(signer.not_after),
+        "revoked_at": time(revocation.map(|revoked| revoked.at)),
+        "revoked_reason": revocation.and_then(|revoked| revoked.reason.clone()),
+    }))
 }
 
 fn check(args: &TrustCheck) -> Result<(), Failure> {
-    let key = resolve::verifying_key(&args.key)?;
     let mut trust = read(&args.file)?;
+    let named = trust.signers().iter().find(|signer| signer.name == args.key);
+    let key = match named {
+        Some(signer) => signer.key.clone(),
+        None => resolve::verifying_key(&args.key)?,
+    };
     if let Some(path) = &args.revoked {
         trust.revoke(resolve::read_revoked(path)?);
     }
@@ -118,7 +117,7 @@ fn check(args: &TrustCheck) -> Result<(), Failure> {
     };
     let name = printable(&signer.name);
     let line = format!("believed: {name} {about} at {now}{}\n", limits(signer));
-    Output::plan(None, &[])?.write(Access::Ordinary, |output| output.write_all(line.as_bytes()))
+    Output::stdout().write(Access::Ordinary, |output| output.write_all(line.as_bytes()))
 }
 
 /// What an entry allows, where that is not everything.
@@ -157,8 +156,11 @@ fn edit(
     change: impl FnOnce(&mut TrustStore) -> Result<(), TrustError>,
 ) -> Result<(), Failure> {
     let failed = |error| Failure::io(format!("{path:?}"), error);
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(failed(io::Error::other("not a regular file")));
+    }
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
-        fs::create_dir_all(directory).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     }
     // The lock is a file of its own: the trust file is replaced, and a lock on it would be lost.
     let lock = OpenOptions::new()

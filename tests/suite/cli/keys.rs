@@ -154,6 +154,18 @@ fn import_and_export_keep_the_key_and_its_passphrase() {
     assert_refused(&again, 4, "exists already");
 }
 
+/// The passphrase comes late, and the file has appeared by then.
+#[test]
+fn export_goes_over_no_file_that_appears_meanwhile() {
+    let person = Person::new();
+    person.write("pass", "secret");
+    person.brinekey(["gen", "--passphrase-file", "pass"]).assert().success();
+    let line = "mkfifo late; (sleep 0.5; echo precious > out; cat pass > late) & \
+                brinekey export -o out --passphrase-file late";
+    assert_refused(&person.shell(line).output().unwrap(), 4, "\"out\" exists already");
+    assert_eq!(person.read("out"), b"precious\n");
+}
+
 #[test]
 fn passwd_encrypts_changes_and_decrypts() {
     let person = Person::with_key();

@@ -132,25 +132,79 @@ fn a_closed_pipe_is_an_error_and_not_a_panic() {
 }
 
 #[test]
-fn closed_streams_are_not_empty_streams() {
+fn a_closed_stderr_changes_nothing_but_the_verdict_on_it() {
     let person = Person::with_key();
-    assert_refused(
-        &person.shell("brine sign <&-").output().unwrap(),
-        4,
-        "standard input is closed",
-    );
     person.write("in", "x");
-    assert_refused(
-        &person.shell("brine sign in >&-").output().unwrap(),
-        4,
-        "standard output is closed",
-    );
-    person.shell("brine sign in > out; brine verify out 2>&- > back").assert().success();
+    let line = "brine sign in > out; brine verify out 2>&- > back";
+    person.shell(line).assert().success();
     assert_eq!(person.read("back"), b"x");
-    person
-        .shell("brine sign < /dev/null > empty && brine verify empty > /dev/null")
-        .assert()
-        .success();
+    let output = person.shell("brine verify --json out 2> /dev/full > back").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+}
+
+/// Other languages open the null device for reading and writing.
+#[test]
+fn the_null_device_is_taken_however_it_was_opened() {
+    let person = Person::with_key();
+    person.shell("brine sign <> /dev/null | brine verify 1<> /dev/null").assert().success();
+}
+
+/// The verdict goes over nothing that is read or written, and is kept or nothing is released.
+#[test]
+fn a_report_destroys_nothing() {
+    let person = Person::with_key();
+    person.write("in", person.sign([], b"payload"));
+    person.write("t.toml", "");
+    let before = person.read("in");
+    for line in [
+        "brine verify in --report in",
+        "brine verify in --report ./in",
+        "brine verify missing --aad in --report in",
+        "brine verify --aad missing in --report in",
+        "brine verify --detached missing in --report in",
+        "brine verify --trust in missing --report in",
+        "brine verify -p ./in missing --report in",
+        "brine verify in -o x --report x",
+        "brine verify in -o x --report ./x",
+        "brine verify in -o t.toml --report t.toml",
+        "brine verify in --report out > out",
+    ] {
+        let output = person.shell(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        assert!(person.read("in") == before && !person.path("x").exists(), "{line}");
+    }
+    let output = person.shell("brine verify in --report - > out2").output().unwrap();
+    assert_refused(&output, 2, "--report takes a file");
+    let output = person.shell("brine verify in -o x --report no/such/file").output().unwrap();
+    assert_refused(&output, 4, "No such file");
+    assert!(!person.path("x").exists());
+    let output = person.shell("brine verify missing --report report").output().unwrap();
+    assert_refused(&output, 4, "No such file");
+    assert!(String::from_utf8(person.read("report")).unwrap().contains("\"failed\""));
+}
+
+#[test]
+fn keys_and_the_trust_file_are_never_written_over() {
+    let person = Person::with_key();
+    person.brinekey(["gen", "other"]).assert().success();
+    person.shell("brine sign /etc/hostname > envelope").assert().success();
+    let home = "\"$BRINE_HOME\"";
+    for file in ["keys/default.key", "keys/other.key", "keys/other.pub", "trust.toml"] {
+        for line in [
+            format!("brine sign /etc/hostname -o {home}/{file}"),
+            format!("brine verify envelope -o {home}/{file}"),
+            format!("brine verify --check envelope --report {home}/{file}"),
+        ] {
+            let output = person.shell(&line).output().unwrap();
+            // The key that signs is an input, too, and named as such.
+            let own = line.contains("sign") && file == "keys/default.key";
+            assert_refused(&output, 2, if own { "same file" } else { "will not write over" });
+        }
+    }
+    person.write("pass", "secret");
+    let output =
+        person.shell("echo x | brine sign --passphrase-file pass -o pass").output().unwrap();
+    assert_refused(&output, 2, "same file");
 }
 
 #[test]

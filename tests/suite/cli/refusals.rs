@@ -200,6 +200,40 @@ fn control_characters_from_an_envelope_never_reach_the_terminal() {
     }
 }
 
+#[test]
+fn what_is_too_long_for_a_header_is_not_signed() {
+    let person = Person::with_key();
+    let long = "x".repeat(1025);
+    for option in ["--context", "--type"] {
+        let output =
+            person.brine(["sign", option, &format!("a/{long}")]).write_stdin("x").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{option}");
+    }
+}
+
+#[test]
+fn json_holds_nothing_that_a_terminal_acts_on() {
+    let person = Person::with_key();
+    let mut template = crate::common::template();
+    template.content_type = Some(brine::ContentType::Media("a/\u{9b}2J\u{202e}\u{61c}"));
+    let key = crate::common::key(9);
+    let envelope = brine::sign(&key, b"x", &template).to_bytes();
+    let public = key.verifying_key().to_openssh("");
+    let verify = ["verify", "--json", "-p", &public, "--now", "1790000000"];
+    let output = person.brine(verify).write_stdin(envelope.clone()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let inspect = person.brine(["inspect", "--json"]).write_stdin(envelope).output().unwrap();
+    for line in [output.stderr, inspect.stdout] {
+        let text = String::from_utf8(line.clone()).unwrap();
+        assert!(
+            text.trim_end().chars().all(|c| !c.is_control() && !"\u{202e}\u{61c}".contains(c)),
+            "{text:?}"
+        );
+        let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value["content_type"], "a/\u{9b}2J\u{202e}\u{61c}");
+    }
+}
+
 /// Memory is bounded however long the input claims to be.
 #[test]
 fn length_bombs_cost_nothing() {
@@ -209,6 +243,8 @@ fn length_bombs_cost_nothing() {
         b"\xd2\x84\x43\xa1\x01\x27\xa0\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
         b"\xd2\x84\x43\xa1\x01\x27\xbb\x7f\xff\xff\xff\xff\xff\xff\xff",
         b"\xd2\x84\x49\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        // Twenty million pairs, all there.
+        &[&b"\xd2\x84\x43\xa1\x01\x27\xba\x01\x31\x2d\x00"[..], &vec![0; 40_000_000]].concat(),
     ] {
         person.write("bomb", bomb);
         let mut command = person.shell("ulimit -v 200000; brine verify < bomb");

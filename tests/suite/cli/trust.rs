@@ -211,3 +211,64 @@ fn trust_list_says_what_each_entry_allows() {
     let last: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
     assert_eq!(last["contexts"], serde_json::json!(["a/*"]));
 }
+
+#[test]
+fn a_name_given_with_a_trust_file_restricts_to_that_name() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    assert!(run(&verifier, "brinekey trust add alice alice.pub --trust t.toml").status.success());
+    assert!(run(&verifier, "brinekey trust add bob default --trust t.toml").status.success());
+    assert!(run(&verifier, "brine verify --trust t.toml -p alice in").status.success());
+    assert_refused(&run(&verifier, "brine verify --trust t.toml -p bob in"), 5, "no trust anchor");
+}
+
+#[test]
+fn the_name_of_a_stored_key_is_no_way_around_its_entry() {
+    let person = Person::new();
+    person.brinekey(["gen", "--no-trust"]).assert().success();
+    person.write("in", person.sign([], b"x"));
+    assert!(run(&person, "brine verify -p default in").status.success());
+    assert!(run(&person, "brinekey trust add me default --context reports").status.success());
+    assert_refused(&run(&person, "brine verify -p default in"), 5, "is not trusted for");
+}
+
+#[test]
+fn a_revoked_key_under_another_word_is_not_passed_over() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    let key = String::from_utf8(verifier.read("alice.pub")).unwrap();
+    for word in ["ssh-ed25519@", "ssh-rsa", "ssh-ed25519-cert-v01@openssh.com"] {
+        verifier.write("revoked", key.replace("ssh-ed25519 ", &format!("{word} ")));
+        let output = run(&verifier, "brine verify -p alice.pub --revoked revoked in");
+        assert_refused(&output, 6, "unknown key type");
+    }
+}
+
+#[test]
+fn a_trust_file_is_a_regular_file() {
+    let person = Person::with_key();
+    assert_refused(
+        &run(&person, "mkfifo pipe; brinekey trust add x default --trust pipe"),
+        4,
+        "not a regular file",
+    );
+}
+
+#[test]
+fn trust_check_knows_the_names_in_the_file() {
+    let (_signer, verifier) = signer_and_verifier();
+    assert!(run(&verifier, "brinekey trust add carol alice.pub").status.success());
+    assert!(run(&verifier, "brinekey trust check carol").status.success());
+}
+
+#[test]
+fn gen_makes_no_key_that_it_cannot_trust() {
+    let person = Person::new();
+    assert!(
+        run(&person, "mkdir -p \"$BRINE_HOME\"; echo broken > \"$BRINE_HOME/trust.toml\"")
+            .status
+            .success()
+    );
+    assert_refused(&run(&person, "brinekey gen"), 6, "trust.toml");
+    assert!(!person.home_path("keys/default.key").exists());
+}
