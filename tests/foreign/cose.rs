@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use crate::common::{Person, hex, key, project};
+use crate::common::{Person, assert_refused, hex, key, project};
 
 /// Runs `client.py` in a person's directory.
 pub(crate) fn client(person: &Person, arguments: &[&str]) -> Output {
@@ -14,7 +14,7 @@ pub(crate) fn client(person: &Person, arguments: &[&str]) -> Output {
     let all = [&[script.to_str().unwrap()], arguments].concat();
     let output = person.program(python.to_str().unwrap(), &all).output().unwrap();
     // Status 2 is for a broken set-up, which must not pass for a refusal.
-    assert_ne!(output.status.code(), Some(2), "{output:?}");
+    assert_ne!(output.status.code(), Some(2), "broken set-up: run ./scripts/test: {output:?}");
     output
 }
 
@@ -33,11 +33,12 @@ fn sha256_hex(bytes: &[u8]) -> String {
 const PAYLOADS: [&[u8]; 3] = [b"", b"\x00\xff binary", &[0x61; 100_000]];
 
 /// Options of `brine sign`, and which libraries verify the outcome.
-const STYLES: [(&[&str], &[&str]); 5] = [
+const STYLES: [(&[&str], &[&str]); 6] = [
     (&[], &["pycose", "cwt"]),
     (&["--plain"], &["pycose", "cwt"]),
     (&["--context", "orders", "--expires", "7d", "--not-before", "1s"], &["pycose", "cwt"]),
     (&["--type", "application/json"], &["pycose", "cwt"]),
+    (&["--type", "50"], &["pycose", "cwt"]),
     (&["--alg", "ed25519", "--type", "60"], &["cwt"]),
 ];
 
@@ -81,14 +82,24 @@ fn both_libraries_refuse_another_key_and_other_external_data() {
     let public = public_hex(&person);
     let other = hex(&key(8).verifying_key().to_bytes());
     person.write("payload", "x");
-    person.brine(["sign", "payload", "-o", "envelope"]).assert().success();
-    for library in ["pycose", "cwt"] {
-        for arguments in [
-            [library, "verify", "--key", &other, "--aad", "", "envelope"],
-            [library, "verify", "--key", &public, "--aad", "00", "envelope"],
-        ] {
-            let output = client(&person, &arguments);
-            assert_eq!(output.status.code(), Some(1), "{arguments:?} {output:?}");
+    person.write("aad", b"\x01");
+    for (library, alg, reason) in [
+        ("pycose", "eddsa", "InvalidSignature"),
+        ("cwt", "eddsa", "VerifyError"),
+        ("cwt", "ed25519", "VerifyError"),
+    ] {
+        for (options, detached) in [(&[][..], &[][..]), (&["-d"], &["--detached", "payload"])] {
+            let mut sign = person.brine(["sign", "--alg", alg, "--aad=aad", "-o", "envelope"]);
+            sign.args(options).arg("payload").assert().success();
+            for (key, aad, accepted) in
+                [(&public, "01", true), (&other, "01", false), (&public, "00", false)]
+            {
+                let fixed = [library, "verify", "--key", key, "--aad", aad, "envelope"];
+                let output = client(&person, &[&fixed[..], detached].concat());
+                assert_eq!(output.status.success(), accepted, "{fixed:?} {output:?}");
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                assert!(accepted || stderr.starts_with(reason), "{fixed:?} {stderr}");
+            }
         }
     }
 }
@@ -158,6 +169,35 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
                 assert_eq!(output.status.code(), Some(1), "{arguments:?} {output:?}");
                 assert!(output.stdout.is_empty());
             }
+        }
+    }
+}
+
+/// One byte of the payload and either half of the signature, each in an envelope of its own.
+#[test]
+fn brine_refuses_a_flipped_byte_in_what_both_libraries_sign() {
+    let person = Person::new();
+    let seed = hex(&[5; 32]);
+    person.write("key.pub", key(5).verifying_key().to_openssh(""));
+    person.write("payload", "payload");
+    for (library, alg) in [("pycose", "--alg=-8"), ("cwt", "--alg=-8"), ("cwt", "--alg=-19")] {
+        client(&person, &[library, "sign", "--key", &seed, alg, "payload", "envelope"]);
+        let envelope = person.read("envelope");
+        let embedded = envelope.windows(7).position(|bytes| bytes == b"payload").unwrap();
+        for position in [embedded, envelope.len() - 64, envelope.len() - 32, envelope.len() - 1] {
+            let mut altered = envelope.clone();
+            altered[position] ^= 1;
+            person.write("altered", altered);
+            let output = person.brine(["verify", "-p", "./key.pub", "altered"]).output().unwrap();
+            assert_refused(&output, 1, "signature");
+        }
+        let detached = [library, "sign", "--key", &seed, alg, "--detached", "payload", "envelope"];
+        client(&person, &detached);
+        person.write("altered", "pbyload");
+        for (file, accepted) in [("payload", true), ("altered", false)] {
+            let arguments = ["verify", "-p", "./key.pub", "--detached", "envelope", file];
+            let output = person.brine(arguments).output().unwrap();
+            assert_eq!(output.status.code(), Some(i32::from(!accepted)), "{file} {output:?}");
         }
     }
 }

@@ -17,3 +17,14 @@ mod cose;
 mod openssh;
 mod openssl;
 mod streams;
+
+/// Runs a line that must succeed. The foreign program in it must be there: a line that is to be
+/// refused would pass without it.
+#[track_caller]
+fn run(person: &common::Person, program: &str, line: &str) -> Vec<u8> {
+    let found = person.shell(&format!("command -v {program}")).output().unwrap();
+    assert!(found.status.success(), "{program} is missing: run ./scripts/test");
+    let output = person.shell(&format!("set -e; {line}")).output().unwrap();
+    assert!(output.status.success(), "{line}: {output:?}");
+    output.stdout
+}

@@ -1,32 +1,32 @@
 //! OpenSSH: key files both ways, fingerprints and allowed_signers.
 
-use crate::common::Person;
+use crate::common::{Person, assert_refused};
 
 fn run(person: &Person, line: &str) -> String {
-    let output = person.shell(line).output().unwrap();
-    assert!(output.status.success(), "{line}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(crate::run(person, "ssh-keygen", line)).unwrap()
 }
 
 #[test]
 fn keys_made_by_ssh_keygen_sign_as_they_are() {
     let person = Person::new();
     person.write("pass", "correct horse");
-    run(
-        &person,
-        "ssh-keygen -q -t ed25519 -N '' -f plain; ssh-keygen -q -t ed25519 -N 'correct horse' -f secret",
-    );
+    person.write("wrong", "incorrect horse");
+    run(&person, "ssh-keygen -q -t ed25519 -N '' -f plain");
+    run(&person, "ssh-keygen -q -t ed25519 -N 'correct horse' -f secret");
     for name in ["plain", "secret"] {
-        run(
+        let signed = run(
             &person,
             &format!(
                 "echo x | brine sign -k ./{name} --passphrase-file pass | brine verify -p {name}.pub"
             ),
         );
+        assert_eq!(signed, "x\n", "{name}");
     }
+    let line = "echo x | brine sign -k ./secret --passphrase-file wrong";
+    assert_refused(&person.shell(line).output().unwrap(), 6, "passphrase is wrong");
     run(&person, "ssh-keygen -q -t rsa -b 2048 -N '' -f rsa");
     let output = person.shell("echo x | brine sign -k ./rsa").output().unwrap();
-    crate::common::assert_refused(&output, 6, "ssh-rsa");
+    assert_refused(&output, 6, "ssh-rsa");
 }
 
 #[test]
@@ -36,23 +36,26 @@ fn ssh_keygen_reads_exported_keys() {
     run(&person, "brinekey gen secret --passphrase-file pass");
     run(&person, "brinekey export --form openssh -o plain");
     run(&person, "brinekey export secret --form openssh --passphrase-file pass -o encrypted");
-    let blob = |line: &str| line.split(' ').nth(1).unwrap().trim().to_owned();
     for (key, file, pass) in [("default", "plain", ""), ("secret", "encrypted", "correct horse")] {
+        // The whole line, with the name as its comment.
         let theirs = run(&person, &format!("ssh-keygen -y -P '{pass}' -f {file}"));
-        assert_eq!(blob(&theirs), blob(&run(&person, &format!("brinekey pub {key}"))), "{key}");
+        assert_eq!(theirs, run(&person, &format!("brinekey pub {key}")), "{key}");
     }
     let refused = person.shell("ssh-keygen -y -P wrong -f encrypted").output().unwrap();
-    assert!(!refused.status.success());
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(stderr.contains("incorrect passphrase"), "{stderr}");
 }
 
 #[test]
 fn fingerprints_are_those_of_ssh_keygen() {
     let person = Person::with_key();
-    run(&person, "brinekey pub > key.pub");
-    let theirs = run(&person, "ssh-keygen -lf key.pub");
-    let shown: serde_json::Value =
-        serde_json::from_str(&run(&person, "brinekey show --json")).unwrap();
-    assert_eq!(theirs.split(' ').nth(1), shown["ssh_fingerprint"].as_str());
+    run(&person, "brinekey pub > key.pub; ssh-keygen -q -t ed25519 -N '' -f theirs");
+    for (file, name) in [("key.pub", "default"), ("theirs.pub", "./theirs.pub")] {
+        let listed = run(&person, &format!("ssh-keygen -lf {file}"));
+        let shown: serde_json::Value =
+            serde_json::from_str(&run(&person, &format!("brinekey show {name} --json"))).unwrap();
+        assert_eq!(listed.split(' ').nth(1), shown["ssh_fingerprint"].as_str(), "{file}");
+    }
 }
 
 #[test]

@@ -1,23 +1,35 @@
 //! OpenSSL: signatures over the Sig_structure, and key files, both ways.
 
-use crate::common::Person;
+use crate::common::{Person, assert_refused, hex};
 use crate::cose::client;
 
 /// Runs a line that must succeed.
 fn run(person: &Person, line: &str) -> Vec<u8> {
-    let output = person.shell(line).output().unwrap();
-    assert!(output.status.success(), "{line}: {output:?}");
-    output.stdout
+    crate::run(person, "openssl", line)
 }
 
 #[test]
 fn openssl_verifies_the_signature_of_brine_over_an_independent_sig_structure() {
     let person = Person::with_key();
     person.write("payload", "to be signed");
-    for options in ["", "--plain", "--alg ed25519", "--context orders --type text/plain"] {
+    person.write("aad", "ticket");
+    let aad = hex(b"ticket");
+    for (options, parts) in [
+        ("", &[][..]),
+        ("--plain", &[]),
+        ("--alg ed25519", &[]),
+        ("--context orders --type text/plain", &[]),
+        ("--aad aad", &["--aad", &aad]),
+        ("-d", &["--detached", "payload"]),
+        ("-d --plain --aad aad", &["--detached", "payload", "--aad", &aad]),
+    ] {
         run(&person, &format!("brine sign {options} payload -o envelope"));
-        person.write("tbs", client(&person, &["ref", "tbs", "envelope"]).stdout);
+        let arguments = [&["ref", "tbs"], parts, &["envelope"]].concat();
+        person.write("tbs", client(&person, &arguments).stdout);
         run(&person, "tail -c 64 envelope > signature; brinekey pub --form spki > public.pem");
+        let shown: serde_json::Value =
+            serde_json::from_slice(&run(&person, "brine inspect --json envelope")).unwrap();
+        assert_eq!(shown["signature"].as_str(), Some(&*hex(&person.read("signature"))));
         let verify =
             "openssl pkeyutl -verify -rawin -pubin -inkey public.pem -in tbs -sigfile signature";
         run(&person, verify);
@@ -42,6 +54,10 @@ fn brine_verifies_the_signature_of_openssl_and_both_sign_the_same() {
         run(&person, "tail -c 64 envelope | cmp - signature");
         run(&person, "(head -c -64 envelope; cat signature) > theirs");
         let context = if options.contains("context") { "--context orders" } else { "" };
+        // The rest of the envelope is not accepted without it.
+        run(&person, "(head -c -64 envelope; head -c 64 /dev/zero) > unsigned");
+        let line = format!("brine verify {context} unsigned");
+        assert_refused(&person.shell(&line).output().unwrap(), 1, "signature");
         assert_eq!(run(&person, &format!("brine verify {context} theirs")), b"to be signed");
     }
 }
@@ -50,10 +66,14 @@ fn brine_verifies_the_signature_of_openssl_and_both_sign_the_same() {
 fn keys_made_by_openssl_sign_as_they_are() {
     let person = Person::new();
     person.write("pass", "correct horse");
-    run(&person, "openssl genpkey -algorithm ed25519 -out plain.pem");
-    run(&person, "openssl pkey -in plain.pem -pubout -out public.pem");
+    person.write("wrong", "incorrect horse");
+    run(&person, "openssl genpkey -algorithm ed25519 -out plain.pem; chmod 600 plain.pem");
     for (file, line) in [
         ("plain.pem", "true"),
+        (
+            "genpkey.pem",
+            "openssl genpkey -algorithm ed25519 -aes256 -pass file:pass -out genpkey.pem",
+        ),
         ("aes.pem", "openssl pkey -in plain.pem -aes256 -passout file:pass -out aes.pem"),
         ("topk8.pem", "openssl pkcs8 -topk8 -in plain.pem -passout file:pass -out topk8.pem"),
         (
@@ -61,13 +81,20 @@ fn keys_made_by_openssl_sign_as_they_are() {
             "openssl pkcs8 -topk8 -scrypt -in plain.pem -passout file:pass -out scrypt.pem",
         ),
     ] {
-        run(&person, line);
-        run(
+        run(&person, &format!("{line}; chmod 600 {file}"));
+        run(&person, &format!("openssl pkey -in {file} -passin file:pass -pubout -out public.pem"));
+        let signed = run(
             &person,
             &format!(
-                "chmod 600 {file}; echo x | brine sign -k {file} --passphrase-file pass | brine verify -p public.pem"
+                "echo x | brine sign -k {file} --passphrase-file pass | brine verify -p public.pem"
             ),
         );
+        assert_eq!(signed, b"x\n", "{file}");
+        if file != "plain.pem" {
+            let line = format!("echo x | brine sign -k {file} --passphrase-file wrong");
+            let output = person.shell(&line).output().unwrap();
+            assert_refused(&output, 6, "passphrase is wrong");
+        }
     }
 }
 
@@ -87,4 +114,8 @@ fn openssl_reads_the_keys_of_brine() {
         );
         assert_eq!(theirs, run(&person, &format!("brinekey pub {name} --form spki")), "{name}");
     }
+    // The private halves are equal, too.
+    let theirs = run(&person, "openssl pkey -in \"$BRINE_HOME/keys/secret.key\" -passin file:pass");
+    let ours = "brinekey export secret --passphrase-file pass --no-passphrase";
+    assert_eq!(theirs, run(&person, ours));
 }
