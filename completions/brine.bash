@@ -257,7 +257,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-o -p -v -h -V --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --help --version"
+            opts="-d -o -p -v -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -66,6 +66,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify th
 complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'How many threads verify a stream; by default one for each processor' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l beside -d 'Verify each FILE against FILE.brine beside it'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Give the verdict and write nothing'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Hold everything back until the end of a stream has verified'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take an envelope without its CBOR tag, too'

@@ -108,6 +108,13 @@ pub enum Error {
     #[error("payload is detached: it is not in the envelope")]
     DetachedPayload,
 
+    /// A hash envelope breaks a rule of RFC 9995, Section 3.
+    #[error("hash envelope is malformed: {what}")]
+    DigestForm {
+        /// Which rule.
+        what: &'static str,
+    },
+
     /// The content is not what was signed: its digest is another.
     #[error("content does not have the digest that was signed")]
     DigestMismatch,

@@ -1,8 +1,12 @@
 //! Digests of content: the hash algorithms that a hash envelope (RFC 9995) may name.
 
+mod file;
+
 use std::fmt;
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+
+pub use self::file::{ReadAt, digest_of};
 
 /// A hash algorithm, as `payload-hash-alg` (258) numbers it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -33,7 +33,7 @@ pub use crate::error::{Class, Error, Result};
 pub use crate::key::{KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
 pub use crate::sign::{
-    CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template, sign, sign_detached,
+    CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template, sign, sign_detached, sign_digest,
 };
 pub use crate::trust::{Signer, Trust};
-pub use crate::verify::{PayloadSource, Request, Verified, verify};
+pub use crate::verify::{PayloadSource, Request, Verified, verify, verify_digest};

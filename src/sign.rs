@@ -7,7 +7,7 @@ use crate::claims::{Audience, Claims, Timestamp};
 use crate::cose::{
     Algorithm, ContentType, Position, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label,
 };
-use crate::hash::HashAlgorithm;
+use crate::hash::{Digest, HashAlgorithm};
 use crate::key::{KeyId, SigningKey};
 use crate::kind::Kind;
 
@@ -91,6 +91,20 @@ pub fn sign_detached(
     Envelope { protected, payload: None, signature }
 }
 
+/// Signs the digest of something that is kept elsewhere: a hash envelope (RFC 9995).
+#[must_use]
+pub fn sign_digest<'p>(
+    key: &SigningKey,
+    algorithm: HashAlgorithm,
+    digest: &'p Digest,
+    template: &Template<'_>,
+) -> Envelope<'p> {
+    let protected = digest_header(key.verifying_key().id(), template, algorithm);
+    let signed = ToBeSigned::new(&protected, template.external_aad, digest.as_ref());
+    let signature = key.sign(&signed.parts());
+    Envelope { protected, payload: Some(digest.as_ref()), signature }
+}
+
 /// A signed envelope, ready to be written. It borrows the payload instead of copying it.
 #[derive(Clone, Debug)]
 pub struct Envelope<'p> {
@@ -134,6 +148,21 @@ impl Envelope<'_> {
         tail.bytes(&self.signature);
         tail.into_bytes()
     }
+}
+
+/// Encodes the protected header of a hash envelope.
+fn digest_header(key_id: KeyId, template: &Template<'_>, hash: HashAlgorithm) -> Vec<u8> {
+    let full = matches!(template.statement, Statement::Full { .. });
+    let mut header = Encoder::new();
+    header.map(5 + u64::from(full) + u64::from(template.content_type.is_some()));
+    header.int(label::ALG).int(template.algorithm.id());
+    header.int(label::CRIT).array(2).int(label::TYP).int(label::PAYLOAD_HASH_ALG);
+    header.int(label::KID).bytes(key_id.as_bytes());
+    encode_claims(&mut header, &template.statement);
+    header.int(label::TYP).text(Kind::Digest.typ().unwrap_or_default());
+    header.int(label::PAYLOAD_HASH_ALG).int(hash.id());
+    encode_content_type(&mut header, label::PREIMAGE_CONTENT_TYPE, template.content_type);
+    header.into_bytes()
 }
 
 /// Encodes the protected header of segment 0, which says what the stream is.

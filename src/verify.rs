@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::claims::Timestamp;
 use crate::cose::{Protected, Sign1};
 use crate::error::{Error, Result};
+use crate::hash::HashAlgorithm;
 use crate::key::{KeyId, VerifyingKey};
 use crate::kind::Kind;
 use crate::text::hex;
@@ -116,6 +117,32 @@ pub fn verify<'a, 't>(
     trust: &'t Trust,
 ) -> Result<Verified<'a, 't>> {
     verify_kinds(sign1, request, trust, &[Kind::Data, Kind::Foreign])
+}
+
+/// Checks a hash envelope (RFC 9995) as [`verify`] does, and returns the digest that was signed.
+///
+/// What it is the digest of is for the caller to compare. The payload of what is returned is the
+/// digest itself, and **must** not be taken for the content.
+///
+/// # Errors
+///
+/// Those of [`verify`], and [`Error::DigestForm`] if it breaks a rule of RFC 9995, Section 3.
+pub fn verify_digest<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &'t Trust,
+) -> Result<(Verified<'a, 't>, HashAlgorithm)> {
+    let request = Request { payload: PayloadSource::Embedded, ..*request };
+    let verified = verify_kinds(sign1, &request, trust, &[Kind::Digest])?;
+    let form = |what| Error::DigestForm { what };
+    let algorithm = verified.header.hash.ok_or(form("it does not name its hash"))?;
+    if verified.header.content_type.is_some() {
+        return Err(form("it has a content type beside its digest"));
+    }
+    if verified.payload.len() != algorithm.digest_bytes() {
+        return Err(form("its digest has another length than its hash gives"));
+    }
+    Ok((verified, algorithm))
 }
 
 /// Does what [`verify`] does for envelopes of other kinds.

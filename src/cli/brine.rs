@@ -1,6 +1,7 @@
 //! The verbs of `brine`.
 
 mod completions;
+mod detached;
 mod inspect;
 mod sign;
 mod sign_stream;

@@ -50,6 +50,9 @@ pub(super) enum Failure {
     #[error("input and output are the same file")]
     SameFile,
 
+    #[error("{refused} of {of} files were refused")]
+    SomeRefused { refused: usize, of: usize, first: Box<Self> },
+
     #[error("{path:?}: {source}")]
     TrustFile { path: PathBuf, source: TrustError },
 
@@ -69,6 +72,8 @@ impl Failure {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Brine(error) => error.class().into(),
+            // One status for all: that of the first.
+            Self::SomeRefused { first, .. } => first.status(),
             Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::Precious { .. }
@@ -100,6 +105,7 @@ impl Failure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::SameFile => "same-file",
+            Self::SomeRefused { first, .. } => first.reason(),
             Self::Precious { .. } => "precious-file",
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
@@ -137,7 +143,11 @@ impl Failure {
             Self::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
-            Self::Io { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } | Self::Usage(_) => {
+            Self::SomeRefused { .. }
+            | Self::Io { .. }
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. }
+            | Self::Usage(_) => {
                 return None;
             }
         };

@@ -45,6 +45,12 @@ impl Input {
         rustix::termios::isatty(&self.file)
     }
 
+    /// Returns how long it is, if it is a regular file.
+    pub(super) fn length(&self) -> Option<usize> {
+        let found = self.file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        usize::try_from(found.len()).ok()
+    }
+
     /// Returns the open file, for reading piece by piece, and what to call it.
     pub(super) fn into_file(self) -> (File, String) {
         grow_pipe(&self.file);

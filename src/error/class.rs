@@ -27,6 +27,7 @@ impl Error {
             | Self::BadSignature
             | Self::ClaimRange { .. }
             | Self::CritMalformed { .. }
+            | Self::DigestForm { .. }
             | Self::DigestMismatch
             | Self::HeaderTooLarge { .. }
             | Self::LabelInBothHeaders { .. }
@@ -92,6 +93,7 @@ impl Error {
             Self::CritMalformed { .. } => "crit-malformed",
             Self::CritUnknown { .. } => "crit-unknown",
             Self::DetachedPayload => "payload-detached",
+            Self::DigestForm { .. } => "digest-form",
             Self::DigestMismatch => "digest-mismatch",
             Self::Expired { .. } => "expired",
             Self::HashUnsupported { .. } => "hash-unsupported",

@@ -1,5 +1,6 @@
 //! The programs as people and scripts use them.
 
+mod detached;
 mod inspect;
 mod keys;
 mod output;

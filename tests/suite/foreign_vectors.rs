@@ -198,6 +198,29 @@ fn generated_good_messages_verify() {
     assert_eq!((accepted, several_signers), (47 + 12 + 1, 4));
 }
 
+/// Hash envelopes (RFC 9995) with SHA-256, SHA-384 and SHA-512, against what they are the digest of.
+#[test]
+fn generated_hash_envelopes_verify_beside_their_content() {
+    let person = Person::new();
+    let lines = lines("hashenv.jsonl");
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let case = Case::read(&line);
+        person.write("envelope", &case.envelope);
+        person.write("key.pem", spki_pem(&case.keys[0]));
+        let arguments = ["verify", "-p", "./key.pem", "--detached", "envelope"];
+        let content = unhex(text(&line["opts"], "preimage"));
+        let output = person.brine(arguments).write_stdin(content.clone()).output().unwrap();
+        assert!(output.status.success() && output.stdout.is_empty(), "{}: {output:?}", case.id);
+        let other = [&content[..], b"x"].concat();
+        let output = person.brine(arguments).write_stdin(other).output().unwrap();
+        crate::common::assert_refused(&output, 1, "does not have the digest");
+        // The digest never comes out as content.
+        let output = person.brine(["verify", "-p", "./key.pem", "envelope"]).output().unwrap();
+        crate::common::assert_refused(&output, 3, "the detached digest of a file");
+    }
+}
+
 /// Public keys of small order make signatures that are bound to no secret.
 #[test]
 fn generated_edge_keys_are_refused_when_they_are_loaded() {

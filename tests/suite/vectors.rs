@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use brine::stream::{Start, StreamReader};
 use brine::{
-    PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
+    Kind, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
+    verify_digest,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -75,10 +76,9 @@ impl Vector {
             signer: None,
         };
         let mut released = Vec::new();
-        let outcome = match detached {
+        let outcome = match &detached {
             None => self.release(&request, &trust, arrival, threads, &mut released),
-            Some(_) => Sign1::parse(&self.envelope, self.tagging())
-                .and_then(|sign1| verify(&sign1, &request, &trust).map(drop)),
+            Some(content) => self.check_detached(&request, &trust, content),
         };
         (released, outcome.map_or_else(|error| error.reason().to_owned(), |()| "ok".to_owned()))
     }
@@ -105,6 +105,23 @@ impl Vector {
         }
         assert!(reader.next_segment()?.is_none(), "{} goes on after its end", self.name);
         Ok(())
+    }
+
+    /// Judges a detached signature, over all of the content or over its digest.
+    fn check_detached(
+        &self,
+        request: &Request<'_>,
+        trust: &Trust,
+        content: &[u8],
+    ) -> brine::Result<()> {
+        let sign1 = Sign1::parse(&self.envelope, self.tagging())?;
+        let kind = sign1.kind(request.foreign_typ);
+        if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
+            let (verified, hash) = verify_digest(&sign1, request, trust)?;
+            let same = hash.digest(content).as_ref() == verified.payload();
+            return if same { Ok(()) } else { Err(brine::Error::DigestMismatch) };
+        }
+        verify(&sign1, request, trust).map(drop)
     }
 
     fn tagging(&self) -> Tagging {

@@ -55,9 +55,9 @@ pub enum Verb {
 /// not a stream of signed segments, of any size, as it is read.
 #[derive(Args, Debug)]
 pub struct Sign {
-    /// What to sign; "-" or nothing is standard input
+    /// What to sign; "-" or nothing is standard input; several with --detached
     #[arg(value_name = "FILE")]
-    pub input: Option<PathBuf>,
+    pub inputs: Vec<PathBuf>,
 
     /// Sign with KEY: a name in the key store or a key file
     ///
@@ -73,7 +73,8 @@ pub struct Sign {
     /// Leave the payload out of the envelope
     ///
     /// With a FILE the envelope goes to FILE.brine beside it, which must not exist; from standard
-    /// input, to standard output.
+    /// input, to standard output. It is over all of what fits a segment, and over the digest of what
+    /// is larger, which may have any size.
     #[arg(short, long)]
     pub detached: bool,
 
@@ -143,8 +144,8 @@ Examples:
   Sign a pickle for one purpose, for a week:
     $ brine sign --context jobs/nightly --expires 7d job.pkl -o job.pkl.brine
 
-  Sign a release beside the file, with an SSH key:
-    $ brine sign -d -k ~/.ssh/id_ed25519 release.tar
+  Sign files of any size, each with an envelope beside it, with an SSH key:
+    $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
 
   Put a signed message on a queue:
     $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m";
@@ -195,7 +196,13 @@ impl From<Alg> for Algorithm {
 pub struct Verify {
     /// The envelope, or with --detached the payload; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
-    pub input: Option<PathBuf>,
+    pub inputs: Vec<PathBuf>,
+
+    /// Verify each FILE against FILE.brine beside it
+    ///
+    /// Writes a line for each to standard output: its name, and OK or why not.
+    #[arg(short = 'd', long, conflicts_with_all = ["check", "detached", "output", "json", "report", "whole"])]
+    pub beside: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["check", "detached"])]
@@ -268,8 +275,9 @@ Examples:
   Unpickle only what a trusted key signed for this purpose, this week:
     $ brine verify --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
 
-  Check a release against one key:
+  Check a release against one key, and many files at once:
     $ brine verify -p ./vendor.pub --detached release.tar.brine release.tar
+    $ brine verify -p ./vendor.pub -d *.tar
 
   Keep the verdict for a program to read:
     $ brine verify --check --report verdict.json message";

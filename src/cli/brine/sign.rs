@@ -1,9 +1,9 @@
 //! `brine sign`.
 
-use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::detached::{self, Content as Detached};
 use super::sign_stream::{Content, sign_stream};
 use crate::armor;
 use crate::claims::Timestamp;
@@ -18,32 +18,21 @@ use crate::cli::whole_file::Access;
 use crate::cli::{clock, resolve, threads};
 use crate::cose::ContentType;
 use crate::key::{KeyError, SigningKey};
-use crate::sign::{self, CTI_BYTES, MAX_PAYLOAD_BYTES, Statement, Template};
+use crate::sign::{self, CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template};
 use crate::stream::{STREAM_ID_BYTES, StreamTemplate};
 
 pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     refuse_two_readers(args)?;
     let key_file = resolve::private_path(&args.key)?;
     let passphrases = Source::find(&args.passphrase);
-    let reads = Reads::default()
-        .and_input(args.input.as_deref())
-        .and(args.aad.as_deref())
-        .and(Some(&key_file))
-        .and(passphrases.file());
-    let output = match beside(args) {
-        Some(path) => Output::new_file(path)?,
-        None => Output::plan(args.output.as_deref(), &reads)?,
-    };
-    let input = Input::open(args.input.as_deref())?;
+    let reads = args.inputs.iter().fold(
+        Reads::default().and(args.aad.as_deref()).and(Some(&key_file)).and(passphrases.file()),
+        |reads, input| reads.and_input(Some(input)),
+    );
+    let jobs = plan(args, &reads)?;
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
-    if !args.armor {
-        output.refuse_terminal("an envelope")?;
-    }
     let statement = statement(args)?;
     let key = resolve::signing_key(&key_file, &passphrases)?;
-    if input.is_terminal() {
-        note("reading from the terminal; Ctrl-D ends the input");
-    }
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
     let template = Template {
         algorithm: args.alg.into(),
@@ -51,11 +40,67 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         external_aad: &aad,
         statement,
     };
-    if args.single || args.plain || args.armor || args.detached {
+    if args.detached {
+        return sign_detached(args, &key, jobs, &template);
+    }
+    // Without --detached there is one.
+    let Some((input, output)) = jobs.into_iter().next() else { return Ok(()) };
+    if input.is_terminal() {
+        note("reading from the terminal; Ctrl-D ends the input");
+    }
+    if args.single || args.plain || args.armor {
         let payload = input.read(MAX_PAYLOAD_BYTES)?;
-        return sign_whole(args, &key, &payload, &template, &output);
+        return write(&sign::sign(&key, &payload, &template), args.armor, &output);
     }
     sign_any(args, key, input, &template, &output)
+}
+
+/// Opens each input, and says where its envelope goes.
+fn plan(args: &Sign, reads: &Reads) -> Result<Vec<(Input, Output)>, Failure> {
+    let standard_input = [PathBuf::from("-")];
+    let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
+    if inputs.len() > 1 && (!args.detached || args.output.is_some()) {
+        let usage =
+            "several files are for --detached without --output, which writes FILE.brine for each";
+        return Err(Failure::Usage(usage.to_owned()));
+    }
+    let reads = if args.inputs.is_empty() { &reads.clone().and_input(None) } else { reads };
+    inputs
+        .iter()
+        .map(|path| {
+            let beside = args.detached && args.output.is_none() && path != Path::new("-");
+            let output = if beside {
+                Output::new_file(detached::beside(path))?
+            } else {
+                Output::plan(args.output.as_deref(), reads)?
+            };
+            if !args.armor {
+                output.refuse_terminal("an envelope")?;
+            }
+            Ok((Input::open(Some(path))?, output))
+        })
+        .collect()
+}
+
+/// Signs each file, beside it: all of a small one, the digest of a large one.
+fn sign_detached(
+    args: &Sign,
+    key: &SigningKey,
+    jobs: Vec<(Input, Output)>,
+    template: &Template<'_>,
+) -> Result<(), Failure> {
+    let hash = args.hash.into();
+    for (input, output) in jobs {
+        match Detached::read(input, args.segment_size, hash, threads(args.threads))? {
+            Detached::Bytes(payload) => {
+                write(&sign::sign_detached(key, &payload, template), args.armor, &output)
+            }
+            Detached::Digest(digest) => {
+                write(&sign::sign_digest(key, hash, &digest, template), args.armor, &output)
+            }
+        }?;
+    }
+    Ok(())
 }
 
 /// Signs what fits into one segment as a single envelope, and what does not as a stream.
@@ -74,7 +119,7 @@ fn sign_any(
         let read = (&file).take(most).read_to_end(&mut beginning);
         read.map_err(|error| Failure::io(&name, error))?;
         if beginning.len() <= args.segment_size {
-            return sign_whole(args, &key, &beginning, template, output);
+            return write(&sign::sign(&key, &beginning, template), args.armor, output);
         }
     }
     let mut stream_id = [0; STREAM_ID_BYTES];
@@ -94,19 +139,8 @@ fn sign_any(
     )
 }
 
-fn sign_whole(
-    args: &Sign,
-    key: &SigningKey,
-    payload: &[u8],
-    template: &Template<'_>,
-    output: &Output,
-) -> Result<(), Failure> {
-    let envelope = if args.detached {
-        sign::sign_detached(key, payload, template)
-    } else {
-        sign::sign(key, payload, template)
-    };
-    if args.armor {
+fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {
+    if armored {
         let text = armor::encode(&envelope.to_bytes())?;
         return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
     }
@@ -145,18 +179,9 @@ fn refuse_empty_window(
     }
 }
 
-/// Where a detached envelope goes if nothing is said: beside the file that it signs.
-fn beside(args: &Sign) -> Option<PathBuf> {
-    let input = args.input.as_deref().filter(|path| *path != Path::new("-"))?;
-    (args.detached && args.output.is_none()).then(|| {
-        let mut name = OsString::from(input);
-        name.push(".brine");
-        PathBuf::from(name)
-    })
-}
-
 fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {
-    let stdin_is_data = args.input.as_deref().is_none_or(|path| path == Path::new("-"));
+    let stdin_is_data =
+        args.inputs.is_empty() || args.inputs.iter().any(|path| path == Path::new("-"));
     if stdin_is_data && args.passphrase.passphrase_fd == Some(0) {
         return Err(Failure::Usage(
             "standard input cannot be both the data and the passphrase".to_owned(),

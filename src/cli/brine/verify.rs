@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use super::detached;
 
 use crate::armor;
 use crate::cli::args::brine::Verify;
@@ -11,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::{self, Input, grow_pipe};
 use crate::cli::output::{Output, is_printable};
 use crate::cli::reads::Reads;
-use crate::cli::report::{Facts, Report};
+use crate::cli::report::{Facts, Report, printable};
 use crate::cli::whole_file::Access;
 use crate::cli::{resolve, threads};
 use crate::cose::{Sign1, Tagging};
@@ -20,15 +22,13 @@ use crate::kind::Kind;
 use crate::sign::MAX_PAYLOAD_BYTES;
 use crate::stream::{Start, StreamReader};
 use crate::trust::Trust;
-use crate::verify::{PayloadSource, Request, verify};
+use crate::verify::{PayloadSource, Request, verify, verify_digest};
 
 pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     refuse_two_readers(args)?;
-    let releases = !args.check && args.detached.is_none();
+    let releases = !args.check && !args.beside && args.detached.is_none();
     let output = Output::plan(args.output.as_deref(), &reads(args))?;
     let output = releases.then_some(output);
-    let input = Input::open(args.input.as_deref())?;
-    let detached = args.detached.as_deref().map(|path| Input::open(Some(path))).transpose()?;
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let trust = resolve::trust(&args.trust)?;
     let moment = Moment::given_or_now(args.now)?;
@@ -44,8 +44,12 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
         signer: args.signer.as_deref(),
     };
     let judge = Judge { args, request, trust, moment };
-    match detached {
-        Some(signature) => judge.detached(signature, input),
+    if args.beside {
+        return judge.beside().map(|()| Report::Silent);
+    }
+    let input = Input::open(args.inputs.first().map(PathBuf::as_path))?;
+    match &args.detached {
+        Some(signature) => judge.detached(Input::open(Some(signature))?, input),
         None => judge.embedded(input, output.as_ref()),
     }
 }
@@ -53,7 +57,8 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
 /// Everything that the command line names to be read.
 pub(super) fn reads(args: &Verify) -> Reads {
     let files = [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked];
-    let reads = Reads::default().and_input(args.input.as_deref());
+    let first = args.inputs.first().map(PathBuf::as_path);
+    let reads = Reads::default().and_input(first);
     let reads = files.iter().fold(reads, |reads, file| reads.and(file.as_deref()));
     args.trust.public_keys.iter().fold(reads, |reads, key| reads.and_key(key))
 }
@@ -67,11 +72,49 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Verifies every file against the envelope beside it, and says how each did.
+    fn beside(&self) -> Result<(), Failure> {
+        let mut first_failure = None;
+        let mut refused = 0;
+        for path in &self.args.inputs {
+            let judged = Input::open_file(&detached::beside(path))
+                .and_then(|signature| self.detached(signature, Input::open_file(path)?));
+            let name = path.display();
+            let line = match &judged {
+                Ok(_) => format!("{name}: OK"),
+                Err(failure) => format!("{name}: {failure}"),
+            };
+            let line = format!("{}\n", printable(&line));
+            Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()))?;
+            if let Err(failure) = judged {
+                refused += 1;
+                first_failure.get_or_insert(failure);
+            }
+        }
+        match first_failure {
+            None => Ok(()),
+            Some(first) => {
+                let of = self.args.inputs.len();
+                Err(Failure::SomeRefused { refused, of, first: Box::new(first) })
+            }
+        }
+    }
+
     fn detached(&self, signature: Input, payload: Input) -> Result<Report, Failure> {
         let envelope = read_envelope(signature)?;
+        let sign1 = Sign1::parse(&envelope, self.tagging())?;
+        let kind = sign1.kind(self.request.foreign_typ);
+        if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
+            let (verified, hash) = verify_digest(&sign1, &self.request, &self.trust)?;
+            let length = payload.length();
+            let digest = detached::digest_input(payload, hash, threads(self.args.threads))?;
+            detached::compare(&digest, verified.payload())?;
+            let payload_bytes = length.unwrap_or_default();
+            let facts = Facts { payload_bytes, ..Facts::of(&verified, true) };
+            return Ok(Report::verified(&facts, self.moment));
+        }
         let payload = payload.read(MAX_PAYLOAD_BYTES)?;
         let request = Request { payload: PayloadSource::Detached(&payload), ..self.request };
-        let sign1 = Sign1::parse(&envelope, self.tagging())?;
         let verified = verify(&sign1, &request, &self.trust)?;
         Ok(Report::verified(&Facts::of(&verified, true), self.moment))
     }
@@ -186,15 +229,17 @@ const MAX_ARMORED_BYTES: u64 = MAX_ENVELOPE_BYTES / 3 * 4 / 64 * 66 + 4096;
 
 fn refuse_two_readers(args: &Verify) -> Result<(), Failure> {
     let is_stdin = |path: &Path| path == Path::new("-");
-    let data = args.input.as_deref().is_none_or(is_stdin);
-    let detached = args.detached.as_deref().is_some_and(is_stdin);
-    if data && detached {
-        return Err(Failure::Usage(
-            "standard input cannot be both the envelope and the payload".to_owned(),
-        ));
+    let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+    let data = args.inputs.is_empty() || args.inputs.iter().any(|path| is_stdin(path));
+    if data && args.detached.as_deref().is_some_and(is_stdin) {
+        return usage("standard input cannot be both the envelope and the payload");
     }
     if args.aad.as_deref().is_some_and(is_stdin) {
-        return Err(Failure::Usage("--aad takes a file, not standard input".to_owned()));
+        return usage("--aad takes a file, not standard input");
     }
-    Ok(())
+    match (args.beside, args.inputs.len()) {
+        (true, _) if data => usage("-d takes files, each with its envelope beside it"),
+        (false, 2..) => usage("several files are for -d, which verifies each against FILE.brine"),
+        _ => Ok(()),
+    }
 }

@@ -1,0 +1,106 @@
+//! Signatures beside the files that they are for.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::cli::failure::Failure;
+use crate::cli::input::Input;
+use crate::error::Error;
+use crate::hash::{Digest, HashAlgorithm, Hasher, ReadAt, digest_of};
+
+/// What a detached signature is made over.
+pub(super) enum Content {
+    /// All of it, where that is not much.
+    Bytes(Vec<u8>),
+    /// The digest of what is larger.
+    Digest(Digest),
+}
+
+impl Content {
+    /// Reads what fits `most` bytes, and hashes what does not.
+    pub(super) fn read(
+        input: Input,
+        most: usize,
+        hash: HashAlgorithm,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        let (file, name) = input.into_file();
+        let failed = |error| Failure::io(&name, error);
+        let mut beginning = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        (&file).take(limit).read_to_end(&mut beginning).map_err(failed)?;
+        if beginning.len() <= most {
+            return Ok(Self::Bytes(beginning));
+        }
+        digest(file, beginning, hash, threads).map(Self::Digest).map_err(failed)
+    }
+}
+
+/// Hashes an input of any size, of which nothing has been read yet.
+pub(super) fn digest_input(
+    input: Input,
+    hash: HashAlgorithm,
+    threads: usize,
+) -> Result<Digest, Failure> {
+    let (file, name) = input.into_file();
+    digest(file, Vec::new(), hash, threads).map_err(|error| Failure::io(name, error))
+}
+
+/// Hashes a regular file on all threads, and anything else as it comes, after its `beginning`.
+fn digest(
+    mut file: File,
+    beginning: Vec<u8>,
+    hash: HashAlgorithm,
+    threads: usize,
+) -> io::Result<Digest> {
+    let before = file.metadata()?;
+    // A file that was handed over open may have been read in part by somebody else.
+    let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+    let is_at_start = || io::Seek::stream_position(&mut &file).is_ok_and(|now| now == read);
+    if before.is_file() && is_at_start() {
+        let digest = digest_of(hash, &file, before.len(), threads)?;
+        let after = file.metadata()?;
+        let same = before.len() == after.len()
+            && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec());
+        return if same {
+            Ok(digest)
+        } else {
+            Err(io::Error::other("it changed while it was read"))
+        };
+    }
+    let mut hasher = Hasher::new(hash);
+    hasher.update(&beginning);
+    let mut piece = beginning;
+    piece.resize(PIECE_BYTES, 0);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(piece.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, room, offset)
+    }
+}
+
+/// Where the signature of a file lies if nothing is said: `FILE.brine`.
+pub(super) fn beside(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(".brine");
+    PathBuf::from(name)
+}
+
+/// Compares a file with the digest that was signed.
+pub(super) fn compare(digest: &Digest, signed: &[u8]) -> Result<(), Error> {
+    if digest.as_ref() == signed { Ok(()) } else { Err(Error::DigestMismatch) }
+}
+
+const PIECE_BYTES: usize = 1024 * 1024;

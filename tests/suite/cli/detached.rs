@@ -1,0 +1,107 @@
+//! Signatures beside files, small and large, one and many.
+
+use std::process::Output;
+
+use crate::common::{Person, assert_refused};
+
+fn run(person: &Person, line: &str) -> Output {
+    person.shell(line).output().unwrap()
+}
+
+/// Somebody with a small file, a large one and a larger one, each with its signature.
+fn with_signatures(options: &str) -> Person {
+    let person = Person::with_key();
+    let line = format!(
+        "echo small > a; head -c 3000000 /dev/urandom > b; head -c 9000001 /dev/zero > c; \
+         brine sign -d {options} a b c"
+    );
+    assert!(run(&person, &line).status.success(), "{options}");
+    assert_eq!(person.files(), ["a", "a.brine", "b", "b.brine", "c", "c.brine"]);
+    person
+}
+
+#[test]
+fn small_files_are_signed_whole_and_large_ones_by_their_digest() {
+    for options in ["", "--hash sha256", "--threads 1", "--context c --expires 1h", "-a"] {
+        let person = with_signatures(options);
+        assert!(person.read("c.brine").len() < 600);
+        let context = if options.contains("context") { "--context c" } else { "" };
+        for line in [
+            "brine verify --detached a.brine a",
+            "brine verify --detached b.brine b",
+            "brine verify --threads 1 --detached c.brine c",
+            "brine verify --detached c.brine < c",
+            "cat c | brine verify --detached c.brine",
+        ] {
+            let output = run(&person, &format!("{line} {context}"));
+            assert!(output.status.success() && output.stdout.is_empty(), "{line}: {output:?}");
+        }
+        for name in ["a", "b", "c"] {
+            let output = run(
+                &person,
+                &format!("(cat {name}; echo) | brine verify {context} --detached {name}.brine"),
+            );
+            let reason =
+                if name == "a" { "signature does not verify" } else { "does not have the digest" };
+            assert_refused(&output, 1, reason);
+        }
+    }
+}
+
+#[test]
+fn a_digest_is_no_content_and_a_segment_no_digest() {
+    let person = with_signatures("");
+    assert_refused(&run(&person, "brine verify c.brine"), 3, "the detached digest of a file");
+    assert!(run(&person, "brine sign --segment-size 1MiB b > stream").status.success());
+    assert_refused(
+        &run(&person, "head -c 300 stream > s; brine verify --detached s b"),
+        1,
+        "bytes after the end",
+    );
+}
+
+#[test]
+fn a_line_and_a_status_for_each_of_many_files() {
+    let person = with_signatures("");
+    let output = run(&person, "brine verify -d a b c");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "a: OK\nb: OK\nc: OK\n");
+    assert!(run(&person, "echo >> b; rm c.brine").status.success());
+    let output = run(&person, "brine verify -d a b c");
+    assert_eq!(output.status.code(), Some(1));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        lines,
+        "a: OK\nb: content does not have the digest that was signed\n\
+         c: \"c.brine\": No such file or directory (os error 2)\n"
+    );
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "brine: error: 2 of 3 files were refused\n");
+}
+
+#[test]
+fn no_signature_is_written_over_and_none_if_one_is_there() {
+    let person = with_signatures("");
+    assert!(run(&person, "rm a.brine").status.success());
+    assert_refused(&run(&person, "brine sign -d a b c"), 4, "\"b.brine\" exists already");
+    assert!(!person.path("a.brine").exists());
+    for line in [
+        "brine sign a b",
+        "brine sign -d a b -o out",
+        "brine verify a.brine b.brine",
+        "brine verify -d",
+        "brine verify -d -",
+        "brine verify -d a -o out",
+    ] {
+        assert_eq!(run(&person, line).status.code(), Some(2), "{line}");
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_hashed_is_an_error() {
+    let person = Person::with_key();
+    let line = "truncate -s 3G big; (sleep 0.1; echo x >> big) & brine sign -d --hash sha256 big";
+    let output = run(&person, line);
+    assert_refused(&output, 4, "it changed while it was read");
+    assert!(!person.path("big.brine").exists());
+}
