@@ -51,6 +51,17 @@ impl Start {
         self.is_segment
     }
 
+    /// Reads the rest of segment 0's envelope, for showing: nothing in it is verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`], [`Error::StreamCut`], [`Error::Malformed`] and [`Error::SegmentForm`].
+    pub fn read_opening(self, input: &mut impl Read) -> Result<Vec<u8>> {
+        let mut opening = self.bytes;
+        read_signature(input, &mut opening).map_err(|error| cut(error, 0))?;
+        Ok(opening)
+    }
+
     /// Returns what was read.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -89,8 +100,7 @@ impl StreamReader {
         trust: &Trust,
         threads: usize,
     ) -> Result<Self> {
-        let mut opening = start.bytes;
-        read_signature(&mut input, &mut opening).map_err(|error| cut(error, 0))?;
+        let opening = start.read_opening(&mut input)?;
         let sign1 = Sign1::parse(&opening, Tagging::Required)?;
         let verified = verify_kinds(&sign1, request, trust, &[Kind::Segment])?;
         let signer = verified.signer().clone();

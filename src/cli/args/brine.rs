@@ -34,7 +34,10 @@ Examples:
     $ brine verify < out
 
   Run a script only if it is signed:
-    $ curl -s https://example.org/setup.sh.brine | brine verify -p ./vendor.pub | sh";
+    $ curl -s https://example.org/setup.sh.brine | brine verify --whole -p ./vendor.pub | sh
+
+  Move a tree to another machine, verified as it arrives:
+    $ tar c tree | brine sign | ssh host 'brine verify | tar x'";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -190,8 +193,9 @@ impl From<Alg> for Algorithm {
 
 /// Verify an envelope and give its payload back
 ///
-/// Writes the payload only after its signature, its signer and every rule hold. With nothing else
-/// said, believes the signers in the trust file, and only signatures without a context.
+/// Writes the payload only after its signature, its signer and every rule hold; of a stream, each
+/// segment as soon as that is so (see --whole). With nothing else said, believes the signers in the
+/// trust file, and only signatures without a context.
 #[derive(Args, Debug)]
 pub struct Verify {
     /// The envelope, or with --detached the payload; "-" or nothing is standard input
@@ -273,7 +277,7 @@ pub struct Verify {
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   Unpickle only what a trusted key signed for this purpose, this week:
-    $ brine verify --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
+    $ brine verify --whole --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
 
   Check a release against one key, and many files at once:
     $ brine verify -p ./vendor.pub --detached release.tar.brine release.tar

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::verify::read_envelope;
+use super::verify::{read_rest, reading};
 use crate::cbor::{Decoder, diagnose, quote};
 use crate::claims::Claims;
 use crate::cli::args::brine::Inspect;
@@ -14,14 +14,22 @@ use crate::cli::output::Output;
 use crate::cli::report::{json_line, printable};
 use crate::cli::whole_file::Access;
 use crate::cose::{
-    Algorithm, ContentType, HeaderMap, Label, Outline, Sign1, Tagging, label, label_name,
+    Algorithm, ContentType, HeaderMap, Label, Outline, Position, Sign1, Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
+use crate::stream::Start;
 use crate::text::hex;
 
 pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
     let output = Output::stdout();
-    let envelope = read_envelope(Input::open(args.input.as_deref())?)?;
+    let (mut file, name) = Input::open(args.input.as_deref())?.into_file();
+    let start = Start::read(&mut file).map_err(|error| reading(&name, error))?;
+    let envelope = if start.is_segment() {
+        // The header of segment 0 speaks for the stream, however long it is.
+        start.read_opening(&mut file).map_err(|error| reading(&name, error))?
+    } else {
+        read_rest(start.into_bytes(), file, name)?
+    };
     let mut unreadable = None;
     let text = if args.diag {
         diagnostic(&envelope, &mut unreadable)
@@ -70,6 +78,9 @@ fn describe(envelope: &[u8], outline: &Outline<'_>) -> String {
     let mut page = Page(format!("{WARNING}\n\n"));
     page.line("envelope", &format!("COSE_Sign1, {} bytes", envelope.len()));
     page.line("kind", &facts.kind);
+    if let Some(position) = facts.position {
+        page.line("stream", &format!("{}, segment {}", hex(&position.stream_id), position.index));
+    }
     page.line("algorithm", &facts.algorithm);
     page.line("key id", &facts.key_id.unwrap_or_else(|| "none".to_owned()));
     page.optional("content type", facts.content_type.map(|found| found.to_string()));
@@ -187,9 +198,11 @@ const fn name_of(label: &Label<'_>) -> Option<&'static str> {
 struct Facts<'a> {
     algorithm: String,
     claims: Option<Claims<'a>>,
+    /// Of the payload, or of what it is the digest of.
     content_type: Option<ContentType<'a>>,
     key_id: Option<String>,
     kind: String,
+    position: Option<Position>,
     /// Why nobody will verify it, if that can be told from its form.
     refusal: Option<Error>,
 }
@@ -208,6 +221,7 @@ impl<'a> Facts<'a> {
             content_type: outline
                 .protected
                 .get(label::CONTENT_TYPE)
+                .or_else(|| outline.protected.get(label::PREIMAGE_CONTENT_TYPE))
                 .and_then(|value| ContentType::decode(value).ok()),
             key_id: outline
                 .protected
@@ -218,6 +232,7 @@ impl<'a> Facts<'a> {
                 Ok(Err(Error::UnknownTyp { typ })) => quote(typ),
                 Ok(Err(_)) | Err(_) => "unknown".to_owned(),
             },
+            position: sign1.as_ref().ok().and_then(|sign1| sign1.header().position),
             refusal: sign1.err(),
         }
     }

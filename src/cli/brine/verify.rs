@@ -121,10 +121,7 @@ impl Judge<'_> {
 
     fn embedded(&self, input: Input, output: Option<&Output>) -> Result<Report, Failure> {
         let (mut file, name) = input.into_file();
-        let start = Start::read(&mut file).map_err(|error| match error {
-            Error::Input(error) => Failure::io(&name, error),
-            other => other.into(),
-        })?;
+        let start = Start::read(&mut file).map_err(|error| reading(&name, error))?;
         if start.is_segment() {
             return self.stream(start, file, &name, output);
         }
@@ -147,10 +144,7 @@ impl Judge<'_> {
         name: &str,
         output: Option<&Output>,
     ) -> Result<Report, Failure> {
-        let failed = |error| match error {
-            Error::Input(error) => Failure::io(name, error),
-            other => Failure::from(other),
-        };
+        let failed = |error| reading(name, error);
         let threads = threads(self.args.threads);
         let reader = StreamReader::open(start, input, &self.request, &self.trust, threads);
         let mut reader = reader.map_err(failed)?;
@@ -195,19 +189,27 @@ impl Judge<'_> {
     }
 }
 
+/// Says what could not be read, where reading is what failed.
+pub(super) fn reading(name: &str, error: Error) -> Failure {
+    match error {
+        Error::Input(error) => Failure::io(name, error),
+        other => other.into(),
+    }
+}
+
 /// A private file without a name, for what may not be seen yet.
 fn spool() -> Result<File, Failure> {
     tempfile::tempfile().map_err(|error| Failure::io("temporary file", error))
 }
 
 /// Reads an envelope, armored or not.
-pub(super) fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
+fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
     let (file, name) = input.into_file();
     read_rest(Vec::new(), file, name)
 }
 
 /// Reads the rest of an envelope that begins with `start`, and takes off its armor.
-fn read_rest(start: Vec<u8>, file: File, name: String) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_rest(start: Vec<u8>, file: File, name: String) -> Result<Vec<u8>, Failure> {
     const TOO_LARGE: Error = Error::TooLarge { limit: MAX_PAYLOAD_BYTES };
     let bytes =
         input::read_rest(start, file, &name, MAX_ARMORED_BYTES).map_err(

@@ -140,6 +140,22 @@ fn a_line_is_live_with_flush_after() {
 }
 
 #[test]
+fn inspect_shows_the_header_of_a_stream_however_long_it_is() {
+    let person = Person::with_key();
+    let output = run(&person, "yes | brine sign --context c --type text/plain | brine inspect");
+    let page = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "nothing below has been verified",
+        "kind          segment",
+        ", segment 0",
+        "context       c",
+        "text/plain",
+    ] {
+        assert!(page.contains(part), "{page}");
+    }
+}
+
+#[test]
 fn sizes_of_segments_have_limits() {
     let person = Person::with_key();
     for size in ["0", "5MiB", "4194305", "1GB", "-1", ""] {
