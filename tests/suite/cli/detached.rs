@@ -100,7 +100,8 @@ fn no_signature_is_written_over_and_none_if_one_is_there() {
 #[test]
 fn a_file_that_changes_while_it_is_hashed_is_an_error() {
     let person = Person::with_key();
-    let line = "truncate -s 3G big; (sleep 0.1; echo x >> big) & brine sign -d --hash sha256 big";
+    let line = "truncate -s 3G big; (while [ ! -e done ]; do echo x >> big; sleep 0.05; done) & \
+                brine sign -d --hash sha256 big; status=$?; touch done; wait; exit $status";
     let output = run(&person, line);
     assert_refused(&output, 4, "it changed while it was read");
     assert!(!person.path("big.brine").exists());

@@ -239,7 +239,8 @@ fn paths_are_printed_so_that_they_cannot_lie() {
 #[test]
 fn core_dumps_are_off() {
     let person = Person::with_key();
-    let line = "mkfifo pipe; exec 3<>pipe; brine sign <&3 > out & sleep 0.5; \
+    let line = "mkfifo pipe; exec 3<>pipe; brine sign <&3 > out & \
+                until [ \"$(cat /proc/$!/comm)\" = brine ]; do sleep 0.1; done; sleep 0.5; \
                 grep 'core file' /proc/$!/limits; kill $!";
     let output = person.shell(line).output().unwrap();
     let limits = String::from_utf8(output.stdout).unwrap();

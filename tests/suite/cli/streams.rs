@@ -110,7 +110,8 @@ fn full_disks_and_closed_pipes_are_status_4() {
 #[test]
 fn memory_does_not_grow_with_the_stream() {
     let person = Person::with_key();
-    let line = "ulimit -v 200000; head -c 600000000 /dev/zero | brine sign | brine verify | wc -c";
+    let line = "ulimit -v 400000; head -c 600000000 /dev/zero | \
+                brine sign --threads 2 | brine verify --threads 2 | wc -c";
     let output = run(&person, line);
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "600000000");
     assert!(output.stderr.is_empty());
