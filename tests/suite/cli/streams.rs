@@ -97,7 +97,7 @@ fn full_disks_and_closed_pipes_are_status_4() {
     );
     assert_refused(&run(&person, "brine verify stream > /dev/full"), 4, "No space left");
     for line in ["brine sign --segment-size 1000 in", "brine verify stream"] {
-        run(&person, &format!("({line}; echo $? > status) | true"));
+        run(&person, &format!("(sleep 0.5; {line}; echo $? > status) | true"));
         assert_eq!(person.read("status"), b"4\n", "{line}");
     }
     let output =
