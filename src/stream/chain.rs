@@ -2,9 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::claims::Claims;
 use crate::cose::Position;
-use crate::cose::{Algorithm, Sign1};
+use crate::cose::{Algorithm, Sign1, label};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::VerifyingKey;
@@ -18,7 +17,7 @@ use crate::kind::Kind;
 #[derive(Debug)]
 pub(super) struct Chain {
     key: VerifyingKey,
-    key_id: Vec<u8>,
+    key_id: Option<Vec<u8>>,
     algorithm: Algorithm,
     hash: HashAlgorithm,
     stream_id: [u8; 16],
@@ -37,7 +36,7 @@ impl Chain {
         }
         Ok(Self {
             key,
-            key_id: header.key_id.unwrap_or_default().to_vec(),
+            key_id: header.key_id.map(<[u8]>::to_vec),
             algorithm: header.algorithm,
             hash: hash(sign1)?,
             stream_id: position.stream_id,
@@ -70,10 +69,11 @@ impl Chain {
         if header.algorithm != self.algorithm || hash(sign1)? != self.hash {
             return refuse("its algorithms are not those of the first");
         }
-        if header.key_id.unwrap_or_default() != self.key_id {
+        if header.key_id != self.key_id.as_deref() {
             return refuse("its key is not that of the first");
         }
-        if header.claims != Claims::default() || header.preimage_content_type.is_some() {
+        let has_claims = header.map().get(label::CWT_CLAIMS).is_some();
+        if has_claims || header.preimage_content_type.is_some() {
             return refuse("it has claims, which only the first may have");
         }
         Ok(position.last)

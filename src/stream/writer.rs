@@ -27,7 +27,8 @@ pub struct StreamTemplate<'a> {
     /// How long a segment is, in bytes: from 1 to [`MAX_SEGMENT_BYTES`]; what is outside is moved to
     /// the nearer end.
     pub segment_bytes: usize,
-    /// A random name, never used twice.
+    /// A random name. It **must** never be used twice: two streams whose first headers are the same
+    /// can be spliced.
     pub stream_id: [u8; STREAM_ID_BYTES],
     /// How many threads hash and sign; with one, everything happens in the caller's.
     pub threads: usize,
@@ -214,9 +215,10 @@ impl<W: Write + Send + 'static> Engine<W> {
         match self {
             Self::Here { output, spare } => {
                 let sealed = sealer.seal(segment);
-                sealed.write_to(output).map_err(Error::Output)?;
+                let written = sealed.write_to(output).map_err(Error::Output);
                 *spare = Some(sealed.content);
-                Ok(())
+                // A stream with a hole must not get an end.
+                written.inspect_err(|_| *self = Self::Gone)
             }
             Self::Threads { pool, .. } => match pool.submit(segment) {
                 // The writer has gone; why is what matters.
