@@ -14,7 +14,7 @@ use super::input::read_small;
 use super::passphrase::Source;
 use super::report::note;
 use crate::key::{KeyError, SigningKey, VerifyingKey};
-use crate::trust::{Signer, Trust, TrustError};
+use crate::trust::{Scope, Signer, Trust, TrustError};
 
 /// What a text names.
 #[derive(Debug)]
@@ -140,8 +140,15 @@ pub(super) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
         for text in &args.public_keys {
             signers.extend(named_signers(text, &file)?);
         }
-        // What the file revokes stays revoked, however it was named.
-        signers.extend(file.signers().iter().filter(|signer| signer.revocation.is_some()).cloned());
+        // What the file revokes stays revoked, however it was named. Such an entry only takes away: a
+        // revocation that is yet to come must not make it speak for anything until then.
+        let nothing = Scope::Globs(Vec::new());
+        let revoked = file.signers().iter().filter(|signer| {
+            signer.revocation.is_some() && signers.iter().any(|named| named.key == signer.key)
+        });
+        let mut revoked: Vec<_> = revoked.cloned().collect();
+        revoked.iter_mut().for_each(|signer| signer.scope = nothing.clone());
+        signers.extend(revoked);
         Trust::new(signers)
     };
     if let Some(path) = &args.revoked {

@@ -2,8 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::cose::Position;
-use crate::cose::{Algorithm, Sign1, label};
+use crate::cose::{Algorithm, Position, Sign1, label};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::VerifyingKey;

@@ -272,3 +272,20 @@ fn gen_makes_no_key_that_it_cannot_trust() {
     assert_refused(&run(&person, "brinekey gen"), 6, "trust.toml");
     assert!(!person.home_path("keys/default.key").exists());
 }
+
+/// An entry that will be revoked one day is no more than another signer, who was not named.
+#[test]
+fn a_revocation_to_come_makes_nobody_believed_who_was_not_named() {
+    let (signer, verifier) = signer_and_verifier();
+    verifier.write("in", signer.sign([], b"x"));
+    let key = String::from_utf8(verifier.read("alice.pub")).unwrap();
+    let more = "revoked-at = 2999-01-01T00:00:00Z";
+    let entry = format!("[[signer]]\nname = \"alice\"\nkey = \"{}\"\n{more}\n", key.trim());
+    verifier.write("t.toml", entry);
+    assert!(run(&verifier, "brine verify --trust t.toml in").status.success());
+    assert_refused(
+        &run(&verifier, "brine verify --trust t.toml -p default in"),
+        5,
+        "no trust anchor",
+    );
+}
