@@ -6,6 +6,8 @@ mod inspect;
 mod sign;
 mod sign_stream;
 mod verify;
+mod verify_detached;
+mod verify_stream;
 
 use super::args::brine::{Brine, Verb};
 use super::failure::Failure;

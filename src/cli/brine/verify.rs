@@ -1,28 +1,25 @@
 //! `brine verify`.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-use super::detached;
 
 use crate::armor;
 use crate::cli::args::brine::Verify;
 use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
-use crate::cli::input::{self, Input, grow_pipe};
+use crate::cli::input::{self, Input};
 use crate::cli::output::{Output, is_printable};
 use crate::cli::reads::Reads;
-use crate::cli::report::{Facts, Report, printable};
+use crate::cli::report::{Facts, Report};
+use crate::cli::resolve;
 use crate::cli::whole_file::Access;
-use crate::cli::{resolve, threads};
 use crate::cose::{Sign1, Tagging};
 use crate::error::Error;
-use crate::kind::Kind;
 use crate::sign::MAX_PAYLOAD_BYTES;
-use crate::stream::{Start, StreamReader};
+use crate::stream::Start;
 use crate::trust::Trust;
-use crate::verify::{PayloadSource, Request, verify, verify_digest};
+use crate::verify::{PayloadSource, Request, verify};
 
 pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     refuse_two_readers(args)?;
@@ -64,61 +61,14 @@ pub(super) fn reads(args: &Verify) -> Reads {
 }
 
 /// What an envelope is held to.
-struct Judge<'a> {
-    args: &'a Verify,
-    request: Request<'a>,
-    trust: Trust,
-    moment: Moment,
+pub(super) struct Judge<'a> {
+    pub(super) args: &'a Verify,
+    pub(super) request: Request<'a>,
+    pub(super) trust: Trust,
+    pub(super) moment: Moment,
 }
 
 impl Judge<'_> {
-    /// Verifies every file against the envelope beside it, and says how each did.
-    fn beside(&self) -> Result<(), Failure> {
-        let mut first_failure = None;
-        let mut refused = 0;
-        for path in &self.args.inputs {
-            let judged = Input::open_file(&detached::beside(path))
-                .and_then(|signature| self.detached(signature, Input::open_file(path)?));
-            let name = path.display();
-            let line = match &judged {
-                Ok(_) => format!("{name}: OK"),
-                Err(failure) => format!("{name}: {failure}"),
-            };
-            let line = format!("{}\n", printable(&line));
-            Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()))?;
-            if let Err(failure) = judged {
-                refused += 1;
-                first_failure.get_or_insert(failure);
-            }
-        }
-        match first_failure {
-            None => Ok(()),
-            Some(first) => {
-                let of = self.args.inputs.len();
-                Err(Failure::SomeRefused { refused, of, first: Box::new(first) })
-            }
-        }
-    }
-
-    fn detached(&self, signature: Input, payload: Input) -> Result<Report, Failure> {
-        let envelope = read_envelope(signature)?;
-        let sign1 = Sign1::parse(&envelope, self.tagging())?;
-        let kind = sign1.kind(self.request.foreign_typ);
-        if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
-            let (verified, hash) = verify_digest(&sign1, &self.request, &self.trust)?;
-            let length = payload.length();
-            let digest = detached::digest_input(payload, hash, threads(self.args.threads))?;
-            detached::compare(&digest, verified.payload())?;
-            let payload_bytes = length.unwrap_or_default();
-            let facts = Facts { payload_bytes, ..Facts::of(&verified, true) };
-            return Ok(Report::verified(&facts, self.moment));
-        }
-        let payload = payload.read(MAX_PAYLOAD_BYTES)?;
-        let request = Request { payload: PayloadSource::Detached(&payload), ..self.request };
-        let verified = verify(&sign1, &request, &self.trust)?;
-        Ok(Report::verified(&Facts::of(&verified, true), self.moment))
-    }
-
     fn embedded(&self, input: Input, output: Option<&Output>) -> Result<Report, Failure> {
         let (mut file, name) = input.into_file();
         let start = Start::read(&mut file).map_err(|error| reading(&name, error))?;
@@ -137,54 +87,7 @@ impl Judge<'_> {
         Ok(Report::verified(&Facts::of(&verified, false), self.moment))
     }
 
-    fn stream(
-        &self,
-        start: Start,
-        input: File,
-        name: &str,
-        output: Option<&Output>,
-    ) -> Result<Report, Failure> {
-        let failed = |error| reading(name, error);
-        let threads = threads(self.args.threads);
-        let reader = StreamReader::open(start, input, &self.request, &self.trust, threads);
-        let mut reader = reader.map_err(failed)?;
-        let opened = output.map(|output| output.open(Access::Ordinary)).transpose()?;
-        let mut released = 0;
-        if let (Some(output), Some(opened)) = (output, &opened) {
-            grow_pipe(opened.file());
-            let spool = if self.args.whole { Some(spool()?) } else { None };
-            let mut sink = spool.as_ref().unwrap_or_else(|| opened.file());
-            while let Some(content) = reader.next_segment().map_err(failed)? {
-                if !is_printable(content) {
-                    output.refuse_terminal("binary data")?;
-                }
-                sink.write_all(content).map_err(|error| output.failed(error))?;
-                released += content.len();
-            }
-            if let Some(mut spool) = spool {
-                let copied = spool.rewind().and_then(|()| io::copy(&mut spool, &mut opened.file()));
-                copied.map_err(|error| output.failed(error))?;
-            }
-        } else {
-            while let Some(content) = reader.next_segment().map_err(failed)? {
-                released += content.len();
-            }
-        }
-        if let (Some(output), Some(opened)) = (output, opened) {
-            output.finish(opened)?;
-        }
-        let opening = reader.opening()?;
-        let facts = Facts {
-            detached: false,
-            header: opening.header(),
-            kind: Kind::Segment,
-            payload_bytes: released,
-            signer: reader.signer(),
-        };
-        Ok(Report::verified(&facts, self.moment))
-    }
-
-    const fn tagging(&self) -> Tagging {
+    pub(super) const fn tagging(&self) -> Tagging {
         if self.args.untagged { Tagging::Optional } else { Tagging::Required }
     }
 }
@@ -197,13 +100,8 @@ pub(super) fn reading(name: &str, error: Error) -> Failure {
     }
 }
 
-/// A private file without a name, for what may not be seen yet.
-fn spool() -> Result<File, Failure> {
-    tempfile::tempfile().map_err(|error| Failure::io("temporary file", error))
-}
-
 /// Reads an envelope, armored or not.
-fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
     let (file, name) = input.into_file();
     read_rest(Vec::new(), file, name)
 }

@@ -1,0 +1,63 @@
+//! `brine verify` of signatures beside the files that they are for.
+
+use super::detached;
+use super::verify::{Judge, read_envelope};
+use crate::cli::failure::Failure;
+use crate::cli::input::Input;
+use crate::cli::output::Output;
+use crate::cli::report::{Facts, Report, printable};
+use crate::cli::threads;
+use crate::cli::whole_file::Access;
+use crate::cose::Sign1;
+use crate::kind::Kind;
+use crate::sign::MAX_PAYLOAD_BYTES;
+use crate::verify::{PayloadSource, Request, verify, verify_digest};
+
+impl Judge<'_> {
+    /// Verifies every file against the envelope beside it, and says how each did.
+    pub(super) fn beside(&self) -> Result<(), Failure> {
+        let mut first_failure = None;
+        let mut refused = 0;
+        for path in &self.args.inputs {
+            let judged = Input::open_file(&detached::beside(path))
+                .and_then(|signature| self.detached(signature, Input::open_file(path)?));
+            let name = path.display();
+            let line = match &judged {
+                Ok(_) => format!("{name}: OK"),
+                Err(failure) => format!("{name}: {failure}"),
+            };
+            let line = format!("{}\n", printable(&line));
+            Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()))?;
+            if let Err(failure) = judged {
+                refused += 1;
+                first_failure.get_or_insert(failure);
+            }
+        }
+        match first_failure {
+            None => Ok(()),
+            Some(first) => {
+                let of = self.args.inputs.len();
+                Err(Failure::SomeRefused { refused, of, first: Box::new(first) })
+            }
+        }
+    }
+
+    pub(super) fn detached(&self, signature: Input, payload: Input) -> Result<Report, Failure> {
+        let envelope = read_envelope(signature)?;
+        let sign1 = Sign1::parse(&envelope, self.tagging())?;
+        let kind = sign1.kind(self.request.foreign_typ);
+        if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
+            let (verified, hash) = verify_digest(&sign1, &self.request, &self.trust)?;
+            let length = payload.length();
+            let digest = detached::digest_input(payload, hash, threads(self.args.threads))?;
+            detached::compare(&digest, verified.payload())?;
+            let payload_bytes = length.unwrap_or_default();
+            let facts = Facts { payload_bytes, ..Facts::of(&verified, true) };
+            return Ok(Report::verified(&facts, self.moment));
+        }
+        let payload = payload.read(MAX_PAYLOAD_BYTES)?;
+        let request = Request { payload: PayloadSource::Detached(&payload), ..self.request };
+        let verified = verify(&sign1, &request, &self.trust)?;
+        Ok(Report::verified(&Facts::of(&verified, true), self.moment))
+    }
+}
