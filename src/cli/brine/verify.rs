@@ -1,7 +1,6 @@
 //! `brine verify`.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::armor;
