@@ -28,6 +28,7 @@ use clap::Parser;
 use self::exit::Status;
 use self::failure::Failure;
 use self::report::{Report, Reporter};
+use crate::stream::MAX_THREADS;
 
 /// Runs `brine` with the arguments of the process.
 #[must_use]
@@ -65,9 +66,6 @@ fn threads(asked: Option<NonZero<usize>>) -> usize {
     let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
     asked.map_or_else(available, NonZero::get).min(MAX_THREADS)
 }
-
-/// More threads than this wait for input and output, and cost memory.
-const MAX_THREADS: usize = 64;
 
 /// Prints what clap has to say: help and versions to stdout, errors to stderr.
 fn print_clap(message: &clap::Error) -> Status {

@@ -327,6 +327,13 @@ pub enum Error {
     #[error("looks like an untagged COSE_Sign1")]
     Untagged,
 
+    /// The system has no memory for a segment.
+    #[error("no memory for a segment of {bytes} bytes")]
+    OutOfMemory {
+        /// How many bytes were wanted.
+        bytes: usize,
+    },
+
     /// A thread that had work to do is gone.
     #[error("a thread ended before its work was done")]
     WorkerLost,

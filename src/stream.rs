@@ -18,5 +18,11 @@ pub use crate::cose::STREAM_ID_BYTES;
 /// How long a segment is unless somebody says otherwise, in bytes.
 pub const SEGMENT_BYTES: usize = 1024 * 1024;
 
+/// How many threads work on one stream at most, whatever is asked for.
+///
+/// Each holds a segment, and three more are on their way in and out: more threads would cost memory,
+/// and wait for that of the machine.
+pub const MAX_THREADS: usize = 16;
+
 /// The longest segment, in bytes.
 pub const MAX_SEGMENT_BYTES: usize = 4 * 1024 * 1024;

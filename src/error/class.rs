@@ -40,10 +40,15 @@ impl Error {
             | Self::TooManyLabels { .. } => Class::Altered,
             Self::ClockBefore1970
             | Self::Input(_)
+            | Self::OutOfMemory { .. }
             | Self::Output(_)
             | Self::StreamTooLong
             | Self::WorkerLost => Class::System,
-            Self::Segment { source, .. } => source.class(),
+            // Once a stream has begun, what it cannot contain was put there.
+            Self::Segment { index, source } => match (*index, source.class()) {
+                (1.., Class::Unsupported) => Class::Altered,
+                (_, class) => class,
+            },
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -116,6 +121,7 @@ impl Error {
             Self::NotAnEnvelope { .. } => "not-an-envelope",
             Self::NotYetValid { .. } => "not-yet-valid",
             Self::OtherCose { .. } => "other-cose",
+            Self::OutOfMemory { .. } => "out-of-memory",
             Self::SignatureLength { .. } => "signature-length",
             Self::SignerRevoked { .. } => "signer-revoked",
             Self::SignerTooEarly { .. } => "signer-too-early",

@@ -62,9 +62,12 @@ pub fn digest_of(
         }
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        // This thread works, too, so that the work is done however few others the system grants.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let workers: Vec<_> = (1..threads).map_while(start).collect();
+        let done = work();
         let lost = |_| Err(io::Error::other("a thread ended before its work was done"));
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(lost))
+        workers.into_iter().fold(done, |done, worker| done.and(worker.join().unwrap_or_else(lost)))
     })?;
     let mut nodes = nodes.into_inner().unwrap_or_else(PoisonError::into_inner);
     nodes.sort_unstable_by_key(|(index, _)| *index);

@@ -1,5 +1,7 @@
 //! Memory for the content of segments, used again and again.
 
+use crate::error::{Error, Result};
+
 /// A segment's content, and room for more.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
@@ -9,10 +11,21 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// Makes the buffer hold nothing and have room for exactly `bytes`.
-    pub(super) fn with_room(mut self, bytes: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(super) fn with_room(mut self, bytes: usize) -> Result<Self> {
+        let more = bytes.saturating_sub(self.memory.len());
+        self.memory.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })?;
         self.memory.resize(bytes, 0);
         self.filled = 0;
-        self
+        Ok(self)
+    }
+
+    /// Returns whether there is no memory yet.
+    pub(super) fn is_absent(&self) -> bool {
+        self.memory.is_empty()
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::cose::{Algorithm, Position, Sign1, label};
+use crate::cose::{Algorithm, Label, Position, Sign1, label};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::VerifyingKey;
@@ -53,6 +53,15 @@ impl Chain {
             // RFC 9995, Section 3: that of the content is `preimage content type`.
             return refuse("it has a content type beside its digest");
         }
+        if header.map().iter().any(|(label, _)| !is_of_segments(&label)) {
+            return refuse("it has a header parameter that segments do not have");
+        }
+        if !CRITICAL.iter().all(|label| header.map().crit_lists(*label)) {
+            return refuse("its crit does not list all that makes it a segment");
+        }
+        if header.key_id.is_none() {
+            return refuse("it does not name its key");
+        }
         if position.stream_id != self.stream_id {
             return refuse("it belongs to another stream");
         }
@@ -97,6 +106,16 @@ impl Chain {
         }
     }
 }
+
+/// The headers of segments are closed: what else one said, nobody here would act on.
+fn is_of_segments(label: &Label<'_>) -> bool {
+    let others =
+        [label::ALG, label::CRIT, label::KID, label::CWT_CLAIMS, label::PREIMAGE_CONTENT_TYPE];
+    matches!(label, Label::Int(number) if CRITICAL.contains(number) || others.contains(number))
+}
+
+/// What other COSE software must know, or refuse a segment.
+const CRITICAL: [i64; 3] = [label::TYP, label::PAYLOAD_HASH_ALG, label::POSITION];
 
 fn position(sign1: &Sign1<'_>) -> Result<Position> {
     match sign1.kind(None)? {

@@ -11,10 +11,12 @@ use crate::error::{Error, Result};
 /// At most `threads` + 1 results wait to be collected: that is the bound on memory, and one more than
 /// there are threads, so that none is idle while the oldest result is used. The threads end when the
 /// submitter is gone.
+///
+/// Where the system grants fewer threads, those do the work; `None` if it grants none.
 pub(super) fn pool<J, R>(
     threads: usize,
     work: impl Fn(J) -> R + Send + Sync + 'static,
-) -> (Submitter<J, R>, Collector<R>)
+) -> Option<(Submitter<J, R>, Collector<R>)>
 where
     J: Send + 'static,
     R: Send + 'static,
@@ -22,9 +24,9 @@ where
     let (jobs, queue) = sync_channel::<(J, SyncSender<R>)>(threads);
     let (order, results) = sync_channel(threads + 1);
     let (work, queue) = (Arc::new(work), Arc::new(Mutex::new(queue)));
-    for _ in 0..threads {
+    let started = (0..threads).map_while(|_| {
         let (work, queue) = (Arc::clone(&work), Arc::clone(&queue));
-        thread::spawn(move || {
+        let worker = move || {
             loop {
                 // The lock is held while waiting: one thread waits for work, the others for it.
                 let next = queue.lock().map(|queue| queue.recv());
@@ -32,9 +34,10 @@ where
                 // Nobody waits for the result if the stream was given up.
                 let _ = reply.send(work(job));
             }
-        });
-    }
-    (Submitter { jobs, order }, Collector { results })
+        };
+        thread::Builder::new().stack_size(STACK_BYTES).spawn(worker).ok()
+    });
+    (started.count() > 0).then_some((Submitter { jobs, order }, Collector { results }))
 }
 
 /// Gives work to the threads.
@@ -91,6 +94,9 @@ impl<R> Collector<R> {
     }
 }
 
+/// What hashing and signing need of a stack, several times over, and much less than is usual.
+pub(super) const STACK_BYTES: usize = 512 * 1024;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -103,7 +109,8 @@ mod tests {
             let (submitter, collector) = pool(threads, |number: u64| {
                 thread::sleep(Duration::from_micros(number * 37 % 400));
                 number * 2
-            });
+            })
+            .unwrap();
             let feeder = thread::spawn(move || {
                 for number in 0..200 {
                     match number % 7 {
@@ -123,7 +130,7 @@ mod tests {
 
     #[test]
     fn no_more_is_taken_on_than_the_bound() {
-        let (submitter, collector) = pool(2, |number: u64| number);
+        let (submitter, collector) = pool(2, |number: u64| number).unwrap();
         let feeder = thread::spawn(move || {
             let mut given = 0;
             while submitter.submit(given).is_ok() {
@@ -138,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_panics_is_an_error_and_not_a_wait_for_ever() {
-        let (submitter, collector) = pool(2, |()| panic!("on purpose"));
+        let (submitter, collector) = pool(2, |()| panic!("on purpose")).unwrap();
         submitter.submit(()).unwrap();
         assert_eq!(collector.take().unwrap_err().reason(), "worker-lost");
     }

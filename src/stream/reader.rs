@@ -3,13 +3,13 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel, sync_channel};
 use std::thread;
 
-use super::MAX_SEGMENT_BYTES;
 use super::buffer::Buffer;
 use super::chain::Chain;
-use super::pool::{Collector, Submitter, pool};
+use super::pool::{Collector, STACK_BYTES, Submitter, pool};
+use super::{MAX_SEGMENT_BYTES, MAX_THREADS};
 use crate::cbor::{Flaw, Head, Major, Malformed};
 use crate::cose::{MAX_HEADER_BYTES, SIGNATURE_BYTES, Sign1, Tagging, starts_segment};
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ impl Start {
     /// [`Error::Input`], [`Error::StreamCut`], [`Error::Malformed`] and [`Error::SegmentForm`].
     pub fn read_opening(self, input: &mut impl Read) -> Result<Vec<u8>> {
         let mut opening = self.bytes;
-        read_signature(input, &mut opening).map_err(|error| cut(error, 0))?;
+        read_signature(input, &mut opening)?;
         Ok(opening)
     }
 
@@ -87,7 +87,7 @@ impl StreamReader {
     /// Verifies the header of segment 0: signature, kind, trust, context and time are judged here.
     ///
     /// With more than one thread, `input` is read ahead by a thread of its own, by as many segments
-    /// as there are threads and two more.
+    /// as there are threads and two more. There are at most [`MAX_THREADS`].
     ///
     /// # Errors
     ///
@@ -107,11 +107,7 @@ impl StreamReader {
         let chain = Chain::begin(&sign1, signer.key.clone(), request.external_aad)?;
         let source =
             Source { input, opening: Some(opening.clone()), chain: Arc::new(chain), index: 0 };
-        let engine = if threads > 1 {
-            Engine::threads(source, threads)
-        } else {
-            Engine::Here(Box::new(source))
-        };
+        let engine = Engine::new(source, threads.min(MAX_THREADS));
         Ok(Self { opening, signer, engine, current: Buffer::default(), ended: false })
     }
 
@@ -166,11 +162,28 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    fn threads(source: impl Segments + 'static, threads: usize) -> Self {
-        let (pool, checked) = pool(threads, Job::check);
+    /// Starts the threads; where the system grants none, the work is done here.
+    fn new(source: impl Segments + 'static, threads: usize) -> Self {
+        if threads < 2 {
+            return Self::Here(Box::new(source));
+        }
+        // The source goes to the thread once there is one.
+        let (hand_over, handed_over) = sync_channel(1);
         let (give_back, spare) = channel();
-        thread::spawn(move || read_all(source, &pool, &spare));
-        Self::Threads { checked, give_back }
+        let started = pool(threads, Job::check).and_then(|(pool, checked)| {
+            let reader = move || {
+                let Ok(source) = handed_over.recv() else { return };
+                read_all(source, &pool, &spare);
+            };
+            thread::Builder::new().stack_size(STACK_BYTES).spawn(reader).ok().map(|_| checked)
+        });
+        match started {
+            None => Self::Here(Box::new(source)),
+            Some(checked) => match hand_over.send(source) {
+                Ok(()) => Self::Threads { checked, give_back },
+                Err(SendError(source)) => Self::Here(Box::new(source)),
+            },
+        }
     }
 
     fn next(&mut self, used: Buffer) -> Result<Checked> {
@@ -220,8 +233,9 @@ struct Source<R> {
 impl<R: Read + Send> Segments for Source<R> {
     fn next(&mut self, buffer: Buffer) -> Result<Job> {
         let index = self.index;
-        let job = self.read(buffer).map_err(|error| match cut(error, index) {
-            error @ (Error::Input(_) | Error::StreamCut { .. }) => error,
+        let job = self.read(buffer).map_err(|error| match error {
+            Error::StreamCut { .. } => Error::StreamCut { segments: index },
+            Error::Input(_) | Error::OutOfMemory { .. } => error,
             error => Error::in_segment(index, error),
         })?;
         self.index = index.checked_add(1).ok_or(Error::StreamTooLong)?;
@@ -255,7 +269,7 @@ impl<R: Read> Source<R> {
     fn content(&mut self, buffer: Buffer) -> Result<Buffer> {
         let mut head = Vec::new();
         let length = read_head(&mut self.input, &mut head, Major::Bytes, MAX_SEGMENT_BYTES)?;
-        let mut content = buffer.with_room(length);
+        let mut content = buffer.with_room(length)?;
         self.input.read_exact(content.room()).map_err(end_or_input)?;
         content.fill(length);
         Ok(content)
@@ -313,7 +327,7 @@ fn read_protected(input: &mut impl Read, bytes: &mut Vec<u8>) -> Result<usize> {
     for expected in [0xd2, 0x84] {
         read_more(input, bytes, 1)?;
         if bytes.last() != Some(&expected) {
-            return Err(Error::NotAnEnvelope { found: "a segment does not begin here" });
+            return Err(Error::SegmentForm { what: "it does not begin as one" });
         }
     }
     let length = read_head(input, bytes, Major::Bytes, MAX_HEADER_BYTES)?;
@@ -368,7 +382,7 @@ fn read_more(input: &mut impl Read, bytes: &mut Vec<u8>, count: usize) -> Result
         match input.read(room) {
             Ok(0) => {
                 bytes.truncate(filled);
-                return Err(Malformed::new(start, Flaw::UnexpectedEnd).into());
+                return Err(Error::StreamCut { segments: 0 });
             }
             Ok(read) => filled = filled.saturating_add(read),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -380,17 +394,7 @@ fn read_more(input: &mut impl Read, bytes: &mut Vec<u8>, count: usize) -> Result
 
 fn end_or_input(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => Malformed::new(0, Flaw::UnexpectedEnd).into(),
+        io::ErrorKind::UnexpectedEof => Error::StreamCut { segments: 0 },
         _ => Error::Input(error),
-    }
-}
-
-/// An end of input inside a segment, or before one, is a cut of the stream.
-fn cut(error: Error, index: u64) -> Error {
-    match error {
-        Error::Malformed(Malformed { flaw: Flaw::UnexpectedEnd, .. }) => {
-            Error::StreamCut { segments: index }
-        }
-        other => other,
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use sha2::{Digest as _, Sha256};
 
 use super::buffer::Buffer;
-use super::pool::{Collector, Submitter, pool};
-use super::{MAX_SEGMENT_BYTES, SEGMENT_BYTES, STREAM_ID_BYTES};
+use super::pool::{Collector, STACK_BYTES, Submitter, pool};
+use super::{MAX_SEGMENT_BYTES, MAX_THREADS, SEGMENT_BYTES, STREAM_ID_BYTES};
 use crate::cbor::Encoder;
 use crate::cose::{Algorithm, Position, TAG_SIGN1, ToBeSigned};
 use crate::error::{Error, Result};
@@ -30,7 +30,8 @@ pub struct StreamTemplate<'a> {
     /// A random name. It **must** never be used twice: two streams whose first headers are the same
     /// can be spliced.
     pub stream_id: [u8; STREAM_ID_BYTES],
-    /// How many threads hash and sign; with one, everything happens in the caller's.
+    /// How many threads hash and sign, at most [`MAX_THREADS`]; with one, everything happens in the
+    /// caller's.
     pub threads: usize,
 }
 
@@ -46,7 +47,7 @@ impl<'a> StreamTemplate<'a> {
 /// Signs what is written to it, segment by segment, and writes that to `W`.
 ///
 /// [`finish`](Self::finish) **must** be called: without it the stream has no end, and every reader
-/// says that it was cut.
+/// says that it was cut. After an error it has no end either, whatever else is called.
 #[derive(Debug)]
 #[must_use = "a stream without finish() is refused by every reader"]
 pub struct StreamWriter<W> {
@@ -81,15 +82,11 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     /// ```
     pub fn new(output: W, key: SigningKey, template: &StreamTemplate<'_>) -> Self {
         let sealer = Arc::new(Sealer::new(key, template));
-        let engine = if template.threads > 1 {
-            Engine::threads(output, &sealer, template.threads)
-        } else {
-            Engine::Here { output, spare: None }
-        };
+        let engine = Engine::new(output, &sealer, template.threads.min(MAX_THREADS));
         let segment_bytes = template.segment_bytes.clamp(1, MAX_SEGMENT_BYTES);
         let position =
             Position { stream_id: template.stream_id, index: 0, last: false, first: None };
-        let current = Buffer::default().with_room(segment_bytes);
+        let current = Buffer::default();
         Self { sealer, engine, segment_bytes, position, full: None, current }
     }
 
@@ -98,8 +95,11 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] from `input`, and [`Error::Output`] from the output.
+    /// [`Error::Input`] from `input`, [`Error::Output`] from the output, and [`Error::OutOfMemory`].
     pub fn read_from(&mut self, input: &mut impl Read) -> Result<usize> {
+        if self.current.is_absent() {
+            self.current = self.engine.buffer(self.segment_bytes)?;
+        }
         if self.current.is_full() {
             self.hold_full()?;
         }
@@ -116,19 +116,20 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
         Ok(count)
     }
 
-    /// Closes the segment early, so that what was written so far can be verified.
+    /// Closes the segment early, so that what was written so far can be verified, and returns when
+    /// the output has it.
     ///
     /// # Errors
     ///
-    /// [`Error::Output`].
+    /// [`Error::Output`] and [`Error::OutOfMemory`].
     pub fn flush_segment(&mut self) -> Result<()> {
         self.seal_full()?;
         if self.current.len() > 0 {
-            let next = self.engine.buffer(self.segment_bytes);
+            let next = self.engine.buffer(self.segment_bytes)?;
             let buffer = std::mem::replace(&mut self.current, next);
             self.seal(buffer, false)?;
         }
-        Ok(())
+        self.engine.flush()
     }
 
     /// Signs the last segment, writes everything and returns the output.
@@ -155,7 +156,7 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     /// Sets a full segment aside until it is known whether anything follows.
     fn hold_full(&mut self) -> Result<()> {
         self.seal_full()?;
-        let next = self.engine.buffer(self.segment_bytes);
+        let next = self.engine.buffer(self.segment_bytes)?;
         self.full = Some(std::mem::replace(&mut self.current, next));
         Ok(())
     }
@@ -176,14 +177,19 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
 
 impl<W: Write + Send + 'static> Write for StreamWriter<W> {
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<usize> {
-        self.read_from(&mut bytes).map_err(|error| match error {
-            Error::Output(error) => error,
-            other => io::Error::other(other),
-        })
+        self.read_from(&mut bytes).map_err(into_io)
     }
 
+    /// As [`flush_segment`](StreamWriter::flush_segment).
     fn flush(&mut self) -> io::Result<()> {
-        self.flush_segment().map_err(io::Error::other)
+        self.flush_segment().map_err(into_io)
+    }
+}
+
+fn into_io(error: Error) -> io::Error {
+    match error {
+        Error::Output(error) => error,
+        other => io::Error::other(other),
     }
 }
 
@@ -194,7 +200,7 @@ enum Engine<W> {
     Here { output: W, spare: Option<Buffer> },
     /// Sealed by a pool, written by a thread that hands the buffers back.
     Threads {
-        pool: Submitter<Segment, Sealed>,
+        pool: Submitter<Segment, Step>,
         spare: Receiver<Buffer>,
         writer: JoinHandle<Result<W>>,
     },
@@ -203,12 +209,34 @@ enum Engine<W> {
 }
 
 impl<W: Write + Send + 'static> Engine<W> {
-    fn threads(output: W, sealer: &Arc<Sealer>, threads: usize) -> Self {
-        let sealer = Arc::clone(sealer);
-        let (pool, sealed) = pool(threads, move |segment| sealer.seal(segment));
+    /// Starts the threads; where the system grants none, the work is done here.
+    fn new(output: W, sealer: &Arc<Sealer>, threads: usize) -> Self {
+        if threads < 2 {
+            return Self::Here { output, spare: None };
+        }
+        // The output goes to the thread once there is one.
+        let (hand_over, handed_over) = sync_channel(1);
         let (give_back, spare) = channel();
-        let writer = thread::spawn(move || write_all(output, &sealed, &give_back));
-        Self::Threads { pool, spare, writer }
+        let sealer = Arc::clone(sealer);
+        let work = move |segment| Step::Write(sealer.seal(segment));
+        let started = pool(threads, work).and_then(|(pool, steps)| {
+            let writer = move || {
+                let output = handed_over.recv().map_err(|_| Error::WorkerLost)?;
+                take_steps(output, &steps, &give_back)
+            };
+            thread::Builder::new()
+                .stack_size(STACK_BYTES)
+                .spawn(writer)
+                .ok()
+                .map(|writer| (pool, writer))
+        });
+        match started {
+            None => Self::Here { output, spare: None },
+            Some((pool, writer)) => match hand_over.send(output) {
+                Ok(()) => Self::Threads { pool, spare, writer },
+                Err(SendError(output)) => Self::Here { output, spare: None },
+            },
+        }
     }
 
     fn submit(&mut self, sealer: &Sealer, segment: Segment) -> Result<()> {
@@ -221,15 +249,37 @@ impl<W: Write + Send + 'static> Engine<W> {
                 written.inspect_err(|_| *self = Self::Gone)
             }
             Self::Threads { pool, .. } => match pool.submit(segment) {
-                // The writer has gone; why is what matters.
-                Err(error) => std::mem::replace(self, Self::Gone).finish().and(Err(error)),
+                Err(error) => Err(self.why_gone(error)),
                 Ok(()) => Ok(()),
             },
             Self::Gone => Err(Error::WorkerLost),
         }
     }
 
-    fn buffer(&mut self, segment_bytes: usize) -> Buffer {
+    /// Waits until all that was submitted is written, and flushed by the output.
+    fn flush(&mut self) -> Result<()> {
+        match self {
+            Self::Here { output, .. } => {
+                let flushed = output.flush().map_err(Error::Output);
+                flushed.inspect_err(|_| *self = Self::Gone)
+            }
+            Self::Threads { pool, .. } => {
+                let (done, flushed) = sync_channel(1);
+                let submitted = pool.submit_done(Step::Flush(done));
+                let flushed =
+                    submitted.and_then(|()| flushed.recv().map_err(|_| Error::WorkerLost));
+                flushed.map_err(|error| self.why_gone(error))
+            }
+            Self::Gone => Err(Error::WorkerLost),
+        }
+    }
+
+    /// The writer has gone: why is what matters, and not that it has.
+    fn why_gone(&mut self, error: Error) -> Error {
+        std::mem::replace(self, Self::Gone).finish().err().unwrap_or(error)
+    }
+
+    fn buffer(&mut self, segment_bytes: usize) -> Result<Buffer> {
         let spare = match self {
             Self::Here { spare, .. } => spare.take(),
             Self::Threads { spare, .. } => spare.try_recv().ok(),
@@ -250,15 +300,32 @@ impl<W: Write + Send + 'static> Engine<W> {
     }
 }
 
-fn write_all<W: Write>(
+/// What the writing thread does next.
+#[derive(Debug)]
+enum Step {
+    /// Flush the output, and say so.
+    Flush(SyncSender<()>),
+    Write(Sealed),
+}
+
+fn take_steps<W: Write>(
     mut output: W,
-    sealed: &Collector<Sealed>,
+    steps: &Collector<Step>,
     give_back: &Sender<Buffer>,
 ) -> Result<W> {
-    while let Some(sealed) = sealed.take()? {
-        sealed.write_to(&mut output).map_err(Error::Output)?;
-        // The stream may have ended already and need no more buffers.
-        let _ = give_back.send(sealed.content);
+    while let Some(step) = steps.take()? {
+        match step {
+            Step::Flush(done) => {
+                output.flush().map_err(Error::Output)?;
+                // Whoever asked waits for it, or has gone.
+                let _ = done.send(());
+            }
+            Step::Write(sealed) => {
+                sealed.write_to(&mut output).map_err(Error::Output)?;
+                // The stream may have ended already and need no more buffers.
+                let _ = give_back.send(sealed.content);
+            }
+        }
     }
     Ok(output)
 }

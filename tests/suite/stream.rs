@@ -1,6 +1,7 @@
 //! Streams in the library: every length around a border, every cut, every bit, and bad neighbours.
 
 use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
 
 use brine::stream::{Start, StreamReader, StreamTemplate, StreamWriter};
 use brine::{Error, Request, Signer, SigningKey, Trust};
@@ -192,6 +193,49 @@ fn an_output_that_fails_is_an_error_with_any_number_of_threads() {
         let mut writer = writer;
         writer.write_all(&content(40 * SEGMENT)).unwrap();
         writer.finish().unwrap();
+    }
+}
+
+/// An output that somebody else looks into.
+#[derive(Clone, Default)]
+struct Watched(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_flush_returns_when_the_output_has_everything() {
+    for threads in [1, 3] {
+        let seen = Watched::default();
+        let buffered = io::BufWriter::with_capacity(1 << 20, seen.clone());
+        let mut writer = StreamWriter::new(buffered, signing_key(), &stream_template(threads));
+        for piece in [&b"a"[..], b"more than one segment of it", b"", b"z"] {
+            writer.write_all(piece).unwrap();
+            writer.flush().unwrap();
+            let stream = seen.0.lock().unwrap().clone();
+            assert!(stream.ends_with(piece.chunks(SEGMENT).next_back().unwrap_or(b"it")));
+        }
+        writer.finish().unwrap();
+    }
+}
+
+#[test]
+fn what_an_output_says_comes_through_write_and_flush_and_leaves_no_end() {
+    for threads in [1, 3] {
+        let mut writer = StreamWriter::new(Full(300), signing_key(), &stream_template(threads));
+        writer.write_all(&content(SEGMENT)).unwrap();
+        writer.flush().unwrap();
+        writer.write_all(b"more").unwrap();
+        assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(writer.write_all(&content(3 * SEGMENT)).is_err(), "it goes on after a hole");
+        assert_eq!(writer.finish().map(drop).unwrap_err().reason(), "worker-lost");
     }
 }
 

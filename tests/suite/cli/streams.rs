@@ -87,6 +87,62 @@ fn a_refused_stream_leaves_no_file_and_with_whole_no_byte() {
     }
 }
 
+/// Status 3 is for what is no stream. Once one has begun, what does not belong was put there.
+#[test]
+fn what_does_not_belong_into_a_stream_is_status_1_whatever_it_is() {
+    let person = Person::with_key();
+    let line = "printf x | brine sign > other && head -c 200000 /dev/zero | \
+        brine sign --segment-size 64KiB > stream";
+    assert!(run(&person, line).status.success());
+    let stream = person.read("stream");
+    let heads = stream.windows(2).enumerate().filter(|(_, two)| two == b"\xd2\x84");
+    let second = heads.map(|(at, _)| at).nth(1).unwrap();
+    for (intruder, reason) in [
+        ("cat other", "segment 1: "),
+        ("echo text", "segment 1: segment is out of place: it does not begin as one"),
+        (
+            "printf '\\331\\331\\367'",
+            "segment 1: segment is out of place: it does not begin as one",
+        ),
+    ] {
+        let line = format!("(head -c {second} stream; {intruder}) | brine verify -o out");
+        assert_refused(&run(&person, &line), 1, reason);
+    }
+}
+
+/// With hardly any memory, fewer threads or none do the work.
+#[test]
+fn a_system_that_grants_no_threads_is_no_reason_to_fail() {
+    let person = with_stream();
+    for kib in [20_000, 30_000, 40_000] {
+        let limit = format!("ulimit -v {kib}");
+        let line = format!("{limit}; brine sign --threads 16 --segment-size 64KiB in > again");
+        assert!(run(&person, &line).status.success(), "{line}");
+        let line = format!("{limit}; brine verify --threads 16 again | cmp - in");
+        assert!(run(&person, &line).status.success(), "{line}");
+    }
+}
+
+/// From the least memory in which the program starts, up to what a long segment needs.
+#[test]
+fn a_system_that_grants_no_memory_is_to_blame_and_no_crash() {
+    let person = with_stream();
+    let limited = |kib: u32, line: &str| run(&person, &format!("ulimit -v {kib}; {line}"));
+    let starts = |kib: &u32| limited(*kib, "brine verify --check stream").status.success();
+    let least = (6_000..60_000).step_by(1_000).find(starts).unwrap();
+    let line = "brine sign --threads 1 --segment-size 4MiB --flush-after 1s in > long";
+    let mut seen = Vec::new();
+    for kib in (least..least + 8_000).step_by(1_000) {
+        let output = limited(kib, line);
+        match output.status.code() {
+            Some(0) => {}
+            _ => assert_refused(&output, 4, "no memory for a segment of 4194304 bytes"),
+        }
+        seen.push(output.status.success());
+    }
+    assert!(seen.contains(&false) && seen.contains(&true), "{seen:?}");
+}
+
 #[test]
 fn full_disks_and_closed_pipes_are_status_4() {
     let person = with_stream();
