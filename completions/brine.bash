@@ -179,7 +179,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__sign)
-            opts="-k -o -d -a -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --passphrase-file --passphrase-fd --help --version"
+            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -257,7 +257,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-d -o -p -v -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --help --version"
+            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -51,6 +51,7 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'L
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 256 MiB'
+complete -c brine -n "__fish_brine_using_subcommand sign" -s q -l quiet -d 'Show no progress'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s V -l version -d 'Print version'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
@@ -72,6 +73,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Hold ev
 complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take an envelope without its CBOR tag, too'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'
+complete -c brine -n "__fish_brine_using_subcommand verify" -s q -l quiet -d 'Show no progress, and of success nothing'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c brine -n "__fish_brine_using_subcommand inspect" -l diag -d 'Show it in CBOR diagnostic notation (RFC 8949, Section 8)'

@@ -14,6 +14,7 @@ mod home;
 mod input;
 mod output;
 mod passphrase;
+mod progress;
 mod reads;
 mod report;
 mod resolve;

@@ -11,13 +11,17 @@ mod verify_stream;
 
 use super::args::brine::{Brine, Verb};
 use super::failure::Failure;
-use super::report::{Report, ReportOptions, Reporter};
+use super::report::{Report, ReportOptions, Reporter, SayWho};
 
 /// Plans how to report, before anything is done. That it cannot be planned is to be reported, too.
 pub(super) fn reporter(parsed: &Brine) -> (Reporter, Result<(), Failure>) {
     let Verb::Verify(args) = &parsed.verb else { return (Reporter::default(), Ok(())) };
-    let options =
-        ReportOptions { json: args.json, file: args.report.clone(), verbose: args.verbose };
+    let say_who = match (args.verbose, args.quiet) {
+        (true, _) => SayWho::Always,
+        (false, true) => SayWho::Never,
+        (false, false) => SayWho::AtTerminal,
+    };
+    let options = ReportOptions { json: args.json, file: args.report.clone(), say_who };
     match Reporter::plan(options, args.output.as_deref(), &verify::reads(args)) {
         Ok(reporter) => (reporter, Ok(())),
         Err(failure) => (Reporter::without_file(args.json), Err(failure)),

@@ -46,6 +46,11 @@ pub(super) fn passphrase_file() -> Option<PathBuf> {
     variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
 }
 
+/// Whether nobody watches, because this is CI: all such services set the variable.
+pub(super) fn is_ci() -> bool {
+    variable("CI").is_some()
+}
+
 /// The name of a key in the key store: letters, digits and `. _ @ + -`, not first a dot or hyphen.
 ///
 /// Names are printed and joined to paths, so nothing else is taken.

@@ -47,8 +47,7 @@ impl Input {
 
     /// Returns how long it is, if it is a regular file.
     pub(super) fn length(&self) -> Option<usize> {
-        let found = self.file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        usize::try_from(found.len()).ok()
+        usize::try_from(length_of(&self.file)?).ok()
     }
 
     /// Returns the open file, for reading piece by piece, and what to call it.
@@ -61,6 +60,11 @@ impl Input {
     pub(super) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
         read_rest(Vec::new(), self.file, &self.name, limit)
     }
+}
+
+/// Returns how long a file is, if it is a regular one.
+pub(super) fn length_of(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len())
 }
 
 /// Reads what follows `start` in a file, refusing what is over `limit` bytes in all before there is

@@ -73,13 +73,17 @@ impl Output {
         Ok(Self { target: Target::File(path, Existing::Keep) })
     }
 
-    /// Refuses to write what is not text to a terminal.
-    pub(super) fn refuse_terminal(&self, what: &'static str) -> Result<(), Failure> {
-        let terminal = match &self.target {
+    /// Returns whether it is a terminal that takes text only.
+    pub(super) fn is_terminal(&self) -> bool {
+        match &self.target {
             Target::Stdout { insisted: false } => rustix::termios::isatty(stdio::stdout()),
             Target::Stdout { insisted: true } | Target::Device(_) | Target::File(..) => false,
-        };
-        if terminal { Err(Failure::BinaryToTerminal { what }) } else { Ok(()) }
+        }
+    }
+
+    /// Refuses to write what is not text to a terminal.
+    pub(super) fn refuse_terminal(&self, what: &'static str) -> Result<(), Failure> {
+        if self.is_terminal() { Err(Failure::BinaryToTerminal { what }) } else { Ok(()) }
     }
 
     /// Writes the result.
@@ -151,8 +155,58 @@ impl Opened {
     }
 }
 
+/// Text that comes in pieces, which may end inside a character.
+#[derive(Debug, Default)]
+pub(super) struct TextPieces {
+    rest: Vec<u8>,
+}
+
+impl TextPieces {
+    /// Adds a piece and returns all complete characters that were not returned yet; `None` if they
+    /// are not for a terminal.
+    pub(super) fn add(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
+        let mut text = std::mem::take(&mut self.rest);
+        text.extend_from_slice(piece);
+        if let Err(error) = std::str::from_utf8(&text) {
+            if error.error_len().is_some() {
+                return None;
+            }
+            self.rest = text.split_off(error.valid_up_to());
+        }
+        is_printable(&text).then_some(text)
+    }
+
+    /// Returns whether the beginning of a character waits for more.
+    pub(super) const fn has_rest(&self) -> bool {
+        !self.rest.is_empty()
+    }
+}
+
 /// Returns whether a terminal would show `bytes` as they are and do nothing else with them.
 pub(super) fn is_printable(bytes: &[u8]) -> bool {
     let harmless = |c: char| matches!(c, '\n' | '\t') || is_harmless(c);
     std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(harmless))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_in_pieces_is_shown_character_by_character_and_controls_are_not() {
+        let show = |pieces: &[&[u8]]| {
+            let mut text = TextPieces::default();
+            let shown: Option<Vec<_>> = pieces.iter().map(|piece| text.add(piece)).collect();
+            (shown.map(|pieces| pieces.concat()), text.has_rest())
+        };
+        let euro = "€".as_bytes();
+        for cut in 0..=euro.len() {
+            assert_eq!(show(&[&euro[..cut], &euro[cut..]]), (Some(euro.to_vec()), false));
+        }
+        assert_eq!(show(&[b"a\xe2\x82"]), (Some(b"a".to_vec()), true));
+        assert_eq!(show(&[b"a\xe2\x82", b"b"]).0, None);
+        assert_eq!(show(&[b"a", b"\x1b[2J"]).0, None);
+        // U+009B, a control character, in two pieces.
+        assert_eq!(show(&[b"\xc2", b"\x9b2J"]).0, None);
+    }
 }

@@ -26,7 +26,16 @@ const SCHEMA: &str = "brine.verdict/1";
 pub(in crate::cli) struct ReportOptions {
     pub(in crate::cli) json: bool,
     pub(in crate::cli) file: Option<PathBuf>,
-    pub(in crate::cli) verbose: bool,
+    pub(in crate::cli) say_who: SayWho,
+}
+
+/// Whether a person hears who signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) enum SayWho {
+    Always,
+    #[default]
+    AtTerminal,
+    Never,
 }
 
 /// What a verb that did its work has to say.
@@ -98,7 +107,7 @@ impl Report {
 pub(super) struct Reporter {
     json: bool,
     file: Option<(Output, Opened)>,
-    verbose: bool,
+    say_who: SayWho,
 }
 
 impl Reporter {
@@ -109,8 +118,8 @@ impl Reporter {
         output: Option<&Path>,
         reads: &Reads,
     ) -> Result<Self, Failure> {
-        let ReportOptions { json, file, verbose } = options;
-        let Some(path) = file else { return Ok(Self { json, file: None, verbose }) };
+        let ReportOptions { json, file, say_who } = options;
+        let Some(path) = file else { return Ok(Self { json, file: None, say_who }) };
         if path == Path::new("-") {
             let usage = "--report takes a file; --json writes to standard error";
             return Err(Failure::Usage(usage.to_owned()));
@@ -121,17 +130,17 @@ impl Reporter {
             return Err(Failure::SameFile);
         }
         let opened = report.open(Access::Ordinary)?;
-        Ok(Self { json, file: Some((report, opened)), verbose })
+        Ok(Self { json, file: Some((report, opened)), say_who })
     }
 
     /// For when there is no file, or it cannot be written.
     pub(super) const fn without_file(json: bool) -> Self {
-        Self { json, file: None, verbose: false }
+        Self { json, file: None, say_who: SayWho::AtTerminal }
     }
 
     /// Reports the outcome and returns the exit status.
     pub(super) fn finish(self, outcome: Result<Report, Failure>) -> Status {
-        let (json, verbose) = (self.json, self.verbose);
+        let (json, say_who) = (self.json, self.say_who);
         let outcome = self.write_file(outcome);
         let mut status = status_of(&outcome);
         match &outcome {
@@ -143,7 +152,7 @@ impl Reporter {
                     status = Status::Io;
                 }
             }
-            Ok(Report::Verified { line, .. }) if verbose || stderr_is_terminal() => note(line),
+            Ok(Report::Verified { line, .. }) if say_who.now() => note(line),
             Ok(_) => {}
             Err(failure) => complain(failure),
         }
@@ -161,8 +170,14 @@ impl Reporter {
     }
 }
 
-fn stderr_is_terminal() -> bool {
-    rustix::termios::isatty(rustix::stdio::stderr())
+impl SayWho {
+    fn now(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::AtTerminal => rustix::termios::isatty(rustix::stdio::stderr()),
+            Self::Never => false,
+        }
+    }
 }
 
 /// Says why there is no result, and what to type next.

@@ -138,6 +138,10 @@ pub struct Sign {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 
+    /// Show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
 }
@@ -272,6 +276,10 @@ pub struct Verify {
     /// Say who signed, even where standard error is no terminal
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// Show no progress, and of success nothing
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
 }
 
 const VERIFY_EXAMPLES: &str = "\

@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
+use crate::cli::progress::Show;
 use crate::cli::reads::Reads;
 use crate::cli::report::note;
 use crate::cli::whole_file::Access;
@@ -132,7 +133,13 @@ fn sign_any(
         threads: threads(args.threads),
     };
     sign_stream(
-        Content { beginning, file, name, flush_after: args.flush_after },
+        Content {
+            beginning,
+            file,
+            name,
+            flush_after: args.flush_after,
+            show: Show::unless(args.quiet, false),
+        },
         key,
         &stream,
         output,

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cli::failure::Failure;
-use crate::cli::input::grow_pipe;
+use crate::cli::input::{grow_pipe, length_of};
 use crate::cli::output::Output;
+use crate::cli::progress::{Progress, Show};
 use crate::cli::whole_file::Access;
 use crate::error::{Error, Result};
 use crate::key::SigningKey;
@@ -23,6 +24,8 @@ pub(super) struct Content {
     pub(super) name: String,
     /// How long a byte may wait for others before its segment is closed.
     pub(super) flush_after: Option<Duration>,
+    /// Whether to show how far it has come.
+    pub(super) show: Show,
 }
 
 /// Signs a stream, reading its input once and from beginning to end.
@@ -47,6 +50,8 @@ pub(super) fn sign_stream(
 
 impl Content {
     fn copy_to(mut self, writer: &mut StreamWriter<File>) -> Result<()> {
+        let progress = Progress::start(length_of(&self.file), self.show);
+        progress.advance(self.beginning.len());
         let mut beginning = self.beginning.as_slice();
         while writer.read_from(&mut beginning)? > 0 {}
         self.beginning = Vec::new();
@@ -58,9 +63,11 @@ impl Content {
                 writer.flush_segment()?;
                 waiting_since = None;
             }
-            if writer.read_from(&mut self.file)? == 0 {
+            let read = writer.read_from(&mut self.file)?;
+            if read == 0 {
                 return Ok(());
             }
+            progress.advance(read);
             waiting_since = waiting_since.or_else(|| Some(Instant::now()));
         }
     }

@@ -5,8 +5,9 @@ use std::io::{self, Seek as _, Write as _};
 
 use super::verify::{Judge, reading};
 use crate::cli::failure::Failure;
-use crate::cli::input::grow_pipe;
-use crate::cli::output::{Output, is_printable};
+use crate::cli::input::{grow_pipe, length_of};
+use crate::cli::output::{Opened, Output, TextPieces};
+use crate::cli::progress::{Progress, Show};
 use crate::cli::report::{Facts, Report};
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
@@ -22,34 +23,26 @@ impl Judge<'_> {
         output: Option<&Output>,
     ) -> Result<Report, Failure> {
         let failed = |error| reading(name, error);
+        let at_terminal = output.is_some_and(Output::is_terminal);
+        let progress =
+            Progress::start(length_of(&input), Show::unless(self.args.quiet, at_terminal));
         let threads = threads(self.args.threads);
         let reader = StreamReader::open(start, input, &self.request, &self.trust, threads);
         let mut reader = reader.map_err(failed)?;
-        let opened = output.map(|output| output.open(Access::Ordinary)).transpose()?;
+        let mut release = match output {
+            Some(output) => Some(Release::open(output, self.args.whole)?),
+            None => None,
+        };
         let mut released = 0;
-        if let (Some(output), Some(opened)) = (output, &opened) {
-            grow_pipe(opened.file());
-            let spool = if self.args.whole { Some(spool()?) } else { None };
-            let mut sink = spool.as_ref().unwrap_or_else(|| opened.file());
-            while let Some(content) = reader.next_segment().map_err(failed)? {
-                if !is_printable(content) {
-                    output.refuse_terminal("binary data")?;
-                }
-                sink.write_all(content).map_err(|error| output.failed(error))?;
-                released += content.len();
+        while let Some(content) = reader.next_segment().map_err(failed)? {
+            if let Some(release) = &mut release {
+                release.write(content)?;
             }
-            if let Some(mut spool) = spool {
-                let copied = spool.rewind().and_then(|()| io::copy(&mut spool, &mut opened.file()));
-                copied.map_err(|error| output.failed(error))?;
-            }
-        } else {
-            while let Some(content) = reader.next_segment().map_err(failed)? {
-                released += content.len();
-            }
+            released += content.len();
+            progress.advance(content.len());
         }
-        if let (Some(output), Some(opened)) = (output, opened) {
-            output.finish(opened)?;
-        }
+        drop(progress);
+        release.map_or(Ok(()), Release::finish)?;
         let opening = reader.opening()?;
         let facts = Facts {
             detached: false,
@@ -62,7 +55,58 @@ impl Judge<'_> {
     }
 }
 
-/// A private file without a name, for what may not be seen yet.
-fn spool() -> Result<File, Failure> {
-    tempfile::tempfile().map_err(|error| Failure::io("temporary file", error))
+/// Where verified segments go.
+struct Release<'a> {
+    output: &'a Output,
+    opened: Opened,
+    /// For `--whole`: a private file without a name, which nobody sees before the end.
+    spool: Option<File>,
+    /// For a terminal that takes text only.
+    text: Option<TextPieces>,
 }
+
+impl<'a> Release<'a> {
+    fn open(output: &'a Output, whole: bool) -> Result<Self, Failure> {
+        let opened = output.open(Access::Ordinary)?;
+        grow_pipe(opened.file());
+        let spool = whole.then(tempfile::tempfile).transpose().map_err(spooling)?;
+        let text = output.is_terminal().then(TextPieces::default);
+        Ok(Self { output, opened, spool, text })
+    }
+
+    fn write(&mut self, content: &[u8]) -> Result<(), Failure> {
+        let shown;
+        let content = match &mut self.text {
+            None => content,
+            Some(text) => {
+                shown = text.add(content).ok_or(BINARY)?;
+                &shown
+            }
+        };
+        match &mut self.spool {
+            Some(spool) => spool.write_all(content).map_err(spooling),
+            None => self.put(|mut file| file.write_all(content)),
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        if self.text.as_ref().is_some_and(TextPieces::has_rest) {
+            return Err(BINARY);
+        }
+        if let Some(mut spool) = self.spool.take() {
+            spool.rewind().map_err(spooling)?;
+            self.put(|mut file| io::copy(&mut spool, &mut file).map(drop))?;
+        }
+        self.output.finish(self.opened)
+    }
+
+    fn put(&self, write: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Failure> {
+        write(self.opened.file()).map_err(|error| self.output.failed(error))
+    }
+}
+
+fn spooling(error: io::Error) -> Failure {
+    Failure::io("temporary file", error)
+}
+
+const BINARY: Failure = Failure::BinaryToTerminal { what: "binary data" };

@@ -59,3 +59,26 @@ fn an_empty_passphrase_is_said_aloud_and_two_different_ones_are_refused() {
     assert!(shown.contains("the two are not the same") && shown.contains("status 6"), "{shown}");
     assert!(!person.home_path("keys/b.key").exists());
 }
+
+/// Two seconds and a half of input, of which a person sees the second half.
+#[test]
+fn progress_shows_after_a_second_to_a_person_and_to_nobody_else() {
+    let person = Person::with_key();
+    let slowly = "for i in 1 2 3 4 5; do head -c 1000000 /dev/zero; sleep 0.5; done";
+    let shown = |before: &str, options: &str| {
+        let line = format!("({slowly}) | TERM=xterm {before} brine sign {options} > stream; echo status $?");
+        at_terminal(&person, &line, "")
+    };
+    let watched = shown("", "");
+    assert!(watched.contains("MiB/s") && watched.contains("status 0"), "{watched}");
+    for (before, options) in [("", "--quiet"), ("CI=true", ""), ("2> /dev/null", "")] {
+        let shown = shown(before, options);
+        assert!(!shown.contains("MiB") && shown.contains("status 0"), "{shown}");
+    }
+    let shown = at_terminal(&person, "brine verify -q stream > out", "");
+    assert!(shown.is_empty(), "{shown}");
+    // A regular file says how long it is.
+    let line = "(cat stream; sleep 2) | brine verify > out; brine verify stream > out";
+    let shown = at_terminal(&person, line, "");
+    assert!(shown.contains("brine: signed by default") && !shown.contains("error"), "{shown}");
+}
