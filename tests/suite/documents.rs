@@ -1,6 +1,9 @@
 //! What the documents say is true.
 
+use std::io::Write as _;
+
 use brine::cli::exit::Status;
+use brine::stream::{Start, StreamReader, StreamTemplate, StreamWriter};
 use brine::{Request, Sign1, Signer, SigningKey, Statement, Template, Trust, armor, sign, verify};
 
 use crate::common::{now, project, project_text, unhex};
@@ -11,7 +14,7 @@ fn known_key() -> SigningKey {
     SigningKey::from_seed(&zeroize::Zeroizing::new(seed.try_into().unwrap()))
 }
 
-fn full() -> Vec<u8> {
+fn greeting() -> Template<'static> {
     let statement = Statement::Full {
         context: Some("greetings"),
         cti: [7; 16],
@@ -19,7 +22,19 @@ fn full() -> Vec<u8> {
         issued_at: brine::Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap(),
         not_before: None,
     };
-    sign(&known_key(), b"hello", &Template { statement, ..Template::default() }).to_bytes()
+    Template { statement, ..Template::default() }
+}
+
+fn full() -> Vec<u8> {
+    sign(&known_key(), b"hello", &greeting()).to_bytes()
+}
+
+/// `hello` in segments of three bytes.
+fn stream() -> Vec<u8> {
+    let stream = StreamTemplate { segment_bytes: 3, ..StreamTemplate::new(greeting(), [8; 16]) };
+    let mut writer = StreamWriter::new(Vec::new(), known_key(), &stream);
+    writer.write_all(b"hello").unwrap();
+    writer.finish().unwrap()
 }
 
 fn plain() -> Vec<u8> {
@@ -44,7 +59,7 @@ fn annotated(envelope: &[u8], fields: &[(usize, &str)]) -> String {
     text
 }
 
-fn examples() -> [(&'static str, String); 3] {
+fn examples() -> [(&'static str, String); 4] {
     let full_fields = [
         (1, "tag 18: COSE_Sign1"),
         (1, "array of 4"),
@@ -71,7 +86,40 @@ fn examples() -> [(&'static str, String); 3] {
         (6, "payload: \"hello\""),
         (66, "signature: 64 bytes"),
     ];
+    let stream_fields = [
+        (4, "segment 0: tag 18, array of 4, protected header: byte string of 157"),
+        (1, "map of 7"),
+        (2, "1 (alg): -8 (EdDSA)"),
+        (11, "2 (crit): [16, 258, -70001]"),
+        (35, "4 (kid): key id"),
+        (37, "15 (CWT Claims): aud, iat and cti as above"),
+        (37, "16 (typ): \"application/vnd.brine.segment+cose\""),
+        (8, "258 (payload-hash-alg): -70002 (BLAKE3)"),
+        (7, "-70001 (stream position): array of 4, version 1"),
+        (17, "stream-id"),
+        (2, "index 0, not the last"),
+        (1, "unprotected header: empty map"),
+        (34, "payload: the digest of \"hel\""),
+        (66, "signature: 64 bytes"),
+        (4, "content: \"hel\""),
+        (4, "segment 1: tag 18, array of 4, protected header: byte string of 154"),
+        (1, "map of 6"),
+        (2, "1 (alg)"),
+        (11, "2 (crit)"),
+        (35, "4 (kid)"),
+        (37, "16 (typ)"),
+        (8, "258 (payload-hash-alg)"),
+        (7, "-70001 (stream position): array of 5, version 1"),
+        (17, "stream-id"),
+        (2, "index 1, the last"),
+        (34, "first: the SHA-256 of segment 0's protected header"),
+        (1, "unprotected header: empty map"),
+        (34, "payload: the digest of \"lo\""),
+        (66, "signature: 64 bytes"),
+        (3, "content: \"lo\""),
+    ];
     [
+        ("stream", annotated(&stream(), &stream_fields)),
         ("full", annotated(&full(), &full_fields)),
         ("plain", annotated(&plain(), &plain_fields)),
         ("armor", armor::encode(&plain()).unwrap()),
@@ -94,21 +142,38 @@ fn the_example_bytes_of_the_spec_are_what_brine_writes() {
     }
 }
 
-/// Read from the page as a person would, not from the code that wrote it.
+/// An example, read from the page as a person would, not from the code that wrote it.
+fn example(name: &str) -> Vec<u8> {
+    let spec = project_text("SPEC.md");
+    let (_, rest) = spec.split_once(&format!("<!-- example: {name} -->\n```\n")).unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let digits: String = block.lines().map(|line| line.split('#').next().unwrap()).collect();
+    unhex(&digits)
+}
+
 #[test]
 fn the_example_bytes_of_the_spec_verify() {
-    let spec = project_text("SPEC.md");
     for (name, context) in [("full", Some("greetings")), ("plain", None)] {
-        let (_, rest) = spec.split_once(&format!("<!-- example: {name} -->\n```\n")).unwrap();
-        let (block, _) = rest.split_once("```").unwrap();
-        let digits: String = block.lines().map(|line| line.split('#').next().unwrap()).collect();
-        let envelope = unhex(&digits);
+        let envelope = example(name);
         let trust = Trust::new(vec![Signer::new("k", known_key().verifying_key().clone())]);
         let later = now().plus(std::time::Duration::from_secs(100 * 86_400));
         let request = Request { context, ..Request::at(later) };
         let sign1 = Sign1::parse(&envelope, Default::default()).unwrap();
         assert_eq!(verify(&sign1, &request, &trust).unwrap().payload(), b"hello", "{name}");
     }
+}
+
+#[test]
+fn the_example_stream_of_the_spec_verifies() {
+    let trust = Trust::new(vec![Signer::new("k", known_key().verifying_key().clone())]);
+    let later = now().plus(std::time::Duration::from_secs(100 * 86_400));
+    let request = Request { context: Some("greetings"), ..Request::at(later) };
+    let mut input = std::io::Cursor::new(example("stream"));
+    let start = Start::read(&mut input).unwrap();
+    let mut reader = StreamReader::open(start, input, &request, &trust, 1).unwrap();
+    assert_eq!(reader.next_segment().unwrap(), Some(&b"hel"[..]));
+    assert_eq!(reader.next_segment().unwrap(), Some(&b"lo"[..]));
+    assert_eq!(reader.next_segment().unwrap(), None);
 }
 
 /// Every kind that the code knows is in the table of SPEC.md, with its type.

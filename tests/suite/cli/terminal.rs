@@ -66,7 +66,9 @@ fn progress_shows_after_a_second_to_a_person_and_to_nobody_else() {
     let person = Person::with_key();
     let slowly = "for i in 1 2 3 4 5; do head -c 1000000 /dev/zero; sleep 0.5; done";
     let shown = |before: &str, options: &str| {
-        let line = format!("({slowly}) | TERM=xterm {before} brine sign {options} > stream; echo status $?");
+        let line = format!(
+            "({slowly}) | TERM=xterm {before} brine sign {options} > stream; echo status $?"
+        );
         at_terminal(&person, &line, "")
     };
     let watched = shown("", "");
