@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::Signature;
 use ed25519_dalek::ed25519::signature::MultipartVerifier;
 
@@ -40,7 +39,7 @@ impl VerifyingKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let point = ed25519_dalek::VerifyingKey::from_bytes(bytes)
             .map_err(|_| KeyError::malformed("Ed25519 public key", "not a point of the curve"))?;
-        if point.to_edwards().compress().as_bytes() != bytes {
+        if !is_canonical(bytes) {
             return Err(KeyError::NonCanonical);
         }
         if point.is_weak() {
@@ -69,9 +68,9 @@ impl VerifyingKey {
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
-        // The equation alone would take an R of small order. The key was seen to in `from_bytes`.
-        let r = CompressedEdwardsY(*signature.r_bytes()).decompress();
-        r.is_some_and(|r| !r.is_small_order())
+        // The equation is about the bytes of R, so R is canonical where it holds; but it would take an
+        // R of small order. The key was seen to in `from_bytes`.
+        !SMALL_ORDER.contains(signature.r_bytes())
             && self.point.multipart_verify(parts, &signature).is_ok()
     }
 
@@ -141,6 +140,58 @@ impl VerifyingKey {
     }
 }
 
+/// Returns whether nothing else encodes the same point (RFC 8032, Section 5.1.3): y is below
+/// p = 2^255 − 19, and an x of zero, which only y = 1 and y = −1 have, is not said to be odd.
+fn is_canonical(point: &[u8; 32]) -> bool {
+    let mut y = *point;
+    let [.., top] = &mut y;
+    let x_is_odd = *top & 0x80 != 0;
+    *top &= 0x7f;
+    let x_is_zero = y == ONE || y == MINUS_ONE;
+    // Little-endian, so the last byte weighs most; −1 is p − 1.
+    y.iter().rev().le(MINUS_ONE.iter().rev()) && !(x_is_odd && x_is_zero)
+}
+
+const ONE: [u8; 32] = {
+    let mut y = [0; 32];
+    y[0] = 1;
+    y
+};
+
+const MINUS_ONE: [u8; 32] = {
+    let mut y = [0xff; 32];
+    y[0] = 0xec;
+    y[31] = 0x7f;
+    y
+};
+
+/// The canonical encodings of the eight points whose order divides 8.
+const SMALL_ORDER: [[u8; 32]; 8] = [
+    ONE,
+    MINUS_ONE,
+    [0; 32],
+    with_sign([0; 32]),
+    ORDER_8,
+    with_sign(ORDER_8),
+    OTHER_ORDER_8,
+    with_sign(OTHER_ORDER_8),
+];
+
+const fn with_sign(mut y: [u8; 32]) -> [u8; 32] {
+    y[31] |= 0x80;
+    y
+}
+
+const ORDER_8: [u8; 32] = [
+    0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+    0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+];
+
+const OTHER_ORDER_8: [u8; 32] = [
+    0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+    0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+];
+
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "VerifyingKey({})", self.id)
@@ -149,8 +200,11 @@ impl fmt::Debug for VerifyingKey {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs::File;
 
+    use curve25519_dalek::constants::EIGHT_TORSION;
+    use curve25519_dalek::edwards::CompressedEdwardsY;
     use serde_json::Value;
 
     use super::*;
@@ -182,6 +236,30 @@ mod tests {
             assert_eq!(key.verify(&[head, &[], tail], &signature), strict, "{key_text} {at}");
         }
         strict
+    }
+
+    #[test]
+    fn the_points_of_small_order_are_those_of_the_curve() {
+        let known: BTreeSet<_> = EIGHT_TORSION.map(|point| point.compress().to_bytes()).into();
+        assert_eq!(known, BTreeSet::from(SMALL_ORDER));
+    }
+
+    /// Every encoding near the borders, with both signs, and others.
+    #[test]
+    fn canonical_is_what_encodes_again_to_the_same() {
+        let ends = (0..=255).flat_map(|low| [0, 0x7f, 0x80, 0xff].map(|high| (low, high)));
+        let mut seen = [0, 0];
+        for (low, high) in ends {
+            for fill in [0, 0xff, 0xa5] {
+                let mut bytes = [fill; 32];
+                (bytes[0], bytes[31]) = (low, high);
+                let Some(point) = CompressedEdwardsY(bytes).decompress() else { continue };
+                let canonical = point.compress().to_bytes() == bytes;
+                assert_eq!(is_canonical(&bytes), canonical, "{bytes:02x?}");
+                seen[usize::from(canonical)] += 1;
+            }
+        }
+        assert!(seen[0] > 10 && seen[1] > 500, "{seen:?}");
     }
 
     #[test]
