@@ -23,6 +23,7 @@ pub mod cli;
 
 mod error;
 mod kind;
+mod pool;
 mod sign;
 mod text;
 mod verify;

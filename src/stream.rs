@@ -7,7 +7,6 @@
 
 mod buffer;
 mod chain;
-mod pool;
 mod reader;
 mod writer;
 

@@ -8,12 +8,12 @@ use std::thread;
 
 use super::buffer::Buffer;
 use super::chain::Chain;
-use super::pool::{Collector, STACK_BYTES, Submitter, pool};
 use super::{MAX_SEGMENT_BYTES, MAX_THREADS};
 use crate::cbor::{Flaw, Head, Major, Malformed};
 use crate::cose::{MAX_HEADER_BYTES, SIGNATURE_BYTES, Sign1, Tagging, starts_segment};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
+use crate::pool::{Collector, STACK_BYTES, Submitter, pool};
 use crate::trust::{Signer, Trust};
 use crate::verify::{Request, verify_kinds};
 

@@ -8,13 +8,13 @@ use std::thread::{self, JoinHandle};
 use sha2::{Digest as _, Sha256};
 
 use super::buffer::Buffer;
-use super::pool::{Collector, STACK_BYTES, Submitter, pool};
 use super::{MAX_SEGMENT_BYTES, MAX_THREADS, SEGMENT_BYTES, STREAM_ID_BYTES};
 use crate::cbor::Encoder;
 use crate::cose::{Algorithm, Position, TAG_SIGN1, ToBeSigned};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::SigningKey;
+use crate::pool::{Collector, STACK_BYTES, Submitter, pool};
 use crate::sign::{Template, first_header, later_header};
 
 /// What a stream is signed with.

@@ -7,7 +7,7 @@ use crate::common::{project, project_text};
 
 /// The layers, from the inside out. A module may use its own layer and those before it.
 const LAYERS: [&[&str]; 6] = [
-    &["cbor", "hash", "text"],
+    &["cbor", "hash", "pool", "text"],
     &["claims", "cose", "key", "kind", "trust"],
     &["armor", "sign", "verify"],
     &["stream"],

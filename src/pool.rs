@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// submitter is gone.
 ///
 /// Where the system grants fewer threads, those do the work; `None` if it grants none.
-pub(super) fn pool<J, R>(
+pub(crate) fn pool<J, R>(
     threads: usize,
     work: impl Fn(J) -> R + Send + Sync + 'static,
 ) -> Option<(Submitter<J, R>, Collector<R>)>
@@ -42,7 +42,7 @@ where
 
 /// Gives work to the threads.
 #[derive(Debug)]
-pub(super) struct Submitter<J, R> {
+pub(crate) struct Submitter<J, R> {
     jobs: SyncSender<(J, SyncSender<R>)>,
     order: SyncSender<Receiver<R>>,
 }
@@ -53,7 +53,7 @@ impl<J, R> Submitter<J, R> {
     /// # Errors
     ///
     /// [`Error::WorkerLost`] if nobody collects any more.
-    pub(super) fn submit(&self, job: J) -> Result<()> {
+    pub(crate) fn submit(&self, job: J) -> Result<()> {
         let reply = self.reserve()?;
         self.jobs.send((job, reply)).map_err(|_| Error::WorkerLost)
     }
@@ -63,7 +63,7 @@ impl<J, R> Submitter<J, R> {
     /// # Errors
     ///
     /// [`Error::WorkerLost`] if nobody collects any more.
-    pub(super) fn submit_done(&self, result: R) -> Result<()> {
+    pub(crate) fn submit_done(&self, result: R) -> Result<()> {
         self.reserve()?.send(result).map_err(|_| Error::WorkerLost)
     }
 
@@ -76,7 +76,7 @@ impl<J, R> Submitter<J, R> {
 
 /// Takes the results.
 #[derive(Debug)]
-pub(super) struct Collector<R> {
+pub(crate) struct Collector<R> {
     results: Receiver<Receiver<R>>,
 }
 
@@ -86,7 +86,7 @@ impl<R> Collector<R> {
     /// # Errors
     ///
     /// [`Error::WorkerLost`] if the thread that had the work is gone.
-    pub(super) fn take(&self) -> Result<Option<R>> {
+    pub(crate) fn take(&self) -> Result<Option<R>> {
         match self.results.recv() {
             Ok(result) => result.recv().map(Some).map_err(|_| Error::WorkerLost),
             Err(_) => Ok(None),
@@ -95,7 +95,7 @@ impl<R> Collector<R> {
 }
 
 /// What hashing and signing need of a stack, several times over, and much less than is usual.
-pub(super) const STACK_BYTES: usize = 512 * 1024;
+pub(crate) const STACK_BYTES: usize = 512 * 1024;
 
 #[cfg(test)]
 mod tests {
