@@ -71,7 +71,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l beside -d 'V
 complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Give the verdict and write nothing'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Hold everything back until the end of a stream has verified'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take an envelope without its CBOR tag, too'
-complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON; with -d one for each FILE'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s q -l quiet -d 'Show no progress, and of success nothing'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'

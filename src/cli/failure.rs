@@ -50,9 +50,6 @@ pub(super) enum Failure {
     #[error("input and output are the same file")]
     SameFile,
 
-    #[error("{refused} of {of} files were refused")]
-    SomeRefused { refused: usize, of: usize, first: Box<Self> },
-
     #[error("{path:?}: {source}")]
     TrustFile { path: PathBuf, source: TrustError },
 
@@ -72,8 +69,6 @@ impl Failure {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Brine(error) => error.class().into(),
-            // One status for all: that of the first.
-            Self::SomeRefused { first, .. } => first.status(),
             Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::Precious { .. }
@@ -105,7 +100,6 @@ impl Failure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::SameFile => "same-file",
-            Self::SomeRefused { first, .. } => first.reason(),
             Self::Precious { .. } => "precious-file",
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
@@ -143,11 +137,7 @@ impl Failure {
             Self::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
-            Self::SomeRefused { .. }
-            | Self::Io { .. }
-            | Self::TrustFile { .. }
-            | Self::Unreadable { .. }
-            | Self::Usage(_) => {
+            Self::Io { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } | Self::Usage(_) => {
                 return None;
             }
         };

@@ -41,8 +41,16 @@ pub(in crate::cli) enum SayWho {
 /// What a verb that did its work has to say.
 #[derive(Debug)]
 pub(super) enum Report {
+    Files(Vec<OfFile>),
     Silent,
     Verified { line: String, json: Map<String, Value> },
+}
+
+/// How one of several files did.
+#[derive(Debug)]
+pub(super) struct OfFile {
+    pub(super) name: String,
+    pub(super) outcome: Result<Report, Failure>,
 }
 
 /// What was verified, and by whom.
@@ -145,14 +153,19 @@ impl Reporter {
         let mut status = status_of(&outcome);
         match &outcome {
             _ if json => {
-                let line = verdict(&outcome);
+                let lines = verdicts(&outcome);
                 // A verdict that is lost is not given.
-                if io::stderr().lock().write_all(line.as_bytes()).is_err() && status == Status::Done
+                if io::stderr().lock().write_all(lines.as_bytes()).is_err()
+                    && status == Status::Done
                 {
                     status = Status::Io;
                 }
             }
             Ok(Report::Verified { line, .. }) if say_who.now() => note(line),
+            Ok(Report::Files(files)) if status != Status::Done => {
+                let refused = files.iter().filter(|file| file.outcome.is_err()).count();
+                note(&format!("error: {refused} of {} files were refused", files.len()));
+            }
             Ok(_) => {}
             Err(failure) => complain(failure),
         }
@@ -162,8 +175,8 @@ impl Reporter {
     /// Writes the verdict to the file that was asked for. If that fails, so does what went well.
     fn write_file(self, outcome: Result<Report, Failure>) -> Result<Report, Failure> {
         let Some((report, opened)) = self.file else { return outcome };
-        let line = verdict(&outcome);
-        let written = opened.file().write_all(line.as_bytes());
+        let lines = verdicts(&outcome);
+        let written = opened.file().write_all(lines.as_bytes());
         let written = written.map_err(|error| report.failed(error));
         let written = written.and_then(|()| report.finish(opened));
         outcome.and_then(|done| written.map(|()| done))
@@ -233,16 +246,37 @@ pub(super) fn json_line(value: &Value) -> String {
     line
 }
 
+/// One status for several files: that of the first that was refused.
 fn status_of(outcome: &Result<Report, Failure>) -> Status {
-    outcome.as_ref().map_or_else(Failure::status, |_| Status::Done)
+    match outcome {
+        Err(failure) => failure.status(),
+        Ok(Report::Files(files)) => files
+            .iter()
+            .map(|file| status_of(&file.outcome))
+            .find(|status| *status != Status::Done)
+            .unwrap_or(Status::Done),
+        Ok(Report::Silent | Report::Verified { .. }) => Status::Done,
+    }
 }
 
-fn verdict(outcome: &Result<Report, Failure>) -> String {
+fn verdicts(outcome: &Result<Report, Failure>) -> String {
+    match outcome {
+        Ok(Report::Files(files)) => {
+            files.iter().map(|file| verdict(&file.outcome, Some(&file.name))).collect()
+        }
+        outcome => verdict(outcome, None),
+    }
+}
+
+fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
     let status = status_of(outcome);
     let mut fields = Map::new();
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     set("schema", json!(SCHEMA));
     set("status", json!(status.code()));
+    if let Some(file) = file {
+        set("file", json!(file));
+    }
     match outcome {
         Ok(report) => {
             set("verdict", json!("verified"));

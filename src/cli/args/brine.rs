@@ -209,7 +209,7 @@ pub struct Verify {
     /// Verify each FILE against FILE.brine beside it
     ///
     /// Writes a line for each to standard output: its name, and OK or why not.
-    #[arg(short = 'd', long, conflicts_with_all = ["check", "detached", "output", "json", "report", "whole"])]
+    #[arg(short = 'd', long, conflicts_with_all = ["check", "detached", "output", "whole"])]
     pub beside: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
@@ -265,7 +265,7 @@ pub struct Verify {
     #[arg(long, value_name = "TYPE")]
     pub typ: Option<String>,
 
-    /// Write the verdict, and nothing else, to standard error as a line of JSON
+    /// Write the verdict, and nothing else, to standard error as a line of JSON; with -d one for each FILE
     #[arg(long)]
     pub json: bool,
 

@@ -41,7 +41,7 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     };
     let judge = Judge { args, request, trust, moment };
     if args.beside {
-        return judge.beside().map(|()| Report::Silent);
+        return judge.beside();
     }
     let input = Input::open(args.inputs.first().map(PathBuf::as_path))?;
     match &args.detached {

@@ -5,7 +5,7 @@ use super::verify::{Judge, read_envelope};
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::output::Output;
-use crate::cli::report::{Facts, Report, printable};
+use crate::cli::report::{Facts, OfFile, Report, printable};
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
 use crate::cose::Sign1;
@@ -15,31 +15,21 @@ use crate::verify::{PayloadSource, Request, verify, verify_digest};
 
 impl Judge<'_> {
     /// Verifies every file against the envelope beside it, and says how each did.
-    pub(super) fn beside(&self) -> Result<(), Failure> {
-        let mut first_failure = None;
-        let mut refused = 0;
+    pub(super) fn beside(&self) -> Result<Report, Failure> {
+        let mut files = Vec::new();
         for path in &self.args.inputs {
-            let judged = Input::open_file(&detached::beside(path))
+            let outcome = Input::open_file(&detached::beside(path))
                 .and_then(|signature| self.detached(signature, Input::open_file(path)?));
-            let name = path.display();
-            let line = match &judged {
+            let name = path.display().to_string();
+            let line = match &outcome {
                 Ok(_) => format!("{name}: OK"),
                 Err(failure) => format!("{name}: {failure}"),
             };
             let line = format!("{}\n", printable(&line));
             Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()))?;
-            if let Err(failure) = judged {
-                refused += 1;
-                first_failure.get_or_insert(failure);
-            }
+            files.push(OfFile { name, outcome });
         }
-        match first_failure {
-            None => Ok(()),
-            Some(first) => {
-                let of = self.args.inputs.len();
-                Err(Failure::SomeRefused { refused, of, first: Box::new(first) })
-            }
-        }
+        Ok(Report::Files(files))
     }
 
     pub(super) fn detached(&self, signature: Input, payload: Input) -> Result<Report, Failure> {

@@ -80,6 +80,28 @@ fn a_line_and_a_status_for_each_of_many_files() {
 }
 
 #[test]
+fn a_verdict_for_each_of_many_files() {
+    let person = Person::with_key();
+    let line = "for f in a b c; do echo $f > $f; done; brine sign -d a b c; echo x > b; rm c.brine; \
+        brine verify -d --report verdicts --json a b c; echo $? > status";
+    let output = run(&person, line);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(lines.into_bytes(), person.read("verdicts"));
+    let verdicts = person.read("verdicts");
+    let verdicts: Vec<serde_json::Value> = verdicts
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let told =
+        |member: &str| verdicts.iter().map(|verdict| verdict[member].clone()).collect::<Vec<_>>();
+    assert_eq!(told("file"), ["a", "b", "c"]);
+    assert_eq!(told("verdict"), ["verified", "refused", "failed"]);
+    assert_eq!(told("status"), [0, 1, 4]);
+    assert_eq!(told("detached")[0], true);
+    assert_eq!(person.read("status"), b"1\n");
+}
+
+#[test]
 fn no_signature_is_written_over_and_none_if_one_is_there() {
     let person = with_signatures("");
     assert!(run(&person, "rm a.brine").status.success());
