@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
+use crate::cli::progress::{Progress, Show};
 use crate::error::Error;
 use crate::hash::{Digest, HashAlgorithm, Hasher, ReadAt, digest_of};
 
@@ -26,6 +27,7 @@ impl Content {
         most: usize,
         hash: HashAlgorithm,
         threads: usize,
+        show: Show,
     ) -> Result<Self, Failure> {
         let (file, name) = input.into_file();
         let failed = |error| Failure::io(&name, error);
@@ -35,7 +37,7 @@ impl Content {
         if beginning.len() <= most {
             return Ok(Self::Bytes(beginning));
         }
-        digest(file, beginning, hash, threads).map(Self::Digest).map_err(failed)
+        digest(file, beginning, hash, threads, show).map(Self::Digest).map_err(failed)
     }
 }
 
@@ -44,9 +46,10 @@ pub(super) fn digest_input(
     input: Input,
     hash: HashAlgorithm,
     threads: usize,
+    show: Show,
 ) -> Result<Digest, Failure> {
     let (file, name) = input.into_file();
-    digest(file, Vec::new(), hash, threads).map_err(|error| Failure::io(name, error))
+    digest(file, Vec::new(), hash, threads, show).map_err(|error| Failure::io(name, error))
 }
 
 /// Hashes a regular file on all threads, and anything else as it comes, after its `beginning`.
@@ -55,13 +58,16 @@ fn digest(
     beginning: Vec<u8>,
     hash: HashAlgorithm,
     threads: usize,
+    show: Show,
 ) -> io::Result<Digest> {
     let before = file.metadata()?;
+    let progress = Progress::start(before.is_file().then(|| before.len()), show);
     // A file that was handed over open may have been read in part by somebody else.
     let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
     let is_at_start = || io::Seek::stream_position(&mut &file).is_ok_and(|now| now == read);
     if before.is_file() && is_at_start() {
-        let digest = digest_of(hash, &file, before.len(), threads)?;
+        let counted = Counted { file: &file, progress: &progress };
+        let digest = digest_of(hash, &counted, before.len(), threads)?;
         let after = file.metadata()?;
         let same = before.len() == after.len()
             && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec());
@@ -78,16 +84,27 @@ fn digest(
     loop {
         match file.read(&mut piece) {
             Ok(0) => return Ok(hasher.finish()),
-            Ok(count) => hasher.update(piece.get(..count).unwrap_or_default()),
+            Ok(count) => {
+                hasher.update(piece.get(..count).unwrap_or_default());
+                progress.advance(count);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-impl ReadAt for File {
+/// A file of which what is read is counted.
+struct Counted<'a> {
+    file: &'a File,
+    progress: &'a Progress,
+}
+
+impl ReadAt for Counted<'_> {
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(self, room, offset)
+        let read = self.file.read_at(room, offset)?;
+        self.progress.advance(read);
+        Ok(read)
     }
 }
 

@@ -92,7 +92,13 @@ fn sign_detached(
 ) -> Result<(), Failure> {
     let hash = args.hash.into();
     for (input, output) in jobs {
-        match Detached::read(input, args.segment_size, hash, threads(args.threads))? {
+        match Detached::read(
+            input,
+            args.segment_size,
+            hash,
+            threads(args.threads),
+            Show::unless(args.quiet, false),
+        )? {
             Detached::Bytes(payload) => {
                 write(&sign::sign_detached(key, &payload, template), args.armor, &output)
             }

@@ -39,7 +39,12 @@ impl Judge<'_> {
         if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
             let (verified, hash) = verify_digest(&sign1, &self.request, &self.trust)?;
             let length = payload.length();
-            let digest = detached::digest_input(payload, hash, threads(self.args.threads))?;
+            let digest = detached::digest_input(
+                payload,
+                hash,
+                threads(self.args.threads),
+                Show::unless(self.args.quiet, false),
+            )?;
             detached::compare(&digest, verified.payload())?;
             let payload_bytes = length.unwrap_or_default();
             let facts = Facts { payload_bytes, ..Facts::of(&verified, true) };
