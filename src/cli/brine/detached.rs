@@ -61,7 +61,7 @@ fn digest(
     show: Show,
 ) -> io::Result<Digest> {
     let before = file.metadata()?;
-    let progress = Progress::start(before.is_file().then(|| before.len()), show);
+    let progress = Progress::start(before.is_file().then_some(before.len()), show);
     // A file that was handed over open may have been read in part by somebody else.
     let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
     let is_at_start = || io::Seek::stream_position(&mut &file).is_ok_and(|now| now == read);

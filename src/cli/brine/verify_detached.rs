@@ -5,6 +5,7 @@ use super::verify::{Judge, read_envelope};
 use crate::cli::failure::Failure;
 use crate::cli::input::Input;
 use crate::cli::output::Output;
+use crate::cli::progress::Show;
 use crate::cli::report::{Facts, OfFile, Report, printable};
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
