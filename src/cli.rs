@@ -70,9 +70,11 @@ fn threads(asked: Option<NonZero<usize>>) -> usize {
 
 /// Prints what clap has to say: help and versions to stdout, errors to stderr.
 fn print_clap(message: &clap::Error) -> Status {
-    let wrong = message.use_stderr();
+    if message.use_stderr() {
+        report::usage(&message.render().to_string());
+        return Status::Usage;
+    }
     match message.print() {
-        Ok(()) if wrong => Status::Usage,
         Ok(()) => Status::Done,
         Err(error) => {
             let failure = Failure::io("standard output", error);

@@ -334,12 +334,16 @@ pub enum Error {
         bytes: usize,
     },
 
+    /// Somebody asks for more of a stream that was refused.
+    #[error("stream was refused already")]
+    StreamRefused,
+
     /// A thread that had work to do is gone.
     #[error("a thread ended before its work was done")]
     WorkerLost,
 
     /// `typ` is not one of SPEC.md's and was not asked for (RFC 9596).
-    #[error("unknown envelope type {typ}")]
+    #[error("unknown envelope type {typ:?}")]
     UnknownTyp {
         /// The type.
         typ: String,

@@ -1,8 +1,8 @@
 //! Work on several threads whose results come back in the order it was given.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Result};
 
@@ -91,6 +91,23 @@ impl<R> Collector<R> {
             Ok(result) => result.recv().map(Some).map_err(|_| Error::WorkerLost),
             Err(_) => Ok(None),
         }
+    }
+}
+
+/// Starts a thread that does `work` with `value`; gives `value` back if the system grants none.
+pub(crate) fn spawn_with<T, R>(
+    value: T,
+    work: impl FnOnce(T) -> R + Send + 'static,
+) -> std::result::Result<JoinHandle<Option<R>>, T>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    let (hand_over, handed_over) = sync_channel(1);
+    let thread = move || handed_over.recv().ok().map(work);
+    match thread::Builder::new().stack_size(STACK_BYTES).spawn(thread) {
+        Err(_) => Err(value),
+        Ok(thread) => hand_over.send(value).map(|()| thread).map_err(|SendError(value)| value),
     }
 }
 

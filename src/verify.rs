@@ -206,7 +206,7 @@ fn find_key<'t>(
     Err(match named {
         Some(id) => Error::UnknownSigner { key_id: hex(id) },
         None if keys.is_empty() => Error::NoTrustAnchors,
-        None => Error::NoKeyVerifies { tried: keys.len() },
+        None => Error::NoKeyVerifies { tried: keys.len().min(most) },
     })
 }
 

@@ -201,6 +201,12 @@ pub(super) fn complain(failure: &Failure) {
     }
 }
 
+/// Says what is wrong with what was typed, which may hold anything, in several lines.
+pub(super) fn usage(text: &str) {
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+}
+
 /// Tells a person something that is not an error.
 pub(super) fn note(text: &str) {
     // Standard error is where one would complain that it is closed.

@@ -109,12 +109,13 @@ impl<'a> HeaderMap<'a> {
         self.iter().next().is_none()
     }
 
-    /// Returns whether `crit` (2) lists this label.
-    pub(crate) fn crit_lists(&self, label: i64) -> bool {
+    /// Returns whether `crit` (2) lists these labels, in any order, and no others.
+    pub(crate) fn crit_is(&self, expected: &[i64]) -> bool {
         let Some(mut list) = self.get(label::CRIT).map(Decoder::new) else { return false };
         let count = list.array().unwrap_or(0);
-        let mut labels = (0..count).map_while(|_| Label::decode(&mut list).ok());
-        labels.any(|found| found == Label::Int(label))
+        let found: Vec<_> = (0..count).map_while(|_| Label::decode(&mut list).ok()).collect();
+        let all = expected.iter().all(|label| found.contains(&Label::Int(*label)));
+        all && found.len() == expected.len()
     }
 
     fn contains(&self, label: &Label<'_>) -> bool {

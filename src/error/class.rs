@@ -36,6 +36,7 @@ impl Error {
             | Self::NoKeyVerifies { .. }
             | Self::SegmentForm { .. }
             | Self::StreamCut { .. }
+            | Self::StreamRefused
             | Self::SignatureLength { .. }
             | Self::TooManyLabels { .. } => Class::Altered,
             Self::ClockBefore1970
@@ -106,6 +107,7 @@ impl Error {
             Self::Segment { source, .. } => source.reason(),
             Self::SegmentForm { .. } => "segment-form",
             Self::StreamCut { .. } => "stream-cut",
+            Self::StreamRefused => "stream-refused",
             Self::StreamTooLong => "stream-too-long",
             Self::StreamVersion { .. } => "stream-version",
             Self::WorkerLost => "worker-lost",

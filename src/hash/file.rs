@@ -10,6 +10,7 @@ use blake3::hazmat::{
 };
 
 use super::{Digest, HashAlgorithm, Hasher};
+use crate::pool::STACK_BYTES;
 
 /// Reads bytes from an offset, as `pread(2)` does: how many there were, 0 at the end.
 pub trait ReadAt: Sync {
@@ -63,7 +64,8 @@ pub fn digest_of(
     };
     thread::scope(|scope| {
         // This thread works, too, so that the work is done however few others the system grants.
-        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let builder = || thread::Builder::new().stack_size(STACK_BYTES);
+        let start = |_| builder().spawn_scoped(scope, work).ok();
         let workers: Vec<_> = (1..threads).map_while(start).collect();
         let done = work();
         let lost = |_| Err(io::Error::other("a thread ended before its work was done"));
@@ -122,7 +124,9 @@ fn each_piece(
     count: u64,
     mut use_piece: impl FnMut(&[u8]),
 ) -> io::Result<()> {
-    let mut memory = vec![0; PIECE_BYTES];
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(PIECE_BYTES).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    memory.resize(PIECE_BYTES, 0);
     let mut done = 0;
     while done < count {
         let wanted = usize::try_from(count - done).unwrap_or(usize::MAX).min(PIECE_BYTES);

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 #[derive(Debug)]
 pub(super) struct Chain {
     key: VerifyingKey,
-    key_id: Option<Vec<u8>>,
+    key_id: Vec<u8>,
     algorithm: Algorithm,
     hash: HashAlgorithm,
     stream_id: [u8; 16],
@@ -28,17 +28,13 @@ pub(super) struct Chain {
 impl Chain {
     /// Begins with segment 0, whose signature `key` has verified.
     pub(super) fn begin(sign1: &Sign1<'_>, key: VerifyingKey, aad: &[u8]) -> Result<Self> {
-        let header = sign1.header();
-        let position = position(sign1)?;
-        if position.index != 0 {
-            return Err(Error::SegmentForm { what: "it is not the first of its stream" });
-        }
+        let form = Form::of_first(sign1)?;
         Ok(Self {
             key,
-            key_id: header.key_id.map(<[u8]>::to_vec),
-            algorithm: header.algorithm,
-            hash: hash(sign1)?,
-            stream_id: position.stream_id,
+            key_id: form.key_id.to_vec(),
+            algorithm: sign1.header().algorithm,
+            hash: form.hash,
+            stream_id: form.position.stream_id,
             opening: Sha256::digest(sign1.protected_bytes()).into(),
             external_aad: aad.to_vec(),
         })
@@ -46,22 +42,8 @@ impl Chain {
 
     /// Holds the header of the segment at `index` to the chain. Returns whether it is the last.
     pub(super) fn judge(&self, sign1: &Sign1<'_>, index: u64) -> Result<bool> {
-        let header = sign1.header();
-        let position = position(sign1)?;
+        let Form { position, hash, key_id } = Form::of(sign1)?;
         let refuse = |what| Err(Error::SegmentForm { what });
-        if header.content_type.is_some() {
-            // RFC 9995, Section 3: that of the content is `preimage content type`.
-            return refuse("it has a content type beside its digest");
-        }
-        if header.map().iter().any(|(label, _)| !is_of_segments(&label)) {
-            return refuse("it has a header parameter that segments do not have");
-        }
-        if !CRITICAL.iter().all(|label| header.map().crit_lists(*label)) {
-            return refuse("its crit does not list all that makes it a segment");
-        }
-        if header.key_id.is_none() {
-            return refuse("it does not name its key");
-        }
         if position.stream_id != self.stream_id {
             return refuse("it belongs to another stream");
         }
@@ -71,18 +53,21 @@ impl Chain {
         if index == 0 {
             return Ok(position.last);
         }
+        let header = sign1.header();
         if position.first != Some(self.opening) {
             return refuse("it follows another first segment");
         }
-        if header.algorithm != self.algorithm || hash(sign1)? != self.hash {
+        if header.algorithm != self.algorithm || hash != self.hash {
             return refuse("its algorithms are not those of the first");
         }
-        if header.key_id != self.key_id.as_deref() {
+        if key_id != self.key_id {
             return refuse("its key is not that of the first");
         }
-        let has_claims = header.map().get(label::CWT_CLAIMS).is_some();
-        if has_claims || header.preimage_content_type.is_some() {
+        if header.map().get(label::CWT_CLAIMS).is_some() {
             return refuse("it has claims, which only the first may have");
+        }
+        if header.preimage_content_type.is_some() {
+            return refuse("it has a content type, which only the first may have");
         }
         Ok(position.last)
     }
@@ -107,27 +92,63 @@ impl Chain {
     }
 }
 
-/// The headers of segments are closed: what else one said, nobody here would act on.
-fn is_of_segments(label: &Label<'_>) -> bool {
-    let others =
-        [label::ALG, label::CRIT, label::KID, label::CWT_CLAIMS, label::PREIMAGE_CONTENT_TYPE];
-    matches!(label, Label::Int(number) if CRITICAL.contains(number) || others.contains(number))
+/// What the header of every segment says, wherever it stands.
+pub(super) struct Form<'a> {
+    position: Position,
+    hash: HashAlgorithm,
+    key_id: &'a [u8],
 }
+
+impl<'a> Form<'a> {
+    /// Holds a header to the CDDL of segments, which is closed: what else one said, nobody here would
+    /// act on.
+    fn of(sign1: &Sign1<'a>) -> Result<Self> {
+        match sign1.kind(None)? {
+            Kind::Segment => {}
+            found => return Err(Error::WrongKind { expected: Kind::Segment, found }),
+        }
+        let refuse = |what| Error::SegmentForm { what };
+        let header = sign1.header();
+        let position = header.position.ok_or(refuse("it does not say where it belongs"))?;
+        if header.content_type.is_some() {
+            // RFC 9995, Section 3: that of the content is `preimage content type`.
+            return Err(refuse("it has a content type beside its digest"));
+        }
+        let foreign = |(label, _)| !matches!(label, Label::Int(number) if LABELS.contains(&number));
+        if header.map().iter().any(foreign) {
+            return Err(refuse("it has a header parameter that segments do not have"));
+        }
+        if !header.map().crit_is(&CRITICAL) {
+            return Err(refuse("its crit does not list what makes it a segment, and nothing else"));
+        }
+        let key_id = header.key_id.ok_or(refuse("it does not name its key"))?;
+        let Some(hash @ (HashAlgorithm::Blake3 | HashAlgorithm::Sha256)) = header.hash else {
+            return Err(refuse("its hash is not one for streams"));
+        };
+        Ok(Self { position, hash, key_id })
+    }
+
+    /// Does the same for the one that begins a stream.
+    pub(super) fn of_first(sign1: &Sign1<'a>) -> Result<Self> {
+        let form = Self::of(sign1)?;
+        if form.position.index == 0 {
+            Ok(form)
+        } else {
+            Err(Error::SegmentForm { what: "it is not the first of its stream" })
+        }
+    }
+}
+
+const LABELS: [i64; 8] = [
+    label::ALG,
+    label::CRIT,
+    label::KID,
+    label::CWT_CLAIMS,
+    label::TYP,
+    label::PAYLOAD_HASH_ALG,
+    label::PREIMAGE_CONTENT_TYPE,
+    label::POSITION,
+];
 
 /// What other COSE software must know, or refuse a segment.
 const CRITICAL: [i64; 3] = [label::TYP, label::PAYLOAD_HASH_ALG, label::POSITION];
-
-fn position(sign1: &Sign1<'_>) -> Result<Position> {
-    match sign1.kind(None)? {
-        Kind::Segment => {}
-        found => return Err(Error::WrongKind { expected: Kind::Segment, found }),
-    }
-    sign1.header().position.ok_or(Error::SegmentForm { what: "it does not say where it belongs" })
-}
-
-fn hash(sign1: &Sign1<'_>) -> Result<HashAlgorithm> {
-    match sign1.header().hash {
-        Some(hash @ (HashAlgorithm::Blake3 | HashAlgorithm::Sha256)) => Ok(hash),
-        Some(_) | None => Err(Error::SegmentForm { what: "its hash is not one for streams" }),
-    }
-}

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SendError, Sender, channel, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::buffer::Buffer;
-use super::chain::Chain;
+use super::chain::{Chain, Form};
 use super::{MAX_SEGMENT_BYTES, MAX_THREADS};
 use crate::cbor::{Flaw, Head, Major, Malformed};
 use crate::cose::{MAX_HEADER_BYTES, SIGNATURE_BYTES, Sign1, Tagging, starts_segment};
 use crate::error::{Error, Result};
+use crate::hash::MAX_DIGEST_BYTES;
 use crate::kind::Kind;
-use crate::pool::{Collector, STACK_BYTES, Submitter, pool};
+use crate::pool::{Collector, Submitter, pool, spawn_with};
 use crate::trust::{Signer, Trust};
 use crate::verify::{Request, verify_kinds};
 
@@ -80,7 +80,15 @@ pub struct StreamReader {
     signer: Signer,
     engine: Engine,
     current: Buffer,
-    ended: bool,
+    state: State,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ended,
+    Open,
+    Refused,
 }
 
 impl StreamReader {
@@ -102,13 +110,14 @@ impl StreamReader {
     ) -> Result<Self> {
         let opening = start.read_opening(&mut input)?;
         let sign1 = Sign1::parse(&opening, Tagging::Required)?;
+        Form::of_first(&sign1)?;
         let verified = verify_kinds(&sign1, request, trust, &[Kind::Segment])?;
         let signer = verified.signer().clone();
         let chain = Chain::begin(&sign1, signer.key.clone(), request.external_aad)?;
         let source =
             Source { input, opening: Some(opening.clone()), chain: Arc::new(chain), index: 0 };
         let engine = Engine::new(source, threads.min(MAX_THREADS));
-        Ok(Self { opening, signer, engine, current: Buffer::default(), ended: false })
+        Ok(Self { opening, signer, engine, current: Buffer::default(), state: State::Open })
     }
 
     /// Returns the envelope of segment 0, whose header speaks for the stream.
@@ -131,15 +140,21 @@ impl StreamReader {
     /// # Errors
     ///
     /// [`Error::Segment`] around the reason why a segment was refused, [`Error::StreamCut`] where the
-    /// input ends before the last one, and [`Error::Input`].
+    /// input ends before the last one, and [`Error::Input`]; after any of them, whenever it is asked
+    /// again, [`Error::StreamRefused`].
     pub fn next_segment(&mut self) -> Result<Option<&[u8]>> {
-        if self.ended {
-            return Ok(None);
+        match self.state {
+            State::Open => {}
+            State::Ended => return Ok(None),
+            State::Refused => return Err(Error::StreamRefused),
         }
         let used = std::mem::take(&mut self.current);
         let outcome = self.engine.next(used);
-        // After an error nothing more is given out, whatever is asked.
-        self.ended = outcome.as_ref().map_or(true, |checked| checked.last);
+        self.state = match &outcome {
+            Ok(checked) if checked.last => State::Ended,
+            Ok(_) => State::Open,
+            Err(_) => State::Refused,
+        };
         self.current = outcome?.content;
         Ok(Some(self.current.bytes()))
     }
@@ -167,22 +182,13 @@ impl Engine {
         if threads < 2 {
             return Self::Here(Box::new(source));
         }
-        // The source goes to the thread once there is one.
-        let (hand_over, handed_over) = sync_channel(1);
+        let Some((pool, checked)) = pool(threads, Job::check) else {
+            return Self::Here(Box::new(source));
+        };
         let (give_back, spare) = channel();
-        let started = pool(threads, Job::check).and_then(|(pool, checked)| {
-            let reader = move || {
-                let Ok(source) = handed_over.recv() else { return };
-                read_all(source, &pool, &spare);
-            };
-            thread::Builder::new().stack_size(STACK_BYTES).spawn(reader).ok().map(|_| checked)
-        });
-        match started {
-            None => Self::Here(Box::new(source)),
-            Some(checked) => match hand_over.send(source) {
-                Ok(()) => Self::Threads { checked, give_back },
-                Err(SendError(source)) => Self::Here(Box::new(source)),
-            },
+        match spawn_with(source, move |source| read_all(source, &pool, &spare)) {
+            Ok(_) => Self::Threads { checked, give_back },
+            Err(source) => Self::Here(Box::new(source)),
         }
     }
 
@@ -268,7 +274,7 @@ impl<R: Read> Source<R> {
     /// Reads the byte string after an envelope.
     fn content(&mut self, buffer: Buffer) -> Result<Buffer> {
         let mut head = Vec::new();
-        let length = read_head(&mut self.input, &mut head, Major::Bytes, MAX_SEGMENT_BYTES)?;
+        let length = read_head(&mut self.input, &mut head, MAX_SEGMENT_BYTES, |_| TOO_LONG)?;
         let mut content = buffer.with_room(length)?;
         self.input.read_exact(content.room()).map_err(end_or_input)?;
         content.fill(length);
@@ -330,7 +336,8 @@ fn read_protected(input: &mut impl Read, bytes: &mut Vec<u8>) -> Result<usize> {
             return Err(Error::SegmentForm { what: "it does not begin as one" });
         }
     }
-    let length = read_head(input, bytes, Major::Bytes, MAX_HEADER_BYTES)?;
+    let too_large = |_| Error::HeaderTooLarge { limit: MAX_HEADER_BYTES };
+    let length = read_head(input, bytes, MAX_HEADER_BYTES, too_large)?;
     let start = bytes.len();
     read_more(input, bytes, length)?;
     Ok(start)
@@ -342,19 +349,21 @@ fn read_signature(input: &mut impl Read, bytes: &mut Vec<u8>) -> Result<()> {
     if bytes.last() != Some(&0xa0) {
         return Err(Error::SegmentForm { what: "its unprotected header is not empty" });
     }
-    for longest in [crate::hash::MAX_DIGEST_BYTES, SIGNATURE_BYTES] {
-        let length = read_head(input, bytes, Major::Bytes, longest)?;
-        read_more(input, bytes, length)?;
-    }
-    Ok(())
+    let digest = read_head(input, bytes, MAX_DIGEST_BYTES, |_| TOO_LONG)?;
+    read_more(input, bytes, digest)?;
+    let signature_length = |found| Error::SignatureLength { found };
+    let signature = read_head(input, bytes, SIGNATURE_BYTES, signature_length)?;
+    read_more(input, bytes, signature)
 }
 
-/// Reads the head of a string that is at most `longest` bytes, and returns its length.
+const TOO_LONG: Error = Error::SegmentForm { what: "a byte string is too long" };
+
+/// Reads the head of a byte string, and returns its length; of one over `longest` bytes, the error.
 fn read_head(
     input: &mut impl Read,
     bytes: &mut Vec<u8>,
-    major: Major,
     longest: usize,
+    too_long: impl Fn(usize) -> Error,
 ) -> Result<usize> {
     let start = bytes.len();
     loop {
@@ -362,13 +371,12 @@ fn read_head(
         match Head::read_strict(bytes.get(start..).unwrap_or_default()) {
             Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) => {}
             Err(malformed) => return Err(malformed.into()),
-            Ok(head) if head.major != major => {
+            Ok(head) if head.major != Major::Bytes => {
                 return Err(Error::SegmentForm { what: "a byte string is missing" });
             }
             Ok(head) => {
-                let length = usize::try_from(head.argument).ok();
-                let length = length.filter(|length| *length <= longest);
-                return length.ok_or(Error::SegmentForm { what: "a byte string is too long" });
+                let length = usize::try_from(head.argument).unwrap_or(usize::MAX);
+                return if length <= longest { Ok(length) } else { Err(too_long(length)) };
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SendError, Sender, SyncSender, channel, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +14,7 @@ use crate::cose::{Algorithm, Position, TAG_SIGN1, ToBeSigned};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::SigningKey;
-use crate::pool::{Collector, STACK_BYTES, Submitter, pool};
+use crate::pool::{Collector, Submitter, pool, spawn_with};
 use crate::sign::{Template, first_header, later_header};
 
 /// What a stream is signed with.
@@ -47,7 +47,7 @@ impl<'a> StreamTemplate<'a> {
 /// Signs what is written to it, segment by segment, and writes that to `W`.
 ///
 /// [`finish`](Self::finish) **must** be called: without it the stream has no end, and every reader
-/// says that it was cut. After an error it has no end either, whatever else is called.
+/// says that it was cut. After an error of the output it gets no end either, whatever else is called.
 #[derive(Debug)]
 #[must_use = "a stream without finish() is refused by every reader"]
 pub struct StreamWriter<W> {
@@ -88,6 +88,12 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
             Position { stream_id: template.stream_id, index: 0, last: false, first: None };
         let current = Buffer::default();
         Self { sealer, engine, segment_bytes, position, full: None, current }
+    }
+
+    /// Returns how many bytes wait for their segment to be closed.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.full.as_ref().map_or(0, Buffer::len).saturating_add(self.current.len())
     }
 
     /// Reads once from `input`, straight into the segment, and returns how many bytes that gave; 0
@@ -202,7 +208,7 @@ enum Engine<W> {
     Threads {
         pool: Submitter<Segment, Step>,
         spare: Receiver<Buffer>,
-        writer: JoinHandle<Result<W>>,
+        writer: JoinHandle<Option<Result<W>>>,
     },
     /// Finished, or failed.
     Gone,
@@ -214,28 +220,15 @@ impl<W: Write + Send + 'static> Engine<W> {
         if threads < 2 {
             return Self::Here { output, spare: None };
         }
-        // The output goes to the thread once there is one.
-        let (hand_over, handed_over) = sync_channel(1);
-        let (give_back, spare) = channel();
         let sealer = Arc::clone(sealer);
         let work = move |segment| Step::Write(sealer.seal(segment));
-        let started = pool(threads, work).and_then(|(pool, steps)| {
-            let writer = move || {
-                let output = handed_over.recv().map_err(|_| Error::WorkerLost)?;
-                take_steps(output, &steps, &give_back)
-            };
-            thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn(writer)
-                .ok()
-                .map(|writer| (pool, writer))
-        });
-        match started {
-            None => Self::Here { output, spare: None },
-            Some((pool, writer)) => match hand_over.send(output) {
-                Ok(()) => Self::Threads { pool, spare, writer },
-                Err(SendError(output)) => Self::Here { output, spare: None },
-            },
+        let Some((pool, steps)) = pool(threads, work) else {
+            return Self::Here { output, spare: None };
+        };
+        let (give_back, spare) = channel();
+        match spawn_with(output, move |output| take_steps(output, &steps, &give_back)) {
+            Ok(writer) => Self::Threads { pool, spare, writer },
+            Err(output) => Self::Here { output, spare: None },
         }
     }
 
@@ -293,7 +286,7 @@ impl<W: Write + Send + 'static> Engine<W> {
             Self::Here { output, .. } => Ok(output),
             Self::Threads { pool, writer, .. } => {
                 drop(pool);
-                writer.join().unwrap_or(Err(Error::WorkerLost))
+                writer.join().ok().flatten().unwrap_or(Err(Error::WorkerLost))
             }
             Self::Gone => Err(Error::WorkerLost),
         }

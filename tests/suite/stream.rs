@@ -302,6 +302,9 @@ fn after_a_refusal_nothing_more_comes_out() {
             StreamReader::open(start, input, &Request::at(now()), &trust, threads).unwrap();
         assert_eq!(reader.next_segment().unwrap().map(<[u8]>::len), Some(SEGMENT));
         assert!(matches!(reader.next_segment(), Err(Error::Segment { index: 1, .. })));
-        assert_eq!(reader.next_segment().unwrap(), None);
+        // Whoever asks again, and takes `None` for the end, must not get one.
+        for _ in 0..3 {
+            assert!(matches!(reader.next_segment(), Err(Error::StreamRefused)));
+        }
     }
 }

@@ -68,6 +68,10 @@ impl Content {
                 return Ok(());
             }
             progress.advance(read);
+            // What waited before is on its way if nothing else waits now.
+            if writer.waiting() == read {
+                waiting_since = None;
+            }
             waiting_since = waiting_since.or_else(|| Some(Instant::now()));
         }
     }
