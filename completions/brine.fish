@@ -50,7 +50,7 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'R
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
-complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 256 MiB'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 64 GiB'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s q -l quiet -d 'Show no progress'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s V -l version -d 'Print version'

@@ -12,8 +12,11 @@ pub const LABEL: &str = "BRINE ENVELOPE";
 /// No envelope begins with a hyphen, so nothing can be both.
 #[must_use]
 pub fn is_armored(input: &[u8]) -> bool {
-    input.starts_with(b"-----BEGIN ")
+    input.starts_with(MARK)
 }
+
+/// What it begins with.
+pub(crate) const MARK: &[u8] = b"-----BEGIN ";
 
 /// Wraps an envelope in lines of 64 characters.
 ///

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod exit;
+pub mod spool;
 
 mod brine;
 mod brinekey;

@@ -2,6 +2,7 @@
 
 mod header;
 mod iana;
+mod large;
 mod position;
 mod sign1;
 mod to_be_signed;
@@ -9,6 +10,7 @@ mod to_be_signed;
 pub(crate) use self::header::starts_segment;
 pub use self::header::{ContentType, HeaderMap, Label, Protected};
 pub use self::iana::{Algorithm, label_name};
+pub use self::large::{Front, LargeSign1};
 pub use self::position::Position;
 pub use self::sign1::{Outline, Sign1, Tagging};
 pub use self::to_be_signed::ToBeSigned;
@@ -20,6 +22,11 @@ pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// The most header parameters in one map.
 pub const MAX_LABELS: u64 = 1000;
+
+/// The largest payload of a single envelope, in bytes.
+///
+/// It is not held in memory, but it is kept somewhere until its signature was seen, which comes last.
+pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
 /// How long an Ed25519 signature is, in bytes (RFC 8032, Section 5.1.6).
 pub const SIGNATURE_BYTES: usize = 64;

@@ -6,7 +6,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-pub use self::file::{ReadAt, digest_of};
+pub(crate) use self::file::each_piece;
+pub use self::file::{ReadAt, Section, digest_of};
 
 /// A hash algorithm, as `payload-hash-alg` (258) numbers it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

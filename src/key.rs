@@ -23,12 +23,14 @@ mod form;
 mod id;
 mod openssh;
 mod pem;
+mod pieces;
 mod signing;
 mod verifying;
 
 pub use self::id::KeyId;
 pub use self::openssh::MAX_BCRYPT_ROUNDS;
 pub use self::pem::{MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, MAX_SCRYPT_WORK_BYTES};
+pub use self::pieces::Verification;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
 

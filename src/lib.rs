@@ -29,12 +29,16 @@ mod text;
 mod verify;
 
 pub use crate::claims::{Claims, Timestamp};
-pub use crate::cose::{Algorithm, ContentType, Sign1, Tagging};
+pub use crate::cose::{Algorithm, ContentType, MAX_PAYLOAD_BYTES, Sign1, Tagging};
 pub use crate::error::{Class, Error, Result};
 pub use crate::key::{KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
 pub use crate::sign::{
-    CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template, sign, sign_detached, sign_digest,
+    CTI_BYTES, Envelope, LargeSigned, Statement, Template, sign, sign_detached, sign_digest,
+    sign_large,
 };
 pub use crate::trust::{Signer, Trust};
-pub use crate::verify::{PayloadSource, Request, Verified, verify, verify_digest};
+pub use crate::verify::{
+    LargeEnvelope, PayloadSource, Request, Verified, VerifiedLarge, verify, verify_digest,
+    verify_large, verify_large_detached,
+};

@@ -7,17 +7,12 @@ use crate::claims::{Audience, Claims, Timestamp};
 use crate::cose::{
     Algorithm, ContentType, Position, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label,
 };
-use crate::hash::{Digest, HashAlgorithm};
+use crate::hash::{Digest, HashAlgorithm, ReadAt, each_piece};
 use crate::key::{KeyId, SigningKey};
 use crate::kind::Kind;
 
 /// How many random bytes name a signature in its `cti` claim.
 pub const CTI_BYTES: usize = 16;
-
-/// The largest payload of a single envelope, in bytes.
-///
-/// A single envelope is held in memory, because its signature comes last.
-pub const MAX_PAYLOAD_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What is signed besides the payload.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,6 +100,63 @@ pub fn sign_digest<'p>(
     Envelope { protected, payload: Some(digest.as_ref()), signature }
 }
 
+/// Signs the first `payload_bytes` of something that is too large for memory.
+///
+/// They are read twice, and **must** be a copy that nobody else can write to, as [`sign`] says. A file
+/// that has a name is no such copy.
+///
+/// # Errors
+///
+/// What `payload` reports, and [`io::ErrorKind::UnexpectedEof`] if it has fewer bytes.
+pub fn sign_large(
+    key: &SigningKey,
+    payload: &(impl ReadAt + ?Sized),
+    payload_bytes: u64,
+    template: &Template<'_>,
+) -> io::Result<LargeSigned> {
+    let protected = protected_header(key.verifying_key().id(), template);
+    let before = ToBeSigned::before(&protected, template.external_aad, payload_bytes);
+    let signature = key.sign_pieces(|give| {
+        before.parts().into_iter().for_each(&mut *give);
+        each_piece(payload, 0, payload_bytes, give)
+    })?;
+    Ok(LargeSigned { protected, payload_bytes, signature })
+}
+
+/// What stands around a payload that was signed by [`sign_large`].
+#[derive(Clone, Debug)]
+pub struct LargeSigned {
+    protected: Vec<u8>,
+    payload_bytes: u64,
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+impl LargeSigned {
+    /// Returns everything before the bytes of the payload.
+    #[must_use]
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = front(&self.protected);
+        head.long_bytes_head(self.payload_bytes);
+        head.into_bytes()
+    }
+
+    /// Returns the envelope without its payload.
+    #[must_use]
+    pub fn detached(&self) -> Vec<u8> {
+        let mut envelope = front(&self.protected);
+        envelope.nil();
+        let mut envelope = envelope.into_bytes();
+        envelope.extend(self.tail());
+        envelope
+    }
+
+    /// Returns everything after them.
+    #[must_use]
+    pub fn tail(&self) -> Vec<u8> {
+        tail(&self.signature)
+    }
+}
+
 /// A signed envelope, ready to be written. It borrows the payload instead of copying it.
 #[derive(Clone, Debug)]
 pub struct Envelope<'p> {
@@ -133,8 +185,7 @@ impl Envelope<'_> {
 
     /// Everything before the bytes of the payload.
     fn head(&self) -> Vec<u8> {
-        let mut head = Encoder::new();
-        head.tag(TAG_SIGN1).array(4).bytes(&self.protected).map(0);
+        let mut head = front(&self.protected);
         match self.payload {
             Some(payload) => head.bytes_head(payload.len()),
             None => head.nil(),
@@ -144,10 +195,21 @@ impl Envelope<'_> {
 
     /// Everything after them.
     fn tail(&self) -> Vec<u8> {
-        let mut tail = Encoder::new();
-        tail.bytes(&self.signature);
-        tail.into_bytes()
+        tail(&self.signature)
     }
+}
+
+/// Begins an envelope, up to its payload.
+fn front(protected: &[u8]) -> Encoder {
+    let mut front = Encoder::new();
+    front.tag(TAG_SIGN1).array(4).bytes(protected).map(0);
+    front
+}
+
+fn tail(signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
+    let mut tail = Encoder::new();
+    tail.bytes(signature);
+    tail.into_bytes()
 }
 
 /// Encodes the protected header of a hash envelope.

@@ -1,5 +1,7 @@
 //! Checks an envelope. The one place where content becomes believed.
 
+mod large;
+
 use std::time::Duration;
 
 use crate::claims::Timestamp;
@@ -10,6 +12,8 @@ use crate::key::{KeyId, VerifyingKey};
 use crate::kind::Kind;
 use crate::text::hex;
 use crate::trust::{Question, Signer, Trust};
+
+pub use self::large::{LargeEnvelope, VerifiedLarge, verify_large, verify_large_detached};
 
 /// What a verifier asks of an envelope.
 #[derive(Clone, Copy, Debug)]
@@ -152,15 +156,41 @@ pub(crate) fn verify_kinds<'a, 't>(
     trust: &'t Trust,
     taken: &[Kind],
 ) -> Result<Verified<'a, 't>> {
-    let payload = match find_payload(sign1, request) {
-        Ok(payload) => payload,
-        Err(error) => return Err(judge_kind(sign1, request, taken).err().unwrap_or(error)),
-    };
-    let key = match find_key(sign1, request.external_aad, payload, trust) {
-        // Nobody here can check that signature: what the envelope is not is the better answer.
-        Err(error @ (Error::UnknownSigner { .. } | Error::NoTrustAnchors)) => {
-            return Err(judge_kind(sign1, request, taken).err().unwrap_or(error));
-        }
+    let found = find_payload(sign1, request).and_then(|payload| {
+        find_key(sign1, request.external_aad, payload, trust).map(|key| (key, payload))
+    });
+    let payload = found.as_ref().map_or(&[][..], |(_, payload)| payload);
+    let key = found.map(|(key, _)| key);
+    let Judged { header, kind, signer } = judge(sign1, request, trust, taken, key)?;
+    Ok(Verified { header, kind, payload, signer })
+}
+
+/// What was found of an envelope that holds.
+struct Judged<'a, 't> {
+    header: Protected<'a>,
+    kind: Kind,
+    signer: &'t Signer,
+}
+
+/// Judges all but the signature, in the order of SPEC.md, whether or not the payload is in memory.
+///
+/// `key` is the one that verified the signature, or why there is none.
+fn judge<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'_>,
+    trust: &'t Trust,
+    taken: &[Kind],
+    key: Result<&VerifyingKey>,
+) -> Result<Judged<'a, 't>> {
+    let key = match key {
+        // The payload is elsewhere, or nobody here can check that signature: what the envelope is not
+        // is the better answer.
+        Err(
+            error @ (Error::AttachedPayload
+            | Error::DetachedPayload
+            | Error::NoTrustAnchors
+            | Error::UnknownSigner { .. }),
+        ) => return Err(judge_kind(sign1, request, taken).err().unwrap_or(error)),
         key => key?,
     };
     let kind = judge_kind(sign1, request, taken)?;
@@ -168,7 +198,7 @@ pub(crate) fn verify_kinds<'a, 't>(
     let signer = judge_signer(trust, key.id(), &header, request)?;
     header.claims.judge_context(request.context)?;
     header.claims.judge_time(request.now, request.max_age)?;
-    Ok(Verified { header, kind, payload, signer })
+    Ok(Judged { header, kind, signer })
 }
 
 fn find_payload<'a>(sign1: &Sign1<'a>, request: &Request<'a>) -> Result<&'a [u8]> {
@@ -181,9 +211,6 @@ fn find_payload<'a>(sign1: &Sign1<'a>, request: &Request<'a>) -> Result<&'a [u8]
 }
 
 /// Finds the trusted key that verifies the signature.
-///
-/// The key id only saves work: where it names a trusted key, no other can be meant; where it names
-/// none, or is absent, every trusted key is tried (RFC 9052, Section 3.1: `kid` is a hint).
 fn find_key<'t>(
     sign1: &Sign1<'_>,
     external_aad: &[u8],
@@ -192,26 +219,39 @@ fn find_key<'t>(
 ) -> Result<&'t VerifyingKey> {
     let signed = sign1.to_be_signed(external_aad, payload);
     let verifies = |key: &VerifyingKey| key.verify(&signed.parts(), sign1.signature());
-    let named = sign1.header().key_id;
-    let meant = named.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
-    if let Some(signer) = meant.and_then(|id| trust.find(id).next()) {
-        return if verifies(&signer.key) { Ok(&signer.key) } else { Err(Error::BadSignature) };
+    if let Some(key) = meant_key(sign1, trust) {
+        return if verifies(key) { Ok(key) } else { Err(Error::BadSignature) };
     }
     let keys = trust.keys();
-    // Anyone can name a key that nobody has: what that costs has a bound.
-    let most = (MAX_TRIED_BYTES / payload.len().saturating_add(1)).max(1);
-    if let Some(key) = keys.iter().take(most).find(|key| verifies(key)) {
-        return Ok(key);
-    }
-    Err(match named {
+    let most = most_tried(u64::try_from(payload.len()).unwrap_or(u64::MAX));
+    let found = keys.iter().take(most).find(|key| verifies(key));
+    found.copied().ok_or_else(|| no_key_fits(sign1, keys.len().min(most)))
+}
+
+/// Returns the trusted key that the key id names.
+///
+/// The key id only saves work: where it names a trusted key, no other can be meant; where it names
+/// none, or is absent, every trusted key is tried (RFC 9052, Section 3.1: `kid` is a hint).
+fn meant_key<'t>(sign1: &Sign1<'_>, trust: &'t Trust) -> Option<&'t VerifyingKey> {
+    let meant = sign1.header().key_id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
+    meant.and_then(|id| trust.find(id).next()).map(|signer| &signer.key)
+}
+
+/// How many keys are tried: anyone can name a key that nobody has, and what that costs has a bound.
+fn most_tried(payload_bytes: u64) -> usize {
+    usize::try_from(MAX_TRIED_BYTES / payload_bytes.saturating_add(1)).unwrap_or(usize::MAX).max(1)
+}
+
+fn no_key_fits(sign1: &Sign1<'_>, trusted: usize) -> Error {
+    match sign1.header().key_id {
         Some(id) => Error::UnknownSigner { key_id: hex(id) },
-        None if keys.is_empty() => Error::NoTrustAnchors,
-        None => Error::NoKeyVerifies { tried: keys.len().min(most) },
-    })
+        None if trusted == 0 => Error::NoTrustAnchors,
+        None => Error::NoKeyVerifies { tried: trusted },
+    }
 }
 
 /// How many bytes are hashed in all to try keys that the envelope does not name.
-const MAX_TRIED_BYTES: usize = 1 << 30;
+const MAX_TRIED_BYTES: u64 = 1 << 30;
 
 fn judge_kind(sign1: &Sign1<'_>, request: &Request<'_>, taken: &[Kind]) -> Result<Kind> {
     let found = sign1.kind(request.foreign_typ)?;

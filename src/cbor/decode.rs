@@ -171,7 +171,29 @@ impl<'a> Decoder<'a> {
             self.position += 1;
             return Ok(None);
         }
-        self.string(Major::Bytes, "a byte string or nil").map(Some)
+        self.string(Major::Bytes, BYTES_OR_NIL).map(Some)
+    }
+
+    /// Reads the head of a byte string whose bytes need not be here, and returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn bytes_head(&mut self) -> Result<u64, Malformed> {
+        self.take(Major::Bytes, "a byte string")
+    }
+
+    /// Does what [`bytes_head`](Self::bytes_head) does, and takes nil as `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes_head`](Self::bytes_head).
+    pub fn bytes_head_or_nil(&mut self) -> Result<Option<u64>, Malformed> {
+        if self.peek()? == Kind::Null {
+            self.position += 1;
+            return Ok(None);
+        }
+        self.take(Major::Bytes, BYTES_OR_NIL).map(Some)
     }
 
     /// Reads a text string.
@@ -372,6 +394,8 @@ impl<'a> Decoder<'a> {
         self.input.get(self.position..).unwrap_or_default()
     }
 }
+
+const BYTES_OR_NIL: &str = "a byte string or nil";
 
 /// Whether the keys of the maps in an item are still to be compared.
 #[derive(Clone, Copy)]

@@ -58,7 +58,12 @@ impl Encoder {
 
     /// Writes the head of a byte string whose bytes follow by another way.
     pub fn bytes_head(&mut self, length: usize) -> &mut Self {
-        self.head(Major::Bytes, length_of(length))
+        self.long_bytes_head(length_of(length))
+    }
+
+    /// Does what [`bytes_head`](Self::bytes_head) does for what may be longer than memory.
+    pub fn long_bytes_head(&mut self, length: u64) -> &mut Self {
+        self.head(Major::Bytes, length)
     }
 
     /// Writes a text string.

@@ -7,6 +7,7 @@ mod sign;
 mod sign_stream;
 mod verify;
 mod verify_detached;
+mod verify_large;
 mod verify_stream;
 
 use super::args::brine::{Brine, Verb};

@@ -73,6 +73,15 @@ impl Output {
         Ok(Self { target: Target::File(path, Existing::Keep) })
     }
 
+    /// Returns whether a person may see it as it comes.
+    pub(super) fn is_seen(&self) -> bool {
+        match &self.target {
+            Target::Stdout { .. } => rustix::termios::isatty(stdio::stdout()),
+            Target::Device(_) => true,
+            Target::File(..) => false,
+        }
+    }
+
     /// Returns whether it is a terminal that takes text only.
     pub(super) fn is_terminal(&self) -> bool {
         match &self.target {
@@ -110,6 +119,16 @@ impl Output {
             }
         };
         opened.map_err(|error| self.failed(error))
+    }
+
+    /// Opens it for what has not been judged yet, if nobody can see that before it is finished.
+    pub(super) fn open_unseen(&self, access: Access) -> Option<Opened> {
+        match &self.target {
+            Target::File(path, existing) => {
+                WholeFile::create_unnamed(path, access, *existing).map(Opened::Whole)
+            }
+            Target::Device(_) | Target::Stdout { .. } => None,
+        }
     }
 
     /// Lets a file appear under its name.

@@ -21,9 +21,9 @@ pub(super) enum Show {
 }
 
 impl Show {
-    /// Not with `--quiet`, and not where the data goes to the same terminal.
-    pub(super) const fn unless(quiet: bool, data_at_terminal: bool) -> Self {
-        if quiet || data_at_terminal { Self::Never } else { Self::IfWatched }
+    /// Not where that would be in the way.
+    pub(super) const fn unless(quiet: bool) -> Self {
+        if quiet { Self::Never } else { Self::IfWatched }
     }
 }
 

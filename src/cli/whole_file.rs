@@ -49,13 +49,19 @@ enum Unfinished {
 impl WholeFile {
     /// Makes a file that is to be called `path`.
     pub(super) fn create(path: &Path, access: Access, existing: Existing) -> io::Result<Self> {
+        if let Some(file) = Self::create_unnamed(path, access, existing) {
+            return Ok(file);
+        }
         let path = resolved(path);
-        let directory = directory_of(&path);
-        let unfinished = match open_unnamed(directory, access) {
-            Ok(file) => Unfinished::Unnamed(file),
-            Err(_) => Unfinished::Hidden(open_hidden(directory, access)?),
-        };
+        let unfinished = Unfinished::Hidden(open_hidden(directory_of(&path), access)?);
         Ok(Self { path, access, existing, unfinished })
+    }
+
+    /// Makes one that has no name at all before it is complete, where the file system can.
+    pub(super) fn create_unnamed(path: &Path, access: Access, existing: Existing) -> Option<Self> {
+        let path = resolved(path);
+        let unfinished = Unfinished::Unnamed(open_unnamed(directory_of(&path), access).ok()?);
+        Some(Self { path, access, existing, unfinished })
     }
 
     /// Returns the open file.

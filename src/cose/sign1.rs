@@ -44,7 +44,11 @@ impl<'a> Sign1<'a> {
     ///   [`Error::CritMalformed`], [`Error::CritUnknown`], [`Error::LabelInBothHeaders`],
     ///   [`Error::LabelUnprotected`] by the headers.
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self> {
-        let outline = Outline::parse(input, tagging)?;
+        Self::read(Outline::parse(input, tagging)?)
+    }
+
+    /// Holds the four parts to the rules of their contents.
+    pub(super) fn read(outline: Outline<'a>) -> Result<Self> {
         let header = Protected::read(outline.protected, &outline.unprotected)?;
         let signature = outline.signature;
         let signature =
@@ -166,13 +170,13 @@ impl<'a> Outline<'a> {
 
 /// How an envelope begins.
 #[derive(PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Bare,
     Tagged,
 }
 
 /// Tells an envelope from what is none, by its first head.
-fn recognise(input: &[u8], tagging: Tagging) -> Result<Form> {
+pub(super) fn recognise(input: &[u8], tagging: Tagging) -> Result<Form> {
     if input.is_empty() {
         return Err(Error::NotAnEnvelope { found: "input is empty" });
     }

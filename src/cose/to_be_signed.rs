@@ -21,16 +21,22 @@ impl<'a> ToBeSigned<'a> {
     /// An empty map is an empty byte string here, however it was written (RFC 9052, Section 4.4).
     #[must_use]
     pub fn new(protected: &[u8], external_aad: &'a [u8], payload: &'a [u8]) -> Self {
+        let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        Self { payload, ..Self::before(protected, external_aad, length) }
+    }
+
+    /// Builds all that comes before a payload of so many bytes, which follow by another way.
+    pub(crate) fn before(protected: &[u8], external_aad: &'a [u8], payload_bytes: u64) -> Self {
         let protected = if protected == [0xa0] { &[] } else { protected };
         let mut head = Encoder::new();
         head.array(4).text("Signature1").bytes(protected).bytes_head(external_aad.len());
         let mut payload_head = Encoder::new();
-        payload_head.bytes_head(payload.len());
+        payload_head.long_bytes_head(payload_bytes);
         Self {
             head: head.into_bytes(),
             external_aad,
             payload_head: payload_head.into_bytes(),
-            payload,
+            payload: &[],
         }
     }
 

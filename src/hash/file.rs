@@ -29,6 +29,33 @@ impl ReadAt for [u8] {
     }
 }
 
+/// A part of something that can be read from anywhere, read from its beginning to its end.
+#[derive(Debug)]
+pub struct Section<'s, S: ?Sized> {
+    source: &'s S,
+    offset: u64,
+    left: u64,
+}
+
+impl<'s, S: ReadAt + ?Sized> Section<'s, S> {
+    /// Begins at `offset`, and ends after `length` bytes or where `source` does.
+    #[must_use]
+    pub const fn new(source: &'s S, offset: u64, length: u64) -> Self {
+        Self { source, offset, left: length }
+    }
+}
+
+impl<S: ReadAt + ?Sized> io::Read for Section<'_, S> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(room.len());
+        let count = self.source.read_at(room.get_mut(..wanted).unwrap_or_default(), self.offset)?;
+        let read = u64::try_from(count).unwrap_or(u64::MAX);
+        self.offset = self.offset.saturating_add(read);
+        self.left = self.left.saturating_sub(read);
+        Ok(count)
+    }
+}
+
 /// Returns the digest of the first `length` bytes of `source`.
 ///
 /// BLAKE3 is a tree, whose subtrees are hashed on `threads` threads; the other algorithms are not,
@@ -118,7 +145,7 @@ fn join_last(edge: &mut Vec<ChainingValue>) {
 }
 
 /// Gives `count` bytes from `start` on to `use_piece`, piece by piece.
-fn each_piece(
+pub(crate) fn each_piece(
     source: &(impl ReadAt + ?Sized),
     start: u64,
     count: u64,

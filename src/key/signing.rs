@@ -1,6 +1,7 @@
 //! The private half.
 
 use std::fmt;
+use std::io;
 
 use ed25519_dalek::ed25519::signature::MultipartSigner;
 use zeroize::Zeroizing;
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 use super::form::Form;
 use super::openssh::{self, Container};
 use super::pem::{self, Locked};
-use super::{KeyError, VerifyingKey};
+use super::{KeyError, VerifyingKey, pieces};
 
 /// A private Ed25519 key: the seed of RFC 8032, Section 5.1.5.
 ///
@@ -65,6 +66,22 @@ impl SigningKey {
     #[must_use]
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
         self.secret.multipart_sign(parts).to_bytes()
+    }
+
+    /// Signs a message that is too large for memory: `message` gives it out piece by piece, and is called
+    /// twice.
+    ///
+    /// It **must** give the same bytes both times, so it **must** read from a copy that nobody else can
+    /// write to. [`sign`](Self::sign) says what it costs otherwise: the private key.
+    ///
+    /// # Errors
+    ///
+    /// What `message` returns.
+    pub fn sign_pieces(
+        &self,
+        message: impl Fn(&mut dyn FnMut(&[u8])) -> io::Result<()>,
+    ) -> io::Result<[u8; 64]> {
+        pieces::sign(&self.secret, message)
     }
 
     /// Reads a private key file.

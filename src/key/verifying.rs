@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use ed25519_dalek::Signature;
-use ed25519_dalek::ed25519::signature::MultipartVerifier;
-
 use super::form::Form;
 use super::openssh::{self, Container};
-use super::{KeyError, KeyId, pem};
+use super::{KeyError, KeyId, Verification, pem};
 
 /// A public Ed25519 key that can be believed in as far as a key can: a canonical encoding of a point
 /// that is not of small order.
@@ -67,11 +64,17 @@ impl VerifyingKey {
     /// order.
     #[must_use]
     pub fn verify(&self, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
-        let signature = Signature::from_bytes(signature);
-        // The equation is about the bytes of R, so R is canonical where it holds; but it would take an
-        // R of small order. The key was seen to in `from_bytes`.
-        !SMALL_ORDER.contains(signature.r_bytes())
-            && self.point.multipart_verify(parts, &signature).is_ok()
+        self.verification(signature).is_some_and(|mut verification| {
+            parts.iter().for_each(|part| verification.update(part));
+            verification.finish()
+        })
+    }
+
+    /// Does what [`verify`](Self::verify) does for a message that comes piece by piece; `None` if the
+    /// signature can be told to be none before the message is known.
+    #[must_use]
+    pub fn verification(&self, signature: &[u8; 64]) -> Option<Verification> {
+        Verification::begin(&self.point, signature)
     }
 
     /// Returns the fingerprint that `ssh-keygen -l` shows: `SHA256:` and base64 without padding.
@@ -166,7 +169,7 @@ const MINUS_ONE: [u8; 32] = {
 };
 
 /// The canonical encodings of the eight points whose order divides 8.
-const SMALL_ORDER: [[u8; 32]; 8] = [
+pub(super) const SMALL_ORDER: [[u8; 32]; 8] = [
     ONE,
     MINUS_ONE,
     [0; 32],
@@ -205,6 +208,7 @@ mod tests {
 
     use curve25519_dalek::constants::EIGHT_TORSION;
     use curve25519_dalek::edwards::CompressedEdwardsY;
+    use ed25519_dalek::Signature;
     use serde_json::Value;
 
     use super::*;
@@ -235,6 +239,11 @@ mod tests {
             let (head, tail) = message.split_at(at);
             assert_eq!(key.verify(&[head, &[], tail], &signature), strict, "{key_text} {at}");
         }
+        let byte_by_byte = key.verification(&signature).is_some_and(|mut verification| {
+            message.chunks(1).for_each(|byte| verification.update(byte));
+            verification.finish()
+        });
+        assert_eq!(byte_by_byte, strict, "{key_text}");
         strict
     }
 

@@ -3,6 +3,7 @@
 mod detached;
 mod inspect;
 mod keys;
+mod large;
 mod output;
 mod refusals;
 mod session;

@@ -13,6 +13,7 @@ mod common;
 mod documents;
 mod foreign_vectors;
 mod generated;
+mod large;
 mod mutation;
 mod properties;
 mod stream;

@@ -15,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 use crate::common::{Person, hex, project, project_text, unhex};
 
 /// One scenario.
-struct Vector {
-    name: String,
+pub(crate) struct Vector {
+    pub(crate) name: String,
     expect: String,
     keys: Vec<String>,
     options: BTreeMap<String, String>,
     released: String,
-    envelope: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
 }
 
 impl Vector {
@@ -55,12 +55,23 @@ impl Vector {
         self.options.get(name).map(String::as_str)
     }
 
-    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.option(name).map(unhex)
     }
 
     /// What the library releases, and how it ends: `ok` or the reason why not.
     fn through_library(&self, arrival: Arrival, threads: usize) -> (Vec<u8>, String) {
+        let detached = self.bytes("detached");
+        let mut released = Vec::new();
+        let outcome = self.ask(|request, trust| match &detached {
+            None => self.release(request, trust, arrival, threads, &mut released),
+            Some(content) => self.check_detached(request, trust, content),
+        });
+        (released, outcome.map_or_else(|error| error.reason().to_owned(), |()| "ok".to_owned()))
+    }
+
+    /// Asks as the vector says.
+    pub(crate) fn ask<T>(&self, judge: impl FnOnce(&Request<'_>, &Trust) -> T) -> T {
         let key = |line: &String| VerifyingKey::from_openssh(line).unwrap().0;
         let trust = Trust::new(self.keys.iter().map(|line| Signer::new("k", key(line))).collect());
         let detached = self.bytes("detached");
@@ -75,12 +86,7 @@ impl Vector {
             payload: detached.as_deref().map_or(PayloadSource::Embedded, PayloadSource::Detached),
             signer: None,
         };
-        let mut released = Vec::new();
-        let outcome = match &detached {
-            None => self.release(&request, &trust, arrival, threads, &mut released),
-            Some(content) => self.check_detached(&request, &trust, content),
-        };
-        (released, outcome.map_or_else(|error| error.reason().to_owned(), |()| "ok".to_owned()))
+        judge(&request, &trust)
     }
 
     /// Releases a stream or a single envelope as `brine verify` does.
@@ -124,7 +130,7 @@ impl Vector {
         verify(&sign1, request, trust).map(drop)
     }
 
-    fn tagging(&self) -> Tagging {
+    pub(crate) fn tagging(&self) -> Tagging {
         if self.option("untagged").is_some() { Tagging::Optional } else { Tagging::Required }
     }
 
@@ -205,7 +211,7 @@ impl io::Read for Arriving {
     }
 }
 
-fn vectors() -> Vec<Vector> {
+pub(crate) fn vectors() -> Vec<Vector> {
     let mut names: Vec<_> = fs::read_dir(project("fixtures/vectors"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

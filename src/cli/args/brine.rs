@@ -113,9 +113,10 @@ pub struct Sign {
     #[arg(long, conflicts_with_all = ["context", "expires", "not_before"])]
     pub plain: bool,
 
-    /// Write one envelope, whatever the size, up to 256 MiB
+    /// Write one envelope, whatever the size, up to 64 GiB
     ///
-    /// Implied by --armor, --detached and --plain.
+    /// What is over 4 MiB is copied to a temporary file first, in the directory that TMPDIR names. Implied
+    /// by --armor (up to 256 MiB), --detached and --plain.
     #[arg(long)]
     pub single: bool,
 

@@ -1,9 +1,9 @@
 //! Signatures beside the files that they are for.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
@@ -37,7 +37,8 @@ impl Content {
         if beginning.len() <= most {
             return Ok(Self::Bytes(beginning));
         }
-        digest(file, beginning, hash, threads, show).map(Self::Digest).map_err(failed)
+        let hashed = digest(file, beginning, hash, threads, show).map_err(failed)?;
+        Ok(Self::Digest(hashed.digest))
     }
 }
 
@@ -47,9 +48,15 @@ pub(super) fn digest_input(
     hash: HashAlgorithm,
     threads: usize,
     show: Show,
-) -> Result<Digest, Failure> {
+) -> Result<Hashed, Failure> {
     let (file, name) = input.into_file();
     digest(file, Vec::new(), hash, threads, show).map_err(|error| Failure::io(name, error))
+}
+
+/// A digest, and of how many bytes it is.
+pub(super) struct Hashed {
+    pub(super) digest: Digest,
+    pub(super) bytes: u64,
 }
 
 /// Hashes a regular file on all threads, and anything else as it comes, after its `beginning`.
@@ -59,38 +66,51 @@ fn digest(
     hash: HashAlgorithm,
     threads: usize,
     show: Show,
-) -> io::Result<Digest> {
+) -> io::Result<Hashed> {
     let before = file.metadata()?;
-    let progress = Progress::start(before.is_file().then_some(before.len()), show);
-    // A file that was handed over open may have been read in part by somebody else.
+    let length = Some(before.len()).filter(|length| before.is_file() && *length > 0);
+    let progress = Progress::start(length, show);
     let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+    // A file that was handed over open may have been read in part by somebody else. What says that it
+    // is empty may be a file of the system, which has no length before it is read.
     let is_at_start = || io::Seek::stream_position(&mut &file).is_ok_and(|now| now == read);
-    if before.is_file() && is_at_start() {
+    if let Some(bytes) = length.filter(|length| *length >= read && is_at_start()) {
         let counted = Counted { file: &file, progress: &progress };
-        let digest = digest_of(hash, &counted, before.len(), threads)?;
-        let after = file.metadata()?;
-        let same = before.len() == after.len()
-            && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec());
-        return if same {
-            Ok(digest)
-        } else {
-            Err(io::Error::other("it changed while it was read"))
-        };
+        let digest = digest_of(hash, &counted, bytes, threads)?;
+        refuse_change(&before, &file)?;
+        return Ok(Hashed { digest, bytes });
     }
     let mut hasher = Hasher::new(hash);
     hasher.update(&beginning);
+    let mut bytes = read;
     let mut piece = beginning;
     piece.resize(PIECE_BYTES, 0);
     loop {
         match file.read(&mut piece) {
-            Ok(0) => return Ok(hasher.finish()),
+            Ok(0) => return Ok(Hashed { digest: hasher.finish(), bytes }),
             Ok(count) => {
                 hasher.update(piece.get(..count).unwrap_or_default());
                 progress.advance(count);
+                bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Fails if a regular file is not what it was, or is longer than it says.
+pub(super) fn refuse_change(before: &Metadata, file: &File) -> io::Result<()> {
+    let after = file.metadata()?;
+    let same = before.len() == after.len()
+        && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec())
+        && FileExt::read_at(file, &mut [0], before.len())? == 0;
+    if same { Ok(()) } else { Err(io::Error::other("it changed while it was read")) }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, room, offset)
     }
 }
 
@@ -102,7 +122,7 @@ struct Counted<'a> {
 
 impl ReadAt for Counted<'_> {
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        let read = self.file.read_at(room, offset)?;
+        let read = FileExt::read_at(self.file, room, offset)?;
         self.progress.advance(read);
         Ok(read)
     }

@@ -1,6 +1,7 @@
 //! `brine sign`.
 
-use std::io::Read as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::detached::{self, Content as Detached};
@@ -9,17 +10,18 @@ use crate::armor;
 use crate::claims::Timestamp;
 use crate::cli::args::brine::Sign;
 use crate::cli::failure::Failure;
-use crate::cli::input::Input;
+use crate::cli::input::{Arrived, Input, MAX_WHOLE_BYTES};
 use crate::cli::output::Output;
 use crate::cli::passphrase::Source;
 use crate::cli::progress::Show;
 use crate::cli::reads::Reads;
 use crate::cli::report::note;
+use crate::cli::spool::{MAX_MEMORY_BYTES, TEMPORARY_FILE};
 use crate::cli::whole_file::Access;
 use crate::cli::{clock, resolve, threads};
 use crate::cose::ContentType;
 use crate::key::{KeyError, SigningKey};
-use crate::sign::{self, CTI_BYTES, Envelope, MAX_PAYLOAD_BYTES, Statement, Template};
+use crate::sign::{self, CTI_BYTES, Envelope, Statement, Template};
 use crate::stream::{STREAM_ID_BYTES, StreamTemplate};
 
 pub(super) fn run(args: &Sign) -> Result<(), Failure> {
@@ -34,7 +36,7 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let statement = statement(args)?;
     let key = resolve::signing_key(&key_file, &passphrases)?;
-    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
+    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
     let template = Template {
         algorithm: args.alg.into(),
         content_type: args.content_type.as_deref().and_then(ContentType::parse),
@@ -45,19 +47,29 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         return sign_detached(args, &key, jobs, &template);
     }
     // Without --detached there is one.
-    let Some((input, output)) = jobs.into_iter().next() else { return Ok(()) };
+    let Some(Job { input, output }) = jobs.into_iter().next() else { return Ok(()) };
+    let input = Input::open(Some(&input))?;
     if input.is_terminal() {
         note("reading from the terminal; Ctrl-D ends the input");
     }
-    if args.single || args.plain || args.armor {
-        let payload = input.read(MAX_PAYLOAD_BYTES)?;
-        return write(&sign::sign(&key, &payload, &template), args.armor, &output);
+    if args.armor {
+        let payload = input.read(MAX_WHOLE_BYTES)?;
+        return write(&sign::sign(&key, &payload, &template), true, &output);
+    }
+    if args.single || args.plain {
+        return sign_single(args, &key, input, &template, &output);
     }
     sign_any(args, key, input, &template, &output)
 }
 
-/// Opens each input, and says where its envelope goes.
-fn plan(args: &Sign, reads: &Reads) -> Result<Vec<(Input, Output)>, Failure> {
+/// An input, which is opened when its turn comes, and where its envelope goes.
+struct Job {
+    input: PathBuf,
+    output: Output,
+}
+
+/// Says where each envelope goes, before anything is signed.
+fn plan(args: &Sign, reads: &Reads) -> Result<Vec<Job>, Failure> {
     let standard_input = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
     if inputs.len() > 1 && (!args.detached || args.output.is_some()) {
@@ -78,7 +90,11 @@ fn plan(args: &Sign, reads: &Reads) -> Result<Vec<(Input, Output)>, Failure> {
             if !args.armor {
                 output.refuse_terminal("an envelope")?;
             }
-            Ok((Input::open(Some(path))?, output))
+            if path != Path::new("-") {
+                let found = fs::metadata(path);
+                found.map_err(|error| Failure::io(format!("{path:?}"), error))?;
+            }
+            Ok(Job { input: path.clone(), output })
         })
         .collect()
 }
@@ -87,17 +103,24 @@ fn plan(args: &Sign, reads: &Reads) -> Result<Vec<(Input, Output)>, Failure> {
 fn sign_detached(
     args: &Sign,
     key: &SigningKey,
-    jobs: Vec<(Input, Output)>,
+    jobs: Vec<Job>,
     template: &Template<'_>,
 ) -> Result<(), Failure> {
     let hash = args.hash.into();
-    for (input, output) in jobs {
+    for Job { input, output } in jobs {
+        let input = Input::open(Some(&input))?;
+        // Each signature has a name of its own.
+        let template = &Template { statement: statement(args)?, ..*template };
+        if args.plain || args.single {
+            sign_single(args, key, input, template, &output)?;
+            continue;
+        }
         match Detached::read(
             input,
             args.segment_size,
             hash,
             threads(args.threads),
-            Show::unless(args.quiet, false),
+            Show::unless(args.quiet),
         )? {
             Detached::Bytes(payload) => {
                 write(&sign::sign_detached(key, &payload, template), args.armor, &output)
@@ -108,6 +131,39 @@ fn sign_detached(
         }?;
     }
     Ok(())
+}
+
+/// Signs all of an input, from a copy that nobody else can change.
+fn sign_single(
+    args: &Sign,
+    key: &SigningKey,
+    input: Input,
+    template: &Template<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let large = match input.read_up_to(MAX_MEMORY_BYTES)? {
+        Arrived::All(payload) if args.detached => {
+            return write(&sign::sign_detached(key, &payload, template), args.armor, output);
+        }
+        Arrived::All(payload) => {
+            return write(&sign::sign(key, &payload, template), args.armor, output);
+        }
+        Arrived::Large(large) => large,
+    };
+    let spool = large.into_spool()?;
+    let signed = sign::sign_large(key, &spool, spool.length(), template)
+        .map_err(|error| Failure::io(TEMPORARY_FILE, error))?;
+    if args.detached {
+        return write_bytes(&signed.detached(), args.armor, output);
+    }
+    let opened = output.open(Access::Ordinary)?;
+    let mut file = opened.file();
+    let written = file
+        .write_all(&signed.head())
+        .and_then(|()| spool.release(file))
+        .and_then(|()| file.write_all(&signed.tail()));
+    written.map_err(|error| output.failed(error))?;
+    output.finish(opened)
 }
 
 /// Signs what fits into one segment as a single envelope, and what does not as a stream.
@@ -144,7 +200,7 @@ fn sign_any(
             file,
             name,
             flush_after: args.flush_after,
-            show: Show::unless(args.quiet, false),
+            show: Show::unless(args.quiet),
         },
         key,
         &stream,
@@ -154,10 +210,17 @@ fn sign_any(
 
 fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {
     if armored {
-        let text = armor::encode(&envelope.to_bytes())?;
-        return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
+        return write_bytes(&envelope.to_bytes(), armored, output);
     }
     output.write(Access::Ordinary, |mut file| envelope.write_to(&mut file))
+}
+
+fn write_bytes(envelope: &[u8], armored: bool, output: &Output) -> Result<(), Failure> {
+    if armored {
+        let text = armor::encode(envelope)?;
+        return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
+    }
+    output.write(Access::Ordinary, |file| file.write_all(envelope))
 }
 
 /// What the envelope says about itself.

@@ -3,19 +3,20 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::detached;
 use crate::armor;
 use crate::cli::args::brine::Verify;
 use crate::cli::clock::Moment;
 use crate::cli::failure::Failure;
-use crate::cli::input::{self, Input};
+use crate::cli::input::{self, Arrived, Input, MAX_WHOLE_BYTES};
 use crate::cli::output::{Output, is_printable};
 use crate::cli::reads::Reads;
 use crate::cli::report::{Facts, Report};
 use crate::cli::resolve;
+use crate::cli::spool::MAX_MEMORY_BYTES;
 use crate::cli::whole_file::Access;
 use crate::cose::{Sign1, Tagging};
 use crate::error::Error;
-use crate::sign::MAX_PAYLOAD_BYTES;
 use crate::stream::Start;
 use crate::trust::Trust;
 use crate::verify::{PayloadSource, Request, verify};
@@ -28,7 +29,7 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let trust = resolve::trust(&args.trust)?;
     let moment = Moment::given_or_now(args.now)?;
-    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_PAYLOAD_BYTES))?;
+    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
 
     let request = Request {
         context: args.context.as_deref(),
@@ -53,8 +54,12 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
 /// Everything that the command line names to be read.
 pub(super) fn reads(args: &Verify) -> Reads {
     let files = [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked];
-    let first = args.inputs.first().map(PathBuf::as_path);
-    let reads = Reads::default().and_input(first);
+    let reads = match args.inputs.as_slice() {
+        [] => Reads::default().and_input(None),
+        inputs => inputs.iter().fold(Reads::default(), |reads, input| reads.and_input(Some(input))),
+    };
+    let beside = args.inputs.iter().filter(|_| args.beside).map(|input| detached::beside(input));
+    let reads = beside.fold(reads, |reads, signature| reads.and(Some(&signature)));
     let reads = files.iter().fold(reads, |reads, file| reads.and(file.as_deref()));
     args.trust.public_keys.iter().fold(reads, |reads, key| reads.and_key(key))
 }
@@ -74,7 +79,15 @@ impl Judge<'_> {
         if start.is_segment() {
             return self.stream(start, file, &name, output);
         }
-        let envelope = read_rest(start.into_bytes(), file, name)?;
+        let envelope = match input::read_up_to(start.into_bytes(), file, name, MAX_MEMORY_BYTES)? {
+            Arrived::All(bytes) => unwrap(bytes)?,
+            Arrived::Large(mut large) => {
+                if !large.is_armored()? {
+                    return self.large(large, output);
+                }
+                read_rest(large.beginning, large.file, large.name)?
+            }
+        };
         let sign1 = Sign1::parse(&envelope, self.tagging())?;
         let verified = verify(&sign1, &self.request, &self.trust)?;
         if let Some(output) = output {
@@ -107,21 +120,24 @@ pub(super) fn read_envelope(input: Input) -> Result<Vec<u8>, Failure> {
 
 /// Reads the rest of an envelope that begins with `start`, and takes off its armor.
 pub(super) fn read_rest(start: Vec<u8>, file: File, name: String) -> Result<Vec<u8>, Failure> {
-    const TOO_LARGE: Error = Error::TooLarge { limit: MAX_PAYLOAD_BYTES };
-    let bytes =
-        input::read_rest(start, file, &name, MAX_ARMORED_BYTES).map_err(
-            |failure| match failure {
-                Failure::Brine(Error::TooLarge { .. }) => TOO_LARGE.into(),
-                other => other,
-            },
-        )?;
+    let bytes = input::read_rest(start, file, name, MAX_ARMORED_BYTES);
+    unwrap(bytes.map_err(|failure| match failure {
+        Failure::Brine(Error::TooLarge { .. }) => TOO_LARGE.into(),
+        other => other,
+    })?)
+}
+
+/// Takes off the armor, if there is one.
+fn unwrap(bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let envelope = if armor::is_armored(&bytes) { armor::decode(&bytes)? } else { bytes };
     let fits = u64::try_from(envelope.len()).is_ok_and(|length| length <= MAX_ENVELOPE_BYTES);
     if fits { Ok(envelope) } else { Err(TOO_LARGE.into()) }
 }
 
-/// The largest payload with two full headers.
-const MAX_ENVELOPE_BYTES: u64 = MAX_PAYLOAD_BYTES + 256 * 1024;
+const TOO_LARGE: Error = Error::TooLarge { limit: MAX_WHOLE_BYTES };
+
+/// The largest payload that is read into memory, with two full headers.
+const MAX_ENVELOPE_BYTES: u64 = MAX_WHOLE_BYTES + 256 * 1024;
 
 /// The same as armored text: 4 characters and a newline's share for every 3 bytes.
 const MAX_ARMORED_BYTES: u64 = MAX_ENVELOPE_BYTES / 3 * 4 / 64 * 66 + 4096;

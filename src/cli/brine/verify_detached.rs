@@ -3,15 +3,15 @@
 use super::detached;
 use super::verify::{Judge, read_envelope};
 use crate::cli::failure::Failure;
-use crate::cli::input::Input;
+use crate::cli::input::{Arrived, Input};
 use crate::cli::output::Output;
 use crate::cli::progress::Show;
 use crate::cli::report::{Facts, OfFile, Report, printable};
+use crate::cli::spool::MAX_MEMORY_BYTES;
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
 use crate::cose::Sign1;
 use crate::kind::Kind;
-use crate::sign::MAX_PAYLOAD_BYTES;
 use crate::verify::{PayloadSource, Request, verify, verify_digest};
 
 impl Judge<'_> {
@@ -39,19 +39,21 @@ impl Judge<'_> {
         let kind = sign1.kind(self.request.foreign_typ);
         if sign1.unverified_payload().is_some() && matches!(kind, Ok(Kind::Digest)) {
             let (verified, hash) = verify_digest(&sign1, &self.request, &self.trust)?;
-            let length = payload.length();
-            let digest = detached::digest_input(
+            let hashed = detached::digest_input(
                 payload,
                 hash,
                 threads(self.args.threads),
-                Show::unless(self.args.quiet, false),
+                Show::unless(self.args.quiet || self.args.json),
             )?;
-            detached::compare(&digest, verified.payload())?;
-            let payload_bytes = length.unwrap_or_default();
+            detached::compare(&hashed.digest, verified.payload())?;
+            let payload_bytes = usize::try_from(hashed.bytes).unwrap_or(usize::MAX);
             let facts = Facts { payload_bytes, ..Facts::of(&verified, true) };
             return Ok(Report::verified(&facts, self.moment));
         }
-        let payload = payload.read(MAX_PAYLOAD_BYTES)?;
+        let payload = match payload.read_up_to(MAX_MEMORY_BYTES)? {
+            Arrived::All(payload) => payload,
+            Arrived::Large(large) => return self.large_detached(&sign1, large),
+        };
         let request = Request { payload: PayloadSource::Detached(&payload), ..self.request };
         let verified = verify(&sign1, &request, &self.trust)?;
         Ok(Report::verified(&Facts::of(&verified, true), self.moment))

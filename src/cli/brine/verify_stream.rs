@@ -23,20 +23,19 @@ impl Judge<'_> {
         output: Option<&Output>,
     ) -> Result<Report, Failure> {
         let failed = |error| reading(name, error);
-        let at_terminal = output.is_some_and(Output::is_terminal);
-        let progress =
-            Progress::start(length_of(&input), Show::unless(self.args.quiet, at_terminal));
+        let quiet = self.args.quiet || self.args.json || output.is_some_and(Output::is_seen);
+        let progress = Progress::start(length_of(&input), Show::unless(quiet));
         let threads = threads(self.args.threads);
         let reader = StreamReader::open(start, input, &self.request, &self.trust, threads);
         let mut reader = reader.map_err(failed)?;
-        let mut release = match output {
-            Some(output) => Some(Release::open(output, self.args.whole)?),
-            None => None,
-        };
+        let mut release = None;
         let mut released = 0;
         while let Some(content) = reader.next_segment().map_err(failed)? {
-            if let Some(release) = &mut release {
-                release.write(content)?;
+            if let Some(output) = output {
+                // Nothing is opened before something has verified.
+                let opened =
+                    release.take().map_or_else(|| Release::open(output, self.args.whole), Ok);
+                release.insert(opened?).write(content)?;
             }
             released += content.len();
             progress.advance(content.len());

@@ -148,6 +148,15 @@ fn encrypted_forms_read_back() {
     assert_eq!(key.to_openssh("", Some("")).unwrap_err(), KeyError::PassphraseEmpty);
 }
 
+#[test]
+fn a_message_that_cannot_be_read_is_not_signed() {
+    let outcome = rfc8032_test_1().sign_pieces(|give| {
+        give(b"pay ");
+        Err(io::ErrorKind::UnexpectedEof.into())
+    });
+    assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+}
+
 proptest! {
     #[test]
     fn signatures_do_not_depend_on_the_cuts(

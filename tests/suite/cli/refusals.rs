@@ -255,11 +255,17 @@ fn length_bombs_cost_nothing() {
 #[test]
 fn an_endless_input_is_refused_at_the_limit() {
     let person = Person::with_key();
-    let output = person.shell("yes | brine sign --single > out").output().unwrap();
+    let output = person.shell("yes | brine sign --armor > out").output().unwrap();
+    assert_refused(&output, 3, "over 268435456 bytes");
+    let output = person
+        .shell("(printf -- '-----BEGIN BRINE ENVELOPE-----\\n'; yes) | brine verify")
+        .output()
+        .unwrap();
     assert_refused(&output, 3, "over 268435456 bytes");
     person.shell("truncate -s 300G huge").assert().success();
     let output = person.brine(["sign", "--single", "huge"]).output().unwrap();
-    assert_refused(&output, 3, "over 268435456 bytes");
-    let output = person.brine(["verify", "huge"]).output().unwrap();
-    assert_refused(&output, 3, "over 268435456 bytes");
+    assert_refused(&output, 3, "over 68719476736 bytes");
+    // That it is no envelope can be told by its first byte.
+    let output = person.shell("cat huge | brine verify").output().unwrap();
+    assert_refused(&output, 3, "not an envelope");
 }

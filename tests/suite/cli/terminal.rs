@@ -33,6 +33,21 @@ fn binary_output_to_a_terminal_is_refused_unless_insisted_on() {
     );
     let shown = at_terminal(&person, "brine verify -o - binary.brine; echo status $?", "");
     assert!(shown.contains("\x1b[2J") && shown.contains("status 0"), "{shown}");
+    // What is too large for memory is held to the same.
+    person
+        .shell("(yes | head -c 5000000; printf \"\\033[2J\") | brine sign --single -o large.brine")
+        .assert()
+        .success();
+    let shown = at_terminal(&person, "brine verify large.brine; echo status $?", "");
+    assert!(
+        shown.contains("will not write binary data")
+            && shown.contains("status 2")
+            && !shown.contains("y\ny"),
+        "{shown}"
+    );
+    person.shell("yes | head -c 5000000 | brine sign --single -o large.brine").assert().success();
+    let shown = at_terminal(&person, "brine verify large.brine", "");
+    assert_eq!(shown.matches("y\n").count(), 2_500_000);
     let shown = at_terminal(&person, "brine verify in.brine", "");
     assert!(shown.contains('x') && shown.contains("brine: signed by default (20"), "{shown}");
 }
