@@ -41,10 +41,10 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l aad -d 'Sign the by
 complete -c brine -n "__fish_brine_using_subcommand sign" -l alg -d 'The number that names the algorithm, always Ed25519' -r -f -a "eddsa\t'-8, which most COSE libraries understand'
 ed25519\t'-19, fully specified (RFC 9864)'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l segment-size -d 'How long a segment of a stream is, like 64KiB or 1MiB, up to 4MiB' -r
-complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the segments of a stream are hashed' -r -f -a "blake3\t'Fastest, by a private-use number'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the segments of a stream, or what -d signs by its digest, are hashed' -r -f -a "blake3\t'Fastest, by a private-use number'
 sha256\t'By its registered number, for other COSE software'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Write a stream, and close a segment when its first byte has waited this long, like 1s' -r
-complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream; by default one for each processor' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream or a file; by default one for each processor, at most 16' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
@@ -64,7 +64,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refus
 complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as if it were this moment; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l detached -d 'The envelope is in SIG, and FILE is what it signs; nothing is written' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well, which were signed beside the payload' -r -F
-complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'How many threads verify a stream; by default one for each processor' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'How many threads verify a stream or a file; by default one for each processor, at most 16' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l beside -d 'Verify each FILE against FILE.brine beside it'

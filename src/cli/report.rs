@@ -164,7 +164,7 @@ impl Reporter {
             Ok(Report::Verified { line, .. }) if say_who.now() => note(line),
             Ok(Report::Files(files)) if status != Status::Done => {
                 let refused = files.iter().filter(|file| file.outcome.is_err()).count();
-                note(&format!("error: {refused} of {} files were refused", files.len()));
+                note(&format!("error: {refused} of {} files did not verify", files.len()));
             }
             Ok(_) => {}
             Err(failure) => complain(failure),

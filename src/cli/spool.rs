@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::failure::Failure;
-use super::output::is_printable;
+use super::output::TextPieces;
 use crate::cose::MAX_PAYLOAD_BYTES;
 use crate::error::Error;
 use crate::hash::{ReadAt, Section};
@@ -95,23 +95,16 @@ impl Spool {
     /// Returns whether a terminal would show all of it as it is.
     pub(super) fn is_printable(&self) -> io::Result<bool> {
         let mut reader = self.reader();
-        let mut text = Vec::with_capacity(PIECE_BYTES + MAX_CHARACTER_BYTES);
+        let mut text = TextPieces::default();
+        let mut piece = vec![0; PIECE_BYTES];
         loop {
-            let most = u64::try_from(PIECE_BYTES).unwrap_or(u64::MAX);
-            let read = reader.by_ref().take(most).read_to_end(&mut text)?;
-            // A character that is cut at the end of a piece goes on in the next.
-            let cut = match std::str::from_utf8(&text) {
-                Err(error) if error.error_len().is_none() && read > 0 => error.valid_up_to(),
-                _ => text.len(),
-            };
-            let rest = text.split_off(cut);
-            if !is_printable(&text) {
-                return Ok(false);
+            match reader.read(&mut piece)? {
+                0 => return Ok(!text.has_rest()),
+                read if text.add(piece.get(..read).unwrap_or_default()).is_none() => {
+                    return Ok(false);
+                }
+                _ => {}
             }
-            if read == 0 {
-                return Ok(true);
-            }
-            text = rest;
         }
     }
 }
@@ -140,8 +133,6 @@ impl ReadAt for Spool {
 }
 
 const PIECE_BYTES: usize = 256 * 1024;
-
-const MAX_CHARACTER_BYTES: usize = 4;
 
 #[cfg(test)]
 mod tests {

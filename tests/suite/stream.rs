@@ -308,3 +308,18 @@ fn after_a_refusal_nothing_more_comes_out() {
         }
     }
 }
+
+#[test]
+fn what_waits_is_what_no_segment_has_yet() {
+    let mut writer = StreamWriter::new(Vec::new(), signing_key(), &stream_template(1));
+    let mut waiting = Vec::new();
+    for length in [7, 1, 2, 6, 1] {
+        writer.write_all(&content(length)).unwrap();
+        waiting.push(writer.waiting());
+    }
+    // A full segment waits to know whether it is the last.
+    assert_eq!(waiting, [7, 8, 2, 8, 1]);
+    writer.flush().unwrap();
+    assert_eq!(writer.waiting(), 0);
+    writer.finish().unwrap();
+}

@@ -116,7 +116,8 @@ pub struct Sign {
     /// Write one envelope, whatever the size, up to 64 GiB
     ///
     /// What is over 4 MiB is copied to a temporary file first, in the directory that TMPDIR names. Implied
-    /// by --armor (up to 256 MiB), --detached and --plain.
+    /// by --armor (up to 256 MiB) and --plain. With --detached, signs all of a large file and not its
+    /// digest, which other COSE software can verify, and which is slower.
     #[arg(long)]
     pub single: bool,
 
@@ -124,7 +125,7 @@ pub struct Sign {
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse_segment_size)]
     pub segment_size: usize,
 
-    /// How the segments of a stream are hashed
+    /// How the segments of a stream, or what -d signs by its digest, are hashed
     #[arg(long, value_enum, value_name = "HASH", default_value_t)]
     pub hash: Hash,
 
@@ -135,7 +136,7 @@ pub struct Sign {
         conflicts_with_all = ["single", "plain", "armor", "detached"])]
     pub flush_after: Option<Duration>,
 
-    /// How many threads hash and sign a stream; by default one for each processor
+    /// How many threads hash and sign a stream or a file; by default one for each processor, at most 16
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 
@@ -209,7 +210,8 @@ pub struct Verify {
 
     /// Verify each FILE against FILE.brine beside it
     ///
-    /// Writes a line for each to standard output: its name, and OK or why not.
+    /// Writes a line for each to standard output: its name, and OK or why not. The status is that of
+    /// the first that did not verify.
     #[arg(short = 'd', long, conflicts_with_all = ["check", "detached", "output", "whole"])]
     pub beside: bool,
 
@@ -254,7 +256,7 @@ pub struct Verify {
     #[arg(long)]
     pub whole: bool,
 
-    /// How many threads verify a stream; by default one for each processor
+    /// How many threads verify a stream or a file; by default one for each processor, at most 16
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 

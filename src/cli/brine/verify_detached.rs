@@ -23,12 +23,18 @@ impl Judge<'_> {
                 .and_then(|signature| self.detached(signature, Input::open_file(path)?));
             let name = path.display().to_string();
             let line = match &outcome {
-                Ok(_) => format!("{name}: OK"),
-                Err(failure) => format!("{name}: {failure}"),
+                Ok(_) if self.args.quiet => String::new(),
+                Ok(_) => format!("{}: OK\n", printable(&name)),
+                Err(failure) => format!("{}\n", printable(&format!("{name}: {failure}"))),
             };
-            let line = format!("{}\n", printable(&line));
-            Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()))?;
-            files.push(OfFile { name, outcome });
+            let said = Output::stdout()
+                .write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()));
+            // A verdict that nobody hears is not given.
+            let unheard = said.is_err();
+            files.push(OfFile { name, outcome: said.and(outcome) });
+            if unheard {
+                break;
+            }
         }
         Ok(Report::Files(files))
     }

@@ -1,7 +1,7 @@
 //! `brine verify`, where the input is a stream.
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Write as _};
 
 use super::verify::{Judge, reading};
 use crate::cli::failure::Failure;
@@ -9,6 +9,7 @@ use crate::cli::input::{grow_pipe, length_of};
 use crate::cli::output::{Opened, Output, TextPieces};
 use crate::cli::progress::{Progress, Show};
 use crate::cli::report::{Facts, Report};
+use crate::cli::spool::{Spool, TEMPORARY_FILE};
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
 use crate::kind::Kind;
@@ -57,20 +58,28 @@ impl Judge<'_> {
 /// Where verified segments go.
 struct Release<'a> {
     output: &'a Output,
-    opened: Opened,
-    /// For `--whole`: a private file without a name, which nobody sees before the end.
-    spool: Option<File>,
+    sink: Sink,
     /// For a terminal that takes text only.
     text: Option<TextPieces>,
 }
 
+enum Sink {
+    Output(Opened),
+    /// For `--whole`: nobody sees it before the end.
+    Spool(Spool),
+}
+
 impl<'a> Release<'a> {
     fn open(output: &'a Output, whole: bool) -> Result<Self, Failure> {
-        let opened = output.open(Access::Ordinary)?;
-        grow_pipe(opened.file());
-        let spool = whole.then(tempfile::tempfile).transpose().map_err(spooling)?;
+        let sink = if whole {
+            Sink::Spool(Spool::new().map_err(spooling)?)
+        } else {
+            let opened = output.open(Access::Ordinary)?;
+            grow_pipe(opened.file());
+            Sink::Output(opened)
+        };
         let text = output.is_terminal().then(TextPieces::default);
-        Ok(Self { output, opened, spool, text })
+        Ok(Self { output, sink, text })
     }
 
     fn write(&mut self, content: &[u8]) -> Result<(), Failure> {
@@ -82,30 +91,32 @@ impl<'a> Release<'a> {
                 &shown
             }
         };
-        match &mut self.spool {
-            Some(spool) => spool.write_all(content).map_err(spooling),
-            None => self.put(|mut file| file.write_all(content)),
+        match &mut self.sink {
+            Sink::Output(opened) => {
+                opened.file().write_all(content).map_err(|error| self.output.failed(error))
+            }
+            Sink::Spool(spool) => spool.write_all(content).map_err(spooling),
         }
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    fn finish(self) -> Result<(), Failure> {
         if self.text.as_ref().is_some_and(TextPieces::has_rest) {
             return Err(BINARY);
         }
-        if let Some(mut spool) = self.spool.take() {
-            spool.rewind().map_err(spooling)?;
-            self.put(|mut file| io::copy(&mut spool, &mut file).map(drop))?;
-        }
-        self.output.finish(self.opened)
-    }
-
-    fn put(&self, write: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Failure> {
-        write(self.opened.file()).map_err(|error| self.output.failed(error))
+        let opened = match self.sink {
+            Sink::Output(opened) => opened,
+            Sink::Spool(spool) => {
+                let opened = self.output.open(Access::Ordinary)?;
+                spool.release(opened.file()).map_err(|error| self.output.failed(error))?;
+                opened
+            }
+        };
+        self.output.finish(opened)
     }
 }
 
 fn spooling(error: io::Error) -> Failure {
-    Failure::io("temporary file", error)
+    Failure::io(TEMPORARY_FILE, error)
 }
 
 const BINARY: Failure = Failure::BinaryToTerminal { what: "binary data" };

@@ -76,7 +76,7 @@ fn a_line_and_a_status_for_each_of_many_files() {
          c: \"c.brine\": No such file or directory (os error 2)\n"
     );
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "brine: error: 2 of 3 files were refused\n");
+    assert_eq!(stderr, "brine: error: 2 of 3 files did not verify\n");
 }
 
 #[test]
@@ -127,4 +127,88 @@ fn a_file_that_changes_while_it_is_hashed_is_an_error() {
     let output = run(&person, line);
     assert_refused(&output, 4, "it changed while it was read");
     assert!(!person.path("big.brine").exists());
+}
+
+/// A file of procfs says that it is empty.
+#[test]
+fn what_a_file_says_of_its_length_is_not_believed() {
+    let person = Person::with_key();
+    let line = "brine sign -d --segment-size 16 -o sig /proc/version && cat /proc/version > copy";
+    assert!(run(&person, line).status.success());
+    for same in ["/proc/version", "copy"] {
+        let line = format!("brine verify --detached sig {same}");
+        assert!(run(&person, &line).status.success(), "{same}");
+    }
+    for other in ["/dev/null", "/proc/cpuinfo", "sig"] {
+        let output = run(&person, &format!("brine verify --detached sig {other}"));
+        assert_refused(&output, 1, "content does not have the digest that was signed");
+    }
+    // The same of a payload that is signed whole.
+    let line = "brine sign -d -o sig /proc/version && brine verify --detached sig copy";
+    assert!(run(&person, line).status.success());
+    let output = run(&person, "brine verify --detached sig /dev/null");
+    assert_refused(&output, 1, "signature");
+}
+
+#[test]
+fn a_report_goes_over_none_of_the_files_it_is_about() {
+    let person = with_signatures("");
+    for file in ["b", "b.brine", "c"] {
+        let before = person.read(file);
+        let output = run(&person, &format!("brine verify -d a b c --report {file}"));
+        assert_refused(&output, 2, "input and output are the same file");
+        assert_eq!(person.read(file), before, "{file}");
+        let output = run(&person, &format!("brine verify -d a b c >> {file}"));
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        assert_eq!(person.read(file), before, "{file}");
+    }
+}
+
+#[test]
+fn the_length_of_a_payload_is_what_was_read() {
+    let person = with_signatures("");
+    let line =
+        "brine sign -d --segment-size 16 -o sig a; cat a | brine verify --detached sig --json";
+    let verdict: serde_json::Value = serde_json::from_slice(&run(&person, line).stderr).unwrap();
+    assert_eq!(verdict["payload_bytes"], person.read("a").len());
+}
+
+#[test]
+fn more_files_than_can_be_open_are_signed_each_under_a_name_of_its_own() {
+    let person = Person::with_key();
+    let line = "ulimit -n 32; for n in $(seq 60); do echo $n > f$n; done; \
+        brine sign -d f* && brine verify -d -q f? f??; \
+        for n in $(seq 60); do brine inspect f$n.brine | grep 'claim id'; done | sort -u | wc -l";
+    let output = run(&person, line);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "60", "{output:?}");
+}
+
+#[test]
+fn with_plain_or_single_a_large_payload_is_signed_whole() {
+    let person = Person::with_key();
+    assert!(run(&person, "head -c 5000000 /dev/urandom > large").status.success());
+    for option in ["--plain", "--single", "--single --armor"] {
+        let line = format!(
+            "brine sign -d {option} -o sig large && brine verify --detached sig large && \
+             brine inspect sig | grep -q 'payload       detached'"
+        );
+        assert!(run(&person, &line).status.success(), "{option}");
+        let output = run(&person, "printf x >> large; brine verify --detached sig large");
+        assert_refused(&output, 1, "signature");
+    }
+}
+
+/// `grep OK` must not be fooled by what somebody wrote into an envelope.
+#[test]
+fn a_line_that_ends_in_ok_is_one_that_verified() {
+    let person = Person::with_key();
+    // {1: -8, 4: h'01', 16: "a/b: OK"}, {}, nil
+    let mut envelope = crate::common::unhex("d2844fa301270441011067612f623a204f4ba0f6");
+    envelope.extend([0x58, 0x40]);
+    envelope.extend([7; 64]);
+    person.write("a", "x");
+    person.write("a.brine", envelope);
+    let output = run(&person, "brine verify -d a");
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(line, "a: unknown envelope type \"a/b: OK\"\n");
 }

@@ -221,3 +221,12 @@ fn sizes_of_segments_have_limits() {
     }
     assert!(run(&person, "head -c 5000000 /dev/zero | brine sign --segment-size 4MiB | brine verify | cmp - /dev/zero -n 5000000").status.success());
 }
+
+/// It is no stream any more, and no single envelope either: something follows it.
+#[test]
+fn a_stream_whose_type_is_altered_is_altered_and_not_read_into_memory() {
+    let person = Person::with_key();
+    let line = "head -c 40000000 /dev/zero | brine sign > stream; ulimit -v 30000; \
+        sed 's/vnd.brine.segment/vnd.brine.Segment/' stream | brine verify";
+    assert_refused(&run(&person, line), 1, "bytes after the end");
+}

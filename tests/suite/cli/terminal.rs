@@ -99,3 +99,15 @@ fn progress_shows_after_a_second_to_a_person_and_to_nobody_else() {
     let shown = at_terminal(&person, line, "");
     assert!(shown.contains("brine: signed by default") && !shown.contains("error"), "{shown}");
 }
+
+/// A file can have any name, and `*` makes it an option.
+#[test]
+fn what_was_typed_wrongly_does_not_act_on_the_terminal() {
+    let person = Person::with_key();
+    for line in ["brine verify -d --?[2Jb", "brine sign --context ?[2J", "brine verify --now ?[2J"]
+    {
+        let line = line.replace('?', "$(printf \"\\033\")");
+        let shown = at_terminal(&person, &line, "");
+        assert!(!shown.contains('\x1b') && shown.contains("error: "), "{line}: {shown:?}");
+    }
+}
