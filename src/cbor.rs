@@ -4,10 +4,13 @@
 //! key at any depth. It borrows from its input, allocates only for maps that are not in
 //! deterministic order (a place for each key, so whoever reads a map bounds it), and never believes a
 //! length before the bytes are there.
+//!
+//! What is nobody's envelope is only measured: [`ExtentFinder`] takes any well-formed CBOR.
 
 mod decode;
 mod diagnostic;
 mod encode;
+mod extent;
 mod head;
 
 pub use self::decode::{Decoder, Kind};
@@ -15,6 +18,7 @@ pub use self::decode::{Decoder, Kind};
 pub(crate) use self::diagnostic::quote;
 pub use self::diagnostic::{Diagnostic, diagnose};
 pub use self::encode::Encoder;
+pub use self::extent::{Extent, ExtentFinder, MAX_EXTENT_DEPTH, extent};
 pub use self::head::{Head, Major};
 
 /// How deep arrays, maps and tags may nest.
@@ -68,8 +72,8 @@ pub enum Flaw {
     /// Additional information 28 to 30 (RFC 8949, Section 3).
     #[error("reserved head")]
     ReservedHead,
-    /// Nesting beyond [`MAX_DEPTH`].
-    #[error("nested more than {MAX_DEPTH} deep")]
+    /// Nesting beyond [`MAX_DEPTH`], or [`MAX_EXTENT_DEPTH`] where an item is only measured.
+    #[error("nested too deep")]
     TooDeep,
     /// Bytes after the end.
     #[error("{count} bytes after the end")]

@@ -8,6 +8,7 @@ use crate::claims::Timestamp;
 use crate::cose::Label;
 use crate::key::{KeyError, KeyId};
 use crate::kind::Kind;
+use crate::record::FramingError;
 use crate::trust::{Refusal, TrustError};
 
 pub use self::class::Class;
@@ -125,6 +126,10 @@ pub enum Error {
         /// The `exp` claim.
         at: Timestamp,
     },
+
+    /// Records cannot be told apart, or one cannot be framed.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
 
     /// A `payload-hash-alg` that is not known (RFC 9995).
     #[error("hash algorithm {found} is not supported")]
@@ -327,8 +332,8 @@ pub enum Error {
     #[error("looks like an untagged COSE_Sign1")]
     Untagged,
 
-    /// The system has no memory for a segment.
-    #[error("no memory for a segment of {bytes} bytes")]
+    /// The system has no memory for a segment, or for records.
+    #[error("no memory for {bytes} bytes")]
     OutOfMemory {
         /// How many bytes were wanted.
         bytes: usize,

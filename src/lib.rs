@@ -14,6 +14,7 @@ pub mod claims;
 pub mod cose;
 pub mod hash;
 pub mod key;
+pub mod record;
 pub mod stream;
 pub mod trust;
 

@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn of(head: &Head) -> Self {
+    pub(super) const fn of(head: &Head) -> Self {
         match (head.major, head.info) {
             (Major::Unsigned | Major::Negative, _) => Self::Integer,
             (Major::Bytes, _) => Self::Bytes,

@@ -50,6 +50,7 @@ impl Error {
                 (1.., Class::Unsupported) => Class::Altered,
                 (_, class) => class,
             },
+            Self::Framing(error) => error.class(),
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -102,6 +103,7 @@ impl Error {
             Self::DigestForm { .. } => "digest-form",
             Self::DigestMismatch => "digest-mismatch",
             Self::Expired { .. } => "expired",
+            Self::Framing(error) => error.reason(),
             Self::HashUnsupported { .. } => "hash-unsupported",
             Self::Input(_) | Self::Output(_) => "io",
             Self::Segment { source, .. } => source.reason(),

@@ -136,7 +136,7 @@ fn a_system_that_grants_no_memory_is_to_blame_and_no_crash() {
         let output = limited(kib, line);
         match output.status.code() {
             Some(0) => {}
-            _ => assert_refused(&output, 4, "no memory for a segment of 4194304 bytes"),
+            _ => assert_refused(&output, 4, "no memory for 4194304 bytes"),
         }
         seen.push(output.status.success());
     }
