@@ -12,14 +12,17 @@ mod diagnostic;
 mod encode;
 mod extent;
 mod head;
+mod kind;
 
-pub use self::decode::{Decoder, Kind};
+pub use self::decode::Decoder;
 #[cfg(feature = "cli")]
 pub(crate) use self::diagnostic::quote;
 pub use self::diagnostic::{Diagnostic, diagnose};
 pub use self::encode::Encoder;
+pub(crate) use self::encode::HeadBytes;
 pub use self::extent::{Extent, ExtentFinder, MAX_EXTENT_DEPTH, extent};
 pub use self::head::{Head, Major};
+pub use self::kind::Kind;
 
 /// How deep arrays, maps and tags may nest.
 pub const MAX_DEPTH: usize = 16;

@@ -4,6 +4,7 @@ mod header;
 mod iana;
 mod large;
 mod position;
+mod proof;
 mod sign1;
 mod to_be_signed;
 
@@ -12,10 +13,12 @@ pub use self::header::{ContentType, HeaderMap, Label, Protected};
 pub use self::iana::{Algorithm, label_name};
 pub use self::large::{Front, LargeSign1};
 pub use self::position::Position;
+pub use self::proof::{BatchProof, Signature};
 pub use self::sign1::{Outline, Sign1, Tagging};
 pub use self::to_be_signed::ToBeSigned;
 
 pub(crate) use self::iana::label;
+pub(crate) use self::proof::{NODE_BYTES, Side, Steps};
 
 /// The largest header map, protected or not, in bytes.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;

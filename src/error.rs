@@ -27,7 +27,8 @@ pub enum Error {
     #[error("no algorithm in the protected header")]
     AlgorithmMissing,
 
-    /// An `alg` other than EdDSA (-8) and Ed25519 (-19).
+    /// An `alg` other than EdDSA (-8), Ed25519 (-19) and that of batches (-70003), or the last one in an
+    /// envelope of a kind that is not signed in batches.
     #[error("algorithm {found} is not supported")]
     AlgorithmUnsupported {
         /// The algorithm, as a number or text.
@@ -41,6 +42,14 @@ pub enum Error {
     /// The payload is embedded where a detached one was expected.
     #[error("payload is embedded in the envelope, not detached")]
     AttachedPayload,
+
+    /// A batch holds as many records, or bytes, as it may.
+    #[error("batch is full")]
+    BatchFull,
+
+    /// A record that is to be signed with others has neither type nor claims.
+    #[error("a record without claims cannot be signed in a batch")]
+    BatchPlain,
 
     /// The signature does not verify with the key that the envelope names.
     #[error("signature does not verify: envelope, payload or external data was altered")]
@@ -234,6 +243,28 @@ pub enum Error {
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
+    },
+
+    /// What stands in the place of a batch signature is not of its form.
+    #[error("batch proof is malformed: {0}")]
+    ProofForm(crate::cbor::Malformed),
+
+    /// A batch proof whose path is not that of its place in the tree.
+    #[error("path of the batch proof has {found} nodes, expected {expected}")]
+    ProofPath {
+        /// How many nodes there are from that place to the root.
+        expected: usize,
+        /// How many the path has.
+        found: usize,
+    },
+
+    /// A batch proof for a tree that cannot be, or a place outside it.
+    #[error("batch proof is for leaf {index} of a tree of {size}")]
+    ProofSize {
+        /// How many leaves the tree is said to have.
+        size: u64,
+        /// Which of them this is said to be, from 0.
+        index: u64,
     },
 
     /// A segment of a stream was refused.

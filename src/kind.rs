@@ -66,6 +66,24 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.typ() == Some(typ))
     }
 
+    /// Returns whether envelopes of this kind may be signed in batches.
+    ///
+    /// A segment may not: its stream holds its algorithm to that of the first. The others that may
+    /// not have no writer yet; each is to be thought through first.
+    #[must_use]
+    pub const fn may_be_batched(self) -> bool {
+        match self {
+            Self::Data | Self::Digest | Self::Foreign => true,
+            Self::BatchRoot
+            | Self::Job
+            | Self::Manifest
+            | Self::Receipt
+            | Self::Result
+            | Self::Revocation
+            | Self::Segment => false,
+        }
+    }
+
     /// Returns the short name used on the command line and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -9,6 +9,7 @@
 //! turn off.
 
 pub mod armor;
+pub mod batch;
 pub mod cbor;
 pub mod claims;
 pub mod cose;
@@ -41,5 +42,5 @@ pub use crate::sign::{
 pub use crate::trust::{Signer, Trust};
 pub use crate::verify::{
     LargeEnvelope, PayloadSource, Request, Verified, VerifiedLarge, verify, verify_digest,
-    verify_large, verify_large_detached,
+    verify_large, verify_large_detached, verify_with,
 };

@@ -21,6 +21,18 @@ where
     J: Send + 'static,
     R: Send + 'static,
 {
+    pool_with(STACK_BYTES, threads, work)
+}
+
+fn pool_with<J, R>(
+    stack_bytes: usize,
+    threads: usize,
+    work: impl Fn(J) -> R + Send + Sync + 'static,
+) -> Option<(Submitter<J, R>, Collector<R>)>
+where
+    J: Send + 'static,
+    R: Send + 'static,
+{
     let (jobs, queue) = sync_channel::<(J, SyncSender<R>)>(threads);
     let (order, results) = sync_channel(threads + 1);
     let (work, queue) = (Arc::new(work), Arc::new(Mutex::new(queue)));
@@ -35,7 +47,7 @@ where
                 let _ = reply.send(work(job));
             }
         };
-        thread::Builder::new().stack_size(STACK_BYTES).spawn(worker).ok()
+        thread::Builder::new().stack_size(stack_bytes).spawn(worker).ok()
     });
     (started.count() > 0).then_some((Submitter { jobs, order }, Collector { results }))
 }
@@ -103,9 +115,21 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
+    spawn_on(STACK_BYTES, value, work)
+}
+
+fn spawn_on<T, R>(
+    stack_bytes: usize,
+    value: T,
+    work: impl FnOnce(T) -> R + Send + 'static,
+) -> std::result::Result<JoinHandle<Option<R>>, T>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
     let (hand_over, handed_over) = sync_channel(1);
     let thread = move || handed_over.recv().ok().map(work);
-    match thread::Builder::new().stack_size(STACK_BYTES).spawn(thread) {
+    match thread::Builder::new().stack_size(stack_bytes).spawn(thread) {
         Err(_) => Err(value),
         Ok(thread) => hand_over.send(value).map(|()| thread).map_err(|SendError(value)| value),
     }
@@ -158,6 +182,18 @@ mod tests {
         thread::sleep(Duration::from_millis(200));
         drop(collector);
         assert_eq!(feeder.join().unwrap(), 3);
+    }
+
+    /// More than any address space has.
+    const NO_SUCH_STACK: usize = 1 << 50;
+
+    #[test]
+    fn a_system_that_grants_no_threads_gives_everything_back() {
+        assert!(pool_with(NO_SUCH_STACK, 4, |number: u64| number).is_none());
+        let given = spawn_on(NO_SUCH_STACK, "value", |value| value);
+        assert_eq!(given.err(), Some("value"));
+        let given = spawn_with("value", |value| value);
+        assert_eq!(given.unwrap().join().unwrap(), Some("value"));
     }
 
     #[test]

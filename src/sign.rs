@@ -17,7 +17,8 @@ pub const CTI_BYTES: usize = 16;
 /// What is signed besides the payload.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Template<'a> {
-    /// The number written as `alg`.
+    /// The number written as `alg`. An envelope that is signed alone has
+    /// [`EdDsa`](Algorithm::EdDsa) where this says [`Batch`](Algorithm::Batch).
     pub algorithm: Algorithm,
     /// The content type of the payload.
     pub content_type: Option<ContentType<'a>>,
@@ -217,7 +218,7 @@ fn digest_header(key_id: KeyId, template: &Template<'_>, hash: HashAlgorithm) ->
     let full = matches!(template.statement, Statement::Full { .. });
     let mut header = Encoder::new();
     header.map(5 + u64::from(full) + u64::from(template.content_type.is_some()));
-    header.int(label::ALG).int(template.algorithm.id());
+    header.int(label::ALG).int(template.algorithm.alone().id());
     header.int(label::CRIT).array(2).int(label::TYP).int(label::PAYLOAD_HASH_ALG);
     header.int(label::KID).bytes(key_id.as_bytes());
     encode_claims(&mut header, &template.statement);
@@ -259,7 +260,7 @@ fn segment_header(
     let full = matches!(statement, Statement::Full { .. });
     let mut header = Encoder::new();
     header.map(6 + u64::from(full) + u64::from(content_type.is_some()));
-    header.int(label::ALG).int(algorithm.id());
+    header.int(label::ALG).int(algorithm.alone().id());
     header.int(label::CRIT).array(3);
     header.int(label::TYP).int(label::PAYLOAD_HASH_ALG).int(label::POSITION);
     header.int(label::KID).bytes(key_id.as_bytes());
@@ -275,17 +276,23 @@ fn segment_header(
 /// Encodes the protected header, sorted by label (RFC 8949, Section 4.2.1).
 fn protected_header(key_id: KeyId, template: &Template<'_>) -> Vec<u8> {
     let mut header = Encoder::new();
+    let algorithm = template.algorithm.alone();
+    encode_header(&mut header, key_id, &Template { algorithm, ..*template });
+    header.into_bytes()
+}
+
+/// Writes the protected header of a record, signed alone or in a batch.
+pub(crate) fn encode_header(header: &mut Encoder, key_id: KeyId, template: &Template<'_>) {
     let pairs = 2 + u64::from(template.content_type.is_some());
     let full = matches!(template.statement, Statement::Full { .. });
     header.map(if full { pairs + 2 } else { pairs });
     header.int(label::ALG).int(template.algorithm.id());
-    encode_content_type(&mut header, label::CONTENT_TYPE, template.content_type);
+    encode_content_type(header, label::CONTENT_TYPE, template.content_type);
     header.int(label::KID).bytes(key_id.as_bytes());
-    encode_claims(&mut header, &template.statement);
+    encode_claims(header, &template.statement);
     if full {
         header.int(label::TYP).text(Kind::Data.typ().unwrap_or_default());
     }
-    header.into_bytes()
 }
 
 fn encode_content_type(header: &mut Encoder, label: i64, content_type: Option<ContentType<'_>>) {

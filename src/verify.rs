@@ -4,6 +4,7 @@ mod large;
 
 use std::time::Duration;
 
+use crate::batch::{Check, Memory};
 use crate::claims::Timestamp;
 use crate::cose::{Protected, Sign1};
 use crate::error::{Error, Result};
@@ -120,8 +121,26 @@ pub fn verify<'a, 't>(
     request: &Request<'a>,
     trust: &'t Trust,
 ) -> Result<Verified<'a, 't>> {
-    verify_kinds(sign1, request, trust, &[Kind::Data, Kind::Foreign])
+    verify_kinds(sign1, request, trust, &DATA)
 }
+
+/// Does what [`verify`] does, with the same verdict, and remembers what envelopes of one batch have in
+/// common.
+///
+/// # Errors
+///
+/// Those of [`verify`].
+pub fn verify_with<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &'t Trust,
+    memory: &mut Memory,
+) -> Result<Verified<'a, 't>> {
+    verify_kinds_with(sign1, request, trust, &DATA, Some(memory))
+}
+
+/// The kinds that are data.
+const DATA: [Kind; 2] = [Kind::Data, Kind::Foreign];
 
 /// Checks a hash envelope (RFC 9995) as [`verify`] does, and returns the digest that was signed.
 ///
@@ -156,8 +175,18 @@ pub(crate) fn verify_kinds<'a, 't>(
     trust: &'t Trust,
     taken: &[Kind],
 ) -> Result<Verified<'a, 't>> {
+    verify_kinds_with(sign1, request, trust, taken, None)
+}
+
+fn verify_kinds_with<'a, 't>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &'t Trust,
+    taken: &[Kind],
+    memory: Option<&mut Memory>,
+) -> Result<Verified<'a, 't>> {
     let found = find_payload(sign1, request).and_then(|payload| {
-        find_key(sign1, request.external_aad, payload, trust).map(|key| (key, payload))
+        find_key(sign1, request.external_aad, payload, trust, memory).map(|key| (key, payload))
     });
     let payload = found.as_ref().map_or(&[][..], |(_, payload)| payload);
     let key = found.map(|(key, _)| key);
@@ -216,15 +245,15 @@ fn find_key<'t>(
     external_aad: &[u8],
     payload: &[u8],
     trust: &'t Trust,
+    memory: Option<&mut Memory>,
 ) -> Result<&'t VerifyingKey> {
-    let signed = sign1.to_be_signed(external_aad, payload);
-    let verifies = |key: &VerifyingKey| key.verify(&signed.parts(), sign1.signature());
+    let mut check = Check::new(sign1, external_aad, payload, memory);
     if let Some(key) = meant_key(sign1, trust) {
-        return if verifies(key) { Ok(key) } else { Err(Error::BadSignature) };
+        return if check.verifies(key) { Ok(key) } else { Err(Error::BadSignature) };
     }
     let keys = trust.keys();
     let most = most_tried(u64::try_from(payload.len()).unwrap_or(u64::MAX));
-    let found = keys.iter().take(most).find(|key| verifies(key));
+    let found = keys.iter().take(most).find(|key| check.verifies(key));
     found.copied().ok_or_else(|| no_key_fits(sign1, keys.len().min(most)))
 }
 

@@ -3,13 +3,16 @@
 
 #![no_main]
 
+use brine::batch::Memory;
 use brine::cbor::{Decoder, diagnose};
 use brine::cose::Outline;
 use brine::{
-    Error, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
+    Error, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, Verified, VerifyingKey,
+    verify, verify_with,
 };
 use ed25519_dalek::Signature;
 use libfuzzer_sys::fuzz_target;
+use sha2::{Digest as _, Sha256};
 
 fuzz_target!(|input: &[u8]| {
     read_cbor(input);
@@ -62,7 +65,9 @@ fn judge(sign1: &Sign1<'_>) {
     let key = VerifyingKey::from_bytes(&KEY).expect("a key");
     let trust = Trust::new(vec![Signer::new("alice", key)]);
     let genuine = verifies(sign1.protected_bytes(), payload, sign1.signature());
-    match verify(sign1, &request, &trust) {
+    let verdict = verify(sign1, &request, &trust);
+    remembers(sign1, &request, &trust, &verdict);
+    match verdict {
         Ok(verified) => {
             assert!(genuine, "a forgery is accepted");
             assert_eq!(verified.payload(), payload);
@@ -74,12 +79,71 @@ fn judge(sign1: &Sign1<'_>) {
     }
 }
 
-/// RFC 9052, Section 4.4, without brine.
-fn verifies(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> bool {
-    let protected = if protected == [0xa0] { &[] } else { protected };
-    let signed = [b"\x84\x6aSignature1", &*bytes(protected), b"\x40", &bytes(payload)].concat();
+/// A memory that has seen the envelope, and one that has not, come to the same verdict.
+fn remembers<'a>(
+    sign1: &Sign1<'a>,
+    request: &Request<'a>,
+    trust: &Trust,
+    verdict: &brine::Result<Verified<'a, '_>>,
+) {
+    let mut memory = Memory::new(2, 2);
+    for _ in 0..2 {
+        let again = verify_with(sign1, request, trust, &mut memory);
+        let reason = |verdict: &brine::Result<Verified<'_, '_>>| {
+            verdict.as_ref().map(|_| ()).map_err(Error::reason)
+        };
+        assert_eq!(reason(&again), reason(verdict));
+    }
+}
+
+/// RFC 9052, Section 4.4, and RFC 9162, Section 2.1.3.2, without brine.
+fn verifies(protected: &[u8], payload: &[u8], signature: brine::cose::Signature<'_>) -> bool {
+    let entry = sig_structure(protected, payload);
+    let (signed, signature) = match signature {
+        brine::cose::Signature::Plain(signature) => (entry, signature),
+        brine::cose::Signature::Batch(proof) => {
+            let Some(root) = root(&entry, proof.tree_size(), proof.leaf_index(), proof.nodes()) else {
+                return false;
+            };
+            (sig_structure(ROOT_HEADER, &root), proof.signature())
+        }
+    };
     let key = ed25519_dalek::VerifyingKey::from_bytes(&KEY).expect("a key");
     key.verify_strict(&signed, &Signature::from_bytes(signature)).is_ok()
+}
+
+fn sig_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+    let protected = if protected == [0xa0] { &[] } else { protected };
+    [b"\x84\x6aSignature1", &*bytes(protected), b"\x40", &bytes(payload)].concat()
+}
+
+/// The names are those of the standard.
+fn root<'a>(
+    entry: &[u8],
+    tree_size: u64,
+    leaf_index: u64,
+    path: impl Iterator<Item = &'a [u8; 32]>,
+) -> Option<[u8; 32]> {
+    if leaf_index >= tree_size {
+        return None;
+    }
+    let (mut f, mut s) = (leaf_index, tree_size - 1);
+    let mut r: [u8; 32] = Sha256::digest([&[0], entry].concat()).into();
+    for p in path {
+        if s == 0 {
+            return None;
+        }
+        if f & 1 == 1 || f == s {
+            r = Sha256::digest([&[1], p.as_slice(), &r].concat()).into();
+            while f & 1 == 0 && f != 0 {
+                (f, s) = (f >> 1, s >> 1);
+            }
+        } else {
+            r = Sha256::digest([&[1], r.as_slice(), p].concat()).into();
+        }
+        (f, s) = (f >> 1, s >> 1);
+    }
+    (s == 0).then_some(r)
 }
 
 /// A byte string with the shortest head (RFC 8949, Section 3).
@@ -100,6 +164,12 @@ const KEY: [u8; 32] = [
     0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
     0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
 ];
+
+/// What a root of that key is signed under: alg, the key's id, typ and vds.
+const ROOT_HEADER: &[u8] = b"\xa4\x01\x27\x04\x58\x20\
+    \x86\x6e\xef\xbd\x67\x18\xc8\x84\x6c\xd7\xdd\xfe\x43\xfc\x74\xab\
+    \x1d\xaa\xc4\x53\x8f\xf8\x51\x4e\xa2\xec\x2d\x41\x0a\x41\x57\x43\
+    \x10\x78\x25application/vnd.brine.batch-root+cose\x19\x01\x8b\x01";
 
 /// The time that most vectors are judged at.
 const NOW: u64 = 1_790_000_000;

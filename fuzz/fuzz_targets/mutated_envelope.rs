@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use brine::claims::Audience;
+use brine::cose::Signature;
 use brine::{
     ContentType, Request, Sign1, Signer, SigningKey, Statement, Tagging, Template, Timestamp,
     Trust, sign, verify,
@@ -62,7 +63,8 @@ impl Parts {
     fn of(envelope: &[u8]) -> Self {
         let sign1 = parse(envelope);
         let payload = sign1.unverified_payload().expect("an embedded payload");
-        let items = [sign1.protected_bytes(), &[0xa0], payload, sign1.signature()];
+        let Signature::Plain(signature) = sign1.signature() else { panic!("not of a batch") };
+        let items = [sign1.protected_bytes(), &[0xa0], payload, signature];
         Self { tagged: true, items: items.map(<[u8]>::to_vec), lies: [0; 4] }
     }
 

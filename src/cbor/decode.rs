@@ -1,71 +1,6 @@
 //! The strict reader.
 
-use std::fmt;
-
-use super::{Flaw, Head, MAX_DEPTH, Major, Malformed};
-
-/// What an item is, in the words of an error message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An array.
-    Array,
-    /// `false` or `true`.
-    Boolean,
-    /// A byte string.
-    Bytes,
-    /// A float of any width.
-    Float,
-    /// An integer, of either sign.
-    Integer,
-    /// A map.
-    Map,
-    /// `null`, which COSE calls nil.
-    Null,
-    /// Another simple value.
-    Simple,
-    /// A tag, with its number.
-    Tag(u64),
-    /// A text string.
-    Text,
-    /// `undefined`.
-    Undefined,
-}
-
-impl Kind {
-    pub(super) const fn of(head: &Head) -> Self {
-        match (head.major, head.info) {
-            (Major::Unsigned | Major::Negative, _) => Self::Integer,
-            (Major::Bytes, _) => Self::Bytes,
-            (Major::Text, _) => Self::Text,
-            (Major::Array, _) => Self::Array,
-            (Major::Map, _) => Self::Map,
-            (Major::Tag, _) => Self::Tag(head.argument),
-            (Major::Simple, 20 | 21) => Self::Boolean,
-            (Major::Simple, 22) => Self::Null,
-            (Major::Simple, 23) => Self::Undefined,
-            (Major::Simple, 25..=27) => Self::Float,
-            (Major::Simple, _) => Self::Simple,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Array => "an array",
-            Self::Boolean => "a boolean",
-            Self::Bytes => "a byte string",
-            Self::Float => "a float",
-            Self::Integer => "an integer",
-            Self::Map => "a map",
-            Self::Null => "nil",
-            Self::Simple => "a simple value",
-            Self::Tag(number) => return write!(f, "tag {number}"),
-            Self::Text => "a text string",
-            Self::Undefined => "undefined",
-        })
-    }
-}
+use super::{Flaw, Head, Kind, MAX_DEPTH, Major, Malformed};
 
 /// Reads strict CBOR from a slice, item by item.
 ///
@@ -161,6 +96,18 @@ impl<'a> Decoder<'a> {
         self.string(Major::Bytes, "a byte string")
     }
 
+    /// Reads a byte string of `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::BytesLength`] if it has another length, and those of [`bytes`](Self::bytes).
+    pub fn sized<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
+        let offset = self.position;
+        let bytes = self.bytes()?;
+        let flaw = Flaw::BytesLength { expected: N, found: bytes.len() };
+        bytes.try_into().map_err(|_| Malformed::new(offset, flaw))
+    }
+
     /// Reads a byte string, or nil as `None`. `undefined` is neither.
     ///
     /// # Errors
@@ -202,9 +149,11 @@ impl<'a> Decoder<'a> {
     ///
     /// [`Flaw::Utf8`] and those of [`bytes`](Self::bytes).
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
-        let offset = self.position;
-        let bytes = self.string(Major::Text, "a text string")?;
-        std::str::from_utf8(bytes).map_err(|_| Malformed::new(offset, Flaw::Utf8))
+        let head = self.head()?;
+        if head.major != Major::Text {
+            return Err(self.unexpected("a text string", &head));
+        }
+        self.content_as_text(&head)
     }
 
     /// Reads an integer.
@@ -217,10 +166,10 @@ impl<'a> Decoder<'a> {
         let offset = self.position;
         let head = self.head()?;
         let magnitude =
-            i64::try_from(head.argument).map_err(|_| Malformed::new(offset, Flaw::IntegerRange));
+            || i64::try_from(head.argument).map_err(|_| Malformed::new(offset, Flaw::IntegerRange));
         let value = match head.major {
-            Major::Unsigned => magnitude?,
-            Major::Negative => -1 - magnitude?,
+            Major::Unsigned => magnitude()?,
+            Major::Negative => -1 - magnitude()?,
             _ => return Err(self.unexpected("an integer", &head)),
         };
         self.position += head.size;
@@ -253,22 +202,29 @@ impl<'a> Decoder<'a> {
         Ok(self.since(start))
     }
 
-    /// Does what [`skip`](Self::skip) does, but reads no more than `limit` bytes; `None` if the item is
-    /// longer.
+    /// Does what [`skip`](Self::skip) does for a map, but reads no more than `limit` bytes; `None` if it
+    /// is longer.
+    ///
+    /// Each pair is shown to `visit`, the key still to be read, as soon as both have been checked. What
+    /// it learns is worth something only where all of the map is, in the end.
     ///
     /// # Errors
     ///
-    /// Those of [`skip`](Self::skip).
-    pub fn skip_within(&mut self, limit: usize) -> Result<Option<&'a [u8]>, Malformed> {
-        let end = self.position.saturating_add(limit);
-        let Some(within) = self.input.get(..end) else { return self.skip().map(Some) };
-        let mut limited = Self { input: within, position: self.position };
-        match limited.skip() {
-            Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) => Ok(None),
+    /// Those of [`skip`](Self::skip), [`Flaw::UnexpectedType`] if it is no map, and those of `visit`.
+    pub(crate) fn map_within(
+        &mut self,
+        limit: usize,
+        mut visit: impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
+    ) -> Result<Option<&'a [u8]>, Malformed> {
+        let start = self.position;
+        let within = self.input.get(..start.saturating_add(limit));
+        let mut limited = Self { input: within.unwrap_or(self.input), position: start };
+        match limited.skip_map(MAX_DEPTH - 1, Keys::Compare, &mut visit) {
+            Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) if within.is_some() => Ok(None),
             Err(malformed) => Err(malformed),
-            Ok(item) => {
+            Ok(()) => {
                 self.position = limited.position;
-                Ok(Some(item))
+                Ok(Some(limited.since(start)))
             }
         }
     }
@@ -291,21 +247,22 @@ impl<'a> Decoder<'a> {
         let deeper = || depth_left.checked_sub(1).ok_or(Malformed::new(offset, Flaw::TooDeep));
         match head.major {
             Major::Unsigned | Major::Negative | Major::Simple => self.position += head.size,
-            Major::Bytes => drop(self.bytes()?),
-            Major::Text => drop(self.text()?),
+            Major::Bytes => drop(self.content(&head)?),
+            Major::Text => drop(self.content_as_text(&head)?),
             Major::Array => {
                 let depth_left = deeper()?;
-                for _ in 0..self.array()? {
+                self.position += head.size;
+                for _ in 0..head.argument {
                     self.skip_nested(depth_left, keys)?;
                 }
             }
             Major::Map => {
                 let depth_left = deeper()?;
-                self.skip_map(depth_left, keys)?;
+                self.skip_map(depth_left, keys, &mut |_, _| Ok(()))?;
             }
             Major::Tag => {
                 let depth_left = deeper()?;
-                self.tag()?;
+                self.position += head.size;
                 self.skip_nested(depth_left, keys)?;
             }
         }
@@ -317,18 +274,25 @@ impl<'a> Decoder<'a> {
     /// Every value has one encoding here (but for the order of inner maps and the width of floats,
     /// which COSE does not use as labels), so keys are equal when their bytes are. Keys in
     /// ascending order are distinct, which costs no memory; only another order makes a list.
-    fn skip_map(&mut self, depth_left: usize, keys: Keys) -> Result<(), Malformed> {
+    fn skip_map(
+        &mut self,
+        depth_left: usize,
+        keys: Keys,
+        visit: &mut impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         let pairs = self.map()?;
         let start = *self;
         let mut last: Option<&[u8]> = None;
         let mut ascending = true;
         for _ in 0..pairs {
-            let key_start = self.position;
+            let at_key = *self;
             self.skip_nested(depth_left, keys)?;
-            let key = self.since(key_start);
+            let key = self.since(at_key.position);
             ascending &= last.is_none_or(|last| last < key);
             last = Some(key);
+            let value_start = self.position;
             self.skip_nested(depth_left, keys)?;
+            visit(at_key, self.since(value_start))?;
         }
         match keys {
             Keys::Compare if !ascending => start.refuse_duplicates(pairs, depth_left),
@@ -356,16 +320,30 @@ impl<'a> Decoder<'a> {
         twice.map_or(Ok(()), |offset| Err(Malformed::new(offset, Flaw::DuplicateKey)))
     }
 
+    #[inline]
     fn string(&mut self, major: Major, expected: &'static str) -> Result<&'a [u8], Malformed> {
-        let offset = self.position;
-        let length = self.take(major, expected)?;
-        let bytes = usize::try_from(length).ok().and_then(|length| self.rest().get(..length));
-        let Some(bytes) = bytes else {
-            self.position = offset;
-            return Err(Malformed::new(offset, Flaw::UnexpectedEnd));
-        };
-        self.position += bytes.len();
+        let head = self.head()?;
+        if head.major != major {
+            return Err(self.unexpected(expected, &head));
+        }
+        self.content(&head)
+    }
+
+    /// Reads a string whose head is the next one.
+    #[inline]
+    fn content(&mut self, head: &Head) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(head.argument).ok();
+        let bytes = length.and_then(|length| self.rest().get(head.size..)?.get(..length));
+        let bytes = bytes.ok_or(Malformed::new(self.position, Flaw::UnexpectedEnd))?;
+        self.position += head.size + bytes.len();
         Ok(bytes)
+    }
+
+    #[inline]
+    fn content_as_text(&mut self, head: &Head) -> Result<&'a str, Malformed> {
+        let offset = self.position;
+        let bytes = self.content(head)?;
+        std::str::from_utf8(bytes).map_err(|_| Malformed::new(offset, Flaw::Utf8))
     }
 
     fn take(&mut self, major: Major, expected: &'static str) -> Result<u64, Malformed> {
@@ -377,7 +355,16 @@ impl<'a> Decoder<'a> {
         Ok(head.argument)
     }
 
+    #[inline]
     fn head(&self) -> Result<Head, Malformed> {
+        match Head::read_short(self.rest()) {
+            Some(head) => Ok(head),
+            None => self.head_slowly(),
+        }
+    }
+
+    #[cold]
+    fn head_slowly(&self) -> Result<Head, Malformed> {
         Head::read_strict(self.rest()).map_err(|malformed| malformed.within(self.position))
     }
 

@@ -23,6 +23,18 @@ impl Encoder {
         Self { output: Vec::new() }
     }
 
+    /// Returns what has been written so far.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// Forgets what was written and keeps its memory.
+    pub fn clear(&mut self) -> &mut Self {
+        self.output.clear();
+        self
+    }
+
     /// Returns what was written.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -49,6 +61,11 @@ impl Encoder {
         let major = if value < 0 { Major::Negative } else { Major::Unsigned };
         // `!value` is −1 − value, the argument of a negative integer (RFC 8949, Section 3.1).
         self.head(major, if value < 0 { !value } else { value }.unsigned_abs())
+    }
+
+    /// Writes an integer that has no sign.
+    pub fn uint(&mut self, value: u64) -> &mut Self {
+        self.head(Major::Unsigned, value)
     }
 
     /// Writes a byte string.
@@ -88,15 +105,39 @@ impl Encoder {
     }
 
     fn head(&mut self, major: Major, argument: u64) -> &mut Self {
+        self.raw(HeadBytes::new(major, argument).as_bytes())
+    }
+}
+
+/// The shortest head of an item.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadBytes {
+    bytes: [u8; 9],
+    length: usize,
+}
+
+impl HeadBytes {
+    /// Encodes a major type and its argument.
+    pub(crate) const fn new(major: Major, argument: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
         let bits = major.bits();
-        match argument {
-            0..=23 => self.raw(&[bits | h]),
-            24..=0xff => self.raw(&[bits | 24, h]),
-            0x100..=0xffff => self.raw(&[bits | 25, g, h]),
-            0x1_0000..=0xffff_ffff => self.raw(&[bits | 26, e, f, g, h]),
-            _ => self.raw(&[bits | 27, a, b, c, d, e, f, g, h]),
-        }
+        let (bytes, length) = match argument {
+            0..=23 => ([bits | h, 0, 0, 0, 0, 0, 0, 0, 0], 1),
+            24..=0xff => ([bits | 24, h, 0, 0, 0, 0, 0, 0, 0], 2),
+            0x100..=0xffff => ([bits | 25, g, h, 0, 0, 0, 0, 0, 0], 3),
+            0x1_0000..=0xffff_ffff => ([bits | 26, e, f, g, h, 0, 0, 0, 0], 5),
+            _ => ([bits | 27, a, b, c, d, e, f, g, h], 9),
+        };
+        Self { bytes, length }
+    }
+
+    /// Encodes the head of a byte string.
+    pub(crate) fn of_bytes(length: usize) -> Self {
+        Self::new(Major::Bytes, length_of(length))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -61,32 +61,35 @@ pub struct HeaderMap<'a> {
 impl<'a> HeaderMap<'a> {
     const EMPTY: Self = Self { bytes: &[0xa0] };
 
-    /// Reads the next item as a header map.
-    pub(super) fn decode(decoder: &mut Decoder<'a>) -> Result<Self> {
-        let mut head = *decoder;
-        let pairs = head.map()?;
-        // Both limits come before the map is read: reading it costs memory for each of its keys.
+    /// Reads the next item as a header map, and shows each integer label with its value to `see`.
+    pub(super) fn decode(
+        decoder: &mut Decoder<'a>,
+        mut see: impl FnMut(i64, &'a [u8]),
+    ) -> Result<Self> {
+        // Both limits come before the map is read: reading it can cost memory for each of its keys.
+        let pairs = { *decoder }.map()?;
         if pairs > MAX_LABELS {
             return Err(Error::TooManyLabels { found: pairs, limit: MAX_LABELS });
         }
-        let bytes = decoder.skip_within(MAX_HEADER_BYTES)?;
-        let bytes = bytes.ok_or(Error::HeaderTooLarge { limit: MAX_HEADER_BYTES })?;
-        for _ in 0..pairs {
-            Label::decode(&mut head)?;
-            head.skip()?;
-        }
-        Ok(Self { bytes })
+        let bytes = decoder.map_within(MAX_HEADER_BYTES, |mut label, value| {
+            if label.peek()? != cbor::Kind::Text {
+                see(label.int()?, value);
+            }
+            Ok(())
+        });
+        Ok(Self { bytes: bytes?.ok_or(Error::HeaderTooLarge { limit: MAX_HEADER_BYTES })? })
     }
 
     /// Reads the protected header: a byte string that holds a map, or nothing (RFC 9052, Section 3).
-    pub(super) fn decode_protected(bytes: &'a [u8]) -> Result<Self> {
+    pub(super) fn decode_protected(bytes: &'a [u8]) -> Result<(Self, Found<'a>)> {
+        let mut found = Found::default();
         if bytes.is_empty() {
-            return Ok(Self::EMPTY);
+            return Ok((Self::EMPTY, found));
         }
         let mut decoder = Decoder::new(bytes);
-        let map = Self::decode(&mut decoder)?;
+        let map = Self::decode(&mut decoder, |label, value| found.see(label, value))?;
         decoder.finish()?;
-        Ok(map)
+        Ok((map, found))
     }
 
     /// Returns the labels with the bytes of their values, in the order of the map.
@@ -186,26 +189,73 @@ pub struct Protected<'a> {
     pub preimage_content_type: Option<ContentType<'a>>,
     /// `typ` (16): what the envelope is for.
     pub typ: Option<ContentType<'a>>,
+    has_proof: bool,
+}
+
+/// The values of the header parameters that decide something, found while the map was read.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    algorithm: Option<&'a [u8]>,
+    claims: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    crit: Option<&'a [u8]>,
+    hash: Option<&'a [u8]>,
+    has_proof: bool,
+    key_id: Option<&'a [u8]>,
+    position: Option<&'a [u8]>,
+    preimage_content_type: Option<&'a [u8]>,
+    typ: Option<&'a [u8]>,
+}
+
+impl<'a> Found<'a> {
+    fn see(&mut self, label: i64, value: &'a [u8]) {
+        let place = match label {
+            label::ALG => &mut self.algorithm,
+            label::CONTENT_TYPE => &mut self.content_type,
+            label::CRIT => &mut self.crit,
+            label::CWT_CLAIMS => &mut self.claims,
+            label::KID => &mut self.key_id,
+            label::PAYLOAD_HASH_ALG => &mut self.hash,
+            label::POSITION => &mut self.position,
+            label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
+            label::TYP => &mut self.typ,
+            label::VDS | label::VDP => {
+                self.has_proof = true;
+                return;
+            }
+            _ => return,
+        };
+        *place = Some(value);
+    }
 }
 
 impl<'a> Protected<'a> {
     /// Holds both header maps to the rules of RFC 9052, Section 3, and of SPEC.md.
-    pub(super) fn read(map: HeaderMap<'a>, unprotected: &HeaderMap<'_>) -> Result<Self> {
+    pub(super) fn read(
+        map: HeaderMap<'a>,
+        found: &Found<'a>,
+        unprotected: &HeaderMap<'_>,
+    ) -> Result<Self> {
         judge_unprotected(&map, unprotected)?;
-        judge_crit(&map)?;
-        let get = |label| map.get(label).map(Decoder::new);
-        let content_type = |label| map.get(label).map(ContentType::decode).transpose();
+        judge_crit(&map, found.crit)?;
+        let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
         Ok(Self {
             map,
-            algorithm: algorithm(get(label::ALG))?,
-            claims: map.get(label::CWT_CLAIMS).map_or(Ok(Claims::default()), Claims::decode)?,
-            content_type: content_type(label::CONTENT_TYPE)?,
-            hash: get(label::PAYLOAD_HASH_ALG).map(hash_algorithm).transpose()?,
-            key_id: get(label::KID).map(|mut value| value.bytes()).transpose()?,
-            position: map.get(label::POSITION).map(Position::decode).transpose()?,
-            preimage_content_type: content_type(label::PREIMAGE_CONTENT_TYPE)?,
-            typ: content_type(label::TYP)?,
+            algorithm: algorithm(found.algorithm)?,
+            claims: found.claims.map_or(Ok(Claims::default()), Claims::decode)?,
+            content_type: content_type(found.content_type)?,
+            hash: found.hash.map(hash_algorithm).transpose()?,
+            key_id: found.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
+            position: found.position.map(Position::decode).transpose()?,
+            preimage_content_type: content_type(found.preimage_content_type)?,
+            typ: content_type(found.typ)?,
+            has_proof: found.has_proof,
         })
+    }
+
+    /// Returns whether it has a parameter of a Merkle tree receipt (RFC 9942): 395 or 396.
+    pub(super) const fn has_proof(&self) -> bool {
+        self.has_proof
     }
 
     /// Returns the whole map, for showing.
@@ -215,9 +265,9 @@ impl<'a> Protected<'a> {
     }
 }
 
-fn algorithm(value: Option<Decoder<'_>>) -> Result<Algorithm> {
-    let mut value = value.ok_or(Error::AlgorithmMissing)?;
-    let found = Label::decode(&mut value)?;
+fn algorithm(value: Option<&[u8]>) -> Result<Algorithm> {
+    let value = value.ok_or(Error::AlgorithmMissing)?;
+    let found = Label::decode(&mut Decoder::new(value))?;
     let known = match found {
         Label::Int(id) => Algorithm::from_id(id),
         Label::Text(_) => None,
@@ -225,8 +275,8 @@ fn algorithm(value: Option<Decoder<'_>>) -> Result<Algorithm> {
     known.ok_or_else(|| Error::AlgorithmUnsupported { found: found.into_owned() })
 }
 
-fn hash_algorithm(mut value: Decoder<'_>) -> Result<HashAlgorithm> {
-    let found = Label::decode(&mut value)?;
+fn hash_algorithm(value: &[u8]) -> Result<HashAlgorithm> {
+    let found = Label::decode(&mut Decoder::new(value))?;
     let known = match found {
         Label::Int(id) => HashAlgorithm::from_id(id),
         Label::Text(_) => None,
@@ -236,8 +286,8 @@ fn hash_algorithm(mut value: Decoder<'_>) -> Result<HashAlgorithm> {
 
 /// Returns whether this protected header is that of a segment, broken or not.
 pub(crate) fn starts_segment(protected: &[u8]) -> bool {
-    let map = HeaderMap::decode_protected(protected).ok();
-    let typ = map.and_then(|map| map.get(label::TYP)).and_then(|typ| ContentType::decode(typ).ok());
+    let found = HeaderMap::decode_protected(protected).ok();
+    let typ = found.and_then(|(_, found)| ContentType::decode(found.typ?).ok());
     matches!(typ, Some(ContentType::Media(typ)) if Some(typ) == Kind::Segment.typ())
 }
 
@@ -258,8 +308,8 @@ fn judge_unprotected(protected: &HeaderMap<'_>, unprotected: &HeaderMap<'_>) -> 
 }
 
 /// `crit` (RFC 9052, Section 3.1): every label listed is present, and understood.
-fn judge_crit(protected: &HeaderMap<'_>) -> Result<()> {
-    let Some(value) = protected.get(label::CRIT) else { return Ok(()) };
+fn judge_crit(protected: &HeaderMap<'_>, value: Option<&[u8]>) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
     let mut list = Decoder::new(value);
     let count = list.array()?;
     if count == 0 {

@@ -3,6 +3,8 @@
 /// A signature algorithm that brine writes and accepts, always with an Ed25519 key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
+    /// −70003 (private use): a place in a SHA-256 Merkle tree, whose root is signed with EdDSA.
+    Batch,
     /// EdDSA, −8 (RFC 9053, Section 2.2): what most COSE libraries understand.
     #[default]
     EdDsa,
@@ -15,6 +17,7 @@ impl Algorithm {
     #[must_use]
     pub const fn id(self) -> i64 {
         match self {
+            Self::Batch => -70_003,
             Self::EdDsa => -8,
             Self::Ed25519 => -19,
         }
@@ -24,16 +27,28 @@ impl Algorithm {
     #[must_use]
     pub const fn from_id(id: i64) -> Option<Self> {
         match id {
+            -70_003 => Some(Self::Batch),
             -8 => Some(Self::EdDsa),
             -19 => Some(Self::Ed25519),
             _ => None,
         }
     }
 
-    /// Returns its name in the registry.
+    /// Returns the algorithm of an envelope that is signed alone: that of a batch is no such one, and
+    /// becomes the default.
+    #[must_use]
+    pub(crate) const fn alone(self) -> Self {
+        match self {
+            Self::Batch | Self::EdDsa => Self::EdDsa,
+            Self::Ed25519 => Self::Ed25519,
+        }
+    }
+
+    /// Returns its name in the registry, or what is said for one that is not there.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Batch => "Ed25519 over a batch",
             Self::EdDsa => "EdDSA",
             Self::Ed25519 => "Ed25519",
         }

@@ -35,9 +35,9 @@ impl<'a> Front<'a> {
         decoder.array_of(4)?;
         let protected_bytes = protected_bytes(&mut decoder, beginning)?;
         let offset = decoder.position().saturating_sub(protected_bytes.len());
-        let protected =
+        let (protected, _) =
             HeaderMap::decode_protected(protected_bytes).map_err(|error| error.within(offset))?;
-        let unprotected = HeaderMap::decode(&mut decoder)?;
+        let unprotected = HeaderMap::decode(&mut decoder, |_, _| ())?;
         let start = decoder.position();
         let payload_bytes = decoder.bytes_head_or_nil()?;
         let payload_head = (start, decoder.position());
@@ -85,12 +85,14 @@ impl<'a> Front<'a> {
         let signature = signature(tail, tail_bytes).map_err(|error| error.within(offset))?;
         let Self { protected, protected_bytes, unprotected, .. } = self;
         // Longer than any signature, and not kept: the headers are judged first all the same.
+        let (_, found) = HeaderMap::decode_protected(protected_bytes)?;
         let Some(signature) = signature.whole else {
-            Protected::read(protected, &unprotected)?;
+            Protected::read(protected, &found, &unprotected)?;
             return Err(Error::SignatureLength { found: signature.length });
         };
         let outline = Outline { protected, protected_bytes, unprotected, payload: None, signature };
-        let sign1 = Sign1::read(outline)?;
+        let signature_at = offset.saturating_add(tail.len().saturating_sub(signature.len()));
+        let sign1 = Sign1::read(outline, &found, signature_at)?;
         Ok(LargeSign1 { sign1, payload_bytes: self.payload_bytes })
     }
 

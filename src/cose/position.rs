@@ -32,7 +32,7 @@ impl Position {
         if version != VERSION {
             return Err(Error::StreamVersion { found: version });
         }
-        let stream_id = sized(&mut decoder)?;
+        let stream_id = *decoder.sized()?;
         let offset = decoder.position();
         let out_of_range = |_| Malformed::new(offset, Flaw::IntegerRange);
         let index = u64::try_from(decoder.int()?).map_err(out_of_range)?;
@@ -41,7 +41,7 @@ impl Position {
         if found != expected {
             return Err(Malformed::new(0, Flaw::ArrayLength { expected, found }).into());
         }
-        let first = if index == 0 { None } else { Some(sized(&mut decoder)?) };
+        let first = if index == 0 { None } else { Some(*decoder.sized()?) };
         Ok(Self { stream_id, index, last, first })
     }
 
@@ -52,11 +52,4 @@ impl Position {
             encoder.bytes(first);
         }
     }
-}
-
-fn sized<const N: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; N], Malformed> {
-    let offset = decoder.position();
-    let bytes = decoder.bytes()?;
-    let wrong = |_| Malformed::new(offset, Flaw::BytesLength { expected: N, found: bytes.len() });
-    bytes.try_into().map_err(wrong)
 }

@@ -1,6 +1,10 @@
 //! The envelope itself (RFC 9052, Section 4.2).
 
-use super::{HeaderMap, Protected, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label};
+use super::header::Found;
+use super::{
+    Algorithm, BatchProof, ContentType, HeaderMap, Label, Protected, Signature, TAG_SIGN1,
+    ToBeSigned, label,
+};
 use crate::cbor::{Decoder, Head, Major};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -9,7 +13,8 @@ use crate::kind::Kind;
 ///
 /// ```cddl
 /// COSE_Sign1_Tagged = #6.18([
-///   protected: bstr .cbor header-map, unprotected: header-map, payload: bstr / nil, signature: bstr .size 64
+///   protected: bstr .cbor header-map, unprotected: header-map, payload: bstr / nil,
+///   signature: bstr .size 64 / bstr .cbor batch-proof
 /// ])
 /// ```
 ///
@@ -19,7 +24,7 @@ use crate::kind::Kind;
 pub struct Sign1<'a> {
     header: Protected<'a>,
     outline: Outline<'a>,
-    signature: &'a [u8; SIGNATURE_BYTES],
+    signature: Signature<'a>,
 }
 
 /// Whether an envelope must bear its tag.
@@ -39,20 +44,34 @@ impl<'a> Sign1<'a> {
     ///
     /// - [`Error::NotAnEnvelope`], [`Error::OtherCose`], [`Error::Untagged`] by the first bytes;
     /// - [`Error::Malformed`], [`Error::HeaderTooLarge`], [`Error::TooManyLabels`],
-    ///   [`Error::SignatureLength`] by the form;
+    ///   [`Error::SignatureLength`], [`Error::ProofForm`], [`Error::ProofSize`], [`Error::ProofPath`] by
+    ///   the form;
     /// - [`Error::AlgorithmMissing`], [`Error::AlgorithmUnsupported`], [`Error::ClaimRange`],
     ///   [`Error::CritMalformed`], [`Error::CritUnknown`], [`Error::LabelInBothHeaders`],
     ///   [`Error::LabelUnprotected`] by the headers.
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self> {
-        Self::read(Outline::parse(input, tagging)?)
+        let (outline, found) = Outline::read(input, tagging)?;
+        // The last item ends where the envelope does.
+        let signature_at = input.len().saturating_sub(outline.signature.len());
+        Self::read(outline, &found, signature_at)
     }
 
-    /// Holds the four parts to the rules of their contents.
-    pub(super) fn read(outline: Outline<'a>) -> Result<Self> {
-        let header = Protected::read(outline.protected, &outline.unprotected)?;
-        let signature = outline.signature;
-        let signature =
-            signature.try_into().map_err(|_| Error::SignatureLength { found: signature.len() })?;
+    /// Holds the four parts to the rules of their contents. `signature_at` is where in the envelope the
+    /// bytes of the signature are.
+    pub(super) fn read(
+        outline: Outline<'a>,
+        found: &Found<'a>,
+        signature_at: usize,
+    ) -> Result<Self> {
+        let header = Protected::read(outline.protected, found, &outline.unprotected)?;
+        let field = outline.signature;
+        let signature = match header.algorithm {
+            Algorithm::Batch => Signature::Batch(BatchProof::parse(field, signature_at)?),
+            Algorithm::EdDsa | Algorithm::Ed25519 => {
+                let length = |_| Error::SignatureLength { found: field.len() };
+                Signature::Plain(field.try_into().map_err(length)?)
+            }
+        };
         Ok(Self { header, outline, signature })
     }
 
@@ -80,15 +99,18 @@ impl<'a> Sign1<'a> {
         self.outline.payload
     }
 
-    /// Returns the signature.
+    /// Returns the signature: alone, or that of a batch with the envelope's place in it.
     #[must_use]
-    pub const fn signature(&self) -> &'a [u8; SIGNATURE_BYTES] {
+    pub const fn signature(&self) -> Signature<'a> {
         self.signature
     }
 
     /// Returns the Sig_structure over `payload`.
     #[must_use]
-    pub fn to_be_signed<'b>(&self, external_aad: &'b [u8], payload: &'b [u8]) -> ToBeSigned<'b> {
+    pub fn to_be_signed<'b>(&self, external_aad: &'b [u8], payload: &'b [u8]) -> ToBeSigned<'b>
+    where
+        'a: 'b,
+    {
         ToBeSigned::new(self.outline.protected_bytes, external_aad, payload)
     }
 
@@ -99,31 +121,41 @@ impl<'a> Sign1<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTyp`].
+    /// [`Error::UnknownTyp`]; [`Error::AlgorithmUnsupported`] if envelopes of this kind are not signed
+    /// in batches, and this one is.
     pub fn kind(&self, foreign_typ: Option<&str>) -> Result<Kind> {
         let stated = self.stated_kind(foreign_typ)?;
-        Ok(match stated {
+        let kind = match stated {
             Kind::Data | Kind::Foreign => self.carried_kind().unwrap_or(stated),
             other => other,
-        })
+        };
+        let algorithm = self.header.algorithm;
+        if algorithm == Algorithm::Batch && !kind.may_be_batched() {
+            return Err(Error::AlgorithmUnsupported { found: Label::Int(algorithm.id()) });
+        }
+        Ok(kind)
     }
 
     fn stated_kind(&self, foreign_typ: Option<&str>) -> Result<Kind> {
-        let Some(typ) = self.header.typ.map(|typ| typ.to_string()) else { return Ok(Kind::Data) };
-        match Kind::from_typ(&typ) {
+        let Some(typ) = self.header.typ else { return Ok(Kind::Data) };
+        let own = match typ {
+            ContentType::Format(_) => None,
+            ContentType::Media(media) => Kind::from_typ(media),
+        };
+        match own {
             Some(kind) => Ok(kind),
-            None if foreign_typ == Some(&typ) => Ok(Kind::Foreign),
-            None => Err(Error::UnknownTyp { typ }),
+            None if foreign_typ.is_some_and(|asked| typ.to_string() == asked) => Ok(Kind::Foreign),
+            None => Err(Error::UnknownTyp { typ: typ.to_string() }),
         }
     }
 
     fn carried_kind(&self) -> Option<Kind> {
-        let protected = self.header.map();
-        let anywhere = |label| protected.get(label).or_else(|| self.outline.unprotected.get(label));
-        if protected.get(label::PAYLOAD_HASH_ALG).is_some() {
+        if self.header.hash.is_some() {
             return Some(Kind::Digest);
         }
-        anywhere(label::VDS).or_else(|| anywhere(label::VDP)).map(|_| Kind::Receipt)
+        let outside = |label| self.outline.unprotected.get(label).is_some();
+        let proof = self.header.has_proof() || outside(label::VDS) || outside(label::VDP);
+        proof.then_some(Kind::Receipt)
     }
 }
 
@@ -151,6 +183,10 @@ impl<'a> Outline<'a> {
     ///
     /// Those of [`Sign1::parse`] by the first bytes and by the form.
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self> {
+        Self::read(input, tagging).map(|(outline, _)| outline)
+    }
+
+    fn read(input: &'a [u8], tagging: Tagging) -> Result<(Self, Found<'a>)> {
         let mut decoder = Decoder::new(input);
         if recognise(input, tagging)? == Form::Tagged {
             decoder.tag()?;
@@ -158,13 +194,13 @@ impl<'a> Outline<'a> {
         decoder.array_of(4)?;
         let protected_bytes = decoder.bytes()?;
         let offset = decoder.position().saturating_sub(protected_bytes.len());
-        let protected =
+        let (protected, found) =
             HeaderMap::decode_protected(protected_bytes).map_err(|error| error.within(offset))?;
-        let unprotected = HeaderMap::decode(&mut decoder)?;
+        let unprotected = HeaderMap::decode(&mut decoder, |_, _| ())?;
         let payload = decoder.bytes_or_nil()?;
         let signature = decoder.bytes()?;
         decoder.finish()?;
-        Ok(Self { protected, protected_bytes, unprotected, payload, signature })
+        Ok((Self { protected, protected_bytes, unprotected, payload, signature }, found))
     }
 }
 

@@ -1,18 +1,17 @@
 //! The bytes that are signed (RFC 9052, Section 4.4).
 
-use crate::cbor::Encoder;
+use crate::cbor::{HeadBytes, Major};
 
-/// A Sig_structure in parts, so that a large payload is not copied to be signed.
+/// A Sig_structure in parts, so that nothing is copied to be signed.
 ///
 /// ```cddl
 /// Sig_structure = [context: "Signature1", body_protected: bstr, external_aad: bstr, payload: bstr]
 /// ```
 #[derive(Clone, Debug)]
 pub struct ToBeSigned<'a> {
-    head: Vec<u8>,
-    external_aad: &'a [u8],
-    payload_head: Vec<u8>,
-    payload: &'a [u8],
+    protected: Item<'a>,
+    external_aad: Item<'a>,
+    payload: Item<'a>,
 }
 
 impl<'a> ToBeSigned<'a> {
@@ -20,30 +19,35 @@ impl<'a> ToBeSigned<'a> {
     ///
     /// An empty map is an empty byte string here, however it was written (RFC 9052, Section 4.4).
     #[must_use]
-    pub fn new(protected: &[u8], external_aad: &'a [u8], payload: &'a [u8]) -> Self {
+    pub fn new(protected: &'a [u8], external_aad: &'a [u8], payload: &'a [u8]) -> Self {
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-        Self { payload, ..Self::before(protected, external_aad, length) }
+        let before = Self::before(protected, external_aad, length);
+        Self { payload: Item { content: payload, ..before.payload }, ..before }
     }
 
     /// Builds all that comes before a payload of so many bytes, which follow by another way.
-    pub(crate) fn before(protected: &[u8], external_aad: &'a [u8], payload_bytes: u64) -> Self {
+    pub(crate) fn before(protected: &'a [u8], external_aad: &'a [u8], payload_bytes: u64) -> Self {
         let protected = if protected == [0xa0] { &[] } else { protected };
-        let mut head = Encoder::new();
-        head.array(4).text("Signature1").bytes(protected).bytes_head(external_aad.len());
-        let mut payload_head = Encoder::new();
-        payload_head.long_bytes_head(payload_bytes);
         Self {
-            head: head.into_bytes(),
-            external_aad,
-            payload_head: payload_head.into_bytes(),
-            payload: &[],
+            protected: Item::new(protected),
+            external_aad: Item::new(external_aad),
+            payload: Item { head: HeadBytes::new(Major::Bytes, payload_bytes), content: &[] },
         }
     }
 
     /// Returns the parts, to be taken one after the other.
     #[must_use]
-    pub fn parts(&self) -> [&[u8]; 4] {
-        [&self.head, self.external_aad, &self.payload_head, self.payload]
+    pub fn parts(&self) -> [&[u8]; 7] {
+        let Self { protected, external_aad, payload } = self;
+        [
+            CONTEXT,
+            protected.head.as_bytes(),
+            protected.content,
+            external_aad.head.as_bytes(),
+            external_aad.content,
+            payload.head.as_bytes(),
+            payload.content,
+        ]
     }
 
     /// Returns the whole, in memory of its own.
@@ -52,3 +56,19 @@ impl<'a> ToBeSigned<'a> {
         self.parts().concat()
     }
 }
+
+/// A byte string: its head, and what is in it.
+#[derive(Clone, Debug)]
+struct Item<'a> {
+    head: HeadBytes,
+    content: &'a [u8],
+}
+
+impl<'a> Item<'a> {
+    fn new(content: &'a [u8]) -> Self {
+        Self { head: HeadBytes::of_bytes(content.len()), content }
+    }
+}
+
+/// An array of four, and the text that stands first in it.
+const CONTEXT: &[u8] = b"\x84\x6aSignature1";

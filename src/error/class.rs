@@ -34,6 +34,9 @@ impl Error {
             | Self::LabelUnprotected { .. }
             | Self::Malformed(_)
             | Self::NoKeyVerifies { .. }
+            | Self::ProofForm(_)
+            | Self::ProofPath { .. }
+            | Self::ProofSize { .. }
             | Self::SegmentForm { .. }
             | Self::StreamCut { .. }
             | Self::StreamRefused
@@ -54,6 +57,8 @@ impl Error {
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
+            | Self::BatchFull
+            | Self::BatchPlain
             | Self::CritUnknown { .. }
             | Self::DetachedPayload
             | Self::HashUnsupported { .. }
@@ -91,6 +96,8 @@ impl Error {
             Self::Armor(_) => "armor-malformed",
             Self::AttachedPayload => "payload-attached",
             Self::BadSignature => "signature-bad",
+            Self::BatchFull => "batch-full",
+            Self::BatchPlain => "batch-plain",
             Self::ClaimRange { .. } => "claim-range",
             Self::ClockBefore1970 => "clock-before-1970",
             Self::ContextMismatch { .. } => "context-mismatch",
@@ -126,6 +133,9 @@ impl Error {
             Self::NotYetValid { .. } => "not-yet-valid",
             Self::OtherCose { .. } => "other-cose",
             Self::OutOfMemory { .. } => "out-of-memory",
+            Self::ProofForm(_) => "proof-form",
+            Self::ProofPath { .. } => "proof-path",
+            Self::ProofSize { .. } => "proof-size",
             Self::SignatureLength { .. } => "signature-length",
             Self::SignerRevoked { .. } => "signer-revoked",
             Self::SignerTooEarly { .. } => "signer-too-early",

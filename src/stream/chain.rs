@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::cose::{Algorithm, Label, Position, Sign1, label};
+use crate::cose::{Algorithm, Label, Position, Sign1, Signature, label};
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
 use crate::key::VerifyingKey;
@@ -76,7 +76,11 @@ impl Chain {
     pub(super) fn check(&self, sign1: &Sign1<'_>, content: &[u8]) -> Result<()> {
         let digest = sign1.unverified_payload().ok_or(Error::DetachedPayload)?;
         let signed = sign1.to_be_signed(&self.external_aad, digest);
-        if !self.key.verify(&signed.parts(), sign1.signature()) {
+        // One of a batch does not come as far as this: its kind is refused.
+        let Signature::Plain(signature) = sign1.signature() else {
+            return Err(Error::SegmentForm { what: "it is signed in a batch" });
+        };
+        if !self.key.verify(&signed.parts(), signature) {
             return Err(Error::BadSignature);
         }
         self.check_digest(sign1, content)
@@ -103,12 +107,15 @@ impl<'a> Form<'a> {
     /// Holds a header to the CDDL of segments, which is closed: what else one said, nobody here would
     /// act on.
     fn of(sign1: &Sign1<'a>) -> Result<Self> {
+        let refuse = |what| Error::SegmentForm { what };
+        let header = sign1.header();
+        if header.algorithm == Algorithm::Batch {
+            return Err(refuse("its algorithm is not one for streams"));
+        }
         match sign1.kind(None)? {
             Kind::Segment => {}
             found => return Err(Error::WrongKind { expected: Kind::Segment, found }),
         }
-        let refuse = |what| Error::SegmentForm { what };
-        let header = sign1.header();
         let position = header.position.ok_or(refuse("it does not say where it belongs"))?;
         if header.content_type.is_some() {
             // RFC 9995, Section 3: that of the content is `preimage content type`.

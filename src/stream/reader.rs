@@ -9,7 +9,7 @@ use super::buffer::Buffer;
 use super::chain::{Chain, Form};
 use super::{MAX_SEGMENT_BYTES, MAX_THREADS};
 use crate::cbor::{Flaw, Head, Major, Malformed};
-use crate::cose::{MAX_HEADER_BYTES, SIGNATURE_BYTES, Sign1, Tagging, starts_segment};
+use crate::cose::{MAX_HEADER_BYTES, Sign1, Tagging, starts_segment};
 use crate::error::{Error, Result};
 use crate::hash::MAX_DIGEST_BYTES;
 use crate::kind::Kind;
@@ -351,12 +351,16 @@ fn read_signature(input: &mut impl Read, bytes: &mut Vec<u8>) -> Result<()> {
     }
     let digest = read_head(input, bytes, MAX_DIGEST_BYTES, |_| TOO_LONG)?;
     read_more(input, bytes, digest)?;
-    let signature_length = |found| Error::SignatureLength { found };
-    let signature = read_head(input, bytes, SIGNATURE_BYTES, signature_length)?;
+    // Longer than any signature field, so that what it is can be said.
+    let too_long = |found| Error::SignatureLength { found };
+    let signature = read_head(input, bytes, MAX_SIGNATURE_FIELD_BYTES, too_long)?;
     read_more(input, bytes, signature)
 }
 
 const TOO_LONG: Error = Error::SegmentForm { what: "a byte string is too long" };
+
+/// What no signature field comes to, in bytes.
+const MAX_SIGNATURE_FIELD_BYTES: usize = 4096;
 
 /// Reads the head of a byte string, and returns its length; of one over `longest` bytes, the error.
 fn read_head(

@@ -7,8 +7,11 @@
 use std::io::{self, Read, Write};
 
 use super::{Judged, PayloadSource, Request, judge, meant_key, most_tried, no_key_fits};
+use crate::batch::{self, Leaf};
 use crate::cbor::{Flaw, Malformed};
-use crate::cose::{Front, LargeSign1, Protected, Sign1, Tagging, ToBeSigned};
+use crate::cose::{
+    BatchProof, Front, LargeSign1, Protected, Sign1, Signature, Tagging, ToBeSigned,
+};
 use crate::error::{Error, Result};
 use crate::hash::{ReadAt, Section};
 use crate::key::{Verification, VerifyingKey};
@@ -221,31 +224,44 @@ fn check<'a, 't>(
 }
 
 /// The keys that may have made a signature, while the message passes by.
-struct Trial<'t> {
-    candidates: Vec<(&'t VerifyingKey, Verification)>,
+struct Trial<'a, 't> {
+    over: Over<'a, 't>,
     /// Whether the envelope names one of them.
     is_meant: bool,
     trusted: usize,
 }
 
-impl<'t> Trial<'t> {
+/// What becomes of the message.
+enum Over<'a, 't> {
+    Alone(Vec<(&'t VerifyingKey, Verification)>),
+    InBatch { keys: Vec<&'t VerifyingKey>, leaf: Leaf, proof: BatchProof<'a> },
+}
+
+impl<'a, 't> Trial<'a, 't> {
     /// Chooses as [`find_key`](super::find_key) does.
     fn begin(
-        sign1: &Sign1<'_>,
+        sign1: &Sign1<'a>,
         external_aad: &[u8],
         payload_bytes: u64,
         trust: &'t Trust,
     ) -> Result<Self> {
         let meant = meant_key(sign1, trust);
         let keys = meant.map_or_else(|| trust.keys(), |key| vec![key]);
-        let tried = keys.iter().take(most_tried(payload_bytes));
-        let candidates = tried.filter_map(|key| Some((*key, key.verification(sign1.signature())?)));
-        let mut trial = Self {
-            candidates: candidates.collect(),
-            is_meant: meant.is_some(),
-            trusted: keys.len(),
+        let tried: Vec<_> = keys.into_iter().take(most_tried(payload_bytes)).collect();
+        let trusted = tried.len();
+        let over = match sign1.signature() {
+            Signature::Batch(proof) => Over::InBatch { keys: tried, leaf: Leaf::begin(), proof },
+            Signature::Plain(signature) => {
+                let begin = |key: &'t VerifyingKey| Some((key, key.verification(signature)?));
+                Over::Alone(tried.into_iter().filter_map(begin).collect())
+            }
         };
-        if trial.candidates.is_empty() {
+        let mut trial = Self { over, is_meant: meant.is_some(), trusted };
+        let is_lost = match &trial.over {
+            Over::Alone(candidates) => candidates.is_empty(),
+            Over::InBatch { keys, .. } => keys.is_empty(),
+        };
+        if is_lost {
             // However the payload is, this comes of it.
             return Err(trial.refusal(sign1));
         }
@@ -255,13 +271,26 @@ impl<'t> Trial<'t> {
     }
 
     fn update(&mut self, piece: &[u8]) {
-        self.candidates.iter_mut().for_each(|(_, verification)| verification.update(piece));
+        match &mut self.over {
+            Over::Alone(candidates) => {
+                candidates.iter_mut().for_each(|(_, verification)| verification.update(piece));
+            }
+            Over::InBatch { leaf, .. } => leaf.update(piece),
+        }
     }
 
-    fn finish(mut self, sign1: &Sign1<'_>) -> Result<&'t VerifyingKey> {
-        let mut candidates = std::mem::take(&mut self.candidates).into_iter();
-        let found = candidates.find_map(|(key, verification)| verification.finish().then_some(key));
-        found.ok_or_else(|| self.refusal(sign1))
+    fn finish(self, sign1: &Sign1<'_>) -> Result<&'t VerifyingKey> {
+        let refusal = self.refusal(sign1);
+        let found = match self.over {
+            Over::Alone(candidates) => candidates
+                .into_iter()
+                .find_map(|(key, verification)| verification.finish().then_some(key)),
+            Over::InBatch { keys, leaf, proof } => {
+                let leaf = leaf.finish();
+                keys.into_iter().find(|key| batch::verifies(key, leaf, &proof))
+            }
+        };
+        found.ok_or(refusal)
     }
 
     fn refusal(&self, sign1: &Sign1<'_>) -> Error {

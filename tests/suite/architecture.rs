@@ -9,7 +9,7 @@ use crate::common::{project, project_text};
 const LAYERS: [&[&str]; 7] = [
     &["cbor", "hash", "pool", "text"],
     &["claims", "cose", "key", "kind", "trust"],
-    &["armor", "sign", "verify"],
+    &["armor", "batch", "sign", "verify"],
     &["stream"],
     &["record"],
     &["cli"],

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use brine::batch::BatchSigner;
 use brine::cli::exit::Status;
 use brine::stream::{Start, StreamReader, StreamTemplate, StreamWriter};
 use brine::{Request, Sign1, Signer, SigningKey, Statement, Template, Trust, armor, sign, verify};
@@ -37,6 +38,23 @@ fn stream() -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+/// The first of two records.
+fn of_batch() -> Vec<u8> {
+    let key = known_key();
+    let mut signer = BatchSigner::new(&key);
+    for (cti, payload) in [(7, b"hello"), (8, b"world")] {
+        let statement = Statement::Full {
+            context: Some("greetings"),
+            cti: [cti; 16],
+            expires: None,
+            issued_at: brine::Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap(),
+            not_before: None,
+        };
+        signer.add(payload, &Template { statement, ..Template::default() }).unwrap();
+    }
+    signer.finish_batch().iter().next().unwrap().to_vec()
+}
+
 fn plain() -> Vec<u8> {
     sign(&known_key(), b"hello", &Template::default()).to_bytes()
 }
@@ -59,7 +77,7 @@ fn annotated(envelope: &[u8], fields: &[(usize, &str)]) -> String {
     text
 }
 
-fn examples() -> [(&'static str, String); 4] {
+fn examples() -> [(&'static str, String); 5] {
     let full_fields = [
         (1, "tag 18: COSE_Sign1"),
         (1, "array of 4"),
@@ -118,7 +136,29 @@ fn examples() -> [(&'static str, String); 4] {
         (66, "signature: 64 bytes"),
         (3, "content: \"lo\""),
     ];
+    let batch_fields = [
+        (2, "tag 18, array of 4"),
+        (2, "protected header: byte string of 113"),
+        (1, "map of 4"),
+        (6, "1 (alg): -70003"),
+        (35, "4 (kid): key id"),
+        (2, "15 (CWT Claims): map of 3"),
+        (11, "3 (aud): \"greetings\""),
+        (6, "6 (iat): 2026-11-21T00:00:00Z"),
+        (18, "7 (cti)"),
+        (34, "16 (typ): \"application/vnd.brine.data+cose\""),
+        (1, "unprotected header: empty map"),
+        (6, "payload: \"hello\""),
+        (2, "proof: byte string of 104"),
+        (1, "array of 4"),
+        (1, "tree-size: 2"),
+        (1, "leaf-index: 0"),
+        (1, "path: array of 1"),
+        (34, "the leaf beside it"),
+        (66, "signature of the root: 64 bytes"),
+    ];
     [
+        ("batch", annotated(&of_batch(), &batch_fields)),
         ("stream", annotated(&stream(), &stream_fields)),
         ("full", annotated(&full(), &full_fields)),
         ("plain", annotated(&plain(), &plain_fields)),
@@ -153,7 +193,9 @@ fn example(name: &str) -> Vec<u8> {
 
 #[test]
 fn the_example_bytes_of_the_spec_verify() {
-    for (name, context) in [("full", Some("greetings")), ("plain", None)] {
+    for (name, context) in
+        [("batch", Some("greetings")), ("full", Some("greetings")), ("plain", None)]
+    {
         let envelope = example(name);
         let trust = Trust::new(vec![Signer::new("k", known_key().verifying_key().clone())]);
         let later = now().plus(std::time::Duration::from_secs(100 * 86_400));

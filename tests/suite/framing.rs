@@ -303,19 +303,25 @@ fn the_limit_is_what_spec_says() {
 /// With its CR, the text is one byte longer than any may be; without it, it is not.
 #[test]
 fn a_line_end_does_not_count() {
-    let text = Base64UrlUnpadded::encode_string(&[0xd2; 30]);
-    let line = |text: &str, end: &str| [text, end].concat().into_bytes();
-    let read = |input: &[u8], size| {
-        let reader = FrameReader::new(Chunks::new(input, &[size]), Framing::Lines, Side::Envelope);
-        Reading::of(reader.with_longest(30).with_buffer(size), Bounds::default()).records
-    };
-    for size in [1, 40, 41, 1000] {
-        assert_eq!(read(&line(&text, "\r\n"), size), ok(&[&[0xd2; 30]]));
-        assert_eq!(read(&line(&text, "\n"), size), ok(&[&[0xd2; 30]]));
-        assert_eq!(read(&line(&text, ""), size), ok(&[&[0xd2; 30]]));
-        for end in ["\r\r\n", "\r", "A\r\n", "A\n", "A"] {
-            let kept = line(&text, end.trim_end_matches('\n'));
-            assert_eq!(read(&line(&text, end), size), [Err(("too-large", kept))], "{end:?}");
+    for longest in [30, 3 * KEPT_BYTES] {
+        let envelope = vec![0xd2; longest];
+        let text = Base64UrlUnpadded::encode_string(&envelope);
+        for size in [1, text.len(), text.len() + 1, usize::MAX] {
+            let read = |end: &str| {
+                let line = [&text, end].concat();
+                let input = Chunks::new(line.as_bytes(), &[size]);
+                let reader = FrameReader::new(input, Framing::Lines, Side::Envelope);
+                let reader = reader.with_longest(longest).with_buffer(2 * text.len());
+                Reading::of(reader, Bounds::default()).records
+            };
+            for end in ["\r\n", "\n", ""] {
+                assert_eq!(read(end), ok(&[&envelope]), "{longest} {size} {end:?}");
+            }
+            for end in ["\r\r\n", "\r", "A\r\n", "A\n", "A"] {
+                let mut kept = [&text, end.trim_end_matches('\n')].concat().into_bytes();
+                kept.truncate(KEPT_BYTES);
+                assert_eq!(read(end), [Err(("too-large", kept))], "{longest} {size} {end:?}");
+            }
         }
     }
 }
@@ -438,11 +444,12 @@ fn what_is_complete_is_given_out_before_anything_more_is_read() {
     ];
     for (framing, parts) in cases {
         let mut reader = FrameReader::new(Parts(parts), framing, Side::Content);
-        // The last of these would read a third time if it waited for more.
-        for expected in [2, 2] {
-            let block = reader.next_block(Bounds::default()).unwrap().unwrap();
+        // What is left of a read comes without another, and the last one does not wait for more.
+        for (records, expected) in [(1, 1), (1, 1), (9, 2)] {
+            let block = reader.next_block(Bounds { records, bytes: 100 }).unwrap().unwrap();
             assert_eq!(block.len(), expected, "{framing}");
         }
+        assert!(reader.input().0.is_empty());
         assert!(!reader.has_complete_frame());
         assert!(reader.take_block(Bounds::default()).unwrap().is_none());
     }

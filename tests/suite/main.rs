@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod batch;
 mod cli;
 mod common;
 mod documents;

@@ -33,7 +33,7 @@ fn envelope() -> Vec<u8> {
 }
 
 /// Each mutation of `original`, with a name.
-fn mutations(original: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
+pub(crate) fn mutations(original: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
     let flips = (0..original.len() * 8).map(|bit| {
         let mut altered = original.to_vec();
         altered[bit / 8] ^= 1 << (bit % 8);

@@ -5,10 +5,11 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+use brine::batch::Memory;
 use brine::stream::{Start, StreamReader};
 use brine::{
     Kind, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
-    verify_digest,
+    verify_digest, verify_with,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -68,6 +69,22 @@ impl Vector {
             Some(content) => self.check_detached(request, trust, content),
         });
         (released, outcome.map_or_else(|error| error.reason().to_owned(), |()| "ok".to_owned()))
+    }
+
+    /// The verdict of `verify_with`, beside that of `verify`.
+    fn with_a_memory(&self, memory: &mut Memory) -> [Result<Vec<u8>, &'static str>; 2] {
+        self.ask(|request, trust| {
+            let judge = |memory: Option<&mut Memory>| {
+                let sign1 = Sign1::parse(&self.envelope, self.tagging())?;
+                let verified = match memory {
+                    None => verify(&sign1, request, trust)?,
+                    Some(memory) => verify_with(&sign1, request, trust, memory)?,
+                };
+                brine::Result::Ok(verified.payload().to_vec())
+            };
+            [judge(None), judge(Some(memory))]
+                .map(|verdict| verdict.map_err(|error: brine::Error| error.reason()))
+        })
     }
 
     /// Asks as the vector says.
@@ -226,7 +243,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
 #[test]
 fn the_library_judges_every_vector() {
     let vectors = vectors();
-    assert!(vectors.len() >= 213, "{} vectors", vectors.len());
+    assert!(vectors.len() >= 332, "{} vectors", vectors.len());
     for vector in vectors {
         for (arrival, threads) in [
             (Arrival::Whole, 1),
@@ -237,6 +254,20 @@ fn the_library_judges_every_vector() {
             vector.judge(&vector.through_library(arrival, threads));
         }
     }
+}
+
+/// One memory for all of them, that has seen each before.
+#[test]
+fn a_memory_changes_no_verdict() {
+    let vectors = vectors();
+    let mut memory = Memory::default();
+    let mut verified = 0;
+    for vector in vectors.iter().chain(&vectors) {
+        let [without, with] = vector.with_a_memory(&mut memory);
+        assert_eq!(without, with, "{}", vector.name);
+        verified += usize::from(with.is_ok());
+    }
+    assert!(verified >= 2 * 45, "{verified} verified");
 }
 
 #[test]

@@ -14,7 +14,8 @@ use crate::cli::output::Output;
 use crate::cli::report::{json_line, printable};
 use crate::cli::whole_file::Access;
 use crate::cose::{
-    Algorithm, ContentType, HeaderMap, Label, Outline, Position, Sign1, Tagging, label, label_name,
+    Algorithm, BatchProof, ContentType, HeaderMap, Label, Outline, Position, Sign1, Signature,
+    Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
 use crate::stream::Start;
@@ -73,7 +74,7 @@ fn diagnostic(envelope: &[u8], unreadable: &mut Option<Error>) -> String {
 }
 
 /// A page for people.
-fn describe(envelope: &[u8], outline: &Outline<'_>) -> String {
+fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
     let facts = Facts::of(envelope, outline);
     let mut page = Page(format!("{WARNING}\n\n"));
     page.line("envelope", &format!("COSE_Sign1, {} bytes", envelope.len()));
@@ -101,7 +102,13 @@ fn describe(envelope: &[u8], outline: &Outline<'_>) -> String {
             Some(payload) => format!("{} bytes", payload.len()),
         },
     );
-    page.line("signature", &hex(outline.signature));
+    if let Some(proof) = facts.batch {
+        let (leaf, size) = (proof.leaf_index(), proof.tree_size());
+        let nodes = proof.path_length();
+        page.line("batch", &format!("leaf {leaf} of {size}, path of {nodes}"));
+    }
+    let signature = facts.batch.map_or(outline.signature, |proof| proof.signature().as_slice());
+    page.line("signature", &hex(signature));
     page.map("protected header", &outline.protected);
     page.map("unprotected header (anyone can have changed it)", &outline.unprotected);
     if let Some(refusal) = facts.refusal {
@@ -141,7 +148,7 @@ impl Page {
     }
 }
 
-fn facts_line(envelope: &[u8], outline: &Outline<'_>) -> String {
+fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
     let facts = Facts::of(envelope, outline);
     let claims = facts.claims.unwrap_or_default();
     let time = |at: Option<crate::Timestamp>| at.map(|at| at.to_string());
@@ -163,6 +170,12 @@ fn facts_line(envelope: &[u8], outline: &Outline<'_>) -> String {
         "detached": outline.payload.is_none(),
         "payload_bytes": outline.payload.map(<[u8]>::len),
         "signature": hex(outline.signature),
+        "batch": facts.batch.map(|proof| json!({
+            "tree_size": proof.tree_size(),
+            "leaf_index": proof.leaf_index(),
+            "path_nodes": proof.path_length(),
+            "root_signature": hex(proof.signature()),
+        })),
         "protected": json_map(&outline.protected),
         "unprotected": json_map(&outline.unprotected),
         "refusal": facts.refusal.map(|error| json!({
@@ -197,6 +210,7 @@ const fn name_of(label: &Label<'_>) -> Option<&'static str> {
 /// What an envelope claims, each part read as far as it can be, whatever the others are like.
 struct Facts<'a> {
     algorithm: String,
+    batch: Option<BatchProof<'a>>,
     claims: Option<Claims<'a>>,
     /// Of the payload, or of what it is the digest of.
     content_type: Option<ContentType<'a>>,
@@ -208,12 +222,16 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn of(envelope: &[u8], outline: &Outline<'a>) -> Self {
+    fn of(envelope: &'a [u8], outline: &Outline<'a>) -> Self {
         let shown = |label| outline.protected.get(label).map(|value| diagnose(value, 64).text);
         let sign1 = Sign1::parse(envelope, Tagging::Optional);
         let kind = sign1.as_ref().map(|sign1| sign1.kind(None));
         Self {
             algorithm: shown(label::ALG).map_or_else(|| "none".to_owned(), |id| named(&id)),
+            batch: sign1.as_ref().ok().and_then(|sign1| match sign1.signature() {
+                Signature::Batch(proof) => Some(proof),
+                Signature::Plain(_) => None,
+            }),
             claims: outline
                 .protected
                 .get(label::CWT_CLAIMS)

@@ -286,7 +286,7 @@ impl<R: Read> FrameReader<R> {
     /// Returns whether what is buffered may be moved to the start: never again and again.
     fn is_moved_cheaply(&mut self) -> bool {
         let buffered = self.filled.saturating_sub(self.start);
-        self.start > 1 && (self.start >= buffered + 9 || !self.has_complete_frame())
+        self.start > 0 && (self.start >= buffered || !self.has_complete_frame())
     }
 
     const fn room(&self) -> usize {

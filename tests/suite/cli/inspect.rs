@@ -1,6 +1,8 @@
 //! `brine inspect`: what it shows of good, foreign and broken envelopes.
 
-use crate::common::{Person, unhex};
+use brine::batch::BatchSigner;
+
+use crate::common::{Person, hex, key, template, unhex};
 
 #[test]
 fn inspect_begins_by_saying_that_nothing_is_verified() {
@@ -72,4 +74,43 @@ fn what_is_no_cbor_is_said_to_be_none() {
     assert_eq!(output.status.code(), Some(3));
     let output = person.brine(["inspect", "--json"]).write_stdin("hello").output().unwrap();
     crate::common::assert_refused(&output, 3, "not an envelope");
+}
+
+#[test]
+fn the_place_of_a_record_in_its_batch_is_shown() {
+    let person = Person::new();
+    let key = key(1);
+    let mut signer = BatchSigner::new(&key);
+    for payload in [b"one", b"two", b"six"] {
+        signer.add(payload, &template()).unwrap();
+    }
+    let record = signer.finish_batch().iter().nth(1).unwrap().to_vec();
+    let root_signature = hex(&record[record.len() - 64..]);
+    let output = person.brine(["inspect"]).write_stdin(record.clone()).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "algorithm     -70003 (Ed25519 over a batch)",
+        "batch         leaf 1 of 3, path of 2",
+        &format!("signature     {root_signature}"),
+    ] {
+        assert!(page.lines().any(|found| found == line), "no {line:?} in {page}");
+    }
+    let output = person.brine(["inspect", "--json"]).write_stdin(record).output().unwrap();
+    let facts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let batch = serde_json::json!({
+        "leaf_index": 1, "path_nodes": 2, "root_signature": root_signature, "tree_size": 3,
+    });
+    assert_eq!(facts["batch"], batch);
+    assert_eq!(facts["kind"], "data");
+}
+
+#[test]
+fn a_record_with_a_broken_proof_is_shown_too() {
+    let person = Person::new();
+    let text = crate::common::project_text("fixtures/vectors/batch-proof-trailing.vector");
+    let envelope = unhex(text.split_once("\n\n").unwrap().1);
+    let output = person.brine(["inspect"]).write_stdin(envelope).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("\"brine verify\" will refuse it: batch proof is malformed"), "{page}");
+    assert!(page.contains("\nsignature     8405"), "{page}");
 }

@@ -110,19 +110,6 @@ fn what_does_not_belong_into_a_stream_is_status_1_whatever_it_is() {
     }
 }
 
-/// With hardly any memory, fewer threads or none do the work.
-#[test]
-fn a_system_that_grants_no_threads_is_no_reason_to_fail() {
-    let person = with_stream();
-    for kib in [20_000, 30_000, 40_000] {
-        let limit = format!("ulimit -v {kib}");
-        let line = format!("{limit}; brine sign --threads 16 --segment-size 64KiB in > again");
-        assert!(run(&person, &line).status.success(), "{line}");
-        let line = format!("{limit}; brine verify --threads 16 again | cmp - in");
-        assert!(run(&person, &line).status.success(), "{line}");
-    }
-}
-
 /// From the least memory in which the program starts, up to what a long segment needs.
 #[test]
 fn a_system_that_grants_no_memory_is_to_blame_and_no_crash() {
