@@ -45,6 +45,16 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the se
 sha256\t'By its registered number, for other COSE software'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Write a stream, and close a segment when its first byte has waited this long, like 1s' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream or a file; by default one for each processor, at most 16' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l in -d 'How records are told apart in the input, where it is not as in the output' -r -f -a "lines\t'As --lines'
+null\t'As --null'
+len32\t'As --len32'
+cbor\t'As --cbor'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l out -d 'How records are told apart in the output, where it is not as in the input' -r -f -a "lines\t'As --lines'
+null\t'As --null'
+len32\t'As --len32'
+cbor\t'As --cbor'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l batch -d 'Sign up to N records with one signature (a Merkle tree); each remains verifiable alone' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l linger -d 'How long the first record of a batch waits for others, like 5ms' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
@@ -52,6 +62,10 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Writ
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 64 GiB'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s q -l quiet -d 'Show no progress'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l lines -d 'Work record by record: a line each; envelopes are base64url text'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l null -d 'Work record by record, each ended by a NUL byte; envelopes are base64url text'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l len32 -d 'Work record by record, each after its length, 4 bytes, the most significant first'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l cbor -d 'Work record by record, one CBOR item each (RFC 8742)'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s V -l version -d 'Print version'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
@@ -67,6 +81,18 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify th
 complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'How many threads verify a stream or a file; by default one for each processor, at most 16' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Take an envelope whose type (RFC 9596) is TYPE as data' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l in -d 'How records are told apart in the input, where it is not as in the output' -r -f -a "lines\t'As --lines'
+null\t'As --null'
+len32\t'As --len32'
+cbor\t'As --cbor'"
+complete -c brine -n "__fish_brine_using_subcommand verify" -l out -d 'How records are told apart in the output, where it is not as in the input' -r -f -a "lines\t'As --lines'
+null\t'As --null'
+len32\t'As --len32'
+cbor\t'As --cbor'"
+complete -c brine -n "__fish_brine_using_subcommand verify" -l on-bad -d 'What happens when a record is refused' -r -f -a "stop\t'End, with the status of the reason'
+skip\t'Go on with the next, and end with 1'"
+complete -c brine -n "__fish_brine_using_subcommand verify" -l reject-to -d 'Keep every refused record in FILE, whole, with the reason, and go on' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l retry -d 'Verify the records that --reject-to kept in FILE once more' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l beside -d 'Verify each FILE against FILE.brine beside it'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Give the verdict and write nothing'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Hold everything back until the end of a stream has verified'
@@ -74,6 +100,10 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Take
 complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON; with -d one for each FILE'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s q -l quiet -d 'Show no progress, and of success nothing'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l lines -d 'Work record by record: a line each; envelopes are base64url text'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l null -d 'Work record by record, each ended by a NUL byte; envelopes are base64url text'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l len32 -d 'Work record by record, each after its length, 4 bytes, the most significant first'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l cbor -d 'Work record by record, one CBOR item each (RFC 8742)'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c brine -n "__fish_brine_using_subcommand inspect" -l diag -d 'Show it in CBOR diagnostic notation (RFC 8949, Section 8)'

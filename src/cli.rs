@@ -10,6 +10,7 @@ pub mod spool;
 mod brine;
 mod brinekey;
 mod clock;
+mod counts;
 mod failure;
 mod home;
 mod input;

@@ -2,6 +2,7 @@
 
 pub mod brine;
 pub mod brinekey;
+pub mod record;
 
 use std::path::PathBuf;
 use std::time::Duration;

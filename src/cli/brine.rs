@@ -1,13 +1,20 @@
 //! The verbs of `brine`.
 
+mod blocks;
 mod completions;
 mod detached;
+mod in_order;
 mod inspect;
+mod records;
+mod reject;
+mod release_records;
 mod sign;
+mod sign_records;
 mod sign_stream;
 mod verify;
 mod verify_detached;
 mod verify_large;
+mod verify_records;
 mod verify_stream;
 
 use super::args::brine::{Brine, Verb};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::exit::Status;
 use crate::error::Error;
 use crate::key::KeyError;
+use crate::record::FramingError;
 use crate::trust::TrustError;
 
 /// Why a program ends without having done its work.
@@ -50,6 +51,9 @@ pub(super) enum Failure {
     #[error("input and output are the same file")]
     SameFile,
 
+    #[error("record {number}: {source}")]
+    Record { number: u64, source: Box<Self> },
+
     #[error("{path:?}: {source}")]
     TrustFile { path: PathBuf, source: TrustError },
 
@@ -66,9 +70,20 @@ impl Failure {
         Self::Io { what: what.into(), source }
     }
 
+    /// Says what to type instead.
+    pub(super) fn usage(text: &str) -> Self {
+        Self::Usage(text.to_owned())
+    }
+
+    /// Says which record something went wrong with.
+    pub(super) fn in_record(number: u64, source: Self) -> Self {
+        Self::Record { number, source: Box::new(source) }
+    }
+
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Brine(error) => error.class().into(),
+            Self::Record { source, .. } => source.status(),
             Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::Precious { .. }
@@ -99,6 +114,7 @@ impl Failure {
             Self::NoSuchSigner { .. } => "no-such-signer",
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
+            Self::Record { source, .. } => source.reason(),
             Self::SameFile => "same-file",
             Self::Precious { .. } => "precious-file",
             Self::TrustFile { source, .. } => source.reason(),
@@ -119,6 +135,7 @@ impl Failure {
             Self::Brine(error) => return hint_for(error),
             Self::Exists { .. } => "nothing was overwritten; move it away or choose another name",
             Self::KeyFile { source, .. } => return hint_for_key(source),
+            Self::Record { source, .. } => return source.hint(),
             Self::NoSuchKey { similar: Some(similar), .. }
             | Self::NoSuchSigner { similar: Some(similar), .. } => {
                 return Some(format!("did you mean {similar:?}?"));
@@ -142,6 +159,12 @@ impl Failure {
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<FramingError> for Failure {
+    fn from(error: FramingError) -> Self {
+        Self::Brine(Error::Framing(error))
     }
 }
 

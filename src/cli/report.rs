@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 
 use super::clock::Moment;
+use super::counts::Counts;
 use super::exit::Status;
 use super::failure::Failure;
 use super::output::{Opened, Output};
@@ -42,6 +43,7 @@ pub(in crate::cli) enum SayWho {
 #[derive(Debug)]
 pub(super) enum Report {
     Files(Vec<OfFile>),
+    Records { counts: Counts, failure: Option<Failure> },
     Silent,
     Verified { line: String, json: Map<String, Value> },
 }
@@ -161,6 +163,14 @@ impl Reporter {
                     status = Status::Io;
                 }
             }
+            Ok(Report::Records { counts, failure }) => {
+                if say_who.now() || counts.refused > 0 || failure.is_some() {
+                    note(&counts.to_string());
+                }
+                if let Some(failure) = failure {
+                    complain(failure);
+                }
+            }
             Ok(Report::Verified { line, .. }) if say_who.now() => note(line),
             Ok(Report::Files(files)) if status != Status::Done => {
                 let refused = files.iter().filter(|file| file.outcome.is_err()).count();
@@ -261,6 +271,12 @@ fn status_of(outcome: &Result<Report, Failure>) -> Status {
             .map(|file| status_of(&file.outcome))
             .find(|status| *status != Status::Done)
             .unwrap_or(Status::Done),
+        Ok(Report::Records { counts, failure }) => match failure {
+            Some(failure) => failure.status(),
+            // Skipped, and nobody has it.
+            None if counts.refused > counts.kept => Status::Altered,
+            None => Status::Done,
+        },
         Ok(Report::Silent | Report::Verified { .. }) => Status::Done,
     }
 }
@@ -280,17 +296,31 @@ fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     set("schema", json!(SCHEMA));
     set("status", json!(status.code()));
+    let failure = match outcome {
+        Err(failure) => Some(failure),
+        Ok(Report::Records { failure, .. }) => failure.as_ref(),
+        Ok(Report::Files(_) | Report::Silent | Report::Verified { .. }) => None,
+    };
+    if let Ok(Report::Records { counts, .. }) = outcome {
+        set("records_verified", json!(counts.verified));
+        set("records_refused", json!(counts.refused));
+        set("records_kept", json!(counts.kept));
+        set("reasons", json!(counts.reasons));
+    }
     if let Some(file) = file {
         set("file", json!(file));
     }
-    match outcome {
-        Ok(report) => {
+    match (failure, outcome) {
+        (None, Ok(Report::Records { counts, .. })) if counts.refused > 0 => {
+            set("verdict", json!("refused"));
+        }
+        (None, report) => {
             set("verdict", json!("verified"));
-            if let Report::Verified { json, .. } = report {
+            if let Ok(Report::Verified { json, .. }) = report {
                 fields.extend(json.clone());
             }
         }
-        Err(failure) => {
+        (Some(failure), _) => {
             let refused =
                 matches!(status, Status::Altered | Status::Unsupported | Status::Untrusted);
             set("verdict", json!(if refused { "refused" } else { "failed" }));

@@ -5,6 +5,7 @@ mod inspect;
 mod keys;
 mod large;
 mod output;
+mod records;
 mod refusals;
 mod session;
 mod streams;

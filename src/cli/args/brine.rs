@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::record::{BatchArgs, JudgeArgs, RecordArgs};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
     parse_pause, parse_segment_size, parse_time, parse_when,
@@ -143,6 +144,12 @@ pub struct Sign {
     /// Show no progress
     #[arg(short, long)]
     pub quiet: bool,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub records: RecordArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub batch: BatchArgs,
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
@@ -283,6 +290,12 @@ pub struct Verify {
     /// Show no progress, and of success nothing
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub records: RecordArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub judge: JudgeArgs,
 }
 
 const VERIFY_EXAMPLES: &str = "\

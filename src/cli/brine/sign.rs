@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::detached::{self, Content as Detached};
+use super::sign_records::sign_records;
 use super::sign_stream::{Content, sign_stream};
 use crate::armor;
 use crate::claims::Timestamp;
@@ -21,6 +22,7 @@ use crate::cli::whole_file::Access;
 use crate::cli::{clock, resolve, threads};
 use crate::cose::ContentType;
 use crate::key::{KeyError, SigningKey};
+use crate::record::Framing;
 use crate::sign::{self, CTI_BYTES, Envelope, Statement, Template};
 use crate::stream::{STREAM_ID_BYTES, StreamTemplate};
 
@@ -32,7 +34,8 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         Reads::default().and(args.aad.as_deref()).and(Some(&key_file)).and(passphrases.file()),
         |reads, input| reads.and_input(Some(input)),
     );
-    let jobs = plan(args, &reads)?;
+    let framings = framings(args)?;
+    let jobs = plan(args, &reads, framings)?;
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let statement = statement(args)?;
     let key = resolve::signing_key(&key_file, &passphrases)?;
@@ -52,6 +55,9 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     if input.is_terminal() {
         note("reading from the terminal; Ctrl-D ends the input");
     }
+    if let Some(framings) = framings {
+        return sign_records(args, key, aad.clone(), framings, input, &output);
+    }
     if args.armor {
         let payload = input.read(MAX_WHOLE_BYTES)?;
         return write(&sign::sign(&key, &payload, &template), true, &output);
@@ -62,6 +68,21 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     sign_any(args, key, input, &template, &output)
 }
 
+/// How records are told apart, if there are any.
+fn framings(args: &Sign) -> Result<Option<(Framing, Framing)>, Failure> {
+    let framings = args.records.framings().map_err(Failure::usage)?;
+    let of_one = args.armor || args.detached || args.single || args.flush_after.is_some();
+    match framings {
+        Some(_) if of_one => Err(Failure::usage(
+            "records are signed one by one, without --armor, --detached, --single and --flush-after",
+        )),
+        None if args.batch.batch.is_some() => {
+            Err(Failure::usage("--batch needs one of --lines, --null, --len32 and --cbor"))
+        }
+        framings => Ok(framings),
+    }
+}
+
 /// An input, which is opened when its turn comes, and where its envelope goes.
 struct Job {
     input: PathBuf,
@@ -69,7 +90,11 @@ struct Job {
 }
 
 /// Says where each envelope goes, before anything is signed.
-fn plan(args: &Sign, reads: &Reads) -> Result<Vec<Job>, Failure> {
+fn plan(
+    args: &Sign,
+    reads: &Reads,
+    framings: Option<(Framing, Framing)>,
+) -> Result<Vec<Job>, Failure> {
     let standard_input = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
     if inputs.len() > 1 && (!args.detached || args.output.is_some()) {
@@ -87,7 +112,8 @@ fn plan(args: &Sign, reads: &Reads) -> Result<Vec<Job>, Failure> {
             } else {
                 Output::plan(args.output.as_deref(), reads)?
             };
-            if !args.armor {
+            let is_text = args.armor || matches!(framings, Some((_, Framing::Lines)));
+            if !is_text {
                 output.refuse_terminal("an envelope")?;
             }
             if path != Path::new("-") {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::detached;
+use super::records::verify_records;
 use crate::armor;
 use crate::cli::args::brine::Verify;
 use crate::cli::clock::Moment;
@@ -17,6 +18,7 @@ use crate::cli::spool::MAX_MEMORY_BYTES;
 use crate::cli::whole_file::Access;
 use crate::cose::{Sign1, Tagging};
 use crate::error::Error;
+use crate::record::Framing;
 use crate::stream::Start;
 use crate::trust::Trust;
 use crate::verify::{PayloadSource, Request, verify};
@@ -31,6 +33,20 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
     let moment = Moment::given_or_now(args.now)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
 
+    let framings = match &args.judge.retry {
+        None => args.records.framings(),
+        // What was kept tells its records apart in a way of its own.
+        Some(_) => args.records.framed().map(|framed| Some((Framing::Len32, framed))),
+    };
+    if let Some(framings) = framings.map_err(Failure::usage)? {
+        if args.beside || args.detached.is_some() || args.whole {
+            return Err(Failure::usage(
+                "records are verified one by one, without -d, --detached and --whole",
+            ));
+        }
+        let tagging = if args.untagged { Tagging::Optional } else { Tagging::Required };
+        return verify_records(args, framings, aad, trust, tagging, output.as_ref());
+    }
     let request = Request {
         context: args.context.as_deref(),
         external_aad: &aad,
@@ -53,7 +69,8 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
 
 /// Everything that the command line names to be read.
 pub(super) fn reads(args: &Verify) -> Reads {
-    let files = [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked];
+    let files =
+        [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked, &args.judge.retry];
     let reads = match args.inputs.as_slice() {
         [] => Reads::default().and_input(None),
         inputs => inputs.iter().fold(Reads::default(), |reads, input| reads.and_input(Some(input))),
