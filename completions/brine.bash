@@ -179,7 +179,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__sign)
-            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --lines --null --len32 --cbor --in --out --batch --linger --passphrase-file --passphrase-fd --help --version"
+            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --lines --null --len32 --cbor --in --out --batch --linger --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,6 +241,14 @@ _brine() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passphrase-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --in)
                     COMPREPLY=($(compgen -W "lines null len32 cbor" -- "${cur}"))
                     return 0
@@ -254,14 +262,6 @@ _brine() {
                     return 0
                     ;;
                 --linger)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --passphrase-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --passphrase-fd)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

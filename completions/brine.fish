@@ -45,6 +45,8 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l hash -d 'How the se
 sha256\t'By its registered number, for other COSE software'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Write a stream, and close a segment when its first byte has waited this long, like 1s' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream or a file; by default one for each processor, at most 16' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
+complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l in -d 'How records are told apart in the input, where it is not as in the output' -r -f -a "lines\t'As --lines'
 null\t'As --null'
 len32\t'As --len32'
@@ -55,8 +57,6 @@ len32\t'As --len32'
 cbor\t'As --cbor'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l batch -d 'Sign up to N records with one signature (a Merkle tree); each remains verifiable alone' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l linger -d 'How long the first record of a batch waits for others, like 5ms' -r
-complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
-complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'

@@ -183,6 +183,9 @@ fn hint_for(error: &Error) -> Option<String> {
         Error::ContextUnexpected { .. } => "if that is what you expect, name it with \"--context\"",
         Error::ContextMismatch { .. } => "\"brine inspect\" shows what it was signed for",
         Error::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
+        Error::Framing(FramingError::Base64) => {
+            "\"brine sign --lines\" makes such text; unsigned data is never passed on"
+        }
         Error::Key(error) => return hint_for_key(error),
         Error::NoTrustAnchors => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"

@@ -145,14 +145,14 @@ pub struct Sign {
     #[arg(short, long)]
     pub quiet: bool,
 
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+
     #[command(flatten, next_help_heading = "Records")]
     pub records: RecordArgs,
 
     #[command(flatten, next_help_heading = "Records")]
     pub batch: BatchArgs,
-
-    #[command(flatten)]
-    pub passphrase: PassphraseArgs,
 }
 
 const SIGN_EXAMPLES: &str = "\
@@ -164,7 +164,10 @@ Examples:
     $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
 
   Put a signed message on a queue:
-    $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m";
+    $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m
+
+  Sign every line that a program writes, as it comes:
+    $ ./events | brine sign --lines --batch 256 | kcat -P -b host -t events";
 
 /// How the algorithm is numbered in the envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -306,6 +309,12 @@ Examples:
   Check a release against one key, and many files at once:
     $ brine verify -p ./vendor.pub --detached release.tar.brine release.tar
     $ brine verify -p ./vendor.pub -d *.tar
+
+  Read signed messages from a queue, and keep those that are refused:
+    $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
+
+  Try them again once their signer is trusted:
+    $ brine verify --retry refused --out lines --reject-to refused.again | ./work
 
   Keep the verdict for a program to read:
     $ brine verify --check --report verdict.json message";
