@@ -129,7 +129,7 @@ pub struct BatchArgs {
         value_parser = clap::value_parser!(u16).range(2..=4096))]
     pub batch: Option<u16>,
 
-    /// How long the first record of a batch waits for others, like 5ms
+    /// How long the first record of a batch waits for others, by default 5ms
     #[arg(long, value_name = "TIME", value_parser = parse_pause, requires = "batch")]
     pub linger: Option<Duration>,
 }
