@@ -3,6 +3,7 @@
 mod header;
 mod iana;
 mod position;
+mod sequence;
 mod sign1;
 mod to_be_signed;
 
@@ -10,6 +11,7 @@ pub(crate) use self::header::starts_segment;
 pub use self::header::{ContentType, HeaderMap, Label, Protected};
 pub use self::iana::{Algorithm, label_name};
 pub use self::position::Position;
+pub use self::sequence::Sequence;
 pub use self::sign1::{Outline, Sign1, Tagging};
 pub use self::to_be_signed::ToBeSigned;
 
@@ -23,6 +25,9 @@ pub const MAX_LABELS: u64 = 1000;
 
 /// How long an Ed25519 signature is, in bytes (RFC 8032, Section 5.1.6).
 pub const SIGNATURE_BYTES: usize = 64;
+
+/// How many random bytes name a channel.
+pub const CHANNEL_BYTES: usize = 16;
 
 /// How many random bytes name a stream.
 pub const STREAM_ID_BYTES: usize = 16;

@@ -4,9 +4,9 @@
 //! signature. [`sign`] makes one, [`Sign1::parse`] reads one and believes nothing, and [`verify`]
 //! turns what it read into a [`Verified`], which is the only way to a payload that may be acted on.
 //!
-//! The library has no clock, no files and no environment: time is an argument, data is slices. The
-//! programs `brine` and `brinekey` are built on it behind the feature `cli`, which library users
-//! turn off.
+//! The library has no clock, no environment and, but for the replay database, no files: time is an
+//! argument, data is slices. The programs `brine` and `brinekey` are built on it behind the feature
+//! `cli`, which library users turn off.
 
 pub mod armor;
 pub mod cbor;
@@ -14,6 +14,7 @@ pub mod claims;
 pub mod cose;
 pub mod hash;
 pub mod key;
+pub mod record;
 pub mod stream;
 pub mod trust;
 
@@ -28,7 +29,7 @@ mod text;
 mod verify;
 
 pub use crate::claims::{Claims, Timestamp};
-pub use crate::cose::{Algorithm, ContentType, Sign1, Tagging};
+pub use crate::cose::{Algorithm, ContentType, Sequence, Sign1, Tagging};
 pub use crate::error::{Class, Error, Result};
 pub use crate::key::{KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, Position, label};
+use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, Position, Sequence, label};
 use crate::cbor::{self, Decoder, Malformed};
 use crate::claims::Claims;
 use crate::error::{Error, Result};
@@ -175,6 +175,8 @@ pub struct Protected<'a> {
     pub position: Option<Position>,
     /// `preimage content type` (259): that of what the payload is the digest of.
     pub preimage_content_type: Option<ContentType<'a>>,
+    /// Which record of a channel it is (−70004).
+    pub sequence: Option<Sequence>,
     /// `typ` (16): what the envelope is for.
     pub typ: Option<ContentType<'a>>,
 }
@@ -195,6 +197,7 @@ impl<'a> Protected<'a> {
             key_id: get(label::KID).map(|mut value| value.bytes()).transpose()?,
             position: map.get(label::POSITION).map(Position::decode).transpose()?,
             preimage_content_type: content_type(label::PREIMAGE_CONTENT_TYPE)?,
+            sequence: map.get(label::SEQUENCE).map(Sequence::decode).transpose()?,
             typ: content_type(label::TYP)?,
         })
     }
@@ -250,7 +253,12 @@ fn judge_unprotected(protected: &HeaderMap<'_>, unprotected: &HeaderMap<'_>) -> 
 
 /// `crit` (RFC 9052, Section 3.1): every label listed is present, and understood.
 fn judge_crit(protected: &HeaderMap<'_>) -> Result<()> {
-    let Some(value) = protected.get(label::CRIT) else { return Ok(()) };
+    // Whoever does not act on a sequence takes a record twice, and must know that.
+    let numbered = protected.contains(&SEQUENCE);
+    let unlisted = Error::CritMalformed { what: "it does not list the sequence, which is present" };
+    let Some(value) = protected.get(label::CRIT) else {
+        return if numbered { Err(unlisted) } else { Ok(()) };
+    };
     let mut list = Decoder::new(value);
     let count = list.array()?;
     if count == 0 {
@@ -275,11 +283,16 @@ fn judge_crit(protected: &HeaderMap<'_>) -> Result<()> {
         }
         seen.push(label);
     }
+    if numbered && !seen.contains(&SEQUENCE) {
+        return Err(unlisted);
+    }
     Ok(())
 }
 
+const SEQUENCE: Label<'_> = Label::Int(label::SEQUENCE);
+
 /// Header parameters that a verifier here acts on, and that `crit` may therefore list.
-const UNDERSTOOD: [i64; 8] = [
+const UNDERSTOOD: [i64; 9] = [
     label::ALG,
     label::CONTENT_TYPE,
     label::KID,
@@ -288,12 +301,14 @@ const UNDERSTOOD: [i64; 8] = [
     label::PAYLOAD_HASH_ALG,
     label::PREIMAGE_CONTENT_TYPE,
     label::POSITION,
+    label::SEQUENCE,
 ];
 
 /// Header parameters that count only under the signature: RFC 9052, Section 3.1 (crit), RFC 9597,
 /// Section 2 (claims), RFC 9995, Section 3 (hash envelopes), and the kind of the envelope.
-const PROTECTED_ONLY: [i64; 7] = [
+const PROTECTED_ONLY: [i64; 8] = [
     label::POSITION,
+    label::SEQUENCE,
     label::CRIT,
     label::CWT_CLAIMS,
     label::TYP,

@@ -43,6 +43,8 @@ impl Error {
             | Self::Output(_)
             | Self::StreamTooLong
             | Self::WorkerLost => Class::System,
+            #[cfg(feature = "replay")]
+            Self::Replay(error) => error.class(),
             Self::Segment { source, .. } => source.class(),
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
@@ -52,6 +54,7 @@ impl Error {
             | Self::HashUnsupported { .. }
             | Self::NotAnEnvelope { .. }
             | Self::OtherCose { .. }
+            | Self::SequenceVersion { .. }
             | Self::StreamVersion { .. }
             | Self::TooLarge { .. }
             | Self::UnknownTyp { .. }
@@ -116,6 +119,9 @@ impl Error {
             Self::NotAnEnvelope { .. } => "not-an-envelope",
             Self::NotYetValid { .. } => "not-yet-valid",
             Self::OtherCose { .. } => "other-cose",
+            #[cfg(feature = "replay")]
+            Self::Replay(error) => error.reason(),
+            Self::SequenceVersion { .. } => "sequence-version",
             Self::SignatureLength { .. } => "signature-length",
             Self::SignerRevoked { .. } => "signer-revoked",
             Self::SignerTooEarly { .. } => "signer-too-early",

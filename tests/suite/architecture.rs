@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::common::{project, project_text};
 
 /// The layers, from the inside out. A module may use its own layer and those before it.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["cbor", "hash", "text"],
     &["claims", "cose", "key", "kind", "trust"],
     &["armor", "sign", "verify"],
     &["stream"],
+    &["record"],
     &["cli"],
     &["bin"],
 ];

@@ -15,5 +15,7 @@ mod foreign_vectors;
 mod generated;
 mod mutation;
 mod properties;
+#[cfg(feature = "replay")]
+mod replay;
 mod stream;
 mod vectors;

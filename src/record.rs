@@ -1,0 +1,4 @@
+//! Records: many small envelopes, one after the other.
+
+#[cfg(feature = "replay")]
+pub mod replay;
