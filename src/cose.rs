@@ -5,6 +5,7 @@ mod iana;
 mod large;
 mod position;
 mod proof;
+mod sequence;
 mod sign1;
 mod to_be_signed;
 
@@ -14,6 +15,7 @@ pub use self::iana::{Algorithm, label_name};
 pub use self::large::{Front, LargeSign1};
 pub use self::position::Position;
 pub use self::proof::{BatchProof, Signature};
+pub use self::sequence::Sequence;
 pub use self::sign1::{Outline, Sign1, Tagging};
 pub use self::to_be_signed::ToBeSigned;
 
@@ -33,6 +35,9 @@ pub const MAX_PAYLOAD_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 
 /// How long an Ed25519 signature is, in bytes (RFC 8032, Section 5.1.6).
 pub const SIGNATURE_BYTES: usize = 64;
+
+/// How many random bytes name a channel.
+pub const CHANNEL_BYTES: usize = 16;
 
 /// How many random bytes name a stream.
 pub const STREAM_ID_BYTES: usize = 16;

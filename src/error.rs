@@ -266,6 +266,10 @@ pub enum Error {
         /// Which of them this is said to be, from 0.
         index: u64,
     },
+    /// The replay database refused a record, or does not work.
+    #[cfg(feature = "replay")]
+    #[error(transparent)]
+    Replay(#[from] crate::record::replay::ReplayError),
 
     /// A segment of a stream was refused.
     #[error("segment {index}: {source}")]
@@ -281,6 +285,13 @@ pub enum Error {
     SegmentForm {
         /// Which rule.
         what: &'static str,
+    },
+
+    /// A channel numbered in a way that is not known.
+    #[error("sequence format {found} is not supported")]
+    SequenceVersion {
+        /// The version.
+        found: i64,
     },
 
     /// The signature field is not 64 bytes long.

@@ -4,9 +4,9 @@
 //! signature. [`sign`] makes one, [`Sign1::parse`] reads one and believes nothing, and [`verify`]
 //! turns what it read into a [`Verified`], which is the only way to a payload that may be acted on.
 //!
-//! The library has no clock, no files and no environment: time is an argument, data is slices. The
-//! programs `brine` and `brinekey` are built on it behind the feature `cli`, which library users
-//! turn off.
+//! The library has no clock, no environment and, but for the replay database, no files: time is an
+//! argument, data is slices. The programs `brine` and `brinekey` are built on it behind the feature
+//! `cli`, which library users turn off.
 
 pub mod armor;
 pub mod batch;
@@ -31,7 +31,7 @@ mod text;
 mod verify;
 
 pub use crate::claims::{Claims, Timestamp};
-pub use crate::cose::{Algorithm, ContentType, MAX_PAYLOAD_BYTES, Sign1, Tagging};
+pub use crate::cose::{Algorithm, ContentType, MAX_PAYLOAD_BYTES, Sequence, Sign1, Tagging};
 pub use crate::error::{Class, Error, Result};
 pub use crate::key::{KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;

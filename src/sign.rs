@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::cbor::Encoder;
 use crate::claims::{Audience, Claims, Timestamp};
 use crate::cose::{
-    Algorithm, ContentType, Position, SIGNATURE_BYTES, TAG_SIGN1, ToBeSigned, label,
+    Algorithm, ContentType, Position, SIGNATURE_BYTES, Sequence, TAG_SIGN1, ToBeSigned, label,
 };
 use crate::hash::{Digest, HashAlgorithm, ReadAt, each_piece};
 use crate::key::{KeyId, SigningKey};
@@ -24,6 +24,9 @@ pub struct Template<'a> {
     pub content_type: Option<ContentType<'a>>,
     /// Data that is signed and kept elsewhere (RFC 9052, Section 4.3).
     pub external_aad: &'a [u8],
+    /// Which record of the signer's channel it is. Only data envelopes say so: digests and segments
+    /// leave it out.
+    pub sequence: Option<Sequence>,
     /// Type and claims.
     pub statement: Statement<'a>,
 }
@@ -285,13 +288,18 @@ fn protected_header(key_id: KeyId, template: &Template<'_>) -> Vec<u8> {
 pub(crate) fn encode_header(header: &mut Encoder, key_id: KeyId, template: &Template<'_>) {
     let pairs = 2 + u64::from(template.content_type.is_some());
     let full = matches!(template.statement, Statement::Full { .. });
-    header.map(if full { pairs + 2 } else { pairs });
+    let pairs = if full { pairs + 2 } else { pairs };
+    header.map(pairs + u64::from(template.sequence.is_some()));
     header.int(label::ALG).int(template.algorithm.id());
     encode_content_type(header, label::CONTENT_TYPE, template.content_type);
     header.int(label::KID).bytes(key_id.as_bytes());
     encode_claims(header, &template.statement);
     if full {
         header.int(label::TYP).text(Kind::Data.typ().unwrap_or_default());
+    }
+    if let Some(sequence) = &template.sequence {
+        header.int(label::SEQUENCE);
+        sequence.encode(header);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, Position, label};
+use super::{Algorithm, MAX_HEADER_BYTES, MAX_LABELS, Position, Sequence, label};
 use crate::cbor::{self, Decoder, Malformed};
 use crate::claims::Claims;
 use crate::error::{Error, Result};
@@ -187,6 +187,8 @@ pub struct Protected<'a> {
     pub position: Option<Position>,
     /// `preimage content type` (259): that of what the payload is the digest of.
     pub preimage_content_type: Option<ContentType<'a>>,
+    /// Which record of a channel it is (−70004).
+    pub sequence: Option<Sequence>,
     /// `typ` (16): what the envelope is for.
     pub typ: Option<ContentType<'a>>,
     has_proof: bool,
@@ -204,6 +206,7 @@ pub(super) struct Found<'a> {
     key_id: Option<&'a [u8]>,
     position: Option<&'a [u8]>,
     preimage_content_type: Option<&'a [u8]>,
+    sequence: Option<&'a [u8]>,
     typ: Option<&'a [u8]>,
 }
 
@@ -218,6 +221,7 @@ impl<'a> Found<'a> {
             label::PAYLOAD_HASH_ALG => &mut self.hash,
             label::POSITION => &mut self.position,
             label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
+            label::SEQUENCE => &mut self.sequence,
             label::TYP => &mut self.typ,
             label::VDS | label::VDP => {
                 self.has_proof = true;
@@ -248,6 +252,7 @@ impl<'a> Protected<'a> {
             key_id: found.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
             position: found.position.map(Position::decode).transpose()?,
             preimage_content_type: content_type(found.preimage_content_type)?,
+            sequence: found.sequence.map(Sequence::decode).transpose()?,
             typ: content_type(found.typ)?,
             has_proof: found.has_proof,
         })
@@ -338,7 +343,7 @@ fn judge_crit(protected: &HeaderMap<'_>, value: Option<&[u8]>) -> Result<()> {
 }
 
 /// Header parameters that a verifier here acts on, and that `crit` may therefore list.
-const UNDERSTOOD: [i64; 8] = [
+const UNDERSTOOD: [i64; 9] = [
     label::ALG,
     label::CONTENT_TYPE,
     label::KID,
@@ -347,12 +352,14 @@ const UNDERSTOOD: [i64; 8] = [
     label::PAYLOAD_HASH_ALG,
     label::PREIMAGE_CONTENT_TYPE,
     label::POSITION,
+    label::SEQUENCE,
 ];
 
 /// Header parameters that count only under the signature: RFC 9052, Section 3.1 (crit), RFC 9597,
 /// Section 2 (claims), RFC 9995, Section 3 (hash envelopes), and the kind of the envelope.
-const PROTECTED_ONLY: [i64; 7] = [
+const PROTECTED_ONLY: [i64; 8] = [
     label::POSITION,
+    label::SEQUENCE,
     label::CRIT,
     label::CWT_CLAIMS,
     label::TYP,

@@ -54,6 +54,8 @@ impl Error {
                 (_, class) => class,
             },
             Self::Framing(error) => error.class(),
+            #[cfg(feature = "replay")]
+            Self::Replay(error) => error.class(),
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -64,6 +66,7 @@ impl Error {
             | Self::HashUnsupported { .. }
             | Self::NotAnEnvelope { .. }
             | Self::OtherCose { .. }
+            | Self::SequenceVersion { .. }
             | Self::StreamVersion { .. }
             | Self::TooLarge { .. }
             | Self::UnknownTyp { .. }
@@ -136,6 +139,9 @@ impl Error {
             Self::ProofForm(_) => "proof-form",
             Self::ProofPath { .. } => "proof-path",
             Self::ProofSize { .. } => "proof-size",
+            #[cfg(feature = "replay")]
+            Self::Replay(error) => error.reason(),
+            Self::SequenceVersion { .. } => "sequence-version",
             Self::SignatureLength { .. } => "signature-length",
             Self::SignerRevoked { .. } => "signer-revoked",
             Self::SignerTooEarly { .. } => "signer-too-early",

@@ -19,5 +19,7 @@ mod generated;
 mod large;
 mod mutation;
 mod properties;
+#[cfg(feature = "replay")]
+mod replay;
 mod stream;
 mod vectors;

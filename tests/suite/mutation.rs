@@ -1,7 +1,8 @@
 //! Every bit flipped, every byte dropped, doubled or added: all refused.
 
 use brine::{
-    ContentType, Error, Request, Sign1, Signer, Statement, Template, Trust, Verified, sign, verify,
+    ContentType, Error, Request, Sequence, Sign1, Signer, Statement, Template, Trust, Verified,
+    sign, verify,
 };
 
 use crate::common::{Person, key, now, template};
@@ -17,7 +18,7 @@ fn judge(envelope: &[u8], trust: &Trust) -> Result<Vec<u8>, Error> {
     verify(&sign1, &request, trust).map(|verified: Verified<'_, '_>| verified.payload().to_vec())
 }
 
-/// An envelope with every field that brine writes.
+/// An envelope with every field that brine writes, numbered as records are.
 fn envelope() -> Vec<u8> {
     let Statement::Full { cti, issued_at, .. } = template().statement else { unreachable!() };
     let statement = Statement::Full {
@@ -28,7 +29,8 @@ fn envelope() -> Vec<u8> {
         not_before: Some(issued_at),
     };
     let content_type = Some(ContentType::Media("application/json"));
-    let template = Template { content_type, statement, ..template() };
+    let sequence = Some(Sequence { channel: [9; 16], seq: 70_000 });
+    let template = Template { content_type, sequence, statement, ..template() };
     sign(&key(1), b"{\"amount\": 1000}", &template).to_bytes()
 }
 

@@ -44,6 +44,7 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         algorithm: args.alg.into(),
         content_type: args.content_type.as_deref().and_then(ContentType::parse),
         external_aad: &aad,
+        sequence: None,
         statement,
     };
     if args.detached {

@@ -18,7 +18,7 @@ use crate::cli::input::{Input, grow_pipe};
 use crate::cli::output::Output;
 use crate::cli::threads;
 use crate::cli::whole_file::Access;
-use crate::cose::{Algorithm, ContentType};
+use crate::cose::{Algorithm, CHANNEL_BYTES, ContentType, Sequence};
 use crate::error::Error;
 use crate::key::{KeyError, SigningKey};
 use crate::record::{Block, Bounds, Frame, FrameReader, Framing, Side};
@@ -33,7 +33,7 @@ pub(super) fn sign_records(
     input: Input,
     output: &Output,
 ) -> Result<(), Failure> {
-    let signer = Arc::new(Signer::new(args, key, aad, framed));
+    let signer = Arc::new(Signer::new(args, key, aad, framed)?);
     let bounds = signer.bounds();
     let (file, name) = input.into_file();
     let waits_for = file.try_clone().map_err(|error| Failure::io(&name, error))?;
@@ -81,6 +81,8 @@ struct Signer {
     key: SigningKey,
     algorithm: Algorithm,
     batch: Option<usize>,
+    /// Drawn when the process began, so that no other ever gives its numbers again.
+    channel: [u8; CHANNEL_BYTES],
     content_type: Option<String>,
     context: Option<String>,
     expires: Option<When>,
@@ -91,11 +93,19 @@ struct Signer {
 }
 
 impl Signer {
-    fn new(args: &Sign, key: SigningKey, external_aad: Vec<u8>, framed: Framing) -> Self {
-        Self {
+    fn new(
+        args: &Sign,
+        key: SigningKey,
+        external_aad: Vec<u8>,
+        framed: Framing,
+    ) -> Result<Self, Failure> {
+        let mut channel = [0; CHANNEL_BYTES];
+        getrandom::fill(&mut channel).map_err(|_| KeyError::Random)?;
+        Ok(Self {
             key,
             algorithm: args.alg.into(),
             batch: args.batch.batch.map(usize::from),
+            channel,
             content_type: args.content_type.clone(),
             context: args.context.clone(),
             expires: args.expires,
@@ -103,7 +113,7 @@ impl Signer {
             framed,
             not_before: args.not_before,
             plain: args.plain,
-        }
+        })
     }
 
     /// As many records as make whole batches, and enough of them for a thread to be worth it.
@@ -133,7 +143,7 @@ impl Signer {
                 Frame::Bad { error, .. } => Err(error.into()),
             };
             let signed = record.and_then(|record| {
-                let template = self.template(*cti, now);
+                let template = self.template(at(index), *cti, now);
                 if self.batch.is_some() {
                     return batch.add(record, &template);
                 }
@@ -159,7 +169,7 @@ impl Signer {
         Ok(())
     }
 
-    fn template(&self, cti: [u8; CTI_BYTES], now: Timestamp) -> Template<'_> {
+    fn template(&self, number: u64, cti: [u8; CTI_BYTES], now: Timestamp) -> Template<'_> {
         let statement = if self.plain {
             Statement::Plain
         } else {
@@ -171,10 +181,14 @@ impl Signer {
                 not_before: self.not_before.map(|when| when.from(now)),
             }
         };
+        // Records count from 1, and a channel from 0.
+        let seq = number.saturating_sub(1);
+        let sequence = (!self.plain).then_some(Sequence { channel: self.channel, seq });
         Template {
             algorithm: self.algorithm,
             content_type: self.content_type.as_deref().and_then(ContentType::parse),
             external_aad: &self.external_aad,
+            sequence,
             statement,
         }
     }
