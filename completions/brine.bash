@@ -25,6 +25,9 @@ _brine() {
             brine,inspect)
                 cmd="brine__subcmd__inspect"
                 ;;
+            brine,replay)
+                cmd="brine__subcmd__replay"
+                ;;
             brine,sign)
                 cmd="brine__subcmd__sign"
                 ;;
@@ -40,11 +43,47 @@ _brine() {
             brine__subcmd__help,inspect)
                 cmd="brine__subcmd__help__subcmd__inspect"
                 ;;
+            brine__subcmd__help,replay)
+                cmd="brine__subcmd__help__subcmd__replay"
+                ;;
             brine__subcmd__help,sign)
                 cmd="brine__subcmd__help__subcmd__sign"
                 ;;
             brine__subcmd__help,verify)
                 cmd="brine__subcmd__help__subcmd__verify"
+                ;;
+            brine__subcmd__help__subcmd__replay,init)
+                cmd="brine__subcmd__help__subcmd__replay__subcmd__init"
+                ;;
+            brine__subcmd__help__subcmd__replay,prune)
+                cmd="brine__subcmd__help__subcmd__replay__subcmd__prune"
+                ;;
+            brine__subcmd__help__subcmd__replay,status)
+                cmd="brine__subcmd__help__subcmd__replay__subcmd__status"
+                ;;
+            brine__subcmd__replay,help)
+                cmd="brine__subcmd__replay__subcmd__help"
+                ;;
+            brine__subcmd__replay,init)
+                cmd="brine__subcmd__replay__subcmd__init"
+                ;;
+            brine__subcmd__replay,prune)
+                cmd="brine__subcmd__replay__subcmd__prune"
+                ;;
+            brine__subcmd__replay,status)
+                cmd="brine__subcmd__replay__subcmd__status"
+                ;;
+            brine__subcmd__replay__subcmd__help,help)
+                cmd="brine__subcmd__replay__subcmd__help__subcmd__help"
+                ;;
+            brine__subcmd__replay__subcmd__help,init)
+                cmd="brine__subcmd__replay__subcmd__help__subcmd__init"
+                ;;
+            brine__subcmd__replay__subcmd__help,prune)
+                cmd="brine__subcmd__replay__subcmd__help__subcmd__prune"
+                ;;
+            brine__subcmd__replay__subcmd__help,status)
+                cmd="brine__subcmd__replay__subcmd__help__subcmd__status"
                 ;;
             *)
                 ;;
@@ -53,7 +92,7 @@ _brine() {
 
     case "${cmd}" in
         brine)
-            opts="-h -V --help --version sign verify inspect completions help"
+            opts="-h -V --help --version sign verify inspect replay completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -81,7 +120,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__help)
-            opts="sign verify inspect completions help"
+            opts="sign verify inspect replay completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -136,6 +175,62 @@ _brine() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        brine__subcmd__help__subcmd__replay)
+            opts="init status prune"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__help__subcmd__replay__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__help__subcmd__replay__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__help__subcmd__replay__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         brine__subcmd__help__subcmd__sign)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -165,8 +260,138 @@ _brine() {
             return 0
             ;;
         brine__subcmd__inspect)
-            opts="-h -V --diag --json --help --version"
+            opts="-h -V --diag --json --lines --null --len32 --cbor --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay)
+            opts="-h -V --help --version init status prune help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__help)
+            opts="init status prune help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__help__subcmd__prune)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__init)
+            opts="-h -V --accept-older --max-age --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__prune)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__replay__subcmd__status)
+            opts="-h -V --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -273,7 +498,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --help --version"
+            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -356,6 +581,14 @@ _brine() {
                     return 0
                     ;;
                 --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay-db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -3,6 +3,7 @@
 pub mod brine;
 pub mod brinekey;
 pub mod record;
+pub mod replay;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,6 +68,12 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     seconds
         .map(Duration::from_secs)
         .ok_or_else(|| "expected a length of time like 90s, 12h, 7d or 2w".to_owned())
+}
+
+/// Reads a length of time of a second at least.
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    let lease = parse_duration(text).ok().filter(|lease| !lease.is_zero());
+    lease.ok_or_else(|| "expected a length of time like 10s or 5m".to_owned())
 }
 
 /// Reads a length of time that may be less than a second.

@@ -5,9 +5,12 @@ mod completions;
 mod detached;
 mod in_order;
 mod inspect;
+mod inspect_records;
+mod once;
 mod records;
 mod reject;
 mod release_records;
+mod replay;
 mod sign;
 mod sign_records;
 mod sign_stream;
@@ -42,6 +45,7 @@ pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {
         Verb::Sign(args) => sign::run(&args).map(|()| Report::Silent),
         Verb::Verify(args) => verify::run(&args),
         Verb::Inspect(args) => inspect::run(&args).map(|()| Report::Silent),
+        Verb::Replay(args) => replay::run(&args).map(|()| Report::Silent),
         Verb::Completions(args) => completions::run(&args).map(|()| Report::Silent),
     }
 }

@@ -10,8 +10,18 @@ pub(super) struct Counts {
     pub(super) refused: u64,
     /// How many of those are kept in a file.
     pub(super) kept: u64,
+    /// What is missing from the channels, where a replay database knows.
+    pub(super) missing: Missing,
     /// For each reason, how many.
     pub(super) reasons: BTreeMap<&'static str, u64>,
+}
+
+/// Numbers of channels that were never handled, below one that was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Missing {
+    pub(super) records: u64,
+    /// How many channels they are missing from.
+    pub(super) channels: u64,
 }
 
 impl fmt::Display for Counts {
@@ -22,6 +32,13 @@ impl fmt::Display for Counts {
             write!(f, "{between}{count} {reason}")?;
             between = ", ";
         }
-        f.write_str(if self.reasons.is_empty() { "" } else { ")" })
+        f.write_str(if self.reasons.is_empty() { "" } else { ")" })?;
+        match self.missing {
+            Missing { records: 0, .. } => Ok(()),
+            Missing { records, channels: 1 } => write!(f, "; {records} missing from a channel"),
+            Missing { records, channels } => {
+                write!(f, "; {records} missing from {channels} channels")
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::exit::Status;
 use crate::error::Error;
 use crate::key::KeyError;
 use crate::record::FramingError;
+use crate::record::replay::ReplayError;
 use crate::trust::TrustError;
 
 /// Why a program ends without having done its work.
@@ -168,6 +169,12 @@ impl From<FramingError> for Failure {
     }
 }
 
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        Self::Brine(Error::Replay(error))
+    }
+}
+
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         Self::Brine(Error::Key(error))
@@ -193,6 +200,7 @@ fn hint_for(error: &Error) -> Option<String> {
         Error::NotAnEnvelope { .. } => {
             "\"brine sign\" makes envelopes; unsigned data is never passed on"
         }
+        Error::Replay(error) => return hint_for_replay(error),
         Error::OtherCose { .. } => "\"brine inspect\" shows what it holds",
         Error::UnknownSigner { .. } => {
             "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
@@ -202,6 +210,29 @@ fn hint_for(error: &Error) -> Option<String> {
         }
         Error::Untagged => "if you know that it is one, give --untagged",
         Error::CritUnknown { .. } => "a newer brine may understand it",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn hint_for_replay(error: &ReplayError) -> Option<String> {
+    let hint = match error {
+        ReplayError::ClockBehind { .. } => "set the clock; the record is as good then",
+        ReplayError::Damaged { .. } | ReplayError::Version { .. } => {
+            "keep the file, and make another with \"brine replay init\", which refuses what is older than itself"
+        }
+        ReplayError::ExpiryMissing => "sign with --expires, or as records with brine",
+        ReplayError::Full { .. } => {
+            "\"brine replay status\" shows what fills it; what is older than its maximum age makes room by itself"
+        }
+        ReplayError::LeaseLost => {
+            "the record may have been released twice; --lease holds records longer"
+        }
+        ReplayError::Missing { .. } => "\"brine replay init\" makes one",
+        ReplayError::Unknown { .. } => {
+            "a new database cannot know what an older one released; if there never was one: \
+             \"brine replay init --accept-older\""
+        }
         _ => return None,
     };
     Some(hint.to_owned())

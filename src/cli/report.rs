@@ -164,7 +164,11 @@ impl Reporter {
                 }
             }
             Ok(Report::Records { counts, failure }) => {
-                if say_who.now() || counts.refused > 0 || failure.is_some() {
+                if say_who.now()
+                    || counts.refused > 0
+                    || counts.missing.records > 0
+                    || failure.is_some()
+                {
                     note(&counts.to_string());
                 }
                 if let Some(failure) = failure {
@@ -305,6 +309,7 @@ fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
         set("records_verified", json!(counts.verified));
         set("records_refused", json!(counts.refused));
         set("records_kept", json!(counts.kept));
+        set("records_missing", json!(counts.missing.records));
         set("reasons", json!(counts.reasons));
     }
     if let Some(file) = file {

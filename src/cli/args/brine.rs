@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::record::{BatchArgs, JudgeArgs, RecordArgs};
+use super::record::{BatchArgs, FramingArgs, JudgeArgs, RecordArgs};
+use super::replay::{REPLAY_EXAMPLES, Replay};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
     parse_pause, parse_segment_size, parse_time, parse_when,
@@ -49,6 +50,8 @@ pub enum Verb {
     Verify(Verify),
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    #[command(after_long_help = REPLAY_EXAMPLES)]
+    Replay(Replay),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }
@@ -313,6 +316,9 @@ Examples:
   Read signed messages from a queue, and keep those that are refused:
     $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
 
+  Hand each message on once, however often the queue delivers it:
+    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --on-bad skip | ./work
+
   Try them again once their signer is trusted:
     $ brine verify --retry refused --out lines --reject-to refused.again | ./work
 
@@ -332,15 +338,21 @@ pub struct Inspect {
     #[arg(long, conflicts_with = "json")]
     pub diag: bool,
 
-    /// Write one line of JSON
+    /// Write one line of JSON; of records, one for each
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub framing: FramingArgs,
 }
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   See who may have signed a message, and for what:
     $ brine inspect message
+
+  Count the signed messages of a topic by who seems to have signed them:
+    $ kcat -C -e -u -b host -t events | brine inspect --lines --json | jq -r .key_id | sort | uniq -c
 
   See every byte of a foreign envelope:
     $ brine inspect --diag foreign.cose";

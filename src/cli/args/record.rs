@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::parse_pause;
+use super::{parse_lease, parse_pause};
 use crate::record::Framing;
 
 /// How records are told apart.
@@ -161,4 +161,16 @@ pub struct JudgeArgs {
     /// Verify the records that --reject-to kept in FILE once more
     #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
     pub retry: Option<PathBuf>,
+
+    /// Release each record once: FILE remembers which were released
+    ///
+    /// Several processes can share FILE, on one machine. One that is new refuses records that were
+    /// signed before it was made: see "brine replay init". Without --max-age, records older than a
+    /// day are refused.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "now"])]
+    pub replay_db: Option<PathBuf>,
+
+    /// How long a record that is being written is held, should this process die; by default 1m
+    #[arg(long, value_name = "TIME", value_parser = parse_lease, requires = "replay_db")]
+    pub lease: Option<Duration>,
 }

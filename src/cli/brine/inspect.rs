@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::inspect_records::inspect_records;
 use super::verify::{read_rest, reading};
 use crate::cbor::{Decoder, diagnose, quote};
 use crate::claims::Claims;
@@ -14,14 +15,17 @@ use crate::cli::output::Output;
 use crate::cli::report::{json_line, printable};
 use crate::cli::whole_file::Access;
 use crate::cose::{
-    Algorithm, BatchProof, ContentType, HeaderMap, Label, Outline, Position, Sign1, Signature,
-    Tagging, label, label_name,
+    Algorithm, BatchProof, ContentType, HeaderMap, Label, Outline, Position, Sequence, Sign1,
+    Signature, Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
 use crate::stream::Start;
 use crate::text::hex;
 
 pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
+    if let Some(framing) = args.framing.name() {
+        return inspect_records(args, framing.into());
+    }
     let output = Output::stdout();
     let (mut file, name) = Input::open(args.input.as_deref())?.into_file();
     let start = Start::read(&mut file).map_err(|error| reading(&name, error))?;
@@ -32,22 +36,31 @@ pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
         read_rest(start.into_bytes(), file, name)?
     };
     let mut unreadable = None;
-    let text = if args.diag {
-        diagnostic(&envelope, &mut unreadable)
-    } else {
-        match Outline::parse(&envelope, Tagging::Optional) {
-            Ok(outline) if args.json => facts_line(&envelope, &outline),
-            Ok(outline) => describe(&envelope, &outline),
-            Err(error) if args.json => return Err(error.into()),
-            Err(error) => {
-                let text = diagnostic(&envelope, &mut unreadable);
-                unreadable = Some(error);
-                text
-            }
-        }
-    };
+    let text = show(args, &envelope, None, &mut unreadable)?;
     output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()))?;
     unreadable.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Shows an envelope, of a file or the one that is record `number`, as was asked for.
+pub(super) fn show(
+    args: &Inspect,
+    envelope: &[u8],
+    number: Option<u64>,
+    unreadable: &mut Option<Error>,
+) -> Result<String> {
+    if args.diag {
+        return Ok(diagnostic(envelope, unreadable));
+    }
+    match Outline::parse(envelope, Tagging::Optional) {
+        Ok(outline) if args.json => Ok(facts_line(envelope, &outline, number)),
+        Ok(outline) => Ok(describe(envelope, &outline)),
+        Err(error) if args.json => Err(error),
+        Err(error) => {
+            let text = diagnostic(envelope, unreadable);
+            *unreadable = Some(error);
+            Ok(text)
+        }
+    }
 }
 
 /// Everything in diagnostic notation, item by item, as far as it goes.
@@ -94,6 +107,9 @@ fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
         page.optional("not before", time(claims.not_before));
         page.optional("expires", time(claims.expires));
         page.optional("claim id", claims.cti.map(hex));
+    }
+    if let Some(Sequence { channel, seq }) = facts.sequence {
+        page.line("sequence", &format!("{seq} of channel {}", hex(&channel)));
     }
     page.line(
         "payload",
@@ -148,12 +164,13 @@ impl Page {
     }
 }
 
-fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
+fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>, number: Option<u64>) -> String {
     let facts = Facts::of(envelope, outline);
     let claims = facts.claims.unwrap_or_default();
     let time = |at: Option<crate::Timestamp>| at.map(|at| at.to_string());
     let line = json!({
         "schema": SCHEMA,
+        "number": number,
         "verified": false,
         "envelope_bytes": envelope.len(),
         "kind": facts.kind,
@@ -167,6 +184,10 @@ fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
         "not_before": time(claims.not_before),
         "expires": time(claims.expires),
         "cti": claims.cti.map(hex),
+        "sequence": facts.sequence.map(|sequence| json!({
+            "channel": hex(&sequence.channel),
+            "seq": sequence.seq,
+        })),
         "detached": outline.payload.is_none(),
         "payload_bytes": outline.payload.map(<[u8]>::len),
         "signature": hex(outline.signature),
@@ -219,6 +240,7 @@ struct Facts<'a> {
     position: Option<Position>,
     /// Why nobody will verify it, if that can be told from its form.
     refusal: Option<Error>,
+    sequence: Option<Sequence>,
 }
 
 impl<'a> Facts<'a> {
@@ -251,6 +273,7 @@ impl<'a> Facts<'a> {
                 Ok(Err(_)) | Err(_) => "unknown".to_owned(),
             },
             position: sign1.as_ref().ok().and_then(|sign1| sign1.header().position),
+            sequence: sign1.as_ref().ok().and_then(|sign1| sign1.header().sequence),
             refusal: sign1.err(),
         }
     }
@@ -262,7 +285,7 @@ fn named(id: &str) -> String {
     known.map_or_else(|| id.to_owned(), |algorithm| format!("{id} ({})", algorithm.name()))
 }
 
-const SCHEMA: &str = "brine.inspect/1";
+pub(super) const SCHEMA: &str = "brine.inspect/1";
 
 const WARNING: &str = "nothing below has been verified: anyone can have written it";
 

@@ -1,18 +1,19 @@
 //! `brine verify` of records: from the command line to the last count.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::blocks::Blocks;
 use super::in_order::in_order;
+use super::once::Once;
 use super::reject::{RejectFile, Retry};
 use super::release_records::Release;
 use super::verify::reads;
 use super::verify_records::RecordJudge;
 use crate::cli::args::brine::Verify;
 use crate::cli::args::record::OnBad;
-use crate::cli::counts::Counts;
+use crate::cli::counts::{Counts, Missing};
 use crate::cli::failure::Failure;
 use crate::cli::input::{Input, grow_pipe};
 use crate::cli::output::Output;
@@ -39,6 +40,7 @@ pub(super) fn verify_records(
         framed,
         max_age: args.max_age,
         now: args.now,
+        numbered: args.judge.replay_db.is_some(),
         signer: args.signer.clone(),
         tagging,
         trust,
@@ -55,6 +57,7 @@ pub(super) fn verify_records(
             Some(RejectFile::open(path)?)
         }
     };
+    let once = args.judge.replay_db.as_deref().map(|path| open_database(args, path)).transpose()?;
     let stops = match args.judge.on_bad {
         Some(on_bad) => on_bad == OnBad::Stop,
         None => rejects.is_none(),
@@ -79,19 +82,32 @@ pub(super) fn verify_records(
     let reader = FrameReader::new(source, framing, Side::Envelope);
     let (mut blocks, give_back) = Blocks::new(reader, name, bounds);
     let mut release =
-        Release { output: opened, rejects, stops, give_back, counts: Counts::default() };
+        Release { output: opened, rejects, stops, once, give_back, counts: Counts::default() };
     let done = in_order(
         threads(args.threads),
         move || blocks.next(),
         move |block| judge.judge(block),
         |judged| release.take(judged?),
     );
-    let Release { output, counts, .. } = release;
+    let Release { output, mut counts, once, .. } = release;
     let finished = done.and_then(|()| match output {
         Some((output, opened)) => output.finish(opened),
         None => Ok(()),
     });
+    let looked = once.map_or(Ok(Missing::default()), |once| once.missing());
+    let finished = finished.and(looked.map(|missing| counts.missing = missing));
     Ok(Report::Records { counts, failure: finished.err() })
+}
+
+fn open_database(args: &Verify, path: &Path) -> Result<Once, Failure> {
+    // A file that appears when all is over has nothing in it while the database says that it has.
+    if args.output.as_deref().is_some_and(|output| output != Path::new("-")) {
+        return Err(Failure::usage(
+            "--replay-db goes with standard output, which has a record when it was released: \
+             redirect it instead of giving -o",
+        ));
+    }
+    Once::open(path, args.max_age, args.judge.lease)
 }
 
 /// How many records a thread judges at once.

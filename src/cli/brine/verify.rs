@@ -47,6 +47,11 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
         let tagging = if args.untagged { Tagging::Optional } else { Tagging::Required };
         return verify_records(args, framings, aad, trust, tagging, output.as_ref());
     }
+    if args.judge.replay_db.is_some() {
+        return Err(Failure::usage(
+            "--replay-db is for records: add --lines, --null, --len32 or --cbor",
+        ));
+    }
     let request = Request {
         context: args.context.as_deref(),
         external_aad: &aad,
@@ -69,8 +74,14 @@ pub(super) fn run(args: &Verify) -> Result<Report, Failure> {
 
 /// Everything that the command line names to be read.
 pub(super) fn reads(args: &Verify) -> Reads {
-    let files =
-        [&args.detached, &args.aad, &args.trust.trust, &args.trust.revoked, &args.judge.retry];
+    let files = [
+        &args.detached,
+        &args.aad,
+        &args.trust.trust,
+        &args.trust.revoked,
+        &args.judge.retry,
+        &args.judge.replay_db,
+    ];
     let reads = match args.inputs.as_slice() {
         [] => Reads::default().and_input(None),
         inputs => inputs.iter().fold(Reads::default(), |reads, input| reads.and_input(Some(input))),

@@ -9,6 +9,7 @@ use crate::claims::Timestamp;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cose::{Sign1, Tagging};
+use crate::record::replay::Subject;
 use crate::record::{Block, Frame, Framing};
 use crate::trust::Trust;
 use crate::verify::{PayloadSource, Request, verify_with};
@@ -23,6 +24,8 @@ pub(super) struct RecordJudge {
     pub(super) max_age: Option<Duration>,
     /// What `--now` gives; otherwise each block is judged when it is.
     pub(super) now: Option<Timestamp>,
+    /// Whether there is a replay database, so that a record needs something to be held by.
+    pub(super) numbered: bool,
     pub(super) signer: Option<String>,
     pub(super) tagging: Tagging,
     pub(super) trust: Trust,
@@ -44,8 +47,18 @@ pub(super) struct Judged {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Where in the payloads its own is.
-    Verified(Range<usize>),
+    Verified {
+        payload: Range<usize>,
+        /// What a replay database holds it by, where there is one.
+        subject: Option<Subject>,
+    },
     Refused(Failure),
+}
+
+impl Verdict {
+    pub(super) const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
 }
 
 impl RecordJudge {
@@ -59,7 +72,7 @@ impl RecordJudge {
             let start = payloads.len();
             let judged = self.judge_frame(frame, now, &mut memory, &mut payloads);
             verdicts.push(match judged {
-                Ok(()) => Verdict::Verified(start..payloads.len()),
+                Ok(subject) => Verdict::Verified { payload: start..payloads.len(), subject },
                 Err(error) => Verdict::Refused(error.into()),
             });
         }
@@ -73,7 +86,7 @@ impl RecordJudge {
         now: Timestamp,
         memory: &mut Memory,
         payloads: &mut Vec<u8>,
-    ) -> crate::error::Result<()> {
+    ) -> crate::error::Result<Option<Subject>> {
         let envelope = match frame {
             Frame::Record(envelope) => envelope,
             Frame::Bad { error, .. } => return Err(error.into()),
@@ -89,7 +102,9 @@ impl RecordJudge {
         };
         let sign1 = Sign1::parse(envelope, self.tagging)?;
         let verified = verify_with(&sign1, &request, &self.trust, memory)?;
-        Ok(self.framed.write_content(payloads, verified.payload())?)
+        let subject = self.numbered.then(|| Subject::of(&verified)).transpose()?;
+        self.framed.write_content(payloads, verified.payload())?;
+        Ok(subject)
     }
 
     fn memories(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::ReplayError;
 use crate::claims::{Claims, Timestamp};
-use crate::cose::Sequence;
+use crate::cose::{CHANNEL_BYTES, Sequence};
 use crate::key::KeyId;
 use crate::verify::Verified;
 
@@ -39,6 +39,15 @@ impl Subject {
             (None, None) => return Err(ReplayError::IdentityMissing),
         };
         Ok(Self { identity, expires, issued_at })
+    }
+
+    /// Returns whose channel it is in, if it has a sequence.
+    #[must_use]
+    pub const fn channel(&self) -> Option<(KeyId, [u8; CHANNEL_BYTES])> {
+        match self.identity {
+            Identity::Named(_) => None,
+            Identity::Sequenced(key, sequence) => Some((key, sequence.channel)),
+        }
     }
 
     /// Returns the claims that are judged again here.

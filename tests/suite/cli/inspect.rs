@@ -114,3 +114,71 @@ fn a_record_with_a_broken_proof_is_shown_too() {
     assert!(page.contains("\"brine verify\" will refuse it: batch proof is malformed"), "{page}");
     assert!(page.contains("\nsignature     8405"), "{page}");
 }
+
+#[test]
+fn records_are_shown_one_by_one_with_those_that_are_none() {
+    let person = Person::with_key();
+    let line = "(seq 2 | brine sign --lines; echo none.; echo 3 | brine sign --lines --plain) > records; \
+        brine inspect --lines records";
+    let output = person.shell(line).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    let shown: Vec<_> = page
+        .lines()
+        .filter(|line| {
+            ["record", "sequence", "verif"].iter().any(|start| line.starts_with(start))
+                || line.starts_with("payload")
+        })
+        .map(|line| line.split(" of channel").next().unwrap())
+        .collect();
+    let expected = [
+        "record 1",
+        "sequence      0",
+        "payload       1 bytes",
+        "record 2",
+        "sequence      1",
+        "payload       1 bytes",
+        "record 3",
+        "record is not base64url text",
+        "record 4",
+        "payload       1 bytes",
+    ];
+    assert_eq!(shown, expected, "{page}");
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("brine: error: record 3: record is not base64url text\n"), "{said}");
+    let output = person.shell("brine inspect --lines --json < records").output().unwrap();
+    let facts: Vec<serde_json::Value> = output
+        .stdout
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert!(facts.iter().zip(1..).all(|(facts, number)| facts["number"] == number));
+    assert_eq!(facts[2]["refusal"]["reason"], "framing-base64");
+    assert_eq!(facts[3]["sequence"], serde_json::Value::Null);
+    // One process has one channel, and its numbers have no gaps.
+    assert_eq!(facts[0]["sequence"]["channel"], facts[1]["sequence"]["channel"]);
+    assert_eq!(
+        (&facts[0]["sequence"]["seq"], &facts[1]["sequence"]["seq"]),
+        (&0.into(), &1.into())
+    );
+}
+
+#[test]
+fn each_process_that_signs_has_a_channel_of_its_own_and_numbers_without_gaps() {
+    let person = Person::with_key();
+    let line = "for n in 1 2; do seq 2500 | brine sign --len32 --in lines --batch 100 | \
+        brine inspect --len32 --json; done";
+    let output = person.shell(line).output().unwrap();
+    let sequences: Vec<serde_json::Value> = output
+        .stdout
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap()["sequence"].clone())
+        .collect();
+    let (one, other) = sequences.split_at(2500);
+    for records in [one, other] {
+        for (record, seq) in records.iter().zip(0..2500) {
+            assert_eq!((&record["seq"], &record["channel"]), (&seq.into(), &records[0]["channel"]));
+        }
+    }
+    assert_ne!(one[0]["channel"], other[0]["channel"]);
+}
