@@ -159,5 +159,9 @@ fn every_page_has_exit_status_and_examples() {
         assert!(text.contains(".SH EXAMPLES") && text.contains("$ "), "{path}");
         count += 1;
     }
-    assert_eq!(count, 2 + 5 + 3 + 8 + 4, "programs, verbs of brine, of its replay, of brinekey, of its trust");
+    assert_eq!(
+        count,
+        2 + 5 + 3 + 8 + 4,
+        "programs, verbs of brine, of its replay, of brinekey, of its trust"
+    );
 }

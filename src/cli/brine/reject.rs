@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Cursor, Read, Write as _};
 use std::path::Path;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use crate::claims::Timestamp;
@@ -56,7 +56,7 @@ impl RejectFile {
 
 impl Rejected<'_> {
     fn line(&self) -> String {
-        let text = |bytes: &[u8]| Base64UrlUnpadded::encode_string(bytes);
+        let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
         let (record, raw) = match self.frame {
             Frame::Record(record) => (Some(text(record)), None),
             Frame::Bad { kept, .. } => (None, Some(text(kept))),
@@ -101,7 +101,7 @@ impl Retry {
             }
             match kept.get("record") {
                 Some(Value::String(text)) => {
-                    let record = Base64UrlUnpadded::decode_vec(text);
+                    let record = BASE64URL_NOPAD.decode(text.as_bytes());
                     return Ok(Some(record.map_err(|_| self.foreign())?));
                 }
                 // What was no record then is none now.

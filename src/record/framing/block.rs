@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use data_encoding::BASE64URL_NOPAD;
 
 use super::FramingError;
 use crate::error::{Error, Result};
@@ -139,11 +139,11 @@ impl Block {
 
 /// Decodes `text` to the beginning of `room` and returns how many bytes that gives.
 fn decode(text: &[u8], room: &mut [u8]) -> Result<usize, FramingError> {
-    match Base64UrlUnpadded::decode(text, room) {
-        Ok(bytes) if !bytes.is_empty() => Ok(bytes.len()),
-        // An empty text is base64url, but no envelope.
-        Ok(_) | Err(_) => Err(FramingError::Base64),
-    }
+    let length = BASE64URL_NOPAD.decode_len(text.len()).ok();
+    // An empty text is base64url, but no envelope.
+    let room = length.filter(|length| *length > 0).and_then(|length| room.get_mut(..length));
+    let room = room.ok_or(FramingError::Base64)?;
+    BASE64URL_NOPAD.decode_mut(text, room).map_err(|_| FramingError::Base64)
 }
 
 /// Makes `memory` at least `bytes` long.

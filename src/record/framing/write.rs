@@ -1,6 +1,6 @@
 //! Writing records one after the other.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use data_encoding::BASE64URL_NOPAD;
 
 use super::{Framing, FramingError, MAX_RECORD_BYTES};
 use crate::cbor::{Extent, extent};
@@ -41,12 +41,8 @@ impl Framing {
             return Err(self.unframeable("an envelope is never empty"));
         }
         let start = output.len();
-        output.resize(start.saturating_add(Base64UrlUnpadded::encoded_len(envelope)), 0);
-        let room = output.get_mut(start..).unwrap_or_default();
-        if Base64UrlUnpadded::encode(envelope, room).is_err() {
-            output.truncate(start);
-            return Err(self.unframeable("its text is too long"));
-        }
+        output.resize(start.saturating_add(BASE64URL_NOPAD.encode_len(envelope.len())), 0);
+        BASE64URL_NOPAD.encode_mut(envelope, output.get_mut(start..).unwrap_or_default());
         output.push(delimiter);
         Ok(())
     }
