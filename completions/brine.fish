@@ -57,7 +57,7 @@ null\t'As --null'
 len32\t'As --len32'
 cbor\t'As --cbor'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l batch -d 'Sign up to N records with one signature (a Merkle tree); each remains verifiable alone' -r
-complete -c brine -n "__fish_brine_using_subcommand sign" -l linger -d 'How long the first record of a batch waits for others, by default 5ms' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l linger -d 'How long the first record waits for others, full batches too, by default 5ms' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'

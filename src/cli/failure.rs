@@ -217,7 +217,10 @@ fn hint_for(error: &Error) -> Option<String> {
 
 fn hint_for_replay(error: &ReplayError) -> Option<String> {
     let hint = match error {
-        ReplayError::ClockBehind { .. } => "set the clock; the record is as good then",
+        ReplayError::ClockBehind { .. } => {
+            "set the clock, and the record is as good; if it is right, the database was used under a wrong one: \
+             make another with \"brine replay init\""
+        }
         ReplayError::Damaged { .. } | ReplayError::Version { .. } => {
             "keep the file, and make another with \"brine replay init\", which refuses what is older than itself"
         }
@@ -228,9 +231,17 @@ fn hint_for_replay(error: &ReplayError) -> Option<String> {
         ReplayError::LeaseLost => {
             "the record may have been released twice; --lease holds records longer"
         }
-        ReplayError::Missing { .. } => "\"brine replay init\" makes one",
+        ReplayError::Database(_) | ReplayError::File { .. } => {
+            "it takes a directory that can be written, for the files beside it"
+        }
+        ReplayError::Gone { .. } => {
+            "what it knew is lost; \"brine replay init\" makes one that refuses what is older than itself"
+        }
+        ReplayError::Missing { .. } | ReplayError::NotADatabase { .. } => {
+            "\"brine replay init FILE\" makes one, where there is no file"
+        }
         ReplayError::Unknown { .. } => {
-            "a new database cannot know what an older one released; if there never was one: \
+            "a new database cannot know what an older one released; if there never was one, make it with \
              \"brine replay init --accept-older\""
         }
         _ => return None,

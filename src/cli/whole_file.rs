@@ -122,7 +122,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     })
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

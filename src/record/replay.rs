@@ -209,13 +209,15 @@ impl Database {
         now: Timestamp,
     ) -> Result<Vec<Reservation>> {
         let (until, limits) = (now.plus(self.lease), self.limits);
-        self.write(|connection, state| {
+        let work = |connection: &Connection, state: &mut State| {
             state.see(now);
             if prune::is_due(state) {
                 prune::prune(connection, state, now)?;
             }
             Reserve { connection, state, limits, now, until }.all(subjects)
-        })
+        };
+        // A clock that is far off refuses all records, and is then not believed for ever after.
+        self.write_if(work, |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))))
     }
 
     /// Says that a record was handled: see [`commit_many`](Self::commit_many).
@@ -311,6 +313,15 @@ impl Database {
         &mut self,
         work: impl FnOnce(&Connection, &mut State) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.write_if(work, |_| true)
+    }
+
+    /// Changes the database in one transaction, if what comes of it is worth keeping.
+    fn write_if<T, E: From<ReplayError>>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut State) -> Result<T, E>,
+        is_kept: impl FnOnce(&T) -> bool,
+    ) -> Result<T, E> {
         let connection = &mut self.view.opened.connection;
         // At once a writer: a reader that became one could be told that somebody was faster.
         let immediate = TransactionBehavior::Immediate;
@@ -318,8 +329,12 @@ impl Database {
         let transaction = transaction.map_err(ReplayError::from)?;
         let mut state = State::load(&transaction)?;
         let outcome = work(&transaction, &mut state)?;
-        state.save(&transaction)?;
-        transaction.commit().map_err(ReplayError::from)?;
+        if is_kept(&outcome) {
+            state.save(&transaction)?;
+            transaction.commit().map_err(ReplayError::from)?;
+        } else {
+            transaction.rollback().map_err(ReplayError::from)?;
+        }
         // After, and not before: what is still there now was there when it was written.
         self.view.opened.watch.judge()?;
         Ok(outcome)

@@ -317,7 +317,7 @@ Examples:
     $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
 
   Hand each message on once, however often the queue delivers it:
-    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --on-bad skip | ./work
+    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --reject-to refused | ./work
 
   Try them again once their signer is trusted:
     $ brine verify --retry refused --out lines --reject-to refused.again | ./work

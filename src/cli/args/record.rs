@@ -129,7 +129,7 @@ pub struct BatchArgs {
         value_parser = clap::value_parser!(u16).range(2..=4096))]
     pub batch: Option<u16>,
 
-    /// How long the first record of a batch waits for others, by default 5ms
+    /// How long the first record waits for others, full batches too, by default 5ms
     #[arg(long, value_name = "TIME", value_parser = parse_pause, requires = "batch")]
     pub linger: Option<Duration>,
 }
@@ -164,9 +164,8 @@ pub struct JudgeArgs {
 
     /// Release each record once: FILE remembers which were released
     ///
-    /// Several processes can share FILE, on one machine. One that is new refuses records that were
-    /// signed before it was made: see "brine replay init". Without --max-age, records older than a
-    /// day are refused.
+    /// "brine replay init" makes FILE, which several processes can share, on one machine. Without
+    /// --max-age, records older than a day are refused.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "now"])]
     pub replay_db: Option<PathBuf>,
 

@@ -31,7 +31,7 @@ pub enum ReplayVerb {
 /// Make a new one
 ///
 /// It refuses records that were signed up to a minute after it was made, because an older database,
-/// lost or elsewhere, may have released them. "brine verify --replay-db" makes one like that by itself.
+/// lost or elsewhere, may have released them.
 #[derive(Args, Debug)]
 pub struct ReplayInit {
     /// The database, which must not exist

@@ -85,10 +85,11 @@ impl Once {
         lease: Option<Duration>,
     ) -> Result<Self, Failure> {
         let options = Options {
-            birth: Birth::RefuseOlder,
+            // One that is not there was lost, or is named wrongly: a new one would know nothing.
+            birth: Birth::Existing,
+            busy_timeout: PATIENCE,
             lease: lease.unwrap_or(LEASE),
             max_age: max_age.unwrap_or(MAX_AGE),
-            ..Options::default()
         };
         let database = Database::open(path, &options, clock::read()?)?;
         Ok(Self { database, channels: BTreeSet::new(), waiting: None })
@@ -96,26 +97,21 @@ impl Once {
 
     /// Reserves the verified records from the one at `from` on, as far as that goes without waiting for
     /// another process while something is held: two that did would wait for each other. Turns the
-    /// verdicts on those that were seen before. With `stops`, ends behind the first refused one.
+    /// verdicts on those that were seen before. With `stops`, ends behind the first of those.
     pub(super) fn admit(
         &mut self,
         verdicts: &mut [Verdict],
         from: usize,
         stops: bool,
     ) -> Result<Admitted, Failure> {
-        let first_refused = verdicts.iter().skip(from).position(Verdict::is_refused);
-        let end = match (stops, first_refused) {
-            (true, Some(after)) => from.saturating_add(after).saturating_add(1),
-            _ => verdicts.len(),
-        };
-        let verified = verdicts.iter().enumerate().take(end).skip(from);
+        let verified = verdicts.iter().enumerate().skip(from);
         let (indexes, subjects): (Vec<_>, Vec<_>) = verified
             .filter_map(|(index, verdict)| match verdict {
                 Verdict::Verified { subject: Some(subject), .. } => Some((index, *subject)),
                 Verdict::Verified { subject: None, .. } | Verdict::Refused(_) => None,
             })
             .unzip();
-        let mut admitted = Admitted { until: end, leases: Vec::new(), then: Then::GoOn };
+        let mut admitted = Admitted { until: verdicts.len(), leases: Vec::new(), then: Then::GoOn };
         if subjects.is_empty() {
             return Ok(admitted);
         }
@@ -123,7 +119,7 @@ impl Once {
         let now = clock::read()?;
         let mut ended = false;
         let mut not_now = Vec::new();
-        let reservations = self.database.reserve_many(&subjects, now)?;
+        let reservations = patiently(|| self.database.reserve_many(&subjects, now))?;
         for (index, reservation) in indexes.into_iter().zip(reservations) {
             match Step::of(reservation) {
                 Step::Release(lease) if ended => not_now.push(lease),
@@ -155,7 +151,8 @@ impl Once {
             return Ok(());
         }
         self.waiting = None;
-        let settled = self.database.commit_many(leases, clock::read()?)?;
+        let now = clock::read()?;
+        let settled = patiently(|| Ok(self.database.commit_many(leases, now)?))?;
         if settled.contains(&Settled::Lost) {
             return Err(ReplayError::LeaseLost.into());
         }
@@ -177,9 +174,7 @@ impl Once {
         let waiting = self.waiting.get_or_insert(Waiting { since: Instant::now(), said: false });
         if !waiting.said && waiting.since.elapsed() > PATIENCE {
             waiting.said = true;
-            note(&format!(
-                "waiting for a record that another process works on, or left at {until}"
-            ));
+            note(&format!("waiting for a record that another process has until {until} at most"));
         }
         thread::sleep(PAUSE);
     }
@@ -201,6 +196,22 @@ impl Once {
             if self.channels.len() < MAX_CHANNELS {
                 self.channels.insert(channel);
             }
+        }
+    }
+}
+
+/// Waits for another process that changes the database, and says so when it takes long.
+fn patiently<T>(mut work: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut said = false;
+    loop {
+        match work() {
+            // Nothing was changed.
+            Err(Error::Replay(ReplayError::Locked)) if !said => {
+                said = true;
+                note("waiting for another process, which holds the replay database");
+            }
+            Err(Error::Replay(ReplayError::Locked)) => {}
+            done => return done,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::cli::input::{Input, grow_pipe};
 use crate::cli::output::Output;
 use crate::cli::report::Report;
 use crate::cli::threads;
-use crate::cli::whole_file::Access;
+use crate::cli::whole_file::{self, Access};
 use crate::cose::Tagging;
 use crate::record::{Bounds, FrameReader, Framing, Side};
 use crate::trust::Trust;
@@ -51,7 +51,12 @@ pub(super) fn verify_records(
         Some(path) => {
             // Neither over what is read, nor over a key.
             let kept = Output::plan(Some(path), &reads(args))?;
-            if output.is_some_and(|output| output.is_same_as(&kept)) {
+            let database = args.judge.replay_db.iter().flat_map(|path| files_of(path));
+            if output.is_some_and(|output| output.is_same_as(&kept))
+                || database
+                    .map(|path| whole_file::resolved(&path))
+                    .any(|part| part == whole_file::resolved(path))
+            {
                 return Err(Failure::SameFile);
             }
             Some(RejectFile::open(path)?)
@@ -64,7 +69,8 @@ pub(super) fn verify_records(
     };
     let opened = output.map(|output| output.open(Access::Ordinary).map(|opened| (output, opened)));
     let opened = opened.transpose()?;
-    if let Some((_, opened)) = &opened {
+    // With a replay database, what is in the pipe is what is lost with its reader.
+    if let (Some((_, opened)), None) = (&opened, &once) {
         grow_pipe(opened.file());
     }
     let bounds = Bounds { records: BLOCK_RECORDS, ..Bounds::default() };
@@ -97,6 +103,15 @@ pub(super) fn verify_records(
     let looked = once.map_or(Ok(Missing::default()), |once| once.missing());
     let finished = finished.and(looked.map(|missing| counts.missing = missing));
     Ok(Report::Records { counts, failure: finished.err() })
+}
+
+/// The files that SQLite keeps a database in.
+fn files_of(database: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", "-wal", "-shm", "-journal"].into_iter().map(|suffix| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    })
 }
 
 fn open_database(args: &Verify, path: &Path) -> Result<Once, Failure> {

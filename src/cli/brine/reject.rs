@@ -1,7 +1,8 @@
 //! Refused records, kept whole with the reason, to be looked at and tried again.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Cursor, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use crate::claims::Timestamp;
 use crate::cli::failure::Failure;
 use crate::cli::report::json_line;
-use crate::record::{Frame, Framing};
+use crate::cli::whole_file::directory_of;
+use crate::record::{Frame, Framing, KEPT_BYTES};
 
 /// The version of the form; docs/rejected.md describes it.
 const SCHEMA: &str = "brine.rejected/1";
@@ -33,9 +35,39 @@ pub(super) struct RejectFile {
 impl RejectFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = format!("{path:?}");
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        let file = file.map_err(|error| Failure::io(&name, error))?;
+        let file = Self::open_file(path).map_err(|error| Failure::io(&name, error))?;
         Ok(Self { file, name })
+    }
+
+    fn open_file(path: &Path) -> io::Result<File> {
+        // What was refused may be as secret as what was not.
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).mode(0o600);
+        let mut file = match options.clone().create_new(true).open(path) {
+            Ok(file) => {
+                // A file that is on the disk without its name is lost with the power.
+                File::open(directory_of(path))?.sync_all()?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match options.open(path) {
+                    // A pipe is only written.
+                    Err(_) => return OpenOptions::new().append(true).open(path),
+                    opened => opened?,
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        // Half a line of somebody who was killed takes none of ours with it.
+        if file.metadata()?.is_file() && file.seek(SeekFrom::End(0))? > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(file)
     }
 
     /// Adds records, and returns when the disk has them: from then on they count as handled.
@@ -44,7 +76,12 @@ impl RejectFile {
         rejected: impl Iterator<Item = Rejected<'a>>,
     ) -> Result<(), Failure> {
         let lines: String = rejected.map(|rejected| rejected.line()).collect();
+        let before = self.file.metadata().map(|found| (found.is_file(), found.len()));
         let written = self.file.write_all(lines.as_bytes());
+        if let (Err(_), Ok((true, length))) = (&written, before) {
+            // Half a line is nothing kept. If that fails too, the first failure is the one to tell of.
+            let _ = self.file.set_len(length);
+        }
         // What is no regular file has no disk to be on.
         let kept = written.and_then(|()| match self.file.metadata()?.is_file() {
             true => self.file.sync_data(),
@@ -87,26 +124,20 @@ impl Retry {
         Self { lines: BufReader::new(file), number: 0, record: Cursor::default() }
     }
 
-    /// Returns the next record that was kept; `None` at the end.
+    /// Returns the next record that was kept, or what came instead of one; `None` at the end.
     fn next_record(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            let mut line = Vec::new();
-            if self.lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            let kept: Value = serde_json::from_slice(&line).map_err(|_| self.foreign())?;
-            if kept.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
-                return Err(self.foreign());
-            }
-            match kept.get("record") {
-                Some(Value::String(text)) => {
-                    let record = BASE64URL_NOPAD.decode(text.as_bytes());
-                    return Ok(Some(record.map_err(|_| self.foreign())?));
-                }
-                // What was no record then is none now.
-                Some(Value::Null) => {}
-                Some(_) | None => return Err(self.foreign()),
+        let mut line = Vec::new();
+        if self.lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        match kept(&line) {
+            Some(record) => Ok(Some(record)),
+            None if self.number == 1 && !line.starts_with(b"{") => Err(self.foreign()),
+            // Half a line, of somebody who was killed while writing it: refused once more, as it is.
+            None => {
+                line.truncate(KEPT_BYTES);
+                Ok(Some(line))
             }
         }
     }
@@ -135,6 +166,17 @@ impl Read for Retry {
             }
         }
     }
+}
+
+/// Returns what a line says was kept: the record, or what came instead of one.
+fn kept(line: &[u8]) -> Option<Vec<u8>> {
+    let line: Value = serde_json::from_slice(line).ok()?;
+    if line.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
+        return None;
+    }
+    let text = |member| line.get(member).and_then(Value::as_str);
+    let bytes = text("record").or_else(|| text("raw"))?;
+    BASE64URL_NOPAD.decode(bytes.as_bytes()).ok()
 }
 
 /// The longest record as text takes less, with what else stands in its line.

@@ -1,9 +1,12 @@
 //! What becomes of records that were judged: written, kept, counted, or the end.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::sync::mpsc::Sender;
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::once::{Admitted, Once, Then};
 use super::reject::{RejectFile, Rejected};
@@ -32,7 +35,7 @@ impl Release<'_> {
             let admitted = self.admit(&mut judged.verdicts, from)?;
             let now = from..admitted.until;
             if let Err(failure) = self.release(&judged, now.clone()) {
-                // What was written may not have arrived. The first failure is the one to tell of.
+                // None of it was written, or not all. The first failure is the one to tell of.
                 let _ = self.once.as_mut().map(|once| once.give_back(&admitted.leases));
                 return Err(failure);
             }
@@ -62,25 +65,50 @@ impl Release<'_> {
 
     /// Says which records from the one at `from` on can be released together.
     fn admit(&mut self, verdicts: &mut [Verdict], from: usize) -> Result<Admitted, Failure> {
-        if let Some(once) = &mut self.once {
-            return once.admit(verdicts, from, self.stops);
-        }
-        let refused = verdicts.iter().skip(from).position(Verdict::is_refused);
-        let until = match refused {
-            Some(after) if self.stops => from.saturating_add(after).saturating_add(1),
-            _ => verdicts.len(),
+        // Waiting for whoever reads comes first: what is held meanwhile would be held for long.
+        let room = match (&self.once, &self.output) {
+            (Some(_), Some((_, opened))) => room_in(opened.file()),
+            _ => usize::MAX,
         };
-        Ok(Admitted { until, leases: Vec::new(), then: Then::GoOn })
+        let until = self.reach(verdicts, from, room);
+        let verdicts = verdicts.get_mut(..until).unwrap_or_default();
+        match &mut self.once {
+            Some(once) => once.admit(verdicts, from, self.stops),
+            None => Ok(Admitted { until, leases: Vec::new(), then: Then::GoOn }),
+        }
     }
 
+    /// Returns where to end: behind the first refused record, if that is the end of the work, and where
+    /// the payloads are more than `room`, but for one that is more by itself.
+    fn reach(&self, verdicts: &[Verdict], from: usize, room: usize) -> usize {
+        let mut bytes = 0_usize;
+        for (index, verdict) in verdicts.iter().enumerate().skip(from) {
+            match verdict {
+                Verdict::Refused(_) if self.stops => return index.saturating_add(1),
+                Verdict::Refused(_) => {}
+                Verdict::Verified { payload, .. } => {
+                    bytes = bytes.saturating_add(payload.len());
+                    if bytes > room && index > from {
+                        return index;
+                    }
+                }
+            }
+        }
+        verdicts.len()
+    }
+
+    /// Keeps what is refused, and then writes what holds: kept twice is no harm, and written twice is.
     fn release(&mut self, judged: &Judged, records: Range<usize>) -> Result<(), Failure> {
         let verdicts = judged.verdicts.get(records.clone()).unwrap_or_default();
         let verified = verdicts.iter().filter(|verdict| !verdict.is_refused()).count();
+        if verified < verdicts.len() {
+            self.refuse(judged, &records)?;
+        }
         if verified > 0 {
             self.write(&payloads(verdicts, &judged.payloads))?;
         }
         self.counts.verified += u64::try_from(verified).unwrap_or(u64::MAX);
-        if verified < verdicts.len() { self.refuse(judged, &records) } else { Ok(()) }
+        Ok(())
     }
 
     fn write(&self, payloads: &[u8]) -> Result<(), Failure> {
@@ -89,11 +117,10 @@ impl Release<'_> {
             output.refuse_terminal("binary data")?;
         }
         let mut file = opened.file();
-        let written = file.write_all(payloads).and_then(|()| match &self.once {
-            // What the database says was released is not lost with the power.
-            Some(_) if file.metadata()?.is_file() => file.sync_data(),
-            _ => Ok(()),
-        });
+        let written = match &self.once {
+            None => file.write_all(payloads),
+            Some(_) => write_whole(file, payloads),
+        };
         written.map_err(|error| output.failed(error))
     }
 
@@ -140,3 +167,32 @@ fn payloads<'a>(verdicts: &[Verdict], all: &'a [u8]) -> Cow<'a, [u8]> {
         runs => Cow::Owned(runs.iter().flat_map(bytes).copied().collect()),
     }
 }
+
+/// Writes to the end, and with a regular file to the disk: what the database says was released is not lost
+/// with the power. If that fails, a regular file is left as it was, without half a record.
+fn write_whole(mut file: &File, payloads: &[u8]) -> io::Result<()> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return file.write_all(payloads);
+    }
+    let position = file.stream_position()?;
+    let written = file.write_all(payloads).and_then(|()| file.sync_data());
+    if written.is_err() && position >= found.len() {
+        file.set_len(found.len())?;
+        file.seek(SeekFrom::Start(position))?;
+    }
+    written
+}
+
+/// Waits until an output takes something, and returns how many bytes it takes without waiting again.
+fn room_in(file: &File) -> usize {
+    let Ok(size) = rustix::pipe::fcntl_getpipe_size(file) else { return usize::MAX };
+    // What goes wrong here will go wrong in writing, too.
+    let _ = poll(&mut [PollFd::new(file, PollFlags::OUT)], None);
+    let queued = rustix::io::ioctl_fionread(file).unwrap_or_default();
+    let queued = usize::try_from(queued).unwrap_or(usize::MAX);
+    // The pages at both ends may be partly full.
+    size.saturating_sub(queued).saturating_sub(2 * PAGE_BYTES)
+}
+
+const PAGE_BYTES: usize = 4096;

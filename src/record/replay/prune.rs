@@ -57,8 +57,9 @@ pub(super) fn prune(
 
 /// Tells channels what they are about to forget.
 fn forget_ranges(connection: &Connection, cut: u64) -> Result<(), ReplayError> {
+    // Behind the largest number there is none, and SQLite would go on with one that is no integer.
     let sql = "UPDATE channel SET ranges = ranges - gone.count, \
-               known_from = max(known_from, gone.last + 1) \
+               known_from = max(known_from, min(gone.last, 9223372036854775806) + 1) \
                FROM (SELECT channel, count(*) AS count, max(last) AS last FROM done \
                WHERE issued < ?1 GROUP BY channel) AS gone WHERE id = gone.channel";
     connection.prepare_cached(sql)?.execute(params![cut])?;

@@ -191,3 +191,23 @@ fn records_and_what_is_for_one_envelope_do_not_go_together() {
         assert!(output.stdout.is_empty(), "{line}");
     }
 }
+
+#[test]
+fn nothing_that_was_kept_is_dropped_when_it_is_tried_again() {
+    let person = Person::with_key();
+    // A genuine record with padding, half a line of somebody who was killed, and what is no record.
+    let line = "echo 1 | brine sign --lines | sed 's/$/=/' > padded; \
+        (cat padded; echo 'hello!') | brine verify --lines --reject-to kept; wc -l < kept; \
+        printf '{\"message\":\"rec' >> kept; echo 'more!' | brine verify --lines --reject-to kept; wc -l < kept; \
+        brine verify --retry kept --out lines --reject-to again --json; wc -l < again; \
+        brine verify --retry kept --out lines; echo $?; stat -c %a kept";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "2\n4\n4\n3\n600\n", "{output:?}");
+    assert!(said(&output).contains("\"not-an-envelope\":4"), "{output:?}");
+    let again = person.read("again");
+    let first: serde_json::Value =
+        serde_json::from_slice(again.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let padded = String::from_utf8(person.read("padded")).unwrap();
+    let line = "head -n 1 again | sed 's/.*\"record\":\"//; s/\".*//' | tr -- -_ +/ | base64 -di 2>/dev/null";
+    assert!(padded.starts_with(text(&run(&person, line)).trim_end()), "{first}");
+}

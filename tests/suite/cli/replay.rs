@@ -107,17 +107,69 @@ fn where_the_work_stops_what_follows_is_as_good_as_before() {
 #[test]
 fn a_new_database_refuses_what_an_older_one_may_have_released() {
     let person = with_records();
-    let output = run(&person, "brine verify --lines --replay-db new < records");
+    // One that is lost is not made anew by itself, and one that is new knows that it is.
+    let line = "brine verify --lines --replay-db db < records > /dev/null && rm db*; \
+        brine verify --lines --replay-db db < records";
+    let output = run(&person, line);
+    assert_refused(&output, 4, "does not exist");
+    assert!(said(&output).contains("\"brine replay init FILE\" makes one"), "{output:?}");
+    let line = "brine replay init db && brine verify --lines --replay-db db < records";
+    let output = run(&person, line);
     assert_eq!((output.status.code(), text(&output)), (Some(5), ""));
     for part in ["1 replay-unknown", "knows only of what was issued from", "init --accept-older"] {
         assert!(said(&output).contains(part), "{output:?}");
     }
-    // Deleted between two runs, it is a new one.
-    let line = "brine verify --lines --replay-db db < records > /dev/null && rm db*; \
-        brine verify --lines --replay-db db --on-bad skip < records";
+}
+
+#[test]
+fn a_reject_file_that_cannot_be_written_lets_nothing_out_twice() {
+    let person = with_records();
+    let line = "brinekey gen stranger --no-trust --no-passphrase >/dev/null 2>&1; \
+        (cat records; echo 6 | brine sign --lines -k stranger) > mixed; \
+        for n in 1 2; do brine verify --lines --replay-db db --reject-to /dev/full < mixed; echo $?; done; \
+        brine verify --lines --replay-db db --reject-to kept < mixed; echo $?; wc -l < kept";
+    assert_eq!(text(&run(&person, line)), "4\n4\n1\n2\n3\n4\n5\n0\n1\n");
+}
+
+#[test]
+fn what_the_reader_does_not_take_is_not_released() {
+    let person = Person::with_key();
+    // The reader takes one line and is gone. At most what fits a pipe was released.
+    let line = "brine replay init --accept-older db; seq -f '%01000.0f' 400 | brine sign --lines > records; \
+        brine verify --lines --replay-db db --json < records 2>first | head -n 1 > one; \
+        brine verify --lines --replay-db db --on-bad skip --json < records 2>&1 >rest; wc -l < rest";
     let output = run(&person, line);
-    assert_eq!(text(&output), "");
-    assert!(said(&output).contains("5 refused (5 replay-unknown)"), "{output:?}");
+    let mut lines = text(&output).lines();
+    let after: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let (verified, lost) = (&after["records_verified"], &after["reasons"]["replayed"]);
+    assert_eq!(verified.as_u64().unwrap() + lost.as_u64().unwrap_or(0), 400, "{after}");
+    assert!(lost.as_u64().unwrap_or(0) <= 65, "{after}");
+    assert_eq!(lines.next().unwrap(), verified.to_string());
+}
+
+#[test]
+fn a_slow_reader_holds_nothing_that_others_could_release() {
+    let person = Person::with_key();
+    // The first stands before a full pipe for longer than its leases last; the second does its work.
+    let line = "brine replay init --accept-older db; seq -f '%01000.0f' 400 | brine sign --lines > records; \
+        (brine verify --lines --replay-db db --lease 1s --on-bad skip < records 2>/dev/null; echo $? >&2) | \
+        (sleep 3; cat > first) 2>&1 & sleep 1; \
+        brine verify --lines --replay-db db --on-bad skip < records > second; wait; \
+        sort first second | uniq -d | wc -l; cat first second | sort -u | wc -l";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "0\n400\n", "{output:?}");
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_record_behind() {
+    let person = Person::with_key();
+    // A limit on the size of files stands for a full disk; the shell would end with the signal.
+    let line = "brine replay init --accept-older db; seq -f '%01000.0f' 40 | brine sign --lines > records; \
+        (trap '' XFSZ; ulimit -f 20; brine verify --lines --replay-db db < records >> out 2>/dev/null; echo $?); \
+        awk 'length != 1000' out | wc -l; brine verify --lines --replay-db db --on-bad skip < records >> out; \
+        sort -u out | wc -l; wc -l < out";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "4\n0\n40\n40\n", "{output:?}");
 }
 
 #[test]
@@ -208,6 +260,8 @@ fn what_does_not_go_with_a_database_is_a_mistake_in_what_was_typed() {
         ("brine verify --lines --replay-db db --lease 0s records", "expected a length of time"),
         ("brine verify --lines --lease 1s records", "--replay-db <FILE>"),
         ("brine verify --lines --replay-db db --reject-to db records", "the same file"),
+        ("brine verify --lines --replay-db db --reject-to db-wal records", "the same file"),
+        ("brine verify --lines --replay-db none --reject-to none records", "the same file"),
         ("brine verify --lines --replay-db db records >> db", "the same file"),
     ] {
         let output = run(&person, line);

@@ -279,3 +279,28 @@ fn looking_changes_nothing() {
     database.prune(at(BIRTH + 2 * DAY + 65)).unwrap();
     assert_eq!(judge(&young, BIRTH + 2 * DAY), "replay-unknown");
 }
+
+#[test]
+fn the_largest_number_is_forgotten_like_any_other() {
+    let place = Place::new();
+    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    database.handle(&numbered(1, u64::MAX >> 1, BIRTH), BIRTH);
+    let later = BIRTH + DAY + 3600;
+    assert_eq!(database.prune(at(later)).unwrap().ranges, 1);
+    // Others go on, and in its own channel, too.
+    database.handle(&numbered(1, 3, later), later);
+    assert_eq!(database.answer(&numbered(1, 3, later), later), "replayed");
+    assert_eq!(database.status().missing, 0);
+}
+
+#[test]
+fn a_clock_that_is_far_ahead_leaves_nothing_behind_if_it_lets_nothing_in() {
+    let place = Place::new();
+    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    database.handle(&numbered(1, 0, BIRTH), BIRTH);
+    let before = database.status();
+    let year = BIRTH + 365 * DAY;
+    assert_eq!(database.answer(&numbered(1, 1, BIRTH), year), "too-old");
+    assert_eq!(database.status(), before);
+    assert_eq!(database.answer(&numbered(1, 1, BIRTH), BIRTH), "fresh");
+}
