@@ -25,6 +25,9 @@ _brine() {
             brine,inspect)
                 cmd="brine__subcmd__inspect"
                 ;;
+            brine,scan)
+                cmd="brine__subcmd__scan"
+                ;;
             brine,sign)
                 cmd="brine__subcmd__sign"
                 ;;
@@ -40,6 +43,9 @@ _brine() {
             brine__subcmd__help,inspect)
                 cmd="brine__subcmd__help__subcmd__inspect"
                 ;;
+            brine__subcmd__help,scan)
+                cmd="brine__subcmd__help__subcmd__scan"
+                ;;
             brine__subcmd__help,sign)
                 cmd="brine__subcmd__help__subcmd__sign"
                 ;;
@@ -53,7 +59,7 @@ _brine() {
 
     case "${cmd}" in
         brine)
-            opts="-h -V --help --version sign verify inspect completions help"
+            opts="-h -V --help --version sign verify inspect scan completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -81,7 +87,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__help)
-            opts="sign verify inspect completions help"
+            opts="sign verify inspect scan completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -136,6 +142,20 @@ _brine() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        brine__subcmd__help__subcmd__scan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         brine__subcmd__help__subcmd__sign)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -171,6 +191,24 @@ _brine() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__scan)
+            opts="-h -V --allow --multi --persistent-ids --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

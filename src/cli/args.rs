@@ -3,6 +3,7 @@
 pub mod brine;
 pub mod brinekey;
 pub mod record;
+pub mod scan;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -8,6 +8,7 @@ mod inspect;
 mod records;
 mod reject;
 mod release_records;
+mod scan;
 mod sign;
 mod sign_records;
 mod sign_stream;
@@ -42,6 +43,7 @@ pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {
         Verb::Sign(args) => sign::run(&args).map(|()| Report::Silent),
         Verb::Verify(args) => verify::run(&args),
         Verb::Inspect(args) => inspect::run(&args).map(|()| Report::Silent),
+        Verb::Scan(args) => scan::run(&args),
         Verb::Completions(args) => completions::run(&args).map(|()| Report::Silent),
     }
 }

@@ -7,6 +7,7 @@ mod large;
 mod output;
 mod records;
 mod refusals;
+mod scan;
 mod session;
 mod streams;
 mod terminal;

@@ -159,5 +159,5 @@ fn every_page_has_exit_status_and_examples() {
         assert!(text.contains(".SH EXAMPLES") && text.contains("$ "), "{path}");
         count += 1;
     }
-    assert_eq!(count, 2 + 4 + 8 + 4, "programs, verbs of brine, of brinekey, of brinekey trust");
+    assert_eq!(count, 2 + 5 + 8 + 4, "programs, verbs of brine, of brinekey, of brinekey trust");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::record::{BatchArgs, JudgeArgs, RecordArgs};
+use super::scan::{self, Scan};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
     parse_pause, parse_segment_size, parse_time, parse_when,
@@ -49,6 +50,8 @@ pub enum Verb {
     Verify(Verify),
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    #[command(after_long_help = scan::EXAMPLES)]
+    Scan(Scan),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }
