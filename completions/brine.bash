@@ -28,6 +28,9 @@ _brine() {
             brine,replay)
                 cmd="brine__subcmd__replay"
                 ;;
+            brine,scan)
+                cmd="brine__subcmd__scan"
+                ;;
             brine,sign)
                 cmd="brine__subcmd__sign"
                 ;;
@@ -45,6 +48,9 @@ _brine() {
                 ;;
             brine__subcmd__help,replay)
                 cmd="brine__subcmd__help__subcmd__replay"
+                ;;
+            brine__subcmd__help,scan)
+                cmd="brine__subcmd__help__subcmd__scan"
                 ;;
             brine__subcmd__help,sign)
                 cmd="brine__subcmd__help__subcmd__sign"
@@ -92,7 +98,7 @@ _brine() {
 
     case "${cmd}" in
         brine)
-            opts="-h -V --help --version sign verify inspect replay completions help"
+            opts="-h -V --help --version sign verify inspect replay scan completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -120,7 +126,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__help)
-            opts="sign verify inspect replay completions help"
+            opts="sign verify inspect replay scan completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,6 +226,20 @@ _brine() {
         brine__subcmd__help__subcmd__replay__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__help__subcmd__scan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -396,6 +416,24 @@ _brine() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__scan)
+            opts="-h -V --allow --multi --persistent-ids --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -15,6 +15,7 @@ pub mod claims;
 pub mod cose;
 pub mod hash;
 pub mod key;
+pub mod pickle;
 pub mod record;
 pub mod stream;
 pub mod trust;

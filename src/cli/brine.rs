@@ -11,6 +11,7 @@ mod records;
 mod reject;
 mod release_records;
 mod replay;
+mod scan;
 mod sign;
 mod sign_records;
 mod sign_stream;
@@ -46,6 +47,7 @@ pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {
         Verb::Verify(args) => verify::run(&args),
         Verb::Inspect(args) => inspect::run(&args).map(|()| Report::Silent),
         Verb::Replay(args) => replay::run(&args).map(|()| Report::Silent),
+        Verb::Scan(args) => scan::run(&args),
         Verb::Completions(args) => completions::run(&args).map(|()| Report::Silent),
     }
 }

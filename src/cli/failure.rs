@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::exit::Status;
 use crate::error::Error;
 use crate::key::KeyError;
+use crate::pickle::{AllowListError, Reason};
 use crate::record::FramingError;
 use crate::record::replay::ReplayError;
 use crate::trust::TrustError;
@@ -13,6 +14,9 @@ use crate::trust::TrustError;
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
+    #[error("{path:?}: {source}")]
+    AllowList { path: PathBuf, source: AllowListError },
+
     #[error("{0:?} is not a key name")]
     BadName(String),
 
@@ -45,6 +49,9 @@ pub(super) enum Failure {
 
     #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
     PassphraseNeeded,
+
+    #[error("{name}: {message}")]
+    Pickle { name: String, message: String, reason: Reason },
 
     #[error("will not write over {path:?}, which is a key or the trust file")]
     Precious { path: PathBuf },
@@ -84,8 +91,10 @@ impl Failure {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Brine(error) => error.class().into(),
+            Self::Pickle { reason, .. } => reason.class().into(),
             Self::Record { source, .. } => source.status(),
-            Self::BadName(_)
+            Self::AllowList { .. }
+            | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::Precious { .. }
             | Self::SameFile
@@ -104,6 +113,7 @@ impl Failure {
     /// The stable short name that stands in JSON verdicts.
     pub(super) const fn reason(&self) -> &'static str {
         match self {
+            Self::AllowList { .. } => "allow-list-form",
             Self::BadName(_) => "bad-name",
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
             Self::Brine(error) => error.reason(),
@@ -116,6 +126,7 @@ impl Failure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::Record { source, .. } => source.reason(),
+            Self::Pickle { reason, .. } => reason.reason(),
             Self::SameFile => "same-file",
             Self::Precious { .. } => "precious-file",
             Self::TrustFile { source, .. } => source.reason(),
@@ -134,6 +145,7 @@ impl Failure {
                 "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
             }
             Self::Brine(error) => return hint_for(error),
+            Self::Pickle { reason, .. } => return hint_for_pickle(*reason),
             Self::Exists { .. } => "nothing was overwritten; move it away or choose another name",
             Self::KeyFile { source, .. } => return hint_for_key(source),
             Self::Record { source, .. } => return source.hint(),
@@ -155,6 +167,9 @@ impl Failure {
             Self::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
+            Self::AllowList { .. } => {
+                "a list has a line like collections:OrderedDict for each name, without wildcards"
+            }
             Self::Io { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } | Self::Usage(_) => {
                 return None;
             }
@@ -244,6 +259,21 @@ fn hint_for_replay(error: &ReplayError) -> Option<String> {
             "a new database cannot know what an older one released; if there never was one, make it with \
              \"brine replay init --accept-older\""
         }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn hint_for_pickle(reason: Reason) -> Option<String> {
+    let hint = match reason {
+        Reason::ImportNotAllowed => {
+            "what may be imported is given with \"--allow LIST\"; what is on a list runs"
+        }
+        Reason::PersistentId => {
+            "if its loader expects them, as torch does, give \"--persistent-ids\""
+        }
+        Reason::TrailingBytes => "if it is several pickles one after the other, give \"--multi\"",
+        Reason::NotAPickle => "take the pickle out of its archive or envelope first",
         _ => return None,
     };
     Some(hint.to_owned())

@@ -43,9 +43,17 @@ pub(in crate::cli) enum SayWho {
 #[derive(Debug)]
 pub(super) enum Report {
     Files(Vec<OfFile>),
-    Records { counts: Counts, failure: Option<Failure> },
+    Records {
+        counts: Counts,
+        failure: Option<Failure>,
+    },
     Silent,
-    Verified { line: String, json: Map<String, Value> },
+    /// It said itself how it went, and ends like this.
+    Told(Status),
+    Verified {
+        line: String,
+        json: Map<String, Value>,
+    },
 }
 
 /// How one of several files did.
@@ -281,6 +289,7 @@ fn status_of(outcome: &Result<Report, Failure>) -> Status {
             None if counts.refused > counts.kept => Status::Altered,
             None => Status::Done,
         },
+        Ok(Report::Told(status)) => *status,
         Ok(Report::Silent | Report::Verified { .. }) => Status::Done,
     }
 }
@@ -303,7 +312,7 @@ fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
     let failure = match outcome {
         Err(failure) => Some(failure),
         Ok(Report::Records { failure, .. }) => failure.as_ref(),
-        Ok(Report::Files(_) | Report::Silent | Report::Verified { .. }) => None,
+        Ok(Report::Files(_) | Report::Silent | Report::Told(_) | Report::Verified { .. }) => None,
     };
     if let Ok(Report::Records { counts, .. }) = outcome {
         set("records_verified", json!(counts.verified));

@@ -16,6 +16,7 @@ mod common;
 mod cose;
 mod openssh;
 mod openssl;
+mod pickle;
 mod streams;
 
 /// Runs a line that must succeed. The foreign program in it must be there: a line that is to be

@@ -8,6 +8,7 @@ mod output;
 mod records;
 mod refusals;
 mod replay;
+mod scan;
 mod session;
 mod streams;
 mod terminal;

@@ -161,7 +161,7 @@ fn every_page_has_exit_status_and_examples() {
     }
     assert_eq!(
         count,
-        2 + 5 + 3 + 8 + 4,
+        2 + 6 + 3 + 8 + 4,
         "programs, verbs of brine, of its replay, of brinekey, of its trust"
     );
 }

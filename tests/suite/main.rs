@@ -18,6 +18,7 @@ mod framing;
 mod generated;
 mod large;
 mod mutation;
+mod pickle;
 mod properties;
 #[cfg(feature = "replay")]
 mod replay;

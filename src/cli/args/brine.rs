@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::record::{BatchArgs, FramingArgs, JudgeArgs, RecordArgs};
 use super::replay::{REPLAY_EXAMPLES, Replay};
+use super::scan::{self, Scan};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
     parse_pause, parse_segment_size, parse_time, parse_when,
@@ -52,6 +53,8 @@ pub enum Verb {
     Inspect(Inspect),
     #[command(after_long_help = REPLAY_EXAMPLES)]
     Replay(Replay),
+    #[command(after_long_help = scan::EXAMPLES)]
+    Scan(Scan),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }

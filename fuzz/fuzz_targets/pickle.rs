@@ -1,0 +1,40 @@
+//! Any bytes are judged without a panic; what is allowed imports only what is listed; and a longer list
+//! never refuses what a shorter one allows, nor changes what is found.
+
+#![no_main]
+
+use brine::pickle::{AllowList, Options, Report, scan};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((first, bytes)) = input.split_first() else { return };
+    let (many, persistent_ids) = (first & 1 != 0, first & 2 != 0);
+    let (none, some) = (AllowList::new(), AllowList::std());
+    let judge = |allow| scan(bytes, &Options { allow, many, persistent_ids });
+    let report = judge(&some);
+    judge_itself(&report, bytes);
+    for import in &report.imports {
+        let listed = some.allows(&import.module, &import.name);
+        assert!(import.refusal.is_some() || listed, "allowed, and not on the list");
+    }
+    let mut all = some.clone();
+    for import in &report.imports {
+        all.insert(&import.module, &import.name);
+    }
+    let (stricter, laxer) = (judge(&none), judge(&all));
+    for other in [&stricter, &laxer] {
+        assert_eq!(other.imports.len(), report.imports.len(), "the list has a say in what is found");
+        assert_eq!((other.pickles, other.complete), (report.pickles, report.complete));
+    }
+    if report.verdict().is_ok() {
+        assert!(laxer.verdict().is_ok(), "refused for a longer list");
+        assert_eq!(stricter.verdict().is_ok(), report.imports.is_empty());
+    }
+});
+
+fn judge_itself(report: &Report<'_>, bytes: &[u8]) {
+    assert_eq!(report.verdict().is_ok(), report.refusals.is_empty());
+    assert!(report.complete || report.verdict().is_err(), "allowed, and not read to the end");
+    assert!(report.imports.iter().all(|import| import.offset < bytes.len() && import.times > 0));
+    assert!(report.refusals.iter().all(|refusal| refusal.offset <= bytes.len()));
+}

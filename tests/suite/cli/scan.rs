@@ -1,0 +1,201 @@
+//! `brine scan`: how it says what it found, and how it ends.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::common::{Person, project};
+
+const SET: &[u8] = b"\x80\x04cbuiltins\nset\n)R.";
+const GETPID: &[u8] = b"\x80\x04ccollections\nOrderedDict\n0cos\ngetpid\n.";
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn assert_ends(output: &Output, status: i32, said: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(stderr.contains(said), "{stderr:?} does not say {said:?}");
+    assert_eq!(stderr.is_empty(), status == 0, "{stderr}");
+}
+
+#[test]
+fn scan_lists_every_import_and_ends_with_0_if_all_are_allowed() {
+    let person = Person::new();
+    person.write("set.pkl", SET);
+    let output = person.brine(["scan", "set.pkl"]).output().unwrap();
+    assert_ends(&output, 0, "");
+    let page = "set.pkl: allowed, it imports nothing else than\n  allowed  builtins:set  GLOBAL at byte 2\n";
+    assert_eq!(stdout(&output), page);
+    let output = person.brine(["scan"]).write_stdin("N.").output().unwrap();
+    assert_ends(&output, 0, "");
+    assert_eq!(stdout(&output), "standard input: allowed, it imports nothing\n");
+}
+
+#[test]
+fn scan_ends_with_5_if_an_import_is_not_on_the_list() {
+    let person = Person::new();
+    let output = person.brine(["scan"]).write_stdin(GETPID).output().unwrap();
+    assert_ends(&output, 5, "imports os:getpid, which is not on the list, at byte 28");
+    assert_eq!(
+        stdout(&output),
+        "standard input: refused\n  allowed  collections:OrderedDict  GLOBAL at byte 2\n  \
+         refused  os:getpid                GLOBAL at byte 28\n"
+    );
+}
+
+#[test]
+fn scan_ends_with_1_for_what_is_broken_and_with_3_for_what_is_no_pickle() {
+    let person = Person::new();
+    let output = person.brine(["scan"]).write_stdin(&SET[..5]).output().unwrap();
+    assert_ends(&output, 1, "is cut short, at byte 2");
+    assert!(stdout(&output).ends_with("there may be more imports\n"), "{}", stdout(&output));
+    for nothing in [&b""[..], b"{}", b"PK\x03\x04"] {
+        let output = person.brine(["scan", "-"]).write_stdin(nothing).output().unwrap();
+        assert_ends(&output, 3, "does not begin as a pickle does");
+    }
+    let envelope = Person::with_key().sign([], SET);
+    let output = person.brine(["scan"]).write_stdin(envelope).output().unwrap();
+    assert_ends(&output, 3, "it is a signed envelope");
+}
+
+#[test]
+fn scan_ends_as_the_first_that_was_refused_and_says_how_all_did() {
+    let person = Person::new();
+    person.write("good", SET);
+    person.write("bad", GETPID);
+    person.write("cut", &SET[..5]);
+    let output = person.brine(["scan", "good", "cut", "bad", "missing", "good"]).output().unwrap();
+    assert_ends(&output, 1, "bad: imports os:getpid");
+    assert_ends(&output, 1, "\"missing\": No such file");
+    let verdicts: Vec<_> = stdout(&output).lines().filter(|line| !line.starts_with(' ')).collect();
+    let good = "good: allowed, it imports nothing else than";
+    assert_eq!(verdicts, [good, "cut: refused", "bad: refused", good]);
+    let output = person.brine(["scan", "good", "missing", "bad"]).output().unwrap();
+    assert_ends(&output, 4, "\"missing\"");
+}
+
+#[test]
+fn a_list_replaces_the_standard_one_and_several_add_up() {
+    let person = Person::new();
+    person.write("mine", "# what is ours\nos:getpid  # harmless\n");
+    person.write("pickle", GETPID);
+    let both = ["scan", "--allow", "./mine", "--allow", "std", "pickle"];
+    let output = person.brine(both).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let warning = "brine: warning: the list has os:getpid, which can reach what is not on it\n";
+    assert_eq!(stderr, warning);
+    let output = person.brine(["scan", "--allow", "mine", "pickle"]).output().unwrap();
+    assert_ends(&output, 5, "imports collections:OrderedDict, which is not on the list");
+    let array = project("fixtures/pickle/numpy_array_p2.pkl");
+    let array = array.to_str().unwrap();
+    let output = person.brine(["scan", array]).output().unwrap();
+    assert_ends(&output, 5, "numpy");
+    let output = person.brine(["scan", "--allow=std", "--allow=numpy", array]).output().unwrap();
+    assert_ends(&output, 0, "");
+}
+
+#[test]
+fn a_broken_list_is_wrong_usage_and_a_missing_one_a_failure() {
+    let person = Person::new();
+    person.write("mine", "os:getpid\nos:*\n");
+    let output = person.brine(["scan", "--allow", "mine"]).write_stdin(SET).output().unwrap();
+    assert_ends(&output, 2, "\"mine\": line 2: \"os:*\" is not MODULE:NAME");
+    assert_eq!(stdout(&output), "");
+    let output = person.brine(["scan", "--allow", "nump"]).write_stdin(SET).output().unwrap();
+    assert_ends(&output, 4, "\"nump\"");
+    let output = person.brine(["scan", "-", "-"]).write_stdin(SET).output().unwrap();
+    assert_ends(&output, 2, "standard input can be read only once");
+}
+
+#[test]
+fn several_pickles_and_persistent_ids_are_taken_if_asked_for() {
+    let person = Person::new();
+    let output = person.brine(["scan"]).write_stdin("N.N.").output().unwrap();
+    assert_ends(&output, 1, "goes on after its end, at byte 2\nbrine: hint: if it is several");
+    let output = person.brine(["scan", "--multi"]).write_stdin("N.N.").output().unwrap();
+    assert_ends(&output, 0, "");
+    let output = person.brine(["scan"]).write_stdin("P1\n.").output().unwrap();
+    assert_ends(&output, 5, "has a persistent id, which the loader looks up, at byte 0");
+    let output = person.brine(["scan", "--persistent-ids"]).write_stdin("P1\n.").output().unwrap();
+    assert_ends(&output, 0, "");
+}
+
+#[test]
+fn scan_writes_a_line_of_json_for_each_file() {
+    let person = Person::new();
+    person.write("bad", GETPID);
+    person.write("old", b"c__builtin__\nset\n.");
+    let output = person.brine(["scan", "--json", "bad", "old", "missing"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let lines: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        lines[0],
+        json!({
+            "schema": "brine.scan/1",
+            "file": "bad",
+            "verdict": "refused",
+            "status": 5,
+            "reason": "import-not-allowed",
+            "message": "bad: imports os:getpid, which is not on the list, at byte 28",
+            "bytes": 40,
+            "pickles": 1,
+            "complete": true,
+            "imports": [
+                {
+                    "module": "collections", "name": "OrderedDict", "mapped": null, "protocol": 4,
+                    "how": "GLOBAL", "offset": 2, "times": 1, "verdict": "allowed", "reason": null,
+                },
+                {
+                    "module": "os", "name": "getpid", "mapped": null, "protocol": 4,
+                    "how": "GLOBAL", "offset": 28, "times": 1, "verdict": "refused",
+                    "reason": "import-not-allowed",
+                },
+            ],
+            "refusals": [{
+                "reason": "import-not-allowed",
+                "message": "imports os:getpid, which is not on the list",
+                "offset": 28,
+            }],
+        })
+    );
+    assert_eq!(lines[1]["verdict"], "allowed");
+    assert_eq!(lines[1]["imports"][0]["mapped"], json!({"module": "builtins", "name": "set"}));
+    assert_eq!(lines[1]["refusals"], json!([]));
+    let missing = json!({
+        "schema": "brine.scan/1", "file": "missing", "verdict": "failed", "status": 4,
+        "reason": "io", "message": lines[2]["message"],
+    });
+    assert_eq!(lines[2], missing);
+}
+
+/// docs/scan.md names every member.
+#[test]
+fn the_document_has_every_member_of_the_json() {
+    let person = Person::new();
+    let output = person.brine(["scan", "--json"]).write_stdin(GETPID).output().unwrap();
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let page = crate::common::project_text("docs/scan.md");
+    let members = [&line, &line["imports"][0], &line["refusals"][0]];
+    for member in members.iter().flat_map(|object| object.as_object().unwrap().keys()) {
+        assert!(page.contains(&format!("`{member}`")), "docs/scan.md does not name {member}");
+    }
+}
+
+#[test]
+fn what_a_pickle_says_does_not_reach_the_terminal_as_it_is() {
+    let person = Person::new();
+    let pickle = "c\x1b[2Jos\n\u{202e}getpid\n.";
+    for arguments in [["scan", "-"], ["scan", "--json"]] {
+        let output = person.brine(arguments).write_stdin(pickle).output().unwrap();
+        assert_eq!(output.status.code(), Some(5));
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("getpid"), "{text:?}");
+        assert!(!text.contains('\x1b') && !text.contains('\u{202e}'), "{text:?}");
+    }
+}
