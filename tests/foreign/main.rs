@@ -13,10 +13,13 @@
 #[path = "../suite/common.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod common;
+
+mod brokers;
 mod cose;
 mod openssh;
 mod openssl;
 mod pickle;
+mod soak;
 mod streams;
 
 /// Runs a line that must succeed. The foreign program in it must be there: a line that is to be
