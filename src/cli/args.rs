@@ -3,6 +3,7 @@
 pub mod brine;
 pub mod brinekey;
 pub mod record;
+pub mod run;
 
 use std::path::PathBuf;
 use std::time::Duration;

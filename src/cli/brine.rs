@@ -5,10 +5,13 @@ mod completions;
 mod detached;
 mod in_order;
 mod inspect;
+mod policy;
 mod records;
 mod reject;
 mod release_records;
+mod run;
 mod sign;
+mod sign_job;
 mod sign_records;
 mod sign_stream;
 mod verify;
@@ -17,22 +20,41 @@ mod verify_large;
 mod verify_records;
 mod verify_stream;
 
+use std::path::PathBuf;
+
 use super::args::brine::{Brine, Verb};
 use super::failure::Failure;
 use super::report::{Report, ReportOptions, Reporter, SayWho};
 
 /// Plans how to report, before anything is done. That it cannot be planned is to be reported, too.
 pub(super) fn reporter(parsed: &Brine) -> (Reporter, Result<(), Failure>) {
-    let Verb::Verify(args) = &parsed.verb else { return (Reporter::default(), Ok(())) };
-    let say_who = match (args.verbose, args.quiet) {
-        (true, _) => SayWho::Always,
-        (false, true) => SayWho::Never,
-        (false, false) => SayWho::AtTerminal,
+    let options = |json, report: &Option<PathBuf>, verbose, quiet| {
+        let say_who = match (verbose, quiet) {
+            (true, _) => SayWho::Always,
+            (false, true) => SayWho::Never,
+            (false, false) => SayWho::AtTerminal,
+        };
+        ReportOptions { json, file: report.clone(), say_who }
     };
-    let options = ReportOptions { json: args.json, file: args.report.clone(), say_who };
-    match Reporter::plan(options, args.output.as_deref(), &verify::reads(args)) {
+    let (options, outputs, reads) = match &parsed.verb {
+        Verb::Verify(args) => (
+            options(args.json, &args.report, args.verbose, args.quiet),
+            vec![args.output.as_deref()],
+            verify::reads(args),
+        ),
+        Verb::Run(args) => (
+            options(args.json, &args.report, args.verbose, args.quiet),
+            vec![args.output.as_deref(), args.partial_output.as_deref()],
+            run::reads(args),
+        ),
+        Verb::Completions(_) | Verb::Inspect(_) | Verb::Policy(_) | Verb::Sign(_) => {
+            return (Reporter::default(), Ok(()));
+        }
+    };
+    let json = options.json;
+    match Reporter::plan(options, &outputs, &reads) {
         Ok(reporter) => (reporter, Ok(())),
-        Err(failure) => (Reporter::without_file(args.json), Err(failure)),
+        Err(failure) => (Reporter::without_file(json), Err(failure)),
     }
 }
 
@@ -42,6 +64,8 @@ pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {
         Verb::Sign(args) => sign::run(&args).map(|()| Report::Silent),
         Verb::Verify(args) => verify::run(&args),
         Verb::Inspect(args) => inspect::run(&args).map(|()| Report::Silent),
+        Verb::Run(args) => run::run(&args),
+        Verb::Policy(args) => policy::run(&args.verb).map(|()| Report::Silent),
         Verb::Completions(args) => completions::run(&args).map(|()| Report::Silent),
     }
 }

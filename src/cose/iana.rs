@@ -68,6 +68,8 @@ pub(crate) mod label {
     pub(crate) const PAYLOAD_LOCATION: i64 = 260;
     /// Private use: where a segment stands in its stream.
     pub(crate) const POSITION: i64 = -70_001;
+    /// Private use: what a job asks for.
+    pub(crate) const GRANTS: i64 = -70_005;
     pub(crate) const VDS: i64 = 395;
     pub(crate) const VDP: i64 = 396;
 }
@@ -102,6 +104,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         395 => "vds",
         396 => "vdp",
         -70_001 => "stream position",
+        -70_005 => "grants",
         _ => return None,
     })
 }

@@ -54,6 +54,7 @@ impl Error {
                 (_, class) => class,
             },
             Self::Framing(error) => error.class(),
+            Self::Job(error) => error.class(),
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -123,6 +124,7 @@ impl Error {
             Self::HeaderTooLarge { .. } => "header-too-large",
             Self::IssuedAtMissing => "issued-at-missing",
             Self::IssuedInFuture { .. } => "issued-in-future",
+            Self::Job(error) => error.reason(),
             Self::Key(error) => error.reason(),
             Self::LabelInBothHeaders { .. } => "label-in-both-headers",
             Self::LabelUnprotected { .. } => "label-unprotected",

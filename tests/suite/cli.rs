@@ -2,11 +2,14 @@
 
 mod detached;
 mod inspect;
+mod job;
 mod keys;
 mod large;
 mod output;
+mod policy;
 mod records;
 mod refusals;
+mod run;
 mod session;
 mod streams;
 mod terminal;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::record::{BatchArgs, JudgeArgs, RecordArgs};
+use super::run::{JobArgs, POLICY_EXAMPLES, Policy, RUN_EXAMPLES, Run};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
     parse_pause, parse_segment_size, parse_time, parse_when,
@@ -49,6 +50,10 @@ pub enum Verb {
     Verify(Verify),
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(Run),
+    #[command(after_long_help = POLICY_EXAMPLES)]
+    Policy(Policy),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }
@@ -147,6 +152,9 @@ pub struct Sign {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten, next_help_heading = "Jobs")]
+    pub job: JobArgs,
 
     #[command(flatten, next_help_heading = "Records")]
     pub records: RecordArgs,

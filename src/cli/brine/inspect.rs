@@ -18,6 +18,7 @@ use crate::cose::{
     Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
+use crate::job::Grants;
 use crate::stream::Start;
 use crate::text::hex;
 
@@ -95,6 +96,9 @@ fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
         page.optional("expires", time(claims.expires));
         page.optional("claim id", claims.cti.map(hex));
     }
+    for grant in &facts.grants {
+        page.line("asks for", grant);
+    }
     page.line(
         "payload",
         &match outline.payload {
@@ -170,6 +174,7 @@ fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
         "detached": outline.payload.is_none(),
         "payload_bytes": outline.payload.map(<[u8]>::len),
         "signature": hex(outline.signature),
+        "grants": facts.grants,
         "batch": facts.batch.map(|proof| json!({
             "tree_size": proof.tree_size(),
             "leaf_index": proof.leaf_index(),
@@ -214,6 +219,8 @@ struct Facts<'a> {
     claims: Option<Claims<'a>>,
     /// Of the payload, or of what it is the digest of.
     content_type: Option<ContentType<'a>>,
+    /// What a job asks for, as it is typed.
+    grants: Vec<String>,
     key_id: Option<String>,
     kind: String,
     position: Option<Position>,
@@ -241,6 +248,12 @@ impl<'a> Facts<'a> {
                 .get(label::CONTENT_TYPE)
                 .or_else(|| outline.protected.get(label::PREIMAGE_CONTENT_TYPE))
                 .and_then(|value| ContentType::decode(value).ok()),
+            grants: outline
+                .protected
+                .get(label::GRANTS)
+                .and_then(|value| Grants::decode(value).ok())
+                .map(|grants| grants.iter().map(|grant| grant.to_string()).collect())
+                .unwrap_or_default(),
             key_id: outline
                 .protected
                 .get(label::KID)
