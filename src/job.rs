@@ -1,7 +1,7 @@
 //! Jobs: what a signer asks for, what an operator allows, and the plan that follows from both.
 //!
 //! [`Grants`] stand in the signed header of a job, a [`Policy`] in a file of the operator's, and
-//! [`Policy::plan`] makes the [`Plan`](plan::Plan) of the two: never more than either says.
+//! [`Policy::plan`] makes the [`Plan`] of the two: never more than either says.
 
 pub mod describe;
 pub mod format;

@@ -87,9 +87,7 @@ impl<'a> Facts<'a> {
             signer: verified.signer(),
         }
     }
-}
 
-impl<'a> Facts<'a> {
     /// The same of what is not in memory.
     pub(super) fn of_large(verified: &'a VerifiedLarge<'a, 'a>, detached: bool) -> Self {
         Self {
