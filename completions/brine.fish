@@ -31,6 +31,8 @@ complete -c brine -n "__fish_brine_needs_command" -f -a "verify" -d 'Verify an e
 complete -c brine -n "__fish_brine_needs_command" -f -a "inspect" -d 'Show what an envelope claims, without verifying anything'
 complete -c brine -n "__fish_brine_needs_command" -f -a "replay" -d 'Look after a replay database'
 complete -c brine -n "__fish_brine_needs_command" -f -a "scan" -d 'Show what a pickle would import, without loading it'
+complete -c brine -n "__fish_brine_needs_command" -f -a "run" -d 'Verify a job, then run it confined'
+complete -c brine -n "__fish_brine_needs_command" -f -a "policy" -d 'Check the file that says what jobs may have'
 complete -c brine -n "__fish_brine_needs_command" -f -a "completions" -d 'Write the completions for a shell to standard output'
 complete -c brine -n "__fish_brine_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s k -l key -d 'Sign with KEY: a name in the key store or a key file' -r
@@ -49,6 +51,7 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -l flush-after -d 'Wri
 complete -c brine -n "__fish_brine_using_subcommand sign" -l threads -d 'How many threads hash and sign a stream or a file; by default one for each processor, at most 16' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-file -d 'Read the passphrase from FILE instead of the terminal' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -l passphrase-fd -d 'Read the passphrase from the pipe or file that is open as descriptor N' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l grant -d 'Let the job ask for something (can be repeated); implies --job' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l in -d 'How records are told apart in the input, where it is not as in the output' -r -f -a "lines\t'As --lines'
 null\t'As --null'
 len32\t'As --len32'
@@ -64,6 +67,7 @@ complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Writ
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write algorithm, key id and content type only: smallest, and the same every time'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l single -d 'Write one envelope, whatever the size, up to 64 GiB'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s q -l quiet -d 'Show no progress'
+complete -c brine -n "__fish_brine_using_subcommand sign" -l job -d 'Sign a job: work for "brine run", which "brine verify" does not give back'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l lines -d 'Work record by record: a line each; envelopes are base64url text'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l null -d 'Work record by record, each ended by a NUL byte; envelopes are base64url text'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l len32 -d 'Work record by record, each after its length, 4 bytes, the most significant first'
@@ -143,15 +147,57 @@ complete -c brine -n "__fish_brine_using_subcommand scan" -l persistent-ids -d '
 complete -c brine -n "__fish_brine_using_subcommand scan" -l json -d 'Write a line of JSON for each file'
 complete -c brine -n "__fish_brine_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand scan" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand run" -l policy -d 'Allow what FILE says; by default policy.toml beside the trust file, if it is there' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -s o -l output -d 'Write the output to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l partial-output -d 'Keep in FILE what there is of the output where it is not given out' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l format -d 'Hold the output to a format, where the job declares none' -r -f -a "bytes\t''
+utf8\t''
+json\t''
+ndjson\t''
+cbor\t''"
+complete -c brine -n "__fish_brine_using_subcommand run" -l limit -d 'Lower a limit, as in wall=5s or memory=256MiB (can be repeated)' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l without -d 'Do without a layer of confinement, which the verdict then says (can be repeated)' -r -f -a "namespaces\t''
+network\t''
+limits\t''
+privileges\t''
+landlock\t''
+seccomp\t''"
+complete -c brine -n "__fish_brine_using_subcommand run" -s p -l public-key -d 'Believe KEY (can be repeated)' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l trust -d 'Believe the signers in FILE, a trust.toml or an OpenSSH allowed_signers file' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l revoked -d 'Believe none of the keys in FILE, one OpenSSH public key a line' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l signer -d 'Believe only the signer of this name in the trust file' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l context -d 'Require the signature to be for this' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l now -d 'Judge as if it were this moment; the verdict says so' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -l aad -d 'Verify the bytes of FILE as well, which were signed beside the payload' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l explain -d 'Show what would hold, and run nothing'
+complete -c brine -n "__fish_brine_using_subcommand run" -l untagged -d 'Take an envelope without its CBOR tag, too'
+complete -c brine -n "__fish_brine_using_subcommand run" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
+complete -c brine -n "__fish_brine_using_subcommand run" -s v -l verbose -d 'Say who signed, even where standard error is no terminal'
+complete -c brine -n "__fish_brine_using_subcommand run" -s q -l quiet -d 'Say nothing of success, nor what the command wrote to standard error'
+complete -c brine -n "__fish_brine_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand run" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand policy; and not __fish_seen_subcommand_from check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand policy; and not __fish_seen_subcommand_from check help" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand policy; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Read a policy, and say for whom it is or in which line it is wrong'
+complete -c brine -n "__fish_brine_using_subcommand policy; and not __fish_seen_subcommand_from check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c brine -n "__fish_brine_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c brine -n "__fish_brine_using_subcommand policy; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c brine -n "__fish_brine_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read a policy, and say for whom it is or in which line it is wrong'
+complete -c brine -n "__fish_brine_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brine -n "__fish_brine_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brine -n "__fish_brine_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "sign" -d 'Sign bytes: from FILE or standard input, to an envelope'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "verify" -d 'Verify an envelope and give its payload back'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "inspect" -d 'Show what an envelope claims, without verifying anything'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "replay" -d 'Look after a replay database'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "scan" -d 'Show what a pickle would import, without loading it'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "completions" -d 'Write the completions for a shell to standard output'
-complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "sign" -d 'Sign bytes: from FILE or standard input, to an envelope'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "verify" -d 'Verify an envelope and give its payload back'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "inspect" -d 'Show what an envelope claims, without verifying anything'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "replay" -d 'Look after a replay database'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "scan" -d 'Show what a pickle would import, without loading it'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "run" -d 'Verify a job, then run it confined'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "policy" -d 'Check the file that says what jobs may have'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "completions" -d 'Write the completions for a shell to standard output'
+complete -c brine -n "__fish_brine_using_subcommand help; and not __fish_seen_subcommand_from sign verify inspect replay scan run policy completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brine -n "__fish_brine_using_subcommand help; and __fish_seen_subcommand_from replay" -f -a "init" -d 'Make a new one'
 complete -c brine -n "__fish_brine_using_subcommand help; and __fish_seen_subcommand_from replay" -f -a "status" -d 'Show what it knows: how much, from when on, and which channels have gaps'
 complete -c brine -n "__fish_brine_using_subcommand help; and __fish_seen_subcommand_from replay" -f -a "prune" -d 'Forget what is refused for its age in any case; it happens by itself now and then'
+complete -c brine -n "__fish_brine_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Read a policy, and say for whom it is or in which line it is wrong'

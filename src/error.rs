@@ -6,6 +6,7 @@ use std::io;
 
 use crate::claims::Timestamp;
 use crate::cose::Label;
+use crate::job::JobError;
 use crate::key::{KeyError, KeyId};
 use crate::kind::Kind;
 use crate::record::FramingError;
@@ -168,6 +169,10 @@ pub enum Error {
     /// An age limit was set and the signature has no `iat`.
     #[error("signature has no issue time, and a maximum age is required")]
     IssuedAtMissing,
+
+    /// A job was refused before anything ran.
+    #[error(transparent)]
+    Job(#[from] JobError),
 
     /// A key could not be read or used.
     #[error(transparent)]

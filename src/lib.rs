@@ -14,9 +14,11 @@ pub mod cbor;
 pub mod claims;
 pub mod cose;
 pub mod hash;
+pub mod job;
 pub mod key;
 pub mod pickle;
 pub mod record;
+pub mod sandbox;
 pub mod stream;
 pub mod trust;
 
@@ -38,10 +40,10 @@ pub use crate::key::{KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
 pub use crate::sign::{
     CTI_BYTES, Envelope, LargeSigned, Statement, Template, sign, sign_detached, sign_digest,
-    sign_large,
+    sign_job, sign_large, sign_large_job,
 };
 pub use crate::trust::{Signer, Trust};
 pub use crate::verify::{
     LargeEnvelope, PayloadSource, Request, Verified, VerifiedLarge, verify, verify_digest,
-    verify_large, verify_large_detached, verify_with,
+    verify_job, verify_large, verify_large_detached, verify_large_job, verify_with,
 };

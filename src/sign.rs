@@ -1,5 +1,7 @@
 //! Builds an envelope.
 
+mod job;
+
 use std::io::{self, Write};
 
 use crate::cbor::Encoder;
@@ -10,6 +12,8 @@ use crate::cose::{
 use crate::hash::{Digest, HashAlgorithm, ReadAt, each_piece};
 use crate::key::{KeyId, SigningKey};
 use crate::kind::Kind;
+
+pub use self::job::{sign_job, sign_large_job};
 
 /// How many random bytes name a signature in its `cti` claim.
 pub const CTI_BYTES: usize = 16;
@@ -119,7 +123,17 @@ pub fn sign_large(
     template: &Template<'_>,
 ) -> io::Result<LargeSigned> {
     let protected = protected_header(key.verifying_key().id(), template);
-    let before = ToBeSigned::before(&protected, template.external_aad, payload_bytes);
+    sign_large_under(key, protected, payload, payload_bytes, template.external_aad)
+}
+
+fn sign_large_under(
+    key: &SigningKey,
+    protected: Vec<u8>,
+    payload: &(impl ReadAt + ?Sized),
+    payload_bytes: u64,
+    external_aad: &[u8],
+) -> io::Result<LargeSigned> {
+    let before = ToBeSigned::before(&protected, external_aad, payload_bytes);
     let signature = key.sign_pieces(|give| {
         before.parts().into_iter().for_each(&mut *give);
         each_piece(payload, 0, payload_bytes, give)

@@ -1,5 +1,6 @@
 //! Checks an envelope. The one place where content becomes believed.
 
+mod job;
 mod large;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::kind::Kind;
 use crate::text::hex;
 use crate::trust::{Question, Signer, Trust};
 
+pub use self::job::{verify_job, verify_large_job};
 pub use self::large::{LargeEnvelope, VerifiedLarge, verify_large, verify_large_detached};
 
 /// What a verifier asks of an envelope.

@@ -87,6 +87,15 @@ impl ExtentFinder {
         }
     }
 
+    /// Forgets as much of an item as was read, of the `length` bytes that are there, and returns how much.
+    ///
+    /// Asked again, `item` must begin behind that; lengths and offsets count from there.
+    pub(crate) fn forget(&mut self, length: usize) -> usize {
+        let read = self.position.min(length);
+        self.position -= read;
+        read
+    }
+
     fn reset(&mut self) {
         self.position = 0;
         self.open.clear();

@@ -4,6 +4,7 @@ pub mod brine;
 pub mod brinekey;
 pub mod record;
 pub mod replay;
+pub mod run;
 pub mod scan;
 
 use std::path::PathBuf;

@@ -7,12 +7,15 @@ mod in_order;
 mod inspect;
 mod inspect_records;
 mod once;
+mod policy;
 mod records;
 mod reject;
 mod release_records;
 mod replay;
+mod run;
 mod scan;
 mod sign;
+mod sign_job;
 mod sign_records;
 mod sign_stream;
 mod verify;
@@ -21,22 +24,44 @@ mod verify_large;
 mod verify_records;
 mod verify_stream;
 
+use std::path::PathBuf;
+
 use super::args::brine::{Brine, Verb};
 use super::failure::Failure;
 use super::report::{Report, ReportOptions, Reporter, SayWho};
 
 /// Plans how to report, before anything is done. That it cannot be planned is to be reported, too.
 pub(super) fn reporter(parsed: &Brine) -> (Reporter, Result<(), Failure>) {
-    let Verb::Verify(args) = &parsed.verb else { return (Reporter::default(), Ok(())) };
-    let say_who = match (args.verbose, args.quiet) {
-        (true, _) => SayWho::Always,
-        (false, true) => SayWho::Never,
-        (false, false) => SayWho::AtTerminal,
+    let options = |json, report: &Option<PathBuf>, verbose, quiet| {
+        let say_who = match (verbose, quiet) {
+            (true, _) => SayWho::Always,
+            (false, true) => SayWho::Never,
+            (false, false) => SayWho::AtTerminal,
+        };
+        ReportOptions { json, file: report.clone(), say_who }
     };
-    let options = ReportOptions { json: args.json, file: args.report.clone(), say_who };
-    match Reporter::plan(options, args.output.as_deref(), &verify::reads(args)) {
+    let (options, outputs, reads) = match &parsed.verb {
+        Verb::Verify(args) => (
+            options(args.json, &args.report, args.verbose, args.quiet),
+            vec![args.output.as_deref()],
+            verify::reads(args),
+        ),
+        Verb::Run(args) => (
+            options(args.json, &args.report, args.verbose, args.quiet),
+            vec![args.output.as_deref(), args.partial_output.as_deref()],
+            run::reads(args),
+        ),
+        Verb::Completions(_)
+        | Verb::Inspect(_)
+        | Verb::Policy(_)
+        | Verb::Replay(_)
+        | Verb::Scan(_)
+        | Verb::Sign(_) => return (Reporter::default(), Ok(())),
+    };
+    let json = options.json;
+    match Reporter::plan(options, &outputs, &reads) {
         Ok(reporter) => (reporter, Ok(())),
-        Err(failure) => (Reporter::without_file(args.json), Err(failure)),
+        Err(failure) => (Reporter::without_file(json), Err(failure)),
     }
 }
 
@@ -48,6 +73,8 @@ pub(super) fn run(parsed: Brine) -> Result<Report, Failure> {
         Verb::Inspect(args) => inspect::run(&args).map(|()| Report::Silent),
         Verb::Replay(args) => replay::run(&args).map(|()| Report::Silent),
         Verb::Scan(args) => scan::run(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Policy(args) => policy::run(&args.verb).map(|()| Report::Silent),
         Verb::Completions(args) => completions::run(&args).map(|()| Report::Silent),
     }
 }

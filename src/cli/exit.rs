@@ -21,6 +21,20 @@ pub enum Status {
     Untrusted,
     /// 6.
     Key,
+    /// 123, of `run`.
+    NotGivenOut,
+    /// 124, of `run`.
+    TimedOut,
+    /// 125, of `run`.
+    NotConfined,
+    /// 126, of `run`.
+    NotExecutable,
+    /// 127, of `run`.
+    NotFound,
+    /// 137, of `run`.
+    Killed,
+    /// That of the command which `run` ran.
+    Command(u8),
 }
 
 impl Status {
@@ -43,7 +57,25 @@ impl Status {
             "Refused by trust or policy: unknown or revoked signer, outside its time, for another \
              context.",
         ),
-        (Self::Key, "Key trouble: unreadable, of a wrong form, wrong passphrase, weak."),
+        (
+            Self::Key,
+            "Key trouble: unreadable, of a wrong form, wrong passphrase, weak; the same goes for trust \
+             and policy files.",
+        ),
+    ];
+
+    /// What `run` ends with besides, once the job was found good.
+    pub const OF_RUN: [(Self, &str); 6] = [
+        (
+            Self::NotGivenOut,
+            "The command did what its confinement forbids, or its output is too large or not of the \
+             format that was declared.",
+        ),
+        (Self::TimedOut, "The command took longer than it might."),
+        (Self::NotConfined, "The confinement could not be set up; nothing was run."),
+        (Self::NotExecutable, "The command is there and cannot be executed."),
+        (Self::NotFound, "There is no such command."),
+        (Self::Killed, "A limit killed the command."),
     ];
 
     /// Returns the number.
@@ -57,7 +89,23 @@ impl Status {
             Self::Io => 4,
             Self::Untrusted => 5,
             Self::Key => 6,
+            Self::NotGivenOut => 123,
+            Self::TimedOut => 124,
+            Self::NotConfined => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
+            Self::Killed => 137,
+            Self::Command(code) => code,
         }
+    }
+}
+
+impl Status {
+    /// Returns the status of this number.
+    #[must_use]
+    pub fn from_code(code: u8) -> Self {
+        let known = Self::TABLE.iter().chain(&Self::OF_RUN).map(|(status, _)| *status);
+        known.into_iter().find(|status| status.code() == code).unwrap_or(Self::Command(code))
     }
 }
 

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use super::exit::Status;
 use crate::error::Error;
+use crate::job::{JobError, PolicyError, PolicyFileError};
 use crate::key::KeyError;
+use crate::kind::Kind;
 use crate::pickle::{AllowListError, Reason};
 use crate::record::FramingError;
 use crate::record::replay::ReplayError;
+use crate::sandbox::LaunchError;
 use crate::trust::TrustError;
 
 /// Why a program ends without having done its work.
@@ -35,6 +38,9 @@ pub(super) enum Failure {
     #[error("{path:?}: {source}")]
     KeyFile { path: PathBuf, source: KeyError },
 
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+
     #[error("no home directory: neither BRINE_HOME, XDG_CONFIG_HOME nor HOME is set")]
     NoHome,
 
@@ -43,6 +49,12 @@ pub(super) enum Failure {
 
     #[error("nobody called {name:?} is trusted, and no key has that name")]
     NoSuchSigner { name: String, similar: Option<String> },
+
+    #[error("{program:?}: {source}")]
+    NotExecutable { program: PathBuf, source: io::Error },
+
+    #[error("no program {program:?}")]
+    NotFound { program: PathBuf },
 
     #[error("passphrase: {0}")]
     Passphrase(String),
@@ -53,7 +65,10 @@ pub(super) enum Failure {
     #[error("{name}: {message}")]
     Pickle { name: String, message: String, reason: Reason },
 
-    #[error("will not write over {path:?}, which is a key or the trust file")]
+    #[error("{path:?}: {source}")]
+    PolicyFile { path: PathBuf, source: PolicyFileError },
+
+    #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
     Precious { path: PathBuf },
 
     #[error("input and output are the same file")]
@@ -100,7 +115,11 @@ impl Failure {
             | Self::SameFile
             | Self::Usage(_) => Status::Usage,
             Self::Exists { .. } | Self::Io { .. } | Self::NoHome => Status::Io,
+            Self::Launch(error) => Status::from_code(error.status()),
+            Self::NotExecutable { .. } => Status::NotExecutable,
+            Self::NotFound { .. } => Status::NotFound,
             Self::KeyFile { .. }
+            | Self::PolicyFile { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
             | Self::Passphrase(_)
@@ -120,7 +139,11 @@ impl Failure {
             Self::Exists { .. } => "exists",
             Self::Io { .. } => "io",
             Self::KeyFile { source, .. } => source.reason(),
+            Self::Launch(error) => error.reason(),
             Self::NoHome => "no-home",
+            Self::NotExecutable { .. } => "not-executable",
+            Self::NotFound { .. } => "program-not-found",
+            Self::PolicyFile { source, .. } => source.reason(),
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
             Self::Passphrase(_) => "passphrase-unreadable",
@@ -148,6 +171,7 @@ impl Failure {
             Self::Pickle { reason, .. } => return hint_for_pickle(*reason),
             Self::Exists { .. } => "nothing was overwritten; move it away or choose another name",
             Self::KeyFile { source, .. } => return hint_for_key(source),
+            Self::Launch(error) => return error.hint().map(str::to_owned),
             Self::Record { source, .. } => return source.hint(),
             Self::NoSuchKey { similar: Some(similar), .. }
             | Self::NoSuchSigner { similar: Some(similar), .. } => {
@@ -164,15 +188,23 @@ impl Failure {
             Self::PassphraseNeeded => {
                 "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
             }
+            Self::NotFound { .. } => {
+                "a path has a slash in it, as in ./NAME; others are sought in PATH"
+            }
+            Self::PolicyFile { .. } => {
+                "docs/policy.md has every key; \"brine policy check FILE\" reads it"
+            }
             Self::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
             Self::SameFile => "write elsewhere and move it",
             Self::NoHome => "set BRINE_HOME to the directory with your keys",
             Self::AllowList { .. } => {
                 "a list has a line like collections:OrderedDict for each name, without wildcards"
             }
-            Self::Io { .. } | Self::TrustFile { .. } | Self::Unreadable { .. } | Self::Usage(_) => {
-                return None;
-            }
+            Self::Io { .. }
+            | Self::NotExecutable { .. }
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. }
+            | Self::Usage(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -187,6 +219,12 @@ impl From<FramingError> for Failure {
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
         Self::Brine(Error::Replay(error))
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Brine(Error::Job(error.into()))
     }
 }
 
@@ -208,6 +246,7 @@ fn hint_for(error: &Error) -> Option<String> {
         Error::Framing(FramingError::Base64) => {
             "\"brine sign --lines\" makes such text; unsigned data is never passed on"
         }
+        Error::Job(JobError::Policy(error)) => return hint_for_policy(error),
         Error::Key(error) => return hint_for_key(error),
         Error::NoTrustAnchors => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
@@ -225,6 +264,26 @@ fn hint_for(error: &Error) -> Option<String> {
         }
         Error::Untagged => "if you know that it is one, give --untagged",
         Error::CritUnknown { .. } => "a newer brine may understand it",
+        Error::WrongKind { expected: Kind::Job, .. } => "\"brine sign --job\" makes jobs",
+        Error::WrongKind { found: Kind::Job, .. } => "\"brine run\" runs jobs",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn hint_for_policy(error: &PolicyError) -> Option<String> {
+    let hint = match error {
+        PolicyError::CommandGiven { .. } => "leave out the command after --",
+        PolicyError::NoEntry { .. } => {
+            "the policy names whom it is for: [[allow]] with signers, contexts and content-types"
+        }
+        PolicyError::NoPolicy { .. } => {
+            "\"--policy FILE\" says what jobs may have; \"brine inspect\" shows all that this one asks for"
+        }
+        PolicyError::NoProgram => "say what to run: brine run FILE -- CMD",
+        PolicyError::NotAllowed { .. } | PolicyError::Arguments { .. } => {
+            "\"brine inspect\" shows all that it asks for"
+        }
         _ => return None,
     };
     Some(hint.to_owned())

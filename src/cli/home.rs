@@ -36,6 +36,10 @@ impl Home {
         self.keys().join(format!("{}.pub", name.0))
     }
 
+    pub(super) fn policy_file(&self) -> PathBuf {
+        self.directory.join("policy.toml")
+    }
+
     pub(super) fn trust_file(&self) -> PathBuf {
         self.directory.join("trust.toml")
     }
@@ -44,6 +48,13 @@ impl Home {
 /// The file with the passphrase that `BRINE_PASSPHRASE_FILE` names.
 pub(super) fn passphrase_file() -> Option<PathBuf> {
     variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
+}
+
+/// Where programs are looked for: the absolute directories of `PATH`. What lies in the current directory
+/// has no say.
+pub(super) fn program_directories() -> Vec<PathBuf> {
+    let path = variable("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    env::split_paths(&path).filter(|directory| directory.is_absolute()).collect()
 }
 
 /// Whether nobody watches, because this is CI: all such services set the variable.

@@ -52,7 +52,7 @@ impl Reads {
         self
     }
 
-    /// Refuses to write to a file that is read, or to one of the home's keys or its trust file.
+    /// Refuses to write to a file that is read, or to one of the home's keys, its trust file or policy.
     pub(super) fn refuse(&self, target: Option<Identity>) -> Result<(), Failure> {
         let Some(target) = target else { return Ok(()) };
         if self.files.contains(&target) {
@@ -82,10 +82,10 @@ impl Identity {
     }
 }
 
-/// Returns the path of the key or trust file that `target` is.
+/// Returns the path of the key, trust file or policy that `target` is.
 fn kept_by(home: &Home, target: Identity) -> Option<std::path::PathBuf> {
     let keys = fs::read_dir(home.keys()).into_iter().flatten();
     keys.filter_map(|entry| Some(entry.ok()?.path()))
-        .chain([home.trust_file()])
+        .chain([home.trust_file(), home.policy_file()])
         .find(|path| Identity::of_path(path) == Some(target))
 }

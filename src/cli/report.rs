@@ -14,10 +14,11 @@ use super::output::{Opened, Output};
 use super::reads::Reads;
 use super::whole_file::Access;
 use crate::cose::Protected;
+use crate::job::Plan;
 use crate::kind::Kind;
 use crate::text::{hex, is_harmless, push_escaped};
 use crate::trust::Signer;
-use crate::verify::Verified;
+use crate::verify::{Verified, VerifiedLarge};
 
 /// The version of the verdict's form; docs/verdict.md describes it.
 const SCHEMA: &str = "brine.verdict/1";
@@ -43,6 +44,7 @@ pub(in crate::cli) enum SayWho {
 #[derive(Debug)]
 pub(super) enum Report {
     Files(Vec<OfFile>),
+    Ran(Settled),
     Records {
         counts: Counts,
         failure: Option<Failure>,
@@ -54,6 +56,16 @@ pub(super) enum Report {
         line: String,
         json: Map<String, Value>,
     },
+}
+
+/// What became of a job that was run.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) status: Status,
+    /// For people.
+    pub(super) line: String,
+    /// For programs.
+    pub(super) json: Map<String, Value>,
 }
 
 /// How one of several files did.
@@ -83,9 +95,41 @@ impl<'a> Facts<'a> {
             signer: verified.signer(),
         }
     }
+
+    /// The same of what is not in memory.
+    pub(super) fn of_large(verified: &'a VerifiedLarge<'a, 'a>, detached: bool) -> Self {
+        Self {
+            detached,
+            header: verified.header(),
+            kind: verified.kind(),
+            payload_bytes: usize::try_from(verified.payload_bytes()).unwrap_or(usize::MAX),
+            signer: verified.signer(),
+        }
+    }
 }
 
 impl Report {
+    /// Adds by what plan it was, or would be, run.
+    pub(super) fn of_plan(mut self, plan: &Plan) -> Self {
+        if let Self::Verified { json, .. } = &mut self {
+            let command = plan.program.arguments.iter().map(|text| text.to_string_lossy());
+            let waived = plan.waived.iter().map(|layer| layer.name());
+            json.insert("plan_digest".to_owned(), json!(hex(&plan.digest())));
+            json.insert("command".to_owned(), json!(command.collect::<Vec<_>>()));
+            json.insert("waived".to_owned(), json!(waived.collect::<Vec<_>>()));
+        }
+        self
+    }
+
+    /// Adds what became of it.
+    pub(super) fn ran(self, settled: Settled) -> Self {
+        let Self::Verified { line, mut json } = self else { return self };
+        let Settled { status, line: of_run, json: more } = settled;
+        json.extend(more);
+        let line = if status == Status::Done { format!("{line}; {of_run}") } else { of_run };
+        Self::Ran(Settled { status, line, json })
+    }
+
     /// Describes what was verified.
     pub(super) fn verified(facts: &Facts<'_>, moment: Moment) -> Self {
         let Facts { detached, header, kind, payload_bytes, signer } = facts;
@@ -133,7 +177,7 @@ impl Reporter {
     /// verdict cannot be kept.
     pub(super) fn plan(
         options: ReportOptions,
-        output: Option<&Path>,
+        outputs: &[Option<&Path>],
         reads: &Reads,
     ) -> Result<Self, Failure> {
         let ReportOptions { json, file, say_who } = options;
@@ -144,8 +188,10 @@ impl Reporter {
         }
         let report = Output::plan(Some(&path), reads)?;
         // The verdict and the payload in one file would be neither.
-        if report.is_same_as(&Output::plan(output, reads)?) {
-            return Err(Failure::SameFile);
+        for output in outputs {
+            if report.is_same_as(&Output::plan(*output, reads)?) {
+                return Err(Failure::SameFile);
+            }
         }
         let opened = report.open(Access::Ordinary)?;
         Ok(Self { json, file: Some((report, opened)), say_who })
@@ -184,6 +230,10 @@ impl Reporter {
                 }
             }
             Ok(Report::Verified { line, .. }) if say_who.now() => note(line),
+            Ok(Report::Ran(ran)) if ran.status != Status::Done => {
+                note(&format!("error: {}", ran.line));
+            }
+            Ok(Report::Ran(ran)) if say_who.now() => note(&ran.line),
             Ok(Report::Files(files)) if status != Status::Done => {
                 let refused = files.iter().filter(|file| file.outcome.is_err()).count();
                 note(&format!("error: {refused} of {} files did not verify", files.len()));
@@ -235,6 +285,16 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}: {}", program(), printable(text));
 }
 
+/// Shows what a job wrote to its standard error, which may hold anything.
+pub(super) fn errors_of_job(errors: &[u8], dropped: u64) {
+    for line in String::from_utf8_lossy(errors).lines() {
+        note(&format!("job: {line}"));
+    }
+    if dropped > 0 {
+        note(&format!("job: and {dropped} bytes more"));
+    }
+}
+
 /// Says which of the two programs this is; every line on standard error begins with it.
 pub(super) fn set_program(name: &'static str) {
     PROGRAM.get_or_init(|| name);
@@ -283,6 +343,7 @@ fn status_of(outcome: &Result<Report, Failure>) -> Status {
             .map(|file| status_of(&file.outcome))
             .find(|status| *status != Status::Done)
             .unwrap_or(Status::Done),
+        Ok(Report::Ran(ran)) => ran.status,
         Ok(Report::Records { counts, failure }) => match failure {
             Some(failure) => failure.status(),
             // Skipped, and nobody has it.
@@ -312,7 +373,13 @@ fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
     let failure = match outcome {
         Err(failure) => Some(failure),
         Ok(Report::Records { failure, .. }) => failure.as_ref(),
-        Ok(Report::Files(_) | Report::Silent | Report::Told(_) | Report::Verified { .. }) => None,
+        Ok(
+            Report::Files(_)
+            | Report::Ran(_)
+            | Report::Silent
+            | Report::Told(_)
+            | Report::Verified { .. },
+        ) => None,
     };
     if let Ok(Report::Records { counts, .. }) = outcome {
         set("records_verified", json!(counts.verified));
@@ -327,6 +394,10 @@ fn verdict(outcome: &Result<Report, Failure>, file: Option<&str>) -> String {
     match (failure, outcome) {
         (None, Ok(Report::Records { counts, .. })) if counts.refused > 0 => {
             set("verdict", json!("refused"));
+        }
+        (None, Ok(Report::Ran(ran))) => {
+            set("verdict", json!("ran"));
+            fields.extend(ran.json.clone());
         }
         (None, report) => {
             set("verdict", json!("verified"));

@@ -2,16 +2,19 @@
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::failure::Failure;
-use super::output::TextPieces;
+use super::output::{Output, TextPieces};
+use super::whole_file::Access;
 use crate::cose::MAX_PAYLOAD_BYTES;
 use crate::error::Error;
 use crate::hash::{ReadAt, Section};
+use crate::sign::LargeSigned;
 
 /// How much of an input is held in memory, in bytes. What is larger goes to a [`Spool`].
 pub(super) const MAX_MEMORY_BYTES: u64 = 4 * 1024 * 1024;
@@ -92,6 +95,44 @@ impl Spool {
         io::copy(&mut from, &mut to).map(drop)
     }
 
+    /// Copies it to an output, if that takes what it is.
+    pub(super) fn release_to(&self, output: &Output) -> Result<(), Failure> {
+        let unreadable = |error| Failure::io(TEMPORARY_FILE, error);
+        if let Err(refusal) = output.refuse_terminal("binary data")
+            && !self.is_printable().map_err(unreadable)?
+        {
+            return Err(refusal);
+        }
+        let opened = output.open(Access::Ordinary)?;
+        self.release(opened.file()).map_err(|error| output.failed(error))?;
+        output.finish(opened)
+    }
+
+    /// Copies it to an output, with what stands around it in its envelope.
+    pub(super) fn release_within(
+        &self,
+        signed: &LargeSigned,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let opened = output.open(Access::Ordinary)?;
+        let mut file = opened.file();
+        let written = file
+            .write_all(&signed.head())
+            .and_then(|()| self.release(file))
+            .and_then(|()| file.write_all(&signed.tail()));
+        written.map_err(|error| output.failed(error))?;
+        output.finish(opened)
+    }
+
+    /// Gives it to somebody who may read it from its beginning, and not write to it.
+    pub(super) fn into_read_only(self) -> io::Result<File> {
+        let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let file = File::open(descriptor)?;
+        // Nor may they open it once more.
+        file.set_permissions(Permissions::from_mode(0o400))?;
+        Ok(file)
+    }
+
     /// Returns whether a terminal would show all of it as it is.
     pub(super) fn is_printable(&self) -> io::Result<bool> {
         let mut reader = self.reader();
@@ -165,6 +206,16 @@ mod tests {
         use std::os::unix::fs::MetadataExt as _;
         let found = Spool::new().unwrap().file.metadata().unwrap();
         assert_eq!((found.nlink(), found.mode() & 0o777), (0, 0o600));
+    }
+
+    #[test]
+    fn who_may_read_it_cannot_write_to_it() {
+        let file = spool(b"payload").into_read_only().unwrap();
+        let mut content = String::new();
+        (&file).read_to_string(&mut content).unwrap();
+        assert_eq!(content, "payload");
+        assert_eq!((&file).write(b"x").unwrap_err().raw_os_error(), Some(9));
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o400);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::cbor::{self, Decoder, Malformed};
 use crate::claims::Claims;
 use crate::error::{Error, Result};
 use crate::hash::HashAlgorithm;
+use crate::job::{Grants, GrantsError, JobError};
 use crate::kind::Kind;
 
 /// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
@@ -114,11 +115,20 @@ impl<'a> HeaderMap<'a> {
 
     /// Returns whether `crit` (2) lists these labels, in any order, and no others.
     pub(crate) fn crit_is(&self, expected: &[i64]) -> bool {
-        let Some(mut list) = self.get(label::CRIT).map(Decoder::new) else { return false };
-        let count = list.array().unwrap_or(0);
-        let found: Vec<_> = (0..count).map_while(|_| Label::decode(&mut list).ok()).collect();
+        let found = self.crit();
         let all = expected.iter().all(|label| found.contains(&Label::Int(*label)));
         all && found.len() == expected.len()
+    }
+
+    /// Returns whether `crit` (2) lists this label.
+    pub(crate) fn crit_lists(&self, label: i64) -> bool {
+        self.crit().contains(&Label::Int(label))
+    }
+
+    fn crit(&self) -> Vec<Label<'a>> {
+        let Some(mut list) = self.get(label::CRIT).map(Decoder::new) else { return Vec::new() };
+        let count = list.array().unwrap_or(0);
+        (0..count).map_while(|_| Label::decode(&mut list).ok()).collect()
     }
 
     fn contains(&self, label: &Label<'_>) -> bool {
@@ -179,6 +189,8 @@ pub struct Protected<'a> {
     pub claims: Claims<'a>,
     /// `content type` (3) of the payload.
     pub content_type: Option<ContentType<'a>>,
+    /// What a job asks for (−70005), of the form that [`Grants::decode`] reads.
+    grants: Option<&'a [u8]>,
     /// `payload-hash-alg` (258): the payload is a digest, made with this (RFC 9995).
     pub hash: Option<HashAlgorithm>,
     /// `kid` (4): whose key this may be. A hint, never a reason to trust.
@@ -201,6 +213,7 @@ pub(super) struct Found<'a> {
     claims: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
     crit: Option<&'a [u8]>,
+    grants: Option<&'a [u8]>,
     hash: Option<&'a [u8]>,
     has_proof: bool,
     key_id: Option<&'a [u8]>,
@@ -217,6 +230,7 @@ impl<'a> Found<'a> {
             label::CONTENT_TYPE => &mut self.content_type,
             label::CRIT => &mut self.crit,
             label::CWT_CLAIMS => &mut self.claims,
+            label::GRANTS => &mut self.grants,
             label::KID => &mut self.key_id,
             label::PAYLOAD_HASH_ALG => &mut self.hash,
             label::POSITION => &mut self.position,
@@ -243,19 +257,31 @@ impl<'a> Protected<'a> {
         judge_unprotected(&map, unprotected)?;
         judge_crit(&map, found.crit)?;
         let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
+        let typ = content_type(found.typ)?;
+        judge_grants(&map, found.grants, typ)?;
         Ok(Self {
             map,
             algorithm: algorithm(found.algorithm)?,
             claims: found.claims.map_or(Ok(Claims::default()), Claims::decode)?,
             content_type: content_type(found.content_type)?,
+            grants: found.grants,
             hash: found.hash.map(hash_algorithm).transpose()?,
             key_id: found.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
             position: found.position.map(Position::decode).transpose()?,
             preimage_content_type: content_type(found.preimage_content_type)?,
             sequence: found.sequence.map(Sequence::decode).transpose()?,
-            typ: content_type(found.typ)?,
+            typ,
             has_proof: found.has_proof,
         })
+    }
+
+    /// Returns what a job asks for; nothing where it asks for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GrantsError`]: but such a header is refused when it is parsed.
+    pub fn grants(&self) -> Result<Grants, GrantsError> {
+        self.grants.map_or_else(|| Ok(Grants::default()), Grants::decode)
     }
 
     /// Returns whether it has a parameter of a Merkle tree receipt (RFC 9942): 395 or 396.
@@ -342,8 +368,26 @@ fn judge_crit(protected: &HeaderMap<'_>, value: Option<&[u8]>) -> Result<()> {
     Ok(())
 }
 
+/// Grants: in a job, of their form, and so that whoever does not know them refuses the job.
+fn judge_grants(
+    map: &HeaderMap<'_>,
+    value: Option<&[u8]>,
+    typ: Option<ContentType<'_>>,
+) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    let form = |what: &str| Err(JobError::from(GrantsError::Form(what.to_owned())).into());
+    if !matches!(typ, Some(ContentType::Media(typ)) if Some(typ) == Kind::Job.typ()) {
+        return form("they are in what is no job");
+    }
+    if !map.crit_lists(label::GRANTS) {
+        return form("crit does not list them");
+    }
+    Grants::decode(value).map_err(JobError::from)?;
+    Ok(())
+}
+
 /// Header parameters that a verifier here acts on, and that `crit` may therefore list.
-const UNDERSTOOD: [i64; 9] = [
+const UNDERSTOOD: [i64; 10] = [
     label::ALG,
     label::CONTENT_TYPE,
     label::KID,
@@ -353,13 +397,15 @@ const UNDERSTOOD: [i64; 9] = [
     label::PREIMAGE_CONTENT_TYPE,
     label::POSITION,
     label::SEQUENCE,
+    label::GRANTS,
 ];
 
 /// Header parameters that count only under the signature: RFC 9052, Section 3.1 (crit), RFC 9597,
 /// Section 2 (claims), RFC 9995, Section 3 (hash envelopes), and the kind of the envelope.
-const PROTECTED_ONLY: [i64; 8] = [
+const PROTECTED_ONLY: [i64; 9] = [
     label::POSITION,
     label::SEQUENCE,
+    label::GRANTS,
     label::CRIT,
     label::CWT_CLAIMS,
     label::TYP,

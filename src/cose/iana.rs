@@ -70,6 +70,8 @@ pub(crate) mod label {
     pub(crate) const POSITION: i64 = -70_001;
     /// Private use: which record of a channel it is.
     pub(crate) const SEQUENCE: i64 = -70_004;
+    /// Private use: what a job asks for.
+    pub(crate) const GRANTS: i64 = -70_005;
     pub(crate) const VDS: i64 = 395;
     pub(crate) const VDP: i64 = 396;
 }
@@ -105,6 +107,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         396 => "vdp",
         -70_001 => "stream position",
         -70_004 => "sequence",
+        -70_005 => "grants",
         _ => return None,
     })
 }

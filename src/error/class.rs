@@ -56,6 +56,7 @@ impl Error {
             Self::Framing(error) => error.class(),
             #[cfg(feature = "replay")]
             Self::Replay(error) => error.class(),
+            Self::Job(error) => error.class(),
             Self::Key(_) | Self::Trust(_) => Class::Key,
             Self::AlgorithmUnsupported { .. }
             | Self::AttachedPayload
@@ -126,6 +127,7 @@ impl Error {
             Self::HeaderTooLarge { .. } => "header-too-large",
             Self::IssuedAtMissing => "issued-at-missing",
             Self::IssuedInFuture { .. } => "issued-in-future",
+            Self::Job(error) => error.reason(),
             Self::Key(error) => error.reason(),
             Self::LabelInBothHeaders { .. } => "label-in-both-headers",
             Self::LabelUnprotected { .. } => "label-unprotected",

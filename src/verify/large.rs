@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::{Judged, PayloadSource, Request, judge, meant_key, most_tried, no_key_fits};
+use super::{DATA, Judged, PayloadSource, Request, judge, meant_key, most_tried, no_key_fits};
 use crate::batch::{self, Leaf};
 use crate::cbor::{Flaw, Malformed};
 use crate::cose::{
@@ -172,12 +172,24 @@ pub fn verify_large<'a, 't>(
     payload: &mut impl Read,
     keep: &mut (impl Write + ?Sized),
 ) -> Result<VerifiedLarge<'a, 't>> {
+    verify_large_kinds(sign1, request, trust, payload, keep, &DATA)
+}
+
+/// Does what [`verify_large`] does for envelopes of other kinds.
+pub(super) fn verify_large_kinds<'a, 't>(
+    sign1: &LargeSign1<'a>,
+    request: &Request<'_>,
+    trust: &'t Trust,
+    payload: &mut impl Read,
+    keep: &mut (impl Write + ?Sized),
+    taken: &[Kind],
+) -> Result<VerifiedLarge<'a, 't>> {
     let place = match (sign1.payload_bytes(), request.payload) {
         (Some(bytes), PayloadSource::Embedded) => Ok(bytes),
         (Some(_), PayloadSource::Detached(_)) => Err(Error::AttachedPayload),
         (None, _) => Err(Error::DetachedPayload),
     };
-    check(sign1.without_payload(), place, request, trust, payload, keep)
+    check(sign1.without_payload(), place, request, trust, (payload, keep), taken)
 }
 
 /// Checks a detached signature over the `payload_bytes` that `payload` gives, which are read once. Where
@@ -197,7 +209,7 @@ pub fn verify_large_detached<'a, 't>(
         None => Ok(payload_bytes),
         Some(_) => Err(Error::AttachedPayload),
     };
-    check(sign1, place, request, trust, payload, &mut io::sink())
+    check(sign1, place, request, trust, (payload, &mut io::sink()), &DATA)
 }
 
 /// `place` is how long the payload is, or why it is not where it should be.
@@ -206,8 +218,8 @@ fn check<'a, 't>(
     place: Result<u64>,
     request: &Request<'_>,
     trust: &'t Trust,
-    payload: &mut impl Read,
-    keep: &mut (impl Write + ?Sized),
+    (payload, keep): (&mut impl Read, &mut (impl Write + ?Sized)),
+    taken: &[Kind],
 ) -> Result<VerifiedLarge<'a, 't>> {
     let payload_bytes = place.as_ref().copied().unwrap_or(0);
     let key = place.and_then(|bytes| {
@@ -218,8 +230,7 @@ fn check<'a, 't>(
         })?;
         trial.finish(sign1)
     });
-    let taken = [Kind::Data, Kind::Foreign];
-    let Judged { header, kind, signer } = judge(sign1, request, trust, &taken, key)?;
+    let Judged { header, kind, signer } = judge(sign1, request, trust, taken, key)?;
     Ok(VerifiedLarge { header, kind, payload_bytes, signer })
 }
 

@@ -8,8 +8,8 @@ use crate::common::{project, project_text};
 /// The layers, from the inside out. A module may use its own layer and those before it.
 const LAYERS: [&[&str]; 7] = [
     &["cbor", "hash", "pickle", "pool", "text"],
-    &["claims", "cose", "key", "kind", "trust"],
-    &["armor", "batch", "sign", "verify"],
+    &["claims", "cose", "job", "key", "kind", "trust"],
+    &["armor", "batch", "sandbox", "sign", "verify"],
     &["stream"],
     &["record"],
     &["cli"],

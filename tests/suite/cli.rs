@@ -2,12 +2,15 @@
 
 mod detached;
 mod inspect;
+mod job;
 mod keys;
 mod large;
 mod output;
+mod policy;
 mod records;
 mod refusals;
 mod replay;
+mod run;
 mod scan;
 mod session;
 mod streams;

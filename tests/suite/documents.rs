@@ -4,8 +4,13 @@ use std::io::Write as _;
 
 use brine::batch::BatchSigner;
 use brine::cli::exit::Status;
+use brine::job::policy::Question;
+use brine::job::{Grants, Policy};
 use brine::stream::{Start, StreamReader, StreamTemplate, StreamWriter};
-use brine::{Request, Sign1, Signer, SigningKey, Statement, Template, Trust, armor, sign, verify};
+use brine::{
+    Request, Sign1, Signer, SigningKey, Statement, Template, Trust, armor, sign, sign_job, verify,
+    verify_job,
+};
 
 use crate::common::{now, project, project_text, unhex};
 
@@ -55,6 +60,14 @@ fn of_batch() -> Vec<u8> {
     signer.finish_batch().iter().next().unwrap().to_vec()
 }
 
+/// What a job asks for, in the order in which it is shown.
+const ASKED: [&str; 5] = ["run=python3", "arg=-I", "arg=-", "read=data/in", "wall=5s"];
+
+fn job() -> Vec<u8> {
+    let grants = Grants::collect(ASKED.map(|grant| grant.parse().unwrap())).unwrap();
+    sign_job(&known_key(), b"print(1)", &greeting(), &grants).to_bytes()
+}
+
 fn plain() -> Vec<u8> {
     sign(&known_key(), b"hello", &Template::default()).to_bytes()
 }
@@ -77,7 +90,7 @@ fn annotated(envelope: &[u8], fields: &[(usize, &str)]) -> String {
     text
 }
 
-fn examples() -> [(&'static str, String); 5] {
+fn examples() -> [(&'static str, String); 6] {
     let full_fields = [
         (1, "tag 18: COSE_Sign1"),
         (1, "array of 4"),
@@ -157,8 +170,28 @@ fn examples() -> [(&'static str, String); 5] {
         (34, "the leaf beside it"),
         (66, "signature of the root: 64 bytes"),
     ];
+    let job_fields = [
+        (4, "tag 18, array of 4, protected header: byte string of 169"),
+        (1, "map of 6"),
+        (2, "1 (alg): -8 (EdDSA)"),
+        (8, "2 (crit): [16, -70005]"),
+        (35, "4 (kid): key id"),
+        (37, "15 (CWT Claims): aud, iat and cti as above"),
+        (33, "16 (typ): \"application/vnd.brine.job+cose\""),
+        (5, "-70005 (grants)"),
+        (1, "map of 5"),
+        (3, "\"v\": 1"),
+        (10, "\"arg\": [\"-I\", \"-\"]"),
+        (12, "\"run\": \"python3\""),
+        (14, "\"read\": [\"data/in\"]"),
+        (8, "\"wall\": 5000"),
+        (1, "unprotected header: empty map"),
+        (9, "payload: \"print(1)\""),
+        (66, "signature: 64 bytes"),
+    ];
     [
         ("batch", annotated(&of_batch(), &batch_fields)),
+        ("job", annotated(&job(), &job_fields)),
         ("stream", annotated(&stream(), &stream_fields)),
         ("full", annotated(&full(), &full_fields)),
         ("plain", annotated(&plain(), &plain_fields)),
@@ -202,6 +235,49 @@ fn the_example_bytes_of_the_spec_verify() {
         let request = Request { context, ..Request::at(later) };
         let sign1 = Sign1::parse(&envelope, Default::default()).unwrap();
         assert_eq!(verify(&sign1, &request, &trust).unwrap().payload(), b"hello", "{name}");
+    }
+}
+
+#[test]
+fn the_example_job_of_the_spec_verifies_and_asks_for_what_it_says() {
+    let envelope = example("job");
+    let trust = Trust::new(vec![Signer::new("k", known_key().verifying_key().clone())]);
+    let later = now().plus(std::time::Duration::from_secs(100 * 86_400));
+    let request = Request { context: Some("greetings"), ..Request::at(later) };
+    let sign1 = Sign1::parse(&envelope, Default::default()).unwrap();
+    let (verified, grants) = verify_job(&sign1, &request, &trust).unwrap();
+    assert_eq!(verified.payload(), b"print(1)");
+    assert_eq!(grants.iter().map(|grant| grant.to_string()).collect::<Vec<_>>(), ASKED);
+}
+
+/// The policy of docs/policy.md is one, and the job beside it gets what the page says.
+#[test]
+fn the_example_policy_is_one() {
+    let page = project_text("docs/policy.md");
+    let (_, rest) = page.split_once("<!-- example: policy -->\n```toml\n").unwrap();
+    let (text, rest) = rest.split_once("```\n<!-- end -->").unwrap();
+    let policy = Policy::parse(text.as_bytes()).unwrap();
+    let asked = rest.split("--grant ").skip(1);
+    let asked: Vec<_> = asked.map(|word| word.split_whitespace().next().unwrap()).collect();
+    assert_eq!(asked, ["run=python3", "arg=-I", "arg=-", "read=data/in", "wall=10m"]);
+    let grants = Grants::collect(asked.iter().map(|grant| grant.parse().unwrap())).unwrap();
+    let question = Question {
+        signer: "alice",
+        context: Some("jobs/nightly"),
+        content_type: Some("text/x-python"),
+        system: &Default::default(),
+    };
+    let plan = policy.plan(&question, &grants, None).unwrap();
+    let opening = plan.openings.first().unwrap();
+    for path in [&opening.source, &opening.target] {
+        assert!(rest.contains(&format!("`{}`", path.display())), "{path:?}");
+    }
+    assert_eq!((plan.limits.wall.as_secs(), plan.limits.memory), (600, 512 << 20));
+    for limit in brine::job::Limit::ALL {
+        let row = format!("| `{}` | ", limit.name());
+        let value = limit.show(limit.default_value());
+        let row = page.lines().find(|line| line.starts_with(&row)).unwrap();
+        assert!(row.ends_with(&format!("| {value} |")), "{row}: {value}");
     }
 }
 

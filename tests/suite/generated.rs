@@ -64,7 +64,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page).unwrap();
     }
-    exit_status().to_writer(&mut page).unwrap();
+    exit_status(name).to_writer(&mut page).unwrap();
     example_section(&examples).to_writer(&mut page).unwrap();
     see_also(name).to_writer(&mut page).unwrap();
     page
@@ -79,12 +79,18 @@ fn synopsis(command: &Command, name: &str) -> Roff {
     roff
 }
 
-fn exit_status() -> Roff {
+fn exit_status(name: &str) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for (status, meaning) in Status::TABLE {
+    let of_run: &[_] = if name == "brine-run" { &Status::OF_RUN } else { &[] };
+    for (status, meaning) in Status::TABLE.iter().chain(of_run) {
         roff.control("TP", ["4"]);
-        roff.text([bold(status.code().to_string())]).text([roman(meaning)]);
+        roff.text([bold(status.code().to_string())]).text([roman(*meaning)]);
+    }
+    if !of_run.is_empty() {
+        let text = "Any other status, and any of these, is that of the command where it ran. The verdict \
+                    tells them apart.";
+        roff.control("PP", []).text([roman(text)]);
     }
     roff
 }
@@ -159,9 +165,7 @@ fn every_page_has_exit_status_and_examples() {
         assert!(text.contains(".SH EXAMPLES") && text.contains("$ "), "{path}");
         count += 1;
     }
-    assert_eq!(
-        count,
-        2 + 6 + 3 + 8 + 4,
-        "programs, verbs of brine, of its replay, of brinekey, of its trust"
-    );
+    let verbs =
+        "programs, verbs of brine, of its policy and replay, of brinekey, of brinekey trust";
+    assert_eq!(count, 2 + 8 + 1 + 3 + 8 + 4, "{verbs}");
 }

@@ -16,6 +16,7 @@ mod extent;
 mod foreign_vectors;
 mod framing;
 mod generated;
+mod job;
 mod large;
 mod mutation;
 mod pickle;

@@ -1,15 +1,18 @@
 //! Runs `fixtures/vectors`: one file a rule, through the library and through the program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use brine::batch::Memory;
+use brine::job::policy::{Command, Policy, Question};
+use brine::job::{JobError, Plan};
 use brine::stream::{Start, StreamReader};
 use brine::{
     Kind, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, VerifyingKey, verify,
-    verify_digest, verify_with,
+    verify_digest, verify_job, verify_with,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -20,6 +23,8 @@ pub(crate) struct Vector {
     pub(crate) name: String,
     expect: String,
     keys: Vec<String>,
+    /// What a job asks for, as it is shown.
+    grants: Vec<String>,
     options: BTreeMap<String, String>,
     released: String,
     pub(crate) envelope: Vec<u8>,
@@ -32,6 +37,7 @@ impl Vector {
             name: name.to_owned(),
             expect: String::new(),
             keys: Vec::new(),
+            grants: Vec::new(),
             options: BTreeMap::new(),
             released: String::new(),
             envelope: unhex(body),
@@ -41,9 +47,11 @@ impl Vector {
             match key {
                 "comment" => {}
                 "expect" => value.clone_into(&mut vector.expect),
+                "grant" => vector.grants.push(value.to_owned()),
                 "key" => vector.keys.push(value.to_owned()),
                 "released" => value.clone_into(&mut vector.released),
-                "aad" | "context" | "detached" | "max-age" | "now" | "typ" | "untagged" => {
+                "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
+                | "policy" | "typ" | "untagged" => {
                     vector.options.insert(key.to_owned(), value.to_owned());
                 }
                 unknown => panic!("{name}: unknown key {unknown}"),
@@ -65,6 +73,7 @@ impl Vector {
         let detached = self.bytes("detached");
         let mut released = Vec::new();
         let outcome = self.ask(|request, trust| match &detached {
+            None if self.is_job() => self.plan(request, trust).map(drop),
             None => self.release(request, trust, arrival, threads, &mut released),
             Some(content) => self.check_detached(request, trust, content),
         });
@@ -90,7 +99,7 @@ impl Vector {
     /// Asks as the vector says.
     pub(crate) fn ask<T>(&self, judge: impl FnOnce(&Request<'_>, &Trust) -> T) -> T {
         let key = |line: &String| VerifyingKey::from_openssh(line).unwrap().0;
-        let trust = Trust::new(self.keys.iter().map(|line| Signer::new("k", key(line))).collect());
+        let trust = Trust::new(self.keys.iter().map(|line| Signer::new(line, key(line))).collect());
         let detached = self.bytes("detached");
         let aad = self.bytes("aad").unwrap_or_default();
         let seconds = |name| self.option(name).map(|text| text.parse().unwrap());
@@ -130,6 +139,35 @@ impl Vector {
         Ok(())
     }
 
+    fn is_job(&self) -> bool {
+        self.option("job").is_some()
+    }
+
+    /// Verifies a job and plans it, as `brine run` does.
+    fn plan(&self, request: &Request<'_>, trust: &Trust) -> brine::Result<Plan> {
+        let sign1 = Sign1::parse(&self.envelope, self.tagging())?;
+        let (verified, grants) = verify_job(&sign1, request, trust)?;
+        let shown: Vec<_> = grants.iter().map(|grant| grant.to_string()).collect();
+        if self.expect == "ok" {
+            assert_eq!(shown, self.grants, "{}", self.name);
+        }
+        let policy = self.bytes("policy");
+        let policy = policy.map(|policy| Policy::parse(&policy)).transpose();
+        let policy = policy.map_err(JobError::from)?.unwrap_or(Policy::none());
+        let content_type = verified.header().content_type.map(|found| found.to_string());
+        let question = Question {
+            signer: &verified.signer().name,
+            context: request.context,
+            content_type: content_type.as_deref(),
+            system: &BTreeSet::new(),
+        };
+        let command = self
+            .option("command")
+            .map(|name| Command { path: Path::new("/bin").join(name), arguments: Vec::new() });
+        let plan = policy.plan(&question, &grants, command.as_ref());
+        Ok(plan.map_err(JobError::from)?)
+    }
+
     /// Judges a detached signature, over all of the content or over its digest.
     fn check_detached(
         &self,
@@ -151,9 +189,13 @@ impl Vector {
         if self.option("untagged").is_some() { Tagging::Optional } else { Tagging::Required }
     }
 
-    /// The same through `brine verify`.
+    /// The same through `brine verify`, and of a job through `brine run`, which shows what would hold.
     fn through_program(&self, person: &Person) -> (Vec<u8>, String) {
-        let mut command = person.brine(["verify", "--json"]);
+        let mut command = if self.is_job() {
+            person.brine(["run", "--json", "--explain"])
+        } else {
+            person.brine(["verify", "--json"])
+        };
         for key in &self.keys {
             command.args(["-p", key]);
         }
@@ -176,6 +218,13 @@ impl Vector {
             person.write("aad", aad);
             command.args(["--aad", "aad"]);
         }
+        if let Some(policy) = self.bytes("policy") {
+            person.write("policy", policy);
+            command.args(["--policy", "policy"]);
+        }
+        if let Some(name) = self.option("command") {
+            command.args(["--", name]);
+        }
         match self.bytes("detached") {
             Some(payload) => {
                 person.write("envelope", &self.envelope);
@@ -192,7 +241,13 @@ impl Vector {
         assert_eq!(output.status.code().map(i64::from), Some(status), "{}", self.name);
         let expected = if status == 0 { "verified" } else { "refused" };
         assert_eq!(verdict["verdict"], expected, "{}: {verdict}", self.name);
-        (output.stdout, verdict["reason"].as_str().unwrap_or("ok").to_owned())
+        let mut released = output.stdout;
+        if self.is_job() && status == 0 {
+            let plan: serde_json::Value = serde_json::from_slice(&released).unwrap();
+            assert_eq!(plan["plan_digest"], verdict["plan_digest"], "{}", self.name);
+            released.clear();
+        }
+        (released, verdict["reason"].as_str().unwrap_or("ok").to_owned())
     }
 
     fn judge(&self, (released, reason): &(Vec<u8>, String)) {
@@ -243,7 +298,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
 #[test]
 fn the_library_judges_every_vector() {
     let vectors = vectors();
-    assert!(vectors.len() >= 332, "{} vectors", vectors.len());
+    assert!(vectors.len() >= 452, "{} vectors", vectors.len());
     for vector in vectors {
         for (arrival, threads) in [
             (Arrival::Whole, 1),

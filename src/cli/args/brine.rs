@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::record::{BatchArgs, FramingArgs, JudgeArgs, RecordArgs};
 use super::replay::{REPLAY_EXAMPLES, Replay};
+use super::run::{JobArgs, POLICY_EXAMPLES, Policy, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
 use super::{
     PassphraseArgs, TrustArgs, When, parse_content_type, parse_context, parse_duration,
@@ -55,6 +56,10 @@ pub enum Verb {
     Replay(Replay),
     #[command(after_long_help = scan::EXAMPLES)]
     Scan(Scan),
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(Run),
+    #[command(after_long_help = POLICY_EXAMPLES)]
+    Policy(Policy),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }
@@ -153,6 +158,9 @@ pub struct Sign {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten, next_help_heading = "Jobs")]
+    pub job: JobArgs,
 
     #[command(flatten, next_help_heading = "Records")]
     pub records: RecordArgs,

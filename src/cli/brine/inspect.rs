@@ -19,6 +19,7 @@ use crate::cose::{
     Signature, Tagging, label, label_name,
 };
 use crate::error::{Error, Result};
+use crate::job::Grants;
 use crate::stream::Start;
 use crate::text::hex;
 
@@ -111,6 +112,9 @@ fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
     if let Some(Sequence { channel, seq }) = facts.sequence {
         page.line("sequence", &format!("{seq} of channel {}", hex(&channel)));
     }
+    for grant in &facts.grants {
+        page.line("asks for", grant);
+    }
     page.line(
         "payload",
         &match outline.payload {
@@ -191,6 +195,7 @@ fn facts_line<'a>(envelope: &'a [u8], outline: &Outline<'a>, number: Option<u64>
         "detached": outline.payload.is_none(),
         "payload_bytes": outline.payload.map(<[u8]>::len),
         "signature": hex(outline.signature),
+        "grants": facts.grants,
         "batch": facts.batch.map(|proof| json!({
             "tree_size": proof.tree_size(),
             "leaf_index": proof.leaf_index(),
@@ -235,6 +240,8 @@ struct Facts<'a> {
     claims: Option<Claims<'a>>,
     /// Of the payload, or of what it is the digest of.
     content_type: Option<ContentType<'a>>,
+    /// What a job asks for, as it is typed.
+    grants: Vec<String>,
     key_id: Option<String>,
     kind: String,
     position: Option<Position>,
@@ -263,6 +270,12 @@ impl<'a> Facts<'a> {
                 .get(label::CONTENT_TYPE)
                 .or_else(|| outline.protected.get(label::PREIMAGE_CONTENT_TYPE))
                 .and_then(|value| ContentType::decode(value).ok()),
+            grants: outline
+                .protected
+                .get(label::GRANTS)
+                .and_then(|value| Grants::decode(value).ok())
+                .map(|grants| grants.iter().map(|grant| grant.to_string()).collect())
+                .unwrap_or_default(),
             key_id: outline
                 .protected
                 .get(label::KID)

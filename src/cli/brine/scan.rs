@@ -72,7 +72,7 @@ fn one(path: &Path, options: &Options<'_>, as_json: bool) -> Result<Status, Fail
 }
 
 /// Puts the lists together that were asked for.
-fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
+pub(super) fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
     let mut list = AllowList::new();
     for path in named {
         list.extend(match path.to_str() {
@@ -90,7 +90,8 @@ fn read_list(path: &Path) -> Result<AllowList, Failure> {
     parsed.map_err(|source| Failure::AllowList { path: path.to_owned(), source })
 }
 
-fn failure(name: &str, bytes: &[u8], report: &pickle::Report<'_>) -> Option<Failure> {
+/// Says why a pickle is refused, if it is.
+pub(super) fn failure(name: &str, bytes: &[u8], report: &pickle::Report<'_>) -> Option<Failure> {
     let refusal = report.verdict().err()?;
     let message = match other_format(bytes) {
         Some(format) => format!("{}: it is {format}", refusal.reason),
@@ -146,7 +147,7 @@ fn facts(
     let verdict = match status {
         Status::Done => "allowed",
         Status::Altered | Status::Unsupported | Status::Untrusted => "refused",
-        Status::Io | Status::Key | Status::Usage => "failed",
+        _ => "failed",
     };
     let mut fields = Map::new();
     let mut set = |key: &str, value: Value| fields.insert(key.to_owned(), value);

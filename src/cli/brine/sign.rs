@@ -1,10 +1,11 @@
 //! `brine sign`.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::detached::{self, Content as Detached};
+use super::sign_job::{self, sign_job};
 use super::sign_records::sign_records;
 use super::sign_stream::{Content, sign_stream};
 use crate::armor;
@@ -35,6 +36,7 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
         |reads, input| reads.and_input(Some(input)),
     );
     let framings = framings(args)?;
+    let grants = sign_job::grants(args)?;
     let jobs = plan(args, &reads, framings)?;
     let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
     let statement = statement(args)?;
@@ -59,6 +61,9 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     if let Some(framings) = framings {
         return sign_records(args, key, aad.clone(), framings, input, &output);
     }
+    if let Some(grants) = grants {
+        return sign_job(args, &key, input, &template, &grants, &output);
+    }
     if args.armor {
         let payload = input.read(MAX_WHOLE_BYTES)?;
         return write(&sign::sign(&key, &payload, &template), true, &output);
@@ -74,6 +79,9 @@ fn framings(args: &Sign) -> Result<Option<(Framing, Framing)>, Failure> {
     let framings = args.records.framings().map_err(Failure::usage)?;
     let of_one = args.armor || args.detached || args.single || args.flush_after.is_some();
     match framings {
+        Some(_) if args.job.is_job() => {
+            Err(Failure::usage("jobs are signed one by one, without --lines and the like"))
+        }
         Some(_) if of_one => Err(Failure::usage(
             "records are signed one by one, without --armor, --detached, --single and --flush-after",
         )),
@@ -183,14 +191,7 @@ fn sign_single(
     if args.detached {
         return write_bytes(&signed.detached(), args.armor, output);
     }
-    let opened = output.open(Access::Ordinary)?;
-    let mut file = opened.file();
-    let written = file
-        .write_all(&signed.head())
-        .and_then(|()| spool.release(file))
-        .and_then(|()| file.write_all(&signed.tail()));
-    written.map_err(|error| output.failed(error))?;
-    output.finish(opened)
+    spool.release_within(&signed, output)
 }
 
 /// Signs what fits into one segment as a single envelope, and what does not as a stream.

@@ -156,7 +156,7 @@ pub(super) fn read_rest(start: Vec<u8>, file: File, name: String) -> Result<Vec<
 }
 
 /// Takes off the armor, if there is one.
-fn unwrap(bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+pub(super) fn unwrap(bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let envelope = if armor::is_armored(&bytes) { armor::decode(&bytes)? } else { bytes };
     let fits = u64::try_from(envelope.len()).is_ok_and(|length| length <= MAX_ENVELOPE_BYTES);
     if fits { Ok(envelope) } else { Err(TOO_LARGE.into()) }

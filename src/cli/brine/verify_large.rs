@@ -111,13 +111,7 @@ impl Judge<'_> {
     }
 
     fn report(&self, verified: &VerifiedLarge<'_, '_>, detached: bool) -> Report {
-        let facts = Facts {
-            detached,
-            header: verified.header(),
-            kind: verified.kind(),
-            payload_bytes: usize::try_from(verified.payload_bytes()).unwrap_or(usize::MAX),
-            signer: verified.signer(),
-        };
+        let facts = Facts::of_large(verified, detached);
         Report::verified(&facts, self.moment)
     }
 }
@@ -154,14 +148,6 @@ impl Kept {
         if let Some(opened) = self.opened {
             return output.finish(opened);
         }
-        let unreadable = |error| Failure::io(TEMPORARY_FILE, error);
-        if let Err(refusal) = output.refuse_terminal("binary data")
-            && !self.spool.is_printable().map_err(unreadable)?
-        {
-            return Err(refusal);
-        }
-        let opened = output.open(Access::Ordinary)?;
-        self.spool.release(opened.file()).map_err(|error| output.failed(error))?;
-        output.finish(opened)
+        self.spool.release_to(output)
     }
 }

@@ -1,0 +1,312 @@
+//! `brine run`: everything before a command is started, and what refuses it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use crate::common::{Person, assert_refused, project_text};
+
+const POLICY: &str = "\
+[[allow]]
+signers = [\"default\"]
+contexts = [\"jobs/*\"]
+ports = [443]
+formats = [\"json\", \"bytes\"]
+environment = { LANG = \"C.UTF-8\" }
+limits = { wall = \"5m\", memory = \"256MiB\" }
+read = { data = \"/srv/data\" }
+write = { work = \"/srv/work\" }
+interpreters.sh = { path = \"/bin/sh\", arguments = [[], [\"-e\", \"{}\"]] }
+";
+
+/// A job for `jobs/a`, and a policy beside it.
+fn person(grants: &[&str]) -> Person {
+    let person = Person::with_key();
+    person.write("policy.toml", POLICY);
+    sign(&person, grants, "jobs/a");
+    person
+}
+
+fn sign(person: &Person, grants: &[&str], context: &str) {
+    let mut command = person.brine(["sign", "--job", "-o", "job", "--context", context]);
+    for grant in grants {
+        command.args(["--grant", grant]);
+    }
+    command.write_stdin("echo hello").assert().success();
+}
+
+fn run<const N: usize>(person: &Person, arguments: [&str; N]) -> Output {
+    let mut command = person.brine(["run", "job", "--context", "jobs/a"]);
+    command.args(arguments).output().unwrap()
+}
+
+/// The plan that is shown, as JSON.
+fn explained<const N: usize>(person: &Person, arguments: [&str; N]) -> serde_json::Value {
+    let mut command = person.brine(["run", "job", "--context", "jobs/a", "--explain", "--json"]);
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_job_is_explained_and_not_run() {
+    let person = person(&["run=sh", "arg=-e", "arg={}", "read=data/in", "wall=10m", "tcp=443"]);
+    let output = run(&person, ["--explain", "--policy", "policy.toml", "--limit", "cpu=1s"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "signed by    default\n",
+        "program      /bin/sh\n",
+        "argument     -e\nargument     {}\n",
+        "payload      /job/payload\n",
+        "environment  HOME=/job/work\n",
+        "read         /srv/data/in as /job/files/data/in\n",
+        "tcp          443\n",
+        "wall         5m\n",
+        "cpu          1s\n",
+        "memory       256MiB\n",
+        "format       json\n",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in\n{text}");
+    }
+    let plan = explained(&person, ["--policy", "policy.toml", "--limit", "cpu=1s"]);
+    assert_eq!(plan["limits"]["wall"], 300_000);
+    assert_eq!(plan["program"], "/bin/sh");
+    let digest = plan["plan_digest"].as_str().unwrap();
+    assert!(text.ends_with(&format!("plan         {digest}\n")), "{text}");
+    let other = explained(&person, ["--policy", "policy.toml", "--limit", "cpu=2s"]);
+    assert_ne!(other["plan_digest"], plan["plan_digest"]);
+    let waived = explained(&person, ["--policy", "policy.toml", "--without", "seccomp"]);
+    assert_eq!(waived["waived"], serde_json::json!(["seccomp"]));
+}
+
+#[test]
+fn a_job_without_grants_needs_a_command_and_no_policy() {
+    let person = person(&[]);
+    let plan = explained(&person, ["--", "sh", "-e", "{}"]);
+    assert_eq!(plan["arguments"].as_array().unwrap()[1..], ["-e", "{}"]);
+    assert_eq!(plan["delivery"], "file");
+    assert!(plan["program"].as_str().unwrap().ends_with("/sh"));
+    assert_eq!(plan["ports"], serde_json::json!([]));
+    assert_refused(&run(&person, []), 5, "neither the job nor the command line");
+}
+
+#[test]
+fn what_the_policy_does_not_allow_is_named() {
+    for (grants, arguments, said) in [
+        (&["run=sh"][..], &[][..], "the job asks for \"run=sh\", and there is no policy"),
+        (&["wall=5s"], &["--", "sh"], "the job asks for \"wall=5s\", and there is no policy"),
+        (&["run=python3"], &["--policy", "policy.toml"], "does not allow \"run=python3\""),
+        (&["run=sh", "arg=-c"], &["--policy", "policy.toml"], "sh with arguments [\"-c\"]"),
+        (&["run=sh", "tcp=80"], &["--policy", "policy.toml"], "does not allow \"tcp=80\""),
+        (&["run=sh", "write=data"], &["--policy", "policy.toml"], "\"write=data\""),
+        (&["run=sh"], &["--policy", "policy.toml", "--", "sh"], "and a command was given"),
+        (
+            &["run=sh", "format=json"],
+            &["--policy", "policy.toml", "--format", "cbor"],
+            "declares its output as json, not cbor",
+        ),
+    ] {
+        let person = person(grants);
+        let mut command = person.brine(["run", "job", "--context", "jobs/a", "-o", "out"]);
+        let output = command.args(arguments).output().unwrap();
+        assert_refused(&output, 5, said);
+        assert_eq!(person.files(), ["job", "policy.toml"]);
+    }
+}
+
+#[test]
+fn a_policy_is_for_those_it_names() {
+    let person = person(&[]);
+    sign(&person, &[], "other/a");
+    let arguments = ["run", "job", "--context", "other/a", "--policy", "policy.toml", "--", "sh"];
+    let output = person.brine(arguments).output().unwrap();
+    assert_refused(&output, 5, "no entry for this job of default (context \"other/a\", no type)");
+}
+
+#[test]
+fn the_policy_beside_the_trust_file_counts() {
+    let person = person(&["run=sh"]);
+    assert_refused(&run(&person, ["--explain"]), 5, "there is no policy");
+    fs::copy(person.path("policy.toml"), person.home_path("policy.toml")).unwrap();
+    assert_eq!(explained(&person, [])["program"], "/bin/sh");
+    let output = run(&person, ["--explain", "--policy", "none.toml"]);
+    assert_refused(&output, 6, "\"none.toml\"");
+    // And is not written over.
+    let path = person.home_path("policy.toml");
+    let path = path.to_str().unwrap();
+    assert_refused(&run(&person, ["-o", path]), 2, "the policy");
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_refuses_everything() {
+    let person = person(&[]);
+    person.write("policy.toml", "\n[[allow]]\nsigner = \"default\"");
+    let output = run(&person, ["--policy", "policy.toml", "--", "sh"]);
+    assert_refused(&output, 6, "\"policy.toml\": line 3: unknown key \"signer\"");
+    let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
+    assert_refused(&output, 6, "\"policy.toml\": line 3: unknown key \"signer\"");
+}
+
+#[test]
+fn pickle_imports_are_not_passed_over() {
+    let person = person(&["run=sh"]);
+    let with_imports = POLICY.replace("ports = [443]", "pickle-imports = [\"std\"]");
+    person.write("policy.toml", with_imports);
+    // The payload is no pickle at all.
+    let output = run(&person, ["--policy", "policy.toml", "--explain"]);
+    assert_refused(&output, 3, "payload: ");
+    let pickles = [
+        (&b"\x80\x02]q\x00K\x01a."[..], 0, ""),
+        (b"cos\ngetpid\n)R.", 5, "payload: imports os:getpid, which is not on the list"),
+    ];
+    for (pickle, status, why) in pickles {
+        person.write("job", person.sign(["--grant", "run=sh"], pickle));
+        let output = run(&person, ["--policy", "policy.toml", "--explain"]);
+        match status {
+            0 => assert!(output.status.success(), "{output:?}"),
+            status => assert_refused(&output, status, why),
+        }
+    }
+}
+
+#[test]
+fn only_jobs_are_run() {
+    let person = Person::with_key();
+    person.write("job", person.sign([], b"x"));
+    let output = person.brine(["run", "job", "--", "sh"]).output().unwrap();
+    assert_refused(&output, 3, "this is a data envelope, not a job");
+    person.write("job", person.sign(["--segment-size", "1"], b"xyz"));
+    let output = person.brine(["run", "job", "--", "sh"]).output().unwrap();
+    assert_refused(&output, 3, "this is a segment of a stream, not a job");
+    person.write("job", "echo hello");
+    let output = person.brine(["run", "job", "--", "sh"]).output().unwrap();
+    assert_refused(&output, 3, "not an envelope");
+    person.write("job", person.sign(["--job"], b"x"));
+    let output = person.brine(["verify", "job"]).output().unwrap();
+    assert_refused(&output, 3, "this is a job, not a data envelope");
+    let output =
+        person.brine(["verify", "job", "--typ", "application/vnd.brine.job+cose"]).output();
+    assert_refused(&output.unwrap(), 3, "this is a job, not a data envelope");
+}
+
+/// The job is verified before anything that it says is looked at.
+#[test]
+fn what_does_not_verify_is_refused_first() {
+    let person = person(&["run=python3"]);
+    let mut altered = person.read("job");
+    *altered.last_mut().unwrap() ^= 1;
+    person.write("altered", altered);
+    let output = person.brine(["run", "altered", "--context", "jobs/a"]).output().unwrap();
+    assert_refused(&output, 1, "signature does not verify");
+    let output = person.brine(["run", "job"]).output().unwrap();
+    assert_refused(&output, 5, "for context \"jobs/a\", which was not asked for");
+    let output = person.brine(["run", "job", "--context", "jobs/b"]).output().unwrap();
+    assert_refused(&output, 5, "not \"jobs/b\"");
+    let output = run(&person, ["--signer", "bob"]);
+    assert_refused(&output, 5, "signed by default, not by bob");
+    let output = run(&person, ["--now", "2020-01-01T00:00:00Z"]);
+    assert_refused(&output, 5, "in the future");
+    let nobody = Person::with_key();
+    nobody.write("job", person.read("job"));
+    assert_refused(&run(&nobody, []), 5, "no trust anchor");
+    // The command is looked for after all that.
+    assert_refused(&run(&nobody, ["--", "no-such-program"]), 5, "no trust anchor");
+}
+
+#[test]
+fn a_command_that_cannot_be_run_has_a_status_of_its_own() {
+    let person = person(&[]);
+    assert_refused(&run(&person, ["--", "no-such-program"]), 127, "no program \"no-such-program\"");
+    assert_refused(&run(&person, ["--", "./none"]), 127, "no program \"./none\"");
+    person.write("job.script", "#!/bin/sh\n");
+    assert_refused(&run(&person, ["--", "./job.script"]), 126, "\"./job.script\"");
+    assert_refused(&run(&person, ["--", "/usr"]), 126, "\"/usr\"");
+    assert_refused(&run(&person, ["--", "job.script"]), 127, "no program \"job.script\"");
+    fs::set_permissions(person.path("job.script"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(run(&person, ["--explain", "--", "./job.script"]).status.success());
+    assert_refused(&run(&person, ["--explain", "--", ""]), 127, "no program \"\"");
+}
+
+#[test]
+fn large_and_armored_jobs_are_verified_whole() {
+    let person = Person::with_key();
+    let payload = vec![b'#'; 5 * 1024 * 1024];
+    person.write("work", &payload);
+    person.brine(["sign", "--job", "work", "-o", "job"]).assert().success();
+    let mut altered = person.read("job");
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    for line in [
+        "brine run --explain job -- sh",
+        "cat job | brine run --explain -- sh",
+        "brine sign --job -a work | brine run --explain -- sh",
+        "brine sign --grant wall=5s work | brine inspect | grep 'asks for *wall=5s'",
+    ] {
+        person.shell(line).assert().success();
+    }
+    let output = person.brine(["run", "--", "sh"]).write_stdin(altered).output().unwrap();
+    assert_refused(&output, 1, "signature does not verify");
+    let cut = &person.read("job")[..1 << 20];
+    let output = person.brine(["run", "--", "sh"]).write_stdin(cut).output().unwrap();
+    assert_refused(&output, 1, "cut short");
+}
+
+#[test]
+fn no_file_is_written_over_or_twice() {
+    let person = person(&[]);
+    assert_refused(&run(&person, ["-o", "job", "--", "sh"]), 2, "the same file");
+    let same = ["-o", "x", "--partial-output", "x", "--", "sh"];
+    assert_refused(&run(&person, same), 2, "the same file");
+    let report = ["--partial-output", "x", "--report", "x", "--", "sh"];
+    assert_refused(&run(&person, report), 2, "the same file");
+    let policy = ["--policy", "policy.toml", "-o", "policy.toml", "--", "sh"];
+    assert_refused(&run(&person, policy), 2, "the same file");
+    assert_refused(&run(&person, ["--partial-output", "-", "--", "sh"]), 2, "takes a file");
+    person.write("tool", "#!/bin/sh\n");
+    assert_refused(&run(&person, ["-o", "tool", "--", "./tool"]), 2, "the same file");
+    assert_eq!(person.files(), ["job", "policy.toml", "tool"]);
+}
+
+#[test]
+fn verdicts_say_what_was_refused_and_by_what_plan() {
+    let person = person(&["run=python3"]);
+    let arguments = ["--json", "--policy", "policy.toml"];
+    let output = run(&person, arguments);
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(verdict["verdict"], "refused");
+    assert_eq!((&verdict["status"], &verdict["reason"]), (&5.into(), &"grant-not-allowed".into()));
+
+    sign(&person, &["run=sh"], "jobs/a");
+    let output = run(&person, ["--json", "--policy", "policy.toml", "--explain"]);
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&verdict["verdict"], &verdict["kind"]), (&"verified".into(), &"job".into()));
+    assert_eq!(verdict["plan_digest"], plan["plan_digest"]);
+    assert_eq!(verdict["command"], serde_json::json!(["/bin/sh"]));
+    let page = project_text("docs/verdict.md");
+    for member in verdict.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{member}`")), "{member}");
+    }
+    let page = project_text("docs/policy.md");
+    for member in plan.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{member}`")), "{member}");
+    }
+}
+
+#[test]
+fn flags_that_are_typed_wrongly_are_explained() {
+    let person = person(&[]);
+    for (arguments, said) in [
+        (["--limit", "wall"], "expected a length of time like 200ms or 5s, as in wall=1m"),
+        (["--limit", "wal=5s"], "there is no \"wal\"; NAME is cpu, errors"),
+        (["--format", "xml"], "possible values: bytes, utf8, json, ndjson, cbor"),
+        (["--without", "all"], "possible values: namespaces, network, limits"),
+        (["--aad", "-"], "--aad takes a file"),
+    ] {
+        let output = run(&person, arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+    }
+}
