@@ -14,10 +14,14 @@ pub mod cbor;
 pub mod claims;
 pub mod cose;
 pub mod hash;
+pub mod job;
 pub mod key;
 pub mod record;
 pub mod stream;
 pub mod trust;
+
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub mod sandbox;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

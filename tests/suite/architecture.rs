@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::common::{project, project_text};
 
 /// The layers, from the inside out. A module may use its own layer and those before it.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 9] = [
     &["cbor", "hash", "pool", "text"],
     &["claims", "cose", "key", "kind", "trust"],
     &["armor", "batch", "sign", "verify"],
     &["stream"],
     &["record"],
+    &["job"],
+    &["sandbox"],
     &["cli"],
     &["bin"],
 ];
