@@ -18,9 +18,11 @@ pub mod job;
 pub mod key;
 pub mod pickle;
 pub mod record;
-pub mod sandbox;
 pub mod stream;
 pub mod trust;
+
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub mod sandbox;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -3,5 +3,10 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A job begins as this program, started again.
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
+    if let Some(ended) = brine::sandbox::enter() {
+        return ended;
+    }
     brine::cli::brine(std::env::args_os())
 }

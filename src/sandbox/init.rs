@@ -1,0 +1,362 @@
+//! The init of a job: a process that brine starts, and that confines itself.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
+
+use super::channel::Channel;
+use super::landlock::Ground;
+use super::message::{Fault, Message};
+use super::orders::{Orders, Script};
+use super::outcome::LAYERS;
+use super::seccomp::Filters;
+use super::system::{self, Forked};
+use super::{INIT_NAME, SCRIPT_PATH, landlock, limits, namespaces, privileges, root, tree};
+use crate::job::plan::{Delivery, Layer, PAYLOAD_PATH, SCRATCH_PATH};
+
+/// Acts as the init of a job where this process was started as one, and returns how it ends; `None`
+/// where it was not.
+///
+/// It **must** be the first thing that `main` does: the init may have one thread only, and nothing open.
+#[must_use]
+pub fn enter() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os();
+    if arguments.next()? != INIT_NAME {
+        return None;
+    }
+    let count = arguments.next().and_then(|count| count.to_str()?.parse().ok());
+    Some(match count.and_then(|count| Init::receive(count).ok()) {
+        Some(init) => init.run(),
+        None => ExitCode::from(125),
+    })
+}
+
+/// The init, with its orders.
+struct Init {
+    channel: Channel,
+    orders: Orders,
+    payload: OwnedFd,
+    output: OwnedFd,
+    errors: OwnedFd,
+    program: OwnedFd,
+    places: Vec<OwnedFd>,
+    /// Where the job works and finds its payload, if it has no root of its own.
+    borrowed: Option<Borrowed>,
+}
+
+/// Directories of this system that a job without a private root works in.
+struct Borrowed {
+    directory: PathBuf,
+    scratch: PathBuf,
+    payload: PathBuf,
+}
+
+impl Init {
+    fn receive(count: usize) -> io::Result<Self> {
+        system::reset_signals();
+        let channel = Channel::new(std::io::stdin().as_fd().try_clone_to_owned()?);
+        let mut received = channel.receive_descriptors(count)?.into_iter();
+        let mut next = || received.next().ok_or(io::ErrorKind::UnexpectedEof);
+        let mut encoded = Vec::new();
+        File::from(next()?).read_to_end(&mut encoded)?;
+        let orders = Orders::decode(&encoded).map_err(io::Error::other)?;
+        Ok(Self {
+            channel,
+            orders,
+            payload: next()?,
+            output: next()?,
+            errors: next()?,
+            program: next()?,
+            places: received.collect(),
+            borrowed: None,
+        })
+    }
+
+    fn run(mut self) -> ExitCode {
+        match self.confine().and_then(|()| self.start()) {
+            Ok(()) => {}
+            Err(fault) => self.report(&Message::Failed(fault)),
+        }
+        if let Some(borrowed) = &self.borrowed {
+            // What cannot be removed is the job's own doing, and harms nobody.
+            let _ = fs::remove_dir_all(&borrowed.directory);
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// Sets up what all processes of the job share.
+    fn confine(&mut self) -> Result<(), Fault> {
+        // No terminal, and no signal that is meant for brine's group.
+        rustix::process::setsid().map_err(fault("leaving the session"))?;
+        system::leave_keyring().map_err(faulty("leaving the keyring"))?;
+        self.die_with_parent()?;
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        namespaces::enter(&self.orders, || root::build(&self.orders, &self.places, &self.payload))?;
+        if !self.orders.waives(Layer::Privileges) {
+            privileges::drop_all()?;
+        } else if !self.orders.waives(Layer::Landlock) || !self.orders.waives(Layer::Seccomp) {
+            privileges::forbid_new()?;
+        }
+        // A change of user undoes it.
+        self.die_with_parent()?;
+        // The job runs as the same user; it may not look into this process.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .map_err(fault("keeping its memory to itself"))?;
+        if self.orders.waives(Layer::Namespaces) {
+            self.borrowed = Some(self.borrow().map_err(faulty("making a scratch directory"))?);
+        }
+        Ok(())
+    }
+
+    /// Without a namespace that dies with this process, it has to live on to kill the job.
+    fn die_with_parent(&self) -> Result<(), Fault> {
+        let signal = (!self.orders.waives(Layer::Namespaces)).then_some(Signal::KILL);
+        rustix::process::set_parent_process_death_signal(signal)
+            .map_err(fault("tying itself to brine"))
+    }
+
+    fn borrow(&self) -> io::Result<Borrowed> {
+        let name = format!("brine-job-{}", rustix::process::getpid());
+        let directory = Path::new("/tmp").join(name);
+        let scratch = directory.join("work");
+        DirBuilder::new().mode(0o700).create(&directory)?;
+        DirBuilder::new().mode(0o700).create(&scratch)?;
+        let payload = directory.join("payload");
+        if self.orders.delivery == Delivery::File {
+            let mut source = File::from(self.payload.try_clone()?);
+            io::copy(&mut source, &mut File::create_new(&payload)?)?;
+        }
+        Ok(Borrowed { directory, scratch, payload })
+    }
+
+    /// Starts the job and sees it to its end.
+    fn start(&self) -> Result<(), Fault> {
+        if self.orders.waives(Layer::Namespaces) {
+            return self.start_weakly();
+        }
+        let (go, ready) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+            .map_err(fault("making a pipe"))?;
+        let child = match system::fork().map_err(faulty("forking process 1"))? {
+            Forked::Child => {
+                drop(ready);
+                self.act_as_process_1(go)
+            }
+            Forked::Parent(child) => child,
+        };
+        drop(go);
+        // If it has died already, the wait below says so.
+        let _ = rustix::io::write(&ready, &[1]);
+        let process = self.wait_or_hang_up(child)?;
+        if let Waited::HungUp = process {
+            let _ = rustix::process::kill_process(child, Signal::KILL);
+        }
+        rustix::process::waitpid(Some(child), WaitOptions::empty())
+            .map_err(fault("waiting for process 1"))?;
+        self.report(&Message::Gone(system::usage_of_children()));
+        Ok(())
+    }
+
+    /// Process 1 of the namespace: it reaps, and the namespace ends with it.
+    fn act_as_process_1(&self, go: OwnedFd) -> ! {
+        // Once it is tied to the init, the init must still be there.
+        let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+        if !tied || !matches!(rustix::io::read(&go, &mut [0]), Ok(1)) {
+            system::end_now(125);
+        }
+        drop(go);
+        match system::fork() {
+            Ok(Forked::Child) => self.become_job(),
+            Ok(Forked::Parent(job)) => self.reap_until(job),
+            Err(error) => {
+                let fault = Fault::new(Some(Layer::Namespaces), "forking the job", &error);
+                self.report(&Message::Failed(fault));
+            }
+        }
+        system::end_now(0)
+    }
+
+    fn reap_until(&self, job: Pid) {
+        loop {
+            match rustix::process::wait(WaitOptions::empty()) {
+                Ok(Some((child, status))) if child == job => return self.report_end(status),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn start_weakly(&self) -> Result<(), Fault> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(fault("inheriting orphans"))?;
+        let job = match system::fork().map_err(faulty("forking the job"))? {
+            Forked::Child => self.become_job(),
+            Forked::Parent(job) => job,
+        };
+        if let Waited::Ended = self.wait_or_hang_up(job)? {
+            let status = rustix::process::waitpid(Some(job), WaitOptions::empty());
+            if let Ok(Some((_, status))) = status {
+                self.report_end(status);
+            }
+        }
+        tree::kill_all(job);
+        self.report(&Message::Gone(system::usage_of_children()));
+        Ok(())
+    }
+
+    /// Waits until a process ends or brine hangs up, by intent or by dying.
+    fn wait_or_hang_up(&self, process: Pid) -> Result<Waited, Fault> {
+        let handle = rustix::process::pidfd_open(process, PidfdFlags::empty())
+            .map_err(fault("watching the job"))?;
+        loop {
+            let mut both = [
+                PollFd::new(&handle, PollFlags::IN),
+                PollFd::new(&self.channel, PollFlags::IN | PollFlags::RDHUP),
+            ];
+            match rustix::event::poll(&mut both, None) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(fault("watching the job")(error)),
+            }
+            let [job, brine] = both.map(|polled| polled.revents());
+            if !job.is_empty() {
+                return Ok(Waited::Ended);
+            }
+            if !brine.is_empty() {
+                return Ok(Waited::HungUp);
+            }
+        }
+    }
+
+    /// Becomes the program, or reports why not.
+    fn become_job(&self) -> ! {
+        let Err(message) = self.try_to_become_job();
+        self.report(&message);
+        system::end_now(125)
+    }
+
+    fn try_to_become_job(&self) -> Result<std::convert::Infallible, Message> {
+        let failed = |fault| Message::Failed(fault);
+        rustix::process::setsid().map_err(|error| failed(fault("making a session")(error)))?;
+        self.arrange_descriptors()
+            .map_err(|error| failed(faulty("arranging descriptors")(error)))?;
+        rustix::process::chdir(self.scratch())
+            .map_err(|error| failed(fault("entering the scratch directory")(error)))?;
+        // All that needs memory comes first: there may be none once limits are set.
+        let arguments = self.arguments().map_err(|error| failed(faulty("an argument")(error)))?;
+        let environment = terminated(&self.orders.environment)
+            .map_err(|error| failed(faulty("the environment")(error)))?;
+        let held = Message::Held(self.held()).encode();
+        let waives = |layer| self.orders.waives(layer);
+        let filters = if waives(Layer::Seccomp) {
+            None
+        } else {
+            Some(Filters::compile(&self.orders).map_err(failed)?)
+        };
+        system::reset_signals();
+        if !waives(Layer::Landlock) {
+            landlock::restrict(&self.orders, &self.ground()).map_err(failed)?;
+        }
+        if !waives(Layer::Limits) {
+            limits::set(&self.orders).map_err(failed)?;
+        }
+        if let Some(filters) = filters {
+            filters.set().map_err(failed)?;
+        }
+        let _ = self.channel.send(&held);
+        let private = !waives(Layer::Namespaces);
+        match self.orders.script {
+            Script::Yes if private => system::execute_path(SCRIPT_PATH, &arguments, &environment),
+            _ => system::execute(self.program.as_fd(), &arguments, &environment),
+        }
+        .map_err(|error| Message::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL)))
+    }
+
+    /// Standard streams are the job's; all else is closed by `exec`.
+    fn arrange_descriptors(&self) -> io::Result<()> {
+        match self.orders.delivery {
+            Delivery::Stdin => rustix::stdio::dup2_stdin(&self.payload)?,
+            Delivery::File => rustix::stdio::dup2_stdin(File::open("/dev/null")?)?,
+        }
+        rustix::stdio::dup2_stdout(&self.output)?;
+        rustix::stdio::dup2_stderr(&self.errors)?;
+        system::close_on_exec_from(3)?;
+        // The interpreter of a script opens it by its descriptor, where it has no place of its own.
+        if self.orders.script == Script::Yes && self.orders.waives(Layer::Namespaces) {
+            rustix::io::fcntl_setfd(&self.program, rustix::io::FdFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    fn arguments(&self) -> io::Result<Vec<CString>> {
+        let payload = self
+            .borrowed
+            .as_ref()
+            .map_or(OsStr::new(PAYLOAD_PATH), |borrowed| borrowed.payload.as_os_str());
+        let given = |argument: &OsString| match self.orders.delivery {
+            Delivery::File if argument == "{}" => payload.to_owned(),
+            _ => argument.clone(),
+        };
+        terminated(&self.orders.arguments.iter().map(given).collect::<Vec<_>>())
+    }
+
+    fn scratch(&self) -> &Path {
+        self.borrowed.as_ref().map_or(Path::new(SCRATCH_PATH), |borrowed| &borrowed.scratch)
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        let path = self.borrowed.as_ref().map_or(Path::new(PAYLOAD_PATH), |own| &own.payload);
+        Ground {
+            places: &self.places,
+            program: self.program.as_fd(),
+            scratch: self.scratch(),
+            payload: (self.orders.delivery == Delivery::File).then_some(path),
+        }
+    }
+
+    fn held(&self) -> Vec<Layer> {
+        let held = |layer: &Layer| {
+            let absent = *layer == Layer::Network && !self.orders.ports.is_empty();
+            !absent && !self.orders.waives(*layer)
+        };
+        LAYERS.into_iter().filter(held).collect()
+    }
+
+    fn report_end(&self, status: WaitStatus) {
+        let signal = status.terminating_signal().map(Message::Signalled);
+        let exited = || status.exit_status().and_then(|status| u8::try_from(status).ok());
+        if let Some(message) = signal.or_else(|| exited().map(Message::Exited)) {
+            self.report(&message);
+        }
+    }
+
+    /// Where brine is gone there is nobody to tell.
+    fn report(&self, message: &Message) {
+        let _ = self.channel.send(&message.encode());
+    }
+}
+
+/// Why a wait came to its end.
+enum Waited {
+    Ended,
+    HungUp,
+}
+
+fn terminated(strings: &[OsString]) -> io::Result<Vec<CString>> {
+    strings.iter().map(|string| Ok(CString::new(string.as_bytes())?)).collect()
+}
+
+fn fault(step: &'static str) -> impl FnOnce(rustix::io::Errno) -> Fault {
+    move |error| Fault::new(None, step, &error.into())
+}
+
+fn faulty(step: &'static str) -> impl FnOnce(io::Error) -> Fault {
+    move |error| Fault::new(None, step, &error)
+}
