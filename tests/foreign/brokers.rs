@@ -2,17 +2,24 @@
 
 mod kafka;
 mod mosquitto;
-mod page;
 mod redis;
 mod server;
 
 use std::fs;
 use std::process::Output;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::common::Person;
-use page::snippet;
+use crate::page::Page;
+
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::read("docs/queues.md"));
+
+#[track_caller]
+fn snippet(section: &str, title: &str) -> &'static str {
+    PAGE.snippet(section, title)
+}
 
 /// A shop that sends, a reader who trusts it, and a branch of the shop that the reader knows nothing of.
 struct Market {
@@ -193,7 +200,7 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(130);
 
 #[test]
 fn every_command_of_the_page_is_run() {
-    let mut titles = page::titles();
+    let mut titles = PAGE.titles();
     titles.sort_unstable();
     assert_eq!(
         titles,

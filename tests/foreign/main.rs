@@ -18,7 +18,9 @@ mod brokers;
 mod cose;
 mod openssh;
 mod openssl;
+mod page;
 mod pickle;
+mod signed_jobs;
 mod soak;
 mod streams;
 
