@@ -161,7 +161,7 @@ fn pickle_imports_are_not_passed_over() {
         (b"cos\ngetpid\n)R.", 5, "payload: imports os:getpid, which is not on the list"),
     ];
     for (pickle, status, why) in pickles {
-        person.write("job", person.sign(["--grant", "run=sh"], pickle));
+        person.write("job", person.sign(["--grant", "run=sh", "--context", "jobs/a"], pickle));
         let output = run(&person, ["--policy", "policy.toml", "--explain"]);
         match status {
             0 => assert!(output.status.success(), "{output:?}"),
