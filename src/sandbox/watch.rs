@@ -7,6 +7,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::LaunchError;
 use super::channel::Channel;
@@ -267,6 +268,15 @@ struct Init {
 }
 
 impl Init {
+    /// Returns whether it has ended, or does so in time.
+    fn ends_within(&self, most: Duration) -> bool {
+        let process = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let process = process.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
+        let (Some(process), Ok(most)) = (process, Timespec::try_from(most)) else { return false };
+        let mut polled = [PollFd::new(&process, PollFlags::IN)];
+        matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
+    }
+
     fn kill(&mut self) {
         // It fails where it has ended already.
         let _ = self.process.kill();
@@ -276,14 +286,12 @@ impl Init {
 impl Drop for Init {
     fn drop(&mut self) {
         self.channel.hang_up();
-        let deadline = Instant::now() + PATIENCE;
         // It has reported its end, or is about to; else it is killed, and what it holds with it.
-        while let Ok(None) = self.process.try_wait() {
-            if Instant::now() >= deadline {
-                self.kill();
-            }
-            std::thread::sleep(Duration::from_micros(100));
+        if !self.ends_within(PATIENCE) {
+            self.kill();
         }
+        // There is nobody to tell that it cannot be waited for.
+        let _ = self.process.wait();
     }
 }
 
