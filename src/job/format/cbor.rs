@@ -9,25 +9,22 @@ pub(super) struct CborCheck {
     finder: ExtentFinder,
     /// The beginning of a head, which may not be all there yet.
     rest: Vec<u8>,
-    is_complete: bool,
+    /// Where the item ended.
+    ended: Option<usize>,
 }
 
 impl Check for CborCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
-        let before = u64::try_from(self.rest.len()).unwrap_or(0);
-        let start = usize::try_from(offset.saturating_sub(before)).unwrap_or(usize::MAX);
-        if self.is_complete {
-            return Err(after_the_end(start, piece.len()));
+        if self.ended.is_some() {
+            return Ok(());
         }
+        let before = u64::try_from(self.rest.len()).unwrap_or(0);
+        let start = saturated(offset.saturating_sub(before));
         self.rest.extend_from_slice(piece);
         match self.finder.find(&self.rest) {
             Extent::Complete(length) => {
-                self.is_complete = true;
-                let count = self.rest.len().saturating_sub(length);
+                self.ended = Some(start.saturating_add(length));
                 self.rest.clear();
-                if count > 0 {
-                    return Err(after_the_end(start.saturating_add(length), count));
-                }
                 Ok(())
             }
             Extent::Malformed(malformed) => Err(FormatError::Cbor(malformed.within(start))),
@@ -39,15 +36,18 @@ impl Check for CborCheck {
         }
     }
 
+    /// Counts what follows the item here, where it is known how much that is, in whatever pieces it came.
     fn end(&mut self, offset: u64) -> Result<(), FormatError> {
-        if self.is_complete {
-            return Ok(());
-        }
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        Err(FormatError::Cbor(Malformed { offset, flaw: Flaw::UnexpectedEnd }))
+        let all = saturated(offset);
+        let (offset, flaw) = match self.ended {
+            None => (all, Flaw::UnexpectedEnd),
+            Some(end) if end == all => return Ok(()),
+            Some(end) => (end, Flaw::TrailingBytes { count: all.saturating_sub(end) }),
+        };
+        Err(FormatError::Cbor(Malformed { offset, flaw }))
     }
 }
 
-fn after_the_end(offset: usize, count: usize) -> FormatError {
-    FormatError::Cbor(Malformed { offset, flaw: Flaw::TrailingBytes { count } })
+fn saturated(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }

@@ -285,3 +285,15 @@ proptest! {
         check(Format::Json, pretty.as_bytes()).unwrap();
     }
 }
+
+#[test]
+fn what_follows_an_item_is_counted_however_it_comes() {
+    let output = b"\x82\x01\x02behind";
+    let whole = Format::Cbor.check(&mut &output[..]).unwrap_err().to_string();
+    assert_eq!(whole, "output is not CBOR: 6 bytes after the end at byte 3");
+    for first in 1..output.len() {
+        let (one, other) = output.split_at(first);
+        let found = Format::Cbor.check(&mut std::io::Read::chain(one, other)).unwrap_err();
+        assert_eq!(found.to_string(), whole, "{first}");
+    }
+}
