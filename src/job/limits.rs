@@ -158,7 +158,8 @@ pub(super) fn effective(asked: &Bounds, allowed: &Bounds) -> Limits {
         let said = |bounds: &Bounds| bounds.get(&limit).copied();
         let [asked, allowed] =
             [said(asked), said(allowed)].map(|said| said.unwrap_or(limit.default_value()));
-        asked.min(allowed)
+        // Nobody can ask for some of them.
+        if limit.is_granted() { asked.min(allowed) } else { allowed }
     })
 }
 
@@ -216,12 +217,21 @@ mod tests {
             assert_eq!(Limit::from_name(limit.name()), Some(limit));
             assert!(limit.takes(limit.default_value()) && !limit.takes(0));
             let bounds = Bounds::from([(limit, 7)]);
-            let found = numbers(&effective(&bounds, &Bounds::new()));
+            let found = match limit.is_granted() {
+                true => numbers(&effective(&bounds, &Bounds::new())),
+                false => numbers(&effective(&Bounds::new(), &bounds)),
+            };
             for other in Limit::ALL {
                 let expected = if other == limit { 7 } else { other.default_value() };
                 assert_eq!(found[&other], expected, "{limit:?} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_what_is_allowed() {
+        let allowed = Bounds::from([(Limit::Errors, 1 << 20)]);
+        assert_eq!(effective(&Bounds::new(), &allowed).errors, 1 << 20);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
 use super::channel::Channel;
@@ -21,6 +22,9 @@ use super::seccomp::Filters;
 use super::system::{self, Forked};
 use super::{INIT_NAME, SCRIPT_PATH, landlock, limits, namespaces, privileges, root, tree};
 use crate::job::plan::{Delivery, Layer, PAYLOAD_PATH, SCRATCH_PATH};
+
+/// How much later than brine the init ends a job: brine has to say why.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Acts as the init of a job where this process was started as one, and returns how it ends; `None`
 /// where it was not.
@@ -215,12 +219,17 @@ impl Init {
     fn wait_or_hang_up(&self, process: Pid) -> Result<Waited, Fault> {
         let handle = rustix::process::pidfd_open(process, PidfdFlags::empty())
             .map_err(fault("watching the job"))?;
+        let deadline = Instant::now().checked_add(self.orders.limits.wall.saturating_add(GRACE));
         loop {
             let mut both = [
                 PollFd::new(&handle, PollFlags::IN),
                 PollFd::new(&self.channel, PollFlags::IN | PollFlags::RDHUP),
             ];
-            match rustix::event::poll(&mut both, None) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match rustix::event::poll(&mut both, left.as_ref()) {
+                // brine keeps time, and is late only if somebody has stopped it.
+                Ok(0) => return Ok(Waited::HungUp),
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(fault("watching the job")(error)),

@@ -227,6 +227,12 @@ fn open_opening(opening: &Opening, plan: &Plan) -> Result<(Place, Option<OwnedFd
         let source = io::ErrorKind::InvalidInput.into();
         return Err(LaunchError::Opening { path: target.clone(), source });
     }
+    // What lies in a system directory can be executed there, and is not to be what the job wrote.
+    let overlaps = |system: &PathBuf| source.starts_with(system) || system.starts_with(source);
+    if *writable && plan.system.iter().any(overlaps) {
+        let refused = io::Error::other("what can be written may not lie in a system directory");
+        return Err(LaunchError::Opening { path: source.clone(), source: refused });
+    }
     let (node, descriptor) = open_exactly(source)?;
     let access = if *writable { Access::Write } else { Access::Read };
     Ok((Place { source: source.clone(), target: target.clone(), access, node }, Some(descriptor)))

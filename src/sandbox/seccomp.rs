@@ -100,8 +100,34 @@ fn refused(orders: &Orders) -> io::Result<Rules> {
     // Memory that is a file could be executed, though it lies on no mount that forbids it. The flag
     // (MFD_NOEXEC_SEAL) makes one that cannot.
     rules.insert(libc::SYS_memfd_create, vec![rule(&[masked(1, MFD_NOEXEC_SEAL, 0)?])?]);
+    rules.extend(rights_of_files()?);
+    // Leases hold up whoever writes, and notices tell what others do.
+    let controls = [libc::F_SETLEASE, libc::F_NOTIFY].map(|command| {
+        condition(1, SeccompCmpOp::Eq, command).and_then(|condition| rule(&[condition]))
+    });
+    rules.insert(libc::SYS_fcntl, controls.into_iter().collect::<io::Result<_>>()?);
     // Only to ask, and what is the case anyhow.
     rules.insert(libc::SYS_personality, outside(0, &[0, -1])?);
+    Ok(rules)
+}
+
+/// Modes that give the rights of a file's owner away. Inside they mean nothing; outside, where such a file
+/// may be seen when the job is long over, they would be those of whoever ran it.
+fn rights_of_files() -> io::Result<Rules> {
+    let mut rules = Rules::new();
+    for (call, mode) in calls::MODES.iter().chain(calls::MODES_HERE) {
+        rules.insert(*call, any_bit_of(*mode, SET_ID)?);
+    }
+    for (call, flags, mode) in calls::OPENS.iter().chain(calls::OPENS_HERE) {
+        let mut found = Vec::new();
+        for making in [libc::O_CREAT, TMPFILE] {
+            for bit in [libc::S_ISUID, libc::S_ISGID] {
+                let makes = masked(*flags, making.cast_unsigned(), making)?;
+                found.push(rule(&[makes, masked(*mode, bit, bit.cast_signed())?])?);
+            }
+        }
+        rules.insert(*call, found);
+    }
     Ok(rules)
 }
 
@@ -166,6 +192,12 @@ const NEW_NAMESPACES: i32 = libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS;
+
+/// `S_ISUID` and `S_ISGID`.
+const SET_ID: i32 = 0o6000;
+
+/// `__O_TMPFILE`, without the bits of `O_DIRECTORY` that `O_TMPFILE` has besides.
+const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 /// `SOCK_TYPE_MASK`: above it are flags.
 const SOCKET_KINDS: u32 = 0xf;

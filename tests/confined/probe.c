@@ -84,6 +84,14 @@ static int file_xattr(void) { return setxattr(in("owned"), "user.probe", "x", 1,
 static int file_utime(void) { return utimes(in("owned"), NULL); }
 static int file_chdir(void) { return chdir(arg); }
 static int file_watch(void) { return inotify_add_watch(inotify_init(), arg, IN_ALL_EVENTS); }
+static int own(int mode) { unlink("own"); return open("own", O_CREAT | O_RDWR, mode); }
+static int set_id(void) { struct stat s; return stat("own", &s) || !(s.st_mode & 06000) ? -1 : 0; }
+static int file_set_id(void) { own(0700); chmod("own", 04755); return set_id(); }
+static int file_set_id_at(void) { own(0700); fchmodat(AT_FDCWD, "own", 02755, 0); return set_id(); }
+static int file_set_id_open(void) { int fd = own(0700); fchmod(fd, 06755); return set_id(); }
+static int file_set_id_made(void) { own(04755); return set_id(); }
+static int file_lease(void) { int fd = own(0600); close(fd); return fcntl(open("own", O_RDONLY), F_SETLEASE, F_RDLCK); }
+static int file_notify(void) { return fcntl(open("/usr", O_RDONLY), F_NOTIFY, DN_ACCESS); }
 static int file_statfs(void) { char b[512]; return (int)syscall(SYS_statfs, arg, b); }
 static int shared_memory_file(void) { return opens("/dev/shm/brine-probe", O_RDWR | O_CREAT); }
 static int device_ptmx(void) { return opens("/dev/ptmx", O_RDWR); }
@@ -306,12 +314,12 @@ static int splice_memory(void) {
     struct iovec v = {"x", 1};
     return pipe(p) ? -1 : (int)vmsplice(p[1], &v, 1, 0);
 }
+/* One name, and a small queue: a layer that lets it be made may keep it from being unlinked. */
 static int message_queue(void) {
-    char name[32];
-    snprintf(name, sizeof name, "brine-probe-%d", getpid());
-    int queue = (int)syscall(SYS_mq_open, name, O_RDWR | O_CREAT | O_EXCL, 0600, NULL);
+    struct { long flags, most, bytes, now, reserved[4]; } small = {.most = 1, .bytes = 1};
+    int queue = (int)syscall(SYS_mq_open, "brine-probe", O_RDWR | O_CREAT, 0600, &small);
     int error = errno;
-    if (queue >= 0) syscall(SYS_mq_unlink, name);
+    if (queue >= 0) syscall(SYS_mq_unlink, "brine-probe");
     errno = error;
     return queue;
 }
@@ -414,7 +422,8 @@ static const struct { const char *name; int (*try)(void); } probes[] = {
     P(file_read), P(file_create), P(file_write), P(file_truncate), P(file_by_link), P(file_by_hard_link),
     P(file_by_dots), P(file_by_proc), P(file_rename), P(file_unlink), P(file_mkdir), P(file_fifo),
     P(file_symlink), P(file_list), P(file_stat), P(file_chmod), P(file_xattr), P(file_utime), P(file_chdir),
-    P(file_watch), P(file_statfs), P(shared_memory_file), P(device_ptmx), P(device_mem_list), P(bind_path),
+    P(file_watch), P(file_set_id), P(file_set_id_at), P(file_set_id_open), P(file_set_id_made), P(file_lease),
+    P(file_notify), P(file_statfs), P(shared_memory_file), P(device_ptmx), P(device_mem_list), P(bind_path),
     P(exec_outside), P(exec_written), P(exec_by_loader), P(exec_memory), P(map_written), P(set_user_id),
     P(process_signal), P(process_trace), P(process_read), P(process_environment), P(process_memory),
     P(process_command), P(process_descriptor), P(process_priority), P(process_affinity), P(process_limit),

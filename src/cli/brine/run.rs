@@ -20,6 +20,7 @@ use crate::cli::reads::Reads;
 use crate::cli::report::{Facts, Report};
 use crate::cli::resolve;
 use crate::cli::spool::{MAX_MEMORY_BYTES, Spool, TEMPORARY_FILE};
+use crate::cli::whole_file;
 use crate::cose::{Sign1, Tagging};
 use crate::error::Error;
 use crate::job::policy::{Policy, Question};
@@ -58,6 +59,7 @@ pub(super) fn run(args: &Run) -> Result<Report, Failure> {
             explain::write(&plan, &job.facts, args.json, &outputs.output)?;
             return Ok(report.of_plan(&plan));
         }
+        outputs.keep_out_of(&plan, args)?;
         let ran = run_confined(&plan, job.payload)?;
         Ok(report.of_plan(&plan).ran(ran.settle(&plan, &outputs, args)?))
     })
@@ -95,6 +97,27 @@ impl Outputs {
             return Err(Failure::SameFile);
         }
         Ok(Self { output, partial: Some(partial) })
+    }
+}
+
+impl Outputs {
+    /// Refuses to write where the job may write: it could leave a link there to anything of the operator's.
+    fn keep_out_of(&self, plan: &Plan, args: &Run) -> Result<(), Failure> {
+        let named = [&args.output, &args.partial_output, &args.report];
+        let named = named.into_iter().flatten().filter(|path| path.as_path() != Path::new("-"));
+        for path in named {
+            let directory = whole_file::resolved(whole_file::directory_of(path));
+            let target = whole_file::resolved(path);
+            let within = |place: &Path| {
+                plan.openings.iter().any(|one| one.writable && place.starts_with(&one.source))
+            };
+            if within(&directory) || within(&target) {
+                return Err(Failure::Usage(format!(
+                    "{path:?} lies where the job may write; give another place for what comes of it"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -179,11 +202,11 @@ fn plan(args: &Run, policy: &Policy, job: &Job<'_>) -> Result<Plan, Failure> {
 
 /// What programs and their libraries are made of, as far as it is there.
 fn system_directories() -> std::collections::BTreeSet<PathBuf> {
-    SYSTEM_DIRECTORIES.iter().map(PathBuf::from).filter(|path| path.is_dir()).collect()
+    SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 
-const SYSTEM_DIRECTORIES: [&str; 7] =
-    ["/bin", "/etc/alternatives", "/lib", "/lib32", "/lib64", "/sbin", "/usr"];
+const SYSTEM_PATHS: [&str; 8] =
+    ["/bin", "/etc/alternatives", "/etc/ld.so.cache", "/lib", "/lib32", "/lib64", "/sbin", "/usr"];
 
 fn run_confined(plan: &Plan, payload: Spool) -> Result<Ran, Failure> {
     let temporary = |error| Failure::io(TEMPORARY_FILE, error);

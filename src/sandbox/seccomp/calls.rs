@@ -41,6 +41,8 @@ pub(super) const HOSTILE: &[i64] = &[
 
 /// What ordinary programs try and do without: not permitted.
 pub(super) const REFUSED: &[i64] = &[
+    // It tells what others do with files that everybody may read.
+    libc::SYS_inotify_add_watch,
     libc::SYS_accept,
     libc::SYS_accept4,
     libc::SYS_add_key,
@@ -135,7 +137,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_gettimeofday,
     libc::SYS_getuid,
     libc::SYS_getxattr,
-    libc::SYS_inotify_add_watch,
     libc::SYS_inotify_init1,
     libc::SYS_inotify_rm_watch,
     libc::SYS_ioctl,
@@ -170,7 +171,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_nanosleep,
     libc::SYS_newfstatat,
     libc::SYS_openat,
-    libc::SYS_openat2,
     libc::SYS_personality,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
@@ -325,3 +325,25 @@ pub(super) const ALLOWED_HERE: &[i64] = &[38, 84, 163, 164];
 /// Other architectures began without older calls.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 pub(super) const ALLOWED_HERE: &[i64] = &[];
+
+/// What gives a file a mode, and which argument it is.
+pub(super) const MODES: &[(i64, u8)] = &[(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2)];
+
+/// The older ones that x86-64 has besides.
+#[cfg(target_arch = "x86_64")]
+pub(super) const MODES_HERE: &[(i64, u8)] = &[(libc::SYS_chmod, 1), (libc::SYS_creat, 1)];
+
+/// There are none.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const MODES_HERE: &[(i64, u8)] = &[];
+
+/// What opens a file, and which arguments are its flags and, if it makes one, the mode.
+pub(super) const OPENS: &[(i64, u8, u8)] = &[(libc::SYS_openat, 2, 3)];
+
+/// The older one that x86-64 has besides.
+#[cfg(target_arch = "x86_64")]
+pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[(libc::SYS_open, 1, 2)];
+
+/// There is none.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[];

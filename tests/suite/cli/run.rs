@@ -310,3 +310,50 @@ fn flags_that_are_typed_wrongly_are_explained() {
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }
 }
+
+/// Somebody whose jobs may write to a directory, as root's and as nobody's.
+fn with_writable(directory: &str) -> Person {
+    let person = person(&["run=sh", "arg=-e", "arg={}", "write=work"]);
+    let policy = POLICY.replace("/srv/work", directory);
+    person.write("policy.toml", policy.replace("formats = [\"json\", \"bytes\"]\n", ""));
+    person
+}
+
+#[test]
+fn nothing_is_written_where_the_job_may_leave_a_link() {
+    let outside = tempfile::tempdir().unwrap();
+    let granted = outside.path().canonicalize().unwrap();
+    let person = with_writable(granted.to_str().unwrap());
+    // A link that is not in the directory, and leads into it.
+    std::os::unix::fs::symlink(granted.join("other"), person.path("link")).unwrap();
+    for option in ["-o", "--partial-output"] {
+        for place in [granted.join("out"), person.path("link")] {
+            let place = place.to_str().unwrap();
+            let output = run(&person, ["--policy", "policy.toml", option, place]);
+            assert_refused(&output, 2, "lies where the job may write");
+        }
+    }
+    assert_eq!(fs::read_dir(&granted).unwrap().count(), 0);
+}
+
+#[test]
+fn what_can_be_written_is_in_no_system_directory() {
+    let person = with_writable("/usr/local/share");
+    let output = run(&person, ["--policy", "policy.toml"]);
+    assert_refused(&output, 125, "what can be written may not lie in a system directory");
+}
+
+#[test]
+fn the_time_of_a_job_runs_while_brine_is_stopped() {
+    let person = Person::with_key();
+    person.write("job", person.sign(["--job"], b"x"));
+    // The job says that it lives; the shell stops brine, and looks again.
+    let mark = format!("31.{}", std::process::id());
+    let line = format!(
+        "brine run --limit wall=1s job -- sleep {mark} & brine=$!; sleep 0.5; kill -STOP $brine; \
+         ps -eo comm,args | grep -c '^sleep .*{mark}'; sleep 3; ps -eo comm,args | grep -c '^sleep .*{mark}'; \
+         kill -CONT $brine; wait $brine; echo $?"
+    );
+    let output = person.shell(&line).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1\n0\n124\n");
+}
