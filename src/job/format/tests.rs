@@ -271,7 +271,11 @@ proptest! {
     fn json_agrees_with_another_reader(text in scrap()) {
         let theirs = serde_json::from_str::<serde_json::Value>(&text);
         match check(Format::Json, text.as_bytes()) {
-            Ok(()) => prop_assert!(theirs.is_ok(), "{}", text),
+            // RFC 8259 sets numbers no bounds, and they do.
+            Ok(()) => prop_assert!(
+                theirs.as_ref().map_or_else(|error| error.to_string().contains("out of range"), |_| true),
+                "{text}"
+            ),
             // Names that are there twice are no error to them.
             Err(error) => prop_assert!(theirs.is_err() || error.contains("twice"), "{text}: {error}"),
         }
