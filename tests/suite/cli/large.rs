@@ -317,6 +317,9 @@ fn a_large_payload_that_changes_while_it_is_read_is_status_4() {
     };
     while_doing(touch, || {
         let line = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z --detached sig in";
-        assert_refused(&run(&person, line), 4, "\"in\": it changed while it was read");
+        // Where the machine is busy, nothing may have changed just then, and the payload is as it was signed.
+        let output = (0..50).map(|_| run(&person, line)).find(|output| !output.status.success());
+        let output = output.expect("one of fifty to see it change");
+        assert_refused(&output, 4, "\"in\": it changed while it was read");
     });
 }
