@@ -1,0 +1,164 @@
+//! A payload that may be read, wherever it is.
+
+use std::fmt;
+
+use crate::error::{Error, Result, SystemError};
+use crate::store::Kept;
+use crate::stream::StreamReader;
+
+/// The payload of an envelope that has verified.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    place: Place,
+    /// How many bytes of the current piece have been read.
+    used: usize,
+}
+
+enum Place {
+    /// Beside the envelope, or not wanted: only its length is known.
+    Elsewhere {
+        bytes: u64,
+    },
+    /// In a store.
+    Kept {
+        kept: Box<dyn Kept>,
+        bytes: u64,
+        at: u64,
+        piece: Vec<u8>,
+    },
+    Memory(Vec<u8>),
+    /// In segments, each verified when its turn comes.
+    Segments {
+        reader: Box<StreamReader>,
+        before: u64,
+    },
+}
+
+impl Payload {
+    pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
+        Self { place: Place::Memory(bytes), used: 0 }
+    }
+
+    pub(crate) const fn elsewhere(bytes: u64) -> Self {
+        Self { place: Place::Elsewhere { bytes }, used: 0 }
+    }
+
+    pub(crate) fn kept(kept: Box<dyn Kept>, bytes: u64) -> Self {
+        Self { place: Place::Kept { kept, bytes, at: 0, piece: Vec::new() }, used: 0 }
+    }
+
+    pub(crate) fn segments(reader: StreamReader) -> Self {
+        Self { place: Place::Segments { reader: Box::new(reader), before: 0 }, used: 0 }
+    }
+
+    /// Takes another payload, in the same memory.
+    pub(crate) fn replace(&mut self, payload: &[u8]) {
+        self.used = 0;
+        match &mut self.place {
+            Place::Memory(bytes) => {
+                bytes.clear();
+                bytes.extend_from_slice(payload);
+            }
+            other => *other = Place::Memory(payload.to_vec()),
+        }
+    }
+
+    /// Returns how long it is; of segments, how much has been read.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.place {
+            Place::Elsewhere { bytes } | Place::Kept { bytes, .. } => *bytes,
+            Place::Memory(bytes) => length_of(bytes),
+            Place::Segments { before, .. } => {
+                before.saturating_add(u64::try_from(self.used).unwrap_or(u64::MAX))
+            }
+        }
+    }
+
+    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
+        match &self.place {
+            Place::Memory(bytes) => Some(bytes),
+            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments { .. } => None,
+        }
+    }
+
+    /// Returns the next bytes and counts them as read; `None` at the end.
+    pub(crate) fn next_piece(&mut self) -> Result<Option<&[u8]>> {
+        self.fill()?;
+        let used = self.used;
+        let piece = self.place.piece().get(used..).unwrap_or_default().len();
+        self.consume(piece);
+        let piece = self.place.piece().get(used..).unwrap_or_default();
+        Ok(if piece.is_empty() { None } else { Some(piece) })
+    }
+
+    /// Returns what there is of the current piece, or the next one; nothing at the end.
+    pub(crate) fn fill(&mut self) -> Result<&[u8]> {
+        if self.place.piece().len() <= self.used && self.place.advance()? {
+            self.used = 0;
+        }
+        Ok(self.place.piece().get(self.used..).unwrap_or_default())
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.used = self.used.saturating_add(count).min(self.place.piece().len());
+    }
+}
+
+impl Place {
+    /// The bytes that can be read without asking for more.
+    fn piece(&self) -> &[u8] {
+        match self {
+            Self::Elsewhere { .. } => &[],
+            Self::Kept { piece, .. } => piece,
+            Self::Memory(bytes) => bytes,
+            Self::Segments { reader, .. } => reader.current(),
+        }
+    }
+
+    /// Gets the next piece, and returns whether there is one.
+    fn advance(&mut self) -> Result<bool> {
+        match self {
+            Self::Elsewhere { .. } | Self::Memory(_) => Ok(false),
+            Self::Kept { kept, bytes, at, piece } => {
+                let left = usize::try_from(bytes.saturating_sub(*at)).unwrap_or(usize::MAX);
+                piece.resize(left.min(PIECE_BYTES), 0);
+                let read = kept.read_at(piece, *at).map_err(store)?;
+                piece.truncate(read);
+                *at = at.saturating_add(length_of(piece));
+                Ok(read > 0)
+            }
+            Self::Segments { reader, before } => {
+                let more = length_of(reader.current());
+                // An empty segment is no end.
+                while let Some(segment) = reader.next_segment()? {
+                    *before = before.saturating_add(more);
+                    if !segment.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elsewhere { .. } => "Elsewhere",
+            Self::Kept { .. } => "Kept",
+            Self::Memory(_) => "Memory",
+            Self::Segments { .. } => "Segments",
+        })
+    }
+}
+
+fn store(error: std::io::Error) -> Error {
+    SystemError::Store(error).into()
+}
+
+fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+const PIECE_BYTES: usize = 256 * 1024;
