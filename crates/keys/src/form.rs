@@ -4,10 +4,10 @@ use std::str;
 
 use zeroize::Zeroizing;
 
-use super::{KeyError, MAX_KEY_FILE_BYTES, openssh};
+use crate::{KeyFileError, MAX_KEY_FILE_BYTES, openssh};
 
 /// A form of key that is taken, unwrapped from its armor and not yet parsed.
-pub(super) enum Form<'a> {
+pub(crate) enum Form<'a> {
     /// `ENCRYPTED PRIVATE KEY`: the DER of an EncryptedPrivateKeyInfo (RFC 5958, Section 3).
     EncryptedPkcs8(Zeroizing<Vec<u8>>),
     /// `OPENSSH PRIVATE KEY`: the bytes that begin with `openssh-key-v1`.
@@ -25,27 +25,27 @@ impl<'a> Form<'a> {
     ///
     /// # Errors
     ///
-    /// - [`KeyError::TooLarge`] above [`MAX_KEY_FILE_BYTES`];
-    /// - [`KeyError::UnsupportedForm`] and [`KeyError::NotEd25519`] for what is known and not taken;
-    /// - [`KeyError::Malformed`] for broken armor, data beside it, and a second public key;
-    /// - [`KeyError::Unrecognised`] for the rest.
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, KeyError> {
+    /// - [`KeyFileError::TooLarge`] above [`MAX_KEY_FILE_BYTES`];
+    /// - [`KeyFileError::UnsupportedForm`] and [`KeyFileError::NotEd25519`] for what is known and not taken;
+    /// - [`KeyFileError::Malformed`] for broken armor, data beside it, and a second public key;
+    /// - [`KeyFileError::Unrecognised`] for the rest.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, KeyFileError> {
         if bytes.len() > MAX_KEY_FILE_BYTES {
-            return Err(KeyError::TooLarge);
+            return Err(KeyFileError::TooLarge);
         }
         if let Some(form) = binary_form(bytes) {
-            return Err(KeyError::UnsupportedForm { form });
+            return Err(KeyFileError::UnsupportedForm { form });
         }
-        let text = str::from_utf8(bytes).map_err(|_| KeyError::Unrecognised)?.trim_ascii();
+        let text = str::from_utf8(bytes).map_err(|_| KeyFileError::Unrecognised)?.trim_ascii();
         if text.starts_with(BEGIN) { Self::of_armor(text) } else { Self::of_lines(text) }
     }
 
-    fn of_armor(text: &str) -> Result<Self, KeyError> {
+    fn of_armor(text: &str) -> Result<Self, KeyFileError> {
         let line = text.lines().next().unwrap_or_default().trim_ascii_end();
         let label = line
             .strip_prefix(BEGIN)
             .and_then(|rest| rest.strip_suffix("-----"))
-            .ok_or_else(|| KeyError::malformed(PEM, "the BEGIN line is broken"))?;
+            .ok_or_else(|| KeyFileError::malformed(PEM, "the BEGIN line is broken"))?;
         let unwrap: fn(_) -> Self = match label {
             "ENCRYPTED PRIVATE KEY" => Self::EncryptedPkcs8,
             "OPENSSH PRIVATE KEY" => Self::OpensshPrivate,
@@ -54,50 +54,54 @@ impl<'a> Form<'a> {
             other => return Err(refusal_of_label(other)),
         };
         if !text.ends_with(&format!("-----END {label}-----")) {
-            return Err(KeyError::malformed(PEM, "no END line, or text after it"));
+            return Err(KeyFileError::malformed(PEM, "no END line, or text after it"));
         }
         decode(text).map(unwrap)
     }
 
-    fn of_lines(text: &'a str) -> Result<Self, KeyError> {
+    fn of_lines(text: &'a str) -> Result<Self, KeyFileError> {
         let content = |line: &&str| !line.is_empty() && !line.starts_with('#');
         let mut lines = text.lines().map(str::trim_ascii).filter(content);
-        let first = lines.next().ok_or(KeyError::Unrecognised)?;
+        let first = lines.next().ok_or(KeyFileError::Unrecognised)?;
         if let Some((_, form)) = LINES.iter().find(|(start, _)| first.starts_with(start)) {
-            return Err(KeyError::UnsupportedForm { form });
+            return Err(KeyFileError::UnsupportedForm { form });
         }
         if is_bare_minisign(first) {
-            return Err(KeyError::UnsupportedForm { form: MINISIGN });
+            return Err(KeyFileError::UnsupportedForm { form: MINISIGN });
         }
         let Some(name) = first.split_ascii_whitespace().find(|word| openssh::is_key_type(word))
         else {
             return Err(if text.contains(BEGIN) {
-                KeyError::malformed(PEM, "text before the BEGIN line")
+                KeyFileError::malformed(PEM, "text before the BEGIN line")
             } else {
-                KeyError::Unrecognised
+                KeyFileError::Unrecognised
             });
         };
         openssh::require_ed25519(name)?;
         if !first.starts_with(name) {
-            return Err(KeyError::UnsupportedForm { form: "OpenSSH line with names or options" });
+            return Err(KeyFileError::UnsupportedForm {
+                form: "OpenSSH line with names or options",
+            });
         }
         match lines.next() {
             None => Ok(Self::OpensshPublic(first)),
-            Some(_) => Err(KeyError::malformed(openssh::PUBLIC, "more than one line holds a key")),
+            Some(_) => {
+                Err(KeyFileError::malformed(openssh::PUBLIC, "more than one line holds a key"))
+            }
         }
     }
 }
 
 /// Decodes strict RFC 7468 text of any line width, without a copy that is not wiped.
-fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let malformed = |error| KeyError::malformed(PEM, error);
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let malformed = |error| KeyFileError::malformed(PEM, error);
     let mut decoder = pem_rfc7468::Decoder::new_detect_wrap(text.as_bytes()).map_err(malformed)?;
     let mut bytes = Zeroizing::new(vec![0; decoder.remaining_len()]);
     decoder.decode(&mut bytes).map_err(malformed)?;
     if decoder.is_finished() {
         Ok(bytes)
     } else {
-        Err(KeyError::malformed(PEM, "text after the base64"))
+        Err(KeyFileError::malformed(PEM, "text after the base64"))
     }
 }
 
@@ -116,11 +120,11 @@ fn binary_form(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn refusal_of_label(label: &str) -> KeyError {
+fn refusal_of_label(label: &str) -> KeyFileError {
     let form = match label {
-        "DSA PARAMETERS" | "DSA PRIVATE KEY" => return KeyError::not_ed25519("DSA"),
-        "EC PARAMETERS" | "EC PRIVATE KEY" => return KeyError::not_ed25519("EC"),
-        "RSA PRIVATE KEY" | "RSA PUBLIC KEY" => return KeyError::not_ed25519("RSA"),
+        "DSA PARAMETERS" | "DSA PRIVATE KEY" => return KeyFileError::not_ed25519("DSA"),
+        "EC PARAMETERS" | "EC PRIVATE KEY" => return KeyFileError::not_ed25519("EC"),
+        "RSA PRIVATE KEY" | "RSA PUBLIC KEY" => return KeyFileError::not_ed25519("RSA"),
         "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => "X.509 certificate",
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => "X.509 certificate request",
         "PGP PRIVATE KEY BLOCK" | "PGP PUBLIC KEY BLOCK" => "OpenPGP key",
@@ -129,7 +133,7 @@ fn refusal_of_label(label: &str) -> KeyError {
         "SSH SIGNATURE" => "SSH signature",
         _ => "PEM with an unknown label",
     };
-    KeyError::UnsupportedForm { form }
+    KeyFileError::UnsupportedForm { form }
 }
 
 /// Returns whether the line is what `minisign -P` takes: 42 bytes that begin with `Ed`.
@@ -157,15 +161,15 @@ const PEM: &str = "PEM";
 mod tests {
     use super::*;
 
-    fn refusal(bytes: &[u8]) -> KeyError {
+    fn refusal(bytes: &[u8]) -> KeyFileError {
         match Form::of(bytes) {
             Ok(_) => panic!("taken: {:?}", str::from_utf8(bytes)),
             Err(error) => error,
         }
     }
 
-    fn malformed(why: &str) -> KeyError {
-        KeyError::malformed(PEM, why)
+    fn malformed(why: &str) -> KeyFileError {
+        KeyFileError::malformed(PEM, why)
     }
 
     #[test]
@@ -193,7 +197,7 @@ mod tests {
             (b"restrict ssh-ed25519 AAAA", "OpenSSH line with names or options"),
             (b"a@example.org ssh-ed25519 AAAA", "OpenSSH line with names or options"),
         ] {
-            assert_eq!(refusal(bytes), KeyError::UnsupportedForm { form });
+            assert_eq!(refusal(bytes), KeyFileError::UnsupportedForm { form });
         }
     }
 
@@ -210,7 +214,7 @@ mod tests {
             (b"sk-ssh-ed25519@openssh.com AAAA", "sk-ssh-ed25519@openssh.com"),
             (b"ssh-dss AAAA", "ssh-dss"),
         ] {
-            assert_eq!(refusal(bytes), KeyError::not_ed25519(found));
+            assert_eq!(refusal(bytes), KeyFileError::not_ed25519(found));
         }
     }
 
@@ -227,7 +231,7 @@ mod tests {
         assert_eq!(refusal(broken.as_bytes()), malformed("the BEGIN line is broken"));
         for text in [format!("{pem}{pem}"), pem.replace("MC4C", "MC4C!")] {
             let found = refusal(text.as_bytes());
-            assert!(matches!(found, KeyError::Malformed { form: PEM, .. }), "{found:?}");
+            assert!(matches!(found, KeyFileError::Malformed { form: PEM, .. }), "{found:?}");
         }
     }
 
@@ -248,20 +252,20 @@ mod tests {
         for second in [line, "ssh-rsa AAAA\n", "junk\n"] {
             let found = refusal(format!("{line}{second}").as_bytes());
             let why = "more than one line holds a key";
-            assert_eq!(found, KeyError::malformed(openssh::PUBLIC, why));
+            assert_eq!(found, KeyFileError::malformed(openssh::PUBLIC, why));
         }
     }
 
     #[test]
     fn what_resembles_nothing_is_unrecognised() {
         for bytes in [b"".as_slice(), b"\n", b"# only a comment", b"hunter2", b"\xff\xfe", b"0"] {
-            assert_eq!(refusal(bytes), KeyError::Unrecognised, "{bytes:?}");
+            assert_eq!(refusal(bytes), KeyFileError::Unrecognised, "{bytes:?}");
         }
     }
 
     #[test]
     fn the_size_limit_is_exact() {
-        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES]), KeyError::Unrecognised);
-        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES + 1]), KeyError::TooLarge);
+        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES]), KeyFileError::Unrecognised);
+        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES + 1]), KeyFileError::TooLarge);
     }
 }

@@ -7,7 +7,10 @@ use ssh_key::public::Ed25519PublicKey;
 use ssh_key::{Cipher, Kdf, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::{KeyError, SigningKey, VerifyingKey, random};
+use brine_core::key::random;
+use brine_core::{SigningKey, VerifyingKey};
+
+use crate::KeyFileError;
 
 /// The most rounds of bcrypt that an OpenSSH file may ask for: some seconds of work. `ssh-keygen`
 /// writes 16 or 24, and whatever its `-a` says.
@@ -26,7 +29,7 @@ pub const MAX_BCRYPT_ROUNDS: u32 = 1024;
 /// string  private section, padded and encrypted
 /// byte[]  authentication tag, if the cipher has one
 /// ```
-pub(super) struct Container<'a> {
+pub(crate) struct Container<'a> {
     cipher: Cipher,
     kdf: Kdf,
     public: VerifyingKey,
@@ -35,7 +38,7 @@ pub(super) struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
-    pub(super) fn parse(file: &'a [u8]) -> Result<Self, KeyError> {
+    pub(crate) fn parse(file: &'a [u8]) -> Result<Self, KeyFileError> {
         let mut file = Strings(file.strip_prefix(MAGIC).ok_or_else(|| malformed("no magic"))?);
         let [cipher, kdf, options] = [file.string()?, file.string()?, file.string()?];
         if file.uint32()? != 1 {
@@ -60,12 +63,12 @@ impl<'a> Container<'a> {
         Ok(Self { cipher, kdf, public, section, tag })
     }
 
-    pub(super) fn is_encrypted(&self) -> bool {
+    pub(crate) fn is_encrypted(&self) -> bool {
         self.cipher.is_some()
     }
 
     /// Returns the public half, and compares it with the private one if that can be read.
-    pub(super) fn into_public(self) -> Result<VerifyingKey, KeyError> {
+    pub(crate) fn into_public(self) -> Result<VerifyingKey, KeyFileError> {
         if !self.is_encrypted() {
             self.read()?;
         }
@@ -73,21 +76,21 @@ impl<'a> Container<'a> {
     }
 
     /// Reads the private half of a plain file.
-    pub(super) fn read(&self) -> Result<SigningKey, KeyError> {
+    pub(crate) fn read(&self) -> Result<SigningKey, KeyFileError> {
         self.read_section(self.section, malformed("the check numbers differ"))
     }
 
     /// Decrypts the private half.
-    pub(super) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyError> {
+    pub(crate) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyFileError> {
         let (key, iv) = self
             .kdf
             .derive_key_and_iv(self.cipher, passphrase)
-            .map_err(|_| KeyError::WrongPassphrase)?;
+            .map_err(|_| KeyFileError::WrongPassphrase)?;
         let mut section = Zeroizing::new(self.section.to_vec());
         self.cipher
             .decrypt(&key, &iv, &mut section, self.tag.map(Into::into))
-            .map_err(|_| KeyError::WrongPassphrase)?;
-        self.read_section(&section, KeyError::WrongPassphrase)
+            .map_err(|_| KeyFileError::WrongPassphrase)?;
+        self.read_section(&section, KeyFileError::WrongPassphrase)
     }
 
     /// Reads the private section.
@@ -100,7 +103,11 @@ impl<'a> Container<'a> {
     /// string  comment
     /// byte[]  1, 2, 3, … up to a whole number of blocks
     /// ```
-    fn read_section(&self, section: &[u8], garbage: KeyError) -> Result<SigningKey, KeyError> {
+    fn read_section(
+        &self,
+        section: &[u8],
+        garbage: KeyFileError,
+    ) -> Result<SigningKey, KeyFileError> {
         let mut section = Strings(section);
         if section.uint32()? != section.uint32()? {
             return Err(garbage);
@@ -122,26 +129,35 @@ impl<'a> Container<'a> {
         let key = SigningKey::from_seed(&Zeroizing::new(*seed));
         let wanted = self.public.to_bytes();
         if key.verifying_key() != &self.public || public != wanted || again != wanted {
-            return Err(KeyError::Mismatch);
+            return Err(KeyFileError::Mismatch);
         }
         Ok(key)
     }
 }
 
-/// Writes a private key file.
-pub(super) fn write_private(
+/// Writes a key as an OpenSSH private key file, encrypted with AES-256-CTR and bcrypt if there is a
+/// passphrase.
+///
+/// Control characters in the comment become blanks.
+///
+/// # Errors
+///
+/// - [`KeyFileError::PassphraseEmpty`] for `Some("")`, which is not the same as `None`;
+/// - [`KeyFileError::Key`] if there is no salt to be had;
+/// - [`KeyFileError::Malformed`] if the text does not fit in memory.
+pub fn openssh_private(
     key: &SigningKey,
     comment: &str,
     passphrase: Option<&str>,
-) -> Result<Zeroizing<String>, KeyError> {
+) -> Result<Zeroizing<String>, KeyFileError> {
     let pair = Ed25519Keypair {
         public: Ed25519PublicKey(key.verifying_key().to_bytes()),
-        private: Ed25519PrivateKey::from_bytes(key.seed()),
+        private: Ed25519PrivateKey::from_bytes(key.expose_seed()),
     };
     let plain = PrivateKey::new(KeypairData::from(pair), one_line(comment)).map_err(unwritable)?;
     let file = match passphrase {
         None => plain,
-        Some("") => return Err(KeyError::PassphraseEmpty),
+        Some("") => return Err(KeyFileError::PassphraseEmpty),
         Some(passphrase) => {
             let salt = random::<16>()?.to_vec();
             let check = u32::from_be_bytes(random()?);
@@ -152,35 +168,52 @@ pub(super) fn write_private(
     file.to_openssh(LineEnding::LF).map_err(unwritable)
 }
 
-/// Reads a public key line.
-pub(super) fn read_line(line: &str) -> Result<(VerifyingKey, String), KeyError> {
+/// Reads one OpenSSH public key line, `ssh-ed25519 AAAA… comment`, and its comment.
+///
+/// The comment is returned as written, empty if there is none, and may hold control characters.
+///
+/// # Errors
+///
+/// - [`KeyFileError::NotEd25519`] for another type of key, [`KeyFileError::UnsupportedForm`] for a
+///   certificate;
+/// - [`KeyFileError::Unrecognised`] if the line does not begin with a type of key;
+/// - [`KeyFileError::Malformed`] if it is longer than a line, or cut;
+/// - [`KeyFileError::Key`] by [`VerifyingKey::from_bytes`].
+pub fn read_openssh_line(line: &str) -> Result<(VerifyingKey, String), KeyFileError> {
     let line = line.trim_ascii();
     if line.contains(['\n', '\r']) {
-        return Err(KeyError::malformed(PUBLIC, "more than one line"));
+        return Err(KeyFileError::malformed(PUBLIC, "more than one line"));
     }
     let (name, rest) = split_word(line);
     if !is_key_type(name) {
-        return Err(KeyError::Unrecognised);
+        return Err(KeyFileError::Unrecognised);
     }
     require_ed25519(name)?;
     let (base64, comment) = split_word(rest);
     let blob = Base64::decode_vec(base64)
-        .map_err(|_| KeyError::malformed(PUBLIC, "the base64 is broken"))?;
+        .map_err(|_| KeyFileError::malformed(PUBLIC, "the base64 is broken"))?;
     Ok((read_blob(&blob)?, comment.to_owned()))
 }
 
-/// Writes a public key line without a newline.
-pub(super) fn write_line(key: &[u8; 32], comment: &str) -> String {
-    let line = format!("{ED25519} {} {}", Base64::encode_string(&blob(key)), one_line(comment));
+/// Writes a key as an OpenSSH public key line, without a newline.
+///
+/// Control characters in the comment become blanks: whatever it is, this remains one line.
+#[must_use]
+pub fn openssh_line(key: &VerifyingKey, comment: &str) -> String {
+    let base64 = Base64::encode_string(&blob(&key.to_bytes()));
+    let line = format!("{ED25519} {base64} {}", one_line(comment));
     line.trim_ascii_end().to_owned()
 }
 
-pub(super) fn fingerprint(key: &[u8; 32]) -> String {
-    format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(blob(key))))
+/// Returns the fingerprint that `ssh-keygen -l` shows: `SHA256:` and base64 without padding.
+#[must_use]
+pub fn ssh_fingerprint(key: &VerifyingKey) -> String {
+    let digest = Sha256::digest(blob(&key.to_bytes()));
+    format!("SHA256:{}", Base64Unpadded::encode_string(&digest))
 }
 
 /// Returns whether a word is the name of a type of key (RFC 4253, Section 6.6 and its successors).
-pub(super) fn is_key_type(word: &str) -> bool {
+pub(crate) fn is_key_type(word: &str) -> bool {
     let known = ["ecdsa-sha2-", "sk-", "ssh-", "webauthn-sk-"];
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.@".contains(&byte);
     // RFC 4251, Section 6 allows 64 characters. What passes is fit to be shown in a message.
@@ -188,43 +221,43 @@ pub(super) fn is_key_type(word: &str) -> bool {
 }
 
 /// Refuses every other type of key by its name.
-pub(super) fn require_ed25519(name: &str) -> Result<(), KeyError> {
+pub(crate) fn require_ed25519(name: &str) -> Result<(), KeyFileError> {
     if name == ED25519 {
         Ok(())
     } else if name.contains("-cert-v") {
-        Err(KeyError::UnsupportedForm { form: "OpenSSH certificate" })
+        Err(KeyFileError::UnsupportedForm { form: "OpenSSH certificate" })
     } else {
-        Err(KeyError::not_ed25519(name))
+        Err(KeyFileError::not_ed25519(name))
     }
 }
 
 /// Reads `string "ssh-ed25519", string key` (RFC 8709, Section 4).
-fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyError> {
-    let broken = |_| KeyError::malformed(PUBLIC, "the data is cut");
+fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
+    let broken = |_| KeyFileError::malformed(PUBLIC, "the data is cut");
     let mut blob = Strings(bytes);
     let name = str::from_utf8(blob.string().map_err(broken)?).unwrap_or_default();
     if !is_key_type(name) {
-        return Err(KeyError::malformed(PUBLIC, "the type of key has no name"));
+        return Err(KeyFileError::malformed(PUBLIC, "the type of key has no name"));
     }
     require_ed25519(name)?;
     let key = blob.string().map_err(broken)?;
     match (key.try_into(), blob.0) {
-        (Ok(key), []) => VerifyingKey::from_bytes(key),
-        (Ok(_), _) => Err(KeyError::malformed(PUBLIC, "data after the key")),
-        (Err(_), _) => Err(KeyError::malformed(PUBLIC, "the key is not of 32 bytes")),
+        (Ok(key), []) => Ok(VerifyingKey::from_bytes(key)?),
+        (Ok(_), _) => Err(KeyFileError::malformed(PUBLIC, "data after the key")),
+        (Err(_), _) => Err(KeyFileError::malformed(PUBLIC, "the key is not of 32 bytes")),
     }
 }
 
-fn read_cipher(name: &[u8]) -> Result<Cipher, KeyError> {
+fn read_cipher(name: &[u8]) -> Result<Cipher, KeyFileError> {
     str::from_utf8(name)
         .ok()
         .and_then(|name| Cipher::new(name).ok())
         .filter(|cipher| *cipher != Cipher::TdesCbc)
-        .ok_or(KeyError::UnsupportedForm { form: "OpenSSH private key in another cipher" })
+        .ok_or(KeyFileError::UnsupportedForm { form: "OpenSSH private key in another cipher" })
 }
 
 /// Reads the key derivation and refuses a costly one: nothing has been authenticated yet.
-fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyError> {
+fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyFileError> {
     match (name, options) {
         (b"none", []) => Ok(Kdf::None),
         (b"bcrypt", options) => {
@@ -234,7 +267,7 @@ fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyError> {
                 return Err(malformed("the parameters of bcrypt are wrong"));
             }
             if rounds > MAX_BCRYPT_ROUNDS {
-                return Err(KeyError::TooCostly {
+                return Err(KeyFileError::TooCostly {
                     what: "bcrypt rounds",
                     found: rounds.into(),
                     limit: MAX_BCRYPT_ROUNDS.into(),
@@ -243,7 +276,9 @@ fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyError> {
             Ok(Kdf::Bcrypt { salt, rounds })
         }
         (b"none", _) => Err(malformed("parameters where there are none")),
-        _ => Err(KeyError::UnsupportedForm { form: "OpenSSH private key in another derivation" }),
+        _ => {
+            Err(KeyFileError::UnsupportedForm { form: "OpenSSH private key in another derivation" })
+        }
     }
 }
 
@@ -263,25 +298,25 @@ fn split_word(text: &str) -> (&str, &str) {
     (word, rest.trim_ascii_start())
 }
 
-fn malformed(why: &str) -> KeyError {
-    KeyError::malformed(PRIVATE, why)
+fn malformed(why: &str) -> KeyFileError {
+    KeyFileError::malformed(PRIVATE, why)
 }
 
-fn unwritable(error: ssh_key::Error) -> KeyError {
-    KeyError::malformed(PRIVATE, error)
+fn unwritable(error: ssh_key::Error) -> KeyFileError {
+    KeyFileError::malformed(PRIVATE, error)
 }
 
 /// Reads the types of RFC 4251, Section 5.
 struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
-    fn uint32(&mut self) -> Result<u32, KeyError> {
+    fn uint32(&mut self) -> Result<u32, KeyFileError> {
         let (head, rest) = self.0.split_first_chunk().ok_or_else(|| malformed("it is cut"))?;
         self.0 = rest;
         Ok(u32::from_be_bytes(*head))
     }
 
-    fn string(&mut self) -> Result<&'a [u8], KeyError> {
+    fn string(&mut self) -> Result<&'a [u8], KeyFileError> {
         let length = usize::try_from(self.uint32()?).unwrap_or(usize::MAX);
         let (string, rest) =
             self.0.split_at_checked(length).ok_or_else(|| malformed("it is cut"))?;
@@ -290,7 +325,7 @@ impl<'a> Strings<'a> {
     }
 }
 
-pub(super) const PUBLIC: &str = "OpenSSH public key";
+pub(crate) const PUBLIC: &str = "OpenSSH public key";
 const PRIVATE: &str = "OpenSSH private key";
 const ED25519: &str = "ssh-ed25519";
 const MAGIC: &[u8] = b"openssh-key-v1\0";

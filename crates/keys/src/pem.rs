@@ -12,7 +12,10 @@ use pkcs8::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyError, SigningKey, VerifyingKey, random};
+use brine_core::key::random;
+use brine_core::{SigningKey, VerifyingKey};
+
+use crate::KeyFileError;
 
 /// The most iterations of PBKDF2 that a file may ask for: the number that RFC 8018, Section 4.2
 /// gives for especially critical keys, and some seconds of work.
@@ -31,19 +34,19 @@ pub const MAX_SCRYPT_WORK_BYTES: u64 = 1 << 30;
 /// EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm AlgorithmIdentifier, encryptedData OCTET STRING }
 /// PBES2-params ::= SEQUENCE { keyDerivationFunc AlgorithmIdentifier, encryptionScheme AlgorithmIdentifier }
 /// ```
-pub(super) struct Locked<'a> {
+pub(crate) struct Locked<'a> {
     parameters: Parameters,
     data: &'a [u8],
 }
 
 impl<'a> Locked<'a> {
-    pub(super) fn parse(der: &'a [u8]) -> Result<Self, KeyError> {
+    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, KeyFileError> {
         if scheme(der).is_some_and(|oid| oid != PBES2_OID) {
-            return Err(KeyError::UnsupportedForm { form: NOT_PBES2 });
+            return Err(KeyFileError::UnsupportedForm { form: NOT_PBES2 });
         }
         let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(refusal_of_encryption)?;
         let EncryptionScheme::Pbes2(parameters) = info.encryption_algorithm else {
-            return Err(KeyError::UnsupportedForm { form: NOT_PBES2 });
+            return Err(KeyFileError::UnsupportedForm { form: NOT_PBES2 });
         };
         if parameters
             .kdf
@@ -55,7 +58,7 @@ impl<'a> Locked<'a> {
         match &parameters.kdf {
             Kdf::Pbkdf2(pbkdf2) => check_pbkdf2(pbkdf2)?,
             Kdf::Scrypt(scrypt) => check_scrypt(scrypt)?,
-            _ => return Err(KeyError::UnsupportedForm { form: UNKNOWN_ENCRYPTION }),
+            _ => return Err(KeyFileError::UnsupportedForm { form: UNKNOWN_ENCRYPTION }),
         }
         Ok(Self { parameters, data: info.encrypted_data.as_bytes() })
     }
@@ -64,16 +67,16 @@ impl<'a> Locked<'a> {
     ///
     /// Most of PBES2 has no integrity: a wrong passphrase shows as wrong padding, or as something
     /// that is no PKCS#8.
-    pub(super) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyError> {
+    pub(crate) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyFileError> {
         let mut buffer = Zeroizing::new(self.data.to_vec());
         let der =
             self.parameters.decrypt_in_place(passphrase, &mut buffer).map_err(
                 |error| match error {
-                    pkcs5::Error::DecryptFailed => KeyError::WrongPassphrase,
+                    pkcs5::Error::DecryptFailed => KeyFileError::WrongPassphrase,
                     error => malformed(ENCRYPTED, error),
                 },
             )?;
-        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::WrongPassphrase)?;
+        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyFileError::WrongPassphrase)?;
         read_info(&info)
     }
 }
@@ -86,30 +89,46 @@ impl<'a> Locked<'a> {
 ///   privateKey OCTET STRING,   -- which holds: CurvePrivateKey ::= OCTET STRING (SIZE (32))
 ///   attributes [0] Attributes OPTIONAL, publicKey [1] BIT STRING OPTIONAL }
 /// ```
-pub(super) fn read_private(der: &[u8]) -> Result<SigningKey, KeyError> {
+pub(crate) fn read_private(der: &[u8]) -> Result<SigningKey, KeyFileError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|error| malformed(PRIVATE, error))?;
     read_info(&info)
 }
 
 /// Reads the DER of a SubjectPublicKeyInfo (RFC 5280, Section 4.1; RFC 8410, Section 4).
-pub(super) fn read_public(der: &[u8]) -> Result<VerifyingKey, KeyError> {
+pub(crate) fn read_public(der: &[u8]) -> Result<VerifyingKey, KeyFileError> {
     let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|error| malformed(PUBLIC, error))?;
     require_ed25519(&info.algorithm, PUBLIC)?;
-    VerifyingKey::from_bytes(point(&info.subject_public_key, PUBLIC)?)
+    Ok(VerifyingKey::from_bytes(point(&info.subject_public_key, PUBLIC)?)?)
 }
 
-pub(super) fn write_private(seed: &[u8; 32]) -> Result<Zeroizing<String>, KeyError> {
-    pem_rfc7468::encode_string("PRIVATE KEY", LineEnding::LF, &private_der(seed))
+/// Writes a key as PKCS#8 version 1 in PEM (RFC 8410, Section 7), the same bytes as `openssl genpkey`
+/// would.
+///
+/// Version 2 would carry the public half, and OpenSSL before 3.5 cannot read it.
+///
+/// # Errors
+///
+/// [`KeyFileError::Malformed`] if the text does not fit in memory.
+pub fn pkcs8_pem(key: &SigningKey) -> Result<Zeroizing<String>, KeyFileError> {
+    pem_rfc7468::encode_string("PRIVATE KEY", LineEnding::LF, &private_der(key))
         .map(Zeroizing::new)
         .map_err(|error| malformed(PRIVATE, error))
 }
 
-pub(super) fn write_encrypted(
-    seed: &[u8; 32],
+/// Writes a key as PKCS#8 in PEM, encrypted with PBES2: scrypt with N = 2^14, r = 8, p = 1 (RFC 7914)
+/// and AES-256-CBC (RFC 8018, Section 6.2).
+///
+/// # Errors
+///
+/// - [`KeyFileError::PassphraseEmpty`] for an empty passphrase, which protects nothing;
+/// - [`KeyFileError::Key`] if there is no salt to be had;
+/// - [`KeyFileError::Malformed`] if the text does not fit in memory.
+pub fn encrypted_pkcs8_pem(
+    key: &SigningKey,
     passphrase: &str,
-) -> Result<Zeroizing<String>, KeyError> {
+) -> Result<Zeroizing<String>, KeyFileError> {
     if passphrase.is_empty() {
-        return Err(KeyError::PassphraseEmpty);
+        return Err(KeyFileError::PassphraseEmpty);
     }
     let (salt, iv) = (random::<16>()?, random()?);
     let (log_n, r, p) = SCRYPT;
@@ -119,7 +138,7 @@ pub(super) fn write_encrypted(
             Parameters::generate_scrypt_aes256cbc(cost, &salt, iv)
                 .map_err(|error| malformed(ENCRYPTED, error))
         })?;
-    let plain = private_der(seed);
+    let plain = private_der(key);
     let locked = PrivateKeyInfoRef::try_from(plain.as_slice())
         .and_then(|info| info.encrypt_with_params(parameters, passphrase))
         .map_err(|error| malformed(ENCRYPTED, error))?;
@@ -128,13 +147,15 @@ pub(super) fn write_encrypted(
         .map_err(|error| malformed(ENCRYPTED, error))
 }
 
-pub(super) fn write_public(key: &[u8; 32]) -> String {
+/// Writes a key as SPKI in PEM (RFC 8410, Section 4), the same bytes as `openssl pkey -pubout`.
+#[must_use]
+pub fn spki_pem(key: &VerifyingKey) -> String {
     // 44 bytes are 60 characters, which is one line: nothing here can fail.
-    let base64 = Base64::encode_string(&[SPKI_ED25519, key].concat());
+    let base64 = Base64::encode_string(&[SPKI_ED25519, &key.to_bytes()].concat());
     format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n")
 }
 
-fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyError> {
+fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyFileError> {
     require_ed25519(&info.algorithm, PRIVATE)?;
     let seed: &[u8; 32] = match info.private_key.as_bytes() {
         [0x04, 0x20, seed @ ..] => seed.try_into().ok(),
@@ -145,12 +166,12 @@ fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyError> {
     if let Some(public) = &info.public_key
         && point(public, PRIVATE)? != &key.verifying_key().to_bytes()
     {
-        return Err(KeyError::Mismatch);
+        return Err(KeyFileError::Mismatch);
     }
     Ok(key)
 }
 
-fn point<'a>(bits: &BitStringRef<'a>, form: &'static str) -> Result<&'a [u8; 32], KeyError> {
+fn point<'a>(bits: &BitStringRef<'a>, form: &'static str) -> Result<&'a [u8; 32], KeyFileError> {
     let bytes = bits.as_bytes().and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| malformed(form, "the public key is not of 32 bytes"))
 }
@@ -159,11 +180,11 @@ fn point<'a>(bits: &BitStringRef<'a>, form: &'static str) -> Result<&'a [u8; 32]
 fn require_ed25519(
     algorithm: &AlgorithmIdentifierRef<'_>,
     form: &'static str,
-) -> Result<(), KeyError> {
+) -> Result<(), KeyFileError> {
     if algorithm.oid != ED25519 {
         let oid = algorithm.oid.to_string();
         let name = OTHERS.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name);
-        return Err(KeyError::not_ed25519(name.unwrap_or(&oid)));
+        return Err(KeyFileError::not_ed25519(name.unwrap_or(&oid)));
     }
     if algorithm.parameters.is_some() {
         return Err(malformed(form, "Ed25519 with parameters"));
@@ -172,14 +193,14 @@ fn require_ed25519(
 }
 
 /// Refuses PBKDF2 that cannot be run or costs too much (RFC 8018, Appendix A.2).
-fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyError> {
+fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyFileError> {
     if parameters.prf == Pbkdf2Prf::HmacWithSha1 {
-        return Err(KeyError::UnsupportedForm { form: "PKCS#8 encrypted with HMAC-SHA-1" });
+        return Err(KeyFileError::UnsupportedForm { form: "PKCS#8 encrypted with HMAC-SHA-1" });
     }
     match parameters.iteration_count {
         0 => Err(malformed(ENCRYPTED, "no iterations of PBKDF2")),
         1..=MAX_PBKDF2_ITERATIONS => Ok(()),
-        found => Err(KeyError::TooCostly {
+        found => Err(KeyFileError::TooCostly {
             what: "PBKDF2 iterations",
             found: found.into(),
             limit: MAX_PBKDF2_ITERATIONS.into(),
@@ -190,7 +211,7 @@ fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyError> {
 /// Refuses scrypt that cannot be run or costs too much (RFC 7914, Section 6).
 ///
 /// The first check is more than form: pkcs5 0.8.1 computes the logarithm of N = 0 and panics.
-fn check_scrypt(parameters: &ScryptParams) -> Result<(), KeyError> {
+fn check_scrypt(parameters: &ScryptParams) -> Result<(), KeyFileError> {
     let n = parameters.cost_parameter;
     let (r, p) = (u64::from(parameters.block_size), u64::from(parameters.parallelization));
     if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
@@ -204,7 +225,7 @@ fn check_scrypt(parameters: &ScryptParams) -> Result<(), KeyError> {
         ("bytes of work for scrypt", work, MAX_SCRYPT_WORK_BYTES),
     ] {
         if found > limit {
-            return Err(KeyError::TooCostly { what, found, limit });
+            return Err(KeyFileError::TooCostly { what, found, limit });
         }
     }
     Ok(())
@@ -222,13 +243,15 @@ fn scheme(der: &[u8]) -> Option<ObjectIdentifier> {
     fields.ok()
 }
 
-fn refusal_of_encryption(error: pkcs8::Error) -> KeyError {
+fn refusal_of_encryption(error: pkcs8::Error) -> KeyFileError {
     match error {
         pkcs8::Error::Asn1(inner) => match inner.kind() {
             ErrorKind::OidUnknown { oid } if oid == DES_EDE3_CBC => {
-                KeyError::UnsupportedForm { form: "PKCS#8 encrypted with 3DES" }
+                KeyFileError::UnsupportedForm { form: "PKCS#8 encrypted with 3DES" }
             }
-            ErrorKind::OidUnknown { .. } => KeyError::UnsupportedForm { form: UNKNOWN_ENCRYPTION },
+            ErrorKind::OidUnknown { .. } => {
+                KeyFileError::UnsupportedForm { form: UNKNOWN_ENCRYPTION }
+            }
             _ => malformed(ENCRYPTED, error),
         },
         _ => malformed(ENCRYPTED, error),
@@ -236,12 +259,12 @@ fn refusal_of_encryption(error: pkcs8::Error) -> KeyError {
 }
 
 /// Returns the DER of a version 1 key. The size is fixed, so that nothing is left by a reallocation.
-fn private_der(seed: &[u8; 32]) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new([PKCS8_ED25519, seed].concat())
+fn private_der(key: &SigningKey) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([PKCS8_ED25519, key.expose_seed()].concat())
 }
 
-fn malformed(form: &'static str, why: impl ToString) -> KeyError {
-    KeyError::malformed(form, why)
+fn malformed(form: &'static str, why: impl ToString) -> KeyFileError {
+    KeyFileError::malformed(form, why)
 }
 
 /// `id-Ed25519` (RFC 8410, Section 3).

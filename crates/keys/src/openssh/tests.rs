@@ -1,3 +1,4 @@
+use brine_core::KeyError;
 use proptest::prelude::*;
 
 use super::*;
@@ -80,7 +81,7 @@ impl Parts {
     }
 }
 
-fn refusal(spoil: impl FnOnce(&mut Parts)) -> KeyError {
+fn refusal(spoil: impl FnOnce(&mut Parts)) -> KeyFileError {
     let mut parts = Parts::good();
     spoil(&mut parts);
     Container::parse(&parts.bytes()).and_then(|file| file.read()).unwrap_err()
@@ -92,19 +93,20 @@ fn bcrypt(salt: &[u8], rounds: u32) -> Vec<u8> {
 
 #[test]
 fn the_line_is_that_of_ssh_keygen() {
-    let (key, comment) = read_line(LINE).unwrap();
+    let (key, comment) = read_openssh_line(LINE).unwrap();
     assert_eq!((key.to_bytes(), comment.as_str()), (POINT, ""));
-    assert_eq!(write_line(&POINT, ""), LINE);
-    assert_eq!(fingerprint(&POINT), "SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8");
+    assert_eq!(openssh_line(&key, ""), LINE);
+    assert_eq!(ssh_fingerprint(&key), "SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8");
     let line = str::from_utf8(fixture!("ssh.pub")).unwrap();
-    let (key, comment) = read_line(line).unwrap();
+    let (key, comment) = read_openssh_line(line).unwrap();
     assert_eq!(comment, "brine test");
-    assert_eq!(key.to_openssh(&comment), line.trim_end());
-    assert_eq!(key.ssh_fingerprint(), "SHA256:wmvnlN20Ont1dDICNif5AX+02bW9/C9OBBvTiKlmDYs");
+    assert_eq!(openssh_line(&key, &comment), line.trim_end());
+    assert_eq!(ssh_fingerprint(&key), "SHA256:wmvnlN20Ont1dDICNif5AX+02bW9/C9OBBvTiKlmDYs");
 }
 
 #[test]
 fn comments_keep_to_their_line() {
+    let point = VerifyingKey::from_bytes(&POINT).unwrap();
     for (comment, found) in [
         ("alice@example.org", "alice@example.org"),
         ("  two  words ", "two  words"),
@@ -113,11 +115,11 @@ fn comments_keep_to_their_line() {
         ("\r\n\t", ""),
         ("\u{3a9}", "\u{3a9}"),
     ] {
-        let line = write_line(&POINT, comment);
-        assert_eq!(read_line(&line).unwrap().1, found);
+        let line = openssh_line(&point, comment);
+        assert_eq!(read_openssh_line(&line).unwrap().1, found);
     }
     let spaced = LINE.replace(' ', " \t ");
-    assert_eq!(read_line(&format!("{spaced}\t a  b\n")).unwrap().1, "a  b");
+    assert_eq!(read_openssh_line(&format!("{spaced}\t a  b\n")).unwrap().1, "a  b");
 }
 
 #[test]
@@ -136,15 +138,15 @@ fn broken_lines_are_refused() {
         (encode(&[string(ED25519.as_bytes()), string(&[1; 31])].concat()), KEY_LENGTH),
         (encode(&string(b"\x1b[2J")), "the type of key has no name"),
     ] {
-        assert_eq!(read_line(&line), Err(KeyError::malformed(PUBLIC, why)), "{line}");
+        assert_eq!(read_openssh_line(&line), Err(KeyFileError::malformed(PUBLIC, why)), "{line}");
     }
-    assert_eq!(read_line(&encode(&small)), Err(KeyError::Weak));
-    assert_eq!(read_line(&encode(&weak)), Err(KeyError::Weak));
+    assert_eq!(read_openssh_line(&encode(&small)), Err(KeyError::Weak.into()));
+    assert_eq!(read_openssh_line(&encode(&weak)), Err(KeyError::Weak.into()));
     // The name on the line and the name in the data are two things.
     let other = encode(&[string(b"ssh-rsa"), string(&[1; 32])].concat());
-    assert_eq!(read_line(&other), Err(KeyError::not_ed25519("ssh-rsa")));
+    assert_eq!(read_openssh_line(&other), Err(KeyFileError::not_ed25519("ssh-rsa")));
     for line in ["", "alice", "ssh", "restrict ssh-ed25519 AAAA", "ssh-\u{1b}[2J AAAA"] {
-        assert_eq!(read_line(line), Err(KeyError::Unrecognised), "{line}");
+        assert_eq!(read_openssh_line(line), Err(KeyFileError::Unrecognised), "{line}");
     }
 }
 
@@ -155,7 +157,7 @@ fn a_file_made_by_hand_is_read() {
     let good = Parts::good().bytes();
     let file = Container::parse(&good).unwrap();
     assert!(!file.is_encrypted());
-    assert_eq!(file.read().unwrap().seed(), &[7; 32]);
+    assert_eq!(file.read().unwrap().expose_seed(), &[7; 32]);
 }
 
 #[test]
@@ -180,7 +182,7 @@ fn broken_files_are_refused() {
     let good = Parts::good().bytes();
     for length in MAGIC.len()..good.len() {
         let found = Container::parse(&good[..length]).err();
-        assert!(matches!(found, Some(KeyError::Malformed { .. })), "{length}: {found:?}");
+        assert!(matches!(found, Some(KeyFileError::Malformed { .. })), "{length}: {found:?}");
     }
 }
 
@@ -194,12 +196,12 @@ fn halves_of_two_keys_are_refused() {
         |file, _| file.secret[0] ^= 1,
     ];
     for spoil in spoils {
-        assert_eq!(refusal(|file| spoil(file, other)), KeyError::Mismatch);
+        assert_eq!(refusal(|file| spoil(file, other)), KeyFileError::Mismatch);
     }
     let mut parts = Parts::good();
     parts.public = other;
     let found = Container::parse(&parts.bytes()).unwrap().into_public();
-    assert_eq!(found, Err(KeyError::Mismatch));
+    assert_eq!(found, Err(KeyFileError::Mismatch));
 }
 
 #[test]
@@ -207,11 +209,11 @@ fn other_types_are_refused_by_name_before_a_passphrase() {
     for (pem, name) in
         [(fixture!("ssh.rsa"), "ssh-rsa"), (fixture!("ssh.ecdsa"), "ecdsa-sha2-nistp256")]
     {
-        assert_eq!(Container::parse(&file(pem)).err(), Some(KeyError::not_ed25519(name)));
+        assert_eq!(Container::parse(&file(pem)).err(), Some(KeyFileError::not_ed25519(name)));
     }
     let sk = "sk-ssh-ed25519@openssh.com";
     let blob = [string(sk.as_bytes()), string(&POINT), string(b"ssh:")].concat();
-    assert_eq!(refusal(|file| file.blob = blob), KeyError::not_ed25519(sk));
+    assert_eq!(refusal(|file| file.blob = blob), KeyFileError::not_ed25519(sk));
 }
 
 #[test]
@@ -219,11 +221,11 @@ fn other_encryptions_are_refused_by_name() {
     let form = "OpenSSH private key in another cipher";
     for cipher in ["3des-cbc", "arcfour", "", "AES256-CTR"] {
         let found = refusal(|file| file.cipher = cipher);
-        assert_eq!(found, KeyError::UnsupportedForm { form });
+        assert_eq!(found, KeyFileError::UnsupportedForm { form });
     }
     let form = "OpenSSH private key in another derivation";
     let found = refusal(|file| file.kdf = "argon2");
-    assert_eq!(found, KeyError::UnsupportedForm { form });
+    assert_eq!(found, KeyFileError::UnsupportedForm { form });
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn costly_bcrypt_is_refused_before_it_is_run() {
         let parts = Parts { cipher: "aes256-cbc", kdf: "bcrypt", options, ..Parts::good() };
         Container::parse(&parts.bytes()).err()
     };
-    let found = |found| Some(KeyError::TooCostly { what: "bcrypt rounds", found, limit: 1024 });
+    let found = |found| Some(KeyFileError::TooCostly { what: "bcrypt rounds", found, limit: 1024 });
     assert_eq!(locked(bcrypt(&[0; 16], 1024)), None);
     assert_eq!(locked(bcrypt(&[0; 16], 1025)), found(1025));
     assert_eq!(locked(bcrypt(&[0; 16], u32::MAX)), found(0xffff_ffff));
@@ -260,7 +262,7 @@ fn every_flipped_bit_is_refused_or_stands_in_the_comment() {
         let mut damaged = whole.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         if let Ok(found) = Container::parse(&damaged).and_then(|file| file.read()) {
-            assert_eq!(found.seed(), key.seed());
+            assert_eq!(found.expose_seed(), key.expose_seed());
             taken += 1;
         }
     }
@@ -270,15 +272,15 @@ fn every_flipped_bit_is_refused_or_stands_in_the_comment() {
 #[test]
 fn what_is_written_encrypted_has_the_promised_parameters() {
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
-    let pem = write_private(&key, "a\nb", Some("correct horse")).unwrap();
+    let pem = openssh_private(&key, "a\nb", Some("correct horse")).unwrap();
     assert!(pem.lines().all(|line| line.len() <= 70) && pem.ends_with("-----\n"));
     let bytes = file(pem.as_bytes());
     let file = Container::parse(&bytes).unwrap();
     assert_eq!(file.cipher, Cipher::Aes256Ctr);
     assert!(matches!(&file.kdf, Kdf::Bcrypt { salt, rounds: 24 } if salt.len() == 16));
     assert_eq!(&file.public, key.verifying_key());
-    assert_eq!(file.open("correct horse").unwrap().seed(), &[7; 32]);
-    assert_eq!(file.open("wrong horse").unwrap_err(), KeyError::WrongPassphrase);
+    assert_eq!(file.open("correct horse").unwrap().expose_seed(), &[7; 32]);
+    assert_eq!(file.open("wrong horse").unwrap_err(), KeyFileError::WrongPassphrase);
 }
 
 proptest! {
@@ -300,7 +302,7 @@ proptest! {
 
     #[test]
     fn lines_do_not_panic(line in ".*", tail in ".*") {
-        let _ = read_line(&line);
-        let _ = read_line(&format!("{ED25519} {tail}"));
+        let _ = read_openssh_line(&line);
+        let _ = read_openssh_line(&format!("{ED25519} {tail}"));
     }
 }

@@ -64,35 +64,35 @@ fn pbkdf2(iteration_count: u32, prf: Pbkdf2Prf, key_length: Option<u16>) -> Vec<
     encrypted(Kdf::Pbkdf2(Pbkdf2Params { salt, iteration_count, key_length, prf }))
 }
 
-fn refusal(der: &[u8]) -> Option<KeyError> {
+fn refusal(der: &[u8]) -> Option<KeyFileError> {
     Locked::parse(der).err()
 }
 
 #[test]
 fn the_text_is_that_of_openssl() {
     let key = SigningKey::from_seed(&Zeroizing::new(SEED));
-    assert_eq!(write_private(&SEED).unwrap().as_str(), SEED_PEM);
-    assert_eq!(write_public(&key.verifying_key().to_bytes()), POINT_PEM);
+    assert_eq!(pkcs8_pem(&key).unwrap().as_str(), SEED_PEM);
+    assert_eq!(spki_pem(key.verifying_key()), POINT_PEM);
     let read = read_private(&der(SEED_PEM.as_bytes())).unwrap();
-    assert_eq!(read.seed(), &SEED);
+    assert_eq!(read.expose_seed(), &SEED);
     assert_eq!(&read_public(&der(POINT_PEM.as_bytes())).unwrap(), key.verifying_key());
 }
 
 #[test]
 fn the_examples_of_rfc_8410_are_read() {
     let [one, two] = RFC_8410.map(|pem| read_private(&der(pem.as_bytes())).unwrap());
-    assert_eq!(one.seed(), two.seed());
+    assert_eq!(one.expose_seed(), two.expose_seed());
     assert_eq!(one.verifying_key().to_bytes()[..4], [0x19, 0xbf, 0x44, 0x09]);
-    assert_eq!(two.to_pkcs8_pem().unwrap().as_str(), RFC_8410[0]);
+    assert_eq!(pkcs8_pem(&two).unwrap().as_str(), RFC_8410[0]);
 }
 
 #[test]
 fn a_public_half_must_agree() {
     let public = read_private(&version_1()).unwrap().verifying_key().clone();
-    assert_eq!(read_private(&version_2(&public.to_bytes(), 0)).unwrap().seed(), &SEED);
+    assert_eq!(read_private(&version_2(&public.to_bytes(), 0)).unwrap().expose_seed(), &SEED);
     let mut other = public.to_bytes();
     other[0] ^= 1;
-    assert_eq!(read_private(&version_2(&other, 0)).unwrap_err(), KeyError::Mismatch);
+    assert_eq!(read_private(&version_2(&other, 0)).unwrap_err(), KeyFileError::Mismatch);
     let why = "the public key is not of 32 bytes";
     let found = read_private(&version_2(&public.to_bytes(), 1)).unwrap_err();
     assert_eq!(found, malformed(PRIVATE, why));
@@ -106,17 +106,17 @@ fn other_algorithms_are_refused_by_name() {
         (fixture!("x25519.pem"), "X25519"),
         (fixture!("ed448.pem"), "Ed448"),
     ] {
-        assert_eq!(read_private(&der(pem)).unwrap_err(), KeyError::not_ed25519(found));
+        assert_eq!(read_private(&der(pem)).unwrap_err(), KeyFileError::not_ed25519(found));
     }
     let found = read_public(&der(fixture!("rsa.pub.pem")));
-    assert_eq!(found, Err(KeyError::not_ed25519("RSA")));
+    assert_eq!(found, Err(KeyFileError::not_ed25519("RSA")));
     let mut unheard_of = version_1();
     unheard_of[11] = 0x7f;
     let found = read_private(&unheard_of).unwrap_err();
-    assert_eq!(found, KeyError::not_ed25519("1.3.101.127"));
+    assert_eq!(found, KeyFileError::not_ed25519("1.3.101.127"));
     let locked = der(fixture!("rsa.default.pem"));
     let found = Locked::parse(&locked).unwrap().open("correct horse").unwrap_err();
-    assert_eq!(found, KeyError::not_ed25519("RSA"));
+    assert_eq!(found, KeyFileError::not_ed25519("RSA"));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn malformed_keys_are_refused() {
     }
     for der in [&[], [version_1(), vec![0]].concat().as_slice(), &version_1()[..47]] {
         let found = read_private(der).unwrap_err();
-        assert!(matches!(found, KeyError::Malformed { form: PRIVATE, .. }), "{found:?}");
+        assert!(matches!(found, KeyFileError::Malformed { form: PRIVATE, .. }), "{found:?}");
     }
     let short = [&[0x30, 0x29], &SPKI_ED25519[2..9], &[0x03, 0x20, 0x00], &SEED[..31]].concat();
     let why = "the public key is not of 32 bytes";
@@ -154,9 +154,9 @@ fn every_flipped_bit_is_refused_or_makes_another_seed() {
         let mut der = version_1();
         der[bit / 8] ^= 1 << (bit % 8);
         match read_private(&der) {
-            Ok(key) => assert!(bit >= 8 * 16 && key.seed() != &SEED, "{bit}"),
+            Ok(key) => assert!(bit >= 8 * 16 && key.expose_seed() != &SEED, "{bit}"),
             Err(error) => assert!(
-                matches!(error, KeyError::Malformed { .. } | KeyError::NotEd25519 { .. }),
+                matches!(error, KeyFileError::Malformed { .. } | KeyFileError::NotEd25519 { .. }),
                 "{bit}: {error:?}"
             ),
         }
@@ -172,11 +172,11 @@ fn other_encryptions_are_refused_by_name() {
         (fixture!("ed25519.md5.pem"), NOT_PBES2),
         (fixture!("ed25519.camellia.pem"), UNKNOWN_ENCRYPTION),
     ] {
-        assert_eq!(refusal(&der(pem)), Some(KeyError::UnsupportedForm { form }));
+        assert_eq!(refusal(&der(pem)), Some(KeyFileError::UnsupportedForm { form }));
     }
     let sha1 = pbkdf2(1000, Pbkdf2Prf::HmacWithSha1, None);
     let form = "PKCS#8 encrypted with HMAC-SHA-1";
-    assert_eq!(refusal(&sha1), Some(KeyError::UnsupportedForm { form }));
+    assert_eq!(refusal(&sha1), Some(KeyFileError::UnsupportedForm { form }));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn costly_parameters_are_refused_before_they_are_run() {
         (scrypt(2, u16::MAX, u16::MAX), memory, 0x7f_ffff_ff80, 0x1000_0000),
         (scrypt(1 << 14, 8, 65), work, 65 << 24, 1 << 30),
     ] {
-        assert_eq!(refusal(&der), Some(KeyError::TooCostly { what, found, limit }));
+        assert_eq!(refusal(&der), Some(KeyFileError::TooCostly { what, found, limit }));
     }
     for der in [
         pbkdf2(MAX_PBKDF2_ITERATIONS, sha512, Some(32)),
@@ -224,21 +224,25 @@ fn impossible_parameters_are_malformed() {
     assert_eq!(found, Some(malformed(ENCRYPTED, "the derived key does not fit the cipher")));
     for der in [&[], [0x30, 0x00].as_slice()] {
         let found = refusal(der);
-        assert!(matches!(found, Some(KeyError::Malformed { form: ENCRYPTED, .. })), "{found:?}");
+        assert!(
+            matches!(found, Some(KeyFileError::Malformed { form: ENCRYPTED, .. })),
+            "{found:?}"
+        );
     }
 }
 
 #[test]
 fn what_is_written_encrypted_has_the_promised_parameters() {
-    let pem = write_encrypted(&SEED, "correct horse").unwrap();
+    let key = SigningKey::from_seed(&Zeroizing::new(SEED));
+    let pem = encrypted_pkcs8_pem(&key, "correct horse").unwrap();
     let bytes = der(pem.as_bytes());
     let info = EncryptedPrivateKeyInfoRef::from_der(&bytes).unwrap();
     let parameters = info.encryption_algorithm.pbes2().unwrap();
     let scrypt = parameters.kdf.scrypt().unwrap();
     assert_eq!((scrypt.cost_parameter, scrypt.block_size, scrypt.parallelization), (1 << 14, 8, 1));
     assert_eq!(parameters.encryption.oid().to_string(), "2.16.840.1.101.3.4.1.42");
-    assert_eq!(Locked::parse(&bytes).unwrap().open("correct horse").unwrap().seed(), &SEED);
-    let again = write_encrypted(&SEED, "correct horse").unwrap();
+    assert_eq!(Locked::parse(&bytes).unwrap().open("correct horse").unwrap().expose_seed(), &SEED);
+    let again = encrypted_pkcs8_pem(&key, "correct horse").unwrap();
     assert_ne!(*pem, *again, "the salt is new each time");
 }
 
