@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::KeyFileError;
 use crate::form::Form;
-use crate::openssh::Container;
-use crate::pem::{self, Locked};
+use crate::openssh::OpensshFile;
+use crate::pem::{self, EncryptedKey};
 
 /// Reads a private key file.
 ///
@@ -39,11 +39,11 @@ pub fn read_private<E: From<KeyFileError>>(
 ) -> Result<SigningKey, E> {
     match Form::of(bytes)? {
         Form::EncryptedPkcs8(der) => {
-            let locked = Locked::parse(&der)?;
+            let locked = EncryptedKey::parse(&der)?;
             Ok(locked.open(&passphrase()?)?)
         }
         Form::OpensshPrivate(file) => {
-            let container = Container::parse(&file)?;
+            let container = OpensshFile::parse(&file)?;
             if container.is_encrypted() {
                 Ok(container.open(&passphrase()?)?)
             } else {
@@ -63,8 +63,8 @@ pub fn read_private<E: From<KeyFileError>>(
 /// plain file is not looked at.
 pub fn is_encrypted(bytes: &[u8]) -> Result<bool, KeyFileError> {
     match Form::of(bytes)? {
-        Form::EncryptedPkcs8(der) => Locked::parse(&der).map(|_| true),
-        Form::OpensshPrivate(file) => Container::parse(&file).map(|file| file.is_encrypted()),
+        Form::EncryptedPkcs8(der) => EncryptedKey::parse(&der).map(|_| true),
+        Form::OpensshPrivate(file) => OpensshFile::parse(&file).map(|file| file.is_encrypted()),
         Form::Pkcs8(_) => Ok(false),
         Form::OpensshPublic(_) | Form::Spki(_) => Err(KeyFileError::PrivateExpected),
     }

@@ -3,7 +3,7 @@
 use brine_core::VerifyingKey;
 
 use crate::form::Form;
-use crate::openssh::{Container, read_openssh_line};
+use crate::openssh::{OpensshFile, read_openssh_line};
 use crate::{KeyFileError, pem};
 
 /// Reads a key file in any form that shows its public half.
@@ -22,7 +22,7 @@ use crate::{KeyFileError, pem};
 pub fn read_public(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
     match Form::of(bytes)? {
         Form::EncryptedPkcs8(_) => Err(KeyFileError::PassphraseNeeded),
-        Form::OpensshPrivate(file) => Container::parse(&file)?.into_public(),
+        Form::OpensshPrivate(file) => OpensshFile::parse(&file)?.into_public(),
         Form::OpensshPublic(line) => Ok(read_openssh_line(line)?.0),
         Form::Pkcs8(der) => Ok(pem::read_private(&der)?.verifying_key().clone()),
         Form::Spki(der) => pem::read_public(&der),
