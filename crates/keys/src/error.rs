@@ -10,11 +10,11 @@ use crate::MAX_KEY_FILE_BYTES;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// The file was read, and the key in it cannot be used; or there is no randomness to encrypt with.
+    /// The public key in the file cannot be used, or the operating system gives no randomness.
     #[error(transparent)]
     Key(#[from] KeyError),
 
-    /// The form is supported, and the file breaks its rules.
+    /// The file breaks the rules of its form.
     #[error("{form} is malformed: {why}")]
     Malformed {
         /// The form, as in `PKCS#8 private key`.

@@ -1,4 +1,4 @@
-//! Which form a key is in, and the refusal by name of those that are not taken.
+//! Recognises the form of a key file, and refuses unsupported forms by name.
 
 use std::str;
 
@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::{KeyFileError, MAX_KEY_FILE_BYTES, openssh};
 
-/// A form of key that is taken, unwrapped from its armor and not yet parsed.
-pub(crate) enum Form<'a> {
+/// A supported form of key, taken out of its armor and not yet parsed.
+pub(crate) enum KeyForm<'a> {
     /// `ENCRYPTED PRIVATE KEY`: the DER of an EncryptedPrivateKeyInfo (RFC 5958, Section 3).
     EncryptedPkcs8(Zeroizing<Vec<u8>>),
     /// `OPENSSH PRIVATE KEY`: the bytes that begin with `openssh-key-v1`.
     OpensshPrivate(Zeroizing<Vec<u8>>),
-    /// A line that begins with `ssh-ed25519`.
+    /// A line that begins with `ssh-ed25519`: the key that OpenSSH keeps in `.pub` files.
     OpensshPublic(&'a str),
     /// `PRIVATE KEY`: the DER of a OneAsymmetricKey (RFC 5958, Section 2).
     Pkcs8(Zeroizing<Vec<u8>>),
@@ -20,15 +20,16 @@ pub(crate) enum Form<'a> {
     Spki(Zeroizing<Vec<u8>>),
 }
 
-impl<'a> Form<'a> {
-    /// Returns the form of a whole key file.
+impl<'a> KeyForm<'a> {
+    /// Recognises the form of a whole key file.
     ///
     /// # Errors
     ///
     /// - [`KeyFileError::TooLarge`] above [`MAX_KEY_FILE_BYTES`];
-    /// - [`KeyFileError::UnsupportedForm`] and [`KeyFileError::NotEd25519`] for what is known and not taken;
-    /// - [`KeyFileError::Malformed`] for broken armor, data beside it, and a second public key;
-    /// - [`KeyFileError::Unrecognised`] for the rest.
+    /// - [`KeyFileError::UnsupportedForm`] and [`KeyFileError::NotEd25519`] for known forms that are not
+    ///   supported;
+    /// - [`KeyFileError::Malformed`] for broken armor, text before or after it, and a second public key;
+    /// - [`KeyFileError::Unrecognised`] for everything else.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, KeyFileError> {
         if bytes.len() > MAX_KEY_FILE_BYTES {
             return Err(KeyFileError::TooLarge);
@@ -92,7 +93,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Decodes strict RFC 7468 text of any line width, without a copy that is not wiped.
+/// Decodes strict RFC 7468 text with lines of any length. Every copy of the bytes is wiped.
 fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let malformed = |error| KeyFileError::malformed(PEM, error);
     let mut decoder = pem_rfc7468::Decoder::new_detect_wrap(text.as_bytes()).map_err(malformed)?;
@@ -107,14 +108,15 @@ fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 
 fn binary_form(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        // The byte after the '0' is no start of a character in UTF-8: no text begins so.
+        // DER begins with '0' and a length. No UTF-8 character begins with such a length byte, so this is
+        // not text.
         [0x30, 0x80, 0x02, 0x01, 0x03, ..]
         | [0x30, 0x81, _, 0x02, 0x01, 0x03, ..]
         | [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..] => Some("PKCS#12 container"),
         [0x30, 0x80..=0x84, ..] => Some(DER),
-        // The short form of the length, which is that of a key, and of next to no text.
+        // This length byte may be a character, but in text it hardly ever equals the number of bytes left.
         [0x30, length, rest @ ..] if usize::from(*length) == rest.len() => Some(DER),
-        // A CBOR map; in UTF-8 these bytes never come first.
+        // A CBOR map. No UTF-8 text begins with these bytes.
         [0xa0..=0xbf, ..] => Some("COSE_Key"),
         _ => None,
     }
@@ -136,12 +138,14 @@ fn refusal_of_label(label: &str) -> KeyFileError {
     KeyFileError::UnsupportedForm { form }
 }
 
-/// Returns whether the line is what `minisign -P` takes: 42 bytes that begin with `Ed`.
+/// Returns whether the line is a public key as `minisign -P` takes it: base64 of 42 bytes that begin with
+/// `Ed`.
 fn is_bare_minisign(line: &str) -> bool {
     line.len() == 56 && line.starts_with("RW") && !line.contains(' ')
 }
 
-/// How the first line of a form that is not taken begins, past blank lines and comments.
+/// The beginnings of unsupported forms with their names. A beginning is looked for on the first line that is
+/// neither blank nor a comment.
 const LINES: [(&str, &str); 7] = [
     ("---- BEGIN SSH2 ", "SSH2 public key (RFC 4716)"),
     ("AGE-SECRET-KEY-", "age key"),
@@ -162,8 +166,8 @@ mod tests {
     use super::*;
 
     fn refusal(bytes: &[u8]) -> KeyFileError {
-        match Form::of(bytes) {
-            Ok(_) => panic!("taken: {:?}", str::from_utf8(bytes)),
+        match KeyForm::of(bytes) {
+            Ok(_) => panic!("accepted: {:?}", str::from_utf8(bytes)),
             Err(error) => error,
         }
     }
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_that_are_not_taken_are_refused_by_name() {
+    fn unsupported_forms_are_refused_by_name() {
         for (bytes, form) in [
             (fixture!("ed25519.cert.pem"), "X.509 certificate"),
             (fixture!("ed25519.der"), DER),
@@ -236,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_armor_is_no_matter() {
+    fn white_space_around_armor_is_ignored() {
         let pem = str::from_utf8(fixture!("ed25519.pem")).unwrap();
         for text in [pem.replace('\n', "\r\n"), format!("\n{pem}\n\n"), pem.trim_end().to_owned()] {
-            assert!(matches!(Form::of(text.as_bytes()), Ok(Form::Pkcs8(_))), "{text:?}");
+            assert!(matches!(KeyForm::of(text.as_bytes()), Ok(KeyForm::Pkcs8(_))), "{text:?}");
         }
     }
 
@@ -247,7 +251,9 @@ mod tests {
     fn a_public_file_holds_one_key() {
         let line = str::from_utf8(fixture!("ssh.pub")).unwrap();
         let noted = format!("# laptop\n\n  {line}\n\n");
-        let Ok(Form::OpensshPublic(found)) = Form::of(noted.as_bytes()) else { panic!("{noted}") };
+        let Ok(KeyForm::OpensshPublic(found)) = KeyForm::of(noted.as_bytes()) else {
+            panic!("{noted}")
+        };
         assert_eq!(found, line.trim_end());
         for second in [line, "ssh-rsa AAAA\n", "junk\n"] {
             let found = refusal(format!("{line}{second}").as_bytes());
@@ -257,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_resembles_nothing_is_unrecognised() {
+    fn other_bytes_are_unrecognised() {
         for bytes in [b"".as_slice(), b"\n", b"# only a comment", b"hunter2", b"\xff\xfe", b"0"] {
             assert_eq!(refusal(bytes), KeyFileError::Unrecognised, "{bytes:?}");
         }

@@ -1,28 +1,27 @@
-//! The forms of OpenSSH: public key lines and private key files.
+//! The forms of OpenSSH: public key lines, and in a module of their own private key files.
 
 mod private_file;
 
 use base64ct::{Base64, Base64Unpadded, Encoding};
-use sha2::{Digest, Sha256};
-
 use brine_core::VerifyingKey;
+use sha2::{Digest, Sha256};
 
 use crate::KeyFileError;
 
 pub(crate) use self::private_file::OpensshFile;
 pub use self::private_file::{MAX_BCRYPT_ROUNDS, openssh_private};
 
-/// Reads one OpenSSH public key line, `ssh-ed25519 AAAA… comment`, and its comment.
+/// Reads an OpenSSH public key line, `ssh-ed25519 AAAA… comment`, and returns the key and the comment.
 ///
-/// The comment is returned as written, empty if there is none, and may hold control characters.
+/// The comment is returned as it is written and may hold control characters. It is empty if there is none.
 ///
 /// # Errors
 ///
-/// - [`KeyFileError::NotEd25519`] for another type of key, [`KeyFileError::UnsupportedForm`] for a
-///   certificate;
+/// - [`KeyFileError::NotEd25519`] for another type of key;
+/// - [`KeyFileError::UnsupportedForm`] for a certificate;
 /// - [`KeyFileError::Unrecognised`] if the line does not begin with a type of key;
-/// - [`KeyFileError::Malformed`] if it is longer than a line, or cut;
-/// - [`KeyFileError::Key`] by [`VerifyingKey::from_bytes`].
+/// - [`KeyFileError::Malformed`] for more than one line, broken base64 and broken data;
+/// - [`KeyFileError::Key`] if [`VerifyingKey::from_bytes`] refuses the key.
 pub fn read_openssh_line(line: &str) -> Result<(VerifyingKey, String), KeyFileError> {
     let line = line.trim_ascii();
     if line.contains(['\n', '\r']) {
@@ -41,7 +40,7 @@ pub fn read_openssh_line(line: &str) -> Result<(VerifyingKey, String), KeyFileEr
 
 /// Writes a key as an OpenSSH public key line, without a newline.
 ///
-/// Control characters in the comment become blanks: whatever it is, this remains one line.
+/// Control characters in the comment become spaces, so that no comment can begin a second line.
 #[must_use]
 pub fn openssh_line(key: &VerifyingKey, comment: &str) -> String {
     let base64 = Base64::encode_string(&blob(&key.to_bytes()));
@@ -49,22 +48,22 @@ pub fn openssh_line(key: &VerifyingKey, comment: &str) -> String {
     line.trim_ascii_end().to_owned()
 }
 
-/// Returns the fingerprint that `ssh-keygen -l` shows: `SHA256:` and base64 without padding.
+/// Returns the fingerprint that `ssh-keygen -l` prints: `SHA256:` and base64 without padding.
 #[must_use]
 pub fn ssh_fingerprint(key: &VerifyingKey) -> String {
     let digest = Sha256::digest(blob(&key.to_bytes()));
     format!("SHA256:{}", Base64Unpadded::encode_string(&digest))
 }
 
-/// Returns whether a word is the name of a type of key (RFC 4253, Section 6.6 and its successors).
+/// Returns whether a word can name a type of key (RFC 4253, Section 6.6, and later documents).
 pub(crate) fn is_key_type(word: &str) -> bool {
     let known = ["ecdsa-sha2-", "sk-", "ssh-", "webauthn-sk-"];
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.@".contains(&byte);
-    // RFC 4251, Section 6 allows 64 characters. What passes is fit to be shown in a message.
+    // RFC 4251, Section 6 allows 64 characters. Messages quote these names, so nothing else may pass.
     word.len() <= 64 && word.bytes().all(plain) && known.iter().any(|start| word.starts_with(start))
 }
 
-/// Refuses every other type of key by its name.
+/// Refuses other types of key by name.
 pub(crate) fn require_ed25519(name: &str) -> Result<(), KeyFileError> {
     if name == ED25519 {
         Ok(())
@@ -77,30 +76,30 @@ pub(crate) fn require_ed25519(name: &str) -> Result<(), KeyFileError> {
 
 /// Reads `string "ssh-ed25519", string key` (RFC 8709, Section 4).
 fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
-    let broken = |_| KeyFileError::malformed(PUBLIC, "the data is cut");
+    let broken = |_| KeyFileError::malformed(PUBLIC, "the data ends too early");
     let mut blob = Strings(bytes);
     let name = str::from_utf8(blob.string().map_err(broken)?).unwrap_or_default();
     if !is_key_type(name) {
-        return Err(KeyFileError::malformed(PUBLIC, "the type of key has no name"));
+        return Err(KeyFileError::malformed(PUBLIC, "the type of key is not a name"));
     }
     require_ed25519(name)?;
     let key = blob.string().map_err(broken)?;
     match (key.try_into(), blob.0) {
         (Ok(key), []) => Ok(VerifyingKey::from_bytes(key)?),
         (Ok(_), _) => Err(KeyFileError::malformed(PUBLIC, "data after the key")),
-        (Err(_), _) => Err(KeyFileError::malformed(PUBLIC, "the key is not of 32 bytes")),
+        (Err(_), _) => Err(KeyFileError::malformed(PUBLIC, "the key is not 32 bytes long")),
     }
 }
 
-/// Returns the public key in the wire encoding (RFC 8709, Section 4).
+/// Writes the public key in its wire encoding (RFC 8709, Section 4).
 fn blob(key: &[u8; 32]) -> Vec<u8> {
     [b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), key].concat()
 }
 
-/// Makes a comment that cannot begin a second line or hide in a terminal.
+/// Replaces control characters: they could begin a second line, or act on a terminal.
 fn one_line(comment: &str) -> String {
-    let plain: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.trim_ascii().to_owned()
+    let harmless: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    harmless.trim_ascii().to_owned()
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -112,12 +111,13 @@ fn malformed(why: &str) -> KeyFileError {
     KeyFileError::malformed(PRIVATE, why)
 }
 
-/// Reads the types of RFC 4251, Section 5.
+/// A reader of the types of RFC 4251, Section 5.
 struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
     fn uint32(&mut self) -> Result<u32, KeyFileError> {
-        let (head, rest) = self.0.split_first_chunk().ok_or_else(|| malformed("it is cut"))?;
+        let (head, rest) =
+            self.0.split_first_chunk().ok_or_else(|| malformed("it ends too early"))?;
         self.0 = rest;
         Ok(u32::from_be_bytes(*head))
     }
@@ -125,7 +125,7 @@ impl<'a> Strings<'a> {
     fn string(&mut self) -> Result<&'a [u8], KeyFileError> {
         let length = usize::try_from(self.uint32()?).unwrap_or(usize::MAX);
         let (string, rest) =
-            self.0.split_at_checked(length).ok_or_else(|| malformed("it is cut"))?;
+            self.0.split_at_checked(length).ok_or_else(|| malformed("it ends too early"))?;
         self.0 = rest;
         Ok(string)
     }

@@ -1,4 +1,4 @@
-//! PKCS#8 and SPKI in PEM.
+//! PKCS#8 and SPKI in PEM, and in a module of its own encrypted PKCS#8.
 
 mod encrypted;
 
@@ -22,25 +22,24 @@ pub use self::encrypted::{
 /// ```text
 /// OneAsymmetricKey ::= SEQUENCE {
 ///   version INTEGER { v1(0), v2(1) }, privateKeyAlgorithm AlgorithmIdentifier,
-///   privateKey OCTET STRING,   -- which holds: CurvePrivateKey ::= OCTET STRING (SIZE (32))
+///   privateKey OCTET STRING,   -- contains CurvePrivateKey ::= OCTET STRING (SIZE (32))
 ///   attributes [0] Attributes OPTIONAL, publicKey [1] BIT STRING OPTIONAL }
 /// ```
-pub(crate) fn read_private(der: &[u8]) -> Result<SigningKey, KeyFileError> {
+pub(crate) fn read_pkcs8(der: &[u8]) -> Result<SigningKey, KeyFileError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|error| malformed(PRIVATE, error))?;
     read_info(&info)
 }
 
 /// Reads the DER of a SubjectPublicKeyInfo (RFC 5280, Section 4.1; RFC 8410, Section 4).
-pub(crate) fn read_public(der: &[u8]) -> Result<VerifyingKey, KeyFileError> {
+pub(crate) fn read_spki(der: &[u8]) -> Result<VerifyingKey, KeyFileError> {
     let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|error| malformed(PUBLIC, error))?;
     require_ed25519(&info.algorithm, PUBLIC)?;
     Ok(VerifyingKey::from_bytes(point(&info.subject_public_key, PUBLIC)?)?)
 }
 
-/// Writes a key as PKCS#8 version 1 in PEM (RFC 8410, Section 7), the same bytes as `openssl genpkey`
-/// would.
+/// Writes a key as PKCS#8 version 1 in PEM (RFC 8410, Section 7), byte for byte as `openssl genpkey` does.
 ///
-/// Version 2 would carry the public half, and OpenSSL before 3.5 cannot read it.
+/// Version 2 would hold the public half too, but OpenSSL before 3.5 cannot read it.
 ///
 /// # Errors
 ///
@@ -51,10 +50,10 @@ pub fn pkcs8_pem(key: &SigningKey) -> Result<Zeroizing<String>, KeyFileError> {
         .map_err(|error| malformed(PRIVATE, error))
 }
 
-/// Writes a key as SPKI in PEM (RFC 8410, Section 4), the same bytes as `openssl pkey -pubout`.
+/// Writes a key as SPKI in PEM (RFC 8410, Section 4), byte for byte as `openssl pkey -pubout` does.
 #[must_use]
 pub fn spki_pem(key: &VerifyingKey) -> String {
-    // 44 bytes are 60 characters, which is one line: nothing here can fail.
+    // 44 bytes are 60 characters and fit one line, so this needs no encoder that can fail.
     let base64 = Base64::encode_string(&[SPKI_ED25519, &key.to_bytes()].concat());
     format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n")
 }
@@ -65,7 +64,7 @@ fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyFileError> {
         [0x04, 0x20, seed @ ..] => seed.try_into().ok(),
         _ => None,
     }
-    .ok_or_else(|| malformed(PRIVATE, "the private key is not of 32 bytes"))?;
+    .ok_or_else(|| malformed(PRIVATE, "the private key is not 32 bytes long"))?;
     let key = SigningKey::from_seed(&Zeroizing::new(*seed));
     if let Some(public) = &info.public_key
         && point(public, PRIVATE)? != &key.verifying_key().to_bytes()
@@ -77,10 +76,10 @@ fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyFileError> {
 
 fn point<'a>(bits: &BitStringRef<'a>, form: &'static str) -> Result<&'a [u8; 32], KeyFileError> {
     let bytes = bits.as_bytes().and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or_else(|| malformed(form, "the public key is not of 32 bytes"))
+    bytes.ok_or_else(|| malformed(form, "the public key is not 32 bytes long"))
 }
 
-/// Refuses other algorithms by name, and parameters, which Ed25519 never has (RFC 8410, Section 3).
+/// Refuses other algorithms by name, and Ed25519 with parameters (RFC 8410, Section 3).
 fn require_ed25519(
     algorithm: &AlgorithmIdentifierRef<'_>,
     form: &'static str,
@@ -96,7 +95,7 @@ fn require_ed25519(
     Ok(())
 }
 
-/// Returns the DER of a version 1 key. The size is fixed, so that nothing is left by a reallocation.
+/// Returns the DER of a version 1 key. The memory never grows, so no copy of the seed is left behind.
 fn private_der(key: &SigningKey) -> Zeroizing<Vec<u8>> {
     Zeroizing::new([PKCS8_ED25519, key.expose_seed()].concat())
 }
@@ -108,7 +107,7 @@ fn malformed(form: &'static str, why: impl ToString) -> KeyFileError {
 /// `id-Ed25519` (RFC 8410, Section 3).
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// What stands before the seed (RFC 8410, Section 7).
+/// The DER before the seed (RFC 8410, Section 7).
 const PKCS8_ED25519: &[u8] = &[
     0x30, 0x2e, // SEQUENCE of 46 bytes
     0x02, 0x01, 0x00, // version: v1
@@ -116,14 +115,14 @@ const PKCS8_ED25519: &[u8] = &[
     0x04, 0x22, 0x04, 0x20, // OCTET STRING in OCTET STRING, of 32 bytes
 ];
 
-/// What stands before the point (RFC 8410, Section 4).
+/// The DER before the point (RFC 8410, Section 4).
 const SPKI_ED25519: &[u8] = &[
     0x30, 0x2a, // SEQUENCE of 42 bytes
     0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, // algorithm: id-Ed25519
     0x03, 0x21, 0x00, // BIT STRING of 32 bytes and no unused bits
 ];
 
-/// Names of other algorithms, for refusing them.
+/// The names under which other algorithms are refused.
 const OTHERS: [(&str, &str); 10] = [
     ("1.2.840.10040.4.1", "DSA"),
     ("1.2.840.10045.2.1", "EC"),

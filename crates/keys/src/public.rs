@@ -1,31 +1,31 @@
-//! Reading public keys, in whatever form.
+//! Reads public keys of every form.
 
 use brine_core::VerifyingKey;
 
-use crate::form::Form;
+use crate::form::KeyForm;
 use crate::openssh::{OpensshFile, read_openssh_line};
 use crate::{KeyFileError, pem};
 
-/// Reads a key file in any form that shows its public half.
+/// Reads the public key in a key file: an OpenSSH public key file, SPKI in PEM, an OpenSSH private key file,
+/// plain or encrypted, or plain PKCS#8 in PEM.
 ///
-/// This is an OpenSSH public key file (blank lines and lines with `#` aside, one line), SPKI in PEM, an
-/// OpenSSH private key file, whether it is encrypted or not, or plain PKCS#8 in PEM.
+/// An OpenSSH public key file is one line. Blank lines and lines that begin with `#` do not count.
 ///
 /// # Errors
 ///
-/// - [`KeyFileError::PassphraseNeeded`] for encrypted PKCS#8, which hides the public half too;
-/// - [`KeyFileError::Mismatch`] if a private key that can be read does not belong to the public one;
+/// - [`KeyFileError::PassphraseNeeded`] for encrypted PKCS#8, in which the public half is encrypted too;
+/// - [`KeyFileError::Mismatch`] if the file holds a plain private half that belongs to another key;
 /// - [`KeyFileError::TooLarge`] above [`MAX_KEY_FILE_BYTES`](crate::MAX_KEY_FILE_BYTES);
 /// - [`KeyFileError::NotEd25519`], [`KeyFileError::UnsupportedForm`], [`KeyFileError::Malformed`],
-///   [`KeyFileError::TooCostly`] and [`KeyFileError::Unrecognised`] for files that are not taken;
-/// - [`KeyFileError::Key`] by [`VerifyingKey::from_bytes`].
+///   [`KeyFileError::TooCostly`] and [`KeyFileError::Unrecognised`] for other files;
+/// - [`KeyFileError::Key`] if [`VerifyingKey::from_bytes`] refuses the key.
 pub fn read_public(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
-    match Form::of(bytes)? {
-        Form::EncryptedPkcs8(_) => Err(KeyFileError::PassphraseNeeded),
-        Form::OpensshPrivate(file) => OpensshFile::parse(&file)?.into_public(),
-        Form::OpensshPublic(line) => Ok(read_openssh_line(line)?.0),
-        Form::Pkcs8(der) => Ok(pem::read_private(&der)?.verifying_key().clone()),
-        Form::Spki(der) => pem::read_public(&der),
+    match KeyForm::of(bytes)? {
+        KeyForm::EncryptedPkcs8(_) => Err(KeyFileError::PassphraseNeeded),
+        KeyForm::OpensshPrivate(file) => OpensshFile::parse(&file)?.into_public(),
+        KeyForm::OpensshPublic(line) => Ok(read_openssh_line(line)?.0),
+        KeyForm::Pkcs8(der) => Ok(pem::read_pkcs8(&der)?.verifying_key().clone()),
+        KeyForm::Spki(der) => pem::read_spki(&der),
     }
 }
 

@@ -10,12 +10,12 @@ use zeroize::Zeroizing;
 use super::{ED25519, PRIVATE, Strings, malformed, one_line, read_blob};
 use crate::KeyFileError;
 
-/// The most rounds of bcrypt that an OpenSSH file may ask for: some seconds of work. `ssh-keygen`
-/// writes 16 or 24, and whatever its `-a` says.
+/// The highest number of bcrypt rounds that an OpenSSH file may demand: some seconds of work.
+///
+/// `ssh-keygen` writes 16 or 24, or what its option `-a` says.
 pub const MAX_BCRYPT_ROUNDS: u32 = 1024;
 
-/// An OpenSSH private key file, checked as far as that goes without its passphrase (OpenSSH,
-/// PROTOCOL.key).
+/// An OpenSSH private key file (OpenSSH, PROTOCOL.key). Everything that needs no passphrase has been checked.
 ///
 /// ```text
 /// byte[]  "openssh-key-v1" 0x00
@@ -37,12 +37,15 @@ pub(crate) struct OpensshFile<'a> {
 
 impl<'a> OpensshFile<'a> {
     pub(crate) fn parse(file: &'a [u8]) -> Result<Self, KeyFileError> {
-        let mut file = Strings(file.strip_prefix(MAGIC).ok_or_else(|| malformed("no magic"))?);
+        let mut file = Strings(
+            file.strip_prefix(MAGIC)
+                .ok_or_else(|| malformed("it does not begin with openssh-key-v1"))?,
+        );
         let [cipher, kdf, options] = [file.string()?, file.string()?, file.string()?];
         if file.uint32()? != 1 {
             return Err(malformed("not exactly one key"));
         }
-        // The type of the key before anything else: that is what the reader can act on.
+        // The type of the key is judged first: of all reasons it tells people most.
         let public = read_blob(file.string()?)?;
         let cipher = read_cipher(cipher)?;
         let kdf = read_kdf(kdf, options)?;
@@ -51,7 +54,7 @@ impl<'a> OpensshFile<'a> {
         }
         let section = file.string()?;
         if section.len().checked_rem(cipher.block_size()) != Some(0) {
-            return Err(malformed("the private section is no whole number of blocks"));
+            return Err(malformed("the private section is not a whole number of blocks"));
         }
         let tag = match (cipher.has_tag(), file.0) {
             (false, []) => None,
@@ -65,7 +68,7 @@ impl<'a> OpensshFile<'a> {
         self.cipher.is_some()
     }
 
-    /// Returns the public half, and compares it with the private one if that can be read.
+    /// Returns the public half. In a plain file it must belong to the private half.
     pub(crate) fn into_public(self) -> Result<VerifyingKey, KeyFileError> {
         if !self.is_encrypted() {
             self.read()?;
@@ -73,12 +76,12 @@ impl<'a> OpensshFile<'a> {
         Ok(self.public)
     }
 
-    /// Reads the private half of a plain file.
+    /// Reads the private half of a file that is not encrypted.
     pub(crate) fn read(&self) -> Result<SigningKey, KeyFileError> {
         self.read_section(self.section, malformed("the check numbers differ"))
     }
 
-    /// Decrypts the private half.
+    /// Decrypts the private half and reads it.
     pub(crate) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyFileError> {
         let (key, iv) = self
             .kdf
@@ -91,7 +94,8 @@ impl<'a> OpensshFile<'a> {
         self.read_section(&section, KeyFileError::WrongPassphrase)
     }
 
-    /// Reads the private section.
+    /// Reads the private section. `garbage` is the error if the check numbers differ, as they do when the
+    /// passphrase is wrong.
     ///
     /// ```text
     /// uint32  check number, twice
@@ -117,7 +121,7 @@ impl<'a> OpensshFile<'a> {
         let (seed, again) = section
             .string()?
             .split_first_chunk()
-            .ok_or_else(|| malformed("the private half is cut"))?;
+            .ok_or_else(|| malformed("the private half is too short"))?;
         let _comment = section.string()?;
         if section.0.len() >= self.cipher.block_size()
             || section.0.iter().zip(1..).any(|(byte, counted)| *byte != counted)
@@ -133,15 +137,14 @@ impl<'a> OpensshFile<'a> {
     }
 }
 
-/// Writes a key as an OpenSSH private key file, encrypted with AES-256-CTR and bcrypt if there is a
-/// passphrase.
+/// Writes a key as an OpenSSH private key file. With a passphrase it is encrypted with AES-256-CTR and bcrypt.
 ///
-/// Control characters in the comment become blanks.
+/// Control characters in the comment become spaces.
 ///
 /// # Errors
 ///
-/// - [`KeyFileError::PassphraseEmpty`] for `Some("")`, which is not the same as `None`;
-/// - [`KeyFileError::Key`] if there is no salt to be had;
+/// - [`KeyFileError::PassphraseEmpty`] for `Some("")`, which does not mean the same as `None`;
+/// - [`KeyFileError::Key`] if the operating system gives no randomness for the salt;
 /// - [`KeyFileError::Malformed`] if the text does not fit in memory.
 pub fn openssh_private(
     key: &SigningKey,
@@ -171,10 +174,10 @@ fn read_cipher(name: &[u8]) -> Result<Cipher, KeyFileError> {
         .ok()
         .and_then(|name| Cipher::new(name).ok())
         .filter(|cipher| *cipher != Cipher::TdesCbc)
-        .ok_or(KeyFileError::UnsupportedForm { form: "OpenSSH private key in another cipher" })
+        .ok_or(KeyFileError::UnsupportedForm { form: "OpenSSH private key with this cipher" })
 }
 
-/// Reads the key derivation and refuses a costly one: nothing has been authenticated yet.
+/// Reads the key derivation, and refuses a costly one: anybody can have written these numbers.
 fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyFileError> {
     match (name, options) {
         (b"none", []) => Ok(Kdf::None),
@@ -193,10 +196,10 @@ fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyFileError> {
             }
             Ok(Kdf::Bcrypt { salt, rounds })
         }
-        (b"none", _) => Err(malformed("parameters where there are none")),
-        _ => {
-            Err(KeyFileError::UnsupportedForm { form: "OpenSSH private key in another derivation" })
-        }
+        (b"none", _) => Err(malformed("key derivation \"none\" has parameters")),
+        _ => Err(KeyFileError::UnsupportedForm {
+            form: "OpenSSH private key with this key derivation",
+        }),
     }
 }
 

@@ -52,21 +52,21 @@ fn broken_lines_are_refused() {
     let small = [&blob(&POINT)[..19], &[0; 32]].concat();
     let weak = [&blob(&POINT)[..19], &[1], &[0; 31]].concat();
     for (line, why) in [
-        ("ssh-ed25519".to_owned(), "the data is cut"),
-        ("ssh-ed25519 AAAA".to_owned(), "the data is cut"),
-        (LINE[..60].to_owned(), "the data is cut"),
+        ("ssh-ed25519".to_owned(), "the data ends too early"),
+        ("ssh-ed25519 AAAA".to_owned(), "the data ends too early"),
+        (LINE[..60].to_owned(), "the data ends too early"),
         (LINE[..61].to_owned(), "the base64 is broken"),
         (format!("{LINE}="), "the base64 is broken"),
         (format!("{LINE}\n{LINE}"), "more than one line"),
         (encode(&[&blob(&POINT), [0].as_slice()].concat()), "data after the key"),
         (encode(&[string(ED25519.as_bytes()), string(&[1; 31])].concat()), KEY_LENGTH),
-        (encode(&string(b"\x1b[2J")), "the type of key has no name"),
+        (encode(&string(b"\x1b[2J")), "the type of key is not a name"),
     ] {
         assert_eq!(read_openssh_line(&line), Err(KeyFileError::malformed(PUBLIC, why)), "{line}");
     }
     assert_eq!(read_openssh_line(&encode(&small)), Err(KeyError::Weak.into()));
     assert_eq!(read_openssh_line(&encode(&weak)), Err(KeyError::Weak.into()));
-    // The name on the line and the name in the data are two things.
+    // The name on the line is right, and the name in the data is another.
     let other = encode(&[string(b"ssh-rsa"), string(&[1; 32])].concat());
     assert_eq!(read_openssh_line(&other), Err(KeyFileError::not_ed25519("ssh-rsa")));
     for line in ["", "alice", "ssh", "restrict ssh-ed25519 AAAA", "ssh-\u{1b}[2J AAAA"] {
@@ -74,7 +74,7 @@ fn broken_lines_are_refused() {
     }
 }
 
-const KEY_LENGTH: &str = "the key is not of 32 bytes";
+const KEY_LENGTH: &str = "the key is not 32 bytes long";
 
 proptest! {
     #[test]

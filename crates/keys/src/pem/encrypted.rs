@@ -14,18 +14,19 @@ use zeroize::Zeroizing;
 use super::{malformed, private_der, read_info};
 use crate::KeyFileError;
 
-/// The most iterations of PBKDF2 that a file may ask for: the number that RFC 8018, Section 4.2
-/// gives for especially critical keys, and some seconds of work.
+/// The highest number of PBKDF2 iterations that a file may demand: some seconds of work.
+///
+/// RFC 8018, Section 4.2 names it for especially critical keys.
 pub const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
-/// The most memory, in bytes, that scrypt may ask for: 128 * r * (N + p) (RFC 7914, Section 6).
+/// The most memory that a file may demand for scrypt, in bytes: 128 * r * (N + p) (RFC 7914, Section 6).
 pub const MAX_SCRYPT_BYTES: u64 = 256 << 20;
 
-/// The most work that scrypt may ask for, in bytes passed through: 128 * r * N * p.
+/// The most work that a file may demand of scrypt, in bytes that pass through it: 128 * r * N * p.
 pub const MAX_SCRYPT_WORK_BYTES: u64 = 1 << 30;
 
-/// An EncryptedPrivateKeyInfo that is worth a passphrase: it can be decrypted, and at a bounded cost
-/// (RFC 5958, Section 3; RFC 8018, Appendix A.4).
+/// An EncryptedPrivateKeyInfo (RFC 5958, Section 3; RFC 8018, Appendix A.4). Its algorithms are supported, and
+/// decryption has a bounded cost.
 ///
 /// ```text
 /// EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm AlgorithmIdentifier, encryptedData OCTET STRING }
@@ -62,8 +63,8 @@ impl<'a> EncryptedKey<'a> {
 
     /// Decrypts the key.
     ///
-    /// Most of PBES2 has no integrity: a wrong passphrase shows as wrong padding, or as something
-    /// that is no PKCS#8.
+    /// Most schemes of PBES2 do not authenticate: a wrong passphrase then gives wrong padding, or bytes that are
+    /// not PKCS#8.
     pub(crate) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyFileError> {
         let mut buffer = Zeroizing::new(self.data.to_vec());
         let der =
@@ -83,8 +84,8 @@ impl<'a> EncryptedKey<'a> {
 ///
 /// # Errors
 ///
-/// - [`KeyFileError::PassphraseEmpty`] for an empty passphrase, which protects nothing;
-/// - [`KeyFileError::Key`] if there is no salt to be had;
+/// - [`KeyFileError::PassphraseEmpty`] for an empty passphrase, which would protect nothing;
+/// - [`KeyFileError::Key`] if the operating system gives no randomness for salt and IV;
 /// - [`KeyFileError::Malformed`] if the text does not fit in memory.
 pub fn encrypted_pkcs8_pem(
     key: &SigningKey,
@@ -110,13 +111,13 @@ pub fn encrypted_pkcs8_pem(
         .map_err(|error| malformed(ENCRYPTED, error))
 }
 
-/// Refuses PBKDF2 that cannot be run or costs too much (RFC 8018, Appendix A.2).
+/// Refuses parameters of PBKDF2 that are impossible or cost too much (RFC 8018, Appendix A.2).
 fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyFileError> {
     if parameters.prf == Pbkdf2Prf::HmacWithSha1 {
         return Err(KeyFileError::UnsupportedForm { form: "PKCS#8 encrypted with HMAC-SHA-1" });
     }
     match parameters.iteration_count {
-        0 => Err(malformed(ENCRYPTED, "no iterations of PBKDF2")),
+        0 => Err(malformed(ENCRYPTED, "PBKDF2 has no iterations")),
         1..=MAX_PBKDF2_ITERATIONS => Ok(()),
         found => Err(KeyFileError::TooCostly {
             what: "PBKDF2 iterations",
@@ -126,9 +127,9 @@ fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyFileError> {
     }
 }
 
-/// Refuses scrypt that cannot be run or costs too much (RFC 7914, Section 6).
+/// Refuses parameters of scrypt that are impossible or cost too much (RFC 7914, Section 6).
 ///
-/// The first check is more than form: pkcs5 0.8.1 computes the logarithm of N = 0 and panics.
+/// pkcs5 0.8.1 relies on the first check: it takes the logarithm of N, and panics if N is 0.
 fn check_scrypt(parameters: &ScryptParams) -> Result<(), KeyFileError> {
     let n = parameters.cost_parameter;
     let (r, p) = (u64::from(parameters.block_size), u64::from(parameters.parallelization));
@@ -149,9 +150,9 @@ fn check_scrypt(parameters: &ScryptParams) -> Result<(), KeyFileError> {
     Ok(())
 }
 
-/// Returns the encryption scheme of an EncryptedPrivateKeyInfo, whatever its parameters are.
+/// Returns the encryption scheme of an EncryptedPrivateKeyInfo without looking at its parameters.
 ///
-/// The decoder of pkcs5 0.8.1 calls the schemes of PKCS#12 malformed.
+/// The decoder of pkcs5 0.8.1 would call the schemes of PKCS#12 malformed, not unsupported.
 fn scheme(der: &[u8]) -> Option<ObjectIdentifier> {
     let info = AnyRef::from_der(der).ok()?;
     let fields = info.sequence(|reader| {
@@ -179,12 +180,12 @@ fn refusal_of_encryption(error: pkcs8::Error) -> KeyFileError {
 /// `des-ede3-cbc` (RFC 8018, Appendix B.2.2).
 const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
 
-/// log2 N, r and p: 16 MiB, half of what OpenSSL 3 allows itself when it reads.
+/// log2 N, r and p. They take 16 MiB; OpenSSL 3 refuses to read a key that takes more than 32.
 const SCRYPT: (u8, u32, u32) = (14, 8, 1);
 
 const ENCRYPTED: &str = "encrypted PKCS#8 private key";
-const NOT_PBES2: &str = "PKCS#8 encrypted otherwise than by PBES2";
-const UNKNOWN_ENCRYPTION: &str = "PKCS#8 in another encryption";
+const NOT_PBES2: &str = "PKCS#8 encrypted without PBES2";
+const UNKNOWN_ENCRYPTION: &str = "PKCS#8 with this encryption";
 
 #[cfg(test)]
 mod tests;

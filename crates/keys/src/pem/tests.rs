@@ -34,7 +34,7 @@ fn version_1() -> Vec<u8> {
     [PKCS8_ED25519, &SEED].concat()
 }
 
-/// A OneAsymmetricKey with its public half, and a count of unused bits in that.
+/// A OneAsymmetricKey with a public half, and the number of its unused bits.
 fn version_2(public: &[u8], unused_bits: u8) -> Vec<u8> {
     let mut der = version_1();
     der[1] = 0x51; // SEQUENCE of 81 bytes
@@ -49,14 +49,14 @@ fn the_text_is_that_of_openssl() {
     let key = SigningKey::from_seed(&Zeroizing::new(SEED));
     assert_eq!(pkcs8_pem(&key).unwrap().as_str(), SEED_PEM);
     assert_eq!(spki_pem(key.verifying_key()), POINT_PEM);
-    let read = read_private(&der(SEED_PEM.as_bytes())).unwrap();
+    let read = read_pkcs8(&der(SEED_PEM.as_bytes())).unwrap();
     assert_eq!(read.expose_seed(), &SEED);
-    assert_eq!(&read_public(&der(POINT_PEM.as_bytes())).unwrap(), key.verifying_key());
+    assert_eq!(&read_spki(&der(POINT_PEM.as_bytes())).unwrap(), key.verifying_key());
 }
 
 #[test]
 fn the_examples_of_rfc_8410_are_read() {
-    let [one, two] = RFC_8410.map(|pem| read_private(&der(pem.as_bytes())).unwrap());
+    let [one, two] = RFC_8410.map(|pem| read_pkcs8(&der(pem.as_bytes())).unwrap());
     assert_eq!(one.expose_seed(), two.expose_seed());
     assert_eq!(one.verifying_key().to_bytes()[..4], [0x19, 0xbf, 0x44, 0x09]);
     assert_eq!(pkcs8_pem(&two).unwrap().as_str(), RFC_8410[0]);
@@ -64,13 +64,13 @@ fn the_examples_of_rfc_8410_are_read() {
 
 #[test]
 fn a_public_half_must_agree() {
-    let public = read_private(&version_1()).unwrap().verifying_key().clone();
-    assert_eq!(read_private(&version_2(&public.to_bytes(), 0)).unwrap().expose_seed(), &SEED);
+    let public = read_pkcs8(&version_1()).unwrap().verifying_key().clone();
+    assert_eq!(read_pkcs8(&version_2(&public.to_bytes(), 0)).unwrap().expose_seed(), &SEED);
     let mut other = public.to_bytes();
     other[0] ^= 1;
-    assert_eq!(read_private(&version_2(&other, 0)).unwrap_err(), KeyFileError::Mismatch);
-    let why = "the public key is not of 32 bytes";
-    let found = read_private(&version_2(&public.to_bytes(), 1)).unwrap_err();
+    assert_eq!(read_pkcs8(&version_2(&other, 0)).unwrap_err(), KeyFileError::Mismatch);
+    let why = "the public key is not 32 bytes long";
+    let found = read_pkcs8(&version_2(&public.to_bytes(), 1)).unwrap_err();
     assert_eq!(found, malformed(PRIVATE, why));
 }
 
@@ -82,13 +82,13 @@ fn other_algorithms_are_refused_by_name() {
         (fixture!("x25519.pem"), "X25519"),
         (fixture!("ed448.pem"), "Ed448"),
     ] {
-        assert_eq!(read_private(&der(pem)).unwrap_err(), KeyFileError::not_ed25519(found));
+        assert_eq!(read_pkcs8(&der(pem)).unwrap_err(), KeyFileError::not_ed25519(found));
     }
-    let found = read_public(&der(fixture!("rsa.pub.pem")));
+    let found = read_spki(&der(fixture!("rsa.pub.pem")));
     assert_eq!(found, Err(KeyFileError::not_ed25519("RSA")));
     let mut unheard_of = version_1();
     unheard_of[11] = 0x7f;
-    let found = read_private(&unheard_of).unwrap_err();
+    let found = read_pkcs8(&unheard_of).unwrap_err();
     assert_eq!(found, KeyFileError::not_ed25519("1.3.101.127"));
     let locked = der(fixture!("rsa.default.pem"));
     let found = EncryptedKey::parse(&locked).unwrap().open("correct horse").unwrap_err();
@@ -111,17 +111,17 @@ fn malformed_keys_are_refused() {
     .concat();
     for (der, why) in [
         (with_parameters, "Ed25519 with parameters"),
-        (short, "the private key is not of 32 bytes"),
+        (short, "the private key is not 32 bytes long"),
     ] {
-        assert_eq!(read_private(&der).unwrap_err(), malformed(PRIVATE, why));
+        assert_eq!(read_pkcs8(&der).unwrap_err(), malformed(PRIVATE, why));
     }
     for der in [&[], [version_1(), vec![0]].concat().as_slice(), &version_1()[..47]] {
-        let found = read_private(der).unwrap_err();
+        let found = read_pkcs8(der).unwrap_err();
         assert!(matches!(found, KeyFileError::Malformed { form: PRIVATE, .. }), "{found:?}");
     }
     let short = [&[0x30, 0x29], &SPKI_ED25519[2..9], &[0x03, 0x20, 0x00], &SEED[..31]].concat();
-    let why = "the public key is not of 32 bytes";
-    assert_eq!(read_public(&short), Err(malformed(PUBLIC, why)));
+    let why = "the public key is not 32 bytes long";
+    assert_eq!(read_spki(&short), Err(malformed(PUBLIC, why)));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn every_flipped_bit_is_refused_or_makes_another_seed() {
     for bit in 0..8 * 48 {
         let mut der = version_1();
         der[bit / 8] ^= 1 << (bit % 8);
-        match read_private(&der) {
+        match read_pkcs8(&der) {
             Ok(key) => assert!(bit >= 8 * 16 && key.expose_seed() != &SEED, "{bit}"),
             Err(error) => assert!(
                 matches!(error, KeyFileError::Malformed { .. } | KeyFileError::NotEd25519 { .. }),
@@ -156,9 +156,9 @@ proptest! {
         let at = at.index(der.len());
         der[at] = byte;
         der.truncate(length.index(2 * der.len()));
-        // What parses is within the limits; it is not opened here, which takes its time.
+        // Encrypted keys are only parsed here: decrypting them would take too long.
         let _ = EncryptedKey::parse(&der);
-        prop_assert!(read_private(&der).is_err());
-        prop_assert!(read_public(&der).is_err());
+        prop_assert!(read_pkcs8(&der).is_err());
+        prop_assert!(read_spki(&der).is_err());
     }
 }

@@ -13,7 +13,7 @@ fn file(pem: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The fields of a file, to be spoilt one at a time.
+/// The fields of a good file. Each test spoils one.
 #[derive(Clone)]
 struct Parts {
     cipher: &'static str,
@@ -97,18 +97,21 @@ fn broken_files_are_refused() {
     assert_eq!(refusal(|file| file.checks[1] = 0), malformed("the check numbers differ"));
     let types = "the halves are of different types";
     assert_eq!(refusal(|file| file.name = "ssh-rsabcde"), malformed(types));
-    let options = "parameters where there are none";
+    let options = "key derivation \"none\" has parameters";
     assert_eq!(refusal(|file| file.options = vec![0]), malformed(options));
     let together = "cipher and key derivation do not go together";
     assert_eq!(refusal(|file| file.cipher = "aes256-ctr"), malformed(together));
-    let blocks = "the private section is no whole number of blocks";
+    let blocks = "the private section is not a whole number of blocks";
     assert_eq!(refusal(|file| file.padding = vec![1]), malformed(blocks));
     for padding in [vec![1, 2, 3, 4, 5, 7], (1..=14).collect(), vec![0; 6]] {
         assert_eq!(refusal(|file| file.padding = padding), malformed("the padding is wrong"));
     }
     let cut = |file: &mut Parts| file.secret.truncate(24);
-    assert_eq!(refusal(cut), malformed("the private half is cut"));
-    assert_eq!(OpensshFile::parse(b"").err(), Some(malformed("no magic")));
+    assert_eq!(refusal(cut), malformed("the private half is too short"));
+    assert_eq!(
+        OpensshFile::parse(b"").err(),
+        Some(malformed("it does not begin with openssh-key-v1"))
+    );
     let good = Parts::good().bytes();
     for length in MAGIC.len()..good.len() {
         let found = OpensshFile::parse(&good[..length]).err();
@@ -148,12 +151,12 @@ fn other_types_are_refused_by_name_before_a_passphrase() {
 
 #[test]
 fn other_encryptions_are_refused_by_name() {
-    let form = "OpenSSH private key in another cipher";
+    let form = "OpenSSH private key with this cipher";
     for cipher in ["3des-cbc", "arcfour", "", "AES256-CTR"] {
         let found = refusal(|file| file.cipher = cipher);
         assert_eq!(found, KeyFileError::UnsupportedForm { form });
     }
-    let form = "OpenSSH private key in another derivation";
+    let form = "OpenSSH private key with this key derivation";
     let found = refusal(|file| file.kdf = "argon2");
     assert_eq!(found, KeyFileError::UnsupportedForm { form });
 }
@@ -224,7 +227,7 @@ proptest! {
         let at = at.index(damaged.len() - 4);
         damaged[at..at + 4].copy_from_slice(&bytes);
         let parsed = OpensshFile::parse(&damaged);
-        // What is encrypted is not opened here, which takes its time.
+        // Encrypted files are not opened here: that would take too long.
         if let Ok(file) = parsed && !file.is_encrypted() {
             let _ = file.read();
         }

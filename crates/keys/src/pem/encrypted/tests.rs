@@ -82,7 +82,7 @@ fn impossible_parameters_are_malformed() {
     }
     let sha256 = Pbkdf2Prf::HmacWithSha256;
     let found = refusal(&pbkdf2(0, sha256, None));
-    assert_eq!(found, Some(malformed(ENCRYPTED, "no iterations of PBKDF2")));
+    assert_eq!(found, Some(malformed(ENCRYPTED, "PBKDF2 has no iterations")));
     let found = refusal(&pbkdf2(1000, sha256, Some(16)));
     assert_eq!(found, Some(malformed(ENCRYPTED, "the derived key does not fit the cipher")));
     for der in [&[], [0x30, 0x00].as_slice()] {
