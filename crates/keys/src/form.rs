@@ -1,18 +1,18 @@
-//! Which form a key is in, and the refusal by name of those that are not taken.
+//! Recognises the form of a key file, and refuses unsupported forms by name.
 
 use std::str;
 
 use zeroize::Zeroizing;
 
-use super::{KeyError, MAX_KEY_FILE_BYTES, openssh};
+use crate::{KeyFileError, MAX_KEY_FILE_BYTES, openssh};
 
-/// A form of key that is taken, unwrapped from its armor and not yet parsed.
-pub(super) enum Form<'a> {
+/// A supported form of key, taken out of its armor and not yet parsed.
+pub(crate) enum KeyForm<'a> {
     /// `ENCRYPTED PRIVATE KEY`: the DER of an EncryptedPrivateKeyInfo (RFC 5958, Section 3).
     EncryptedPkcs8(Zeroizing<Vec<u8>>),
     /// `OPENSSH PRIVATE KEY`: the bytes that begin with `openssh-key-v1`.
     OpensshPrivate(Zeroizing<Vec<u8>>),
-    /// A line that begins with `ssh-ed25519`.
+    /// A line that begins with `ssh-ed25519`: the key that OpenSSH keeps in `.pub` files.
     OpensshPublic(&'a str),
     /// `PRIVATE KEY`: the DER of a OneAsymmetricKey (RFC 5958, Section 2).
     Pkcs8(Zeroizing<Vec<u8>>),
@@ -20,32 +20,33 @@ pub(super) enum Form<'a> {
     Spki(Zeroizing<Vec<u8>>),
 }
 
-impl<'a> Form<'a> {
-    /// Returns the form of a whole key file.
+impl<'a> KeyForm<'a> {
+    /// Recognises the form of a whole key file.
     ///
     /// # Errors
     ///
-    /// - [`KeyError::TooLarge`] above [`MAX_KEY_FILE_BYTES`];
-    /// - [`KeyError::UnsupportedForm`] and [`KeyError::NotEd25519`] for what is known and not taken;
-    /// - [`KeyError::Malformed`] for broken armor, data beside it, and a second public key;
-    /// - [`KeyError::Unrecognised`] for the rest.
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, KeyError> {
+    /// - [`KeyFileError::TooLarge`] above [`MAX_KEY_FILE_BYTES`];
+    /// - [`KeyFileError::UnsupportedForm`] and [`KeyFileError::NotEd25519`] for known forms that are not
+    ///   supported;
+    /// - [`KeyFileError::Malformed`] for broken armor, text before or after it, and a second public key;
+    /// - [`KeyFileError::Unrecognised`] for everything else.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, KeyFileError> {
         if bytes.len() > MAX_KEY_FILE_BYTES {
-            return Err(KeyError::TooLarge);
+            return Err(KeyFileError::TooLarge);
         }
         if let Some(form) = binary_form(bytes) {
-            return Err(KeyError::UnsupportedForm { form });
+            return Err(KeyFileError::UnsupportedForm { form });
         }
-        let text = str::from_utf8(bytes).map_err(|_| KeyError::Unrecognised)?.trim_ascii();
+        let text = str::from_utf8(bytes).map_err(|_| KeyFileError::Unrecognised)?.trim_ascii();
         if text.starts_with(BEGIN) { Self::of_armor(text) } else { Self::of_lines(text) }
     }
 
-    fn of_armor(text: &str) -> Result<Self, KeyError> {
+    fn of_armor(text: &str) -> Result<Self, KeyFileError> {
         let line = text.lines().next().unwrap_or_default().trim_ascii_end();
         let label = line
             .strip_prefix(BEGIN)
             .and_then(|rest| rest.strip_suffix("-----"))
-            .ok_or_else(|| KeyError::malformed(PEM, "the BEGIN line is broken"))?;
+            .ok_or_else(|| KeyFileError::malformed(PEM, "the BEGIN line is broken"))?;
         let unwrap: fn(_) -> Self = match label {
             "ENCRYPTED PRIVATE KEY" => Self::EncryptedPkcs8,
             "OPENSSH PRIVATE KEY" => Self::OpensshPrivate,
@@ -54,73 +55,78 @@ impl<'a> Form<'a> {
             other => return Err(refusal_of_label(other)),
         };
         if !text.ends_with(&format!("-----END {label}-----")) {
-            return Err(KeyError::malformed(PEM, "no END line, or text after it"));
+            return Err(KeyFileError::malformed(PEM, "no END line, or text after it"));
         }
         decode(text).map(unwrap)
     }
 
-    fn of_lines(text: &'a str) -> Result<Self, KeyError> {
+    fn of_lines(text: &'a str) -> Result<Self, KeyFileError> {
         let content = |line: &&str| !line.is_empty() && !line.starts_with('#');
         let mut lines = text.lines().map(str::trim_ascii).filter(content);
-        let first = lines.next().ok_or(KeyError::Unrecognised)?;
+        let first = lines.next().ok_or(KeyFileError::Unrecognised)?;
         if let Some((_, form)) = LINES.iter().find(|(start, _)| first.starts_with(start)) {
-            return Err(KeyError::UnsupportedForm { form });
+            return Err(KeyFileError::UnsupportedForm { form });
         }
         if is_bare_minisign(first) {
-            return Err(KeyError::UnsupportedForm { form: MINISIGN });
+            return Err(KeyFileError::UnsupportedForm { form: MINISIGN });
         }
         let Some(name) = first.split_ascii_whitespace().find(|word| openssh::is_key_type(word))
         else {
             return Err(if text.contains(BEGIN) {
-                KeyError::malformed(PEM, "text before the BEGIN line")
+                KeyFileError::malformed(PEM, "text before the BEGIN line")
             } else {
-                KeyError::Unrecognised
+                KeyFileError::Unrecognised
             });
         };
         openssh::require_ed25519(name)?;
         if !first.starts_with(name) {
-            return Err(KeyError::UnsupportedForm { form: "OpenSSH line with names or options" });
+            return Err(KeyFileError::UnsupportedForm {
+                form: "OpenSSH line with names or options",
+            });
         }
         match lines.next() {
             None => Ok(Self::OpensshPublic(first)),
-            Some(_) => Err(KeyError::malformed(openssh::PUBLIC, "more than one line holds a key")),
+            Some(_) => {
+                Err(KeyFileError::malformed(openssh::PUBLIC, "more than one line holds a key"))
+            }
         }
     }
 }
 
-/// Decodes strict RFC 7468 text of any line width, without a copy that is not wiped.
-fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let malformed = |error| KeyError::malformed(PEM, error);
+/// Decodes strict RFC 7468 text with lines of any length. Every copy of the bytes is wiped.
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let malformed = |error| KeyFileError::malformed(PEM, error);
     let mut decoder = pem_rfc7468::Decoder::new_detect_wrap(text.as_bytes()).map_err(malformed)?;
     let mut bytes = Zeroizing::new(vec![0; decoder.remaining_len()]);
     decoder.decode(&mut bytes).map_err(malformed)?;
     if decoder.is_finished() {
         Ok(bytes)
     } else {
-        Err(KeyError::malformed(PEM, "text after the base64"))
+        Err(KeyFileError::malformed(PEM, "text after the base64"))
     }
 }
 
 fn binary_form(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        // The byte after the '0' is no start of a character in UTF-8: no text begins so.
+        // DER begins with '0' and a length. No UTF-8 character begins with such a length byte, so this is
+        // not text.
         [0x30, 0x80, 0x02, 0x01, 0x03, ..]
         | [0x30, 0x81, _, 0x02, 0x01, 0x03, ..]
         | [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..] => Some("PKCS#12 container"),
         [0x30, 0x80..=0x84, ..] => Some(DER),
-        // The short form of the length, which is that of a key, and of next to no text.
+        // This length byte may be a character, but in text it hardly ever equals the number of bytes left.
         [0x30, length, rest @ ..] if usize::from(*length) == rest.len() => Some(DER),
-        // A CBOR map; in UTF-8 these bytes never come first.
+        // A CBOR map. No UTF-8 text begins with these bytes.
         [0xa0..=0xbf, ..] => Some("COSE_Key"),
         _ => None,
     }
 }
 
-fn refusal_of_label(label: &str) -> KeyError {
+fn refusal_of_label(label: &str) -> KeyFileError {
     let form = match label {
-        "DSA PARAMETERS" | "DSA PRIVATE KEY" => return KeyError::not_ed25519("DSA"),
-        "EC PARAMETERS" | "EC PRIVATE KEY" => return KeyError::not_ed25519("EC"),
-        "RSA PRIVATE KEY" | "RSA PUBLIC KEY" => return KeyError::not_ed25519("RSA"),
+        "DSA PARAMETERS" | "DSA PRIVATE KEY" => return KeyFileError::not_ed25519("DSA"),
+        "EC PARAMETERS" | "EC PRIVATE KEY" => return KeyFileError::not_ed25519("EC"),
+        "RSA PRIVATE KEY" | "RSA PUBLIC KEY" => return KeyFileError::not_ed25519("RSA"),
         "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => "X.509 certificate",
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => "X.509 certificate request",
         "PGP PRIVATE KEY BLOCK" | "PGP PUBLIC KEY BLOCK" => "OpenPGP key",
@@ -129,15 +135,17 @@ fn refusal_of_label(label: &str) -> KeyError {
         "SSH SIGNATURE" => "SSH signature",
         _ => "PEM with an unknown label",
     };
-    KeyError::UnsupportedForm { form }
+    KeyFileError::UnsupportedForm { form }
 }
 
-/// Returns whether the line is what `minisign -P` takes: 42 bytes that begin with `Ed`.
+/// Returns whether the line is a public key as `minisign -P` takes it: base64 of 42 bytes that begin with
+/// `Ed`.
 fn is_bare_minisign(line: &str) -> bool {
     line.len() == 56 && line.starts_with("RW") && !line.contains(' ')
 }
 
-/// How the first line of a form that is not taken begins, past blank lines and comments.
+/// The beginnings of unsupported forms with their names. A beginning is looked for on the first line that is
+/// neither blank nor a comment.
 const LINES: [(&str, &str); 7] = [
     ("---- BEGIN SSH2 ", "SSH2 public key (RFC 4716)"),
     ("AGE-SECRET-KEY-", "age key"),
@@ -157,19 +165,19 @@ const PEM: &str = "PEM";
 mod tests {
     use super::*;
 
-    fn refusal(bytes: &[u8]) -> KeyError {
-        match Form::of(bytes) {
-            Ok(_) => panic!("taken: {:?}", str::from_utf8(bytes)),
+    fn refusal(bytes: &[u8]) -> KeyFileError {
+        match KeyForm::of(bytes) {
+            Ok(_) => panic!("accepted: {:?}", str::from_utf8(bytes)),
             Err(error) => error,
         }
     }
 
-    fn malformed(why: &str) -> KeyError {
-        KeyError::malformed(PEM, why)
+    fn malformed(why: &str) -> KeyFileError {
+        KeyFileError::malformed(PEM, why)
     }
 
     #[test]
-    fn forms_that_are_not_taken_are_refused_by_name() {
+    fn unsupported_forms_are_refused_by_name() {
         for (bytes, form) in [
             (fixture!("ed25519.cert.pem"), "X.509 certificate"),
             (fixture!("ed25519.der"), DER),
@@ -193,7 +201,7 @@ mod tests {
             (b"restrict ssh-ed25519 AAAA", "OpenSSH line with names or options"),
             (b"a@example.org ssh-ed25519 AAAA", "OpenSSH line with names or options"),
         ] {
-            assert_eq!(refusal(bytes), KeyError::UnsupportedForm { form });
+            assert_eq!(refusal(bytes), KeyFileError::UnsupportedForm { form });
         }
     }
 
@@ -210,7 +218,7 @@ mod tests {
             (b"sk-ssh-ed25519@openssh.com AAAA", "sk-ssh-ed25519@openssh.com"),
             (b"ssh-dss AAAA", "ssh-dss"),
         ] {
-            assert_eq!(refusal(bytes), KeyError::not_ed25519(found));
+            assert_eq!(refusal(bytes), KeyFileError::not_ed25519(found));
         }
     }
 
@@ -227,15 +235,15 @@ mod tests {
         assert_eq!(refusal(broken.as_bytes()), malformed("the BEGIN line is broken"));
         for text in [format!("{pem}{pem}"), pem.replace("MC4C", "MC4C!")] {
             let found = refusal(text.as_bytes());
-            assert!(matches!(found, KeyError::Malformed { form: PEM, .. }), "{found:?}");
+            assert!(matches!(found, KeyFileError::Malformed { form: PEM, .. }), "{found:?}");
         }
     }
 
     #[test]
-    fn white_space_around_armor_is_no_matter() {
+    fn white_space_around_armor_is_ignored() {
         let pem = str::from_utf8(fixture!("ed25519.pem")).unwrap();
         for text in [pem.replace('\n', "\r\n"), format!("\n{pem}\n\n"), pem.trim_end().to_owned()] {
-            assert!(matches!(Form::of(text.as_bytes()), Ok(Form::Pkcs8(_))), "{text:?}");
+            assert!(matches!(KeyForm::of(text.as_bytes()), Ok(KeyForm::Pkcs8(_))), "{text:?}");
         }
     }
 
@@ -243,25 +251,27 @@ mod tests {
     fn a_public_file_holds_one_key() {
         let line = str::from_utf8(fixture!("ssh.pub")).unwrap();
         let noted = format!("# laptop\n\n  {line}\n\n");
-        let Ok(Form::OpensshPublic(found)) = Form::of(noted.as_bytes()) else { panic!("{noted}") };
+        let Ok(KeyForm::OpensshPublic(found)) = KeyForm::of(noted.as_bytes()) else {
+            panic!("{noted}")
+        };
         assert_eq!(found, line.trim_end());
         for second in [line, "ssh-rsa AAAA\n", "junk\n"] {
             let found = refusal(format!("{line}{second}").as_bytes());
             let why = "more than one line holds a key";
-            assert_eq!(found, KeyError::malformed(openssh::PUBLIC, why));
+            assert_eq!(found, KeyFileError::malformed(openssh::PUBLIC, why));
         }
     }
 
     #[test]
-    fn what_resembles_nothing_is_unrecognised() {
+    fn other_bytes_are_unrecognised() {
         for bytes in [b"".as_slice(), b"\n", b"# only a comment", b"hunter2", b"\xff\xfe", b"0"] {
-            assert_eq!(refusal(bytes), KeyError::Unrecognised, "{bytes:?}");
+            assert_eq!(refusal(bytes), KeyFileError::Unrecognised, "{bytes:?}");
         }
     }
 
     #[test]
     fn the_size_limit_is_exact() {
-        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES]), KeyError::Unrecognised);
-        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES + 1]), KeyError::TooLarge);
+        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES]), KeyFileError::Unrecognised);
+        assert_eq!(refusal(&[b' '; MAX_KEY_FILE_BYTES + 1]), KeyFileError::TooLarge);
     }
 }

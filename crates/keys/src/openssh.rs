@@ -1,261 +1,105 @@
-//! The forms of OpenSSH: public key lines and private key files.
+//! The forms of OpenSSH: public key lines, and in a module of their own private key files.
+
+mod private_file;
 
 use base64ct::{Base64, Base64Unpadded, Encoding};
+use brine_core::VerifyingKey;
 use sha2::{Digest, Sha256};
-use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey, KeypairData};
-use ssh_key::public::Ed25519PublicKey;
-use ssh_key::{Cipher, Kdf, LineEnding, PrivateKey};
-use zeroize::Zeroizing;
 
-use super::{KeyError, SigningKey, VerifyingKey, random};
+use crate::KeyFileError;
 
-/// The most rounds of bcrypt that an OpenSSH file may ask for: some seconds of work. `ssh-keygen`
-/// writes 16 or 24, and whatever its `-a` says.
-pub const MAX_BCRYPT_ROUNDS: u32 = 1024;
+pub(crate) use self::private_file::OpensshFile;
+pub use self::private_file::{MAX_BCRYPT_ROUNDS, openssh_private};
 
-/// An OpenSSH private key file, checked as far as that goes without its passphrase (OpenSSH,
-/// PROTOCOL.key).
+/// Reads an OpenSSH public key line, `ssh-ed25519 AAAA… comment`, and returns the key and the comment.
 ///
-/// ```text
-/// byte[]  "openssh-key-v1" 0x00
-/// string  ciphername
-/// string  kdfname
-/// string  kdfoptions      ; empty, or: string salt, uint32 rounds
-/// uint32  number of keys  ; 1
-/// string  public key
-/// string  private section, padded and encrypted
-/// byte[]  authentication tag, if the cipher has one
-/// ```
-pub(super) struct Container<'a> {
-    cipher: Cipher,
-    kdf: Kdf,
-    public: VerifyingKey,
-    section: &'a [u8],
-    tag: Option<[u8; 16]>,
-}
-
-impl<'a> Container<'a> {
-    pub(super) fn parse(file: &'a [u8]) -> Result<Self, KeyError> {
-        let mut file = Strings(file.strip_prefix(MAGIC).ok_or_else(|| malformed("no magic"))?);
-        let [cipher, kdf, options] = [file.string()?, file.string()?, file.string()?];
-        if file.uint32()? != 1 {
-            return Err(malformed("not exactly one key"));
-        }
-        // The type of the key before anything else: that is what the reader can act on.
-        let public = read_blob(file.string()?)?;
-        let cipher = read_cipher(cipher)?;
-        let kdf = read_kdf(kdf, options)?;
-        if cipher.is_none() != kdf.is_none() {
-            return Err(malformed("cipher and key derivation do not go together"));
-        }
-        let section = file.string()?;
-        if section.len().checked_rem(cipher.block_size()) != Some(0) {
-            return Err(malformed("the private section is no whole number of blocks"));
-        }
-        let tag = match (cipher.has_tag(), file.0) {
-            (false, []) => None,
-            (true, tag) if tag.len() == 16 => tag.try_into().ok(),
-            _ => return Err(malformed("data after the private section")),
-        };
-        Ok(Self { cipher, kdf, public, section, tag })
-    }
-
-    pub(super) fn is_encrypted(&self) -> bool {
-        self.cipher.is_some()
-    }
-
-    /// Returns the public half, and compares it with the private one if that can be read.
-    pub(super) fn into_public(self) -> Result<VerifyingKey, KeyError> {
-        if !self.is_encrypted() {
-            self.read()?;
-        }
-        Ok(self.public)
-    }
-
-    /// Reads the private half of a plain file.
-    pub(super) fn read(&self) -> Result<SigningKey, KeyError> {
-        self.read_section(self.section, malformed("the check numbers differ"))
-    }
-
-    /// Decrypts the private half.
-    pub(super) fn open(&self, passphrase: &str) -> Result<SigningKey, KeyError> {
-        let (key, iv) = self
-            .kdf
-            .derive_key_and_iv(self.cipher, passphrase)
-            .map_err(|_| KeyError::WrongPassphrase)?;
-        let mut section = Zeroizing::new(self.section.to_vec());
-        self.cipher
-            .decrypt(&key, &iv, &mut section, self.tag.map(Into::into))
-            .map_err(|_| KeyError::WrongPassphrase)?;
-        self.read_section(&section, KeyError::WrongPassphrase)
-    }
-
-    /// Reads the private section.
-    ///
-    /// ```text
-    /// uint32  check number, twice
-    /// string  "ssh-ed25519"
-    /// string  public key, 32 bytes
-    /// string  seed, 32 bytes, and public key once more
-    /// string  comment
-    /// byte[]  1, 2, 3, … up to a whole number of blocks
-    /// ```
-    fn read_section(&self, section: &[u8], garbage: KeyError) -> Result<SigningKey, KeyError> {
-        let mut section = Strings(section);
-        if section.uint32()? != section.uint32()? {
-            return Err(garbage);
-        }
-        if section.string()? != ED25519.as_bytes() {
-            return Err(malformed("the halves are of different types"));
-        }
-        let public = section.string()?;
-        let (seed, again) = section
-            .string()?
-            .split_first_chunk()
-            .ok_or_else(|| malformed("the private half is cut"))?;
-        let _comment = section.string()?;
-        if section.0.len() >= self.cipher.block_size()
-            || section.0.iter().zip(1..).any(|(byte, counted)| *byte != counted)
-        {
-            return Err(malformed("the padding is wrong"));
-        }
-        let key = SigningKey::from_seed(&Zeroizing::new(*seed));
-        let wanted = self.public.to_bytes();
-        if key.verifying_key() != &self.public || public != wanted || again != wanted {
-            return Err(KeyError::Mismatch);
-        }
-        Ok(key)
-    }
-}
-
-/// Writes a private key file.
-pub(super) fn write_private(
-    key: &SigningKey,
-    comment: &str,
-    passphrase: Option<&str>,
-) -> Result<Zeroizing<String>, KeyError> {
-    let pair = Ed25519Keypair {
-        public: Ed25519PublicKey(key.verifying_key().to_bytes()),
-        private: Ed25519PrivateKey::from_bytes(key.seed()),
-    };
-    let plain = PrivateKey::new(KeypairData::from(pair), one_line(comment)).map_err(unwritable)?;
-    let file = match passphrase {
-        None => plain,
-        Some("") => return Err(KeyError::PassphraseEmpty),
-        Some(passphrase) => {
-            let salt = random::<16>()?.to_vec();
-            let check = u32::from_be_bytes(random()?);
-            let kdf = Kdf::Bcrypt { salt, rounds: BCRYPT_ROUNDS };
-            plain.encrypt_with(Cipher::Aes256Ctr, kdf, check, passphrase).map_err(unwritable)?
-        }
-    };
-    file.to_openssh(LineEnding::LF).map_err(unwritable)
-}
-
-/// Reads a public key line.
-pub(super) fn read_line(line: &str) -> Result<(VerifyingKey, String), KeyError> {
+/// The comment is returned as it is written and may hold control characters. It is empty if there is none.
+///
+/// # Errors
+///
+/// - [`KeyFileError::NotEd25519`] for another type of key;
+/// - [`KeyFileError::UnsupportedForm`] for a certificate;
+/// - [`KeyFileError::Unrecognised`] if the line does not begin with a type of key;
+/// - [`KeyFileError::Malformed`] for more than one line, broken base64 and broken data;
+/// - [`KeyFileError::Key`] if [`VerifyingKey::from_bytes`] refuses the key.
+pub fn read_openssh_line(line: &str) -> Result<(VerifyingKey, String), KeyFileError> {
     let line = line.trim_ascii();
     if line.contains(['\n', '\r']) {
-        return Err(KeyError::malformed(PUBLIC, "more than one line"));
+        return Err(KeyFileError::malformed(PUBLIC, "more than one line"));
     }
     let (name, rest) = split_word(line);
     if !is_key_type(name) {
-        return Err(KeyError::Unrecognised);
+        return Err(KeyFileError::Unrecognised);
     }
     require_ed25519(name)?;
     let (base64, comment) = split_word(rest);
     let blob = Base64::decode_vec(base64)
-        .map_err(|_| KeyError::malformed(PUBLIC, "the base64 is broken"))?;
+        .map_err(|_| KeyFileError::malformed(PUBLIC, "the base64 is broken"))?;
     Ok((read_blob(&blob)?, comment.to_owned()))
 }
 
-/// Writes a public key line without a newline.
-pub(super) fn write_line(key: &[u8; 32], comment: &str) -> String {
-    let line = format!("{ED25519} {} {}", Base64::encode_string(&blob(key)), one_line(comment));
+/// Writes a key as an OpenSSH public key line, without a newline.
+///
+/// Control characters in the comment become spaces, so that no comment can begin a second line.
+#[must_use]
+pub fn openssh_line(key: &VerifyingKey, comment: &str) -> String {
+    let base64 = Base64::encode_string(&blob(&key.to_bytes()));
+    let line = format!("{ED25519} {base64} {}", one_line(comment));
     line.trim_ascii_end().to_owned()
 }
 
-pub(super) fn fingerprint(key: &[u8; 32]) -> String {
-    format!("SHA256:{}", Base64Unpadded::encode_string(&Sha256::digest(blob(key))))
+/// Returns the fingerprint that `ssh-keygen -l` prints: `SHA256:` and base64 without padding.
+#[must_use]
+pub fn ssh_fingerprint(key: &VerifyingKey) -> String {
+    let digest = Sha256::digest(blob(&key.to_bytes()));
+    format!("SHA256:{}", Base64Unpadded::encode_string(&digest))
 }
 
-/// Returns whether a word is the name of a type of key (RFC 4253, Section 6.6 and its successors).
-pub(super) fn is_key_type(word: &str) -> bool {
+/// Returns whether a word can name a type of key (RFC 4253, Section 6.6, and later documents).
+pub(crate) fn is_key_type(word: &str) -> bool {
     let known = ["ecdsa-sha2-", "sk-", "ssh-", "webauthn-sk-"];
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.@".contains(&byte);
-    // RFC 4251, Section 6 allows 64 characters. What passes is fit to be shown in a message.
+    // RFC 4251, Section 6 allows 64 characters. Messages quote these names, so nothing else may pass.
     word.len() <= 64 && word.bytes().all(plain) && known.iter().any(|start| word.starts_with(start))
 }
 
-/// Refuses every other type of key by its name.
-pub(super) fn require_ed25519(name: &str) -> Result<(), KeyError> {
+/// Refuses other types of key by name.
+pub(crate) fn require_ed25519(name: &str) -> Result<(), KeyFileError> {
     if name == ED25519 {
         Ok(())
     } else if name.contains("-cert-v") {
-        Err(KeyError::UnsupportedForm { form: "OpenSSH certificate" })
+        Err(KeyFileError::UnsupportedForm { form: "OpenSSH certificate" })
     } else {
-        Err(KeyError::not_ed25519(name))
+        Err(KeyFileError::not_ed25519(name))
     }
 }
 
 /// Reads `string "ssh-ed25519", string key` (RFC 8709, Section 4).
-fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyError> {
-    let broken = |_| KeyError::malformed(PUBLIC, "the data is cut");
+fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
+    let broken = |_| KeyFileError::malformed(PUBLIC, "the data ends too early");
     let mut blob = Strings(bytes);
     let name = str::from_utf8(blob.string().map_err(broken)?).unwrap_or_default();
     if !is_key_type(name) {
-        return Err(KeyError::malformed(PUBLIC, "the type of key has no name"));
+        return Err(KeyFileError::malformed(PUBLIC, "the type of key is not a name"));
     }
     require_ed25519(name)?;
     let key = blob.string().map_err(broken)?;
     match (key.try_into(), blob.0) {
-        (Ok(key), []) => VerifyingKey::from_bytes(key),
-        (Ok(_), _) => Err(KeyError::malformed(PUBLIC, "data after the key")),
-        (Err(_), _) => Err(KeyError::malformed(PUBLIC, "the key is not of 32 bytes")),
+        (Ok(key), []) => Ok(VerifyingKey::from_bytes(key)?),
+        (Ok(_), _) => Err(KeyFileError::malformed(PUBLIC, "data after the key")),
+        (Err(_), _) => Err(KeyFileError::malformed(PUBLIC, "the key is not 32 bytes long")),
     }
 }
 
-fn read_cipher(name: &[u8]) -> Result<Cipher, KeyError> {
-    str::from_utf8(name)
-        .ok()
-        .and_then(|name| Cipher::new(name).ok())
-        .filter(|cipher| *cipher != Cipher::TdesCbc)
-        .ok_or(KeyError::UnsupportedForm { form: "OpenSSH private key in another cipher" })
-}
-
-/// Reads the key derivation and refuses a costly one: nothing has been authenticated yet.
-fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyError> {
-    match (name, options) {
-        (b"none", []) => Ok(Kdf::None),
-        (b"bcrypt", options) => {
-            let mut options = Strings(options);
-            let (salt, rounds) = (options.string()?.to_vec(), options.uint32()?);
-            if salt.is_empty() || rounds == 0 || !options.0.is_empty() {
-                return Err(malformed("the parameters of bcrypt are wrong"));
-            }
-            if rounds > MAX_BCRYPT_ROUNDS {
-                return Err(KeyError::TooCostly {
-                    what: "bcrypt rounds",
-                    found: rounds.into(),
-                    limit: MAX_BCRYPT_ROUNDS.into(),
-                });
-            }
-            Ok(Kdf::Bcrypt { salt, rounds })
-        }
-        (b"none", _) => Err(malformed("parameters where there are none")),
-        _ => Err(KeyError::UnsupportedForm { form: "OpenSSH private key in another derivation" }),
-    }
-}
-
-/// Returns the public key in the wire encoding (RFC 8709, Section 4).
+/// Writes the public key in its wire encoding (RFC 8709, Section 4).
 fn blob(key: &[u8; 32]) -> Vec<u8> {
     [b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), key].concat()
 }
 
-/// Makes a comment that cannot begin a second line or hide in a terminal.
+/// Replaces control characters: they could begin a second line, or act on a terminal.
 fn one_line(comment: &str) -> String {
-    let plain: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.trim_ascii().to_owned()
+    let harmless: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    harmless.trim_ascii().to_owned()
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -263,39 +107,33 @@ fn split_word(text: &str) -> (&str, &str) {
     (word, rest.trim_ascii_start())
 }
 
-fn malformed(why: &str) -> KeyError {
-    KeyError::malformed(PRIVATE, why)
+fn malformed(why: &str) -> KeyFileError {
+    KeyFileError::malformed(PRIVATE, why)
 }
 
-fn unwritable(error: ssh_key::Error) -> KeyError {
-    KeyError::malformed(PRIVATE, error)
-}
-
-/// Reads the types of RFC 4251, Section 5.
+/// A reader of the types of RFC 4251, Section 5.
 struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
-    fn uint32(&mut self) -> Result<u32, KeyError> {
-        let (head, rest) = self.0.split_first_chunk().ok_or_else(|| malformed("it is cut"))?;
+    fn uint32(&mut self) -> Result<u32, KeyFileError> {
+        let (head, rest) =
+            self.0.split_first_chunk().ok_or_else(|| malformed("it ends too early"))?;
         self.0 = rest;
         Ok(u32::from_be_bytes(*head))
     }
 
-    fn string(&mut self) -> Result<&'a [u8], KeyError> {
+    fn string(&mut self) -> Result<&'a [u8], KeyFileError> {
         let length = usize::try_from(self.uint32()?).unwrap_or(usize::MAX);
         let (string, rest) =
-            self.0.split_at_checked(length).ok_or_else(|| malformed("it is cut"))?;
+            self.0.split_at_checked(length).ok_or_else(|| malformed("it ends too early"))?;
         self.0 = rest;
         Ok(string)
     }
 }
 
-pub(super) const PUBLIC: &str = "OpenSSH public key";
+pub(crate) const PUBLIC: &str = "OpenSSH public key";
 const PRIVATE: &str = "OpenSSH private key";
 const ED25519: &str = "ssh-ed25519";
-const MAGIC: &[u8] = b"openssh-key-v1\0";
-/// The default of `ssh-keygen` since OpenSSH 9.4.
-const BCRYPT_ROUNDS: u32 = 24;
 
 #[cfg(test)]
 mod tests;

@@ -4,40 +4,40 @@
 //! program differ, the program is followed (`sshsig.c`), since its users rely on what it does.
 
 use base64ct::{Base64, Encoding as _};
+use brine_keys::read_openssh_line;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use crate::claims::Timestamp;
-use crate::key::VerifyingKey;
+use brine_core::{Signer, Timestamp, VerifyingKey};
 
-use super::error::TrustError;
-use super::pattern::PatternList;
-use super::signer::{Scope, Signer};
+use crate::entry::{Scope, TrustEntry};
+use crate::error::TrustError;
+use crate::pattern::PatternList;
 
 /// Reads an allowed_signers file. Returns also how many lines speak for no Ed25519 key.
-pub(super) fn read(
+pub(crate) fn read(
     text: &str,
     zone: &dyn Fn() -> TimeZone,
-) -> Result<(Vec<Signer>, usize), TrustError> {
-    let mut signers = Vec::new();
+) -> Result<(Vec<TrustEntry>, usize), TrustError> {
+    let mut entries = Vec::new();
     let mut skipped = 0;
     for (number, text) in lines(text) {
-        match (Line { number, zone }).signer(text)? {
-            Some(signer) => signers.push(signer),
+        match (Line { number, zone }).entry(text)? {
+            Some(entry) => entries.push(entry),
             None => skipped += 1,
         }
     }
-    Ok((signers, skipped))
+    Ok((entries, skipped))
 }
 
 /// Reads a list of public keys, and leaves out those that are not Ed25519.
-pub(super) fn read_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
+pub(crate) fn read_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
     lines(text).filter_map(|(number, text)| key(number, text).transpose()).collect()
 }
 
 /// Returns the lines that are neither blank nor comments, numbered from 1, without the space around
 /// them.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(text.split('\n').map(|line| line.trim_matches(SPACE)));
     lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
@@ -52,7 +52,7 @@ fn key(line: usize, text: &str) -> Result<Option<VerifyingKey>, TrustError> {
     if kind != ED25519 {
         return Err(TrustError::UnknownKeyType { line, found: kind.to_owned() });
     }
-    match VerifyingKey::from_openssh(&format!("{kind} {base64}")) {
+    match read_openssh_line(&format!("{kind} {base64}")) {
         Ok((key, _comment)) => Ok(Some(key)),
         Err(source) => Err(TrustError::Key { line, source }),
     }
@@ -83,11 +83,11 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// Reads a line; `None` if it speaks for no Ed25519 key.
-    fn signer(&self, text: &str) -> Result<Option<Signer>, TrustError> {
+    fn entry(&self, text: &str) -> Result<Option<TrustEntry>, TrustError> {
         let (principals, rest) = self.principals(text)?;
         let word = rest.split(SPACE).next().unwrap_or_default();
         let (options, rest) = match word == ED25519 || is_other_key_type(word) {
-            true => (Options::default(), rest),
+            true => (LineOptions::default(), rest),
             false => self.options(rest)?,
         };
         if rest.is_empty() {
@@ -98,14 +98,13 @@ impl Line<'_> {
         if options.cert_authority {
             return Ok(None);
         }
-        let mut signer = Signer::new(principals.clone(), key);
-        signer.principals = Some(PatternList::new(principals));
-        signer.not_before = options.valid_after;
-        signer.not_after = options.valid_before.and_then(after);
-        if let Some(namespaces) = options.namespaces {
-            signer.scope = Scope::Namespaces(PatternList::new(namespaces));
-        }
-        Ok(Some(signer))
+        let namespaces = options.namespaces.map(PatternList::new);
+        let entry = TrustEntry::new(Signer::new(principals.as_str(), key))
+            .with_principals(PatternList::new(principals))
+            .with_scope(namespaces.map_or(Scope::Any, Scope::Namespaces))
+            .with_not_before(options.valid_after)
+            .with_not_after(options.valid_before.and_then(after));
+        Ok(Some(entry))
     }
 
     /// Takes the first field, which may be quoted, whole or in part.
@@ -135,8 +134,8 @@ impl Line<'_> {
     }
 
     /// Takes comma-separated options, which hold no space outside quotes.
-    fn options<'a>(&self, text: &'a str) -> Result<(Options, &'a str), TrustError> {
-        let mut options = Options::default();
+    fn options<'a>(&self, text: &'a str) -> Result<(LineOptions, &'a str), TrustError> {
+        let mut options = LineOptions::default();
         let mut rest = text;
         while !rest.is_empty() && !rest.starts_with(SPACE) {
             rest = self.option(&mut options, rest)?;
@@ -156,7 +155,7 @@ impl Line<'_> {
         Ok((options, rest.trim_start_matches(SPACE)))
     }
 
-    fn option<'a>(&self, options: &mut Options, text: &'a str) -> Result<&'a str, TrustError> {
+    fn option<'a>(&self, options: &mut LineOptions, text: &'a str) -> Result<&'a str, TrustError> {
         if let Some(rest) = strip_keyword(text, "cert-authority") {
             options.cert_authority = true;
             return Ok(rest);
@@ -226,7 +225,7 @@ impl Line<'_> {
 }
 
 #[derive(Default)]
-struct Options {
+struct LineOptions {
     cert_authority: bool,
     namespaces: Option<String>,
     valid_after: Option<Timestamp>,
@@ -280,23 +279,21 @@ const SPACE: [char; 3] = [' ', '\t', '\r'];
 
 #[cfg(test)]
 mod tests {
-    use crate::trust::tests::{ALICE, BOB, CAROL, at, key};
+    use crate::tests::{ALICE, BOB, CAROL, at, key};
 
     use super::*;
 
     /// Reads one line, as the third of a file, at UTC+01:00.
-    fn line(text: &str) -> Result<Option<Signer>, TrustError> {
+    fn line(text: &str) -> Result<Option<TrustEntry>, TrustError> {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let (mut signers, skipped) = read(&format!("# top\n \t\r\n{text}\n"), &|| zone.clone())?;
         assert_eq!(signers.len() + skipped, 1, "{text}");
         Ok(signers.pop())
     }
 
-    fn alice(principals: &str) -> Signer {
-        Signer {
-            principals: Some(PatternList::new(principals)),
-            ..Signer::new(principals, self::key(ALICE))
-        }
+    fn alice(principals: &str) -> TrustEntry {
+        TrustEntry::new(Signer::new(principals, self::key(ALICE)))
+            .with_principals(PatternList::new(principals))
     }
 
     fn malformed(what: &'static str) -> TrustError {
@@ -322,12 +319,10 @@ mod tests {
         let found = line(&format!(
             "a NameSpaces=\"file,!x y,\\\"\",valid-after=\"20260102Z\",VALID-BEFORE=\"202701020304\" {ALICE}"
         ));
-        let expected = Signer {
-            scope: Scope::Namespaces(PatternList::new("file,!x y,\"")),
-            not_before: Some(at("2026-01-02T00:00:00Z")),
-            not_after: Some(at("2027-01-02T02:04:01Z")),
-            ..alice("a")
-        };
+        let expected = alice("a")
+            .with_scope(Scope::Namespaces(PatternList::new("file,!x y,\"")))
+            .with_not_before(at("2026-01-02T00:00:00Z"))
+            .with_not_after(at("2027-01-02T02:04:01Z"));
         assert_eq!(found, Ok(Some(expected)));
     }
 
@@ -343,7 +338,7 @@ mod tests {
             ("20260102030405Z", "2026-01-02T03:04:05Z"),
         ] {
             let found = line(&format!("a valid-after=\"{text}\" {ALICE}")).unwrap().unwrap();
-            assert_eq!(found.not_before, Some(at(expected)), "{text}");
+            assert_eq!(found.not_before(), Some(at(expected)), "{text}");
         }
     }
 
@@ -386,8 +381,8 @@ mod tests {
             let text =
                 format!("a valid-after=\"{option}\" {ALICE}\na valid-before=\"{option}\" {ALICE}");
             let (found, _) = read(&text, &|| zone.clone()).unwrap();
-            assert_eq!(found[0].not_before, Some(at(after)));
-            assert_eq!(found[1].not_after, Some(at(before)));
+            assert_eq!(found[0].not_before(), Some(at(after)));
+            assert_eq!(found[1].not_after(), Some(at(before)));
         }
     }
 
@@ -396,7 +391,7 @@ mod tests {
         let text = format!("a valid-before=\"99991231235959Z\" {ALICE}");
         assert_eq!(line(&text), Ok(Some(alice("a"))));
         let found = line(&format!("a valid-before=\"99991231\" {ALICE}")).unwrap().unwrap();
-        assert_eq!(found.not_after, Timestamp::from_unix(253_402_210_801));
+        assert_eq!(found.not_after(), Timestamp::from_unix(253_402_210_801));
     }
 
     #[test]

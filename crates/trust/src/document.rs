@@ -14,28 +14,27 @@
 //!
 //! What is not known is refused: it may be a restriction, misspelt or from a later version.
 
+use brine_core::{Signer, Timestamp, VerifyingKey};
+use brine_keys::read_openssh_line;
 use toml_edit::{Document, Item, Key, Table, TomlError};
 
-use crate::claims::Timestamp;
-use crate::key::VerifyingKey;
+use crate::entry::{Revocation, Scope, TrustEntry};
+use crate::error::TrustError;
+use crate::pattern::ContextGlob;
+use crate::{MAX_NAME_BYTES, MAX_TRUST_FILE_BYTES};
 
-use super::error::TrustError;
-use super::pattern::ContextGlob;
-use super::signer::{Revocation, Scope, Signer};
-use super::{MAX_NAME_BYTES, MAX_TRUST_FILE_BYTES};
-
-/// A signer, and where it stands in the text.
+/// An entry, and where it stands in the text.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) signer: Signer,
+pub(crate) struct PlacedEntry {
+    pub(crate) entry: TrustEntry,
     /// Where `[[signer]]` begins.
-    pub(super) header: usize,
+    pub(crate) header: usize,
     /// Where the last value ends.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// Reads all signers, in the order of the file.
-pub(super) fn read(text: &str) -> Result<Vec<Entry>, TrustError> {
+pub(crate) fn read(text: &str) -> Result<Vec<PlacedEntry>, TrustError> {
     if text.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustError::TooLarge { found: text.len(), limit: MAX_TRUST_FILE_BYTES });
     }
@@ -60,13 +59,13 @@ fn version(field: &Field<'_>) -> Result<(), TrustError> {
     }
 }
 
-fn signers(field: &Field<'_>) -> Result<Vec<Entry>, TrustError> {
+fn signers(field: &Field<'_>) -> Result<Vec<PlacedEntry>, TrustError> {
     let tables = field.item.as_array_of_tables();
     let tables = tables.ok_or_else(|| field.wrong_type("signer", "array of tables"))?;
     tables.iter().map(|table| entry(field.text, table)).collect()
 }
 
-fn entry(text: &str, table: &Table) -> Result<Entry, TrustError> {
+fn entry(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
     let header = table.span().unwrap_or_default();
     let line = || line_of(text, header.start);
     let ends = table.iter().filter_map(|(_, item)| item.span()).map(|span| span.end);
@@ -99,8 +98,12 @@ fn entry(text: &str, table: &Table) -> Result<Entry, TrustError> {
         return Err(TrustError::EmptyWindow { line: line() });
     }
     let revocation = revoked_at.map(|at| Revocation { at, reason: revoked_reason });
-    let signer = Signer { scope, not_before, not_after, revocation, ..Signer::new(name, key) };
-    Ok(Entry { signer, header: header.start, end })
+    let entry = TrustEntry::new(Signer::new(name, key))
+        .with_scope(scope)
+        .with_not_before(not_before)
+        .with_not_after(not_after)
+        .with_revocation(revocation);
+    Ok(PlacedEntry { entry, header: header.start, end })
 }
 
 /// One key of a table, with its value.
@@ -131,7 +134,7 @@ impl<'a> Field<'a> {
     }
 
     fn verifying_key(&self, key: &'static str) -> Result<VerifyingKey, TrustError> {
-        match VerifyingKey::from_openssh(self.string(key)?.trim()) {
+        match read_openssh_line(self.string(key)?.trim()) {
             Ok((key, _comment)) => Ok(key),
             Err(source) => Err(TrustError::Key { line: self.line(), source }),
         }
@@ -202,20 +205,22 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::key::KeyError;
-    use crate::trust::tests::{ALICE, BOB, at, key};
+    use brine_core::Classified as _;
+    use brine_keys::KeyFileError;
+
+    use crate::tests::{ALICE, BOB, at, key};
 
     use super::*;
 
     /// Reads one entry with these lines after name (line 2) and key (line 3).
-    fn with(lines: &str) -> Result<Signer, TrustError> {
+    fn with(lines: &str) -> Result<TrustEntry, TrustError> {
         let text = format!("[[signer]]\nname = \"alice\"\nkey = \"{ALICE}\"\n{lines}\n");
-        Ok(read(&text)?.remove(0).signer)
+        Ok(read(&text)?.remove(0).entry)
     }
 
     #[test]
     fn an_entry_needs_only_name_and_key() {
-        assert_eq!(with(""), Ok(Signer::new("alice", key(ALICE))));
+        assert_eq!(with(""), Ok(Signer::new("alice", key(ALICE)).into()));
     }
 
     #[test]
@@ -226,16 +231,14 @@ mod tests {
              revoked-reason = \"laptop stolen\"",
         );
         let globs = ["reports/*", "x"].map(|glob| ContextGlob::parse(glob).unwrap());
-        let expected = Signer {
-            scope: Scope::Globs(globs.into()),
-            not_before: Some(at("2026-01-01T00:00:00Z")),
-            not_after: Some(at("2027-01-01T00:00:00Z")),
-            revocation: Some(Revocation {
+        let expected = TrustEntry::new(Signer::new("alice", key(ALICE)))
+            .with_scope(Scope::Globs(globs.into()))
+            .with_not_before(at("2026-01-01T00:00:00Z"))
+            .with_not_after(at("2027-01-01T00:00:00Z"))
+            .with_revocation(Revocation {
                 at: at("2026-06-01T00:00:00Z"),
                 reason: Some("laptop stolen".to_owned()),
-            }),
-            ..Signer::new("alice", key(ALICE))
-        };
+            });
         assert_eq!(found, Ok(expected));
     }
 
@@ -245,8 +248,12 @@ mod tests {
             "version = 1\n\n[[signer]]\nkey = '{BOB} bob@laptop'\nname = 'bob'\n\
              [[signer]]\nname = 'alice'\nkey = '{ALICE}'\n"
         );
-        let found: Vec<_> = read(&text).unwrap().into_iter().map(|entry| entry.signer).collect();
-        assert_eq!(found, [Signer::new("bob", key(BOB)), Signer::new("alice", key(ALICE))]);
+        let found: Vec<_> = read(&text).unwrap().into_iter().map(|placed| placed.entry).collect();
+        assert_eq!(
+            found,
+            [("bob", BOB), ("alice", ALICE)]
+                .map(|(name, text)| Signer::new(name, key(text)).into())
+        );
         for empty in ["", "# nobody\n", "version = 1"] {
             assert!(read(empty).unwrap().is_empty());
         }
@@ -254,7 +261,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_of_contexts_matches_nothing() {
-        assert_eq!(with("contexts = []").unwrap().scope, Scope::Globs(Vec::new()));
+        assert_eq!(with("contexts = []").unwrap().scope(), &Scope::Globs(Vec::new()));
     }
 
     #[test]
@@ -356,7 +363,7 @@ mod tests {
         for text in ["ssh-ed25519", "ssh-ed25519 AAAA", "alice", &ALICE[..60]] {
             let found = read(&format!("[[signer]]\nkey = '{text}'")).unwrap_err();
             let TrustError::Key { line: 2, source } = found else { panic!("{found:?}") };
-            assert!(!matches!(source, KeyError::NotEd25519 { .. }), "{source:?}");
+            assert!(!matches!(source, KeyFileError::NotEd25519 { .. }), "{source:?}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! Why a trust file was refused.
 
-use crate::key::KeyError;
+use brine_core::{Class, Classified};
+use brine_keys::KeyFileError;
 
-use super::pattern::ReservedGlob;
+use crate::pattern::ReservedGlob;
 
 /// Why a trust file, or a change to one, was refused. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +67,7 @@ pub enum TrustError {
         /// Where.
         line: usize,
         /// Why.
-        source: KeyError,
+        source: KeyFileError,
     },
 
     /// A date and time without an offset, which means another moment on another machine.
@@ -96,7 +97,7 @@ pub enum TrustError {
         key: &'static str,
     },
 
-    /// A name is empty or longer than [`MAX_NAME_BYTES`](super::MAX_NAME_BYTES).
+    /// A name is empty or longer than [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES).
     #[error("line {line}: name is {found} bytes, must be 1 to {limit}")]
     NameLength {
         /// Where.
@@ -132,7 +133,7 @@ pub enum TrustError {
         found: String,
     },
 
-    /// More bytes than [`MAX_TRUST_FILE_BYTES`](super::MAX_TRUST_FILE_BYTES).
+    /// More bytes than [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES).
     #[error("trust file is {found} bytes, limit is {limit}")]
     TooLarge {
         /// Bytes in the file.
@@ -201,10 +202,12 @@ pub enum TrustError {
     },
 }
 
-impl TrustError {
-    /// Returns a short name that does not change from version to version.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+impl Classified for TrustError {
+    fn class(&self) -> Class {
+        Class::Key
+    }
+
+    fn reason(&self) -> &'static str {
         match self {
             Self::AlreadyThere { .. } => "trust-already-there",
             Self::BinaryKrl => "trust-binary-krl",

@@ -1,27 +1,27 @@
 //! Who may speak, about what, until when.
 //!
-//! A [`Trust`] is read from a trust.toml or from an OpenSSH allowed_signers file. It is asked after a
-//! signature has been verified: [`Trust::judge`] says which entry speaks for the key, or why none
-//! does. Whatever a file says that is not understood is refused, since it may be a restriction.
+//! A [`Trust`] is read from a trust.toml or from an OpenSSH allowed_signers file. It answers the question of
+//! [`TrustAnchors`]: which signer speaks for the key that verified a signature, or why none does. Whatever a
+//! file says that is not understood is refused, since it may be a restriction.
+
+#![forbid(unsafe_code)]
 
 mod allowed_signers;
 mod document;
+mod entry;
 mod error;
 mod pattern;
-mod signer;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use brine_core::{Evidence, KeyId, Question, Signer, TrustAnchors, Untrusted, VerifyingKey};
 use jiff::tz::TimeZone;
 
-use crate::claims::Timestamp;
-use crate::key::{KeyId, VerifyingKey};
-
-pub use self::error::TrustError;
-pub use self::pattern::{ContextGlob, PatternList, ReservedGlob};
-pub use self::signer::{Revocation, Scope, Signer};
-pub use self::store::TrustStore;
+pub use crate::entry::{Revocation, Scope, TrustEntry};
+pub use crate::error::TrustError;
+pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
+pub use crate::store::TrustStore;
 
 /// The largest trust file, and the largest list of revoked keys, in bytes.
 pub const MAX_TRUST_FILE_BYTES: usize = 4 << 20;
@@ -32,10 +32,11 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// A list of signers, and a list of revoked keys that wins over it.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    signers: Vec<Signer>,
-    /// Where the entries of a key are, in the order of the file. A key id is a hash: it is computed
-    /// here, not for every signature.
+    entries: Vec<TrustEntry>,
+    /// Where the entries of each key are, in the order of the file.
     by_key: BTreeMap<KeyId, Vec<usize>>,
+    /// Where the first entry of each key is, in the order of the file.
+    firsts: Vec<usize>,
     revoked: BTreeSet<KeyId>,
     skipped: usize,
 }
@@ -43,12 +44,18 @@ pub struct Trust {
 impl Trust {
     /// Trusts these signers.
     #[must_use]
-    pub fn new(signers: Vec<Signer>) -> Self {
+    pub fn new(entries: impl IntoIterator<Item = impl Into<TrustEntry>>) -> Self {
+        let entries: Vec<TrustEntry> = entries.into_iter().map(Into::into).collect();
         let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (index, signer) in signers.iter().enumerate() {
-            by_key.entry(signer.key.id()).or_default().push(index);
+        let mut firsts = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let places = by_key.entry(entry.key().id()).or_default();
+            if places.is_empty() {
+                firsts.push(index);
+            }
+            places.push(index);
         }
-        Self { signers, by_key, revoked: BTreeSet::new(), skipped: 0 }
+        Self { entries, by_key, firsts, revoked: BTreeSet::new(), skipped: 0 }
     }
 
     /// Reads a trust.toml or an allowed_signers file; `zone` finds the local time zone, for local
@@ -69,28 +76,10 @@ impl Trust {
         let text = decode(bytes)?;
         if is_toml(text) {
             let entries = document::read(text)?;
-            return Ok(Self::new(entries.into_iter().map(|entry| entry.signer).collect()));
+            return Ok(Self::new(entries.into_iter().map(|placed| placed.entry)));
         }
-        let (signers, skipped) = allowed_signers::read(text, zone)?;
-        Ok(Self { skipped, ..Self::new(signers) })
-    }
-
-    /// Returns all signers, in the order of the file.
-    #[must_use]
-    pub fn signers(&self) -> &[Signer] {
-        &self.signers
-    }
-
-    /// Returns how many lines of an allowed_signers file were left out: those with other types of
-    /// key, and those of certificate authorities.
-    #[must_use]
-    pub const fn skipped(&self) -> usize {
-        self.skipped
-    }
-
-    /// Refuses these keys from now on, whatever any entry says.
-    pub fn revoke(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
-        self.revoked.extend(keys.into_iter().map(|key| key.id()));
+        let (entries, skipped) = allowed_signers::read(text, zone)?;
+        Ok(Self { skipped, ..Self::new(entries) })
     }
 
     /// Reads a list of revoked keys: one OpenSSH public key a line, and comments after `#`. Lines
@@ -108,123 +97,103 @@ impl Trust {
         allowed_signers::read_keys(decode(text)?)
     }
 
-    /// Returns the entries of a key, in the order of the file.
-    pub fn find(&self, id: KeyId) -> impl Iterator<Item = &Signer> {
-        let indices = self.by_key.get(&id).into_iter().flatten();
-        indices.filter_map(|&index| self.signers.get(index))
+    /// Refuses these keys from now on, whatever any entry says.
+    pub fn revoke(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
+        self.revoked.extend(keys.into_iter().map(|key| key.id()));
     }
 
-    /// Returns the distinct keys, in the order of the file. Revoked ones are among them: what they
-    /// signed is to be refused for that reason.
+    /// Returns all entries, in the order of the file.
     #[must_use]
-    pub fn keys(&self) -> Vec<&VerifyingKey> {
-        let mut first: Vec<_> = self.by_key.values().filter_map(|all| all.first()).collect();
-        first.sort_unstable();
-        first.into_iter().filter_map(|&index| Some(&self.signers.get(index)?.key)).collect()
+    pub fn entries(&self) -> &[TrustEntry] {
+        &self.entries
     }
 
-    /// Judges a key that has verified a signature. Returns which entry speaks for it.
-    ///
-    /// A key that any entry or the list revokes is refused. Otherwise the first entry counts that
-    /// answers to the name asked for, if one is, and whose window and scope hold.
+    /// Returns the entries of a key, in the order of the file.
+    pub fn entries_of(&self, id: KeyId) -> impl Iterator<Item = &TrustEntry> + Clone {
+        let places = self.by_key.get(&id).into_iter().flatten();
+        places.filter_map(|&index| self.entries.get(index))
+    }
+
+    /// Returns how many lines of an allowed_signers file were left out: those with other types of
+    /// key, and those of certificate authorities.
+    #[must_use]
+    pub const fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Does what [`judge`](TrustAnchors::judge) does, and returns the whole entry that speaks.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`]: that of the first entry that answers to the name, where there is one.
-    pub fn judge<'t>(&'t self, key: KeyId, question: &Question<'_>) -> Result<&'t Signer, Refusal> {
+    /// Those of [`judge`](TrustAnchors::judge).
+    pub fn judge_entry(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<&TrustEntry, Untrusted> {
+        let key = evidence.key_id();
+        let entries = self.entries_of(key);
         // Before all else, so that no entry makes good what another one revokes.
-        self.judge_revocation(key, question.now)?;
-        let first = self.find(key).next().ok_or(Refusal::Unknown)?;
-        let mut refusal = None;
-        for signer in self.find(key) {
-            if question.signer.is_some_and(|name| !signer.answers_to(name)) {
+        self.judge_revocation(key, entries.clone(), question)?;
+        let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
+        let mut refusing = None;
+        for entry in entries {
+            if question.signer.is_some_and(|name| !entry.answers_to(name)) {
                 continue;
             }
-            match signer.judge(question) {
-                Ok(()) => return Ok(signer),
-                Err(reason) => refusal = refusal.or(Some(reason)),
+            match entry.broken_limit(question) {
+                None => return Ok(entry),
+                Some(broken) => refusing = refusing.or(Some((entry, broken))),
             }
         }
-        // Without a reason by now, no entry answers to the name.
-        Err(refusal.unwrap_or_else(|| Refusal::WrongSigner {
-            expected: question.signer.unwrap_or_default().to_owned(),
-            found: first.name.clone(),
-        }))
+        Err(match refusing {
+            Some((entry, broken)) => entry.refusal(broken, question),
+            // No entry answers to the name.
+            None => Untrusted::WrongSigner {
+                expected: question.signer.unwrap_or_default().to_owned(),
+                found: first.name().to_owned(),
+            },
+        })
     }
 
-    fn judge_revocation(&self, key: KeyId, now: Timestamp) -> Result<(), Refusal> {
-        let revoked = self.find(key).find_map(|signer| Some((signer, signer.revoked_at(now)?)));
-        if let Some((signer, revocation)) = revoked {
-            return Err(Refusal::Revoked {
-                signer: signer.name.clone(),
+    fn judge_revocation<'t>(
+        &self,
+        key: KeyId,
+        mut entries: impl Iterator<Item = &'t TrustEntry> + Clone,
+        question: &Question<'_>,
+    ) -> Result<(), Untrusted> {
+        let first = entries.clone().next();
+        let revoked = entries.find_map(|entry| Some((entry, entry.revoked_at(question.now)?)));
+        if let Some((entry, revocation)) = revoked {
+            return Err(Untrusted::Revoked {
+                signer: entry.name().to_owned(),
                 at: Some(revocation.at),
                 why: revocation.reason.clone(),
             });
         }
         if self.revoked.contains(&key) {
-            let name = self.find(key).next().map(|signer| signer.name.clone());
-            let signer = name.unwrap_or_else(|| key.to_string());
-            return Err(Refusal::Revoked { signer, at: None, why: None });
+            let signer = first.map_or_else(|| key.to_string(), |entry| entry.name().to_owned());
+            return Err(Untrusted::Revoked { signer, at: None, why: None });
         }
         Ok(())
     }
 }
 
-/// What a verified signature is to be trusted for.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The context of the signature; `None` if it has none.
-    pub context: Option<&'a str>,
-    /// The name that the signer must answer to; `None` for anybody.
-    pub signer: Option<&'a str>,
-    /// The time at which windows and revocations are judged. **Must** not be the time in the
-    /// signature, which is the signer's word. No leeway is added.
-    pub now: Timestamp,
-}
+/// A key that any entry or the list revokes is refused. Otherwise the first entry speaks that
+/// answers to the name asked for, if one is, and whose window and scope hold. Where none does, the refusal is
+/// that of the first entry that answers to the name.
+impl TrustAnchors for Trust {
+    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
+        self.entries_of(id).next().map(TrustEntry::key)
+    }
 
-/// Why no entry speaks for a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The entry is not for this context.
-    Context {
-        /// The name in the entry.
-        signer: String,
-        /// The context; `None` if the signature has none.
-        context: Option<String>,
-    },
-    /// The key is revoked.
-    Revoked {
-        /// The name in the entry, or the key id if there is no entry.
-        signer: String,
-        /// Since when; `None` if the list of revoked keys says so.
-        at: Option<Timestamp>,
-        /// The reason in the entry.
-        why: Option<String>,
-    },
-    /// The window has not begun.
-    TooEarly {
-        /// The name in the entry.
-        signer: String,
-        /// The beginning of the window.
-        at: Timestamp,
-    },
-    /// The window has ended.
-    TooLate {
-        /// The name in the entry.
-        signer: String,
-        /// The end of the window, which is not within it.
-        at: Timestamp,
-    },
-    /// The key has no entry.
-    Unknown,
-    /// No entry of the key answers to the name.
-    WrongSigner {
-        /// The name that was asked for.
-        expected: String,
-        /// The name in the first entry of the key.
-        found: String,
-    },
+    fn keys(&self) -> Vec<&VerifyingKey> {
+        self.firsts.iter().filter_map(|&index| Some(self.entries.get(index)?.key())).collect()
+    }
+
+    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted> {
+        self.judge_entry(evidence, question).map(|entry| entry.signer().clone())
+    }
 }
 
 /// Returns whether this is a trust.toml rather than an allowed_signers file.

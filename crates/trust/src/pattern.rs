@@ -8,12 +8,12 @@ use std::str::FromStr;
 /// A pattern for contexts: `*` stands for any run of characters except `/`.
 ///
 /// ```
-/// use brine::trust::ContextGlob;
+/// use brine_trust::ContextGlob;
 ///
 /// let glob = ContextGlob::parse("reports/*")?;
 /// assert!(glob.matches("reports/daily"));
 /// assert!(!glob.matches("reports/daily/late"));
-/// # Ok::<(), brine::trust::ReservedGlob>(())
+/// # Ok::<(), brine_trust::ReservedGlob>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContextGlob {

@@ -3,14 +3,14 @@
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
+use brine_core::VerifyingKey;
+use brine_keys::{openssh_line, read_openssh_line};
 use toml_edit::{Array, Value};
 
-use crate::key::VerifyingKey;
-
-use super::document::{self, Entry};
-use super::error::TrustError;
-use super::signer::{Scope, Signer};
-use super::{ContextGlob, Trust};
+use crate::document::{self, PlacedEntry};
+use crate::entry::{Scope, TrustEntry};
+use crate::error::TrustError;
+use crate::{ContextGlob, Trust};
 
 /// The text of a trust.toml, valid at all times.
 ///
@@ -18,12 +18,14 @@ use super::{ContextGlob, Trust};
 /// A document model writes line ends of its own, and moves comments at the end of the file.
 ///
 /// ```
-/// # use brine::{key::VerifyingKey, trust::{Signer, TrustStore}};
+/// use brine_core::Signer;
+/// use brine_trust::TrustStore;
+///
 /// # let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIET+QA4xCaomP4+xkZbqykQfTOFappgYVaYnFyVt7woD";
-/// # let (key, _) = VerifyingKey::from_openssh(line)?;
+/// let (key, _) = brine_keys::read_openssh_line(line)?;
 /// let mut store = TrustStore::parse("# our signers\n")?;
-/// store.add(&Signer::new("alice", key))?;
-/// assert_eq!(store.trust()?.signers().len(), 1);
+/// store.add(&Signer::new("alice", key).into())?;
+/// assert_eq!(store.trust()?.entries().len(), 1);
 /// assert_eq!(store.remove("alice")?, 1);
 /// assert_eq!(store.to_string(), "# our signers\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,7 +53,7 @@ impl TrustStore {
     /// None in practice, since the text was read before.
     pub fn trust(&self) -> Result<Trust, TrustError> {
         let entries = document::read(&self.text)?;
-        Ok(Trust::new(entries.into_iter().map(|entry| entry.signer).collect()))
+        Ok(Trust::new(entries.into_iter().map(|placed| placed.entry)))
     }
 
     /// Appends a signer.
@@ -61,18 +63,16 @@ impl TrustStore {
     /// - [`TrustError::AlreadyThere`] if the name has this key already;
     /// - [`TrustError::Inexpressible`] for a signer from an allowed_signers file;
     /// - those of [`TrustStore::parse`] for a name, reason, window or size that a file may not have.
-    pub fn add(&mut self, signer: &Signer) -> Result<(), TrustError> {
-        let name = || signer.name.clone();
+    pub fn add(&mut self, entry: &TrustEntry) -> Result<(), TrustError> {
+        let name = || entry.name().to_owned();
         let entries = document::read(&self.text)?;
-        let same =
-            |entry: &Entry| entry.signer.name == signer.name && entry.signer.key == signer.key;
-        if entries.iter().any(same) {
+        if entries.iter().any(|placed| placed.entry.signer() == entry.signer()) {
             return Err(TrustError::AlreadyThere { name: name() });
         }
-        let text = appended(&self.text, signer);
+        let text = appended(&self.text, entry);
         let entries = document::read(&text)?;
         // What cannot be written, such as principals, must not be left out: less would be restricted.
-        if entries.last().is_none_or(|entry| entry.signer != *signer) {
+        if entries.last().is_none_or(|last| last.entry != *entry) {
             return Err(TrustError::Inexpressible { name: name() });
         }
         self.text = text;
@@ -89,18 +89,18 @@ impl TrustStore {
     /// [`TrustError::NoSuchSigner`].
     pub fn remove(&mut self, name_or_key: &str) -> Result<usize, TrustError> {
         let entries = document::read(&self.text)?;
-        let by_name = entries.iter().any(|entry| entry.signer.name == name_or_key);
-        let chosen = |signer: &Signer| match by_name {
-            true => signer.name == name_or_key,
-            false => is_key(&signer.key, name_or_key),
+        let by_name = entries.iter().any(|placed| placed.entry.name() == name_or_key);
+        let chosen = |entry: &TrustEntry| match by_name {
+            true => entry.name() == name_or_key,
+            false => is_key(entry.key(), name_or_key),
         };
         let mut text = self.text.clone();
         let mut removed = 0;
         // From the last to the first, so that the places of those before stay right.
-        for (index, entry) in entries.iter().enumerate().rev() {
-            if chosen(&entry.signer) {
+        for (index, placed) in entries.iter().enumerate().rev() {
+            if chosen(&placed.entry) {
                 let before = index.checked_sub(1).and_then(|index| entries.get(index));
-                text.replace_range(extent(&text, before, entry), "");
+                text.replace_range(extent(&text, before, placed), "");
                 removed += 1;
             }
         }
@@ -120,13 +120,13 @@ impl fmt::Display for TrustStore {
 }
 
 fn is_key(key: &VerifyingKey, text: &str) -> bool {
-    let wanted = VerifyingKey::from_openssh(text.trim());
+    let wanted = read_openssh_line(text.trim());
     wanted.is_ok_and(|(wanted, _comment)| wanted == *key)
         || key.id().to_string().eq_ignore_ascii_case(text)
 }
 
 /// Returns the text with an entry at its end, after a blank line.
-fn appended(text: &str, signer: &Signer) -> String {
+fn appended(text: &str, entry: &TrustEntry) -> String {
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut new = text.to_owned();
     if !text.is_empty() {
@@ -135,36 +135,36 @@ fn appended(text: &str, signer: &Signer) -> String {
     }
     new.push_str("[[signer]]");
     new.push_str(newline);
-    for (key, value) in values(signer) {
+    for (key, value) in values(entry) {
         // Writing to a string does not fail.
         let _ = write!(new, "{key} = {value}{newline}");
     }
     new
 }
 
-fn values(signer: &Signer) -> Vec<(&'static str, String)> {
+fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     let string = |text: &str| Value::from(text).to_string();
     let mut values =
-        vec![("name", string(&signer.name)), ("key", string(signer.key.to_openssh("").trim_end()))];
-    if let Scope::Globs(globs) = &signer.scope {
+        vec![("name", string(entry.name())), ("key", string(&openssh_line(entry.key(), "")))];
+    if let Scope::Globs(globs) = entry.scope() {
         let globs: Array = globs.iter().map(ContextGlob::as_str).collect();
         values.push(("contexts", Value::from(globs).to_string()));
     }
-    let revoked_at = signer.revocation.as_ref().map(|revocation| revocation.at);
+    let revoked_at = entry.revocation().map(|revocation| revocation.at);
     let times = [
-        ("not-before", signer.not_before),
-        ("not-after", signer.not_after),
+        ("not-before", entry.not_before()),
+        ("not-after", entry.not_after()),
         ("revoked-at", revoked_at),
     ];
     values.extend(times.into_iter().filter_map(|(key, at)| Some((key, at?.to_string()))));
-    let reason = signer.revocation.as_ref().and_then(|revocation| revocation.reason.as_ref());
+    let reason = entry.revocation().and_then(|revocation| revocation.reason.as_ref());
     values.extend(reason.map(|reason| ("revoked-reason", string(reason))));
     values
 }
 
 /// Returns where an entry stands: from the comment lines right above its header to the end of its
 /// last line, and one blank line before (at the top of the file, after).
-fn extent(text: &str, before: Option<&Entry>, entry: &Entry) -> Range<usize> {
+fn extent(text: &str, before: Option<&PlacedEntry>, entry: &PlacedEntry) -> Range<usize> {
     let mut end = line_end(text, entry.end);
     let mut start = line_start(text, entry.header);
     // Never above the end of the entry before: its last value may be a string of several lines,
@@ -197,8 +197,10 @@ fn line_end(text: &str, offset: usize) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::trust::tests::{ALICE, BOB, CAROL, at, key};
-    use crate::trust::{PatternList, Revocation};
+    use brine_core::Signer;
+
+    use crate::tests::{ALICE, BOB, CAROL, at, key};
+    use crate::{PatternList, Revocation};
 
     use super::*;
 
@@ -213,15 +215,17 @@ mod tests {
 
     #[test]
     fn add_writes_everything_and_reads_it_back() {
-        let mut signer = Signer::new("O'Neil \"é\" \\", key(ALICE));
-        signer.scope = Scope::Globs(vec![ContextGlob::parse("reports/*").unwrap()]);
-        signer.not_before = Some(at("1970-01-01T00:00:00Z"));
-        signer.not_after = Some(at("9999-12-30T00:00:00Z"));
-        signer.revocation =
-            Some(Revocation { at: at("2026-06-01T00:00:00Z"), reason: Some("#'".to_owned()) });
+        let signer = TrustEntry::new(Signer::new("O'Neil \"é\" \\", key(ALICE)))
+            .with_scope(Scope::Globs(vec![ContextGlob::parse("reports/*").unwrap()]))
+            .with_not_before(at("1970-01-01T00:00:00Z"))
+            .with_not_after(at("9999-12-30T00:00:00Z"))
+            .with_revocation(Revocation {
+                at: at("2026-06-01T00:00:00Z"),
+                reason: Some("#'".to_owned()),
+            });
         let mut store = TrustStore::default();
         store.add(&signer).unwrap();
-        assert_eq!(store.trust().unwrap().signers(), [signer]);
+        assert_eq!(store.trust().unwrap().entries(), [signer]);
         let expected = format!(
             "[[signer]]\nname = 'O'Neil \"é\" \\'\nkey = \"{ALICE}\"\ncontexts = [\"reports/*\"]\n\
              not-before = 1970-01-01T00:00:00Z\nnot-after = 9999-12-30T00:00:00Z\n\
@@ -233,7 +237,7 @@ mod tests {
 
     #[test]
     fn add_keeps_everything_else_to_the_byte() {
-        let bob = Signer::new("bob", key(BOB));
+        let bob = TrustEntry::new(Signer::new("bob", key(BOB)));
         for (text, between) in [
             ("".to_owned(), ""),
             ("# top\n".to_owned(), "\n"),
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn add_keeps_line_ends() {
         let mut store = store("# top\r\n");
-        store.add(&Signer::new("bob", key(BOB))).unwrap();
+        store.add(&Signer::new("bob", key(BOB)).into()).unwrap();
         let expected = format!("# top\n\n{}", entry("bob", BOB)).replace('\n', "\r\n");
         assert_eq!(store.to_string(), expected);
     }
@@ -260,34 +264,31 @@ mod tests {
         let text = entry("alice", ALICE);
         let mut store = store(&text);
         let error = TrustError::AlreadyThere { name: "alice".to_owned() };
-        assert_eq!(store.add(&Signer::new("alice", key(ALICE))), Err(error));
+        assert_eq!(store.add(&Signer::new("alice", key(ALICE)).into()), Err(error));
         assert_eq!(store.to_string(), text);
-        store.add(&Signer::new("alice", key(BOB))).unwrap();
-        store.add(&Signer::new("bob", key(ALICE))).unwrap();
-        assert_eq!(store.trust().unwrap().signers().len(), 3);
+        store.add(&Signer::new("alice", key(BOB)).into()).unwrap();
+        store.add(&Signer::new("bob", key(ALICE)).into()).unwrap();
+        assert_eq!(store.trust().unwrap().entries().len(), 3);
     }
 
     #[test]
     fn add_refuses_what_cannot_be_written() {
-        let alice = || Signer::new("alice", key(ALICE));
+        let alice = || TrustEntry::new(Signer::new("alice", key(ALICE)));
         let error = TrustError::Inexpressible { name: "alice".to_owned() };
         let list = PatternList::new("*");
-        for signer in [
-            Signer { principals: Some(list.clone()), ..alice() },
-            Signer { scope: Scope::Namespaces(list), ..alice() },
-        ] {
+        for signer in
+            [alice().with_principals(list.clone()), alice().with_scope(Scope::Namespaces(list))]
+        {
             assert_eq!(TrustStore::default().add(&signer), Err(error.clone()));
         }
         let control = TrustError::ControlCharacter { line: 2, key: "name" };
         for name in ["a\nb", "a\u{1b}", "\u{0}", "a\r"] {
-            let added = TrustStore::default().add(&Signer::new(name, key(ALICE)));
+            let added = TrustStore::default().add(&Signer::new(name, key(ALICE)).into());
             assert_eq!(added, Err(control.clone()), "{name:?}");
         }
-        let reversed = Signer {
-            not_before: Some(at("2026-01-02T00:00:00Z")),
-            not_after: Some(at("2026-01-01T00:00:00Z")),
-            ..alice()
-        };
+        let reversed = alice()
+            .with_not_before(at("2026-01-02T00:00:00Z"))
+            .with_not_after(at("2026-01-01T00:00:00Z"));
         let added = TrustStore::default().add(&reversed);
         assert_eq!(added, Err(TrustError::EmptyWindow { line: 1 }));
     }
@@ -396,7 +397,7 @@ mod tests {
         fn add_then_remove_gives_back_the_same_text(text in texts(), name in "[ -~é]{1,20}") {
             prop_assume!(name != "alice" && name != "carol");
             let mut store = store(&text);
-            store.add(&Signer::new(&name, key(BOB))).unwrap();
+            store.add(&Signer::new(&name, key(BOB)).into()).unwrap();
             prop_assert_eq!(store.remove(&name), Ok(1));
             prop_assert_eq!(store.to_string(), text);
         }
@@ -407,8 +408,8 @@ mod tests {
             let before = store.trust().unwrap();
             if store.remove("alice").is_ok() {
                 let after = store.trust().unwrap();
-                let rest: Vec<_> = before.signers().iter().filter(|s| s.name != "alice").collect();
-                prop_assert_eq!(after.signers().iter().collect::<Vec<_>>(), rest);
+                let rest = before.entries().iter().filter(|entry| entry.name() != "alice");
+                prop_assert_eq!(after.entries().iter().collect::<Vec<_>>(), rest.collect::<Vec<_>>());
             }
         }
     }

@@ -1,4 +1,10 @@
+//! Reading, writing and signing, over the public functions.
+
+use std::io;
+
+use brine_core::SigningKey;
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use super::*;
 
@@ -15,17 +21,17 @@ fn rfc8032_test_1() -> SigningKey {
     key("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 }
 
-fn open(bytes: &[u8], passphrase: &str) -> Result<SigningKey, KeyError> {
-    SigningKey::parse(bytes, &mut || Ok(Zeroizing::new(passphrase.to_owned())))
+fn open(bytes: &[u8], passphrase: &str) -> Result<SigningKey, KeyFileError> {
+    read_private(bytes, &mut || Ok(Zeroizing::new(passphrase.to_owned())))
 }
 
 /// Reads a file that must not ask for a passphrase.
-fn plain(bytes: &[u8]) -> Result<SigningKey, KeyError> {
-    SigningKey::parse(bytes, &mut || panic!("asked for a passphrase"))
+fn plain(bytes: &[u8]) -> Result<SigningKey, KeyFileError> {
+    read_private(bytes, &mut || panic!("asked for a passphrase"))
 }
 
 fn same(left: &SigningKey, right: &SigningKey) -> bool {
-    left.seed() == right.seed() && left.verifying_key() == right.verifying_key()
+    left.expose_seed() == right.expose_seed() && left.verifying_key() == right.verifying_key()
 }
 
 #[test]
@@ -54,7 +60,7 @@ fn rfc_8032_section_7_1() {
         assert_eq!(key.verifying_key().to_bytes(), hex(public));
         assert_eq!(key.sign(&[message]), hex(signature));
         assert_eq!(key.sign(&[&[], message]), hex(signature));
-        assert!(key.verifying_key().verify(&[message], &hex(signature)));
+        assert!(key.verifying_key().verify(&[message], &hex::<64>(signature)));
     }
     assert_eq!(rfc8032_test_1().sign(&[]), rfc8032_test_1().sign(&[&[]]));
 }
@@ -62,24 +68,24 @@ fn rfc_8032_section_7_1() {
 #[test]
 fn files_of_openssl_open() {
     let wanted = plain(fixture!("ed25519.pem")).unwrap();
-    assert_eq!(wanted.to_pkcs8_pem().unwrap().as_bytes(), fixture!("ed25519.pem"));
+    assert_eq!(pkcs8_pem(&wanted).unwrap().as_bytes(), fixture!("ed25519.pem"));
     for file in [
         fixture!("ed25519.default.pem"),
         fixture!("ed25519.aes256.pem"),
         fixture!("ed25519.scrypt.pem"),
     ] {
-        assert_eq!(SigningKey::is_encrypted(file), Ok(true));
+        assert_eq!(is_encrypted(file), Ok(true));
         assert!(same(&open(file, "correct horse").unwrap(), &wanted));
-        assert_eq!(open(file, "wrong horse").unwrap_err(), KeyError::WrongPassphrase);
-        assert_eq!(open(file, "").unwrap_err(), KeyError::WrongPassphrase);
+        assert_eq!(open(file, "wrong horse").unwrap_err(), KeyFileError::WrongPassphrase);
+        assert_eq!(open(file, "").unwrap_err(), KeyFileError::WrongPassphrase);
     }
     let key = open(fixture!("genpkey.aes256.pem"), "correct horse").unwrap();
-    assert_eq!(key.verifying_key().to_spki_pem().as_bytes(), fixture!("genpkey.pub.pem"));
+    assert_eq!(spki_pem(key.verifying_key()).as_bytes(), fixture!("genpkey.pub.pem"));
 }
 
 #[test]
 fn files_of_ssh_keygen_open() {
-    let public = |file| VerifyingKey::parse(file).unwrap();
+    let public = |file| read_public(file).unwrap();
     let key = plain(fixture!("ssh")).unwrap();
     assert_eq!(key.verifying_key(), &public(fixture!("ssh.pub")));
     for (private, half) in [
@@ -87,19 +93,19 @@ fn files_of_ssh_keygen_open() {
         (fixture!("ssh.gcm"), fixture!("ssh.gcm.pub")),
         (fixture!("ssh.chacha"), fixture!("ssh.chacha.pub")),
     ] {
-        assert_eq!(SigningKey::is_encrypted(private), Ok(true));
+        assert_eq!(is_encrypted(private), Ok(true));
         let key = open(private, "correct horse").unwrap();
         assert_eq!(key.verifying_key(), &public(half));
-        assert_eq!(open(private, "wrong horse").unwrap_err(), KeyError::WrongPassphrase);
-        assert_eq!(open(private, "").unwrap_err(), KeyError::WrongPassphrase);
+        assert_eq!(open(private, "wrong horse").unwrap_err(), KeyFileError::WrongPassphrase);
+        assert_eq!(open(private, "").unwrap_err(), KeyFileError::WrongPassphrase);
     }
 }
 
 #[test]
 fn public_keys_do_not_sign() {
     for file in [fixture!("ssh.pub"), fixture!("ed25519.pub.pem"), fixture!("rsa.pub.pem")] {
-        assert_eq!(plain(file).unwrap_err(), KeyError::PrivateExpected);
-        assert_eq!(SigningKey::is_encrypted(file), Err(KeyError::PrivateExpected));
+        assert_eq!(plain(file).unwrap_err(), KeyFileError::PrivateExpected);
+        assert_eq!(is_encrypted(file), Err(KeyFileError::PrivateExpected));
     }
 }
 
@@ -109,14 +115,14 @@ fn the_error_of_the_caller_comes_back_and_it_is_asked_once() {
     for file in [fixture!("ssh.ctr"), fixture!("ed25519.scrypt.pem")] {
         let mut ask = || {
             asked += 1;
-            Err(KeyError::PassphraseNeeded)
+            Err(KeyFileError::PassphraseNeeded)
         };
-        let found = SigningKey::parse(file, &mut ask).unwrap_err();
-        assert_eq!(found, KeyError::PassphraseNeeded);
+        let found = read_private(file, &mut ask).unwrap_err();
+        assert_eq!(found, KeyFileError::PassphraseNeeded);
     }
     assert_eq!(asked, 2);
     for file in [fixture!("ssh"), fixture!("ed25519.pem")] {
-        assert_eq!(SigningKey::is_encrypted(file), Ok(false));
+        assert_eq!(is_encrypted(file), Ok(false));
     }
 }
 
@@ -136,16 +142,16 @@ fn encrypted_forms_read_back() {
     let key = rfc8032_test_1();
     for passphrase in ["correct horse", "\u{3a9} \n", &"x".repeat(2000)] {
         for file in [
-            key.to_encrypted_pkcs8_pem(passphrase).unwrap(),
-            key.to_openssh("", Some(passphrase)).unwrap(),
+            encrypted_pkcs8_pem(&key, passphrase).unwrap(),
+            openssh_private(&key, "", Some(passphrase)).unwrap(),
         ] {
             assert!(same(&open(file.as_bytes(), passphrase).unwrap(), &key));
             let wrong = open(file.as_bytes(), "x").unwrap_err();
-            assert_eq!(wrong, KeyError::WrongPassphrase);
+            assert_eq!(wrong, KeyFileError::WrongPassphrase);
         }
     }
-    assert_eq!(key.to_encrypted_pkcs8_pem("").unwrap_err(), KeyError::PassphraseEmpty);
-    assert_eq!(key.to_openssh("", Some("")).unwrap_err(), KeyError::PassphraseEmpty);
+    assert_eq!(encrypted_pkcs8_pem(&key, "").unwrap_err(), KeyFileError::PassphraseEmpty);
+    assert_eq!(openssh_private(&key, "", Some("")).unwrap_err(), KeyFileError::PassphraseEmpty);
 }
 
 #[test]
@@ -179,19 +185,19 @@ proptest! {
     fn plain_forms_read_back(seed: [u8; 32], comment in "\\PC*") {
         let key = SigningKey::from_seed(&Zeroizing::new(seed));
         let public = key.verifying_key();
-        let pkcs8 = key.to_pkcs8_pem().unwrap();
+        let pkcs8 = pkcs8_pem(&key).unwrap();
         prop_assert!(same(&plain(pkcs8.as_bytes()).unwrap(), &key));
-        let openssh = key.to_openssh(&comment, None).unwrap();
+        let openssh = openssh_private(&key, &comment, None).unwrap();
         prop_assert!(same(&plain(openssh.as_bytes()).unwrap(), &key));
-        for file in [public.to_spki_pem(), public.to_openssh(&comment)] {
-            let found = VerifyingKey::parse(file.as_bytes());
+        for file in [spki_pem(public), openssh_line(public, &comment)] {
+            let found = read_public(file.as_bytes());
             prop_assert_eq!(found.as_ref(), Ok(public));
         }
     }
 
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
-        prop_assert!(VerifyingKey::parse(&bytes).is_err());
+        prop_assert!(read_public(&bytes).is_err());
         prop_assert!(open(&bytes, "x").is_err());
     }
 }
