@@ -12,6 +12,8 @@ pub(crate) struct Payload {
     place: Place,
     /// How many bytes of the current piece have been read.
     used: usize,
+    /// How many bytes have been read in all.
+    read: u64,
 }
 
 enum Place {
@@ -28,32 +30,33 @@ enum Place {
     },
     Memory(Vec<u8>),
     /// In segments, each verified when its turn comes.
-    Segments {
-        reader: Box<StreamReader>,
-        before: u64,
-    },
+    Segments(Box<StreamReader>),
 }
 
 impl Payload {
     pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
-        Self { place: Place::Memory(bytes), used: 0 }
+        Self::new(Place::Memory(bytes))
     }
 
     pub(crate) const fn elsewhere(bytes: u64) -> Self {
-        Self { place: Place::Elsewhere { bytes }, used: 0 }
+        Self::new(Place::Elsewhere { bytes })
     }
 
     pub(crate) fn kept(kept: Box<dyn Kept>, bytes: u64) -> Self {
-        Self { place: Place::Kept { kept, bytes, at: 0, piece: Vec::new() }, used: 0 }
+        Self::new(Place::Kept { kept, bytes, at: 0, piece: Vec::new() })
     }
 
     pub(crate) fn segments(reader: StreamReader) -> Self {
-        Self { place: Place::Segments { reader: Box::new(reader), before: 0 }, used: 0 }
+        Self::new(Place::Segments(Box::new(reader)))
+    }
+
+    const fn new(place: Place) -> Self {
+        Self { place, used: 0, read: 0 }
     }
 
     /// Takes another payload, in the same memory.
     pub(crate) fn replace(&mut self, payload: &[u8]) {
-        self.used = 0;
+        (self.used, self.read) = (0, 0);
         match &mut self.place {
             Place::Memory(bytes) => {
                 bytes.clear();
@@ -68,16 +71,14 @@ impl Payload {
         match &self.place {
             Place::Elsewhere { bytes } | Place::Kept { bytes, .. } => *bytes,
             Place::Memory(bytes) => length_of(bytes),
-            Place::Segments { before, .. } => {
-                before.saturating_add(u64::try_from(self.used).unwrap_or(u64::MAX))
-            }
+            Place::Segments(_) => self.read,
         }
     }
 
     pub(crate) fn in_memory(&self) -> Option<&[u8]> {
         match &self.place {
             Place::Memory(bytes) => Some(bytes),
-            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments { .. } => None,
+            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments(_) => None,
         }
     }
 
@@ -100,7 +101,10 @@ impl Payload {
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count).min(self.place.piece().len());
+        let left = self.place.piece().len().saturating_sub(self.used);
+        let count = count.min(left);
+        self.used = self.used.saturating_add(count);
+        self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
     }
 }
 
@@ -111,7 +115,7 @@ impl Place {
             Self::Elsewhere { .. } => &[],
             Self::Kept { piece, .. } => piece,
             Self::Memory(bytes) => bytes,
-            Self::Segments { reader, .. } => reader.current(),
+            Self::Segments(reader) => reader.current(),
         }
     }
 
@@ -127,11 +131,9 @@ impl Place {
                 *at = at.saturating_add(length_of(piece));
                 Ok(read > 0)
             }
-            Self::Segments { reader, before } => {
-                let more = length_of(reader.current());
+            Self::Segments(reader) => {
                 // An empty segment is no end.
                 while let Some(segment) = reader.next_segment()? {
-                    *before = before.saturating_add(more);
                     if !segment.is_empty() {
                         return Ok(true);
                     }
@@ -148,7 +150,7 @@ impl fmt::Debug for Place {
             Self::Elsewhere { .. } => "Elsewhere",
             Self::Kept { .. } => "Kept",
             Self::Memory(_) => "Memory",
-            Self::Segments { .. } => "Segments",
+            Self::Segments(_) => "Segments",
         })
     }
 }
