@@ -1,6 +1,7 @@
 //! A payload that may be read, wherever it is.
 
 use std::fmt;
+use std::io;
 
 use crate::error::{Error, Result, SystemError};
 use crate::store::Kept;
@@ -126,10 +127,11 @@ impl Place {
             Self::Kept { kept, bytes, at, piece } => {
                 let left = usize::try_from(bytes.saturating_sub(*at)).unwrap_or(usize::MAX);
                 piece.resize(left.min(PIECE_BYTES), 0);
-                let read = kept.read_at(piece, *at).map_err(store)?;
-                piece.truncate(read);
+                let read = read_at(kept.as_ref(), piece, *at);
+                // What was not read must not be there either, whatever becomes of the error.
+                piece.truncate(*read.as_ref().unwrap_or(&0));
                 *at = at.saturating_add(length_of(piece));
-                Ok(read > 0)
+                read.map(|read| read > 0)
             }
             Self::Segments(reader) => {
                 // An empty segment is no end.
@@ -140,6 +142,17 @@ impl Place {
                 }
                 Ok(false)
             }
+        }
+    }
+}
+
+/// Reads as much of a store as it gives at once. It **must** give something, unless nothing is asked for.
+fn read_at(kept: &dyn Kept, room: &mut [u8], offset: u64) -> Result<usize> {
+    loop {
+        match kept.read_at(room, offset) {
+            Ok(0) if !room.is_empty() => return Err(store(io::ErrorKind::UnexpectedEof.into())),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(store),
         }
     }
 }
@@ -155,7 +168,7 @@ impl fmt::Debug for Place {
     }
 }
 
-fn store(error: std::io::Error) -> Error {
+fn store(error: io::Error) -> Error {
     SystemError::Store(error).into()
 }
 
