@@ -49,19 +49,18 @@ pub(crate) struct Begun {
 impl StreamReader {
     /// Verifies the header of segment 0: signature, kind, trust, context and time are judged here.
     ///
-    /// `opening` is the beginning of segment 0 up to the end of its protected header. With more than one
-    /// thread, `input` is read ahead by a thread of its own, by as many segments as there are threads and two
-    /// more. There are at most [`MAX_THREADS`].
+    /// `opening` is the envelope of segment 0. With more than one thread, `input`, which gives the rest, is read
+    /// ahead by a thread of its own, by as many segments as there are threads and two more. There are at most
+    /// [`MAX_THREADS`].
     pub(crate) fn open(
-        opening: Vec<u8>,
-        mut input: Box<dyn Read + Send>,
+        opening: &[u8],
+        input: Box<dyn Read + Send>,
         expectations: &Expectations,
         trust: &dyn TrustAnchors,
         now: Timestamp,
         threads: usize,
     ) -> Result<Begun> {
-        let opening = read_opening(opening, &mut input)?;
-        let envelope = UnverifiedEnvelope::parse(&opening, Tagging::Required)?;
+        let envelope = UnverifiedEnvelope::parse(opening, Tagging::Required)?;
         SegmentForm::of_first(&envelope)?;
         let digest = envelope.sign1().unverified_payload();
         let digest = digest.ok_or(crate::cose::FormError::DetachedPayload)?;
