@@ -165,7 +165,7 @@ impl Opening {
                 Large { input, store, wants_payload }.verify(expectations, trust, clock)
             }
             Found::Stream { beginning, mut rest } => {
-                if expectations.kind != Kind::Data {
+                if !matches!(expectations.kind, Kind::Data | Kind::Segment) {
                     let (expected, found) = (expectations.kind, Kind::Segment);
                     return Err(KindError::Wrong { expected, found }.into());
                 }
