@@ -15,7 +15,7 @@ use crate::expectations::Expectations;
 use crate::kind::Kind;
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};
 use crate::time::Timestamp;
-use crate::trust::TrustAnchors;
+use crate::trust::{TrustAnchors, Untrusted};
 use crate::unverified::UnverifiedEnvelope;
 use crate::verify::{Judged, verify_in_memory};
 
@@ -66,8 +66,8 @@ impl StreamReader {
         let digest = digest.ok_or(crate::cose::FormError::DetachedPayload)?;
         let expected = Expectations { kind: Kind::Segment, ..expectations.clone() };
         let judged = verify_in_memory(&envelope, digest, &expected, trust, now, None)?;
-        let key = judged.signer.key().clone();
-        let chain = Chain::begin(&envelope, key, &expectations.external_aad)?;
+        let key = trust.key(judged.key_id).ok_or_else(|| Untrusted::unknown(judged.key_id))?;
+        let chain = Chain::begin(&envelope, key.clone(), &expectations.external_aad)?;
         let first = chain.judge(&envelope, 0)?;
         let protected = envelope.sign1().protected_bytes().to_vec();
         let source = Source { input, first: Some(first), chain: Arc::new(chain), index: 0 };
