@@ -28,7 +28,7 @@ pub use brine_core::text::hex;
 
 pub use crate::arrival::{Arrival, Arriving};
 pub use crate::mutation::mutations;
-pub use crate::vector::{Vector, vectors};
+pub use crate::vector::{Vector, vectors, verifying_key};
 
 /// Returns the key whose seed is 32 times this byte.
 #[must_use]

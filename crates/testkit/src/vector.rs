@@ -139,7 +139,8 @@ pub fn vectors() -> Vec<Vector> {
 }
 
 /// Reads a line as OpenSSH writes public keys (RFC 8709, Section 4): the last 32 bytes are the point.
-fn verifying_key(line: &str) -> VerifyingKey {
+#[must_use]
+pub fn verifying_key(line: &str) -> VerifyingKey {
     const BEFORE: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
     let mut words = line.split(' ');
     assert_eq!(words.next(), Some("ssh-ed25519"), "{line}");
