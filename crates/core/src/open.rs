@@ -164,13 +164,14 @@ impl Opening {
             Found::Large(input) => {
                 Large { input, store, wants_payload }.verify(expectations, trust, clock)
             }
-            Found::Stream { beginning, rest } => {
-                if expectations.kind != Kind::Data {
+            Found::Stream { beginning, mut rest } => {
+                if !matches!(expectations.kind, Kind::Data | Kind::Segment) {
                     let (expected, found) = (expectations.kind, Kind::Segment);
                     return Err(KindError::Wrong { expected, found }.into());
                 }
+                let opening = read_opening(beginning, &mut rest)?;
                 let now = clock.now()?;
-                let begun = StreamReader::open(beginning, rest, expectations, trust, now, threads)?;
+                let begun = StreamReader::open(&opening, rest, expectations, trust, now, threads)?;
                 let payload = Payload::segments(begun.reader);
                 Ok(Verified::new(&begun.protected, begun.judged, now, payload))
             }

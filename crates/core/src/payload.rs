@@ -1,6 +1,7 @@
 //! A payload that may be read, wherever it is.
 
 use std::fmt;
+use std::io;
 
 use crate::error::{Error, Result, SystemError};
 use crate::store::Kept;
@@ -12,6 +13,8 @@ pub(crate) struct Payload {
     place: Place,
     /// How many bytes of the current piece have been read.
     used: usize,
+    /// How many bytes have been read in all.
+    read: u64,
 }
 
 enum Place {
@@ -28,32 +31,33 @@ enum Place {
     },
     Memory(Vec<u8>),
     /// In segments, each verified when its turn comes.
-    Segments {
-        reader: Box<StreamReader>,
-        before: u64,
-    },
+    Segments(Box<StreamReader>),
 }
 
 impl Payload {
     pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
-        Self { place: Place::Memory(bytes), used: 0 }
+        Self::new(Place::Memory(bytes))
     }
 
     pub(crate) const fn elsewhere(bytes: u64) -> Self {
-        Self { place: Place::Elsewhere { bytes }, used: 0 }
+        Self::new(Place::Elsewhere { bytes })
     }
 
     pub(crate) fn kept(kept: Box<dyn Kept>, bytes: u64) -> Self {
-        Self { place: Place::Kept { kept, bytes, at: 0, piece: Vec::new() }, used: 0 }
+        Self::new(Place::Kept { kept, bytes, at: 0, piece: Vec::new() })
     }
 
     pub(crate) fn segments(reader: StreamReader) -> Self {
-        Self { place: Place::Segments { reader: Box::new(reader), before: 0 }, used: 0 }
+        Self::new(Place::Segments(Box::new(reader)))
+    }
+
+    const fn new(place: Place) -> Self {
+        Self { place, used: 0, read: 0 }
     }
 
     /// Takes another payload, in the same memory.
     pub(crate) fn replace(&mut self, payload: &[u8]) {
-        self.used = 0;
+        (self.used, self.read) = (0, 0);
         match &mut self.place {
             Place::Memory(bytes) => {
                 bytes.clear();
@@ -68,16 +72,14 @@ impl Payload {
         match &self.place {
             Place::Elsewhere { bytes } | Place::Kept { bytes, .. } => *bytes,
             Place::Memory(bytes) => length_of(bytes),
-            Place::Segments { before, .. } => {
-                before.saturating_add(u64::try_from(self.used).unwrap_or(u64::MAX))
-            }
+            Place::Segments(_) => self.read,
         }
     }
 
     pub(crate) fn in_memory(&self) -> Option<&[u8]> {
         match &self.place {
             Place::Memory(bytes) => Some(bytes),
-            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments { .. } => None,
+            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments(_) => None,
         }
     }
 
@@ -100,7 +102,10 @@ impl Payload {
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count).min(self.place.piece().len());
+        let left = self.place.piece().len().saturating_sub(self.used);
+        let count = count.min(left);
+        self.used = self.used.saturating_add(count);
+        self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
     }
 }
 
@@ -111,7 +116,7 @@ impl Place {
             Self::Elsewhere { .. } => &[],
             Self::Kept { piece, .. } => piece,
             Self::Memory(bytes) => bytes,
-            Self::Segments { reader, .. } => reader.current(),
+            Self::Segments(reader) => reader.current(),
         }
     }
 
@@ -122,16 +127,15 @@ impl Place {
             Self::Kept { kept, bytes, at, piece } => {
                 let left = usize::try_from(bytes.saturating_sub(*at)).unwrap_or(usize::MAX);
                 piece.resize(left.min(PIECE_BYTES), 0);
-                let read = kept.read_at(piece, *at).map_err(store)?;
-                piece.truncate(read);
+                let read = read_at(kept.as_ref(), piece, *at);
+                // What was not read must not be there either, whatever becomes of the error.
+                piece.truncate(*read.as_ref().unwrap_or(&0));
                 *at = at.saturating_add(length_of(piece));
-                Ok(read > 0)
+                read.map(|read| read > 0)
             }
-            Self::Segments { reader, before } => {
-                let more = length_of(reader.current());
+            Self::Segments(reader) => {
                 // An empty segment is no end.
                 while let Some(segment) = reader.next_segment()? {
-                    *before = before.saturating_add(more);
                     if !segment.is_empty() {
                         return Ok(true);
                     }
@@ -142,18 +146,29 @@ impl Place {
     }
 }
 
+/// Reads as much of a store as it gives at once. It **must** give something, unless nothing is asked for.
+fn read_at(kept: &dyn Kept, room: &mut [u8], offset: u64) -> Result<usize> {
+    loop {
+        match kept.read_at(room, offset) {
+            Ok(0) if !room.is_empty() => return Err(store(io::ErrorKind::UnexpectedEof.into())),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(store),
+        }
+    }
+}
+
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Elsewhere { .. } => "Elsewhere",
             Self::Kept { .. } => "Kept",
             Self::Memory(_) => "Memory",
-            Self::Segments { .. } => "Segments",
+            Self::Segments(_) => "Segments",
         })
     }
 }
 
-fn store(error: std::io::Error) -> Error {
+fn store(error: io::Error) -> Error {
     SystemError::Store(error).into()
 }
 

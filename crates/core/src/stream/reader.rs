@@ -15,7 +15,7 @@ use crate::expectations::Expectations;
 use crate::kind::Kind;
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};
 use crate::time::Timestamp;
-use crate::trust::TrustAnchors;
+use crate::trust::{TrustAnchors, Untrusted};
 use crate::unverified::UnverifiedEnvelope;
 use crate::verify::{Judged, verify_in_memory};
 
@@ -49,26 +49,25 @@ pub(crate) struct Begun {
 impl StreamReader {
     /// Verifies the header of segment 0: signature, kind, trust, context and time are judged here.
     ///
-    /// `opening` is the beginning of segment 0 up to the end of its protected header. With more than one
-    /// thread, `input` is read ahead by a thread of its own, by as many segments as there are threads and two
-    /// more. There are at most [`MAX_THREADS`].
+    /// `opening` is the envelope of segment 0. With more than one thread, `input`, which gives the rest, is read
+    /// ahead by a thread of its own, by as many segments as there are threads and two more. There are at most
+    /// [`MAX_THREADS`].
     pub(crate) fn open(
-        opening: Vec<u8>,
-        mut input: Box<dyn Read + Send>,
+        opening: &[u8],
+        input: Box<dyn Read + Send>,
         expectations: &Expectations,
         trust: &dyn TrustAnchors,
         now: Timestamp,
         threads: usize,
     ) -> Result<Begun> {
-        let opening = read_opening(opening, &mut input)?;
-        let envelope = UnverifiedEnvelope::parse(&opening, Tagging::Required)?;
+        let envelope = UnverifiedEnvelope::parse(opening, Tagging::Required)?;
         SegmentForm::of_first(&envelope)?;
         let digest = envelope.sign1().unverified_payload();
         let digest = digest.ok_or(crate::cose::FormError::DetachedPayload)?;
         let expected = Expectations { kind: Kind::Segment, ..expectations.clone() };
         let judged = verify_in_memory(&envelope, digest, &expected, trust, now, None)?;
-        let key = judged.signer.key().clone();
-        let chain = Chain::begin(&envelope, key, &expectations.external_aad)?;
+        let key = trust.key(judged.key_id).ok_or_else(|| Untrusted::unknown(judged.key_id))?;
+        let chain = Chain::begin(&envelope, key.clone(), &expectations.external_aad)?;
         let first = chain.judge(&envelope, 0)?;
         let protected = envelope.sign1().protected_bytes().to_vec();
         let source = Source { input, first: Some(first), chain: Arc::new(chain), index: 0 };

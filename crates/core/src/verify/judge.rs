@@ -14,6 +14,8 @@ use crate::unverified::UnverifiedEnvelope;
 /// What was found of an envelope that holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
+    /// The key that made the signature. The signer can be somebody who speaks for it.
+    pub(crate) key_id: KeyId,
     pub(crate) kind: Kind,
     pub(crate) signer: Signer,
 }
@@ -51,7 +53,7 @@ pub(crate) fn judge_signed(
     let signer = judge_signer(trust, key.id(), header, expectations, now)?;
     header.claims.judge_context(expectations.context.as_deref())?;
     header.claims.judge_time(now, expectations.max_age)?;
-    Ok(Judged { kind, signer })
+    Ok(Judged { key_id: key.id(), kind, signer })
 }
 
 /// Returns the refusal of an envelope's kind, and `error` if its kind is taken.

@@ -39,7 +39,7 @@ impl Verified {
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
-        let Judged { kind, signer } = judged;
+        let Judged { kind, signer, .. } = judged;
         Self { header: SignedHeader::new(protected), judged_at, kind, signer, payload }
     }
 
@@ -57,7 +57,7 @@ impl Verified {
         judged_at: Timestamp,
         payload: &[u8],
     ) {
-        let Judged { kind, signer } = judged;
+        let Judged { kind, signer, .. } = judged;
         self.header.replace(protected);
         self.payload.replace(payload);
         self.kind = kind;

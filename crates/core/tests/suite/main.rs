@@ -1,0 +1,12 @@
+//! Envelopes through the front door: what is released, and the reasons for refusing.
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod stream;
+mod vectors;
