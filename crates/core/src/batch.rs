@@ -5,17 +5,15 @@
 //! its signature ([`BatchProof`]). [`BatchSigner`] makes them. They are
 //! verified as any other envelope; a [`Memory`] saves the work that neighbours have in common.
 
-mod check;
 mod memory;
 mod proof;
 mod signer;
 mod tree;
 
-pub(crate) use self::check::Check;
 pub use self::memory::Memory;
 pub use self::proof::{BatchProof, Signature};
 pub use self::signer::{Batch, BatchSigner};
-pub(crate) use self::tree::{Leaf, verifies};
+pub(crate) use self::tree::{Hash as LeafHash, Leaf, leaf, verifies};
 
 /// The most records in one batch.
 pub const MAX_BATCH_RECORDS: usize = 1 << 16;

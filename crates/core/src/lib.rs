@@ -40,7 +40,6 @@ mod error;
 mod expectations;
 mod kind;
 mod open;
-mod payload;
 mod position;
 mod sequence;
 mod sign;
@@ -49,12 +48,15 @@ mod statement;
 mod store;
 mod trust;
 mod unverified;
+mod verified;
 mod verify;
 
 pub use crate::claims::{Claims, ClaimsError, ClaimsFlaw};
 pub use crate::class::{Class, Classified};
 pub use crate::cose::{Algorithm, ContentType, FormError};
-pub use crate::error::{BatchError, Error, KindError, Result, SignatureError, SystemError};
+pub use crate::error::{
+    BatchError, Error, KindError, Result, SignatureError, StreamError, SystemError,
+};
 pub use crate::expectations::Expectations;
 pub use crate::key::{KeyError, KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
@@ -67,8 +69,8 @@ pub use crate::sign::{Content, Envelope, sign};
 pub use crate::signing::{Message, SigningBackend, SigningError};
 pub use crate::statement::{CTI_BYTES, Statement, Unique};
 pub use crate::store::{Kept, NoStore, Store};
-pub use crate::stream::{StreamError, StreamOptions, StreamWriter};
+pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::trust::{Evidence, KnownSigners, Question, Signer, TrustAnchors, Untrusted};
 pub use crate::unverified::UnverifiedEnvelope;
-pub use crate::verify::{EnvelopeVerifier, SignedHeader, Verified};
+pub use crate::verified::{EnvelopeVerifier, SignedHeader, Verified};

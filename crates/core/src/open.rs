@@ -15,13 +15,13 @@ use crate::cose::FormError;
 use crate::error::{KindError, Result};
 use crate::expectations::Expectations;
 use crate::kind::Kind;
-use crate::payload::Payload;
 use crate::store::{NoStore, Store};
 use crate::stream::{StreamReader, read_opening, read_protected, starts_segment};
 use crate::time::Clock;
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{Verified, verify_in_memory, wrong_kind};
+use crate::verified::{Payload, Verified};
+use crate::verify::{verify_in_memory, wrong_kind};
 
 pub use self::beside::{Beside, Hashed, WholeContent};
 pub use self::input::Input;

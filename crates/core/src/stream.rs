@@ -10,10 +10,8 @@ mod chain;
 mod reader;
 mod sealer;
 mod segment_input;
-mod stream_error;
 mod writer;
 
-pub use self::stream_error::StreamError;
 pub use self::writer::{StreamOptions, StreamWriter};
 pub use crate::position::STREAM_ID_BYTES;
 

@@ -39,7 +39,7 @@ impl Memory {
     }
 
     /// Returns whether the proof leads from the leaf to a root that `key` has signed.
-    pub(super) fn verifies(
+    pub(crate) fn verifies(
         &mut self,
         key: &VerifyingKey,
         leaf: Hash,
@@ -201,10 +201,11 @@ mod tests {
     use super::super::signer::BatchSigner;
     use super::super::tree::leaf;
     use super::*;
+    use crate::cose::Sign1;
     use crate::key::SigningKey;
+    use crate::kind::PROFILE;
     use crate::statement::{Statement, Unique};
     use crate::time::Timestamp;
-    use crate::unverified::UnverifiedEnvelope;
 
     fn key(byte: u8) -> SigningKey {
         SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32]))
@@ -222,9 +223,9 @@ mod tests {
     }
 
     fn leaf_and_proof(envelope: &[u8]) -> (Hash, BatchProof<'_>) {
-        let parsed = UnverifiedEnvelope::parse(envelope, Default::default()).unwrap();
-        let Signature::Batch(proof) = parsed.signature() else { panic!("not of a batch") };
-        (leaf(&parsed.sign1().to_be_signed(&[], b"payload")), proof)
+        let sign1 = Sign1::parse(envelope, Default::default(), &PROFILE).unwrap();
+        let Ok(Signature::Batch(proof)) = Signature::of(&sign1) else { panic!("not of a batch") };
+        (leaf(&sign1.to_be_signed(&[], b"payload")), proof)
     }
 
     fn verifies(memory: &mut Memory, key: &SigningKey, envelope: &[u8]) -> bool {

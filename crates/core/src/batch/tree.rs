@@ -31,7 +31,7 @@ impl Leaf {
 }
 
 /// Hashes an entry of the tree.
-pub(super) fn leaf(signed: &ToBeSigned<'_>) -> Hash {
+pub(crate) fn leaf(signed: &ToBeSigned<'_>) -> Hash {
     let mut leaf = Leaf::begin();
     signed.parts().iter().for_each(|part| leaf.update(part));
     leaf.finish()

@@ -9,11 +9,11 @@ use crate::error::{Error, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::hash::{Digest, HashAlgorithm, ReadAt, Section};
 use crate::kind::Kind;
-use crate::payload::Payload;
 use crate::time::Clock;
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{Verified, verify_in_memory, wrong_kind};
+use crate::verified::{Payload, Verified};
+use crate::verify::{verify_in_memory, wrong_kind};
 
 /// Content that lies beside its signature.
 pub trait Beside {

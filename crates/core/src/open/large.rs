@@ -12,12 +12,12 @@ use crate::error::{Error, Result, SystemError};
 use crate::expectations::Expectations;
 use crate::hash::{ReadAt, Section};
 use crate::kind::PROFILE;
-use crate::payload::Payload;
 use crate::store::{Kept, Store};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{Trial, Verified, each_piece_of, judge_signed, wrong_kind};
+use crate::verified::{Payload, Verified};
+use crate::verify::{Judged, Trial, each_piece_of, judge_signed, wrong_kind};
 
 /// A large envelope, and what becomes of its payload.
 pub(super) struct Large {
@@ -197,7 +197,7 @@ impl PassingBy<'_> {
         expectations: &Expectations,
         trust: &dyn TrustAnchors,
         clock: &dyn Clock,
-    ) -> Result<(crate::verify::Judged, crate::time::Timestamp)> {
+    ) -> Result<(Judged, Timestamp)> {
         let trial = Trial::begin(envelope, &expectations.external_aad, self.bytes, trust);
         let key = match trial {
             Err(error) => Err(error),

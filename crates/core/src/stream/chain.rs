@@ -2,10 +2,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::StreamError;
 use crate::batch::Signature;
 use crate::cose::{Algorithm, FormError, Label, ToBeSigned, label};
-use crate::error::{Error, KindError, Result, SignatureError};
+use crate::error::{Error, KindError, Result, SignatureError, StreamError};
 use crate::hash::HashAlgorithm;
 use crate::key::VerifyingKey;
 use crate::kind::Kind;

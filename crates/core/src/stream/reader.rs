@@ -5,12 +5,12 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::MAX_THREADS;
 use super::buffer::Buffer;
 use super::chain::{Chain, Link, SegmentForm};
 use super::segment_input::{read_content, read_protected, read_signature, refuse_more};
-use super::{MAX_THREADS, StreamError};
 use crate::cose::Tagging;
-use crate::error::{Error, Result, SystemError};
+use crate::error::{Error, Result, StreamError, SystemError};
 use crate::expectations::Expectations;
 use crate::kind::Kind;
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};

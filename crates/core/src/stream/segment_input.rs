@@ -2,11 +2,11 @@
 
 use std::io::{self, Read};
 
+use super::MAX_SEGMENT_BYTES;
 use super::buffer::Buffer;
-use super::{MAX_SEGMENT_BYTES, StreamError};
 use crate::cbor::{Flaw, Head, Major, Malformed};
 use crate::cose::{ContentType, FormError, HeaderMap, MAX_HEADER_BYTES, label};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StreamError};
 use crate::hash::MAX_DIGEST_BYTES;
 use crate::kind::Kind;
 

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use super::buffer::Buffer;
 use super::sealer::{Sealed, Sealer, Segment};
-use super::{MAX_SEGMENT_BYTES, MAX_THREADS, SEGMENT_BYTES, STREAM_ID_BYTES, StreamError};
-use crate::error::{Error, Result, SystemError};
+use super::{MAX_SEGMENT_BYTES, MAX_THREADS, SEGMENT_BYTES, STREAM_ID_BYTES};
+use crate::error::{Error, Result, StreamError, SystemError};
 use crate::hash::HashAlgorithm;
 use crate::key::random;
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::judge::{meant_key, most_tried, no_key_fits};
+use super::judgement::{meant_key, most_tried, no_key_fits};
 use crate::batch::{self, BatchProof, Leaf, Signature};
 use crate::cose::{Protected, ToBeSigned};
 use crate::error::{Error, Result, SignatureError};

@@ -8,5 +8,6 @@
 )]
 
 mod common;
+mod module_arrows;
 mod stream;
 mod vectors;

@@ -1,8 +1,6 @@
 //! One signature, alone or in a batch, and the keys that may have made it.
 
-use super::memory::Memory;
-use super::proof::{BatchProof, Signature};
-use super::tree::{self, Hash};
+use crate::batch::{self, BatchProof, LeafHash, Memory, Signature};
 use crate::cose::ToBeSigned;
 use crate::key::VerifyingKey;
 use crate::unverified::UnverifiedEnvelope;
@@ -19,7 +17,7 @@ pub(crate) struct Check<'a, 'm> {
 #[derive(Debug)]
 enum Over<'a> {
     Alone { signed: ToBeSigned<'a>, signature: &'a [u8] },
-    InBatch { leaf: Hash, proof: BatchProof<'a> },
+    InBatch { leaf: LeafHash, proof: BatchProof<'a> },
 }
 
 impl<'a, 'm> Check<'a, 'm> {
@@ -31,7 +29,7 @@ impl<'a, 'm> Check<'a, 'm> {
     ) -> Self {
         let signed = envelope.sign1().to_be_signed(external_aad, payload);
         let over = match envelope.signature() {
-            Signature::Batch(proof) => Over::InBatch { leaf: tree::leaf(&signed), proof },
+            Signature::Batch(proof) => Over::InBatch { leaf: batch::leaf(&signed), proof },
             Signature::Plain(signature) => Over::Alone { signed, signature },
         };
         Self { over, memory }
@@ -41,7 +39,7 @@ impl<'a, 'm> Check<'a, 'm> {
         match (&self.over, self.memory.as_deref_mut()) {
             (Over::Alone { signed, signature }, _) => key.verify(&signed.parts(), signature),
             (Over::InBatch { leaf, proof }, Some(memory)) => memory.verifies(key, *leaf, proof),
-            (Over::InBatch { leaf, proof }, None) => tree::verifies(key, *leaf, proof),
+            (Over::InBatch { leaf, proof }, None) => batch::verifies(key, *leaf, proof),
         }
     }
 }

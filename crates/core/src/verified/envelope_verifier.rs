@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use super::judge::verify_in_memory;
-use super::verified::Verified;
+use super::{Payload, Verified};
 use crate::batch::Memory;
 use crate::cose::FormError;
 use crate::error::Result;
 use crate::expectations::Expectations;
-use crate::payload::Payload;
 use crate::time::Timestamp;
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
+use crate::verify::{verify_in_memory, wrong_kind};
 
 /// Verifies many single envelopes in memory, such as records.
 ///
@@ -42,7 +41,7 @@ impl EnvelopeVerifier {
         let payload = parsed.sign1().unverified_payload();
         let payload = payload
             .ok_or(FormError::DetachedPayload)
-            .map_err(|error| super::wrong_kind(&parsed, expectations, error.into()))?;
+            .map_err(|error| wrong_kind(&parsed, expectations, error.into()))?;
         let judged =
             verify_in_memory(&parsed, payload, expectations, trust.as_ref(), now, Some(memory))?;
         let protected = parsed.sign1().protected_bytes();

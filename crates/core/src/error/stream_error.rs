@@ -1,7 +1,7 @@
 //! What can be wrong with a stream.
 
+use super::Error;
 use crate::class::{Class, Classified};
-use crate::error::Error;
 
 /// Why a stream was refused, or could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum StreamError {
 
 impl StreamError {
     /// Says in which segment something went wrong.
-    pub(super) fn in_segment(index: u64, source: Error) -> Error {
+    pub(crate) fn in_segment(index: u64, source: Error) -> Error {
         Self::Segment { index, source: Box::new(source) }.into()
     }
 }

@@ -1,16 +1,22 @@
 //! An envelope that has verified.
 
+mod envelope_verifier;
+mod payload;
+mod signed_header;
+
 use std::io::{self, BufRead, Read};
 
-use super::judge::Judged;
-use super::signed_header::SignedHeader;
 use crate::claims::Claims;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
-use crate::payload::Payload;
 use crate::store::Kept;
 use crate::time::Timestamp;
 use crate::trust::Signer;
+use crate::verify::Judged;
+
+pub use self::envelope_verifier::EnvelopeVerifier;
+pub(crate) use self::payload::Payload;
+pub use self::signed_header::SignedHeader;
 
 /// An envelope whose signature, kind, signer, context and time hold, and its payload.
 ///
@@ -50,13 +56,7 @@ impl Verified {
     }
 
     /// Takes another envelope, in the same memory.
-    pub(super) fn replace(
-        &mut self,
-        protected: &[u8],
-        judged: Judged,
-        judged_at: Timestamp,
-        payload: &[u8],
-    ) {
+    fn replace(&mut self, protected: &[u8], judged: Judged, judged_at: Timestamp, payload: &[u8]) {
         let Judged { kind, signer, .. } = judged;
         self.header.replace(protected);
         self.payload.replace(payload);

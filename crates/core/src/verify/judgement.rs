@@ -1,6 +1,7 @@
 //! Everything that is judged of an envelope, in the order of SPEC.md.
 
-use crate::batch::{Check, Memory};
+use super::check::Check;
+use crate::batch::Memory;
 use crate::cose::Protected;
 use crate::error::{Error, KindError, Result, SignatureError};
 use crate::expectations::Expectations;
