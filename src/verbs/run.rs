@@ -3,219 +3,150 @@
 mod command;
 mod explain;
 mod imports;
-mod settle;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+mod launch;
+mod outputs;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::settle::Ran;
-use super::policy;
-use super::verify::{read_rest, reading, unwrap};
-use crate::cli::args::run::Run;
-use crate::cli::clock::Moment;
-use crate::cli::failure::Failure;
-use crate::cli::input::{self, Arrived, Input, Large, MAX_WHOLE_BYTES};
-use crate::cli::output::Output;
-use crate::cli::reads::Reads;
-use crate::cli::report::{Facts, Report};
-use crate::cli::resolve;
-use crate::cli::spool::{MAX_MEMORY_BYTES, Spool, TEMPORARY_FILE};
-use crate::cli::whole_file;
-use crate::cose::{Sign1, Tagging};
-use crate::error::Error;
-use crate::job::policy::{Policy, Question};
-use crate::job::{Grants, Plan};
-use crate::kind::Kind;
-use crate::sandbox::{Launch, launch};
-use crate::stream::Start;
-use crate::trust::Trust;
-use crate::verify::{LargeEnvelope, PayloadSource, Request, verify_job, verify_large_job};
+use brine_core::text::hex;
+use brine_core::{Kind, Verified, open};
+use brine_job::{Grants, Plan, Policy, PolicyQuestion};
 
-pub(super) fn run(args: &Run) -> Result<Report, Failure> {
-    if args.aad.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::usage("--aad takes a file, not standard input"));
-    }
-    let outputs = Outputs::plan(args)?;
-    let aad = args.aad.as_deref().map(Input::open_file).transpose()?;
-    let trust = resolve::trust(&args.trust)?;
+use self::outputs::RunOutputs;
+use super::expect::{self, Judge};
+use super::policy;
+use crate::args::run::Run;
+use crate::report::verdict::PlanFacts;
+use crate::report::{Failure, Outcome, Signed};
+use crate::world::clock::Moment;
+use crate::world::input::InputFile;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::release::stored;
+use crate::world::spool::{Spool, TEMPORARY_FILE};
+use crate::world::store::PayloadStore;
+
+pub(super) fn run(args: &Run, guard: &OverwriteGuard) -> Result<Outcome, Failure> {
+    let outputs = RunOutputs::plan(args, guard)?;
+    let judge = Judge::resolve(&args.judge)?;
     let policy = policy::find(args.policy.as_deref())?;
-    let moment = Moment::given_or_now(args.now)?;
-    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
-    let request = Request {
-        context: args.context.as_deref(),
-        external_aad: &aad,
-        foreign_typ: None,
-        max_age: args.max_age,
-        now: moment.now,
-        payload: PayloadSource::Embedded,
-        signer: args.signer.as_deref(),
-    };
-    let tagging = if args.untagged { Tagging::Optional } else { Tagging::Required };
-    let input = Input::open(args.input.as_deref())?;
-    verified(input, &request, &trust, tagging, |job| {
-        let report = Report::verified(&job.facts, moment);
-        let plan = plan(args, &policy, &job)?;
-        if args.explain {
-            explain::write(&plan, &job.facts, args.json, &outputs.output)?;
-            return Ok(report.of_plan(&plan));
-        }
-        outputs.keep_out_of(&plan, args)?;
-        let ran = run_confined(&plan, job.payload)?;
-        Ok(report.of_plan(&plan).ran(ran.settle(&plan, &outputs, args)?))
-    })
+    let job = VerifiedJob::read(args, judge)?;
+    let plan = job.plan(args, &policy)?;
+    let facts = PlanFacts::of(&plan);
+    if args.explain {
+        let text = match args.verdict.json {
+            true => explain::line(&plan),
+            false => explain::page(&plan, job.verified.signer().name()),
+        };
+        outputs.output.print(&text)?;
+        return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
+    }
+    outputs.keep_out_of(&plan, args)?;
+    launch(args, job, &plan, facts, &outputs)
 }
 
 /// Everything that the command line names to be read.
-pub(super) fn reads(args: &Run) -> Reads {
-    let files = [&args.aad, &args.trust.trust, &args.trust.revoked, &args.policy];
-    let reads = Reads::default().and_input(args.input.as_deref());
-    let reads = files.iter().fold(reads, |reads, file| reads.and(file.as_deref()));
-    // What is found in PATH is nobody's to name for output by mistake.
-    let reads = reads.and(args.command.first().map(Path::new));
-    args.trust.public_keys.iter().fold(reads, |reads, key| reads.and_key(key))
-}
-
-/// Where output goes, good or not.
-struct Outputs {
-    output: Output,
-    partial: Option<Output>,
-}
-
-impl Outputs {
-    fn plan(args: &Run) -> Result<Self, Failure> {
-        let reads = reads(args);
-        let output = Output::plan(args.output.as_deref(), &reads)?;
-        let Some(path) = args.partial_output.as_deref() else {
-            return Ok(Self { output, partial: None });
-        };
-        // What is no result never goes where results go.
-        if path == Path::new("-") {
-            return Err(Failure::usage("--partial-output takes a file"));
-        }
-        let partial = Output::plan(Some(path), &reads)?;
-        if partial.is_same_as(&output) {
-            return Err(Failure::SameFile);
-        }
-        Ok(Self { output, partial: Some(partial) })
-    }
-}
-
-impl Outputs {
-    /// Refuses to write where the job may write: it could leave a link there to anything of the operator's.
-    fn keep_out_of(&self, plan: &Plan, args: &Run) -> Result<(), Failure> {
-        let named = [&args.output, &args.partial_output, &args.report];
-        let named = named.into_iter().flatten().filter(|path| path.as_path() != Path::new("-"));
-        for path in named {
-            let directory = whole_file::resolved(whole_file::directory_of(path));
-            let target = whole_file::resolved(path);
-            let within = |place: &Path| {
-                plan.openings.iter().any(|one| one.writable && place.starts_with(&one.source))
-            };
-            if within(&directory) || within(&target) {
-                return Err(Failure::Usage(format!(
-                    "{path:?} lies where the job may write; give another place for what comes of it"
-                )));
-            }
-        }
-        Ok(())
-    }
+pub(super) fn guard(args: &Run) -> OverwriteGuard {
+    let guard = OverwriteGuard::default().and_input(args.input.as_deref());
+    let guard = guard.and(args.policy.as_deref());
+    // A program that is found in PATH is nobody's to name for output by mistake.
+    let guard = guard.and(args.command.first().map(Path::new));
+    expect::guarded(guard, &args.judge)
 }
 
 /// A job of which everything holds. Its payload is a copy that nobody else can change.
-struct Job<'a> {
-    facts: Facts<'a>,
+struct VerifiedJob {
+    verified: Verified,
     grants: Grants,
     payload: Spool,
+    moment: Moment,
 }
 
-/// Verifies a job to its end before anything else is done with it.
-fn verified(
-    input: Input,
-    request: &Request<'_>,
-    trust: &Trust,
-    tagging: Tagging,
-    then: impl FnOnce(Job<'_>) -> Result<Report, Failure>,
-) -> Result<Report, Failure> {
-    let (mut file, name) = input.into_file();
-    let start = Start::read(&mut file).map_err(|error| reading(&name, error))?;
-    if start.is_segment() {
-        return Err(Error::WrongKind { expected: Kind::Job, found: Kind::Segment }.into());
-    }
-    let envelope = match input::read_up_to(start.into_bytes(), file, name, MAX_MEMORY_BYTES)? {
-        Arrived::All(bytes) => unwrap(bytes)?,
-        Arrived::Large(mut large) => {
-            if !large.is_armored()? {
-                return verified_large(large, request, trust, tagging, then);
+impl VerifiedJob {
+    /// Verifies a job to its end before anything else is done with it.
+    fn read(args: &Run, judge: Judge) -> Result<Self, Failure> {
+        let Judge { expectations, trust, moment } = judge;
+        let input = InputFile::open(args.input.as_deref())?;
+        let name = input.name().to_owned();
+        let store = PayloadStore::default();
+        let verified = open(input.into_envelope_input()?)
+            .and_then(|opening| {
+                opening.store(store.clone()).verify(&expectations.kind(Kind::Job), &trust, &moment)
+            })
+            .map_err(|error| stored(error, &name))?;
+        let grants = Grants::of(&verified)?;
+        let payload = match store.take_temporary_file() {
+            Some(file) => Spool::written(file, verified.payload_bytes()),
+            None => {
+                let payload = verified.in_memory().unwrap_or_default();
+                Spool::copy_of(payload, &mut io::empty(), TEMPORARY_FILE)?
             }
-            read_rest(large.beginning, large.file, large.name)?
-        }
-    };
-    let sign1 = Sign1::parse(&envelope, tagging)?;
-    let (verified, grants) = verify_job(&sign1, request, trust)?;
-    let payload = Spool::copy_of(verified.payload(), &mut io::empty(), TEMPORARY_FILE)?;
-    then(Job { facts: Facts::of(&verified, false), grants, payload })
-}
-
-/// Its payload is kept first, and hashed where it was kept: what is run is what was verified.
-fn verified_large(
-    input: Large,
-    request: &Request<'_>,
-    trust: &Trust,
-    tagging: Tagging,
-    then: impl FnOnce(Job<'_>) -> Result<Report, Failure>,
-) -> Result<Report, Failure> {
-    let temporary = |error| Failure::io(TEMPORARY_FILE, error);
-    let Large { beginning, mut file, name } = input;
-    let mut payload = Spool::new().map_err(temporary)?;
-    let envelope = LargeEnvelope::read(beginning, &mut file, &mut payload, tagging);
-    let envelope = envelope.map_err(|error| match error {
-        Error::Output(error) => temporary(error),
-        error => reading(&name, error),
-    })?;
-    let sign1 = envelope.sign1()?;
-    let verified = verify_large_job(&sign1, request, trust, &mut payload.reader(), &mut io::sink());
-    let (verified, grants) = verified.map_err(|error| reading(TEMPORARY_FILE, error))?;
-    then(Job { facts: Facts::of_large(&verified, false), grants, payload })
-}
-
-/// Says what will hold: what the signer asks for, the policy allows, and the command line leaves of it.
-fn plan(args: &Run, policy: &Policy, job: &Job<'_>) -> Result<Plan, Failure> {
-    let header = job.facts.header;
-    let content_type = header.content_type.map(|content_type| content_type.to_string());
-    let system = system_directories();
-    let question = Question {
-        signer: &job.facts.signer.name,
-        context: args.context.as_deref(),
-        content_type: content_type.as_deref(),
-        system: &system,
-    };
-    let command = command::find(&args.command)?;
-    let mut plan = policy.plan(&question, &job.grants, command.as_ref())?;
-    imports::judge(policy, &question, &job.payload)?;
-    args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));
-    if let Some(format) = args.format {
-        plan.hold_to(format)?;
+        };
+        Ok(Self { verified, grants, payload, moment })
     }
-    plan.waived.extend(&args.without);
-    Ok(plan)
+
+    /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.
+    fn plan(&self, args: &Run, policy: &Policy) -> Result<Plan, Failure> {
+        let content_type = self.verified.header().content_type().map(|found| found.to_string());
+        let system = system_directories();
+        let question = PolicyQuestion {
+            signer: self.verified.signer().name(),
+            context: args.judge.context.as_deref(),
+            content_type: content_type.as_deref(),
+            system: &system,
+        };
+        let command = command::find(&args.command)?;
+        let permit = policy.plan(&question, &self.grants, command.as_ref())?;
+        if let Some(lists) = &permit.pickle_imports {
+            imports::judge(lists, &self.payload)?;
+        }
+        let mut plan = permit.plan;
+        args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));
+        if let Some(format) = args.format {
+            plan.require_format(format)?;
+        }
+        args.without.iter().for_each(|layer| plan.waive(*layer));
+        Ok(plan)
+    }
+
+    fn signed(&self) -> Signed {
+        Signed::attached(&self.verified, self.moment)
+    }
 }
 
-/// What programs and their libraries are made of, as far as it is there.
-fn system_directories() -> std::collections::BTreeSet<PathBuf> {
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+use self::launch::launch;
+
+/// Says that this program cannot run jobs.
+#[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+fn launch(
+    _: &Run,
+    _: VerifiedJob,
+    _: &Plan,
+    _: PlanFacts,
+    _: &RunOutputs,
+) -> Result<Outcome, Failure> {
+    Err(Failure::NoSandbox)
+}
+
+impl PlanFacts {
+    fn of(plan: &Plan) -> Self {
+        let parts = plan.parts();
+        let command = parts.program.arguments.iter().map(|text| text.to_string_lossy());
+        Self {
+            command: command.map(std::borrow::Cow::into_owned).collect(),
+            plan_digest: hex(&plan.digest()),
+            waived: parts.waived.iter().map(|layer| layer.name()).collect(),
+        }
+    }
+}
+
+/// Returns the directories of programs and their libraries, as far as they exist.
+fn system_directories() -> BTreeSet<PathBuf> {
     SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 
 const SYSTEM_PATHS: [&str; 8] =
     ["/bin", "/etc/alternatives", "/etc/ld.so.cache", "/lib", "/lib32", "/lib64", "/sbin", "/usr"];
-
-fn run_confined(plan: &Plan, payload: Spool) -> Result<Ran, Failure> {
-    let temporary = |error| Failure::io(TEMPORARY_FILE, error);
-    let payload = payload.into_read_only().map_err(temporary)?;
-    let mut output = Spool::new().map_err(temporary)?;
-    let what = Launch { plan, payload, program_init: Path::new(SELF) };
-    let outcome = launch(what, &mut output)?;
-    Ok(Ran { outcome, output })
-}
-
-/// This program: its init is process 1 of the job.
-const SELF: &str = "/proc/self/exe";

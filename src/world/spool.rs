@@ -37,6 +37,16 @@ impl Spool {
         Ok(Self::onto(file))
     }
 
+    /// Takes a temporary file that `length` bytes were written to.
+    pub(crate) fn written(file: File, length: u64) -> Self {
+        Self { length, ..Self::onto(file) }
+    }
+
+    /// Returns the file under a second descriptor.
+    pub(super) fn try_clone_file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Takes an empty file, which **must** have no name.
     pub(crate) fn onto(file: File) -> Self {
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);

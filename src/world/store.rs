@@ -1,7 +1,8 @@
 //! Where a large payload is until it may be seen.
 
+use std::fs::File;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brine_core::{Kept, Store};
 
@@ -14,32 +15,62 @@ use super::whole_file::Access;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PayloadStore {
     output: Option<Output>,
-    opened: Arc<Mutex<Option<Opened>>>,
+    kept: Arc<Mutex<Option<KeptIn>>>,
+}
+
+/// The place that a payload was kept in.
+#[derive(Debug)]
+enum KeptIn {
+    Output(Opened),
+    TemporaryFile(File),
 }
 
 impl PayloadStore {
     /// Keeps payloads that go to `output`.
     pub(crate) fn new(output: Option<&Output>) -> Self {
-        Self { output: output.cloned(), opened: Arc::default() }
+        Self { output: output.cloned(), kept: Arc::default() }
     }
 
     /// Returns the output that the payload was kept in, if it was. It appears when it is finished.
     pub(crate) fn take_output(&self) -> Option<Opened> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).take()
+        match self.lock().take() {
+            Some(KeptIn::Output(opened)) => Some(opened),
+            Some(KeptIn::TemporaryFile(_)) | None => None,
+        }
+    }
+
+    /// Returns the temporary file that the payload was kept in, if it was.
+    pub(crate) fn take_temporary_file(&self) -> Option<File> {
+        match self.lock().take() {
+            Some(KeptIn::TemporaryFile(file)) => Some(file),
+            Some(KeptIn::Output(_)) | None => None,
+        }
     }
 
     /// Returns whether a payload is kept in the output.
     pub(crate) fn is_output(&self) -> bool {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        matches!(*self.lock(), Some(KeptIn::Output(_)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<KeptIn>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for PayloadStore {
     fn keep(&mut self) -> io::Result<Box<dyn Kept>> {
         let unseen = self.output.as_ref().and_then(|output| output.open_unseen(Access::Ordinary));
-        let Some(opened) = unseen else { return Ok(Box::new(Spool::new()?)) };
-        let kept = Spool::onto(opened.file().try_clone()?);
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
-        Ok(Box::new(kept))
+        let (kept, spool) = match unseen {
+            Some(opened) => {
+                let spool = Spool::onto(opened.file().try_clone()?);
+                (KeptIn::Output(opened), spool)
+            }
+            None => {
+                let spool = Spool::new()?;
+                (KeptIn::TemporaryFile(spool.try_clone_file()?), spool)
+            }
+        };
+        *self.lock() = Some(kept);
+        Ok(Box::new(spool))
     }
 }

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use brine::cli::args::brine::Brine;
-use brine::cli::args::brinekey::BrineKey;
-use brine::cli::exit::Status;
+use brine_cli::args::brine::Brine;
+use brine_cli::args::brinekey::BrineKey;
+use brine_cli::report::exit::Status;
 use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;

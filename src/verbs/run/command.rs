@@ -4,18 +4,18 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use brine_job::OperatorCommand;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use crate::cli::failure::Failure;
-use crate::cli::home::program_directories;
-use crate::job::policy::Command;
+use crate::report::Failure;
+use crate::world::home::program_directories;
 
 /// Finds the program of a command, if one was typed.
-pub(super) fn find(command: &[OsString]) -> Result<Option<Command>, Failure> {
+pub(super) fn find(command: &[OsString]) -> Result<Option<OperatorCommand>, Failure> {
     let Some((name, arguments)) = command.split_first() else { return Ok(None) };
     let path =
         if name.to_string_lossy().contains('/') { named(Path::new(name))? } else { sought(name)? };
-    Ok(Some(Command { path, arguments: arguments.to_vec() }))
+    Ok(Some(OperatorCommand { path, arguments: arguments.to_vec() }))
 }
 
 fn named(path: &Path) -> Result<PathBuf, Failure> {

@@ -1,110 +1,112 @@
-//! What would hold, for people and for programs.
+//! The plan, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value, json};
+use brine_core::text::hex;
+use brine_job::{GrantedPath, PAYLOAD_PATH, PayloadDelivery, Plan};
+use serde::Serialize;
 
-use crate::cli::failure::Failure;
-use crate::cli::output::Output;
-use crate::cli::report::{Facts, json_line, printable};
-use crate::cli::whole_file::Access;
-use crate::job::Plan;
-use crate::job::limits::numbers;
-use crate::job::plan::{Delivery, PAYLOAD_PATH};
-use crate::text::hex;
+use crate::report::console::{json_line, printable};
 
-/// Writes the plan.
-pub(super) fn write(
-    plan: &Plan,
-    facts: &Facts<'_>,
-    as_json: bool,
-    output: &Output,
-) -> Result<(), Failure> {
-    let text = if as_json { json_line(&as_value(plan)) } else { describe(plan, facts) };
-    output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()))
-}
-
-/// A page for people.
-fn describe(plan: &Plan, facts: &Facts<'_>) -> String {
+/// Describes a plan on a page for people.
+pub(super) fn page(plan: &Plan, signer: &str) -> String {
+    let parts = plan.parts();
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a String does not fail.
         let _ = writeln!(page, "{name:<12} {}", printable(value));
     };
-    line("signed by", &facts.signer.name);
-    line("program", &plan.program.path.to_string_lossy());
-    if let Some(digest) = &plan.program.sha256 {
+    line("signed by", signer);
+    line("program", &parts.program.path.to_string_lossy());
+    if let Some(digest) = &parts.program.sha256 {
         line("with SHA-256", &hex(digest));
     }
-    for argument in plan.program.arguments.iter().skip(1) {
+    for argument in parts.program.arguments.iter().skip(1) {
         line("argument", &shown(argument));
     }
     line(
         "payload",
-        match plan.delivery {
-            Delivery::File => PAYLOAD_PATH,
-            Delivery::Stdin => "on standard input",
+        match parts.delivery {
+            PayloadDelivery::File => PAYLOAD_PATH,
+            PayloadDelivery::Stdin => "on standard input",
         },
     );
-    for (name, value) in &plan.environment {
+    for (name, value) in &parts.environment {
         line("environment", &format!("{}={}", name.to_string_lossy(), shown(value)));
     }
-    for path in &plan.system {
+    for path in &parts.system {
         line("system", &path.to_string_lossy());
     }
-    for opening in &plan.openings {
-        let (source, target) = (opening.source.to_string_lossy(), opening.target.to_string_lossy());
-        line(if opening.writable { "write" } else { "read" }, &format!("{source} as {target}"));
+    for GrantedPath { source, target, writable } in &parts.granted_paths {
+        let (source, target) = (source.to_string_lossy(), target.to_string_lossy());
+        line(if *writable { "write" } else { "read" }, &format!("{source} as {target}"));
     }
-    for port in &plan.ports {
+    for port in &parts.ports {
         line("tcp", &port.to_string());
     }
-    if plan.ports.is_empty() {
+    if parts.ports.is_empty() {
         line("network", "none");
     }
-    for (limit, number) in numbers(&plan.limits) {
-        line(limit.name(), &limit.show(number));
+    for (limit, value) in &parts.limits.values() {
+        line(limit.name(), &limit.show(*value));
     }
-    line("format", plan.format.name());
-    for layer in &plan.waived {
+    line("format", parts.format.name());
+    for layer in &parts.waived {
         line("without", layer.name());
     }
     line("plan", &hex(&plan.digest()));
     page
 }
 
-/// A line for programs.
-fn as_value(plan: &Plan) -> Value {
-    let texts = |list: &mut dyn Iterator<Item = &OsStr>| list.map(shown).collect::<Vec<_>>();
-    let environment = plan
-        .environment
-        .iter()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), Value::from(shown(value))));
-    let limits = numbers(&plan.limits).into_iter();
-    let limits = limits.map(|(limit, number)| (limit.name().to_owned(), Value::from(number)));
-    let openings = plan.openings.iter().map(|opening| {
-        json!({
-            "source": shown(opening.source.as_os_str()),
-            "target": shown(opening.target.as_os_str()),
-            "writable": opening.writable,
-        })
-    });
-    json!({
-        "schema": SCHEMA,
-        "program": shown(plan.program.path.as_os_str()),
-        "sha256": plan.program.sha256.map(|digest| hex(&digest)),
-        "arguments": texts(&mut plan.program.arguments.iter().map(AsRef::as_ref)),
-        "delivery": plan.delivery.name(),
-        "environment": environment.collect::<Map<_, _>>(),
-        "system": texts(&mut plan.system.iter().map(AsRef::as_ref)),
-        "openings": openings.collect::<Vec<_>>(),
-        "ports": plan.ports,
-        "limits": limits.collect::<Map<_, _>>(),
-        "format": plan.format.name(),
-        "waived": plan.waived.iter().map(|layer| layer.name()).collect::<Vec<_>>(),
-        "plan_digest": hex(&plan.digest()),
+/// Describes a plan on a line for programs.
+pub(super) fn line(plan: &Plan) -> String {
+    let parts = plan.parts();
+    let path = |path: &GrantedPath| GrantedPathLine {
+        source: shown(&path.source),
+        target: shown(&path.target),
+        writable: path.writable,
+    };
+    json_line(&PlanLine {
+        schema: SCHEMA,
+        program: shown(&parts.program.path),
+        sha256: parts.program.sha256.map(|digest| hex(&digest)),
+        arguments: parts.program.arguments.iter().map(shown).collect(),
+        delivery: parts.delivery.name(),
+        environment: parts.environment.iter().map(|(n, v)| (shown(n), shown(v))).collect(),
+        system: parts.system.iter().map(shown).collect(),
+        openings: parts.granted_paths.iter().map(path).collect(),
+        ports: parts.ports.iter().copied().collect(),
+        limits: parts.limits.values().iter().map(|(limit, n)| (limit.name(), *n)).collect(),
+        format: parts.format.name(),
+        waived: parts.waived.iter().map(|layer| layer.name()).collect(),
+        plan_digest: hex(&plan.digest()),
     })
+}
+
+#[derive(Serialize)]
+struct PlanLine {
+    schema: &'static str,
+    program: String,
+    sha256: Option<String>,
+    arguments: Vec<String>,
+    delivery: &'static str,
+    environment: BTreeMap<String, String>,
+    system: Vec<String>,
+    openings: Vec<GrantedPathLine>,
+    ports: Vec<u16>,
+    limits: BTreeMap<&'static str, u64>,
+    format: &'static str,
+    waived: Vec<&'static str>,
+    plan_digest: String,
+}
+
+#[derive(Serialize)]
+struct GrantedPathLine {
+    source: String,
+    target: String,
+    writable: bool,
 }
 
 fn shown(text: impl AsRef<OsStr>) -> String {

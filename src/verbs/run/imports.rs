@@ -1,41 +1,30 @@
-//! What a payload may import, where the policy says that it is a pickle.
+//! The imports of a payload, where the policy says that it is a pickle.
 
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use crate::cli::brine::scan;
-use crate::cli::failure::Failure;
-use crate::cli::input::MAX_WHOLE_BYTES;
-use crate::cli::spool::{Spool, TEMPORARY_FILE};
-use crate::error::Error;
-use crate::job::policy::{ImportList, Policy, Question};
-use crate::pickle::{self, Options};
+use brine_core::FormError;
+use brine_job::ImportList;
+use brine_pickle::ScanOptions;
 
-/// Refuses a payload that would import what is on none of the policy's lists, before anything loads it.
-pub(super) fn judge(
-    policy: &Policy,
-    question: &Question<'_>,
-    payload: &Spool,
-) -> Result<(), Failure> {
-    let entry = policy.entry(question)?;
-    let Some(lists) = entry.and_then(|entry| entry.terms().pickle_imports.as_deref()) else {
-        return Ok(());
+use crate::report::Failure;
+use crate::verbs::scan;
+use crate::world::input::MAX_WHOLE_BYTES;
+use crate::world::spool::{Spool, TEMPORARY_FILE};
+
+/// Refuses a payload that would import names that are on none of the lists, before anything loads it.
+pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure> {
+    let path = |list: &ImportList| match list {
+        ImportList::BuiltIn(name) => PathBuf::from(name),
+        ImportList::File(path) => path.clone(),
     };
-    let named: Vec<_> = lists
-        .iter()
-        .map(|list| match list {
-            ImportList::BuiltIn(name) => PathBuf::from(name),
-            ImportList::File(path) => path.clone(),
-        })
-        .collect();
-    let allow = scan::list(&named)?;
+    let allow = scan::list(&lists.iter().map(path).collect::<Vec<_>>())?;
     if payload.length() > MAX_WHOLE_BYTES {
-        return Err(Error::TooLarge { limit: MAX_WHOLE_BYTES }.into());
+        return Err(FormError::TooLarge { limit: MAX_WHOLE_BYTES }.into());
     }
     let mut bytes = Vec::new();
     let read = payload.reader().read_to_end(&mut bytes);
     read.map_err(|error| Failure::io(TEMPORARY_FILE, error))?;
-    let options = Options { allow: &allow, many: false, persistent_ids: false };
-    let report = pickle::scan(&bytes, &options);
+    let report = brine_pickle::scan(&bytes, &ScanOptions::new(&allow));
     scan::failure("payload", &bytes, &report).map_or(Ok(()), Err)
 }
