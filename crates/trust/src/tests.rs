@@ -1,4 +1,7 @@
-use brine_core::{Classified, Timestamp};
+use brine_core::{
+    Classified, Evidence, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
+};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
