@@ -1,7 +1,7 @@
-//! OpenSSH's text files: allowed_signers (ssh-keygen(1), ALLOWED SIGNERS) and lists of public keys.
+//! Reads OpenSSH's allowed_signers (ssh-keygen(1), ALLOWED SIGNERS).
 //!
-//! A line of the former is `principals [options] keytype base64 [comment]`. Where the manual and the
-//! program differ, the program is followed (`sshsig.c`), since its users rely on what it does.
+//! A line is `principals [options] keytype base64 [comment]`. Where the manual and the program differ, this module
+//! does what the program does (`sshsig.c`): that is what people have tested their files with.
 
 mod moment;
 
@@ -10,10 +10,11 @@ use jiff::tz::TimeZone;
 
 use crate::entry::{Scope, TrustEntry};
 use crate::error::TrustError;
-use crate::key_list::{ED25519, is_other_key_type, read_key};
+use crate::openssh_text::{ED25519, SPACE, is_other_key_type, lines, read_key};
 use crate::pattern::PatternList;
 
-/// Reads an allowed_signers file. Returns also how many lines speak for no Ed25519 key.
+/// Reads an allowed_signers file. Returns its entries, and the number of lines that were left out because they
+/// trust no Ed25519 key.
 pub(crate) fn read(
     text: &str,
     zone: &dyn Fn() -> TimeZone,
@@ -29,21 +30,14 @@ pub(crate) fn read(
     Ok((entries, skipped))
 }
 
-/// Returns the lines that are neither blank nor comments, numbered from 1, without the space around
-/// them.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = (1..).zip(text.split('\n').map(|line| line.trim_matches(SPACE)));
-    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-}
-
 struct Line<'a> {
     number: usize,
-    /// The local zone, which costs hundreds of system calls to find: asked only for a local time.
+    /// Finds the local time zone. This takes hundreds of system calls, so it is called for local times only.
     zone: &'a dyn Fn() -> TimeZone,
 }
 
 impl Line<'_> {
-    /// Reads a line; `None` if it speaks for no Ed25519 key.
+    /// Reads a line. Returns `None` if it trusts no Ed25519 key.
     fn entry(&self, text: &str) -> Result<Option<TrustEntry>, TrustError> {
         let (principals, rest) = self.principals(text)?;
         let word = rest.split(SPACE).next().unwrap_or_default();
@@ -55,7 +49,7 @@ impl Line<'_> {
             return Err(self.malformed("no key"));
         }
         let Some(key) = read_key(self.number, rest)? else { return Ok(None) };
-        // An authority speaks for the certificates that it signed, never for itself.
+        // The key of an authority signs certificates, and speaks for nobody itself.
         if options.cert_authority {
             return Ok(None);
         }
@@ -68,7 +62,7 @@ impl Line<'_> {
         Ok(Some(entry))
     }
 
-    /// Takes the first field, which may be quoted, whole or in part.
+    /// Takes the first field. All of it may be quoted, or only its end.
     fn principals<'a>(&self, text: &'a str) -> Result<(String, &'a str), TrustError> {
         let end = text.find(|c| c == '"' || SPACE.contains(&c)).unwrap_or(text.len());
         let (mut principals, mut rest) = match text.split_at_checked(end) {
@@ -78,7 +72,7 @@ impl Line<'_> {
         if let Some(quoted) = rest.strip_prefix('"') {
             let quoted = quoted.split_once('"');
             let (quoted, after) = quoted.ok_or_else(|| self.malformed("no closing quote"))?;
-            // OpenSSH ends the field here; whoever goes on writing means something else.
+            // OpenSSH would end the field here, and the author of the file did not mean that.
             if !after.is_empty() && !after.starts_with(SPACE) {
                 return Err(self.malformed("no space after the closing quote"));
             }
@@ -94,7 +88,7 @@ impl Line<'_> {
         Ok((principals, rest.trim_start_matches(SPACE)))
     }
 
-    /// Takes comma-separated options, which hold no space outside quotes.
+    /// Takes the options, which commas separate. They hold no space outside quotes.
     fn options<'a>(&self, text: &'a str) -> Result<(LineOptions, &'a str), TrustError> {
         let mut options = LineOptions::default();
         let mut rest = text;
@@ -116,6 +110,7 @@ impl Line<'_> {
         Ok((options, rest.trim_start_matches(SPACE)))
     }
 
+    /// Takes one option.
     fn option<'a>(&self, options: &mut LineOptions, text: &'a str) -> Result<&'a str, TrustError> {
         if let Some(rest) = strip_keyword(text, "cert-authority") {
             options.cert_authority = true;
@@ -127,20 +122,20 @@ impl Line<'_> {
             .find_map(|name| Some((name, strip_keyword(text, name)?.strip_prefix('=')?)));
         let (name, rest) = found.ok_or_else(|| self.unknown_option(text))?;
         let (value, rest) = self.dequoted(rest)?;
-        let twice = match name {
+        let is_repeated = match name {
             "namespaces" => options.namespaces.replace(value).is_some(),
             "valid-after" => {
                 options.valid_after.replace(self.time(name, value, i64::max)?).is_some()
             }
             _ => options.valid_before.replace(self.time(name, value, i64::min)?).is_some(),
         };
-        match twice {
+        match is_repeated {
             true => Err(TrustError::DuplicateOption { line: self.number, option: name }),
             false => Ok(rest),
         }
     }
 
-    /// Takes a quoted value, in which `\"` stands for a quote.
+    /// Takes a quoted value. `\"` in it stands for a quote.
     fn dequoted<'a>(&self, text: &'a str) -> Result<(String, &'a str), TrustError> {
         let text = text.strip_prefix('"').ok_or_else(|| self.malformed("no opening quote"))?;
         let mut value = String::new();
@@ -183,20 +178,19 @@ struct LineOptions {
     valid_before: Option<Timestamp>,
 }
 
-/// Returns the first moment after `valid-before`. OpenSSH refuses a key where `verify_time >
-/// valid_before`, so that the moment itself is still within the window ("at or before" in the
-/// manual), while the windows here end before their end. Nothing is after the year 9999.
+/// Returns the first moment after `valid-before`, or `None` after the year 9999.
+///
+/// To OpenSSH the moment itself is within the window: it refuses a key if `verify_time > valid_before`. The end of
+/// a [`TrustEntry`]'s window is outside it.
 fn after(valid_before: Timestamp) -> Option<Timestamp> {
     Timestamp::from_unix(valid_before.unix() + 1)
 }
 
-/// Takes a keyword in any case off the beginning.
+/// Removes a keyword from the beginning, in upper or lower case.
 fn strip_keyword<'a>(text: &'a str, keyword: &str) -> Option<&'a str> {
     let (found, rest) = text.split_at_checked(keyword.len())?;
     found.eq_ignore_ascii_case(keyword).then_some(rest)
 }
-
-pub(crate) const SPACE: [char; 3] = [' ', '\t', '\r'];
 
 #[cfg(test)]
 mod tests;

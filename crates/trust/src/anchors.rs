@@ -1,18 +1,39 @@
-//! The signers that are trusted, and the judging of what they sign.
+//! The signers who are trusted, and the judging of signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brine_core::{Evidence, KeyId, Question, Signer, TrustAnchors, Untrusted, VerifyingKey};
+use brine_core::{
+    Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
+};
 
 use crate::entry::TrustEntry;
 
-/// A list of signers, and a list of revoked keys that wins over it.
+/// The signers who are trusted, and the keys that are revoked.
+///
+/// A key is refused if any of its entries revokes it, or if [`revoke`](Self::revoke) named it. Otherwise the first
+/// entry of the key speaks that answers to the name in question, if there is one, and whose window and scope hold.
+/// If none does, the reason is that of the first entry that answers to the name.
+///
+/// ```
+/// use brine_core::{Evidence, Question, Signer, SigningKey, Timestamp, TrustAnchors as _, Untrusted};
+/// use brine_trust::{Trust, TrustEntry};
+///
+/// let now = Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap();
+/// let alice = Signer::new("alice", SigningKey::generate()?.verifying_key().clone());
+/// let evidence = Evidence::Key(alice.key().id());
+/// let trust = Trust::new([TrustEntry::new(alice).with_not_after(now)]);
+///
+/// let question = Question { context: None, signer: None, now };
+/// let refused = Untrusted::TooLate { signer: "alice".to_owned(), at: now };
+/// assert_eq!(trust.judge(&evidence, &question), Err(refused));
+/// # Ok::<(), brine_core::KeyError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     entries: Vec<TrustEntry>,
-    /// Where the entries of each key are, in the order of the file.
+    /// The places of the entries of each key, in the order of the file.
     by_key: BTreeMap<KeyId, Vec<usize>>,
-    /// Where the first entry of each key is, in the order of the file.
+    /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
     revoked: BTreeSet<KeyId>,
     skipped: usize,
@@ -35,7 +56,7 @@ impl Trust {
         Self { entries, by_key, firsts, revoked: BTreeSet::new(), skipped: 0 }
     }
 
-    /// Refuses these keys from now on, whatever any entry says.
+    /// Revokes these keys, whatever their entries say.
     pub fn revoke(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
         self.revoked.extend(keys.into_iter().map(|key| key.id()));
     }
@@ -52,19 +73,19 @@ impl Trust {
         places.filter_map(|&index| self.entries.get(index))
     }
 
-    /// Returns how many lines of an allowed_signers file were left out: those with other types of
-    /// key, and those of certificate authorities.
+    /// Returns how many lines of an allowed_signers file were left out: keys of other types, and certificate
+    /// authorities.
     #[must_use]
     pub const fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// Notes how many lines of the file were left out.
+    /// Sets the number of lines that were left out.
     pub(crate) fn with_skipped(self, skipped: usize) -> Self {
         Self { skipped, ..self }
     }
 
-    /// Does what [`judge`](TrustAnchors::judge) does, and returns the whole entry that speaks.
+    /// Judges a signature as [`judge`](TrustAnchors::judge) does, and returns the entry that speaks.
     ///
     /// # Errors
     ///
@@ -76,8 +97,8 @@ impl Trust {
     ) -> Result<&TrustEntry, Untrusted> {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
-        // Before all else, so that no entry makes good what another one revokes.
-        self.judge_revocation(key, entries.clone(), question)?;
+        // First, so that no entry speaks for a key that another entry revokes.
+        self.judge_revocation(key, question.now)?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {
@@ -99,15 +120,13 @@ impl Trust {
         })
     }
 
-    fn judge_revocation<'t>(
-        &self,
-        key: KeyId,
-        mut entries: impl Iterator<Item = &'t TrustEntry> + Clone,
-        question: &Question<'_>,
-    ) -> Result<(), Untrusted> {
+    /// Refuses a key that an entry or the list revokes.
+    fn judge_revocation(&self, key: KeyId, now: Timestamp) -> Result<(), Untrusted> {
+        let mut entries = self.entries_of(key);
         let first = entries.clone().next();
-        let revoked = entries.find_map(|entry| Some((entry, entry.revoked_at(question.now)?)));
-        if let Some((entry, revocation)) = revoked {
+        if let Some((entry, revocation)) =
+            entries.find_map(|entry| Some((entry, entry.revocation_at(now)?)))
+        {
             return Err(Untrusted::Revoked {
                 signer: entry.name().to_owned(),
                 at: Some(revocation.at),
@@ -122,9 +141,6 @@ impl Trust {
     }
 }
 
-/// A key that any entry or the list revokes is refused. Otherwise the first entry speaks that
-/// answers to the name asked for, if one is, and whose window and scope hold. Where none does, the refusal is
-/// that of the first entry that answers to the name.
 impl TrustAnchors for Trust {
     fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
         self.entries_of(id).next().map(TrustEntry::key)

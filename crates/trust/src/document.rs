@@ -1,18 +1,18 @@
-//! Reading of trust.toml.
+//! Reads trust.toml.
 //!
 //! ```toml
 //! version = 1                         # optional
 //! [[signer]]
 //! name = "alice"
 //! key = "ssh-ed25519 AAAA… comment"
-//! contexts = ["reports/*"]            # optional, as is all that follows
-//! not-before = 2026-01-01T00:00:00Z
-//! not-after = 2027-01-01T00:00:00Z
-//! revoked-at = 2026-06-01T00:00:00Z
-//! revoked-reason = "laptop stolen"
+//! contexts = ["reports/*"]            # optional
+//! not-before = 2026-01-01T00:00:00Z   # optional
+//! not-after = 2027-01-01T00:00:00Z    # optional
+//! revoked-at = 2026-06-01T00:00:00Z   # optional
+//! revoked-reason = "laptop stolen"    # optional
 //! ```
 //!
-//! What is not known is refused: it may be a restriction, misspelt or from a later version.
+//! An unknown key is refused. It may be a restriction, misspelt or from a later version.
 
 mod field;
 
@@ -35,7 +35,7 @@ pub(crate) struct PlacedEntry {
     pub(crate) end: usize,
 }
 
-/// Reads all signers, in the order of the file.
+/// Reads all entries, in the order of the file.
 pub(crate) fn read(text: &str) -> Result<Vec<PlacedEntry>, TrustError> {
     if text.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustError::TooLarge { found: text.len(), limit: MAX_TRUST_FILE_BYTES });
@@ -92,7 +92,7 @@ fn entry(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
     let missing = |key| TrustError::Missing { line: line(), key };
     let name = name.ok_or_else(|| missing("name"))?;
     let key = key.ok_or_else(|| missing("key"))?;
-    // Somebody who wrote a reason meant to revoke the key.
+    // Whoever wrote a reason meant to revoke the key.
     if revoked_reason.is_some() && revoked_at.is_none() {
         return Err(missing("revoked-at"));
     }

@@ -1,4 +1,4 @@
-//! Editing of trust.toml.
+//! Edits trust.toml.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -12,10 +12,10 @@ use crate::entry::{Scope, TrustEntry};
 use crate::error::TrustError;
 use crate::{ContextGlob, Trust};
 
-/// The text of a trust.toml, valid at all times.
+/// The text of a trust.toml. It is always valid.
 ///
-/// Entries are cut out of the text and appended to it, so that everything else is kept to the byte.
-/// A document model writes line ends of its own, and moves comments at the end of the file.
+/// Entries are appended to the text and cut out of it, and every other byte stays as it is. (A TOML document model
+/// would write line ends of its own, and move comments at the end of the file.)
 ///
 /// ```
 /// use brine_core::Signer;
@@ -46,23 +46,23 @@ impl TrustStore {
         Ok(Self { text: text.to_owned() })
     }
 
-    /// Returns what the file says.
+    /// Returns the signers in the file.
     ///
     /// # Errors
     ///
-    /// None in practice, since the text was read before.
+    /// None in practice: the text is always valid.
     pub fn trust(&self) -> Result<Trust, TrustError> {
         let entries = document::read(&self.text)?;
         Ok(Trust::new(entries.into_iter().map(|placed| placed.entry)))
     }
 
-    /// Appends a signer.
+    /// Appends an entry.
     ///
     /// # Errors
     ///
-    /// - [`TrustError::AlreadyThere`] if the name has this key already;
-    /// - [`TrustError::Inexpressible`] for a signer from an allowed_signers file;
-    /// - those of [`TrustStore::parse`] for a name, reason, window or size that a file may not have.
+    /// - [`TrustError::AlreadyThere`] if there is an entry with this name and key;
+    /// - [`TrustError::Inexpressible`] for an entry from an allowed_signers file;
+    /// - those of [`TrustStore::parse`] if the name, the reason, the window or the size of the file is not allowed.
     pub fn add(&mut self, entry: &TrustEntry) -> Result<(), TrustError> {
         let name = || entry.name().to_owned();
         let entries = document::read(&self.text)?;
@@ -71,7 +71,7 @@ impl TrustStore {
         }
         let text = appended(&self.text, entry);
         let entries = document::read(&text)?;
-        // What cannot be written, such as principals, must not be left out: less would be restricted.
+        // Principals and namespaces cannot be written. Without them the entry would allow more.
         if entries.last().is_none_or(|last| last.entry != *entry) {
             return Err(TrustError::Inexpressible { name: name() });
         }
@@ -79,10 +79,10 @@ impl TrustStore {
         Ok(())
     }
 
-    /// Removes all signers of a name; or, if nobody has it, all with a key, given as OpenSSH text or
-    /// as a key id in hex. Returns how many were removed.
+    /// Removes all entries with a name. If no entry has it, removes all entries with a key, which is given as an
+    /// OpenSSH line or as a key id in hex. Returns the number of entries removed.
     ///
-    /// The comment lines right above an entry go with it.
+    /// Comment lines directly above an entry are removed with it.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl TrustStore {
         };
         let mut text = self.text.clone();
         let mut removed = 0;
-        // From the last to the first, so that the places of those before stay right.
+        // From the last to the first: removing an entry moves those after it.
         for (index, placed) in entries.iter().enumerate().rev() {
             if chosen(&placed.entry) {
                 let before = index.checked_sub(1).and_then(|index| entries.get(index));
@@ -125,7 +125,7 @@ fn is_key(key: &VerifyingKey, text: &str) -> bool {
         || key.id().to_string().eq_ignore_ascii_case(text)
 }
 
-/// Returns the text with an entry at its end, after a blank line.
+/// Returns the text with an entry appended, after a blank line.
 fn appended(text: &str, entry: &TrustEntry) -> String {
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut new = text.to_owned();
@@ -142,6 +142,7 @@ fn appended(text: &str, entry: &TrustEntry) -> String {
     new
 }
 
+/// Returns the keys of an entry with their values, as TOML.
 fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     let string = |text: &str| Value::from(text).to_string();
     let mut values =
@@ -162,13 +163,13 @@ fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     values
 }
 
-/// Returns where an entry stands: from the comment lines right above its header to the end of its
-/// last line, and one blank line before (at the top of the file, after).
+/// Returns the place of an entry in the text: the comment lines directly above its header, the entry to the end of
+/// its last line, and one blank line before. If it begins the file, the blank line after it.
 fn extent(text: &str, before: Option<&PlacedEntry>, entry: &PlacedEntry) -> Range<usize> {
     let mut end = line_end(text, entry.end);
     let mut start = line_start(text, entry.header);
-    // Never above the end of the entry before: its last value may be a string of several lines,
-    // which look like comments.
+    // This stops at the end of the entry before: its last value may be a string of several lines, and they may
+    // look like comments.
     let floor = before.map_or(0, |before| line_end(text, before.end));
     let above = text.get(floor..start).unwrap_or_default();
     let mut lines = above.split_inclusive('\n').rev().peekable();

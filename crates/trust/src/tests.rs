@@ -1,7 +1,6 @@
 use brine_core::{
     Classified, Evidence, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
 };
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
@@ -329,7 +328,52 @@ fn entries() -> impl Strategy<Value = Vec<TrustEntry>> {
     prop::collection::vec(entry, 0..6)
 }
 
+/// The rules of judging, one after the other, without regard to cost.
+fn judged_by_definition(entries: &[TrustEntry], asked: Question<'_>) -> Result<usize, Untrusted> {
+    let of_key = || entries.iter().enumerate().filter(|(_, entry)| *entry.key() == key(ALICE));
+    let Some((_, first)) = of_key().next() else {
+        return Err(Untrusted::unknown(key(ALICE).id()));
+    };
+    for (_, entry) in of_key() {
+        if let Some(Revocation { at, reason }) = entry.revocation().filter(|it| it.at <= asked.now)
+        {
+            let (signer, at, why) = (entry.name().to_owned(), Some(*at), reason.clone());
+            return Err(Untrusted::Revoked { signer, at, why });
+        }
+    }
+    let mut refusals = Vec::new();
+    for (index, entry) in of_key() {
+        let signer = entry.name().to_owned();
+        if asked.signer.is_some_and(|name| name != signer) {
+        } else if let Some(at) = entry.not_before().filter(|at| *at > asked.now) {
+            refusals.push(Untrusted::TooEarly { signer, at });
+        } else if let Some(at) = entry.not_after().filter(|at| *at <= asked.now) {
+            refusals.push(Untrusted::TooLate { signer, at });
+        } else if !entry.scope().allows(asked.context) {
+            refusals.push(Untrusted::Context { signer, context: asked.context.map(str::to_owned) });
+        } else {
+            return Ok(index);
+        }
+    }
+    Err(refusals.into_iter().next().unwrap_or_else(|| Untrusted::WrongSigner {
+        expected: asked.signer.unwrap().to_owned(),
+        found: first.name().to_owned(),
+    }))
+}
+
 proptest! {
+    #[test]
+    fn judging_agrees_with_its_definition(
+        entries in entries(),
+        now in 0..6_u64,
+        context in prop::option::of("[ab]{0,2}"),
+        signer in prop::option::of("[abc]"),
+    ) {
+        let now = Timestamp::from_unix(now).unwrap();
+        let asked = Question { context: context.as_deref(), signer: signer.as_deref(), now };
+        prop_assert_eq!(judge(&entries, asked), judged_by_definition(&entries, asked));
+    }
+
     #[test]
     fn revocation_never_makes_trust(
         mut signers in entries(),

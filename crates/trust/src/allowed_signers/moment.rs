@@ -4,11 +4,11 @@ use brine_core::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-/// Reads `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, with `Z` or `UTC` in any case after it
-/// or else in the local zone.
+/// Reads `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`. `Z` or `UTC` may follow, in upper or lower case; without
+/// it the time is local.
 ///
-/// Where the clocks are changed, a local time may be two moments or none. `choose` takes the one
-/// that makes the window shorter.
+/// When clocks are changed, a local time is two moments or none. Of the two that it could be, `choose` takes the
+/// one that makes the window shorter.
 pub(super) fn read_time(
     text: &str,
     zone: &dyn Fn() -> TimeZone,
@@ -31,8 +31,9 @@ fn civil(digits: &str) -> Option<DateTime> {
     DateTime::new(year, pair(4)?, pair(6)?, pair(8)?, pair(10)?, pair(12)?, 0).ok()
 }
 
-/// Returns the moment of a local time. Counted by hand, because "99991231", as good as for ever, is
-/// beyond the last moment of [`jiff::Timestamp`].
+/// Returns the moment of a local time.
+///
+/// It is counted by hand: people write "99991231" for ever, and [`jiff::Timestamp`] ends before that.
 fn moment(time: DateTime, zone: &TimeZone, choose: fn(i64, i64) -> i64) -> Option<Timestamp> {
     let (one, other) = match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => (offset, offset),

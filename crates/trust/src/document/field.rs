@@ -1,4 +1,4 @@
-//! The values of a trust.toml.
+//! Reads the values of a trust.toml.
 
 use brine_core::{Timestamp, VerifyingKey};
 use brine_keys::read_openssh_line;
@@ -8,7 +8,7 @@ use crate::MAX_NAME_BYTES;
 use crate::error::TrustError;
 use crate::pattern::ContextGlob;
 
-/// One key of a table, with its value.
+/// A key of a table and its value.
 pub(super) struct Field<'a> {
     pub(super) text: &'a str,
     pub(super) table: &'a Table,
@@ -93,7 +93,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Returns the line of a byte. Called for errors only: it reads everything before.
+/// Returns the line of a byte. It reads all text before the byte, so it is called for errors only.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     before.iter().filter(|&&byte| byte == b'\n').count() + 1

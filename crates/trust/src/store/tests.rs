@@ -9,7 +9,7 @@ fn store(text: &str) -> TrustStore {
     TrustStore::parse(text).unwrap()
 }
 
-/// An entry as it is written by `add`.
+/// An entry as `add` writes it.
 fn entry(name: &str, key: &str) -> String {
     format!("[[signer]]\nname = \"{name}\"\nkey = \"{key}\"\n")
 }

@@ -1,18 +1,23 @@
-//! OpenSSH public keys in text files, and files that are lists of them.
+//! The text files of OpenSSH: their lines, the public keys in them, and files that are lists of keys.
 
 use base64ct::{Base64, Encoding as _};
 use brine_core::VerifyingKey;
 use brine_keys::read_openssh_line;
 
-use crate::allowed_signers::{SPACE, lines};
 use crate::error::TrustError;
 
-/// Reads a list of public keys, and leaves out those that are not Ed25519.
+/// Returns the lines that are neither blank nor comments, numbered from 1 and without the space around them.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (1..).zip(text.split('\n').map(|line| line.trim_matches(SPACE)));
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Reads a list of public keys. Keys that are not Ed25519 are left out.
 pub(crate) fn read_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
     lines(text).filter_map(|(number, text)| read_key(number, text).transpose()).collect()
 }
 
-/// Reads `keytype base64 [comment]`; `None` for a type that cannot sign here.
+/// Reads `keytype base64 [comment]`. Returns `None` for other types of key: no envelope is signed with one.
 pub(crate) fn read_key(line: usize, text: &str) -> Result<Option<VerifyingKey>, TrustError> {
     let mut fields = text.split(SPACE).filter(|field| !field.is_empty());
     let (kind, base64) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
@@ -28,24 +33,29 @@ pub(crate) fn read_key(line: usize, text: &str) -> Result<Option<VerifyingKey>, 
     }
 }
 
-/// Returns whether this is a type of key other than `ssh-ed25519`: one that OpenSSH had before it
-/// gave them domains, or any with one (RFC 4251, Section 6). A misspelt `ssh-ed25519` is neither: in
-/// a list of revoked keys it must not pass for a key that need not be looked at.
+/// Returns whether the word names a type of key other than `ssh-ed25519`: one of OpenSSH's oldest types, or any
+/// type with a domain (RFC 4251, Section 6).
+///
+/// A misspelt `ssh-ed25519` is neither. It must not pass for another type: in a list of revoked keys, such lines
+/// are left out.
 pub(crate) fn is_other_key_type(word: &str) -> bool {
     let prefixes = ["ssh-", "ecdsa-sha2-", "sk-", "webauthn-sk-"];
     OTHER_KEY_TYPES.contains(&word)
         || (word.contains('@') && prefixes.iter().any(|prefix| word.starts_with(prefix)))
 }
 
-/// Returns whether the blob of a key, whatever its word says, holds an Ed25519 key or a certificate
-/// over one: what a list of revoked keys names must not be passed over.
+/// Returns whether the data is that of an Ed25519 key or of a certificate over one.
+///
+/// The word before it may name another type. Even so, a list of revoked keys must not leave the key out.
 fn holds_ed25519(base64: &str) -> bool {
-    // The type comes first in the blob, behind its length: 4 bytes and "ssh-ed25519".
+    // The data begins with its type: a length of 4 bytes, and "ssh-ed25519".
     let start = Base64::decode_vec(base64.get(..20).unwrap_or_default());
     start.is_ok_and(|start| start.get(4..) == Some(b"ssh-ed25519"))
 }
 
 pub(crate) const ED25519: &str = "ssh-ed25519";
+
+pub(crate) const SPACE: [char; 3] = [' ', '\t', '\r'];
 
 const OTHER_KEY_TYPES: [&str; 5] =
     ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-dss", "ssh-rsa"];
