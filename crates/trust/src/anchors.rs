@@ -1,6 +1,6 @@
 //! The signers who are trusted, and the judging of signatures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use brine_core::{
     Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
@@ -32,10 +32,10 @@ use crate::entry::TrustEntry;
 pub struct Trust {
     entries: Vec<TrustEntry>,
     /// The places of the entries of each key, in the order of the file.
-    by_key: BTreeMap<KeyId, Vec<usize>>,
+    by_key: HashMap<KeyId, Vec<usize>>,
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
-    revoked: BTreeSet<KeyId>,
+    revoked: HashSet<KeyId>,
     skipped: usize,
 }
 
@@ -44,7 +44,7 @@ impl Trust {
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = impl Into<TrustEntry>>) -> Self {
         let entries: Vec<TrustEntry> = entries.into_iter().map(Into::into).collect();
-        let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
         let mut firsts = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let places = by_key.entry(entry.key().id()).or_default();
@@ -53,7 +53,7 @@ impl Trust {
             }
             places.push(index);
         }
-        Self { entries, by_key, firsts, revoked: BTreeSet::new(), skipped: 0 }
+        Self { entries, by_key, firsts, revoked: HashSet::new(), skipped: 0 }
     }
 
     /// Revokes these keys, whatever their entries say.
@@ -89,7 +89,11 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Those of [`judge`](TrustAnchors::judge).
+    /// - [`Untrusted::Revoked`] if an entry of the key revokes it, or [`revoke`](Self::revoke) did;
+    /// - [`Untrusted::Unknown`] if the key has no entry;
+    /// - [`Untrusted::WrongSigner`] if no entry of the key answers to the name in question;
+    /// - [`Untrusted::TooEarly`] and [`Untrusted::TooLate`] outside the window of the first entry that does;
+    /// - [`Untrusted::Context`] outside its scope.
     pub fn judge_entry(
         &self,
         evidence: &Evidence,
@@ -98,7 +102,7 @@ impl Trust {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
-        self.judge_revocation(key, question.now)?;
+        self.judge_revocation(key, entries.clone(), question.now)?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {
@@ -121,8 +125,12 @@ impl Trust {
     }
 
     /// Refuses a key that an entry or the list revokes.
-    fn judge_revocation(&self, key: KeyId, now: Timestamp) -> Result<(), Untrusted> {
-        let mut entries = self.entries_of(key);
+    fn judge_revocation<'t>(
+        &self,
+        key: KeyId,
+        mut entries: impl Iterator<Item = &'t TrustEntry> + Clone,
+        now: Timestamp,
+    ) -> Result<(), Untrusted> {
         let first = entries.clone().next();
         if let Some((entry, revocation)) =
             entries.find_map(|entry| Some((entry, entry.revocation_at(now)?)))
@@ -154,3 +162,6 @@ impl TrustAnchors for Trust {
         self.judge_entry(evidence, question).map(|entry| entry.signer().clone())
     }
 }
+
+#[cfg(test)]
+mod tests;
