@@ -24,12 +24,12 @@ pub struct TrustEntry {
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     revocation: Option<Revocation>,
-    /// The names that the key speaks for, if they are patterns.
+    /// Patterns for the names that the entry answers to, instead of the signer's name.
     principals: Option<PatternList>,
 }
 
 impl TrustEntry {
-    /// Trusts a signer for everything, at any time.
+    /// Returns an entry that trusts a signer for everything, at any time.
     #[must_use]
     pub const fn new(signer: Signer) -> Self {
         Self {
@@ -42,19 +42,19 @@ impl TrustEntry {
         }
     }
 
-    /// Trusts the key only for signatures within `scope`.
+    /// Trusts the signer only for signatures within `scope`.
     #[must_use]
     pub fn with_scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
     }
 
-    /// Trusts the key from this moment on.
+    /// Trusts the signer from this moment on.
     #[must_use]
     pub fn with_not_before(self, at: impl Into<Option<Timestamp>>) -> Self {
         Self { not_before: at.into(), ..self }
     }
 
-    /// Trusts the key until this moment, which is not within the window.
+    /// Trusts the signer until this moment. At the moment itself it is not trusted any more.
     #[must_use]
     pub fn with_not_after(self, at: impl Into<Option<Timestamp>>) -> Self {
         Self { not_after: at.into(), ..self }
@@ -66,13 +66,13 @@ impl TrustEntry {
         Self { revocation: revocation.into(), ..self }
     }
 
-    /// Lets the key speak for all names that these patterns match, instead of the signer's name.
+    /// Lets the entry answer to the names that these patterns match.
     #[must_use]
     pub(crate) fn with_principals(self, principals: PatternList) -> Self {
         Self { principals: Some(principals), ..self }
     }
 
-    /// Returns the signer. Its name is that of the entry, or the principals of an allowed_signers line.
+    /// Returns the signer. From an allowed_signers file, its name is the principals of the line.
     #[must_use]
     pub const fn signer(&self) -> &Signer {
         &self.signer
@@ -90,19 +90,19 @@ impl TrustEntry {
         self.signer.key()
     }
 
-    /// Returns what the key may sign.
+    /// Returns what the signer is trusted for.
     #[must_use]
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Returns the first moment at which the key is trusted.
+    /// Returns the first moment at which the signer is trusted.
     #[must_use]
     pub const fn not_before(&self) -> Option<Timestamp> {
         self.not_before
     }
 
-    /// Returns the first moment at which the key is not trusted any more.
+    /// Returns the first moment at which the signer is not trusted any more.
     #[must_use]
     pub const fn not_after(&self) -> Option<Timestamp> {
         self.not_after
@@ -114,8 +114,8 @@ impl TrustEntry {
         self.revocation.as_ref()
     }
 
-    /// Returns whether the key speaks for `name`: equal to the byte, or matched by the principals of an
-    /// allowed_signers line.
+    /// Returns whether the entry answers to `name`: it is the signer's name, byte for byte, or the principals of the
+    /// allowed_signers line match it.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {
         match &self.principals {
@@ -124,9 +124,9 @@ impl TrustEntry {
         }
     }
 
-    /// Returns the first limit of the entry that the question breaks: window, then scope.
+    /// Returns the first limit that the question breaks: of the window, then of the scope.
     ///
-    /// Names and revocations are judged over all entries of a key.
+    /// Name and revocation are not judged here: they concern all entries of a key.
     pub(crate) fn broken_limit(&self, question: &Question<'_>) -> Option<BrokenLimit> {
         if let Some(at) = self.not_before.filter(|&at| question.now < at) {
             return Some(BrokenLimit::TooEarly(at));
@@ -137,10 +137,10 @@ impl TrustEntry {
         (!self.scope.allows(question.context)).then_some(BrokenLimit::Scope)
     }
 
-    /// Returns the refusal of a question that breaks a limit of the entry.
-    pub(crate) fn refusal(&self, broken: BrokenLimit, question: &Question<'_>) -> Untrusted {
+    /// Returns the refusal of a question that breaks `limit`.
+    pub(crate) fn refusal(&self, limit: BrokenLimit, question: &Question<'_>) -> Untrusted {
         let signer = self.name().to_owned();
-        match broken {
+        match limit {
             BrokenLimit::Scope => {
                 Untrusted::Context { signer, context: question.context.map(str::to_owned) }
             }
@@ -149,8 +149,8 @@ impl TrustEntry {
         }
     }
 
-    /// Returns the revocation if it has come.
-    pub(crate) fn revoked_at(&self, now: Timestamp) -> Option<&Revocation> {
+    /// Returns the revocation if it holds at `now`.
+    pub(crate) fn revocation_at(&self, now: Timestamp) -> Option<&Revocation> {
         self.revocation.as_ref().filter(|revocation| revocation.at <= now)
     }
 }
@@ -161,7 +161,10 @@ impl From<Signer> for TrustEntry {
     }
 }
 
-/// Which limit of an entry does not hold. Unlike a refusal it costs no memory: another entry may hold.
+/// A limit of an entry that does not hold.
+///
+/// It becomes a refusal only when no other entry speaks: a refusal needs memory, and records are judged by the
+/// million.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BrokenLimit {
     Scope,
@@ -169,16 +172,15 @@ pub(crate) enum BrokenLimit {
     TooLate(Timestamp),
 }
 
-/// What a key may sign.
+/// What a signer is trusted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Anything, in any context or in none.
+    /// All signatures, in any context or in none.
     Any,
-    /// Signatures with a context that one of these matches; never one without.
+    /// Signatures with a context that one of these patterns matches.
     Globs(Vec<ContextGlob>),
-    /// Signatures with a context that the namespaces of an allowed_signers line match; never one
-    /// without.
+    /// Signatures with a context that the namespaces of an allowed_signers line match.
     Namespaces(PatternList),
 }
 
@@ -195,12 +197,12 @@ impl Scope {
     }
 }
 
-/// That a key is not to be believed any more.
+/// When and why a key was revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// The first moment at which the key is refused.
     pub at: Timestamp,
-    /// Why, in the words of the trust file.
+    /// The reason, in the words of the trust file.
     pub reason: Option<String>,
 }
 

@@ -5,93 +5,93 @@ use brine_keys::KeyFileError;
 
 use crate::pattern::ReservedGlob;
 
-/// Why a trust file, or a change to one, was refused. Lines are counted from 1.
+/// Why a trust file, or a change of one, was refused. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// The same name has the same key already.
+    /// The file has an entry with this name and key already.
     #[error("{name:?} is trusted with this key already")]
     AlreadyThere {
         /// The name.
         name: String,
     },
 
-    /// A binary OpenSSH key revocation list where text is expected.
+    /// The list of revoked keys is in OpenSSH's binary form.
     #[error("this is a binary OpenSSH key revocation list (KRL), not a list of public keys")]
     BinaryKrl,
 
-    /// A control character in text that is shown to people.
+    /// Text that people will be shown contains a control character.
     #[error("line {line}: {key} contains a control character")]
     ControlCharacter {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key or field.
         key: &'static str,
     },
 
-    /// An allowed_signers option is there twice.
-    #[error("line {line}: option {option} is there twice")]
+    /// An option of allowed_signers is repeated.
+    #[error("line {line}: option {option} is repeated")]
     DuplicateOption {
-        /// Where.
+        /// The line.
         line: usize,
         /// The option.
         option: &'static str,
     },
 
-    /// A window ends before it begins.
+    /// A window ends before it begins, or at the same moment.
     #[error("line {line}: the window ends before it begins")]
     EmptyWindow {
-        /// Where.
+        /// The line.
         line: usize,
     },
 
-    /// A context pattern holds a reserved character.
+    /// A context pattern contains a reserved character.
     #[error("line {line}: {source}")]
     Glob {
-        /// Where.
+        /// The line.
         line: usize,
-        /// What is reserved.
+        /// What the pattern contains.
         source: ReservedGlob,
     },
 
-    /// A signer that a trust.toml has no words for, such as one from an allowed_signers file.
+    /// A trust.toml cannot express the entry, such as one from an allowed_signers file.
     #[error("{name:?} cannot be written to a trust.toml")]
     Inexpressible {
         /// The name.
         name: String,
     },
 
-    /// A key that cannot be used.
+    /// A key cannot be used.
     #[error("line {line}: {source}")]
     Key {
-        /// Where.
+        /// The line.
         line: usize,
-        /// Why.
+        /// Why it cannot be used.
         source: KeyFileError,
     },
 
-    /// A date and time without an offset, which means another moment on another machine.
+    /// A time has no offset from UTC, so it would be another moment on another machine.
     #[error("line {line}: {key} is a local time, without an offset from UTC")]
     LocalTime {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: &'static str,
     },
 
-    /// A line that is not of the form that its file has.
+    /// A line is malformed.
     #[error("line {line}: {what}")]
     Malformed {
-        /// Where.
+        /// The line.
         line: usize,
-        /// Which rule was broken.
+        /// The rule that was broken.
         what: &'static str,
     },
 
-    /// A key is required and absent.
+    /// A required key is missing.
     #[error("line {line}: {key} is missing")]
     Missing {
-        /// Where the entry begins.
+        /// The line at which the entry begins.
         line: usize,
         /// The key.
         key: &'static str,
@@ -100,104 +100,104 @@ pub enum TrustError {
     /// A name is empty or longer than [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES).
     #[error("line {line}: name is {found} bytes, must be 1 to {limit}")]
     NameLength {
-        /// Where.
+        /// The line.
         line: usize,
-        /// Bytes in the name.
+        /// The length of the name, in bytes.
         found: usize,
         /// The limit, in bytes.
         limit: usize,
     },
 
-    /// Nobody of that name, and no such key.
+    /// No entry has this name or key.
     #[error("no signer {wanted:?}")]
     NoSuchSigner {
-        /// What was asked for.
+        /// The name or key.
         wanted: String,
     },
 
-    /// Bytes that are not UTF-8 text.
+    /// The file is not UTF-8 text, or contains a zero byte.
     #[error("line {line}: not text")]
     NotText {
-        /// Where.
+        /// The line.
         line: usize,
     },
 
-    /// A date and time that cannot be read, or is outside the years 1970 to 9999.
+    /// A time cannot be read, or is outside the years 1970 to 9999.
     #[error("line {line}: {key} is not a valid time: {found:?}")]
     Time {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key or option.
         key: &'static str,
-        /// What stands there.
+        /// The text in the file.
         found: String,
     },
 
-    /// More bytes than [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES).
+    /// The file is larger than [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES).
     #[error("trust file is {found} bytes, limit is {limit}")]
     TooLarge {
-        /// Bytes in the file.
+        /// The size of the file, in bytes.
         found: usize,
         /// The limit, in bytes.
         limit: usize,
     },
 
-    /// Not TOML.
-    // Kept as text: the parser's own message quotes the file over several lines.
+    /// The file is not TOML.
+    // Only the parser's own words are kept: its message quotes the file over several lines.
     #[error("line {line}: {what}")]
     Toml {
-        /// Where.
+        /// The line.
         line: usize,
         /// What the parser says.
         what: String,
     },
 
-    /// A key that is not known, so that it cannot be known what it would restrict.
+    /// A key is unknown. It may be a restriction.
     #[error("line {line}: unknown key {key:?}")]
     UnknownKey {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: String,
     },
 
-    /// A type of public key that is not known.
+    /// A type of public key is unknown.
     #[error("line {line}: unknown key type {found:?}")]
     UnknownKeyType {
-        /// Where.
+        /// The line.
         line: usize,
-        /// What stands where the type should.
+        /// The word in its place.
         found: String,
     },
 
-    /// An allowed_signers option that is not known.
+    /// An option of allowed_signers is unknown. It may be a restriction.
     #[error("line {line}: unknown option {option:?}")]
     UnknownOption {
-        /// Where.
+        /// The line.
         line: usize,
         /// The option.
         option: String,
     },
 
-    /// A version of the file format that is not known.
+    /// The version of the file format is unknown.
     #[error("line {line}: version is {found}, must be 1")]
     Version {
-        /// Where.
+        /// The line.
         line: usize,
         /// The version.
         found: i64,
     },
 
-    /// A value of another type than its key takes.
+    /// A value has the wrong type for its key.
     #[error("line {line}: {key} is of type {found}, must be {expected}")]
     WrongType {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: &'static str,
-        /// What the key takes.
+        /// The type that the key takes.
         expected: &'static str,
-        /// What stands there.
+        /// The type of the value.
         found: &'static str,
     },
 }

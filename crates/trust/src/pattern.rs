@@ -1,11 +1,11 @@
 //! The two pattern languages of trust files: globs over contexts, and OpenSSH pattern lists.
 //!
-//! Neither recurses, so that no pattern makes the time of a match grow without bound.
+//! Neither matcher recurses or tries every way, so no pattern makes a match slow.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A pattern for contexts: `*` stands for any run of characters except `/`.
+/// A pattern for contexts. `*` stands for any number of characters other than `/`.
 ///
 /// ```
 /// use brine_trust::ContextGlob;
@@ -23,12 +23,12 @@ pub struct ContextGlob {
 impl ContextGlob {
     /// Reads a pattern.
     ///
-    /// Characters that mean something in other pattern languages are refused: a file that was
-    /// written with them in mind would mean something else here.
+    /// Characters with a meaning in other pattern languages are refused: the author of the file may have had that
+    /// meaning in mind.
     ///
     /// # Errors
     ///
-    /// [`ReservedGlob`] if the pattern holds one of `?`, `[`, `]`, `{`, `}`, `\` or `**`.
+    /// [`ReservedGlob`] if the pattern contains one of `?`, `[`, `]`, `{`, `}`, `\` or `**`.
     pub fn parse(text: &str) -> Result<Self, ReservedGlob> {
         match RESERVED.into_iter().find(|&reserved| text.contains(reserved)) {
             None => Ok(Self { text: text.to_owned() }),
@@ -42,10 +42,10 @@ impl ContextGlob {
         &self.text
     }
 
-    /// Returns whether `context` matches, from its beginning to its end.
+    /// Returns whether the whole of `context` matches.
     #[must_use]
     pub fn matches(&self, context: &str) -> bool {
-        // A `/` is matched by nothing but a `/`, so the parts between them match one by one.
+        // Only `/` matches `/`, so the parts between them can be matched one by one.
         let (patterns, parts) = (self.text.split('/'), context.split('/'));
         patterns.clone().count() == parts.clone().count()
             && patterns.zip(parts).all(|(pattern, part)| part_matches(pattern, part))
@@ -66,28 +66,28 @@ impl FromStr for ContextGlob {
     }
 }
 
-/// A context pattern holds something that has no meaning yet.
+/// A context pattern contains something that is reserved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("context pattern {glob:?} contains {reserved:?}, which is reserved")]
 pub struct ReservedGlob {
     /// The pattern.
     pub glob: String,
-    /// What is reserved in it.
+    /// The reserved text in it.
     pub reserved: &'static str,
 }
 
-/// An OpenSSH pattern list (ssh_config(5), PATTERNS): comma-separated, `*` for any run of bytes, `?`
-/// for any one byte, and a leading `!` for patterns that must not match.
+/// A list of OpenSSH patterns (ssh_config(5), PATTERNS).
 ///
-/// Matching is that of `match_pattern_list(…, 0)` in OpenSSH: case-sensitive and over bytes, a
-/// negated match wins wherever it stands, and negated patterns alone match nothing.
+/// Commas separate the patterns. `*` stands for any number of bytes and `?` for any one byte. A pattern that begins
+/// with `!` must not match, wherever in the list it is; such patterns alone match nothing. Case matters. This is what
+/// `match_pattern_list(…, 0)` does in OpenSSH.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PatternList {
     text: String,
 }
 
 impl PatternList {
-    /// Takes a list as it is written; every text is one.
+    /// Returns the list that is written so. Every text is a list.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
@@ -99,15 +99,15 @@ impl PatternList {
         &self.text
     }
 
-    /// Returns whether some pattern matches `text` and no negated one does.
+    /// Returns whether a pattern matches `text` and no negated pattern does.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let mut matched = false;
-        // As in OpenSSH, nothing stands after a last comma, but something does between two.
+        // As in OpenSSH, there is no pattern after a last comma, and an empty one between two commas.
         for pattern in self.text.split_terminator(',') {
             let negated = pattern.strip_prefix('!');
             let pattern = negated.unwrap_or(pattern);
-            // OpenSSH gives up on the whole list here, so that nothing beyond it is trusted.
+            // OpenSSH rejects the whole list if it reaches such a pattern.
             if pattern.len() > MAX_PATTERN_BYTES {
                 return false;
             }
@@ -128,8 +128,10 @@ impl fmt::Display for PatternList {
     }
 }
 
-/// Matches a part without `/`. The text between stars is sought from left to right; the leftmost
-/// place is always good enough, because a star takes any text.
+/// Matches a part without `/`.
+///
+/// Each text between two stars is searched for from left to right. Its first place is as good as any other, because
+/// the stars take everything around it.
 fn part_matches(pattern: &str, part: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| part.strip_prefix(first)) else {
@@ -147,8 +149,10 @@ fn part_matches(pattern: &str, part: &str) -> bool {
     })
 }
 
-/// Matches `*` and `?` over bytes. Only the last star is ever tried again, further right: an earlier
-/// one could win nothing by it. At most `pattern.len() * text.len()` steps.
+/// Matches `*` and `?` over bytes.
+///
+/// After a mismatch only the last star takes more bytes; that earlier stars do would not help. This takes at most
+/// `pattern.len() * text.len()` steps.
 fn pattern_matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {
@@ -167,7 +171,7 @@ fn pattern_matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
             (None, None) => return true,
             (Some(_) | None, Some(_)) | (Some(_), None) => {}
         }
-        // The star takes one byte more, if there is one.
+        // The last star takes one more byte, if there is one.
         let Some((after, taken)) = last_star else { return false };
         let Some((_, taken)) = taken.split_first() else { return false };
         last_star = Some((after, taken));
@@ -175,10 +179,10 @@ fn pattern_matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     }
 }
 
-/// What a context pattern may not hold; `**` may one day cross a `/`.
+/// What a context pattern may not contain. `**` may one day match `/`.
 const RESERVED: [&str; 7] = ["?", "[", "]", "{", "}", "\\", "**"];
 
-/// The longest pattern that OpenSSH matches: its buffer is 1024 bytes, of which two stay unused.
+/// The longest pattern that OpenSSH matches. Its buffer has 1024 bytes, and two are never used.
 const MAX_PATTERN_BYTES: usize = 1022;
 
 #[cfg(test)]
@@ -287,7 +291,7 @@ mod tests {
             ("!alice", "bob", false), // negation alone matches nothing
             ("!alice,*", "bob", true),
             ("!alice,*", "alice", false),
-            ("*,!alice", "alice", false), // wherever it stands
+            ("*,!alice", "alice", false), // wherever it is
             ("!a*,*", "alice", false),
             ("!!a,*", "a", true), // "!a", negated
             ("!!a,*", "!a", false),
@@ -322,7 +326,7 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(20));
     }
 
-    /// What both matchers must agree with: the definition, tried in every way.
+    /// The definition, which tries every way. Both matchers must agree with it.
     fn matches_by_definition(pattern: &[u8], text: &[u8], crosses: bool) -> bool {
         match (pattern, text) {
             ([], []) => true,
