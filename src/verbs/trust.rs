@@ -114,7 +114,7 @@ fn check(args: &TrustCheck) -> Result<(), Failure> {
     let now = Moment::new(args.now).now()?;
     let context = args.context.as_deref();
     let question = Question { context, signer: None, now };
-    let entry = trust.entry_for(&Evidence::Key(key.id()), &question)?;
+    let entry = trust.judge_entry(&Evidence::Key(key.id()), &question)?;
     let about = match context {
         Some(context) => format!("for context {context:?}"),
         None => "for signatures without a context".to_owned(),
