@@ -21,7 +21,6 @@ mod job;
 mod jobs;
 mod large;
 mod mutation;
-mod pickle;
 mod properties;
 #[cfg(feature = "replay")]
 mod replay;
