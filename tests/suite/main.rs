@@ -16,7 +16,6 @@ mod extent;
 mod foreign_vectors;
 mod framing;
 mod generated;
-mod job;
 #[cfg(target_os = "linux")]
 mod jobs;
 mod large;

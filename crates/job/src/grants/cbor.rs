@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Grant, Grants, GrantsError, MAX_ENTRIES};
-use crate::cbor::{Decoder, Encoder};
-use crate::job::format::Format;
-use crate::job::limits::Limit;
-use crate::job::names::{Alias, LogicalPath, VariableName};
+use brine_core::cbor::{Decoder, Encoder, Malformed};
 
-/// The version of the format that is written and read.
+use super::{Grant, Grants, GrantsError, MAX_GRANTS_OF_A_KIND};
+use crate::format::OutputFormat;
+use crate::limits::Limit;
+use crate::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
+
+/// The version that is written and read.
 const VERSION: i64 = 1;
 
 const ARGUMENTS: &str = "arg";
@@ -20,135 +21,135 @@ const RUN: &str = "run";
 const VERSION_MEMBER: &str = "v";
 const WRITE: &str = "write";
 
-/// Reads the members in the order of deterministic encoding, and no others.
+/// Reads a map whose members are in the order of deterministic encoding.
 pub(super) fn decode(value: &[u8]) -> Result<Vec<Grant>, GrantsError> {
-    let mut decoder = Decoder::new(value);
-    let members = decoder.map()?;
-    let mut grants = Vec::new();
+    let mut reader = GrantsReader { decoder: Decoder::new(value), grants: Vec::new() };
+    let members = reader.decoder.map()?;
     let mut last = None;
     for _ in 0..members {
-        let member = decoder.text()?;
+        let member = reader.decoder.text()?;
         let place = (member.len(), member);
         if last.is_some_and(|last| place <= last) {
             return form("its members are not in the order of their encoding");
         }
-        // The version comes first, being the shortest: what the others mean hangs on it.
-        if last.is_none() {
-            version(member, &mut decoder)?;
-        } else {
-            member_of(member, &mut decoder, &mut grants)?;
+        // The version has the shortest name, so it comes before the members whose meaning it decides.
+        match last {
+            None => reader.version(member)?,
+            Some(_) => reader.member(member)?,
         }
         last = Some(place);
     }
-    decoder.finish()?;
+    reader.decoder.finish()?;
     if last.is_none() {
         return form("it has no version");
     }
-    Ok(grants)
+    Ok(reader.grants)
 }
 
-fn version(member: &str, decoder: &mut Decoder<'_>) -> Result<(), GrantsError> {
-    if member != VERSION_MEMBER {
-        return form("it has no version");
-    }
-    match decoder.int()? {
-        VERSION => Ok(()),
-        found => Err(GrantsError::Version { found }),
-    }
+struct GrantsReader<'a> {
+    decoder: Decoder<'a>,
+    grants: Vec<Grant>,
 }
 
-fn member_of(
-    member: &str,
-    decoder: &mut Decoder<'_>,
-    grants: &mut Vec<Grant>,
-) -> Result<(), GrantsError> {
-    match member {
-        ARGUMENTS => list(decoder, Decoder::text, |text| {
-            grants.push(Grant::Argument(text.to_owned()));
-            Ok(())
-        }),
-        ENVIRONMENT => ascending(decoder, Decoder::text, |text| {
-            let name = VariableName::parse(text).map_err(|what| named(text, what))?;
-            grants.push(Grant::Environment(name));
-            Ok(())
-        }),
-        FORMAT => {
-            let text = decoder.text()?;
-            let unknown = || GrantsError::Unknown { member: format!("format={text}") };
-            grants.push(Grant::Format(Format::from_name(text).ok_or_else(unknown)?));
-            Ok(())
+impl<'a> GrantsReader<'a> {
+    fn version(&mut self, member: &str) -> Result<(), GrantsError> {
+        if member != VERSION_MEMBER {
+            return form("it has no version");
         }
-        PORTS => ascending(decoder, Decoder::int, |port| {
-            let port = u16::try_from(port).map_err(|_| GrantsError::Range { member: PORTS })?;
-            grants.push(Grant::Tcp(port));
-            Ok(())
-        }),
-        READ => ascending(decoder, Decoder::text, |text| {
-            grants.push(Grant::Read(path(text)?));
-            Ok(())
-        }),
-        RUN => {
-            let text = decoder.text()?;
-            grants.push(Grant::Run(Alias::parse(text).map_err(|what| named(text, what))?));
-            Ok(())
-        }
-        WRITE => ascending(decoder, Decoder::text, |text| {
-            grants.push(Grant::Write(path(text)?));
-            Ok(())
-        }),
-        _ => {
-            let limit = Limit::from_name(member).filter(|limit| limit.is_granted());
-            let unknown = || GrantsError::Unknown { member: member.to_owned() };
-            let limit = limit.ok_or_else(unknown)?;
-            let out_of_range = |_| GrantsError::Range { member: limit.name() };
-            let value = u64::try_from(decoder.int()?).map_err(out_of_range)?;
-            grants.push(Grant::Limit(limit, value));
-            Ok(())
+        match self.decoder.int()? {
+            VERSION => Ok(()),
+            found => Err(GrantsError::Version { found }),
         }
     }
-}
 
-/// Reads an array that is not empty.
-fn list<'a, T>(
-    decoder: &mut Decoder<'a>,
-    item: impl Fn(&mut Decoder<'a>) -> Result<T, crate::cbor::Malformed>,
-    mut see: impl FnMut(T) -> Result<(), GrantsError>,
-) -> Result<(), GrantsError> {
-    let count = decoder.array()?;
-    if count == 0 {
-        return form("a list is empty");
-    }
-    if usize::try_from(count).is_ok_and(|count| count > MAX_ENTRIES) {
-        return form("there are more than 64 of a sort");
-    }
-    for _ in 0..count {
-        see(item(decoder)?)?;
-    }
-    Ok(())
-}
-
-/// Reads an array whose items ascend, and are thus distinct.
-fn ascending<'a, T: Copy + PartialOrd>(
-    decoder: &mut Decoder<'a>,
-    item: impl Fn(&mut Decoder<'a>) -> Result<T, crate::cbor::Malformed>,
-    mut see: impl FnMut(T) -> Result<(), GrantsError>,
-) -> Result<(), GrantsError> {
-    let mut last: Option<T> = None;
-    list(decoder, item, |found| {
-        if last.is_some_and(|last| found <= last) {
-            return form("a list is not in ascending order");
+    fn member(&mut self, member: &str) -> Result<(), GrantsError> {
+        match member {
+            ARGUMENTS => self.list(Decoder::text, |text| Ok(Grant::Argument(text.to_owned()))),
+            ENVIRONMENT => self.ascending(Decoder::text, |text| {
+                VariableName::parse(text).map(Grant::Environment).map_err(|what| named(text, what))
+            }),
+            FORMAT => self.one(Decoder::text, format),
+            PORTS => self.ascending(Decoder::int, port),
+            READ => self.ascending(Decoder::text, |text| path(text).map(Grant::Read)),
+            RUN => self.one(Decoder::text, |text| {
+                InterpreterAlias::parse(text).map(Grant::Run).map_err(|what| named(text, what))
+            }),
+            WRITE => self.ascending(Decoder::text, |text| path(text).map(Grant::Write)),
+            _ => {
+                let limit = Limit::from_name(member).filter(|limit| limit.is_granted());
+                let limit = limit.ok_or_else(|| unknown(member.to_owned()))?;
+                self.one(Decoder::int, |value| {
+                    let value = u64::try_from(value);
+                    value
+                        .map(|value| Grant::Limit(limit, value))
+                        .map_err(|_| GrantsError::Range { member: limit.name() })
+                })
+            }
         }
-        last = Some(found);
-        see(found)
-    })
+    }
+
+    fn one<T>(
+        &mut self,
+        item: fn(&mut Decoder<'a>) -> Result<T, Malformed>,
+        grant: impl FnOnce(T) -> Result<Grant, GrantsError>,
+    ) -> Result<(), GrantsError> {
+        self.grants.push(grant(item(&mut self.decoder)?)?);
+        Ok(())
+    }
+
+    /// Reads an array that is not empty.
+    fn list<T>(
+        &mut self,
+        item: fn(&mut Decoder<'a>) -> Result<T, Malformed>,
+        mut grant: impl FnMut(T) -> Result<Grant, GrantsError>,
+    ) -> Result<(), GrantsError> {
+        let count = self.decoder.array()?;
+        if count == 0 {
+            return form("a list is empty");
+        }
+        if usize::try_from(count).is_ok_and(|count| count > MAX_GRANTS_OF_A_KIND) {
+            return form("there are more than 64 of one kind");
+        }
+        (0..count).try_for_each(|_| self.one(item, &mut grant))
+    }
+
+    /// Reads an array whose items ascend, so that no two are the same.
+    fn ascending<T: Copy + PartialOrd>(
+        &mut self,
+        item: fn(&mut Decoder<'a>) -> Result<T, Malformed>,
+        grant: impl Fn(T) -> Result<Grant, GrantsError>,
+    ) -> Result<(), GrantsError> {
+        let mut last: Option<T> = None;
+        self.list(item, |found| {
+            if last.is_some_and(|last| found <= last) {
+                return form("a list is not in ascending order");
+            }
+            last = Some(found);
+            grant(found)
+        })
+    }
 }
 
-fn named(name: &str, what: crate::job::names::NameError) -> GrantsError {
-    GrantsError::Name { name: name.to_owned(), what }
+fn format(text: &str) -> Result<Grant, GrantsError> {
+    let format = OutputFormat::from_name(text).map(Grant::Format);
+    format.ok_or_else(|| unknown(format!("{FORMAT}={text}")))
 }
 
 fn path(text: &str) -> Result<LogicalPath, GrantsError> {
     LogicalPath::parse(text).map_err(|what| GrantsError::Path { path: text.to_owned(), what })
+}
+
+fn port(number: i64) -> Result<Grant, GrantsError> {
+    let port = u16::try_from(number).map(Grant::Tcp);
+    port.map_err(|_| GrantsError::Range { member: PORTS })
+}
+
+fn named(name: &str, what: NameError) -> GrantsError {
+    GrantsError::Name { name: name.to_owned(), what }
+}
+
+fn unknown(member: String) -> GrantsError {
+    GrantsError::Unknown { member }
 }
 
 fn form<T>(what: &str) -> Result<T, GrantsError> {
@@ -157,58 +158,55 @@ fn form<T>(what: &str) -> Result<T, GrantsError> {
 
 /// Writes the members, sorted by their encoding: shorter names first (RFC 8949, Section 4.2.1).
 pub(super) fn encode(grants: &Grants) -> Vec<u8> {
-    let mut members: BTreeMap<(usize, &str), Encoder> = BTreeMap::new();
-    let mut member = |name: &'static str, write: &dyn Fn(&mut Encoder)| {
-        let mut value = Encoder::new();
-        write(&mut value);
-        members.insert((name.len(), name), value);
-    };
-    member(VERSION_MEMBER, &|value| {
-        value.int(VERSION);
-    });
+    let mut writer = GrantsWriter::default();
+    writer.put(VERSION_MEMBER, |value| value.int(VERSION));
     if let Some(run) = &grants.run {
-        member(RUN, &|value| {
-            value.text(run.as_str());
-        });
+        writer.put(RUN, |value| value.text(run.as_str()));
     }
-    let texts: [(&'static str, Vec<&str>); 4] = [
-        (ARGUMENTS, grants.arguments.iter().map(String::as_str).collect()),
-        (ENVIRONMENT, grants.environment.iter().map(VariableName::as_str).collect()),
-        (READ, grants.read.iter().map(LogicalPath::as_str).collect()),
-        (WRITE, grants.write.iter().map(LogicalPath::as_str).collect()),
-    ];
-    for (name, list) in texts.iter().filter(|(_, list)| !list.is_empty()) {
-        member(name, &|value| {
-            value.array(count(list.len()));
-            list.iter().for_each(|text| {
-                value.text(text);
-            });
-        });
-    }
+    writer.put_texts(ARGUMENTS, grants.arguments.iter().map(String::as_str));
+    writer.put_texts(ENVIRONMENT, grants.environment.iter().map(VariableName::as_str));
+    writer.put_texts(READ, grants.read.iter().map(LogicalPath::as_str));
+    writer.put_texts(WRITE, grants.write.iter().map(LogicalPath::as_str));
     if !grants.ports.is_empty() {
-        member(PORTS, &|value| {
-            value.array(count(grants.ports.len()));
-            grants.ports.iter().for_each(|port| {
-                value.uint(u64::from(*port));
-            });
+        writer.put(PORTS, |value| {
+            let ports = grants.ports.iter().copied();
+            ports
+                .fold(value.array(count(grants.ports.len())), |value, port| value.uint(port.into()))
         });
     }
     for (limit, number) in &grants.limits {
-        member(limit.name(), &|value| {
-            value.uint(*number);
-        });
+        writer.put(limit.name(), |value| value.uint(*number));
     }
     if let Some(format) = grants.format {
-        member(FORMAT, &|value| {
-            value.text(format.name());
-        });
+        writer.put(FORMAT, |value| value.text(format.name()));
     }
-    let mut map = Encoder::new();
-    map.map(count(members.len()));
-    for ((_, name), value) in members {
-        map.text(name).raw(value.as_bytes());
+    writer.finish()
+}
+
+/// The members of a map, in the order of their encoding.
+#[derive(Default)]
+struct GrantsWriter(BTreeMap<(usize, &'static str), Encoder>);
+
+impl GrantsWriter {
+    fn put(&mut self, name: &'static str, write: impl FnOnce(&mut Encoder) -> &mut Encoder) {
+        write(self.0.entry((name.len(), name)).or_default());
     }
-    map.into_bytes()
+
+    fn put_texts<'t>(&mut self, name: &'static str, texts: impl ExactSizeIterator<Item = &'t str>) {
+        let length = texts.len();
+        if length > 0 {
+            self.put(name, |value| texts.fold(value.array(count(length)), Encoder::text));
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut map = Encoder::new();
+        map.map(count(self.0.len()));
+        for ((_, name), value) in self.0 {
+            map.text(name).raw(value.as_bytes());
+        }
+        map.into_bytes()
+    }
 }
 
 fn count(length: usize) -> u64 {

@@ -1,61 +1,14 @@
-//! Plans as bytes: one encoding for each, and its digest; and what an operator may lower in one.
+//! Plans as bytes: one encoding for each, and its digest.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 
-use super::format::Format;
-use super::limits::{self, Bounds, Limit};
-use super::plan::{Delivery, Layer, Plan};
-use super::policy::PolicyError;
-use crate::cbor::Encoder;
-use crate::hash::HashAlgorithm;
+use brine_core::cbor::Encoder;
+use brine_core::hash::HashAlgorithm;
 
-impl Layer {
-    /// All of them, from the outside in.
-    pub const ALL: [Self; 6] = [
-        Self::Namespaces,
-        Self::Network,
-        Self::Limits,
-        Self::Privileges,
-        Self::Landlock,
-        Self::Seccomp,
-    ];
-
-    /// Returns its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Namespaces => "namespaces",
-            Self::Network => "network",
-            Self::Limits => "limits",
-            Self::Privileges => "privileges",
-            Self::Landlock => "landlock",
-            Self::Seccomp => "seccomp",
-        }
-    }
-}
+use super::{GrantedPath, JobProgram, Plan, PlanParts};
 
 impl Plan {
-    /// Lowers each limit to that of `bounds`, where this is smaller.
-    pub fn lower(&mut self, bounds: &Bounds) {
-        self.limits = limits::lowered(&self.limits, bounds);
-    }
-
-    /// Holds the output to a format, where the signer declared none or the same.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError::Format`].
-    pub fn hold_to(&mut self, format: Format) -> Result<(), PolicyError> {
-        if self.format != Format::Bytes && self.format != format {
-            let (asked, declared) = (format.name(), self.format.name());
-            return Err(PolicyError::Format { asked, declared });
-        }
-        self.format = format;
-        Ok(())
-    }
-
-    /// Returns all of it in one encoding: deterministic CBOR (RFC 8949, Section 4.2.1).
+    /// Returns the plan in its one encoding: deterministic CBOR (RFC 8949, Section 4.2.1).
     ///
     /// ```cddl
     /// plan = [
@@ -73,57 +26,46 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn to_cbor(&self) -> Vec<u8> {
-        let Self {
+        // Every part is named here, so that none is left out of the digest.
+        let PlanParts {
             program,
             delivery,
             environment,
             system,
-            openings,
+            granted_paths,
             ports,
             limits,
             format,
             waived,
-        } = self;
+        } = self.parts();
         let mut plan = Encoder::new();
         plan.array(10).int(1);
-        plan.array(3).bytes(raw(&program.path));
-        match &program.sha256 {
-            Some(digest) => plan.bytes(digest),
-            None => plan.nil(),
-        };
-        plan.array(count(program.arguments.len()));
-        for argument in &program.arguments {
-            plan.bytes(raw(argument));
-        }
-        plan.text(delivery.name()).array(count(environment.len()));
-        for (name, value) in environment {
+        put_program(&mut plan, program);
+        plan.text(delivery.name());
+        put_list(&mut plan, environment.iter(), |plan, (name, value)| {
             plan.array(2).bytes(raw(name)).bytes(raw(value));
-        }
-        plan.array(count(system.len()));
-        for path in system {
+        });
+        put_list(&mut plan, system.iter(), |plan, path| {
             plan.bytes(raw(path));
-        }
-        plan.array(count(openings.len()));
-        for opening in openings {
-            plan.array(3).bytes(raw(&opening.source)).bytes(raw(&opening.target));
-            plan.bool(opening.writable);
-        }
-        plan.array(count(ports.len()));
-        for port in ports {
+        });
+        put_list(&mut plan, granted_paths.iter(), |plan, granted| {
+            let GrantedPath { source, target, writable } = granted;
+            plan.array(3).bytes(raw(source)).bytes(raw(target)).bool(*writable);
+        });
+        put_list(&mut plan, ports.iter(), |plan, port| {
             plan.uint(u64::from(*port));
-        }
-        plan.array(count(Limit::ALL.len()));
-        for (limit, number) in limits::numbers(limits) {
-            plan.array(2).text(limit.name()).uint(number);
-        }
-        plan.text(format.name()).array(count(waived.len()));
-        for layer in waived {
+        });
+        put_list(&mut plan, limits.values().into_iter(), |plan, (limit, value)| {
+            plan.array(2).text(limit.name()).uint(value);
+        });
+        plan.text(format.name());
+        put_list(&mut plan, waived.iter(), |plan, layer| {
             plan.text(layer.name());
-        }
+        });
         plan.into_bytes()
     }
 
-    /// Returns the SHA-256 of [`to_cbor`](Self::to_cbor): the name of what held.
+    /// Returns the SHA-256 of [`to_cbor`](Self::to_cbor), by which verdicts name the plan.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let digest = HashAlgorithm::Sha256.digest(&self.to_cbor());
@@ -131,24 +73,28 @@ impl Plan {
     }
 }
 
-impl Delivery {
-    /// Returns its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stdin => "stdin",
-            Self::File => "file",
-        }
-    }
+fn put_program(plan: &mut Encoder, program: &JobProgram) {
+    let JobProgram { path, sha256, arguments } = program;
+    plan.array(3).bytes(raw(path));
+    match sha256 {
+        Some(digest) => plan.bytes(digest),
+        None => plan.nil(),
+    };
+    put_list(plan, arguments.iter(), |plan, argument| {
+        plan.bytes(raw(argument));
+    });
 }
 
+fn put_list<T>(
+    plan: &mut Encoder,
+    items: impl ExactSizeIterator<Item = T>,
+    put: impl Fn(&mut Encoder, T),
+) {
+    plan.array(u64::try_from(items.len()).unwrap_or(u64::MAX));
+    items.for_each(|item| put(plan, item));
+}
+
+/// Returns the bytes of a text of this system; on Unix, as they are.
 fn raw(text: &(impl AsRef<OsStr> + ?Sized)) -> &[u8] {
-    text.as_ref().as_bytes()
+    text.as_ref().as_encoded_bytes()
 }
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests;
