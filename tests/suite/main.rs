@@ -16,14 +16,10 @@ mod extent;
 mod foreign_vectors;
 mod framing;
 mod generated;
-#[cfg(target_os = "linux")]
-mod jobs;
 mod large;
 mod mutation;
 mod properties;
 #[cfg(feature = "replay")]
 mod replay;
-#[cfg(target_os = "linux")]
-mod sandbox;
 mod stream;
 mod vectors;
