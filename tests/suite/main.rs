@@ -14,13 +14,6 @@ mod documents;
 mod foreign_vectors;
 mod framing;
 mod generated;
-mod job;
-#[cfg(target_os = "linux")]
-mod jobs;
 mod mutation;
-mod pickle;
-#[cfg(feature = "replay")]
 mod replay;
-#[cfg(target_os = "linux")]
-mod sandbox;
 mod vectors;

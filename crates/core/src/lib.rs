@@ -36,6 +36,7 @@ pub mod text;
 pub mod time;
 
 mod class;
+mod context_glob;
 mod error;
 mod expectations;
 mod kind;
@@ -53,6 +54,7 @@ mod verify;
 
 pub use crate::claims::{Claims, ClaimsError, ClaimsFlaw};
 pub use crate::class::{Class, Classified};
+pub use crate::context_glob::{ContextGlob, ReservedGlob};
 pub use crate::cose::{Algorithm, ContentType, FormError};
 pub use crate::error::{
     BatchError, Error, KindError, Result, SignatureError, StreamError, SystemError,

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-/// Reads a length of time, in milliseconds, like `200ms`, `5s` or `2m`.
+/// Reads a length of time such as `200ms`, `5s` or `2m`, and returns milliseconds.
 pub(super) fn parse_time(text: &str) -> Option<u64> {
     let time = text.parse::<jiff::SignedDuration>().ok()?;
     let time = Duration::try_from(time).ok()?;
-    // A part of a millisecond would be lost in silence.
+    // A fraction of a millisecond would be dropped silently.
     let whole = time.subsec_nanos().is_multiple_of(1_000_000);
     u64::try_from(time.as_millis()).ok().filter(|_| whole)
 }
 
-/// Reads a number of bytes, with `KiB`, `MiB` or `GiB` after it if need be.
+/// Reads a number of bytes, which may end in `KiB`, `MiB` or `GiB`.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
     let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
     let (digits, unit) = unit.unwrap_or((text, 1));
     parse_count(digits)?.checked_mul(unit)
 }
 
-/// Reads a number: digits and nothing else.
+/// Reads a number that consists of digits alone.
 pub(super) fn parse_count(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -41,7 +41,7 @@ fn in_largest_unit(number: u64, units: &[(&str, u64)], smallest: &str) -> String
     }
 }
 
-/// From the largest on.
+/// The units of sizes, largest first.
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a job's output must be, to be believed.
+//! Formats of output, and the check that output has its format.
 
 mod cbor;
 mod json;
@@ -6,16 +6,17 @@ mod text;
 
 use std::io::{self, Read};
 
-use crate::cbor::Malformed;
+use brine_core::cbor::Malformed;
+use brine_core::{Class, Classified};
 
 use self::cbor::CborCheck;
-use self::json::{Json, JsonLines};
-use self::text::Plain;
+use self::json::{JsonCheck, JsonLinesCheck};
+use self::text::TextCheck;
 
-/// A declared format of output.
+/// A format of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Format {
-    /// Anything.
+pub enum OutputFormat {
+    /// Any bytes.
     #[default]
     Bytes,
     /// UTF-8 text without control characters other than tab, line feed and carriage return.
@@ -28,14 +29,14 @@ pub enum Format {
     Cbor,
 }
 
-impl Format {
-    /// All of them.
+impl OutputFormat {
+    /// All formats.
     pub const ALL: [Self; 5] = [Self::Bytes, Self::Utf8, Self::Json, Self::Ndjson, Self::Cbor];
 
-    /// Their names, for people.
+    /// The names of all formats, for people.
     pub const NAMES: &str = "bytes, utf8, json, ndjson or cbor";
 
-    /// Returns its name.
+    /// Returns the name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,15 +54,15 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// Reads `output` to its end, and holds it to the format.
+    /// Reads `output` to its end, and checks that it has this format.
     ///
-    /// It takes a piece at a time, and never more memory than [`MAX_NAMES`] and [`MAX_JSON_DEPTH`] allow.
+    /// It reads piece by piece, and memory is bounded by [`MAX_JSON_NAMES`] and [`MAX_JSON_DEPTH`].
     ///
-    /// JSON is that of RFC 8259, and what its readers take for different things is refused: a byte order
-    /// mark, a name that is twice in one object, escapes that make no character. Of `ndjson`, no line is
-    /// blank, and the last one may lack its LF; no lines at all will do. A CBOR item is well-formed (RFC
-    /// 8949, Section 5.3.1), in whatever encoding, and nests no deeper than
-    /// [`MAX_EXTENT_DEPTH`](crate::cbor::MAX_EXTENT_DEPTH).
+    /// JSON is that of RFC 8259, without the constructs that readers understand differently: a byte order mark,
+    /// a name that occurs twice in one object, and escapes that are half a character. In `ndjson`, no line is
+    /// blank, the last one may lack its LF, and there may be no lines at all. A CBOR item is well-formed (RFC
+    /// 8949, Section 5.3.1) in any encoding, and nests no deeper than
+    /// [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH).
     ///
     /// # Errors
     ///
@@ -69,49 +70,49 @@ impl Format {
     pub fn check(self, output: &mut dyn Read) -> Result<(), FormatError> {
         match self {
             Self::Bytes => Ok(()),
-            Self::Utf8 => run(Plain::default(), output),
-            Self::Json => run(Json::default(), output),
-            Self::Ndjson => run(JsonLines::default(), output),
+            Self::Utf8 => run(TextCheck::default(), output),
+            Self::Json => run(JsonCheck::default(), output),
+            Self::Ndjson => run(JsonLinesCheck::default(), output),
             Self::Cbor => run(CborCheck::default(), output),
         }
     }
 }
 
-/// The deepest that objects and arrays of JSON may nest.
+/// The deepest nesting of objects and arrays in JSON.
 pub const MAX_JSON_DEPTH: usize = 128;
 
-/// The most names of objects that are remembered at one time, to find one that is there twice.
-pub const MAX_NAMES: usize = 1 << 18;
+/// The most names in all JSON objects that are open at one time. They are remembered to find repeated ones.
+pub const MAX_JSON_NAMES: usize = 1 << 18;
 
-/// Why output is not of its format. Offsets are in bytes from its beginning.
+/// Why output does not have its format. Offsets are in bytes from its beginning.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// Not one well-formed CBOR item.
+    /// The output is not one well-formed CBOR item.
     #[error("output is not CBOR: {0}")]
     Cbor(Malformed),
 
-    /// A control character in text.
+    /// The text has a control character.
     #[error("output has a control character at byte {offset}")]
     ControlCharacter {
         /// Where.
         offset: u64,
     },
 
-    /// It could not be read.
+    /// The output cannot be read.
     #[error("output: {0}")]
     Io(#[from] io::Error),
 
-    /// Not JSON, or not JSON that is the same to all its readers.
+    /// The output is not JSON, or readers disagree about it.
     #[error("output is not JSON: {what} at byte {offset}")]
     Json {
         /// Where.
         offset: u64,
-        /// What is wrong there.
+        /// The rule that is broken there.
         what: &'static str,
     },
 
-    /// Not UTF-8.
+    /// The output is not UTF-8.
     #[error("output is not UTF-8 at byte {offset}")]
     Utf8 {
         /// Where.
@@ -119,10 +120,18 @@ pub enum FormatError {
     },
 }
 
-impl FormatError {
-    /// Returns a short name that does not change from version to version.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+impl Classified for FormatError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Io(_) => Class::System,
+            Self::Cbor(_)
+            | Self::ControlCharacter { .. }
+            | Self::Json { .. }
+            | Self::Utf8 { .. } => Class::Altered,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
         match self {
             Self::Cbor(_) => "output-not-cbor",
             Self::ControlCharacter { .. } => "output-control-character",
@@ -133,16 +142,16 @@ impl FormatError {
     }
 }
 
-/// What judges output that comes in pieces.
-trait Check {
-    /// Takes the next piece, which begins `offset` bytes into the output and is never empty.
+/// A check of output that arrives in pieces.
+trait FormatCheck {
+    /// Checks the next piece, which begins `offset` bytes into the output and is never empty.
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError>;
 
-    /// Judges the end, `offset` bytes into the output.
+    /// Checks the end, `offset` bytes into the output.
     fn end(&mut self, offset: u64) -> Result<(), FormatError>;
 }
 
-fn run(mut check: impl Check, output: &mut dyn Read) -> Result<(), FormatError> {
+fn run(mut check: impl FormatCheck, output: &mut dyn Read) -> Result<(), FormatError> {
     let mut memory = vec![0; PIECE_BYTES];
     let mut offset = 0_u64;
     loop {
@@ -160,7 +169,7 @@ fn run(mut check: impl Check, output: &mut dyn Read) -> Result<(), FormatError> 
 
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Adds an index into a piece to where the piece begins.
+/// Returns the offset of an index in a piece that begins at `offset`.
 fn at(offset: u64, index: usize) -> u64 {
     offset.saturating_add(u64::try_from(index).unwrap_or(u64::MAX))
 }

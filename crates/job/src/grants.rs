@@ -1,35 +1,36 @@
-//! What a signed job asks for: the private-use header parameter −70005.
+//! Grants: what a signed job requests, in the private-use header parameter −70005.
 
-mod typed;
-mod wire;
+mod cbor;
+mod error;
+mod syntax;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::format::Format;
-use super::limits::{Bounds, Limit};
-use super::names::{Alias, LogicalPath, NameError, VariableName};
-use crate::cbor::Malformed;
-use crate::error::Class;
-use crate::text::is_harmless;
+use brine_core::text::is_harmless;
 
-pub use self::typed::GrantSyntaxError;
+use super::format::OutputFormat;
+use super::limits::{Limit, LimitValues};
+use super::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
 
-/// One thing that a job asks for. It is shown as it is typed: `read=data/in`.
+pub use self::error::GrantsError;
+pub use self::syntax::GrantSyntaxError;
+
+/// One thing that a job requests. It is shown as people type it: `read=data/in`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// An argument for the interpreter; `{}` stands for the payload.
     Argument(String),
-    /// A variable of the environment, whose value is the operator's.
+    /// An environment variable. The operator sets its value.
     Environment(VariableName),
-    /// What the output will be.
-    Format(Format),
-    /// A bound, in the unit of its limit.
+    /// The format of the output.
+    Format(OutputFormat),
+    /// A limit, and its value in the unit of the limit.
     Limit(Limit, u64),
     /// A file or directory to read.
     Read(LogicalPath),
     /// An interpreter.
-    Run(Alias),
+    Run(InterpreterAlias),
     /// A TCP port to connect to.
     Tcp(u16),
     /// A file or directory to read and write.
@@ -51,7 +52,7 @@ impl fmt::Display for Grant {
     }
 }
 
-/// What a signed job asks for. It asks; what it gets is for a [`Policy`](super::Policy) to say.
+/// What a signed job requests. A [`Policy`](super::Policy) decides what it gets.
 ///
 /// ```cddl
 /// grants = {
@@ -65,26 +66,26 @@ impl fmt::Display for Grant {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
-    run: Option<Alias>,
+    run: Option<InterpreterAlias>,
     arguments: Vec<String>,
     environment: BTreeSet<VariableName>,
     ports: BTreeSet<u16>,
     read: BTreeSet<LogicalPath>,
     write: BTreeSet<LogicalPath>,
-    format: Option<Format>,
-    limits: Bounds,
+    format: Option<OutputFormat>,
+    limits: LimitValues,
 }
 
 impl Grants {
-    /// Puts single grants together.
+    /// Collects single grants.
     ///
     /// # Errors
     ///
-    /// - [`GrantsError::Form`] for what is there twice, for more than [`MAX_ENTRIES`] of a sort or
+    /// - [`GrantsError::Form`] for a repeated grant, for more than [`MAX_GRANTS_OF_A_KIND`] of one kind or
     ///   [`MAX_GRANTS_BYTES`] in all, and for arguments without an interpreter;
-    /// - [`GrantsError::Path`] for a path that lies inside another, or is there to be read and to be
-    ///   written;
-    /// - [`GrantsError::Argument`], [`GrantsError::Range`].
+    /// - [`GrantsError::Path`] for a path that lies inside another, or that is requested both for reading and
+    ///   for writing;
+    /// - [`GrantsError::Argument`] and [`GrantsError::Range`] by the rules of a single grant.
     pub fn collect(grants: impl IntoIterator<Item = Grant>) -> Result<Self, GrantsError> {
         let mut all = Self::default();
         for grant in grants {
@@ -119,11 +120,11 @@ impl Grants {
         if is_new { Ok(()) } else { Err(GrantsError::Form(format!("{shown} is there twice"))) }
     }
 
-    /// Holds all of it to the rules that no single grant can break.
+    /// Judges the grants by the rules that a single grant cannot break.
     fn judge(&self) -> Result<(), GrantsError> {
         let form = |what: &str| Err(GrantsError::Form(what.to_owned()));
         if self.run.is_none() && !self.arguments.is_empty() {
-            return form("arguments are there, and no interpreter");
+            return form("there are arguments, but no interpreter");
         }
         let counts = [
             self.arguments.len(),
@@ -131,15 +132,15 @@ impl Grants {
             self.ports.len(),
             self.read.len().saturating_add(self.write.len()),
         ];
-        if counts.into_iter().any(|count| count > MAX_ENTRIES) {
-            return form("there are more than 64 of a sort");
+        if counts.into_iter().any(|count| count > MAX_GRANTS_OF_A_KIND) {
+            return form("there are more than 64 of one kind");
         }
         if self.encode().is_some_and(|encoded| encoded.len() > MAX_GRANTS_BYTES) {
             return form("they are over 32768 bytes");
         }
         let mut paths: Vec<_> = self.read.iter().chain(&self.write).collect();
         paths.sort_unstable_by_key(|path| path.as_str().split('/').collect::<Vec<_>>());
-        // Whatever lies inside a path comes right behind it, in the order of the parts.
+        // Sorted part by part, a path comes directly before those that lie inside it.
         let nested = paths.windows(2).find_map(|pair| match pair {
             [outer, inner] if inner.is_within(outer) => Some(*inner),
             _ => None,
@@ -154,22 +155,22 @@ impl Grants {
     ///
     /// # Errors
     ///
-    /// [`GrantsError`], whichever comes first.
+    /// [`GrantsError`].
     pub fn decode(value: &[u8]) -> Result<Self, GrantsError> {
-        let grants = Self::collect(wire::decode(value)?)?;
+        let grants = Self::collect(cbor::decode(value)?)?;
         if grants.is_empty() {
-            return Err(GrantsError::Form("nothing is asked for".to_owned()));
+            return Err(GrantsError::Form("they request nothing".to_owned()));
         }
         Ok(grants)
     }
 
-    /// Returns the value of the header parameter; `None` where nothing is asked for, which has none.
+    /// Returns the value of the header parameter; `None` if nothing is requested, which has no encoding.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        (!self.is_empty()).then(|| wire::encode(self))
+        (!self.is_empty()).then(|| cbor::encode(self))
     }
 
-    /// Returns every grant, in the order of their names; arguments in their own.
+    /// Returns all grants, the interpreter first and the format last.
     pub fn iter(&self) -> impl Iterator<Item = Grant> {
         let limits = self.limits.iter().map(|(limit, value)| Grant::Limit(*limit, *value));
         (self.run.iter().cloned().map(Grant::Run))
@@ -182,7 +183,7 @@ impl Grants {
             .chain(self.format.map(Grant::Format))
     }
 
-    /// Returns whether nothing is asked for.
+    /// Returns whether nothing is requested.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -190,17 +191,17 @@ impl Grants {
 
     /// Returns the interpreter.
     #[must_use]
-    pub const fn run(&self) -> Option<&Alias> {
+    pub const fn run(&self) -> Option<&InterpreterAlias> {
         self.run.as_ref()
     }
 
-    /// Returns the arguments for it.
+    /// Returns the arguments for the interpreter.
     #[must_use]
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
-    /// Returns the variables of the environment.
+    /// Returns the environment variables.
     #[must_use]
     pub const fn environment(&self) -> &BTreeSet<VariableName> {
         &self.environment
@@ -212,13 +213,13 @@ impl Grants {
         &self.ports
     }
 
-    /// Returns the paths that are to be read only.
+    /// Returns the paths to read.
     #[must_use]
     pub const fn read(&self) -> &BTreeSet<LogicalPath> {
         &self.read
     }
 
-    /// Returns the paths that are to be written too.
+    /// Returns the paths to read and write.
     #[must_use]
     pub const fn write(&self) -> &BTreeSet<LogicalPath> {
         &self.write
@@ -226,21 +227,21 @@ impl Grants {
 
     /// Returns the limits.
     #[must_use]
-    pub const fn limits(&self) -> &Bounds {
+    pub const fn limits(&self) -> &LimitValues {
         &self.limits
     }
 
-    /// Returns what the output will be.
+    /// Returns the format of the output.
     #[must_use]
-    pub const fn format(&self) -> Option<Format> {
+    pub const fn format(&self) -> Option<OutputFormat> {
         self.format
     }
 }
 
-/// The most entries of a sort: arguments, variables, ports, or paths.
-pub const MAX_ENTRIES: usize = 64;
+/// The most grants of one kind: arguments, variables, ports, or paths.
+pub const MAX_GRANTS_OF_A_KIND: usize = 64;
 
-/// The longest that all of them may be, encoded, in bytes: half of a header.
+/// The longest encoding of all grants, in bytes: half of a header.
 pub const MAX_GRANTS_BYTES: usize = 32 * 1024;
 
 /// The longest argument, in bytes.
@@ -248,99 +249,12 @@ pub const MAX_ARGUMENT_BYTES: usize = 4096;
 
 fn judge_argument(argument: &str) -> Result<(), GrantsError> {
     if argument.len() > MAX_ARGUMENT_BYTES {
-        return Err(GrantsError::Argument("it has more than 4096 bytes"));
+        return Err(GrantsError::Argument("it is over 4096 bytes"));
     }
     if !argument.chars().all(is_harmless) {
         return Err(GrantsError::Argument("it has control characters"));
     }
     Ok(())
-}
-
-/// Why what a job asks for was refused, whatever the policy says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GrantsError {
-    /// An argument that no signer may ask for.
-    #[error("grants: an argument is malformed: {0}")]
-    Argument(&'static str),
-
-    /// Not of the form that SPEC.md gives, or not in its encoding.
-    #[error("grants are malformed: {0}")]
-    Form(String),
-
-    /// Not of the types that SPEC.md gives.
-    #[error("grants are malformed: {0}")]
-    Malformed(#[from] Malformed),
-
-    /// An alias or the name of a variable is none.
-    #[error("grants: {name:?} is no name: {what}")]
-    Name {
-        /// The text.
-        name: String,
-        /// What is wrong with it.
-        what: NameError,
-    },
-
-    /// A path that no signer may ask for.
-    #[error("grants: path {path:?} is malformed: {what}")]
-    Path {
-        /// The text.
-        path: String,
-        /// What is wrong with it.
-        what: NameError,
-    },
-
-    /// A number that is out of range.
-    #[error("grants: {member} is out of range")]
-    Range {
-        /// The member.
-        member: &'static str,
-    },
-
-    /// A member that is not known: it may be a power that nobody here has thought of.
-    #[error("grants: {member:?} is not known")]
-    Unknown {
-        /// The member, or the value that is not known.
-        member: String,
-    },
-
-    /// A version that is not known.
-    #[error("grants of version {found} are not supported")]
-    Version {
-        /// The version.
-        found: i64,
-    },
-}
-
-impl GrantsError {
-    /// Returns whose fault it is.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        match self {
-            Self::Unknown { .. } | Self::Version { .. } => Class::Unsupported,
-            Self::Argument(_)
-            | Self::Form(_)
-            | Self::Malformed(_)
-            | Self::Name { .. }
-            | Self::Path { .. }
-            | Self::Range { .. } => Class::Altered,
-        }
-    }
-
-    /// Returns a short name that does not change from version to version.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Argument(_) => "grants-argument",
-            Self::Form(_) => "grants-form",
-            Self::Malformed(error) => error.reason(),
-            Self::Name { .. } => "grants-name",
-            Self::Path { .. } => "grants-path",
-            Self::Range { .. } => "grants-range",
-            Self::Unknown { .. } => "grants-unknown",
-            Self::Version { .. } => "grants-version",
-        }
-    }
 }
 
 #[cfg(test)]

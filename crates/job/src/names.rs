@@ -1,20 +1,20 @@
-//! The names that stand in grants, and the rules that they keep.
+//! The names that grants hold, and their rules.
 
 use std::fmt;
 
-use crate::text::is_harmless;
+use brine_core::text::is_harmless;
 
-/// Why a text is not a name of its sort.
+/// The rule that a text breaks, so that it is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NameError(pub(super) &'static str);
 
-/// What a signer calls an interpreter. The policy says which program it is.
+/// A signer's name for an interpreter. The policy maps it to a program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Alias(String);
+pub struct InterpreterAlias(String);
 
-impl Alias {
-    /// Reads an alias: letters, digits and `. _ + -`, up to 64, the first one a letter or digit.
+impl InterpreterAlias {
+    /// Reads an alias: letters, digits and `. _ + -`, up to 64 bytes. The first is a letter or digit.
     ///
     /// # Errors
     ///
@@ -23,11 +23,11 @@ impl Alias {
         let good = (1..=64).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
-        let expected = "an interpreter is called by letters, digits and . _ + -, as in python3";
+        let expected = "an interpreter name has letters, digits and . _ + -, as in python3";
         good.then(|| Self(text.to_owned())).ok_or(NameError(expected))
     }
 
-    /// Returns its text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,7 +39,7 @@ impl Alias {
 pub struct VariableName(String);
 
 impl VariableName {
-    /// Reads a name: letters, digits and `_`, up to 128, the first one no digit (POSIX, Section 8.1).
+    /// Reads a name: letters, digits and `_`, up to 128 bytes. The first is not a digit (POSIX, Section 8.1).
     ///
     /// # Errors
     ///
@@ -48,24 +48,24 @@ impl VariableName {
         let good = (1..=128).contains(&text.len())
             && !text.starts_with(|c: char| c.is_ascii_digit())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let expected = "a variable is called by letters, digits and _, as in LANG";
+        let expected = "a variable name has letters, digits and _, as in LANG";
         good.then(|| Self(text.to_owned())).ok_or(NameError(expected))
     }
 
-    /// Returns its text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A path that a signer names: never one of this system, but one below a root of the policy.
+/// A path that a signer names. It is never a path of this system: its first part names a root of the policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogicalPath(String);
 
 impl LogicalPath {
-    /// Reads a path: parts with `/` between them, none empty, `.` or `..`, up to 255 bytes each and 1024
-    /// in all, of characters that a person sees.
+    /// Reads a path: parts with `/` between them, none of them empty, `.` or `..`, up to 255 bytes each and
+    /// 1024 bytes in all, of visible characters.
     ///
     /// # Errors
     ///
@@ -94,19 +94,20 @@ impl LogicalPath {
         Ok(Self(text.to_owned()))
     }
 
-    /// Returns its text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the first part, which names a root, and what follows it; nothing for the root itself.
+    /// Returns the first part, which names a root, and the rest of the path. The rest is empty for the root
+    /// itself.
     #[must_use]
     pub fn split_root(&self) -> (&str, &str) {
         self.0.split_once('/').unwrap_or((&self.0, ""))
     }
 
-    /// Returns whether this is `other`, or lies somewhere inside it.
+    /// Returns whether this path is `other`, or lies inside it.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         let rest = self.0.strip_prefix(other.as_str());
@@ -124,7 +125,7 @@ macro_rules! show_as_text {
     )*};
 }
 
-show_as_text!(Alias VariableName LogicalPath);
+show_as_text!(InterpreterAlias VariableName LogicalPath);
 
 const MAX_PATH_BYTES: usize = 1024;
 
@@ -174,10 +175,10 @@ mod tests {
     #[test]
     fn names_keep_their_rules() {
         for good in ["python3", "g++", "7z", "a.b_c-d"] {
-            assert!(Alias::parse(good).is_ok(), "{good}");
+            assert!(InterpreterAlias::parse(good).is_ok(), "{good}");
         }
         for bad in ["", "-c", ".sh", "a/b", "a b", "é", "..", &"a".repeat(65)] {
-            assert!(Alias::parse(bad).is_err(), "{bad}");
+            assert!(InterpreterAlias::parse(bad).is_err(), "{bad}");
         }
         for good in ["LANG", "_", "a1"] {
             assert!(VariableName::parse(good).is_ok(), "{good}");

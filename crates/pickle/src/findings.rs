@@ -1,27 +1,27 @@
-//! What a walk has found so far.
+//! The imports and refusals that a walk has found so far.
 
 use std::collections::HashMap;
 
-use super::import::{How, Import, Mapped, is_name, shown};
-use super::reason::{Reason, Refusal};
-use super::{AllowList, MAX_IMPORTS, compat};
+use super::import::{ImportOpcode, MappedName, PickleImport, is_name, shown};
+use super::rule::{PickleRefusal, PickleRule};
+use super::{AllowList, MAX_IMPORTS, python2_names};
 
-/// Imports and refusals, each once.
+/// The imports and refusals that a walk has found so far, each once.
 #[derive(Debug)]
 pub(super) struct Findings<'a, 'o> {
     allow: &'o AllowList,
-    known: HashMap<Key<'a>, usize>,
-    pub(super) imports: Vec<Import<'a>>,
-    pub(super) refusals: Vec<Refusal>,
+    known: HashMap<ImportKey<'a>, usize>,
+    pub(super) imports: Vec<PickleImport>,
+    pub(super) refusals: Vec<PickleRefusal>,
     beyond_the_end: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Key<'a> {
+struct ImportKey<'a> {
     module: &'a str,
     name: &'a str,
-    how: How,
-    old_names: bool,
+    how: ImportOpcode,
+    python2: bool,
 }
 
 impl<'a, 'o> Findings<'a, 'o> {
@@ -36,17 +36,17 @@ impl<'a, 'o> Findings<'a, 'o> {
     }
 
     /// Notes that a rule is broken.
-    pub(super) fn refuse(&mut self, reason: Reason, offset: usize) {
-        // What follows a pickle need not be one: that it follows is enough.
-        let noise = self.beyond_the_end && reason != Reason::ImportNotAllowed;
-        if !noise && self.refusals.iter().all(|refusal| refusal.reason != reason) {
-            self.refusals.push(Refusal { reason, offset });
+    pub(super) fn refuse(&mut self, rule: PickleRule, offset: usize) {
+        // The bytes after a pickle need not be a pickle: only the imports among them are worth a refusal.
+        let is_noise = self.beyond_the_end && rule != PickleRule::ImportNotAllowed;
+        if !is_noise && self.refusals.iter().all(|refusal| refusal.rule != rule) {
+            self.refusals.push(PickleRefusal { rule, offset });
         }
     }
 
-    /// Notes that the file goes on after its pickle. What that imports is listed, too.
+    /// Notes that the file continues after its pickle. Imports found there are listed, too.
     pub(super) fn go_beyond_the_end(&mut self, offset: usize) {
-        self.refuse(Reason::TrailingBytes, offset);
+        self.refuse(PickleRule::TrailingBytes, offset);
         self.beyond_the_end = true;
     }
 
@@ -54,33 +54,32 @@ impl<'a, 'o> Findings<'a, 'o> {
     pub(super) fn import(
         &mut self,
         (module, name): (&'a [u8], &'a [u8]),
-        how: How,
+        how: ImportOpcode,
         protocol: u8,
         offset: usize,
-    ) -> Result<(), Reason> {
-        let names = text(module).zip(text(name));
-        let old_names = protocol < FIRST_PROTOCOL_OF_PYTHON_3;
+    ) -> Result<(), PickleRule> {
+        let names = listable(module).zip(listable(name));
+        let python2 = protocol < FIRST_PROTOCOL_OF_PYTHON_3;
         if let Some((module, name)) = names {
-            let key = Key { module, name, how, old_names };
-            if let Some(import) =
-                self.known.get(&key).and_then(|index| self.imports.get_mut(*index))
-            {
+            let key = ImportKey { module, name, how, python2 };
+            let known = self.known.get(&key).and_then(|index| self.imports.get_mut(*index));
+            if let Some(import) = known {
                 import.times = import.times.saturating_add(1);
                 return Ok(());
             }
             self.known.insert(key, self.imports.len());
         }
         if self.imports.len() >= MAX_IMPORTS {
-            return Err(Reason::TooManyImports);
+            return Err(PickleRule::TooManyImports);
         }
         let mapped =
-            names.filter(|_| old_names).and_then(|(module, name)| compat::map(module, name));
+            names.filter(|_| python2).and_then(|(module, name)| python2_names::map(module, name));
         let refusal = self.judge(names, mapped.as_ref());
-        if let Some(reason) = refusal {
-            self.refuse(reason, offset);
+        if let Some(rule) = refusal {
+            self.refuse(rule, offset);
         }
         let (module, name) = (shown(module), shown(name));
-        self.imports.push(Import {
+        self.imports.push(PickleImport {
             module,
             name,
             mapped,
@@ -93,17 +92,21 @@ impl<'a, 'o> Findings<'a, 'o> {
         Ok(())
     }
 
-    fn judge(&self, names: Option<(&str, &str)>, mapped: Option<&Mapped<'_>>) -> Option<Reason> {
-        let Some((module, name)) = names else { return Some(Reason::ImportName) };
+    fn judge(
+        &self,
+        names: Option<(&str, &str)>,
+        mapped: Option<&MappedName>,
+    ) -> Option<PickleRule> {
+        let Some((module, name)) = names else { return Some(PickleRule::ImportName) };
         let listed = self.allow.allows(module, name)
             && mapped.is_none_or(|mapped| self.allow.allows(mapped.module, &mapped.name));
-        (!listed).then_some(Reason::ImportNotAllowed)
+        (!listed).then_some(PickleRule::ImportNotAllowed)
     }
 }
 
-/// Returns a name that can be on a list.
-fn text(bytes: &[u8]) -> Option<&str> {
-    // So that no name is looked at as a whole again and again, however long it is.
+/// Returns the text of a name that can be on a list.
+fn listable(bytes: &[u8]) -> Option<&str> {
+    // A long name is not read as a whole: it can be imported again and again.
     let short = bytes.len() <= super::MAX_NAME_BYTES;
     short.then(|| str::from_utf8(bytes).ok())?.filter(|text| is_name(text))
 }

@@ -1,23 +1,22 @@
-//! One import, as the pickle has it and as the loader takes it.
+//! An import, as the pickle names it and as a loader takes it.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use super::reason::Reason;
+use super::rule::PickleRule;
 
-/// How a pickle imports.
+/// The opcode that imports a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum How {
-    /// By two lines.
+pub enum ImportOpcode {
+    /// `GLOBAL`: the names are two lines.
     Global,
-    /// By two lines, and calls it at once.
+    /// `INST`: the names are two lines, and the class is called at once.
     Inst,
-    /// By two texts on the stack.
+    /// `STACK_GLOBAL`: the names are two texts on the stack.
     StackGlobal,
 }
 
-impl How {
+impl ImportOpcode {
     /// Returns the name of the opcode.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -29,59 +28,61 @@ impl How {
     }
 }
 
-/// What a pickle imports.
+/// A name that a pickle imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import<'a> {
-    /// The module, as it stands in the file; if that is no name, as much of it as can be shown.
-    pub module: Cow<'a, str>,
-    /// The name in it, with dots for attributes of attributes; if that is no name, as much of it as can
-    /// be shown.
-    pub name: Cow<'a, str>,
-    /// What a loader of Python 3 makes of it, if that is something else: of protocols 0 to 2, it takes the
-    /// names of Python 2 for those of today. It can be told not to, so both must be on the list.
-    pub mapped: Option<Mapped<'a>>,
+pub struct PickleImport {
+    /// The module, as it is in the file; if it is not a name, as much of it as can be shown.
+    pub module: String,
+    /// The name in the module, with dots for attributes of attributes; if it is not a name, as much of it as
+    /// can be shown.
+    pub name: String,
+    /// The name that a loader of Python 3 imports instead, if it is another one: in protocols 0 to 2, it maps
+    /// names of Python 2 to those of today. It can be told not to, so both must be on the list.
+    pub mapped: Option<MappedName>,
     /// The protocol that the pickle states, or 0.
     pub protocol: u8,
-    /// Which opcode imports it first.
-    pub how: How,
-    /// How many bytes stand before that opcode.
+    /// The opcode that imports it.
+    pub how: ImportOpcode,
+    /// How many bytes come before the opcode that first imports it.
     pub offset: usize,
-    /// How many times it is imported in this way, in all.
+    /// How many times it is imported by this opcode.
     pub times: usize,
-    /// Why it is refused, if it is.
-    pub refusal: Option<Reason>,
+    /// The rule that it breaks, if it is refused.
+    pub refusal: Option<PickleRule>,
 }
 
-impl Import<'_> {
-    /// Returns what makes it the same as another.
-    pub(super) fn key(&self) -> (&str, &str, How, bool) {
+impl PickleImport {
+    /// Returns what two imports share that are listed as one.
+    pub(super) fn key(&self) -> (&str, &str, ImportOpcode, bool) {
         (&self.module, &self.name, self.how, self.mapped.is_some())
     }
 }
 
-/// What CPython takes a name of Python 2 for.
+/// The name of Python 3 that CPython imports for one of Python 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapped<'a> {
+pub struct MappedName {
     /// The module.
     pub module: &'static str,
     /// The name.
-    pub name: Cow<'a, str>,
+    pub name: String,
 }
 
-impl fmt::Display for Import<'_> {
-    /// Writes it as a list has it.
+impl fmt::Display for PickleImport {
+    /// Writes it as a line of an allow list.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.module, self.name)?;
         match &self.mapped {
-            Some(Mapped { module, name }) => write!(formatter, " (in Python 3 {module}:{name})"),
+            Some(MappedName { module, name }) => {
+                write!(formatter, " (in Python 3 {module}:{name})")
+            }
             None => Ok(()),
         }
     }
 }
 
-/// Returns whether something is made of ASCII identifiers with dots between them.
+/// Returns whether a text consists of ASCII identifiers with dots between them.
 ///
-/// What is not may look like a name that it is not, or be another one to another loader.
+/// Another text can look like a different name, or be a different name to another loader.
 pub(super) fn is_name(text: &str) -> bool {
     text.len() <= super::MAX_NAME_BYTES && text.split('.').all(is_identifier)
 }
@@ -91,22 +92,23 @@ fn is_identifier(part: &str) -> bool {
         && part.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
-/// Returns what can be shown of a name.
-pub(super) fn shown(bytes: &[u8]) -> Cow<'_, str> {
+/// Returns as much of a name as can be shown.
+pub(super) fn shown(bytes: &[u8]) -> String {
     let kept = bytes.get(..super::MAX_NAME_BYTES).unwrap_or(bytes);
     if kept.len() == bytes.len() {
-        return String::from_utf8_lossy(bytes);
+        return String::from_utf8_lossy(bytes).into_owned();
     }
-    Cow::Owned(format!("{}…", String::from_utf8_lossy(kept)))
+    format!("{}…", String::from_utf8_lossy(kept))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MAX_NAME_BYTES;
 
     #[test]
     fn names_are_ascii_identifiers_with_dots_between_them() {
-        for good in ["os", "_a1", "a.b.c", "Aa", &"a".repeat(super::super::MAX_NAME_BYTES)] {
+        for good in ["os", "_a1", "a.b.c", "Aa", &"a".repeat(MAX_NAME_BYTES)] {
             assert!(is_name(good), "{good}");
         }
         for bad in
@@ -114,6 +116,6 @@ mod tests {
         {
             assert!(!is_name(bad), "{bad}");
         }
-        assert!(!is_name(&"a".repeat(super::super::MAX_NAME_BYTES + 1)));
+        assert!(!is_name(&"a".repeat(MAX_NAME_BYTES + 1)));
     }
 }

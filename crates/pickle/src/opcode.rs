@@ -1,13 +1,13 @@
-//! The opcodes of protocols 0 to 5, and what follows each.
+//! The opcodes of protocols 0 to 5, and the operand of each.
 
-/// What follows an opcode.
+/// The bytes that follow an opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
-    /// So many bytes after their number in 1, 4 or 8 bytes.
+    /// A count in this many bytes (1, 4 or 8), and as many bytes as it says.
     Counted(usize),
-    /// So many bytes after their number in 4 bytes, which has a sign.
+    /// A signed count in 4 bytes, and as many bytes as it says.
     CountedSigned,
-    /// So many bytes.
+    /// This many bytes.
     Fixed(usize),
     /// A line.
     Line,
@@ -17,7 +17,7 @@ pub(super) enum Operand {
 
 macro_rules! opcodes {
     ($($byte:literal $opcode:ident $operand:expr;)*) => {
-        /// What a pickle's machine can be told to do.
+        /// An instruction of a pickle.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Opcode { $($opcode),* }
 
@@ -30,7 +30,7 @@ macro_rules! opcodes {
                 }
             }
 
-            /// Returns what follows it.
+            /// Returns its operand.
             pub(super) const fn operand(self) -> Operand {
                 match self {
                     $(Self::$opcode => $operand,)*
@@ -121,9 +121,9 @@ opcodes! {
 mod tests {
     use super::*;
 
-    /// CPython has 68 since protocol 5.
+    /// CPython has had 68 since protocol 5.
     #[test]
-    fn every_opcode_is_there_and_no_other_byte_is_one() {
+    fn every_opcode_is_known_and_no_other_byte() {
         assert_eq!(ALL.len(), 68);
         let known = (0..=u8::MAX).filter(|byte| Opcode::from_byte(*byte).is_some()).count();
         assert_eq!(known, ALL.len());

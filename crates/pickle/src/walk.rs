@@ -3,65 +3,65 @@
 mod calls;
 mod values;
 
-use self::values::{Items, check_quotes, index};
+use self::values::{ItemSort, check_quotes, index};
 use super::findings::Findings;
 use super::machine::{Depth, Machine, Value};
 use super::opcode::Opcode;
-use super::reader::{Reader, Step, little_endian};
-use super::reason::Reason;
-use super::{Options, Report, number};
+use super::opcode_reader::{OpcodeReader, OpcodeStep, little_endian};
+use super::rule::PickleRule;
+use super::{ScanOptions, ScanReport, number_text};
 
 /// How long the memo is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MemoOf {
-    /// By one Unpickler for all pickles of a file.
+pub(super) enum MemoLifetime {
+    /// For all pickles of a file, as one Unpickler keeps it.
     AllPickles,
-    /// By `pickle.load`, which makes an Unpickler for each.
+    /// For one pickle, as `pickle.load` keeps it.
     OnePickle,
 }
 
 /// Follows all pickles of a file.
-pub(super) fn walk<'a>(bytes: &'a [u8], options: &Options<'_>, memo: MemoOf) -> Report<'a> {
-    let mut walk = Walk {
+pub(super) fn walk(bytes: &[u8], options: &ScanOptions<'_>, memo: MemoLifetime) -> ScanReport {
+    let mut walk = PickleWalk {
         findings: Findings::new(options.allow),
         frame_end: None,
         machine: Machine::default(),
         options: *options,
         protocol: 0,
-        reader: Reader::new(bytes),
+        reader: OpcodeReader::new(bytes),
         start: 0,
     };
     let (pickles, complete) = walk.all(memo);
     let Findings { imports, refusals, .. } = walk.findings;
-    Report { imports, refusals, pickles, complete }
+    ScanReport { imports, refusals, pickles, complete }
 }
 
-struct Walk<'a, 'o> {
+struct PickleWalk<'a, 'o> {
     findings: Findings<'a, 'o>,
-    /// Where the frame ends that the next opcode is in.
+    /// The end of the frame that the next opcode is in.
     frame_end: Option<usize>,
     machine: Machine,
-    options: Options<'o>,
+    options: ScanOptions<'o>,
     protocol: u8,
-    reader: Reader<'a>,
-    /// Where the pickle begins.
+    reader: OpcodeReader<'a>,
+    /// The beginning of the pickle.
     start: usize,
 }
 
-/// Whether there is more of a pickle.
+/// Whether a pickle has more opcodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     More,
     Stopped,
 }
 
-impl<'a> Walk<'a, '_> {
-    /// Returns how many pickles there are, and whether everything was read.
-    fn all(&mut self, memo: MemoOf) -> (usize, bool) {
+impl<'a> PickleWalk<'a, '_> {
+    /// Follows all pickles, and returns how many there are and whether everything was read.
+    fn all(&mut self, memo: MemoLifetime) -> (usize, bool) {
         let mut pickles = 0_usize;
         loop {
-            if let Err((reason, offset)) = self.pickle() {
-                self.findings.refuse(reason, offset);
+            if let Err((rule, offset)) = self.pickle() {
+                self.findings.refuse(rule, offset);
                 return (pickles, false);
             }
             pickles = pickles.saturating_add(1);
@@ -72,64 +72,64 @@ impl<'a> Walk<'a, '_> {
                 self.findings.go_beyond_the_end(self.reader.offset());
             }
             match memo {
-                MemoOf::AllPickles => self.machine.restart(),
-                MemoOf::OnePickle => self.machine = Machine::default(),
+                MemoLifetime::AllPickles => self.machine.restart(),
+                MemoLifetime::OnePickle => self.machine = Machine::default(),
             }
         }
     }
 
-    /// Follows one pickle to its STOP. Where it cannot be followed any further, says why.
-    fn pickle(&mut self) -> Result<(), (Reason, usize)> {
+    /// Follows one pickle to its STOP. Fails where it cannot be followed any further.
+    fn pickle(&mut self) -> Result<(), (PickleRule, usize)> {
         self.start = self.reader.offset();
         (self.protocol, self.frame_end) = (0, None);
         loop {
             let offset = self.reader.offset();
-            let next = self.next().map_err(|reason| (self.at_first(reason, offset), offset))?;
+            let next = self.next().map_err(|rule| (self.at_first(rule, offset), offset))?;
             if next == Next::Stopped {
                 return Ok(());
             }
         }
     }
 
-    /// What breaks at its very first opcode is something else than a pickle.
-    const fn at_first(&self, reason: Reason, offset: usize) -> Reason {
-        match reason {
-            Reason::MarkMissing
-            | Reason::MemoMissing
-            | Reason::StackUnderflow
-            | Reason::Truncated
-            | Reason::UnknownOpcode
+    /// Takes a file for something other than a pickle if its very first opcode fails.
+    const fn at_first(&self, rule: PickleRule, offset: usize) -> PickleRule {
+        match rule {
+            PickleRule::MarkMissing
+            | PickleRule::MemoMissing
+            | PickleRule::StackUnderflow
+            | PickleRule::Truncated
+            | PickleRule::UnknownOpcode
                 if offset == 0 =>
             {
-                Reason::NotAPickle
+                PickleRule::NotAPickle
             }
-            reason => reason,
+            rule => rule,
         }
     }
 
-    fn next(&mut self) -> Result<Next, Reason> {
+    fn next(&mut self) -> Result<Next, PickleRule> {
         let step = self.reader.step()?;
         self.leave_frame(&step);
-        self.obey(&step)
+        self.execute(&step)
     }
 
-    /// The C loader takes no notice of where frames end; the one in Python does. An opcode lies on one
-    /// side of the end, or they read different things.
-    fn leave_frame(&mut self, step: &Step<'_>) {
+    /// Refuses an opcode across the end of its frame. The C loader ignores where frames end, and the one in
+    /// Python does not, so they would read different things.
+    fn leave_frame(&mut self, step: &OpcodeStep<'_>) {
         let Some(end) = self.frame_end else { return };
         if step.offset >= end {
             self.frame_end = None;
         } else if self.reader.offset() > end {
-            self.refuse(Reason::FrameStraddled, step);
+            self.refuse(PickleRule::FrameStraddled, step);
             self.frame_end = None;
         }
     }
 
-    fn refuse(&mut self, reason: Reason, step: &Step<'_>) {
-        self.findings.refuse(reason, step.offset);
+    fn refuse(&mut self, rule: PickleRule, step: &OpcodeStep<'_>) {
+        self.findings.refuse(rule, step.offset);
     }
 
-    fn obey(&mut self, step: &Step<'a>) -> Result<Next, Reason> {
+    fn execute(&mut self, step: &OpcodeStep<'a>) -> Result<Next, PickleRule> {
         use Opcode as Op;
         match step.opcode {
             Op::Stop => return self.stop(step).map(|()| Next::Stopped),
@@ -140,9 +140,9 @@ impl<'a> Walk<'a, '_> {
             Op::BinInt | Op::BinInt1 | Op::BinInt2 | Op::BinFloat => self.plain(),
             Op::Long1 | Op::Long4 | Op::BinBytes | Op::BinBytes8 => self.plain(),
             Op::ShortBinBytes | Op::ByteArray8 | Op::BinString | Op::ShortBinString => self.plain(),
-            Op::Int => self.written(number::check_integer(step.operand), step),
-            Op::Long => self.written(number::check_long(step.operand), step),
-            Op::Float => self.written(number::check_float(step.operand), step),
+            Op::Int => self.written(number_text::check_integer(step.operand), step),
+            Op::Long => self.written(number_text::check_long(step.operand), step),
+            Op::Float => self.written(number_text::check_float(step.operand), step),
             Op::String => self.written(check_quotes(step.operand), step),
             Op::Unicode => self.unicode_line(step),
             Op::BinUnicode | Op::BinUnicode8 | Op::ShortBinUnicode => self.unicode(step),
@@ -154,15 +154,15 @@ impl<'a> Walk<'a, '_> {
             Op::Tuple1 => self.tuple(1, step),
             Op::Tuple2 => self.tuple(2, step),
             Op::Tuple3 => self.tuple(3, step),
-            Op::Dict => self.gather(Value::Dict, Items::Pairs, step),
-            Op::FrozenSet => self.gather(Value::Frozenset, Items::Any, step),
-            Op::List => self.gather(Value::List, Items::Any, step),
-            Op::Tuple => self.gather(Value::Tuple, Items::Any, step),
-            Op::AddItems => self.add_marked(Items::Members, step),
-            Op::Append => self.add(1, Items::Any, step),
-            Op::Appends => self.add_marked(Items::Any, step),
-            Op::SetItem => self.add(2, Items::Pairs, step),
-            Op::SetItems => self.add_marked(Items::Pairs, step),
+            Op::Dict => self.gather(Value::Dict, ItemSort::Pairs, step),
+            Op::FrozenSet => self.gather(Value::Frozenset, ItemSort::Any, step),
+            Op::List => self.gather(Value::List, ItemSort::Any, step),
+            Op::Tuple => self.gather(Value::Tuple, ItemSort::Any, step),
+            Op::AddItems => self.add_marked(ItemSort::Members, step),
+            Op::Append => self.add(1, ItemSort::Any, step),
+            Op::Appends => self.add_marked(ItemSort::Any, step),
+            Op::SetItem => self.add(2, ItemSort::Pairs, step),
+            Op::SetItems => self.add_marked(ItemSort::Pairs, step),
 
             Op::Dup => self.machine.top().and_then(|value| self.machine.push(value)),
             Op::Mark => self.machine.mark(),
@@ -181,7 +181,7 @@ impl<'a> Walk<'a, '_> {
             Op::StackGlobal => self.stack_global(step),
             Op::Inst => self.inst(step),
             Op::Ext1 | Op::Ext2 | Op::Ext4 => {
-                self.refuse(Reason::ExtensionRegistry, step);
+                self.refuse(PickleRule::ExtensionRegistry, step);
                 self.machine.push(Value::Global)
             }
             Op::Build => self.build(step),
@@ -191,48 +191,48 @@ impl<'a> Walk<'a, '_> {
             Op::BinPersId => self.machine.pop().and_then(|_| self.persistent_id(step)),
             Op::PersId => self.persistent_id(step),
             Op::NextBuffer => {
-                self.refuse(Reason::OutOfBandBuffer, step);
+                self.refuse(PickleRule::OutOfBandBuffer, step);
                 self.plain()
             }
             Op::ReadonlyBuffer => {
-                self.refuse(Reason::OutOfBandBuffer, step);
+                self.refuse(PickleRule::OutOfBandBuffer, step);
                 self.machine.top().map(|_| ())
             }
         }?;
         Ok(Next::More)
     }
 
-    fn stop(&mut self, step: &Step<'_>) -> Result<(), Reason> {
+    fn stop(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
         self.machine.pop()?;
         if !self.machine.is_empty() {
-            self.refuse(Reason::StackLeftover, step);
+            self.refuse(PickleRule::StackLeftover, step);
         }
-        // The loader in Python reads the next pickle after the frame, the one in C after this.
+        // After the pickle, the loader in Python continues behind the frame, and the one in C behind STOP.
         if self.frame_end.is_some_and(|end| end != self.reader.offset()) {
-            self.refuse(Reason::FrameStraddled, step);
+            self.refuse(PickleRule::FrameStraddled, step);
         }
         Ok(())
     }
 
-    fn proto(&mut self, step: &Step<'_>) -> Result<(), Reason> {
+    fn proto(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
         let protocol = step.operand.first().copied().unwrap_or_default();
-        // It decides which names are mapped, so all that follows depends on it.
+        // The protocol decides which names are mapped, so everything after it depends on it.
         if step.offset != self.start {
-            self.refuse(Reason::ProtocolLate, step);
+            self.refuse(PickleRule::ProtocolLate, step);
         }
         if protocol > LAST_PROTOCOL {
-            return Err(Reason::ProtocolUnknown);
+            return Err(PickleRule::ProtocolUnknown);
         }
         self.protocol = protocol;
         Ok(())
     }
 
-    fn frame(&mut self, step: &Step<'_>) -> Result<(), Reason> {
+    fn frame(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
         if self.frame_end.is_some() {
-            self.refuse(Reason::FrameNested, step);
+            self.refuse(PickleRule::FrameNested, step);
         }
         let length = little_endian(step.operand).filter(|length| *length <= self.reader.rest());
-        let length = length.ok_or(Reason::Truncated)?;
+        let length = length.ok_or(PickleRule::Truncated)?;
         self.frame_end = Some(self.reader.offset().saturating_add(length));
         Ok(())
     }

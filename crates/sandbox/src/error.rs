@@ -3,20 +3,21 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::job::plan::Layer;
+use brine_core::{Class, Classified};
+use brine_job::Layer;
 
 /// Why a job did not start, or could not be watched to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
-    /// A layer could not be set up.
+    /// A layer cannot be set up.
     #[error("confinement could not be set up: {}: {step}: {source}", layer.name())]
     Confinement {
-        /// Which.
+        /// The layer.
         layer: Layer,
         /// What was being done.
         step: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The program cannot be executed.
@@ -24,38 +25,38 @@ pub enum LaunchError {
     NotExecutable {
         /// The program.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is no such program.
+    /// The program does not exist.
     #[error("{path:?} does not exist")]
     NotFound {
         /// The program.
         path: PathBuf,
     },
-    /// What was granted cannot be opened as it was granted.
+    /// A path of the plan cannot be opened.
     #[error("{path:?} was granted, but cannot be opened: {source}")]
     Opening {
-        /// What was granted.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The program is not the one that the policy states.
+    /// The program does not have the SHA-256 that the policy states.
     #[error("{path:?} has another SHA-256 than the policy states")]
     OtherProgram {
         /// The program.
         path: PathBuf,
     },
-    /// The output could not be written.
+    /// The output cannot be written.
     #[error("output of the job: {0}")]
     Output(#[source] io::Error),
-    /// A payload that is given as a file is too large for it.
-    #[error("payload is {found} bytes, limit is {limit} where it is given as a file")]
+    /// The payload is too large to be given as a file.
+    #[error("payload is {found} bytes, limit is {limit} if it is given as a file")]
     PayloadTooLarge {
-        /// How large it is.
+        /// The size of the payload.
         found: u64,
-        /// How large it may be.
+        /// The limit.
         limit: u64,
     },
     /// The system failed, outside the job.
@@ -63,15 +64,25 @@ pub enum LaunchError {
     System {
         /// What was being done.
         step: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-impl LaunchError {
-    /// Returns the stable short name that stands in JSON verdicts.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+impl Classified for LaunchError {
+    fn class(&self) -> Class {
+        match self {
+            Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => Class::Untrusted,
+            Self::Confinement { .. }
+            | Self::NotExecutable { .. }
+            | Self::NotFound { .. }
+            | Self::Opening { .. }
+            | Self::Output(_)
+            | Self::System { .. } => Class::System,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
         match self {
             Self::Confinement { .. } => "confinement",
             Self::NotExecutable { .. } => "not-executable",
@@ -83,8 +94,11 @@ impl LaunchError {
             Self::System { .. } => "system",
         }
     }
+}
 
-    /// Returns the exit status of a program that ends with this.
+impl LaunchError {
+    /// Returns the exit status of a program that ends with this error: those that env(1) and timeout(1) use
+    /// where the class says too little.
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
@@ -96,7 +110,7 @@ impl LaunchError {
         }
     }
 
-    /// Returns what to do about it, where something can be done.
+    /// Returns what to do about it, if there is something to do.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -105,7 +119,7 @@ impl LaunchError {
                 Some("its loader or interpreter must lie in a system directory that the plan names")
             }
             Self::Opening { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => {
-                Some("no part of a granted path may be a symbolic link; name the place itself")
+                Some("no part of a granted path may be a symbolic link; name the path itself")
             }
             _ => None,
         }
@@ -122,9 +136,9 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
             Layer::Namespaces | Layer::Network,
             Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS),
         ) => Some(
-            "this system keeps user namespaces from you: on Ubuntu give brine an AppArmor profile with \
-             \"userns,\", on Debian see kernel.unprivileged_userns_clone, else user.max_user_namespaces; a \
-             container must be started with them",
+            "this system denies you user namespaces: on Ubuntu give brine an AppArmor profile with \
+             \"userns,\"; on Debian see kernel.unprivileged_userns_clone, elsewhere user.max_user_namespaces; \
+             a container must be started with them",
         ),
         (Layer::Privileges, Some(libc::EINVAL | libc::EPERM)) => Some(
             "root of a container that has no other user cannot become nobody: run brine as another user",

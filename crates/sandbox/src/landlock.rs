@@ -1,4 +1,4 @@
-//! Landlock: what a job may do with files, ports, signals and sockets, whoever it is.
+//! The layer `landlock`: what a job may do with files, ports, signals and sockets, whatever user it is.
 
 use std::error::Error as _;
 use std::io;
@@ -9,32 +9,32 @@ use ::landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
+use brine_job::Layer;
 
-use super::message::Fault;
-use super::orders::{Access, Node, Orders};
-use super::{prepare, system};
-use crate::job::plan::Layer;
+use super::init_report::InitFault;
+use super::orders::{InitOrders, PlaceAccess, PlaceNode};
+use super::{prepare, syscalls};
 
-/// What the rules are about, besides the places of the plan.
-pub(super) struct Ground<'a> {
-    /// The descriptors of the places.
+/// The files that the rules are about.
+pub(super) struct LandlockGround<'a> {
+    /// The descriptors of the places of the orders.
     pub(super) places: &'a [OwnedFd],
     pub(super) program: BorrowedFd<'a>,
-    /// The scratch directory, as a path that this process sees.
+    /// The scratch directory, as this process sees it.
     pub(super) scratch: &'a Path,
-    /// The payload, where it is a file, likewise.
+    /// The payload, as this process sees it, if it is given as a file.
     pub(super) payload: Option<&'a Path>,
 }
 
-/// Restricts this process, and all that come from it, to what the orders give.
-pub(super) fn restrict(orders: &Orders, ground: &Ground<'_>) -> Result<(), Fault> {
-    let version =
-        system::landlock_version().map_err(Fault::of(Layer::Landlock, "asking for its version"))?;
+/// Restricts this process and all its children to what the orders give.
+pub(super) fn restrict(orders: &InitOrders, ground: &LandlockGround<'_>) -> Result<(), InitFault> {
+    let version = syscalls::landlock_version()
+        .map_err(InitFault::of(Layer::Landlock, "asking for its version"))?;
     let needed = needed_version(orders);
     if version < needed {
         let step =
             format!("this kernel has version {version}, and {needed} is needed for the plan");
-        return Err(Fault { layer: Some(Layer::Landlock), step, errno: libc::EOPNOTSUPP });
+        return Err(InitFault { layer: Some(Layer::Landlock), step, errno: libc::EOPNOTSUPP });
     }
     let abi = ABI::from(version);
     rules(orders, ground, abi)
@@ -43,13 +43,13 @@ pub(super) fn restrict(orders: &Orders, ground: &Ground<'_>) -> Result<(), Fault
             RulesetStatus::FullyEnforced => Ok(()),
             _ => Err(io::ErrorKind::Unsupported.into()),
         })
-        .map_err(Fault::of(Layer::Landlock, "restricting the job"))
+        .map_err(InitFault::of(Layer::Landlock, "restricting the job"))
 }
 
-/// What a version lacks, another layer holds: the private root what version 2 cannot of truncation, the
-/// process namespace and seccomp what version 5 cannot of signals and abstract sockets. Ports that are
-/// granted nothing else can tell apart.
-fn needed_version(orders: &Orders) -> i32 {
+/// Returns the oldest version of Landlock that is enough. Other layers hold what older versions cannot: the
+/// private root covers truncation (version 3), and the process namespace and seccomp cover signals and abstract
+/// sockets (version 6). Granted ports need version 4, because no other layer tells ports apart.
+fn needed_version(orders: &InitOrders) -> i32 {
     if orders.waives(Layer::Namespaces) || orders.waives(Layer::Seccomp) {
         6
     } else if orders.ports.is_empty() {
@@ -59,7 +59,7 @@ fn needed_version(orders: &Orders) -> i32 {
     }
 }
 
-fn rules(orders: &Orders, ground: &Ground<'_>, abi: ABI) -> io::Result<RulesetCreated> {
+fn rules(orders: &InitOrders, ground: &LandlockGround<'_>, abi: ABI) -> io::Result<RulesetCreated> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))
@@ -72,43 +72,43 @@ fn rules(orders: &Orders, ground: &Ground<'_>, abi: ABI) -> io::Result<RulesetCr
     if !scopes.is_empty() {
         ruleset = ruleset.scope(scopes).map_err(to_io)?;
     }
-    let rules = Rules { created: ruleset.create().map_err(to_io)?, abi };
+    let rules = LandlockRules { created: ruleset.create().map_err(to_io)?, abi };
     rules.places(orders, ground)?.devices()?.ports(&orders.ports)
 }
 
-struct Rules {
+struct LandlockRules {
     created: RulesetCreated,
     abi: ABI,
 }
 
-impl Rules {
-    fn places(mut self, orders: &Orders, ground: &Ground<'_>) -> io::Result<Self> {
+impl LandlockRules {
+    fn places(mut self, orders: &InitOrders, ground: &LandlockGround<'_>) -> io::Result<Self> {
         for (place, descriptor) in orders.opened_places().zip(ground.places) {
             let access = match place.access {
-                Access::Execute => self.read() | AccessFs::Execute,
-                Access::Read => self.read(),
-                Access::Write => self.write(),
+                PlaceAccess::Execute => self.read() | AccessFs::Execute,
+                PlaceAccess::Read => self.read(),
+                PlaceAccess::Write => self.write(),
             };
             self = self.allow(descriptor.as_fd(), &place.node, access)?;
         }
-        // To execute a file is to read it, too (LANDLOCK_ACCESS_FS_EXECUTE).
+        // Executing a file needs the right to read it, too (LANDLOCK_ACCESS_FS_EXECUTE).
         let program = AccessFs::Execute | AccessFs::ReadFile;
-        self = self.allow(ground.program, &Node::File, program)?;
+        self = self.allow(ground.program, &PlaceNode::File, program)?;
         let scratch = prepare::open_path(ground.scratch)?;
         let access = self.write();
-        self = self.allow(scratch.as_fd(), &Node::Directory, access)?;
+        self = self.allow(scratch.as_fd(), &PlaceNode::Directory, access)?;
         if let Some(path) = ground.payload {
             let payload = prepare::open_path(path)?;
-            self = self.allow(payload.as_fd(), &Node::File, AccessFs::ReadFile.into())?;
+            self = self.allow(payload.as_fd(), &PlaceNode::File, AccessFs::ReadFile.into())?;
         }
         Ok(self)
     }
 
     fn devices(mut self) -> io::Result<Self> {
-        for device in super::root::DEVICES {
+        for device in super::private_root::DEVICES {
             let descriptor = prepare::open_path(Path::new(device))?;
             let access = AccessFs::ReadFile | AccessFs::WriteFile;
-            self = self.allow(descriptor.as_fd(), &Node::File, access)?;
+            self = self.allow(descriptor.as_fd(), &PlaceNode::File, access)?;
         }
         Ok(self)
     }
@@ -123,12 +123,12 @@ impl Rules {
     fn allow(
         self,
         descriptor: BorrowedFd<'_>,
-        node: &Node,
+        node: &PlaceNode,
         access: BitFlags<AccessFs>,
     ) -> io::Result<Self> {
         let access = match node {
-            Node::Directory => access,
-            Node::File | Node::Link(_) => access & AccessFs::from_file(self.abi),
+            PlaceNode::Directory => access,
+            PlaceNode::File | PlaceNode::Link(_) => access & AccessFs::from_file(self.abi),
         };
         let rule = PathBeneath::new(descriptor, access);
         Ok(Self { created: self.created.add_rule(rule).map_err(to_io)?, ..self })
@@ -138,8 +138,7 @@ impl Rules {
         AccessFs::ReadFile | AccessFs::ReadDir
     }
 
-    /// Everything but to execute what was written, to make or use devices, and to reach the sockets of
-    /// others.
+    /// Returns all rights, except to execute, to make or use devices, and to connect to the sockets of others.
     fn write(&self) -> BitFlags<AccessFs> {
         let never = AccessFs::Execute
             | AccessFs::IoctlDev
@@ -150,7 +149,7 @@ impl Rules {
     }
 }
 
-/// The system's error beneath one of Landlock's, or its words.
+/// Returns the error of the system beneath an error of Landlock, or its text.
 fn to_io(error: ::landlock::RulesetError) -> io::Error {
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,26 +1,27 @@
-//! What the init of a job is told: the plan, with every path resolved to a descriptor.
+//! The orders of the init of a job: the plan, with every path resolved to a descriptor.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::message::{layer_number, layer_of};
-use crate::cbor::{Decoder, Encoder, Malformed};
-use crate::job::plan::{Delivery, Layer, Limits};
+use brine_core::cbor::{Decoder, Encoder, Malformed};
+use brine_job::{JobLimits, Layer, PayloadDelivery};
 
-/// What the init of a job is told.
+use super::init_report::{layer_number, layer_of};
+
+/// The orders of the init of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Orders {
+pub(super) struct InitOrders {
     pub(super) arguments: Vec<OsString>,
     /// `NAME=value`, as `execve` takes it.
     pub(super) environment: Vec<OsString>,
-    pub(super) delivery: Delivery,
+    pub(super) delivery: PayloadDelivery,
     pub(super) payload_bytes: u64,
-    /// What is seen inside, parents before what lies in them.
-    pub(super) places: Vec<Place>,
+    /// The files and directories that are visible inside, each directory before those that lie in it.
+    pub(super) places: Vec<PlaceInside>,
     pub(super) ports: Vec<u16>,
-    pub(super) limits: Limits,
+    pub(super) limits: JobLimits,
     pub(super) waived: Vec<Layer>,
     /// Whether the program begins with `#!`, so that its interpreter must be able to open it.
     pub(super) script: Script,
@@ -33,18 +34,18 @@ pub(super) enum Script {
     Yes,
 }
 
-/// A place of this system that is seen inside.
+/// A file or directory of this system that is visible inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct PlaceInside {
     pub(super) source: PathBuf,
     pub(super) target: PathBuf,
-    pub(super) access: Access,
-    pub(super) node: Node,
+    pub(super) access: PlaceAccess,
+    pub(super) node: PlaceNode,
 }
 
-/// What may be done with a place.
+/// What the job may do with a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum PlaceAccess {
     /// Read and execute.
     Execute,
     /// Read.
@@ -53,23 +54,23 @@ pub(super) enum Access {
     Write,
 }
 
-/// What a place is.
+/// The type of a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(super) enum PlaceNode {
     Directory,
     File,
-    /// A symbolic link to this, made anew inside. It has no descriptor.
+    /// A symbolic link to this target, made again inside. It has no descriptor.
     Link(OsString),
 }
 
-impl Orders {
+impl InitOrders {
     pub(super) fn waives(&self, layer: Layer) -> bool {
         self.waived.contains(&layer)
     }
 
     /// Returns the places that come with a descriptor, in the order of the descriptors.
-    pub(super) fn opened_places(&self) -> impl Iterator<Item = &Place> {
-        self.places.iter().filter(|place| !matches!(place.node, Node::Link(_)))
+    pub(super) fn opened_places(&self) -> impl Iterator<Item = &PlaceInside> {
+        self.places.iter().filter(|place| !matches!(place.node, PlaceNode::Link(_)))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -77,7 +78,9 @@ impl Orders {
         encoder.array(9);
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
-        encoder.int(i64::from(self.delivery == Delivery::File)).uint(clamp(self.payload_bytes));
+        encoder
+            .int(i64::from(self.delivery == PayloadDelivery::File))
+            .uint(clamp(self.payload_bytes));
         encoder.array(wide(self.places.len()));
         for place in &self.places {
             write_place(&mut encoder, place);
@@ -102,7 +105,11 @@ impl Orders {
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
-            delivery: if decoder.int()? == 1 { Delivery::File } else { Delivery::Stdin },
+            delivery: if decoder.int()? == 1 {
+                PayloadDelivery::File
+            } else {
+                PayloadDelivery::Stdin
+            },
             payload_bytes: read_number(decoder)?,
             places: list(decoder, read_place)?,
             ports: list(decoder, |decoder| Ok(u16::try_from(decoder.int()?).unwrap_or(0)))?,
@@ -125,40 +132,41 @@ fn write_strings(encoder: &mut Encoder, strings: &[OsString]) {
     }
 }
 
-fn write_place(encoder: &mut Encoder, place: &Place) {
+fn write_place(encoder: &mut Encoder, place: &PlaceInside) {
     encoder.array(4).bytes(place.source.as_os_str().as_bytes());
     encoder.bytes(place.target.as_os_str().as_bytes());
     encoder.uint(match place.access {
-        Access::Execute => 0,
-        Access::Read => 1,
-        Access::Write => 2,
+        PlaceAccess::Execute => 0,
+        PlaceAccess::Read => 1,
+        PlaceAccess::Write => 2,
     });
     match &place.node {
-        Node::Directory => encoder.uint(0),
-        Node::File => encoder.uint(1),
-        Node::Link(to) => encoder.bytes(to.as_bytes()),
+        PlaceNode::Directory => encoder.uint(0),
+        PlaceNode::File => encoder.uint(1),
+        PlaceNode::Link(to) => encoder.bytes(to.as_bytes()),
     };
 }
 
-fn read_place(decoder: &mut Decoder<'_>) -> Result<Place, Malformed> {
+fn read_place(decoder: &mut Decoder<'_>) -> Result<PlaceInside, Malformed> {
     decoder.array_of(4)?;
     let source = read_string(decoder)?.into();
     let target = read_string(decoder)?.into();
     let access = match decoder.int()? {
-        0 => Access::Execute,
-        2 => Access::Write,
-        _ => Access::Read,
+        0 => PlaceAccess::Execute,
+        2 => PlaceAccess::Write,
+        _ => PlaceAccess::Read,
     };
     let node = match decoder.peek()? {
-        crate::cbor::Kind::Bytes => Node::Link(read_string(decoder)?),
-        _ if decoder.int()? == 0 => Node::Directory,
-        _ => Node::File,
+        brine_core::cbor::ItemType::Bytes => PlaceNode::Link(read_string(decoder)?),
+        _ if decoder.int()? == 0 => PlaceNode::Directory,
+        _ => PlaceNode::File,
     };
-    Ok(Place { source, target, access, node })
+    Ok(PlaceInside { source, target, access, node })
 }
 
-fn write_limits(encoder: &mut Encoder, limits: &Limits) {
-    let Limits { wall, cpu, memory, output, errors, file_size, processes, files, scratch } = limits;
+fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
+    let JobLimits { wall, cpu, memory, output, errors, file_size, processes, files, scratch } =
+        limits;
     let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let numbers = [
         millis(wall),
@@ -177,10 +185,10 @@ fn write_limits(encoder: &mut Encoder, limits: &Limits) {
     }
 }
 
-fn read_limits(decoder: &mut Decoder<'_>) -> Result<Limits, Malformed> {
+fn read_limits(decoder: &mut Decoder<'_>) -> Result<JobLimits, Malformed> {
     decoder.array_of(9)?;
     let mut next = || read_number(decoder);
-    Ok(Limits {
+    Ok(JobLimits {
         wall: Duration::from_millis(next()?),
         cpu: Duration::from_millis(next()?),
         memory: next()?,
@@ -209,7 +217,7 @@ fn read_number(decoder: &mut Decoder<'_>) -> Result<u64, Malformed> {
     Ok(u64::try_from(decoder.int()?).unwrap_or(0))
 }
 
-/// The reader takes integers of 63 bits; a limit beyond them bounds nothing anyhow.
+/// Lowers a number to 63 bits, which is what the reader takes. A larger limit is no limit anyway.
 fn clamp(number: u64) -> u64 {
     number.min(i64::MAX.unsigned_abs())
 }
@@ -224,24 +232,24 @@ mod tests {
 
     #[test]
     fn orders_arrive_as_they_were_given() {
-        let place = |target: &str, access, node| Place {
+        let place = |target: &str, access, node| PlaceInside {
             source: "/source".into(),
             target: target.into(),
             access,
             node,
         };
-        let mut orders = Orders {
+        let mut orders = InitOrders {
             arguments: vec!["a".into(), OsStr::from_bytes(b"\xff").into()],
             environment: vec!["A=b".into()],
-            delivery: Delivery::File,
+            delivery: PayloadDelivery::File,
             payload_bytes: 1 << 33,
             places: vec![
-                place("/a", Access::Execute, Node::Directory),
-                place("/b", Access::Read, Node::File),
-                place("/c", Access::Write, Node::Link("to".into())),
+                place("/a", PlaceAccess::Execute, PlaceNode::Directory),
+                place("/b", PlaceAccess::Read, PlaceNode::File),
+                place("/c", PlaceAccess::Write, PlaceNode::Link("to".into())),
             ],
             ports: vec![443, 65535],
-            limits: Limits {
+            limits: JobLimits {
                 wall: Duration::from_millis(1500),
                 cpu: Duration::from_millis(250),
                 memory: 1,
@@ -255,13 +263,13 @@ mod tests {
             waived: vec![Layer::Landlock, Layer::Network],
             script: Script::Yes,
         };
-        assert_eq!(Orders::decode(&orders.encode()), Ok(orders.clone()));
-        orders.delivery = Delivery::Stdin;
+        assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
+        orders.delivery = PayloadDelivery::Stdin;
         orders.script = Script::No;
-        assert_eq!(Orders::decode(&orders.encode()), Ok(orders.clone()));
-        // What bounds nothing goes on bounding nothing.
+        assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
+        // A limit that is no limit stays one.
         orders.limits.memory = u64::MAX;
-        let decoded = Orders::decode(&orders.encode()).unwrap();
+        let decoded = InitOrders::decode(&orders.encode()).unwrap();
         assert_eq!(decoded.limits.memory, i64::MAX.unsigned_abs());
     }
 }

@@ -2,72 +2,73 @@
 
 use std::time::Duration;
 
-use crate::job::plan::Layer;
+use brine_job::Layer;
 
 /// How a job ended, and what it used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct JobOutcome {
     /// How it ended.
-    pub end: End,
-    /// How long it ran, by the clock on the wall.
+    pub end: JobEnd,
+    /// How long it ran, in wall-clock time.
     pub wall: Duration,
     /// What all its processes used together.
-    pub usage: Usage,
+    pub usage: ResourceUsage,
     /// How many bytes of standard output were taken.
     pub output_bytes: u64,
-    /// The beginning of its standard error, as long as the plan allows. It is the job's word: escape it.
+    /// The beginning of standard error, up to the limit of the plan. The job wrote it, so it **must** be
+    /// escaped before anybody sees it.
     pub errors: Vec<u8>,
-    /// How many bytes of standard error followed, and were dropped.
+    /// How many bytes of standard error were dropped after that.
     pub errors_dropped: u64,
     /// The layers that held.
     pub layers: Vec<Layer>,
-    /// Whether the kill of the whole tree is certain. Without namespaces it is not.
+    /// Whether every process of the job was certainly killed.
     pub tree: TreeKill,
 }
 
-/// How sure it is that no process of the job is left.
+/// How certain it is that no process of a job is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeKill {
-    /// The system kills all of a process namespace with its process 1.
+    /// The kernel killed the whole process namespace with its process 1.
     Certain,
-    /// What could be found was killed.
+    /// There was no namespace. The processes that could be found were killed.
     Weak,
 }
 
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
-    /// By itself, with this status.
+pub enum JobEnd {
+    /// It exited with this status.
     Exited(u8),
-    /// By this signal, which nobody here sent.
+    /// This signal ended it, which brine did not send.
     Signalled(i32),
-    /// It used more time of the clock on the wall than it may.
+    /// It exceeded its time limit.
     TimedOut,
-    /// It wrote more to standard output than it may.
+    /// It exceeded its limit of standard output.
     OutputTooLarge,
-    /// It used more time of the processor than it may.
+    /// It exceeded its limit of CPU time.
     OutOfProcessorTime,
-    /// The system killed it while memory was short.
+    /// The kernel killed it while memory was short.
     OutOfMemory,
-    /// It wrote a larger file than it may.
+    /// It exceeded the limit of a file's size.
     FileTooLarge,
-    /// It tried what a layer forbids on pain of death.
+    /// It did something for which a layer kills.
     Violated(Layer),
 }
 
 /// What the processes of a job used together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Time of processor in the programs.
+pub struct ResourceUsage {
+    /// CPU time in the programs.
     pub user: Duration,
-    /// Time of processor in the system.
+    /// CPU time in the kernel.
     pub system: Duration,
     /// The most memory that one process held, in bytes.
     pub peak_memory: u64,
 }
 
-/// Every layer, in the order in which they are set up.
+/// All layers, in the order in which they are set up.
 pub(super) const LAYERS: [Layer; 6] = [
     Layer::Namespaces,
     Layer::Network,

@@ -1,4 +1,4 @@
-//! What brine does before anything starts: opens every path that the plan names, once.
+//! Prepares a launch: opens every path of the plan, once, before anything starts.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -10,45 +10,48 @@ use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use brine_core::hash::{Digest, HashAlgorithm, Hasher};
+use brine_job::{GrantedPath, JobProgram, Layer, PayloadDelivery, PlanParts};
 use rustix::fs::{CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags};
 use rustix::pipe::PipeFlags;
-use sha2::{Digest, Sha256};
 
-use super::channel::Channel;
-use super::orders::{Access, Node, Orders, Place, Script};
+use super::init_channel::InitChannel;
+use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
 use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES, SCRIPT_PATH};
-use crate::job::plan::{Delivery, Layer, Opening, Plan, Program};
 
-/// Everything that the init is given.
+/// Everything that the init gets.
 pub(super) struct Prepared {
-    orders: Orders,
+    orders: InitOrders,
     payload: OwnedFd,
     program: File,
     places: Vec<OwnedFd>,
-    /// What the system counted before the job.
+    /// How many processes the system had killed for want of memory before the job.
     kills_before: Option<u64>,
 }
 
 /// An init that has its orders.
 pub(super) struct Started {
     pub(super) init: Child,
-    pub(super) channel: Channel,
+    pub(super) channel: InitChannel,
     pub(super) output: OwnedFd,
     pub(super) errors: OwnedFd,
     pub(super) kills_before: Option<u64>,
 }
 
-/// Opens what the plan names.
+/// A place, with its descriptor. A symbolic link has none.
+type OpenedPlace = (PlaceInside, Option<OwnedFd>);
+
+/// Opens every path of the plan.
 pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
-    let plan = launch.plan;
+    let plan = launch.plan.parts();
     let (program, script) = open_program(&plan.program)?;
     let script_place = match script {
-        Script::Yes if !plan.waived.contains(&Layer::Namespaces) => Some(script_place(&program)?),
+        Script::Yes if !launch.plan.waives(Layer::Namespaces) => Some(script_place(&program)?),
         _ => None,
     };
     let (places, descriptors) = open_places(plan, script_place)?;
     let payload_bytes = payload_length(launch)?;
-    let orders = Orders {
+    let orders = InitOrders {
         arguments: plan.program.arguments.clone(),
         environment: environment(plan),
         delivery: plan.delivery,
@@ -73,7 +76,7 @@ impl Prepared {
     /// Starts the init and gives it its orders.
     pub(super) fn start(self, program_init: &Path) -> Result<Started, LaunchError> {
         let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
-        let (channel, theirs) = Channel::pair().map_err(failed("making a pair of sockets"))?;
+        let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
         let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
         let (output, output_end) = pipe().map_err(failed("making a pipe"))?;
         let (errors, errors_end) = pipe().map_err(failed("making a pipe"))?;
@@ -105,7 +108,7 @@ impl Prepared {
         Ok(started)
     }
 
-    /// The orders, in memory that the init can read.
+    /// Writes the orders into memory that the init can read.
     fn written_orders(&self) -> io::Result<File> {
         let memory = rustix::fs::memfd_create(c"orders", MemfdFlags::CLOEXEC)?;
         let mut memory = File::from(memory);
@@ -115,11 +118,11 @@ impl Prepared {
     }
 }
 
-/// Opens the program once. What is hashed is what is executed, by this descriptor.
-fn open_program(program: &Program) -> Result<(File, Script), LaunchError> {
+/// Opens the program once. The same descriptor is hashed and executed.
+fn open_program(program: &JobProgram) -> Result<(File, Script), LaunchError> {
     let path = &program.path;
     let not_executable = |source| LaunchError::NotExecutable { path: path.clone(), source };
-    // Nothing may block here, as a FIFO would.
+    // Opening must not block, as it would on a FIFO.
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -139,7 +142,7 @@ fn open_program(program: &Program) -> Result<(File, Script), LaunchError> {
     };
     if let Some(expected) = program.sha256 {
         file.rewind().map_err(not_executable)?;
-        if sha256(&mut file).map_err(not_executable)? != expected {
+        if sha256(&mut file).map_err(not_executable)?.as_ref() != expected {
             return Err(LaunchError::OtherProgram { path: path.clone() });
         }
     }
@@ -147,38 +150,41 @@ fn open_program(program: &Program) -> Result<(File, Script), LaunchError> {
     Ok((file, script))
 }
 
-/// Where a script is seen inside. Its interpreter opens it by name, so that a descriptor will not do.
-fn script_place(program: &File) -> Result<(Place, Option<OwnedFd>), LaunchError> {
+/// Returns the place of a script inside. Its interpreter opens it by name, so a descriptor is not enough.
+fn script_place(program: &File) -> Result<OpenedPlace, LaunchError> {
     let failed = |error| LaunchError::system("finding the script", error);
     let source = PathBuf::from(format!("/proc/self/fd/{}", program.as_raw_fd()));
     let source = source.read_link().map_err(failed)?;
     let descriptor = program.try_clone().map_err(failed)?.into();
     let target = OsStr::from_bytes(SCRIPT_PATH.to_bytes()).into();
-    Ok((Place { source, target, access: Access::Execute, node: Node::File }, Some(descriptor)))
+    Ok((
+        PlaceInside { source, target, access: PlaceAccess::Execute, node: PlaceNode::File },
+        Some(descriptor),
+    ))
 }
 
-fn sha256(file: &mut File) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
+fn sha256(file: &mut File) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().into()),
-            count => hash.update(buffer.get(..count).unwrap_or_default()),
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(buffer.get(..count).unwrap_or_default()),
         }
     }
 }
 
-/// Opens every place, parents before what lies in them.
+/// Opens every place, and sorts each directory before those that lie in it.
 fn open_places(
-    plan: &Plan,
-    script: Option<(Place, Option<OwnedFd>)>,
-) -> Result<(Vec<Place>, Vec<OwnedFd>), LaunchError> {
+    plan: &PlanParts,
+    script: Option<OpenedPlace>,
+) -> Result<(Vec<PlaceInside>, Vec<OwnedFd>), LaunchError> {
     let mut opened = Vec::from_iter(script);
     for path in &plan.system {
         opened.extend(open_system(path)?);
     }
-    for opening in &plan.openings {
-        opened.push(open_opening(opening, plan)?);
+    for granted in &plan.granted_paths {
+        opened.push(open_granted(granted, plan)?);
     }
     opened.sort_by(|(one, _), (other, _)| one.target.cmp(&other.target));
     let mut places = Vec::new();
@@ -190,22 +196,22 @@ fn open_places(
     Ok((places, descriptors))
 }
 
-/// Opens a system directory. One that this system does not have is not seen inside either.
-fn open_system(path: &Path) -> Result<Option<(Place, Option<OwnedFd>)>, LaunchError> {
+/// Opens a system directory; `None` if this system does not have it.
+fn open_system(path: &Path) -> Result<Option<OpenedPlace>, LaunchError> {
     let failed = |source| LaunchError::Opening { path: path.to_owned(), source };
-    let place = |node| Place {
+    let place = |node| PlaceInside {
         source: path.to_owned(),
         target: path.to_owned(),
-        access: Access::Execute,
+        access: PlaceAccess::Execute,
         node,
     };
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(error)),
-        // As /bin is, where it is one with /usr/bin. Where it leads to lies inside, or nowhere.
+        // As /bin is on systems that merged it with /usr/bin. Its target is inside, or it leads nowhere.
         Ok(metadata) if metadata.is_symlink() => {
             let to = path.read_link().map_err(failed)?;
-            Ok(Some((place(Node::Link(to.into_os_string())), None)))
+            Ok(Some((place(PlaceNode::Link(to.into_os_string())), None)))
         }
         Ok(_) => {
             let (node, descriptor) = open_exactly(path)?;
@@ -214,8 +220,8 @@ fn open_system(path: &Path) -> Result<Option<(Place, Option<OwnedFd>)>, LaunchEr
     }
 }
 
-fn open_opening(opening: &Opening, plan: &Plan) -> Result<(Place, Option<OwnedFd>), LaunchError> {
-    let Opening { source, target, writable } = opening;
+fn open_granted(granted: &GrantedPath, plan: &PlanParts) -> Result<OpenedPlace, LaunchError> {
+    let GrantedPath { source, target, writable } = granted;
     if plan.waived.contains(&Layer::Namespaces) && source != target {
         return Err(LaunchError::Confinement {
             layer: Layer::Namespaces,
@@ -227,18 +233,21 @@ fn open_opening(opening: &Opening, plan: &Plan) -> Result<(Place, Option<OwnedFd
         let source = io::ErrorKind::InvalidInput.into();
         return Err(LaunchError::Opening { path: target.clone(), source });
     }
-    // What lies in a system directory can be executed there, and is not to be what the job wrote.
+    // Files in a system directory can be executed, and no job may execute what it wrote.
     let overlaps = |system: &PathBuf| source.starts_with(system) || system.starts_with(source);
     if *writable && plan.system.iter().any(overlaps) {
         let refused = io::Error::other("what can be written may not lie in a system directory");
         return Err(LaunchError::Opening { path: source.clone(), source: refused });
     }
     let (node, descriptor) = open_exactly(source)?;
-    let access = if *writable { Access::Write } else { Access::Read };
-    Ok((Place { source: source.clone(), target: target.clone(), access, node }, Some(descriptor)))
+    let access = if *writable { PlaceAccess::Write } else { PlaceAccess::Read };
+    Ok((
+        PlaceInside { source: source.clone(), target: target.clone(), access, node },
+        Some(descriptor),
+    ))
 }
 
-/// Whether a path is absolute, and says where it is without `..`.
+/// Returns whether a path is absolute, below the root, and has no `..`.
 fn is_plain(path: &Path) -> bool {
     let mut parts = path.components();
     parts.next() == Some(Component::RootDir)
@@ -246,8 +255,8 @@ fn is_plain(path: &Path) -> bool {
         && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Opens a file or directory where it is named, without following a symbolic link anywhere.
-fn open_exactly(path: &Path) -> Result<(Node, OwnedFd), LaunchError> {
+/// Opens a file or directory, without following a symbolic link anywhere.
+fn open_exactly(path: &Path) -> Result<(PlaceNode, OwnedFd), LaunchError> {
     let failed = |source: io::Error| LaunchError::Opening { path: path.to_owned(), source };
     if !path.is_absolute() {
         return Err(failed(io::ErrorKind::InvalidInput.into()));
@@ -255,21 +264,21 @@ fn open_exactly(path: &Path) -> Result<(Node, OwnedFd), LaunchError> {
     let descriptor = open_path(path).map_err(failed)?;
     let status = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
     match FileType::from_raw_mode(status.st_mode) {
-        FileType::Directory => Ok((Node::Directory, descriptor)),
-        FileType::RegularFile => Ok((Node::File, descriptor)),
+        FileType::Directory => Ok((PlaceNode::Directory, descriptor)),
+        FileType::RegularFile => Ok((PlaceNode::File, descriptor)),
         FileType::Symlink => Err(failed(io::Error::from_raw_os_error(libc::ELOOP))),
         _ => Err(failed(io::ErrorKind::Unsupported.into())),
     }
 }
 
-/// Opens a path to name it, and for nothing else.
+/// Opens a path only to name it (`O_PATH`).
 pub(super) fn open_path(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     Ok(rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve)?)
 }
 
-fn environment(plan: &Plan) -> Vec<OsString> {
+fn environment(plan: &PlanParts) -> Vec<OsString> {
     let pair = |(name, value): (&OsString, &OsString)| {
         let mut pair = name.clone();
         pair.push("=");
@@ -284,19 +293,19 @@ fn payload_length(launch: &Launch<'_>) -> Result<u64, LaunchError> {
     let found =
         metadata.map_err(|error| LaunchError::system("looking at the payload", error))?.len();
     let limit = MAX_FILE_PAYLOAD_BYTES;
-    if launch.plan.delivery == Delivery::File && found > limit {
+    if launch.plan.parts().delivery == PayloadDelivery::File && found > limit {
         return Err(LaunchError::PayloadTooLarge { found, limit });
     }
     Ok(found)
 }
 
-/// Opens a file anew, so that neither its mode nor its position is shared.
+/// Opens a file again, so that neither its mode nor its position is shared.
 fn read_only(file: &File) -> io::Result<OwnedFd> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     Ok(OpenOptions::new().read(true).open(path)?.into())
 }
 
-/// How many processes the system has killed for want of memory since it started.
+/// Returns how many processes the system has killed for want of memory since it started.
 pub(super) fn memory_kills() -> Option<u64> {
     let mut text = String::new();
     File::open("/proc/vmstat").ok()?.take(1 << 20).read_to_string(&mut text).ok()?;

@@ -1,44 +1,45 @@
-//! What an outcome means.
+//! What the end of a job means.
 
 use std::io::Read;
 
-use super::outcome::{End, Outcome};
-use crate::job::plan::{Layer, Plan};
+use brine_job::{FormatError, Layer, Plan};
 
-/// What became of a job, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::outcome::{JobEnd, JobOutcome};
+
+/// What the end of a job means.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum Verdict {
-    /// It ended with 0, and its output is what it must be.
+pub enum JobVerdict {
+    /// It exited with 0, and its output has the declared format.
     Ok,
-    /// It ended otherwise, by itself.
+    /// It exited with another status, or a signal ended it.
     Failed,
-    /// It ended with 0, and its output is not of the declared format.
-    InvalidOutput,
-    /// It wrote more than it may.
+    /// It exited with 0, and its output does not have the declared format.
+    InvalidOutput(FormatError),
+    /// It exceeded its limit of standard output.
     OutputTooLarge,
-    /// It took longer than it may.
+    /// It exceeded its time limit.
     TimedOut,
-    /// The system killed it while memory was short.
+    /// The kernel killed it while memory was short.
     OutOfMemory,
-    /// It used more time of the processor than it may.
+    /// It exceeded its limit of CPU time.
     OutOfProcessorTime,
-    /// It was killed, by a limit or from outside.
+    /// It was killed, by the limit of a file's size or from outside.
     Killed,
-    /// It tried what a layer forbids on pain of death.
+    /// It did something for which a layer kills.
     Violated(Layer),
     /// It was not started.
     Refused,
 }
 
-impl Verdict {
+impl JobVerdict {
     /// Returns the stable short name that stands in JSON verdicts.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
-            Self::InvalidOutput => "invalid-output",
+            Self::InvalidOutput(_) => "invalid-output",
             Self::OutputTooLarge => "output-too-large",
             Self::TimedOut => "timed-out",
             Self::OutOfMemory => "out-of-memory",
@@ -49,20 +50,20 @@ impl Verdict {
         }
     }
 
-    /// Returns the exit status of a program that ends with this, of a job that ended so.
+    /// Returns the exit status of a program that ran such a job.
     ///
-    /// A job that failed gives its own: its status, or 128 and the number of the signal. One that was
-    /// refused has no end; its reason has a status of its own.
+    /// A job that failed passes its own on: its status, or 128 and the number of the signal. A job that was
+    /// refused has no end, and its error has a status.
     #[must_use]
-    pub fn status(self, end: End) -> u8 {
+    pub fn status(&self, end: JobEnd) -> u8 {
         match self {
             Self::Ok => 0,
             Self::Failed => match end {
-                End::Exited(status) => status,
-                End::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+                JobEnd::Exited(status) => status,
+                JobEnd::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
                 _ => u8::MAX,
             },
-            Self::InvalidOutput | Self::OutputTooLarge | Self::Violated(_) => 123,
+            Self::InvalidOutput(_) | Self::OutputTooLarge | Self::Violated(_) => 123,
             Self::TimedOut => 124,
             Self::Refused => 125,
             Self::OutOfMemory | Self::OutOfProcessorTime | Self::Killed => 137,
@@ -71,26 +72,27 @@ impl Verdict {
 
     /// Returns whether the output may be released.
     #[must_use]
-    pub const fn releases_output(self) -> bool {
+    pub const fn releases_output(&self) -> bool {
         matches!(self, Self::Ok)
     }
 }
 
-/// Judges how a job ended, and its output, read from the beginning.
+/// Judges how a job ended, and its output, which is read from the beginning.
 ///
-/// Output that cannot be read is not what it must be.
-pub fn judge(plan: &Plan, outcome: &Outcome, output: &mut dyn Read) -> Verdict {
+/// Output that cannot be read is [`InvalidOutput`](JobVerdict::InvalidOutput), too.
+#[must_use]
+pub fn judge(plan: &Plan, outcome: &JobOutcome, output: &mut dyn Read) -> JobVerdict {
     match outcome.end {
-        End::Exited(0) => match plan.format.check(output) {
-            Ok(()) => Verdict::Ok,
-            Err(_) => Verdict::InvalidOutput,
+        JobEnd::Exited(0) => match plan.parts().format.check(output) {
+            Ok(()) => JobVerdict::Ok,
+            Err(error) => JobVerdict::InvalidOutput(error),
         },
-        End::Signalled(libc::SIGKILL) | End::FileTooLarge => Verdict::Killed,
-        End::Exited(_) | End::Signalled(_) => Verdict::Failed,
-        End::TimedOut => Verdict::TimedOut,
-        End::OutputTooLarge => Verdict::OutputTooLarge,
-        End::OutOfProcessorTime => Verdict::OutOfProcessorTime,
-        End::OutOfMemory => Verdict::OutOfMemory,
-        End::Violated(layer) => Verdict::Violated(layer),
+        JobEnd::Signalled(libc::SIGKILL) | JobEnd::FileTooLarge => JobVerdict::Killed,
+        JobEnd::Exited(_) | JobEnd::Signalled(_) => JobVerdict::Failed,
+        JobEnd::TimedOut => JobVerdict::TimedOut,
+        JobEnd::OutputTooLarge => JobVerdict::OutputTooLarge,
+        JobEnd::OutOfProcessorTime => JobVerdict::OutOfProcessorTime,
+        JobEnd::OutOfMemory => JobVerdict::OutOfMemory,
+        JobEnd::Violated(layer) => JobVerdict::Violated(layer),
     }
 }

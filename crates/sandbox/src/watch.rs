@@ -1,4 +1,4 @@
-//! What brine does while a job runs: reads, keeps time, and hangs up.
+//! Watches a job: reads its output, keeps time, and hangs up.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -6,70 +6,70 @@ use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use brine_job::{Layer, PlanParts};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::LaunchError;
-use super::channel::Channel;
-use super::message::{Fault, Message};
-use super::outcome::{End, Outcome, TreeKill, Usage};
+use super::init_channel::InitChannel;
+use super::init_report::{InitFault, InitReport};
+use super::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
 use super::prepare::{Started, memory_kills};
-use crate::job::plan::{Layer, Plan};
 
 /// Watches a job to its end.
 pub(super) fn watch(
     started: Started,
-    plan: &Plan,
+    plan: &PlanParts,
     output: &mut dyn Write,
-) -> Result<Outcome, LaunchError> {
+) -> Result<JobOutcome, LaunchError> {
     let Started { init, channel, output: from_job, errors, kills_before } = started;
-    let mut watch = Watch {
+    let mut watch = JobWatch {
         plan,
-        init: Init { process: init, channel },
-        output: Stream::new(from_job)?,
-        errors: Stream::new(errors)?,
+        init: RunningInit { process: init, channel },
+        output: JobPipe::new(from_job)?,
+        errors: JobPipe::new(errors)?,
         sink: output,
         kept_errors: Vec::new(),
-        state: State::default(),
+        state: JobProgress::default(),
         deadline: Instant::now() + START,
     };
     watch.until_gone()?;
     watch.outcome(kills_before)
 }
 
-struct Watch<'a> {
-    plan: &'a Plan,
-    init: Init,
-    output: Stream,
-    errors: Stream,
+struct JobWatch<'a> {
+    plan: &'a PlanParts,
+    init: RunningInit,
+    output: JobPipe,
+    errors: JobPipe,
     sink: &'a mut dyn Write,
     kept_errors: Vec<u8>,
-    state: State,
-    /// When something has to be done: of the start, of the job, or of the kill.
+    state: JobProgress,
+    /// The deadline of the start, of the job, or of the kill.
     deadline: Instant,
 }
 
 /// What is known of the job so far.
 #[derive(Default)]
-struct State {
+struct JobProgress {
     held: Option<Vec<Layer>>,
     started: Option<Instant>,
     ended: Option<Instant>,
     /// Why brine hung up.
-    cause: Option<End>,
+    cause: Option<JobEnd>,
     /// How the program ended by itself.
-    end: Option<End>,
+    end: Option<JobEnd>,
     fault: Option<LaunchError>,
-    usage: Option<Usage>,
+    usage: Option<ResourceUsage>,
     gone: bool,
 }
 
-impl Watch<'_> {
+impl JobWatch<'_> {
     fn until_gone(&mut self) -> Result<(), LaunchError> {
         let mut buffer = vec![0; BUFFER_BYTES];
         while !self.state.gone {
             let [channel, output, errors] = self.wait()?;
-            // In this order: what the job wrote before it ended is taken before its end is.
+            // In this order, so that everything the job wrote is taken before its end is.
             if output {
                 self.take_output(&mut buffer)?;
             }
@@ -77,19 +77,20 @@ impl Watch<'_> {
                 self.take_errors(&mut buffer)?;
             }
             if channel {
-                self.take_message()?;
+                self.take_report()?;
             }
             if Instant::now() >= self.deadline {
                 self.run_out_of_time()?;
             }
         }
-        // Whoever could write is gone, or is not waited for.
-        while self.take_output(&mut buffer)? == Taken::Some {}
-        while self.take_errors(&mut buffer)? == Taken::Some {}
+        // Every process that could write is gone, or is not waited for any longer.
+        while self.take_output(&mut buffer)? == PipeRead::Some {}
+        while self.take_errors(&mut buffer)? == PipeRead::Some {}
         Ok(())
     }
 
-    /// Waits until something can be read, or it is time to act.
+    /// Waits until something can be read, or the deadline comes. Returns whether the channel, the output and
+    /// the errors can be read.
     fn wait(&self) -> Result<[bool; 3], LaunchError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
@@ -108,8 +109,8 @@ impl Watch<'_> {
         Ok([next(true), next(self.output.file.is_some()), next(self.errors.file.is_some())])
     }
 
-    fn take_output(&mut self, buffer: &mut [u8]) -> Result<Taken, LaunchError> {
-        let Some(bytes) = self.output.read(buffer)? else { return Ok(Taken::Nothing) };
+    fn take_output(&mut self, buffer: &mut [u8]) -> Result<PipeRead, LaunchError> {
+        let Some(bytes) = self.output.read(buffer)? else { return Ok(PipeRead::Nothing) };
         let limit = self.plan.limits.output;
         let room = limit.saturating_sub(self.output.kept);
         let kept = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
@@ -117,47 +118,47 @@ impl Watch<'_> {
             self.sink.write_all(kept).map_err(LaunchError::Output)?;
             self.output.kept = self.output.kept.saturating_add(wide(kept.len()));
             if kept.len() < bytes.len() {
-                self.hang_up(End::OutputTooLarge);
+                self.hang_up(JobEnd::OutputTooLarge);
             }
         }
-        Ok(Taken::Some)
+        Ok(PipeRead::Some)
     }
 
-    fn take_errors(&mut self, buffer: &mut [u8]) -> Result<Taken, LaunchError> {
-        let Some(bytes) = self.errors.read(buffer)? else { return Ok(Taken::Nothing) };
+    fn take_errors(&mut self, buffer: &mut [u8]) -> Result<PipeRead, LaunchError> {
+        let Some(bytes) = self.errors.read(buffer)? else { return Ok(PipeRead::Nothing) };
         let room = self.plan.limits.errors.saturating_sub(wide(self.kept_errors.len()));
         let kept = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
         self.kept_errors.extend_from_slice(kept);
         let dropped = bytes.len().saturating_sub(kept.len());
         self.errors.kept = self.errors.kept.saturating_add(wide(dropped));
-        Ok(Taken::Some)
+        Ok(PipeRead::Some)
     }
 
-    fn take_message(&mut self) -> Result<(), LaunchError> {
+    fn take_report(&mut self) -> Result<(), LaunchError> {
         let received = self.init.channel.receive();
         let received =
             received.map_err(|error| LaunchError::system("hearing of the job", error))?;
-        let Some(message) = received else {
+        let Some(report) = received else {
             // The init is gone, and process 1 with it.
             self.state.gone = true;
             return Ok(());
         };
-        match Message::decode(&message) {
-            Some(Message::Held(layers)) => {
+        match InitReport::decode(&report) {
+            Some(InitReport::Held(layers)) => {
                 let now = Instant::now();
                 self.state.held = Some(layers);
                 self.state.started = Some(now);
                 self.deadline = now.checked_add(self.plan.limits.wall).unwrap_or(now + FOREVER);
             }
-            Some(Message::Failed(fault)) => self.state.fault = Some(launch_error(fault)),
-            Some(Message::NotExecuted(errno)) => {
+            Some(InitReport::Failed(fault)) => self.state.fault = Some(launch_error(fault)),
+            Some(InitReport::NotExecuted(errno)) => {
                 let path = self.plan.program.path.clone();
                 let source = io::Error::from_raw_os_error(errno);
                 self.state.fault = Some(LaunchError::NotExecutable { path, source });
             }
-            Some(Message::Exited(status)) => self.end(End::Exited(status)),
-            Some(Message::Signalled(signal)) => self.end(End::Signalled(signal)),
-            Some(Message::Gone(usage)) => {
+            Some(InitReport::Exited(status)) => self.end(JobEnd::Exited(status)),
+            Some(InitReport::Signalled(signal)) => self.end(JobEnd::Signalled(signal)),
+            Some(InitReport::Gone(usage)) => {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
             }
@@ -166,7 +167,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: JobEnd) {
         let now = Instant::now();
         self.state.end.get_or_insert(end);
         self.state.ended.get_or_insert(now);
@@ -177,10 +178,10 @@ impl Watch<'_> {
         let now = Instant::now();
         self.deadline = now + PATIENCE;
         if self.state.cause.is_none() && self.state.end.is_none() && self.state.started.is_some() {
-            self.hang_up(End::TimedOut);
+            self.hang_up(JobEnd::TimedOut);
             return Ok(());
         }
-        // It did not start, or did not end, in all the time that either could take.
+        // It did not start, or its end was not reported, in the time for that.
         self.init.kill();
         if self.state.started.is_none() {
             let source = io::ErrorKind::TimedOut.into();
@@ -190,8 +191,8 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Has the init kill all of the job, and says why.
-    fn hang_up(&mut self, cause: End) {
+    /// Tells the init to kill all processes of the job, for this cause.
+    fn hang_up(&mut self, cause: JobEnd) {
         let now = Instant::now();
         self.state.cause.get_or_insert(cause);
         self.state.ended.get_or_insert(now);
@@ -199,7 +200,7 @@ impl Watch<'_> {
         self.init.channel.hang_up();
     }
 
-    fn outcome(self, kills_before: Option<u64>) -> Result<Outcome, LaunchError> {
+    fn outcome(self, kills_before: Option<u64>) -> Result<JobOutcome, LaunchError> {
         let state = self.state;
         if let Some(fault) = state.fault {
             return Err(fault);
@@ -209,13 +210,13 @@ impl Watch<'_> {
             return Err(LaunchError::System { step: "starting the job".to_owned(), source });
         };
         let usage = state.usage.unwrap_or_default();
-        let end = state.cause.or(state.end).unwrap_or(End::Signalled(libc::SIGKILL));
+        let end = state.cause.or(state.end).unwrap_or(JobEnd::Signalled(libc::SIGKILL));
         let more_kills = || kills_before.zip(memory_kills()).is_some_and(|(one, two)| two > one);
         let tree = match layers.contains(&Layer::Namespaces) {
             true => TreeKill::Certain,
             false => TreeKill::Weak,
         };
-        Ok(Outcome {
+        Ok(JobOutcome {
             end: explain(end, &usage, self.plan, more_kills, &layers),
             wall: state.ended.unwrap_or_else(Instant::now).saturating_duration_since(started),
             usage,
@@ -228,32 +229,34 @@ impl Watch<'_> {
     }
 }
 
-/// Says what a signal means, where it is one that a limit or a filter sends.
+/// Explains a signal that a limit or a filter sends.
 fn explain(
-    end: End,
-    usage: &Usage,
-    plan: &Plan,
+    end: JobEnd,
+    usage: &ResourceUsage,
+    plan: &PlanParts,
     killed_for_memory: impl FnOnce() -> bool,
     layers: &[Layer],
-) -> End {
+) -> JobEnd {
     let limited = layers.contains(&Layer::Limits);
     match end {
-        End::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
-            End::Violated(Layer::Seccomp)
+        JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
+            JobEnd::Violated(Layer::Seccomp)
         }
-        End::Signalled(libc::SIGXCPU) if limited => End::OutOfProcessorTime,
-        End::Signalled(libc::SIGXFSZ) if limited => End::FileTooLarge,
-        // The second signal of that limit, for a program that ignores the first.
-        End::Signalled(libc::SIGKILL) if limited && usage.user + usage.system > plan.limits.cpu => {
-            End::OutOfProcessorTime
+        JobEnd::Signalled(libc::SIGXCPU) if limited => JobEnd::OutOfProcessorTime,
+        JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
+        // The limit of CPU time sends SIGKILL to a program that ignored SIGXCPU.
+        JobEnd::Signalled(libc::SIGKILL)
+            if limited && usage.user + usage.system > plan.limits.cpu =>
+        {
+            JobEnd::OutOfProcessorTime
         }
-        End::Signalled(libc::SIGKILL) if killed_for_memory() => End::OutOfMemory,
+        JobEnd::Signalled(libc::SIGKILL) if killed_for_memory() => JobEnd::OutOfMemory,
         other => other,
     }
 }
 
-fn launch_error(fault: Fault) -> LaunchError {
-    let Fault { layer, step, errno } = fault;
+fn launch_error(fault: InitFault) -> LaunchError {
+    let InitFault { layer, step, errno } = fault;
     let source = io::Error::from_raw_os_error(errno);
     match layer {
         Some(layer) => LaunchError::Confinement { layer, step, source },
@@ -261,14 +264,14 @@ fn launch_error(fault: Fault) -> LaunchError {
     }
 }
 
-/// The init, which does not outlive the watch.
-struct Init {
+/// The process of the init. It does not outlive the watch.
+struct RunningInit {
     process: Child,
-    channel: Channel,
+    channel: InitChannel,
 }
 
-impl Init {
-    /// Returns whether it has ended, or does so in time.
+impl RunningInit {
+    /// Returns whether it has ended, or ends in time.
     fn ends_within(&self, most: Duration) -> bool {
         let process = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         let process = process.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
@@ -278,44 +281,44 @@ impl Init {
     }
 
     fn kill(&mut self) {
-        // It fails where it has ended already.
+        // It fails if the process has ended already.
         let _ = self.process.kill();
     }
 }
 
-impl Drop for Init {
+impl Drop for RunningInit {
     fn drop(&mut self) {
         self.channel.hang_up();
-        // It has reported its end, or is about to; else it is killed, and what it holds with it.
+        // It has reported its end, or is about to. Otherwise it is killed, and its namespace with it.
         if !self.ends_within(PATIENCE) {
             self.kill();
         }
-        // There is nobody to tell that it cannot be waited for.
+        // A failure to wait leaves nothing to be done.
         let _ = self.process.wait();
     }
 }
 
-/// What the job writes, as it comes.
-struct Stream {
+/// A pipe from the job.
+struct JobPipe {
     file: Option<File>,
     /// Bytes of output that were taken, or of errors that were dropped.
     kept: u64,
 }
 
 #[derive(PartialEq)]
-enum Taken {
+enum PipeRead {
     Nothing,
     Some,
 }
 
-impl Stream {
+impl JobPipe {
     fn new(pipe: OwnedFd) -> Result<Self, LaunchError> {
         rustix::io::ioctl_fionbio(&pipe, true)
             .map_err(|error| LaunchError::system("reading from the job", error))?;
         Ok(Self { file: Some(pipe.into()), kept: 0 })
     }
 
-    /// Reads what is there; `None` where there is nothing now, or any more.
+    /// Reads what is there; `None` if there is nothing now, or nothing more.
     fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, LaunchError> {
         let Some(file) = &mut self.file else { return Ok(None) };
         match file.read(buffer) {
@@ -337,7 +340,7 @@ fn wide(length: usize) -> u64 {
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// How long the start of a job may take; a large payload may have to be copied.
+/// How long the start of a job may take. A large payload may have to be copied.
 const START: Duration = Duration::from_secs(60);
 
 /// How long the end of a job may take.

@@ -1,19 +1,20 @@
-//! One CBOR item that comes in pieces.
+//! One CBOR item that arrives in pieces.
 
-use super::{Check, FormatError};
-use crate::cbor::{Extent, ExtentFinder, Flaw, Malformed};
+use brine_core::cbor::{Extent, ExtentFinder, Flaw, Malformed};
 
-/// Where the item ends, and what of it has not been read yet.
+use super::{FormatCheck, FormatError};
+
+/// Finds the end of the item.
 #[derive(Debug, Default)]
 pub(super) struct CborCheck {
     finder: ExtentFinder,
-    /// The beginning of a head, which may not be all there yet.
+    /// The beginning of a head whose end has not arrived.
     rest: Vec<u8>,
-    /// Where the item ended.
+    /// The offset at which the item ended.
     ended: Option<usize>,
 }
 
-impl Check for CborCheck {
+impl FormatCheck for CborCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
         if self.ended.is_some() {
             return Ok(());
@@ -36,7 +37,7 @@ impl Check for CborCheck {
         }
     }
 
-    /// Counts what follows the item here, where it is known how much that is, in whatever pieces it came.
+    /// Counts the bytes after the item here, so that the count does not depend on the pieces.
     fn end(&mut self, offset: u64) -> Result<(), FormatError> {
         let all = saturated(offset);
         let (offset, flaw) = match self.ended {

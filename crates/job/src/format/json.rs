@@ -1,19 +1,20 @@
-//! JSON that comes in pieces (RFC 8259), without a tree of it in memory.
+//! JSON (RFC 8259) that arrives in pieces, without a tree in memory.
 
 use std::collections::BTreeSet;
 
-use super::text::Utf8;
-use super::{Check, FormatError, MAX_JSON_DEPTH, MAX_NAMES};
-use crate::hash::{HashAlgorithm, Hasher};
+use brine_core::hash::{HashAlgorithm, Hasher};
 
-/// One JSON text.
+use super::text::Utf8Pieces;
+use super::{FormatCheck, FormatError, MAX_JSON_DEPTH, MAX_JSON_NAMES};
+
+/// Checks for one JSON text.
 #[derive(Debug, Default)]
-pub(super) struct Json {
-    utf8: Utf8,
-    text: Text,
+pub(super) struct JsonCheck {
+    utf8: Utf8Pieces,
+    text: JsonText,
 }
 
-impl Check for Json {
+impl FormatCheck for JsonCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
         let text = &mut self.text;
         self.utf8.piece(piece, offset, |character, offset| text.take(character, offset))
@@ -25,16 +26,16 @@ impl Check for Json {
     }
 }
 
-/// A JSON text on each line.
+/// Checks for one JSON text on each line.
 #[derive(Debug, Default)]
-pub(super) struct JsonLines {
-    utf8: Utf8,
-    line: Text,
-    /// Whether anything stands in this line.
+pub(super) struct JsonLinesCheck {
+    utf8: Utf8Pieces,
+    line: JsonText,
+    /// Whether the line has a character.
     has_begun: bool,
 }
 
-impl Check for JsonLines {
+impl FormatCheck for JsonLinesCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
         let Self { utf8, line, has_begun } = self;
         utf8.piece(piece, offset, |character, offset| {
@@ -55,28 +56,28 @@ impl Check for JsonLines {
     }
 }
 
-/// Where in a JSON text we are, and what is open around it.
+/// A position in a JSON text, with the objects and arrays around it.
 #[derive(Debug, Default)]
-struct Text {
-    state: State,
-    open: Vec<Open>,
-    /// The names that all open objects have together.
+struct JsonText {
+    state: JsonState,
+    open: Vec<OpenHolder>,
+    /// How many names all open objects have.
     names: usize,
-    name: Option<Name>,
-    /// The first half of a character beyond U+FFFF, as an escape.
+    name: Option<JsonName>,
+    /// The first half of an escaped character beyond U+FFFF.
     high: Option<u32>,
 }
 
-/// What may come next.
+/// What is expected next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum JsonState {
     After,
     Colon,
     Escape,
     Literal(&'static str),
     NameFirst,
     NameNext,
-    Number(Digits),
+    Number(NumberPart),
     String,
     Unicode {
         left: u8,
@@ -87,9 +88,9 @@ enum State {
     ValueOrEnd,
 }
 
-/// Where in a number (RFC 8259, Section 6).
+/// A position in a number (RFC 8259, Section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Digits {
+enum NumberPart {
     Exponent,
     ExponentFirst,
     ExponentSign,
@@ -100,24 +101,25 @@ enum Digits {
     Zero,
 }
 
+/// An array or object that has not ended.
 #[derive(Debug)]
-enum Open {
+enum OpenHolder {
     Array,
-    /// The names that it has so far, each by the beginning of its digest.
+    /// Its names so far, each as the beginning of its digest.
     Object(BTreeSet<[u8; NAME_BYTES]>),
 }
 
-/// Enough that no two names have the same by accident; who makes it happen spoils their own output.
+/// Enough that two names never collide by accident. A job that makes two collide spoils its own output.
 const NAME_BYTES: usize = 16;
 
-impl Text {
+impl JsonText {
     fn restart(&mut self) {
-        self.state = State::Value;
+        self.state = JsonState::Value;
     }
 
     fn end(&mut self, offset: u64) -> Result<(), FormatError> {
-        let is_number = matches!(self.state, State::Number(digits) if digits.may_end());
-        if self.open.is_empty() && (self.state == State::After || is_number) {
+        let is_number = matches!(self.state, JsonState::Number(part) if part.may_end());
+        if self.open.is_empty() && (self.state == JsonState::After || is_number) {
             return Ok(());
         }
         Err(wrong(offset, "it ends too early"))
@@ -128,61 +130,61 @@ impl Text {
     }
 
     fn step(&mut self, character: char) -> Result<(), &'static str> {
-        if let State::Number(digits) = self.state {
-            if let Some(next) = digits.next(character) {
-                self.state = State::Number(next);
+        if let JsonState::Number(part) = self.state {
+            if let Some(next) = part.continued_by(character) {
+                self.state = JsonState::Number(next);
                 return Ok(());
             }
-            if !digits.may_end() {
+            if !part.may_end() {
                 return Err("a number is malformed");
             }
-            self.state = State::After;
+            self.state = JsonState::After;
         }
         let is_space = matches!(character, ' ' | '\t' | '\n' | '\r');
         match self.state {
-            State::Escape => self.escape(character),
-            State::Literal(rest) => self.literal(rest, character),
-            State::String => self.string(character),
-            State::Unicode { left, unit } => self.unicode(left, unit, character),
+            JsonState::Escape => self.escape(character),
+            JsonState::Literal(rest) => self.literal(rest, character),
+            JsonState::String => self.string(character),
+            JsonState::Unicode { left, unit } => self.unicode(left, unit, character),
             _ if is_space => Ok(()),
-            State::After => self.after(character),
-            State::Colon if character == ':' => self.expect(State::Value),
-            State::Colon => Err("a colon is missing"),
-            State::NameFirst if character == '}' => self.close(),
-            State::NameFirst | State::NameNext if character == '"' => {
-                self.name = Some(Name::begin());
-                self.expect(State::String)
+            JsonState::After => self.after(character),
+            JsonState::Colon if character == ':' => self.expect(JsonState::Value),
+            JsonState::Colon => Err("a colon is missing"),
+            JsonState::NameFirst if character == '}' => self.close(),
+            JsonState::NameFirst | JsonState::NameNext if character == '"' => {
+                self.name = Some(JsonName::begin());
+                self.expect(JsonState::String)
             }
-            State::NameFirst | State::NameNext => Err("a name is missing"),
-            State::ValueOrEnd if character == ']' => self.close(),
-            State::Value | State::ValueOrEnd => self.value(character),
-            State::Number(_) => Err("a number is malformed"),
+            JsonState::NameFirst | JsonState::NameNext => Err("a name is missing"),
+            JsonState::ValueOrEnd if character == ']' => self.close(),
+            JsonState::Value | JsonState::ValueOrEnd => self.value(character),
+            JsonState::Number(_) => Err("a number is malformed"),
         }
     }
 
-    fn expect(&mut self, state: State) -> Result<(), &'static str> {
+    fn expect(&mut self, state: JsonState) -> Result<(), &'static str> {
         self.state = state;
         Ok(())
     }
 
     fn value(&mut self, first: char) -> Result<(), &'static str> {
         let state = match first {
-            '{' => return self.open(Open::Object(BTreeSet::new()), State::NameFirst),
-            '[' => return self.open(Open::Array, State::ValueOrEnd),
-            '"' => State::String,
-            't' => State::Literal("rue"),
-            'f' => State::Literal("alse"),
-            'n' => State::Literal("ull"),
-            '-' => State::Number(Digits::IntegerFirst),
-            '0' => State::Number(Digits::Zero),
-            '1'..='9' => State::Number(Digits::Integer),
+            '{' => return self.open(OpenHolder::Object(BTreeSet::new()), JsonState::NameFirst),
+            '[' => return self.open(OpenHolder::Array, JsonState::ValueOrEnd),
+            '"' => JsonState::String,
+            't' => JsonState::Literal("rue"),
+            'f' => JsonState::Literal("alse"),
+            'n' => JsonState::Literal("ull"),
+            '-' => JsonState::Number(NumberPart::IntegerFirst),
+            '0' => JsonState::Number(NumberPart::Zero),
+            '1'..='9' => JsonState::Number(NumberPart::Integer),
             '\u{feff}' => return Err("there is a byte order mark"),
             _ => return Err("a value is missing"),
         };
         self.expect(state)
     }
 
-    fn open(&mut self, open: Open, state: State) -> Result<(), &'static str> {
+    fn open(&mut self, open: OpenHolder, state: JsonState) -> Result<(), &'static str> {
         if self.open.len() >= MAX_JSON_DEPTH {
             return Err("it nests too deep");
         }
@@ -191,17 +193,17 @@ impl Text {
     }
 
     fn close(&mut self) -> Result<(), &'static str> {
-        if let Some(Open::Object(names)) = self.open.pop() {
+        if let Some(OpenHolder::Object(names)) = self.open.pop() {
             self.names = self.names.saturating_sub(names.len());
         }
-        self.expect(State::After)
+        self.expect(JsonState::After)
     }
 
     fn after(&mut self, character: char) -> Result<(), &'static str> {
         match (character, self.open.last()) {
-            (',', Some(Open::Array)) => self.expect(State::Value),
-            (',', Some(Open::Object(_))) => self.expect(State::NameNext),
-            (']', Some(Open::Array)) | ('}', Some(Open::Object(_))) => self.close(),
+            (',', Some(OpenHolder::Array)) => self.expect(JsonState::Value),
+            (',', Some(OpenHolder::Object(_))) => self.expect(JsonState::NameNext),
+            (']', Some(OpenHolder::Array)) | ('}', Some(OpenHolder::Object(_))) => self.close(),
             (_, None) => Err("something follows the end"),
             (_, Some(_)) => Err("a comma or the end is missing"),
         }
@@ -209,7 +211,7 @@ impl Text {
 
     fn literal(&mut self, rest: &'static str, character: char) -> Result<(), &'static str> {
         let rest = rest.strip_prefix(character).ok_or("a literal is malformed")?;
-        self.expect(if rest.is_empty() { State::After } else { State::Literal(rest) })
+        self.expect(if rest.is_empty() { JsonState::After } else { JsonState::Literal(rest) })
     }
 
     fn string(&mut self, character: char) -> Result<(), &'static str> {
@@ -218,10 +220,10 @@ impl Text {
         }
         match character {
             '"' => match self.name.take() {
-                None => self.expect(State::After),
+                None => self.expect(JsonState::After),
                 Some(name) => self.end_name(name),
             },
-            '\\' => self.expect(State::Escape),
+            '\\' => self.expect(JsonState::Escape),
             '\0'..='\u{1f}' => Err("a control character is not escaped"),
             other => self.push(other),
         }
@@ -238,7 +240,7 @@ impl Text {
             'n' => '\n',
             'r' => '\r',
             't' => '\t',
-            'u' => return self.expect(State::Unicode { left: 4, unit: 0 }),
+            'u' => return self.expect(JsonState::Unicode { left: 4, unit: 0 }),
             _ => return Err("an escape is malformed"),
         };
         self.push(meant)
@@ -248,12 +250,12 @@ impl Text {
         let digit = digit.to_digit(16).ok_or("an escape is malformed")?;
         let unit = unit << 4 | digit;
         if left > 1 {
-            return self.expect(State::Unicode { left: left - 1, unit });
+            return self.expect(JsonState::Unicode { left: left - 1, unit });
         }
         match (self.high.take(), unit) {
             (None, 0xd800..=0xdbff) => {
                 self.high = Some(unit);
-                self.expect(State::String)
+                self.expect(JsonState::String)
             }
             (Some(high), 0xdc00..=0xdfff) => {
                 let scalar = 0x1_0000 + ((high - 0xd800) << 10 | (unit - 0xdc00));
@@ -269,26 +271,26 @@ impl Text {
         if let Some(name) = &mut self.name {
             name.push(character);
         }
-        self.expect(State::String)
+        self.expect(JsonState::String)
     }
 
-    fn end_name(&mut self, name: Name) -> Result<(), &'static str> {
+    fn end_name(&mut self, name: JsonName) -> Result<(), &'static str> {
         let name = name.finish();
         self.names = self.names.saturating_add(1);
-        if self.names > MAX_NAMES {
+        if self.names > MAX_JSON_NAMES {
             return Err("it has too many names");
         }
         let is_new = match self.open.last_mut() {
-            Some(Open::Object(names)) => names.insert(name),
-            Some(Open::Array) | None => true,
+            Some(OpenHolder::Object(names)) => names.insert(name),
+            Some(OpenHolder::Array) | None => true,
         };
-        if is_new { self.expect(State::Colon) } else { Err("a name is there twice") }
+        if is_new { self.expect(JsonState::Colon) } else { Err("a name is there twice") }
     }
 }
 
-impl Digits {
-    /// Goes on with a character of the number; `None` if it is none.
-    const fn next(self, character: char) -> Option<Self> {
+impl NumberPart {
+    /// Returns the position after a character; `None` if the character is not part of the number.
+    const fn continued_by(self, character: char) -> Option<Self> {
         Some(match (self, character) {
             (Self::IntegerFirst, '0') => Self::Zero,
             (Self::IntegerFirst, '1'..='9') | (Self::Integer, '0'..='9') => Self::Integer,
@@ -308,14 +310,14 @@ impl Digits {
     }
 }
 
-/// A name that is being read: what is meant, whatever way it is escaped.
+/// A name that is being read, without its escapes.
 #[derive(Debug)]
-struct Name {
+struct JsonName {
     buffer: String,
     hasher: Hasher,
 }
 
-impl Name {
+impl JsonName {
     fn begin() -> Self {
         Self { buffer: String::new(), hasher: Hasher::new(HashAlgorithm::Sha256) }
     }

@@ -20,7 +20,7 @@ impl Read for Slowly<'_> {
 }
 
 /// The verdict, which must not depend on how much comes at once.
-fn check(format: Format, output: &[u8]) -> Result<(), String> {
+fn check(format: OutputFormat, output: &[u8]) -> Result<(), String> {
     let verdict =
         |size| format.check(&mut Slowly(output, size, false)).map_err(|error| error.to_string());
     let whole = verdict(usize::MAX);
@@ -30,38 +30,38 @@ fn check(format: Format, output: &[u8]) -> Result<(), String> {
     whole
 }
 
-fn refused(format: Format, output: &[u8], said: &str) {
+fn refused(format: OutputFormat, output: &[u8], said: &str) {
     let error = check(format, output).expect_err(&format!("{format:?} {output:?}"));
     assert!(error.contains(said), "{format:?} {output:?}: {error}");
 }
 
 #[test]
 fn names_come_back() {
-    for format in Format::ALL {
-        assert_eq!(Format::from_name(format.name()), Some(format));
-        assert!(Format::NAMES.contains(format.name()));
+    for format in OutputFormat::ALL {
+        assert_eq!(OutputFormat::from_name(format.name()), Some(format));
+        assert!(OutputFormat::NAMES.contains(format.name()));
     }
 }
 
 #[test]
 fn anything_is_bytes() {
-    check(Format::Bytes, b"\xff\0").unwrap();
-    check(Format::Bytes, b"").unwrap();
+    check(OutputFormat::Bytes, b"\xff\0").unwrap();
+    check(OutputFormat::Bytes, b"").unwrap();
 }
 
 #[test]
 fn text_is_utf8_without_controls() {
     for good in ["", "a\tb\r\n", "naïve €\u{1d11e}"] {
-        check(Format::Utf8, good.as_bytes()).unwrap();
+        check(OutputFormat::Utf8, good.as_bytes()).unwrap();
     }
-    refused(Format::Utf8, b"ab\xff", "not UTF-8 at byte 2");
-    refused(Format::Utf8, b"ab\xe2\x82", "not UTF-8 at byte 2");
-    refused(Format::Utf8, b"a\xe2\x82b", "not UTF-8 at byte 1");
-    refused(Format::Utf8, b"\xed\xa0\x80", "not UTF-8 at byte 0");
-    refused(Format::Utf8, b"a\x1b[2J", "control character at byte 1");
-    refused(Format::Utf8, "a\u{9b}".as_bytes(), "control character at byte 1");
-    refused(Format::Utf8, b"\x7f\xff", "control character at byte 0");
-    refused(Format::Utf8, b"\0", "control character at byte 0");
+    refused(OutputFormat::Utf8, b"ab\xff", "not UTF-8 at byte 2");
+    refused(OutputFormat::Utf8, b"ab\xe2\x82", "not UTF-8 at byte 2");
+    refused(OutputFormat::Utf8, b"a\xe2\x82b", "not UTF-8 at byte 1");
+    refused(OutputFormat::Utf8, b"\xed\xa0\x80", "not UTF-8 at byte 0");
+    refused(OutputFormat::Utf8, b"a\x1b[2J", "control character at byte 1");
+    refused(OutputFormat::Utf8, "a\u{9b}".as_bytes(), "control character at byte 1");
+    refused(OutputFormat::Utf8, b"\x7f\xff", "control character at byte 0");
+    refused(OutputFormat::Utf8, b"\0", "control character at byte 0");
 }
 
 const GOOD: [&str; 14] = [
@@ -125,15 +125,16 @@ const BAD: [(&str, &str); 37] = [
 #[test]
 fn json_is_that_of_rfc_8259() {
     for good in GOOD {
-        check(Format::Json, good.as_bytes()).unwrap_or_else(|error| panic!("{good}: {error}"));
+        check(OutputFormat::Json, good.as_bytes())
+            .unwrap_or_else(|error| panic!("{good}: {error}"));
         assert!(serde_json::from_str::<serde_json::Value>(good).is_ok(), "{good}");
     }
     for (bad, said) in BAD {
-        refused(Format::Json, bad.as_bytes(), said);
+        refused(OutputFormat::Json, bad.as_bytes(), said);
         assert!(serde_json::from_str::<serde_json::Value>(bad).is_err(), "{bad}");
     }
-    refused(Format::Json, b"\"\xff\"", "not UTF-8 at byte 1");
-    refused(Format::Json, b"\"\xe2\x82", "not UTF-8 at byte 1");
+    refused(OutputFormat::Json, b"\"\xff\"", "not UTF-8 at byte 1");
+    refused(OutputFormat::Json, b"\"\xe2\x82", "not UTF-8 at byte 1");
 }
 
 /// Grammar alone would let these pass, and readers take them for different things.
@@ -152,38 +153,43 @@ fn json_that_readers_disagree_about_is_refused() {
         (r#""\udd1e""#, "half a character"),
         (r#""\ud834\ud834""#, "half a character"),
     ] {
-        refused(Format::Json, bad.as_bytes(), said);
+        refused(OutputFormat::Json, bad.as_bytes(), said);
     }
     let long = "x".repeat(5000);
-    refused(Format::Json, format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes(), "twice");
+    refused(OutputFormat::Json, format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes(), "twice");
     for good in [r#"{"a":{"a":1},"b":{"a":1}}"#, r#"[{"a":1},{"a":1}]"#, r#"{"a":"a","b":"a"}"#] {
-        check(Format::Json, good.as_bytes()).unwrap();
+        check(OutputFormat::Json, good.as_bytes()).unwrap();
     }
-    check(Format::Json, format!("{{\"{long}\":1,\"{long}y\":2}}").as_bytes()).unwrap();
+    check(OutputFormat::Json, format!("{{\"{long}\":1,\"{long}y\":2}}").as_bytes()).unwrap();
 }
 
 #[test]
 fn json_has_its_bounds() {
     let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
-    check(Format::Json, nested(MAX_JSON_DEPTH).as_bytes()).unwrap();
-    refused(Format::Json, nested(MAX_JSON_DEPTH + 1).as_bytes(), "nests too deep at byte 128");
+    check(OutputFormat::Json, nested(MAX_JSON_DEPTH).as_bytes()).unwrap();
+    refused(
+        OutputFormat::Json,
+        nested(MAX_JSON_DEPTH + 1).as_bytes(),
+        "nests too deep at byte 128",
+    );
     let names = |count: usize| {
         let pairs: Vec<_> = (0..count).map(|number| format!("\"{number}\":0")).collect();
         format!("{{{}}}", pairs.join(","))
     };
-    let mut most = names(MAX_NAMES);
-    assert!(Format::Json.check(&mut most.as_bytes()).is_ok());
+    let mut most = names(MAX_JSON_NAMES);
+    assert!(OutputFormat::Json.check(&mut most.as_bytes()).is_ok());
     // What was closed is forgotten.
     most = format!("[{most},{most}]");
-    assert!(Format::Json.check(&mut most.as_bytes()).is_ok());
-    let error = Format::Json.check(&mut names(MAX_NAMES + 1).as_bytes()).unwrap_err();
+    assert!(OutputFormat::Json.check(&mut most.as_bytes()).is_ok());
+    let error = OutputFormat::Json.check(&mut names(MAX_JSON_NAMES + 1).as_bytes()).unwrap_err();
     assert!(error.to_string().contains("too many names"), "{error}");
 }
 
 #[test]
 fn lines_are_one_json_text_each() {
     for good in ["", "1", "1\n", "{}\r\n[]\n", " 1 \n\t2\n\"a\"", "{\"a\":1}\n{\"a\":1}\n"] {
-        check(Format::Ndjson, good.as_bytes()).unwrap_or_else(|error| panic!("{good}: {error}"));
+        check(OutputFormat::Ndjson, good.as_bytes())
+            .unwrap_or_else(|error| panic!("{good}: {error}"));
     }
     for (bad, said) in [
         ("\n", "ends too early at byte 0"),
@@ -196,9 +202,9 @@ fn lines_are_one_json_text_each() {
         ("\"a\n\"", "ends too early at byte 2"),
         ("{\"a\":1,\"a\":1}\n", "twice"),
     ] {
-        refused(Format::Ndjson, bad.as_bytes(), said);
+        refused(OutputFormat::Ndjson, bad.as_bytes(), said);
     }
-    refused(Format::Ndjson, b"1\n\xff", "not UTF-8 at byte 2");
+    refused(OutputFormat::Ndjson, b"1\n\xff", "not UTF-8 at byte 2");
 }
 
 #[test]
@@ -212,18 +218,18 @@ fn cbor_is_one_item() {
         b"\xd8\x20\x61a",
         b"\xfb\0\0\0\0\0\0\0\0",
     ] {
-        check(Format::Cbor, good).unwrap();
+        check(OutputFormat::Cbor, good).unwrap();
     }
     let long = [&b"\x82\x5a\x00\x03\x0d\x40"[..], &vec![7; 200_000], b"\x01"].concat();
-    check(Format::Cbor, &long).unwrap();
-    refused(Format::Cbor, &long[..long.len() - 1], "cut short at byte 200006");
-    refused(Format::Cbor, &[&long[..], b"\0"].concat(), "after the end at byte 200007");
-    refused(Format::Cbor, b"", "cut short at byte 0");
-    refused(Format::Cbor, b"\x82\x01", "cut short");
-    refused(Format::Cbor, b"\x5b\xff\xff\xff\xff\xff\xff\xff\xffabc", "cut short");
-    refused(Format::Cbor, b"\x82\x01\x1c", "reserved head at byte 2");
-    refused(Format::Cbor, b"\xff", "indefinite length at byte 0");
-    refused(Format::Cbor, &[0x81; 66], "nested too deep");
+    check(OutputFormat::Cbor, &long).unwrap();
+    refused(OutputFormat::Cbor, &long[..long.len() - 1], "cut short at byte 200006");
+    refused(OutputFormat::Cbor, &[&long[..], b"\0"].concat(), "after the end at byte 200007");
+    refused(OutputFormat::Cbor, b"", "cut short at byte 0");
+    refused(OutputFormat::Cbor, b"\x82\x01", "cut short");
+    refused(OutputFormat::Cbor, b"\x5b\xff\xff\xff\xff\xff\xff\xff\xffabc", "cut short");
+    refused(OutputFormat::Cbor, b"\x82\x01\x1c", "reserved head at byte 2");
+    refused(OutputFormat::Cbor, b"\xff", "indefinite length at byte 0");
+    refused(OutputFormat::Cbor, &[0x81; 66], "nested too deep");
 }
 
 #[test]
@@ -234,7 +240,8 @@ fn what_cannot_be_read_is_no_verdict() {
             Err(io::Error::other("broken"))
         }
     }
-    for format in [Format::Utf8, Format::Json, Format::Ndjson, Format::Cbor] {
+    for format in [OutputFormat::Utf8, OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Cbor]
+    {
         assert_eq!(format.check(&mut Broken).unwrap_err().reason(), "io");
     }
 }
@@ -270,7 +277,7 @@ proptest! {
     #[test]
     fn json_agrees_with_another_reader(text in scrap()) {
         let theirs = serde_json::from_str::<serde_json::Value>(&text);
-        match check(Format::Json, text.as_bytes()) {
+        match check(OutputFormat::Json, text.as_bytes()) {
             // RFC 8259 sets numbers no bounds, and they do.
             Ok(()) => prop_assert!(
                 theirs.as_ref().map_or_else(|error| error.to_string().contains("out of range"), |_| true),
@@ -284,20 +291,20 @@ proptest! {
     #[test]
     fn json_that_another_writes_passes(texts in proptest::collection::vec(".{0,12}", 0..6)) {
         let value = serde_json::json!({ "list": texts, "of": { "x": [1.5, -7, null, true] } });
-        check(Format::Json, value.to_string().as_bytes()).unwrap();
+        check(OutputFormat::Json, value.to_string().as_bytes()).unwrap();
         let pretty = serde_json::to_string_pretty(&value).unwrap();
-        check(Format::Json, pretty.as_bytes()).unwrap();
+        check(OutputFormat::Json, pretty.as_bytes()).unwrap();
     }
 }
 
 #[test]
 fn what_follows_an_item_is_counted_however_it_comes() {
     let output = b"\x82\x01\x02behind";
-    let whole = Format::Cbor.check(&mut &output[..]).unwrap_err().to_string();
+    let whole = OutputFormat::Cbor.check(&mut &output[..]).unwrap_err().to_string();
     assert_eq!(whole, "output is not CBOR: 6 bytes after the end at byte 3");
     for first in 1..output.len() {
         let (one, other) = output.split_at(first);
-        let found = Format::Cbor.check(&mut std::io::Read::chain(one, other)).unwrap_err();
+        let found = OutputFormat::Cbor.check(&mut std::io::Read::chain(one, other)).unwrap_err();
         assert_eq!(found.to_string(), whole, "{first}");
     }
 }

@@ -1,16 +1,16 @@
-//! UTF-8 that comes in pieces.
+//! UTF-8 that arrives in pieces.
 
-use super::{Check, FormatError, at};
+use super::{FormatCheck, FormatError, at};
 
-/// The bytes of a character that may not be all there yet.
+/// A reader of UTF-8 whose characters may be cut by the end of a piece.
 #[derive(Debug, Default)]
-pub(super) struct Utf8 {
+pub(super) struct Utf8Pieces {
     /// The beginning of a character: up to three bytes.
     rest: Vec<u8>,
 }
 
-impl Utf8 {
-    /// Takes a piece, and shows all characters that are complete to `see`.
+impl Utf8Pieces {
+    /// Takes a piece, and shows each complete character with its offset to `see`.
     pub(super) fn piece(
         &mut self,
         piece: &[u8],
@@ -19,7 +19,7 @@ impl Utf8 {
     ) -> Result<(), FormatError> {
         let mut piece = piece;
         let mut offset = offset;
-        // What is left of a character, byte by byte: four at most.
+        // The rest of a character that was cut, byte by byte: four at most.
         while let (false, Some((first, after))) = (self.rest.is_empty(), piece.split_first()) {
             self.rest.push(*first);
             (piece, offset) = (after, offset.saturating_add(1));
@@ -41,7 +41,7 @@ impl Utf8 {
                 let (whole, rest) = piece.split_at(error.valid_up_to());
                 let whole = std::str::from_utf8(whole).unwrap_or_default();
                 if error.error_len().is_some() {
-                    // What comes before may break a rule of its own.
+                    // The characters before may break another rule first.
                     whole.char_indices().try_for_each(|(i, c)| see(c, at(offset, i)))?;
                     return Err(FormatError::Utf8 { offset: at(offset, whole.len()) });
                 }
@@ -59,11 +59,11 @@ impl Utf8 {
     }
 }
 
-/// Text without control characters.
+/// Checks for text without control characters.
 #[derive(Debug, Default)]
-pub(super) struct Plain(Utf8);
+pub(super) struct TextCheck(Utf8Pieces);
 
-impl Check for Plain {
+impl FormatCheck for TextCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
         self.0.piece(piece, offset, |character, offset| {
             if character.is_control() && !matches!(character, '\t' | '\n' | '\r') {

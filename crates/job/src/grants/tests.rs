@@ -1,3 +1,4 @@
+use brine_core::Classified as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -124,8 +125,8 @@ fn what_is_typed_wrongly_is_explained() {
         ("python3", "expected NAME=VALUE"),
         ("runs=python3", "there is no \"runs\""),
         ("errors=1MiB", "there is no \"errors\""),
-        ("run=-c", "called by letters"),
-        ("env=A=B", "called by letters"),
+        ("run=-c", "has letters, digits and"),
+        ("env=A=B", "has letters, digits and"),
         ("read=/etc", "relative to a root"),
         ("read=a/../b", "no part that is . or .."),
         ("write=a//b", "no empty parts"),

@@ -1,47 +1,38 @@
-//! Reading of policy.toml. docs/policy.md is its reference.
+//! The reader of policy.toml, which docs/policy.md describes.
 //!
-//! What is not known is refused: it may be a restriction, misspelt or from a later version.
+//! Unknown keys are refused: one can be a restriction that is misspelt, or from a later version.
 
 mod field;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use brine_core::ContextGlob;
 use toml_edit::{Document, Table};
 
-use self::field::{Field, line_of, table_line};
+use self::field::{PolicyField, line_of, table_line};
+use super::entry::{AllowedArguments, ImportList, Interpreter, PolicyEntry, PolicyTerms};
 use super::error::PolicyFileError;
-use super::terms::{Allowed, Entry, ImportList, Interpreter, Terms};
 use super::{MAX_POLICY_BYTES, MAX_POLICY_ENTRIES};
-use crate::job::format::Format;
-use crate::job::limits::{Bounds, Limit};
-use crate::job::names::{Alias, LogicalPath, VariableName};
-use crate::trust::ContextGlob;
+use crate::format::OutputFormat;
+use crate::limits::{Limit, LimitValues};
+use crate::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
 
-/// Reads all entries, in the order of the file, each with what the defaults give it.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, PolicyFileError> {
+/// Reads all entries, in the order of the file, and fills them with the defaults.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<PolicyEntry>, PolicyFileError> {
     let text = decode(bytes)?;
     let document = Document::parse(text).map_err(|error| PolicyFileError::Toml {
         line: line_of(text, error.span().unwrap_or_default().start),
         what: error.message().lines().next().unwrap_or_default().to_owned(),
     })?;
-    let mut defaults = Terms::default();
+    let mut defaults = PolicyTerms::default();
     let mut tables: Vec<&Table> = Vec::new();
-    for field in Field::each(text, document.as_table()) {
+    for field in PolicyField::each(text, document.as_table()) {
         match field.key {
-            "allow" => {
-                let found = field.item.as_array_of_tables();
-                let wrong = || field.wrong("tables, each begun by [[allow]]");
-                let found = found.ok_or_else(wrong)?;
-                // Each is compared with all others.
-                if found.len() > MAX_POLICY_ENTRIES {
-                    return Err(field.wrong("up to 1000 tables"));
-                }
-                tables.extend(found.iter());
-            }
+            "allow" => tables.extend(allow_tables(&field)?),
             "defaults" => {
                 let table = field.table()?;
-                Field::each(text, table).try_for_each(|field| defaults.read(&field))?;
+                PolicyField::each(text, table).try_for_each(|field| defaults.read(&field))?;
                 refuse_root_twice(&defaults, field.line())?;
             }
             "version" => version(&field)?,
@@ -53,6 +44,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, PolicyFileError> {
     let entries = entries?;
     refuse_overlaps(&entries)?;
     Ok(entries)
+}
+
+fn allow_tables<'a>(
+    field: &PolicyField<'a>,
+) -> Result<impl Iterator<Item = &'a Table>, PolicyFileError> {
+    let tables = field.item.as_array_of_tables();
+    let tables = tables.ok_or_else(|| field.wrong("tables, each begun by [[allow]]"))?;
+    // Each entry is compared with all others.
+    if tables.len() > MAX_POLICY_ENTRIES {
+        return Err(field.wrong("up to 1000 tables"));
+    }
+    Ok(tables.iter())
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, PolicyFileError> {
@@ -67,18 +70,22 @@ fn decode(bytes: &[u8]) -> Result<&str, PolicyFileError> {
     })
 }
 
-fn version(field: &Field<'_>) -> Result<(), PolicyFileError> {
+fn version(field: &PolicyField<'_>) -> Result<(), PolicyFileError> {
     match field.integer()? {
         1 => Ok(()),
         found => Err(PolicyFileError::Version { line: field.line(), found }),
     }
 }
 
-fn entry(text: &str, table: &Table, defaults: &Terms) -> Result<Entry, PolicyFileError> {
+fn entry(
+    text: &str,
+    table: &Table,
+    defaults: &PolicyTerms,
+) -> Result<PolicyEntry, PolicyFileError> {
     let line = table_line(text, table);
     let (mut signers, mut contexts, mut content_types) = (None, None, None);
-    let mut terms = Terms::default();
-    for field in Field::each(text, table) {
+    let mut terms = PolicyTerms::default();
+    for field in PolicyField::each(text, table) {
         match field.key {
             "signers" => signers = Some(field.texts(|name, _| Ok(name.to_owned()))?),
             "contexts" => {
@@ -98,16 +105,16 @@ fn entry(text: &str, table: &Table, defaults: &Terms) -> Result<Entry, PolicyFil
     let signers = signers.into_iter().collect();
     let terms = terms.over(defaults);
     refuse_root_twice(&terms, line)?;
-    Ok(Entry { line, signers, contexts, content_types, terms })
+    Ok(PolicyEntry { line, signers, contexts, content_types, terms })
 }
 
-fn refuse_root_twice(terms: &Terms, line: usize) -> Result<(), PolicyFileError> {
+fn refuse_root_twice(terms: &PolicyTerms, line: usize) -> Result<(), PolicyFileError> {
     let twice = terms.root_twice().map(str::to_owned);
     twice.map_or(Ok(()), |root| Err(PolicyFileError::RootTwice { line, root }))
 }
 
-/// What would be refused for every job is a mistake that shows at once.
-fn refuse_overlaps(entries: &[Entry]) -> Result<(), PolicyFileError> {
+/// Refuses entries that would refuse each other's jobs, so that the mistake shows at once.
+fn refuse_overlaps(entries: &[PolicyEntry]) -> Result<(), PolicyFileError> {
     for (index, entry) in entries.iter().enumerate() {
         let before = entries.iter().take(index).find(|before| before.clearly_overlaps(entry));
         if let Some(before) = before {
@@ -117,34 +124,18 @@ fn refuse_overlaps(entries: &[Entry]) -> Result<(), PolicyFileError> {
     Ok(())
 }
 
-impl Terms {
-    /// Reads a key that stands in an entry, or in the defaults.
-    fn read(&mut self, field: &Field<'_>) -> Result<(), PolicyFileError> {
+impl PolicyTerms {
+    /// Reads a key of an entry, or of the defaults.
+    fn read(&mut self, field: &PolicyField<'_>) -> Result<(), PolicyFileError> {
         match field.key {
             "environment" => self.environment = Some(environment(field)?),
-            "formats" => {
-                let formats = field.texts(|name, line| {
-                    let wrong = || field.wrong_text(line, name, Format::NAMES);
-                    Format::from_name(name).ok_or_else(wrong)
-                })?;
-                if formats.is_empty() {
-                    return Err(field.wrong(Format::NAMES));
-                }
-                self.formats = Some(formats);
-            }
+            "formats" => self.formats = Some(formats(field)?),
             "interpreters" => self.interpreters = Some(interpreters(field)?),
             "limits" => self.limits = limits(field)?,
             "pickle-imports" => self.pickle_imports = Some(field.texts(import_list(field))?),
             "ports" => self.ports = Some(ports(field)?),
             "read" => self.read = Some(roots(field)?),
-            "system" => {
-                let paths = field.texts(|path, line| {
-                    let path = absolute(path, line)?;
-                    let root = || field.wrong_text(line, "/", "a directory below it");
-                    if path == Path::new("/") { Err(root()) } else { Ok(path) }
-                })?;
-                self.system = Some(paths.into_iter().collect());
-            }
+            "system" => self.system = Some(system(field)?),
             "write" => self.write = Some(roots(field)?),
             _ => return Err(field.unknown()),
         }
@@ -152,27 +143,37 @@ impl Terms {
     }
 }
 
-fn environment(field: &Field<'_>) -> Result<BTreeMap<VariableName, String>, PolicyFileError> {
-    let variables = Field::each(field.text, field.table()?).map(|variable| {
+fn environment(field: &PolicyField<'_>) -> Result<BTreeMap<VariableName, String>, PolicyFileError> {
+    let variables = PolicyField::each(field.text, field.table()?).map(|variable| {
         let name = VariableName::parse(variable.key).map_err(|what| variable.bad_name(what))?;
         Ok((name, variable.string()?.to_owned()))
     });
     variables.collect()
 }
 
-fn interpreters(field: &Field<'_>) -> Result<BTreeMap<Alias, Interpreter>, PolicyFileError> {
-    let interpreters = Field::each(field.text, field.table()?).map(|found| {
-        let alias = Alias::parse(found.key).map_err(|what| found.bad_name(what))?;
+fn formats(field: &PolicyField<'_>) -> Result<Vec<OutputFormat>, PolicyFileError> {
+    let formats = field.texts(|name, line| {
+        let wrong = || field.wrong_text(line, name, OutputFormat::NAMES);
+        OutputFormat::from_name(name).ok_or_else(wrong)
+    })?;
+    if formats.is_empty() { Err(field.wrong(OutputFormat::NAMES)) } else { Ok(formats) }
+}
+
+fn interpreters(
+    field: &PolicyField<'_>,
+) -> Result<BTreeMap<InterpreterAlias, Interpreter>, PolicyFileError> {
+    let interpreters = PolicyField::each(field.text, field.table()?).map(|found| {
+        let alias = InterpreterAlias::parse(found.key).map_err(|what| found.bad_name(what))?;
         Ok((alias, interpreter(&found)?))
     });
     interpreters.collect()
 }
 
-fn interpreter(field: &Field<'_>) -> Result<Interpreter, PolicyFileError> {
+fn interpreter(field: &PolicyField<'_>) -> Result<Interpreter, PolicyFileError> {
     let (mut path, mut sha256) = (None, None);
-    // Without any.
-    let mut arguments = vec![Allowed { first: Vec::new(), and_any: false }];
-    for field in Field::each(field.text, field.table()?) {
+    // Without the key, no arguments are allowed.
+    let mut arguments = vec![AllowedArguments { first: Vec::new(), and_any: false }];
+    for field in PolicyField::each(field.text, field.table()?) {
         match field.key {
             "arguments" => arguments = field.lists()?.into_iter().map(allowed).collect(),
             "path" => path = Some(absolute(field.string()?, field.line())?),
@@ -184,13 +185,13 @@ fn interpreter(field: &Field<'_>) -> Result<Interpreter, PolicyFileError> {
     Ok(Interpreter { path, sha256, arguments })
 }
 
-/// `...` at the end stands for any more.
-fn allowed(mut arguments: Vec<String>) -> Allowed {
+/// Reads a list of arguments. `...` at its end stands for any others.
+fn allowed(mut arguments: Vec<String>) -> AllowedArguments {
     let and_any = arguments.pop_if(|last| last == "...").is_some();
-    Allowed { first: arguments, and_any }
+    AllowedArguments { first: arguments, and_any }
 }
 
-fn digest(field: &Field<'_>) -> Result<[u8; 32], PolicyFileError> {
+fn digest(field: &PolicyField<'_>) -> Result<[u8; 32], PolicyFileError> {
     let text = field.string()?;
     let mut digest = [0; 32];
     let wrong = || field.wrong("64 hex digits");
@@ -204,11 +205,11 @@ fn digest(field: &Field<'_>) -> Result<[u8; 32], PolicyFileError> {
     Ok(digest)
 }
 
-fn limits(field: &Field<'_>) -> Result<Bounds, PolicyFileError> {
-    let limits = Field::each(field.text, field.table()?).map(|field| {
+fn limits(field: &PolicyField<'_>) -> Result<LimitValues, PolicyFileError> {
+    let limits = PolicyField::each(field.text, field.table()?).map(|field| {
         let limit = Limit::from_name(field.key).ok_or_else(|| field.unknown())?;
         let value = match field.item.as_integer() {
-            // A bare number is one of bytes or things; a time says its unit.
+            // A bare number is a size or a count. A time needs its unit.
             Some(number) => limit.parse_value(&number.to_string()),
             None => limit.parse_value(field.string()?),
         };
@@ -217,7 +218,7 @@ fn limits(field: &Field<'_>) -> Result<Bounds, PolicyFileError> {
     limits.collect()
 }
 
-fn ports(field: &Field<'_>) -> Result<BTreeSet<u16>, PolicyFileError> {
+fn ports(field: &PolicyField<'_>) -> Result<BTreeSet<u16>, PolicyFileError> {
     let wrong = || field.wrong("an array of ports from 1 to 65535");
     let ports = field.item.as_array().ok_or_else(wrong)?.iter().map(|port| {
         let port = port.as_integer().and_then(|port| u16::try_from(port).ok());
@@ -226,19 +227,28 @@ fn ports(field: &Field<'_>) -> Result<BTreeSet<u16>, PolicyFileError> {
     ports.collect()
 }
 
-fn roots(field: &Field<'_>) -> Result<BTreeMap<String, PathBuf>, PolicyFileError> {
-    let roots = Field::each(field.text, field.table()?).map(|root| {
+fn roots(field: &PolicyField<'_>) -> Result<BTreeMap<String, PathBuf>, PolicyFileError> {
+    let roots = PolicyField::each(field.text, field.table()?).map(|root| {
         let name = LogicalPath::parse(root.key).map_err(|what| root.bad_name(what))?;
         if !name.split_root().1.is_empty() {
-            return Err(root.bad_name(crate::job::NameError("a root has no / in its name")));
+            return Err(root.bad_name(NameError("a root has no / in its name")));
         }
         Ok((root.key.to_owned(), absolute(root.string()?, root.line())?))
     });
     roots.collect()
 }
 
+fn system(field: &PolicyField<'_>) -> Result<BTreeSet<PathBuf>, PolicyFileError> {
+    let paths = field.texts(|path, line| {
+        let path = absolute(path, line)?;
+        let root = || field.wrong_text(line, "/", "a directory below it");
+        if path == Path::new("/") { Err(root()) } else { Ok(path) }
+    })?;
+    Ok(paths.into_iter().collect())
+}
+
 fn import_list<'f>(
-    field: &'f Field<'_>,
+    field: &'f PolicyField<'_>,
 ) -> impl Fn(&str, usize) -> Result<ImportList, PolicyFileError> + 'f {
     move |text, line| {
         if text.contains('/') {
@@ -250,11 +260,11 @@ fn import_list<'f>(
     }
 }
 
-/// Takes a path in its shortest form only: what it names is plain to see.
+/// Reads an absolute path. It must be in its shortest form, so that a reader sees what it names.
 fn absolute(text: &str, line: usize) -> Result<PathBuf, PolicyFileError> {
     let path = Path::new(text);
     let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-    // Its parts put together again are it, but for a dot or a slash that means nothing.
+    // Joining the parts again drops every dot and slash that means nothing.
     let again: PathBuf = path.components().collect();
     if path.is_absolute() && path.components().all(plain) && again.as_os_str() == text {
         return Ok(again);

@@ -1,20 +1,21 @@
 //! Why a policy refuses a job, and why a policy file cannot be read.
 
-use crate::job::grants::Grant;
-use crate::job::names::{Alias, NameError};
-use crate::trust::ReservedGlob;
+use brine_core::{Class, Classified, ReservedGlob};
+
+use crate::grants::Grant;
+use crate::names::{InterpreterAlias, NameError};
 
 /// Why a policy refuses a job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// Several entries are for the job.
+    /// Several entries apply to the job.
     #[error("the policy has several entries for this job of {signer}, in lines {} and {}",
         .lines.0, .lines.1)]
     Ambiguous {
         /// The signer.
         signer: String,
-        /// Where the first two of them begin.
+        /// The lines in which the first two of them begin.
         lines: (usize, usize),
     },
 
@@ -22,44 +23,44 @@ pub enum PolicyError {
     #[error("the policy does not allow {alias} with arguments {arguments:?}")]
     Arguments {
         /// The interpreter.
-        alias: Alias,
-        /// All of its arguments.
+        alias: InterpreterAlias,
+        /// The arguments.
         arguments: Vec<String>,
     },
 
     /// The signer and the operator both say what to run.
     #[error("the job asks for {}, and a command was given", quoted(.grant))]
     CommandGiven {
-        /// What the signer says.
+        /// The grant of the signer.
         grant: Grant,
     },
 
-    /// The signer and the operator declare formats that do not go together.
+    /// The signer and the operator declare different formats.
     #[error("the job declares its output as {declared}, not {asked}")]
     Format {
-        /// What the operator asks for.
+        /// The format that the operator requires.
         asked: &'static str,
-        /// What the plan has.
+        /// The format that the signer declared.
         declared: &'static str,
     },
 
-    /// No entry is for the job.
+    /// No entry applies to the job.
     #[error("the policy has no entry for this job of {signer} ({}, {})",
         .context.as_ref().map_or_else(|| "no context".to_owned(), |found| format!("context {found:?}")),
         .content_type.as_ref().map_or_else(|| "no type".to_owned(), |found| format!("type {found:?}")))]
     NoEntry {
         /// The signer.
         signer: String,
-        /// The context of the signature.
+        /// The context of the signature; `None` if it has none.
         context: Option<String>,
-        /// The content type of the payload.
+        /// The content type of the payload; `None` if it has none.
         content_type: Option<String>,
     },
 
-    /// Something is asked for, and nobody allows anything.
+    /// The job requests something, and there is no policy.
     #[error("the job asks for {}, and there is no policy", quoted(.grant))]
     NoPolicy {
-        /// The first of what it asks for.
+        /// The first grant.
         grant: Grant,
     },
 
@@ -67,23 +68,25 @@ pub enum PolicyError {
     #[error("neither the job nor the command line says what to run")]
     NoProgram,
 
-    /// The policy does not allow this.
+    /// The policy does not allow a grant.
     #[error("the policy does not allow {}", quoted(.grant))]
     NotAllowed {
-        /// What it does not allow.
+        /// The grant.
         grant: Grant,
     },
 }
 
-/// A grant as it is typed, in quotes.
+/// Shows a grant as people type it, in quotes.
 fn quoted(grant: &Grant) -> String {
     format!("{:?}", grant.to_string())
 }
 
-impl PolicyError {
-    /// Returns a short name that does not change from version to version.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+impl Classified for PolicyError {
+    fn class(&self) -> Class {
+        Class::Untrusted
+    }
+
+    fn reason(&self) -> &'static str {
         match self {
             Self::Ambiguous { .. } => "policy-ambiguous",
             Self::Arguments { .. } => "grant-arguments",
@@ -101,10 +104,10 @@ impl PolicyError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// A control character in text that is shown to people, or given to programs.
+    /// A text has a control character. It would be shown to people, or given to programs.
     #[error("line {line}: {key} contains a control character")]
     ControlCharacter {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: String,
@@ -113,69 +116,69 @@ pub enum PolicyFileError {
     /// A context pattern holds a reserved character.
     #[error("line {line}: {source}")]
     Glob {
-        /// Where.
+        /// The line.
         line: usize,
-        /// What is reserved.
+        /// The character.
         source: ReservedGlob,
     },
 
-    /// A key is required and absent.
+    /// A required key is missing.
     #[error("line {line}: {key} is missing")]
     Missing {
-        /// Where the table begins.
+        /// The line in which the table begins.
         line: usize,
         /// The key.
         key: &'static str,
     },
 
-    /// The name of an interpreter, variable or root is none.
-    #[error("line {line}: {name:?} is no name: {what}")]
+    /// A text is not the name of an interpreter, variable or root.
+    #[error("line {line}: {name:?} is not a name: {what}")]
     Name {
-        /// Where.
+        /// The line.
         line: usize,
         /// The text.
         name: String,
-        /// What is wrong with it.
+        /// The rule that it breaks.
         what: NameError,
     },
 
-    /// Bytes that are not UTF-8, or zero.
+    /// The file has bytes that are not UTF-8, or a zero byte.
     #[error("line {line}: not UTF-8 text")]
     NotText {
-        /// Where.
+        /// The line.
         line: usize,
     },
 
-    /// Two entries are bound to be for the same jobs.
-    #[error("line {line}: this entry is for jobs that the one in line {other} is for, too")]
+    /// Two entries apply to the same jobs, so that both would be useless for them.
+    #[error("line {line}: this entry applies to jobs that the entry in line {other} applies to")]
     Overlap {
-        /// Where the second begins.
+        /// The line in which the second begins.
         line: usize,
-        /// Where the first begins.
+        /// The line in which the first begins.
         other: usize,
     },
 
-    /// A path that is not absolute, or not in its shortest form.
-    #[error("line {line}: {path:?} is no absolute path without . and .. in it")]
+    /// A path is not absolute, or not in its shortest form.
+    #[error("line {line}: {path:?} is not an absolute path without . and .. in it")]
     Path {
-        /// Where.
+        /// The line.
         line: usize,
         /// The path.
         path: String,
     },
 
-    /// A root that is there both to read and to write.
+    /// A root is both in `read` and in `write`.
     #[error(
         "line {line}: root {root:?} is both in read and in write; what may be written may be read"
     )]
     RootTwice {
-        /// Where the entry begins.
+        /// The line in which the entry begins.
         line: usize,
         /// The root.
         root: String,
     },
 
-    /// Larger than [`MAX_POLICY_BYTES`](super::MAX_POLICY_BYTES).
+    /// The file is larger than [`MAX_POLICY_BYTES`](super::MAX_POLICY_BYTES).
     #[error("{found} bytes, limit is {limit}")]
     TooLarge {
         /// Its size.
@@ -184,51 +187,53 @@ pub enum PolicyFileError {
         limit: usize,
     },
 
-    /// Not TOML.
+    /// The file is not TOML.
     #[error("line {line}: {what}")]
     Toml {
-        /// Where.
+        /// The line.
         line: usize,
-        /// What the parser says.
+        /// The message of the parser.
         what: String,
     },
 
-    /// A key that is not known: it may be a restriction, misspelt or from a later version.
+    /// A key is not known. It can be a restriction that is misspelt, or from a later version.
     #[error("line {line}: unknown key {key:?}")]
     UnknownKey {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: String,
     },
 
-    /// A value that its key does not take.
+    /// A key has a value that it does not take.
     #[error("line {line}: {key} is {found}, expected {expected}")]
     Value {
-        /// Where.
+        /// The line.
         line: usize,
         /// The key.
         key: String,
-        /// What the key takes.
+        /// The values that the key takes.
         expected: String,
-        /// What stands there.
+        /// The value.
         found: String,
     },
 
-    /// A version of the file format that is not known.
+    /// The version of the file format is not known.
     #[error("line {line}: version is {found}, must be 1")]
     Version {
-        /// Where.
+        /// The line.
         line: usize,
         /// The version.
         found: i64,
     },
 }
 
-impl PolicyFileError {
-    /// Returns a short name that does not change from version to version.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+impl Classified for PolicyFileError {
+    fn class(&self) -> Class {
+        Class::Key
+    }
+
+    fn reason(&self) -> &'static str {
         match self {
             Self::ControlCharacter { .. } => "policy-control-character",
             Self::Glob { .. } => "policy-glob",

@@ -1,20 +1,21 @@
-//! What holds of any plan.
+//! Properties of every plan.
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
+use super::entry::{AllowedArguments, Interpreter};
 use super::*;
-use crate::job::format::Format;
-use crate::job::limits::{Limit, numbers};
+use crate::limits::Limit;
+use crate::names::VariableName;
 
 fn system() -> BTreeSet<PathBuf> {
     BTreeSet::from(["/usr".into()])
 }
 
-/// What either side may say, of little enough that they often meet.
+/// What either side can say, from so few values that the sides often agree.
 #[derive(Clone, Debug)]
-struct Said {
+struct OneSide {
     interpreters: Vec<&'static str>,
     arguments: Vec<&'static str>,
     environment: Vec<&'static str>,
@@ -22,10 +23,10 @@ struct Said {
     read: Vec<&'static str>,
     write: Vec<&'static str>,
     limits: BTreeMap<Limit, u64>,
-    formats: Vec<Format>,
+    formats: Vec<OutputFormat>,
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn one_side() -> impl Strategy<Value = OneSide> {
     let limits = proptest::collection::btree_map(
         subsequence(vec![Limit::Wall, Limit::Cpu, Limit::Memory, Limit::Files], 1)
             .prop_map(|limits| limits[0]),
@@ -40,10 +41,10 @@ fn said() -> impl Strategy<Value = Said> {
         subsequence(vec!["a", "b/x", "c"], 0..=3),
         subsequence(vec!["a", "d", "e/y"], 0..=3),
         limits,
-        subsequence(Format::ALL.to_vec(), 0..=5).prop_shuffle(),
+        subsequence(OutputFormat::ALL.to_vec(), 0..=5).prop_shuffle(),
     )
         .prop_map(
-            |(interpreters, arguments, environment, ports, read, write, limits, formats)| Said {
+            |(interpreters, arguments, environment, ports, read, write, limits, formats)| OneSide {
                 interpreters,
                 arguments,
                 environment,
@@ -56,8 +57,8 @@ fn said() -> impl Strategy<Value = Said> {
         )
 }
 
-impl Said {
-    /// As a signer asks for it.
+impl OneSide {
+    /// As a signer requests it.
     fn asked(&self) -> Grants {
         let mut all = Vec::new();
         if let Some(alias) = self.interpreters.first() {
@@ -75,7 +76,7 @@ impl Said {
     }
 
     /// As an operator allows it.
-    fn allowed(&self) -> Terms {
+    fn allowed(&self) -> PolicyTerms {
         let roots = |paths: &[&str]| {
             let root = |path: &&str| path.split('/').next().unwrap().to_owned();
             Some(paths.iter().map(|path| (root(path), Path::new("/r").join(root(path)))).collect())
@@ -83,16 +84,16 @@ impl Said {
         let interpreter = |alias: &&str| Interpreter {
             path: format!("/bin/{alias}").into(),
             sha256: None,
-            arguments: vec![Allowed {
+            arguments: vec![AllowedArguments {
                 first: self.arguments.iter().map(|text| (*text).to_owned()).collect(),
                 and_any: true,
             }],
         };
-        Terms {
+        PolicyTerms {
             interpreters: Some(
                 self.interpreters
                     .iter()
-                    .map(|alias| (crate::job::Alias::parse(alias).unwrap(), interpreter(alias)))
+                    .map(|alias| (InterpreterAlias::parse(alias).unwrap(), interpreter(alias)))
                     .collect(),
             ),
             read: roots(&self.read_only()),
@@ -100,9 +101,7 @@ impl Said {
             environment: Some(
                 self.environment
                     .iter()
-                    .map(|name| {
-                        (crate::job::VariableName::parse(name).unwrap(), (*name).to_owned())
-                    })
+                    .map(|name| (VariableName::parse(name).unwrap(), (*name).to_owned()))
                     .collect(),
             ),
             ports: Some(self.ports.clone()),
@@ -113,7 +112,7 @@ impl Said {
         }
     }
 
-    /// All of it, and what `more` says too; of limits and the like the greater.
+    /// All of this, and all of `more`. The larger limits count.
     fn and(&self, more: &Self) -> Self {
         let mut all = self.clone();
         let add = |all: &mut Vec<&'static str>, more: &[&'static str]| {
@@ -132,21 +131,21 @@ impl Said {
             let now = all.limits.get(limit).copied().unwrap_or(limit.default_value());
             all.limits.insert(*limit, now.max(*value));
         }
-        // To a policy without a list, every format was fine.
+        // A policy without a list allows every format.
         if !self.formats.is_empty() {
             all.formats.extend(more.formats.iter().filter(|format| !self.formats.contains(format)));
         }
         all
     }
 
-    /// What is there to be written is not there to be read as well.
+    /// The paths that are only read.
     fn read_only(&self) -> Vec<&'static str> {
         self.read.iter().filter(|path| !self.write.contains(path)).copied().collect()
     }
 }
 
-fn plan_of(asked: &Grants, allowed: Terms) -> Result<Plan, PolicyError> {
-    let entry = Entry {
+fn plan_of(asked: &Grants, allowed: PolicyTerms) -> Result<PlanParts, PolicyError> {
+    let entry = PolicyEntry {
         line: 1,
         signers: ["alice".to_owned()].into(),
         contexts: None,
@@ -155,34 +154,37 @@ fn plan_of(asked: &Grants, allowed: Terms) -> Result<Plan, PolicyError> {
     };
     let policy = Policy { entries: Some(vec![entry]) };
     let system = system();
-    let question = Question { signer: "alice", context: None, content_type: None, system: &system };
-    let command = Command { path: "/bin/cat".into(), arguments: Vec::new() };
-    policy.plan(&question, asked, asked.run().is_none().then_some(&command))
+    let question =
+        PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
+    let command = OperatorCommand { path: "/bin/cat".into(), arguments: Vec::new() };
+    let permit = policy.plan(&question, asked, asked.run().is_none().then_some(&command));
+    permit.map(|permit| permit.plan.parts().clone())
 }
 
-/// Whether `less` gives nothing that `more` does not.
-fn is_inside(less: &Plan, more: &Plan) -> bool {
-    let (less_limits, more_limits) = (numbers(&less.limits), numbers(&more.limits));
-    less.openings.iter().all(|less| {
-        let place = |opening: &Opening| (opening.source.clone(), opening.target.clone());
-        let holds = |more: &&Opening| place(more) == place(less) && more.writable >= less.writable;
-        more.openings.iter().any(|more| holds(&more))
+/// Returns whether `less` gives nothing that `more` does not.
+fn is_inside(less: &PlanParts, more: &PlanParts) -> bool {
+    let (less_limits, more_limits) = (less.limits.values(), more.limits.values());
+    less.granted_paths.iter().all(|less| {
+        let place = |opening: &GrantedPath| (opening.source.clone(), opening.target.clone());
+        let holds =
+            |more: &&GrantedPath| place(more) == place(less) && more.writable >= less.writable;
+        more.granted_paths.iter().any(|more| holds(&more))
     }) && less.ports.is_subset(&more.ports)
         && less.environment.iter().all(|(name, value)| more.environment.get(name) == Some(value))
         && less.system == more.system
         && Limit::ALL.iter().all(|limit| less_limits[limit] <= more_limits[limit])
 }
 
-/// Something that is allowed half of the time at least.
-fn pair() -> impl Strategy<Value = (Said, Said)> {
-    (said(), said(), any::<bool>()).prop_map(|(asked, more, mostly_allowed)| {
+/// Both sides, so that the policy allows what is requested at least half of the time.
+fn pair() -> impl Strategy<Value = (OneSide, OneSide)> {
+    (one_side(), one_side(), any::<bool>()).prop_map(|(asked, more, mostly_allowed)| {
         let allowed = if mostly_allowed { asked.and(&more) } else { more };
         (asked, allowed)
     })
 }
 
 proptest! {
-    /// The plan gives nothing that was not asked for, and nothing that is not allowed.
+    /// The plan gives nothing that was not requested, and nothing that is not allowed.
     #[test]
     fn a_plan_is_inside_the_grants_and_inside_the_policy((asked, allowed) in pair()) {
         let (grants, terms) = (asked.asked(), allowed.allowed());
@@ -194,21 +196,21 @@ proptest! {
             let base = BASE_ENVIRONMENT.iter().any(|(known, _)| *known == name);
             prop_assert!(base || grants.environment().iter().any(|asked| asked.as_str() == name));
         }
-        for Opening { target, writable, .. } in &plan.openings {
+        for GrantedPath { target, writable, .. } in &plan.granted_paths {
             let asked = if *writable { grants.write() } else { grants.read() };
             let path = target.strip_prefix(FILES_PATH).unwrap().to_str().unwrap();
             prop_assert!(asked.iter().any(|asked| asked.as_str() == path), "{path}");
         }
-        let numbers = numbers(&plan.limits);
+        let limits = plan.limits.values();
         for (limit, value) in grants.limits() {
-            prop_assert!(numbers[limit] <= *value);
+            prop_assert!(limits[limit] <= *value);
         }
         let arguments = plan.program.arguments.iter().skip(1);
         let arguments: Vec<_> = arguments.map(|argument| argument.to_str().unwrap()).collect();
         prop_assert_eq!(arguments, grants.arguments().iter().collect::<Vec<_>>());
         // Inside the policy.
         prop_assert!(plan.ports.is_subset(terms.ports.as_ref().unwrap()));
-        for Opening { source, writable, .. } in &plan.openings {
+        for GrantedPath { source, writable, .. } in &plan.granted_paths {
             let below = |roots: &Option<BTreeMap<String, PathBuf>>| {
                 roots.as_ref().unwrap().values().any(|root| source.starts_with(root))
             };
@@ -216,7 +218,7 @@ proptest! {
         }
         for limit in Limit::ALL {
             let most = terms.limits.get(&limit).copied().unwrap_or(limit.default_value());
-            prop_assert!(numbers[&limit] <= most, "{limit:?}");
+            prop_assert!(limits[&limit] <= most, "{limit:?}");
         }
         prop_assert!(terms.formats.is_none_or(|formats| formats.contains(&plan.format)));
         if let Some(alias) = grants.run() {
@@ -224,9 +226,9 @@ proptest! {
         }
     }
 
-    /// More that is allowed never takes anything away, and never refuses what was not refused.
+    /// A policy that allows more never takes anything away, and never refuses a job that was not refused.
     #[test]
-    fn a_plan_grows_with_the_policy((asked, allowed) in pair(), more in said()) {
+    fn a_plan_grows_with_the_policy((asked, allowed) in pair(), more in one_side()) {
         let grants = asked.asked();
         let Ok(less) = plan_of(&grants, allowed.allowed()) else { return Ok(()) };
         let more = plan_of(&grants, allowed.and(&more).allowed());
@@ -234,9 +236,9 @@ proptest! {
         prop_assert_eq!(less.program, more.unwrap().program);
     }
 
-    /// More that is asked for is refused, or gives at least as much.
+    /// A job that requests more is refused, or gets at least as much.
     #[test]
-    fn a_plan_grows_with_the_grants((asked, allowed) in pair(), more in said()) {
+    fn a_plan_grows_with_the_grants((asked, allowed) in pair(), more in one_side()) {
         let Ok(less) = plan_of(&asked.asked(), allowed.allowed()) else { return Ok(()) };
         let mut more = asked.and(&more);
         more.interpreters.clone_from(&asked.interpreters);
@@ -245,9 +247,9 @@ proptest! {
         }
     }
 
-    /// What asks for less than what is granted is granted.
+    /// A job that requests less than a granted one is granted.
     #[test]
-    fn less_than_what_is_granted_is_granted((asked, allowed) in pair(), cut in said()) {
+    fn less_than_what_is_granted_is_granted((asked, allowed) in pair(), cut in one_side()) {
         if plan_of(&asked.asked(), allowed.allowed()).is_err() {
             return Ok(());
         }

@@ -1,5 +1,7 @@
+use brine_core::Classified as _;
+
 use super::*;
-use crate::job::format::Format;
+use crate::format::OutputFormat;
 
 fn grants(texts: &[&str]) -> Grants {
     Grants::collect(texts.iter().map(|text| text.parse().unwrap())).unwrap()
@@ -10,19 +12,23 @@ fn system() -> BTreeSet<PathBuf> {
 }
 
 /// Asks for alice, in the context `jobs/a`, with the type `text/plain`.
-fn ask(policy: &Policy, texts: &[&str], command: Option<&Command>) -> Result<Plan, PolicyError> {
+fn ask(
+    policy: &Policy,
+    texts: &[&str],
+    command: Option<&OperatorCommand>,
+) -> Result<PlanParts, PolicyError> {
     let system = system();
-    let question = Question {
+    let question = PolicyQuestion {
         signer: "alice",
         context: Some("jobs/a"),
         content_type: Some("text/plain"),
         system: &system,
     };
-    policy.plan(&question, &grants(texts), command)
+    policy.plan(&question, &grants(texts), command).map(|permit| permit.plan.parts().clone())
 }
 
-fn cat() -> Command {
-    Command { path: "/bin/cat".into(), arguments: vec!["-v".into()] }
+fn cat() -> OperatorCommand {
+    OperatorCommand { path: "/bin/cat".into(), arguments: vec!["-v".into()] }
 }
 
 fn policy(lines: &str) -> Policy {
@@ -41,7 +47,7 @@ interpreters.sh = { path = "/bin/sh", arguments = [[], ["-e", "{}"]] }
 "#;
 
 #[track_caller]
-fn refused(outcome: Result<Plan, PolicyError>, reason: &str, said: &str) {
+fn refused(outcome: Result<PlanParts, PolicyError>, reason: &str, said: &str) {
     let error = outcome.unwrap_err();
     assert_eq!(error.reason(), reason, "{error}");
     assert!(error.to_string().contains(said), "{error}");
@@ -52,9 +58,9 @@ fn a_job_without_grants_has_the_default_plan() {
     let plan = ask(&Policy::none(), &[], Some(&cat())).unwrap();
     assert_eq!(plan.program.path, Path::new("/bin/cat"));
     assert_eq!(plan.program.arguments, ["/bin/cat", "-v"]);
-    assert_eq!((plan.delivery, plan.format), (Delivery::Stdin, Format::Bytes));
+    assert_eq!((plan.delivery, plan.format), (PayloadDelivery::Stdin, OutputFormat::Bytes));
     assert_eq!(plan.system, system());
-    assert!(plan.openings.is_empty() && plan.ports.is_empty() && plan.waived.is_empty());
+    assert!(plan.granted_paths.is_empty() && plan.ports.is_empty() && plan.waived.is_empty());
     assert_eq!(plan.limits.wall.as_secs(), 60);
     let names: Vec<_> = plan.environment.keys().map(|name| name.to_str().unwrap()).collect();
     assert_eq!(names, ["HOME", "PATH", "TMPDIR"]);
@@ -88,11 +94,11 @@ fn what_is_asked_for_and_allowed_holds() {
     let plan = ask(&policy(FULL), &texts, None).unwrap();
     assert_eq!(plan.program.path, Path::new("/bin/sh"));
     assert_eq!(plan.program.arguments, ["/bin/sh", "-e", "{}"]);
-    assert_eq!(plan.delivery, Delivery::File);
+    assert_eq!(plan.delivery, PayloadDelivery::File);
     assert_eq!(plan.environment[&OsString::from("LANG")], "C.UTF-8");
     // Named by the policy, and not asked for.
     assert_eq!(plan.environment[&OsString::from("PATH")], "/usr/local/bin:/usr/bin:/bin");
-    let opening = |source: &str, target: &str, writable| Opening {
+    let opening = |source: &str, target: &str, writable| GrantedPath {
         source: source.into(),
         target: target.into(),
         writable,
@@ -101,19 +107,19 @@ fn what_is_asked_for_and_allowed_holds() {
         opening("/srv/data/in", "/job/files/data/in", false),
         opening("/srv/work", "/job/files/work", true),
     ];
-    assert_eq!(plan.openings, openings.into());
+    assert_eq!(plan.granted_paths, openings.into());
     assert_eq!(plan.ports, [443].into());
     assert_eq!(plan.limits.wall.as_secs(), 300, "the policy's");
     assert_eq!(plan.limits.memory, 1 << 20, "the signer's");
     assert_eq!(plan.limits.files, 7, "the signer's");
     assert_eq!(plan.limits.processes, 64, "nobody's");
-    assert_eq!(plan.format, Format::Bytes);
+    assert_eq!(plan.format, OutputFormat::Bytes);
     let unsaid = ask(&policy(FULL), &["run=sh"], None).unwrap();
     assert_eq!(unsaid.limits.wall.as_secs(), 60, "what is not asked for is the default");
-    assert_eq!(unsaid.format, Format::Json, "the first of the policy's");
-    assert_eq!(unsaid.delivery, Delivery::Stdin);
+    assert_eq!(unsaid.format, OutputFormat::Json, "the first of the policy's");
+    assert_eq!(unsaid.delivery, PayloadDelivery::Stdin);
     let readable = ask(&policy(FULL), &["run=sh", "read=work/a"], None).unwrap();
-    assert_eq!(readable.openings, [opening("/srv/work/a", "/job/files/work/a", false)].into());
+    assert_eq!(readable.granted_paths, [opening("/srv/work/a", "/job/files/work/a", false)].into());
 }
 
 #[test]
@@ -150,10 +156,10 @@ fn a_command_of_the_operators_excludes_that_of_the_signer() {
     let both = ask(&policy(FULL), &["run=sh"], Some(&cat()));
     refused(both, "grant-with-command", "asks for \"run=sh\", and a command was given");
     assert!(ask(&policy(FULL), &["env=LANG"], Some(&cat())).is_ok());
-    let by_name = Command { path: "/bin/cat".into(), arguments: vec!["{}".into()] };
-    assert_eq!(ask(&policy(FULL), &[], Some(&by_name)).unwrap().delivery, Delivery::File);
-    let within = Command { path: "/{}".into(), arguments: vec!["a{}".into()] };
-    assert_eq!(ask(&policy(FULL), &[], Some(&within)).unwrap().delivery, Delivery::Stdin);
+    let by_name = OperatorCommand { path: "/bin/cat".into(), arguments: vec!["{}".into()] };
+    assert_eq!(ask(&policy(FULL), &[], Some(&by_name)).unwrap().delivery, PayloadDelivery::File);
+    let within = OperatorCommand { path: "/{}".into(), arguments: vec!["a{}".into()] };
+    assert_eq!(ask(&policy(FULL), &[], Some(&within)).unwrap().delivery, PayloadDelivery::Stdin);
 }
 
 #[test]
@@ -183,13 +189,28 @@ fn there_is_one_entry_for_a_job_or_none_holds() {
     refused(ask(&policy(two), &[], Some(&cat())), "policy-ambiguous", "in lines 1 and 4");
     // What an entry names, a job has to have.
     let system = system();
-    let bare = Question { signer: "alice", context: None, content_type: None, system: &system };
+    let bare =
+        PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
     for (lines, fits) in
         [("", true), ("contexts = [\"*\"]", false), ("content-types = [\"a/b\"]", false)]
     {
         let outcome = policy(lines).plan(&bare, &Grants::default(), Some(&cat()));
         assert_eq!(outcome.is_ok(), fits, "{lines}");
     }
+}
+
+#[test]
+fn a_permit_has_the_import_lists_of_the_entry() {
+    let lists = |lines: &str| {
+        let system = system();
+        let question =
+            PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
+        policy(lines).plan(&question, &Grants::default(), Some(&cat())).unwrap().pickle_imports
+    };
+    assert_eq!(lists(""), None);
+    assert_eq!(lists("pickle-imports = []"), Some(Vec::new()));
+    let named = ["std", "numpy"].map(|name| ImportList::BuiltIn(name.to_owned()));
+    assert_eq!(lists("pickle-imports = [\"std\", \"numpy\"]"), Some(named.into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Which system call is what.
+//! The lists of system calls.
 
-/// What no ordinary program does: it ends the process.
+/// Calls that no ordinary program makes. They kill the process.
 pub(super) const HOSTILE: &[i64] = &[
     libc::SYS_acct,
     libc::SYS_adjtimex,
@@ -39,9 +39,9 @@ pub(super) const HOSTILE: &[i64] = &[
     libc::SYS_vhangup,
 ];
 
-/// What ordinary programs try and do without: not permitted.
+/// Calls that ordinary programs try and can do without. They are refused.
 pub(super) const REFUSED: &[i64] = &[
-    // It tells what others do with files that everybody may read.
+    // It reveals what others do with files that everybody may read.
     libc::SYS_inotify_add_watch,
     libc::SYS_accept,
     libc::SYS_accept4,
@@ -64,7 +64,7 @@ pub(super) const REFUSED: &[i64] = &[
     libc::SYS_shmget,
 ];
 
-/// What is allowed, as far as no rule says otherwise.
+/// Calls that are allowed, except with the arguments that another filter refuses.
 pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_brk,
     libc::SYS_capget,
@@ -274,7 +274,7 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_writev,
 ];
 
-/// The older calls that x86-64 has besides.
+/// Older calls that are allowed, on x86-64.
 #[cfg(target_arch = "x86_64")]
 pub(super) const ALLOWED_HERE: &[i64] = &[
     libc::SYS_access,
@@ -318,32 +318,32 @@ pub(super) const ALLOWED_HERE: &[i64] = &[
     libc::SYS_vfork,
 ];
 
-/// The same of AArch64, by their numbers: `renameat`, `sync_file_range`, `getrlimit`, `setrlimit`.
+/// Older calls that are allowed, on AArch64: `renameat`, `sync_file_range`, `getrlimit` and `setrlimit`.
 #[cfg(target_arch = "aarch64")]
 pub(super) const ALLOWED_HERE: &[i64] = &[38, 84, 163, 164];
 
-/// Other architectures began without older calls.
+/// Other architectures have no older calls.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
 pub(super) const ALLOWED_HERE: &[i64] = &[];
 
-/// What gives a file a mode, and which argument it is.
+/// Calls that set the mode of a file, and which argument is the mode.
 pub(super) const MODES: &[(i64, u8)] = &[(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2)];
 
-/// The older ones that x86-64 has besides.
+/// Older calls that set the mode of a file, on x86-64.
 #[cfg(target_arch = "x86_64")]
 pub(super) const MODES_HERE: &[(i64, u8)] = &[(libc::SYS_chmod, 1), (libc::SYS_creat, 1)];
 
-/// There are none.
+/// Other architectures have no older calls.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const MODES_HERE: &[(i64, u8)] = &[];
 
-/// What opens a file, and which arguments are its flags and, if it makes one, the mode.
+/// Calls that open a file, and which arguments are the flags and the mode of a new file.
 pub(super) const OPENS: &[(i64, u8, u8)] = &[(libc::SYS_openat, 2, 3)];
 
-/// The older one that x86-64 has besides.
+/// The older call that opens a file, on x86-64.
 #[cfg(target_arch = "x86_64")]
 pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[(libc::SYS_open, 1, 2)];
 
-/// There is none.
+/// Other architectures have no older call.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[];

@@ -1,25 +1,25 @@
-//! One key of a table, with its value and where it stands.
+//! A key of a table, with its value and its line.
 
 use toml_edit::{Item, Key, Table, TableLike, Value};
 
-use crate::job::names::NameError;
-use crate::job::policy::error::PolicyFileError;
+use crate::names::NameError;
+use crate::policy::error::PolicyFileError;
 
-/// One key of a table, with its value.
-pub(super) struct Field<'a> {
+/// A key of a table, with its value.
+pub(super) struct PolicyField<'a> {
     pub(super) text: &'a str,
     within: &'a dyn TableLike,
     pub(super) key: &'a str,
     pub(super) item: &'a Item,
 }
 
-impl<'a> Field<'a> {
+impl<'a> PolicyField<'a> {
     /// Returns all keys of a table, in the order of the file.
     pub(super) fn each(text: &'a str, within: &'a dyn TableLike) -> impl Iterator<Item = Self> {
         within.iter().map(move |(key, item)| Self { text, within, key, item })
     }
 
-    /// Takes a table, in whatever way it is written.
+    /// Returns the value as a table, inline or not.
     pub(super) fn table(&self) -> Result<&'a dyn TableLike, PolicyFileError> {
         self.item.as_table_like().ok_or_else(|| self.wrong("a table"))
     }
@@ -28,13 +28,13 @@ impl<'a> Field<'a> {
         self.item.as_integer().ok_or_else(|| self.wrong("a number"))
     }
 
-    /// Takes text that a person sees all of.
+    /// Returns the value as text without control characters.
     pub(super) fn string(&self) -> Result<&'a str, PolicyFileError> {
         let text = self.item.as_str().ok_or_else(|| self.wrong("text"))?;
-        self.seen(text, self.line())
+        self.without_controls(text, self.line())
     }
 
-    /// Takes an array of texts, each read with the line it stands in.
+    /// Reads the value as an array of texts. `read` gets each with its line.
     pub(super) fn texts<T>(
         &self,
         read: impl Fn(&'a str, usize) -> Result<T, PolicyFileError>,
@@ -46,7 +46,7 @@ impl<'a> Field<'a> {
             .collect()
     }
 
-    /// Takes an array of arrays of texts.
+    /// Returns the value as an array of arrays of texts.
     pub(super) fn lists(&self) -> Result<Vec<Vec<String>>, PolicyFileError> {
         let wrong = || self.wrong("an array of arrays of texts, like [[\"-I\", \"-\"]]");
         let lists = self.item.as_array().ok_or_else(wrong)?.iter().map(|list| {
@@ -59,10 +59,10 @@ impl<'a> Field<'a> {
     fn element(&self, value: &'a Value) -> Result<&'a str, PolicyFileError> {
         let line = self.line_of(value);
         let found = || self.error(line, "an array of texts", value.type_name());
-        self.seen(value.as_str().ok_or_else(found)?, line)
+        self.without_controls(value.as_str().ok_or_else(found)?, line)
     }
 
-    fn seen(&self, text: &'a str, line: usize) -> Result<&'a str, PolicyFileError> {
+    fn without_controls(&self, text: &'a str, line: usize) -> Result<&'a str, PolicyFileError> {
         match text.contains(char::is_control) {
             true => Err(PolicyFileError::ControlCharacter { line, key: self.key.to_owned() }),
             false => Ok(text),
@@ -77,7 +77,7 @@ impl<'a> Field<'a> {
         PolicyFileError::Name { line: self.line(), name: self.key.to_owned(), what }
     }
 
-    /// Says what is expected instead of the whole value.
+    /// Returns the error that the whole value is not what the key takes.
     pub(super) fn wrong(&self, expected: &str) -> PolicyFileError {
         let found = match self.item.as_str() {
             Some(text) => format!("{text:?}"),
@@ -89,7 +89,7 @@ impl<'a> Field<'a> {
         self.error(self.line(), expected, &found)
     }
 
-    /// Says what is expected instead of one text in it.
+    /// Returns the error that one text in the value is not what the key takes.
     pub(super) fn wrong_text(&self, line: usize, text: &str, expected: &str) -> PolicyFileError {
         self.error(line, expected, &format!("{text:?}"))
     }
@@ -114,7 +114,7 @@ pub(super) fn table_line(text: &str, table: &Table) -> usize {
     line_of(text, table.span().unwrap_or_default().start)
 }
 
-/// Returns the line of a byte. Called for entries and errors only: it reads everything before.
+/// Returns the line of a byte. It reads everything before, so it is called only for entries and errors.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     before.iter().filter(|&&byte| byte == b'\n').count() + 1

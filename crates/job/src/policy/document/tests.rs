@@ -1,11 +1,13 @@
+use brine_core::Classified as _;
+
 use super::*;
 
 /// Reads a policy whose only entry begins with `signers` in line 2.
-fn entry(lines: &str) -> Result<Entry, PolicyFileError> {
+fn entry(lines: &str) -> Result<PolicyEntry, PolicyFileError> {
     Ok(read(format!("[[allow]]\nsigners = [\"alice\"]\n{lines}\n").as_bytes())?.remove(0))
 }
 
-fn terms(lines: &str) -> Terms {
+fn terms(lines: &str) -> PolicyTerms {
     entry(lines).unwrap_or_else(|error| panic!("{lines}: {error}")).terms
 }
 
@@ -26,7 +28,7 @@ fn an_entry_needs_only_signers() {
     let found = entry("").unwrap();
     assert_eq!(found.signers, BTreeSet::from(["alice".to_owned()]));
     assert_eq!((found.line, found.contexts, found.content_types), (1, None, None));
-    assert_eq!(found.terms, Terms::default());
+    assert_eq!(found.terms, PolicyTerms::default());
     for empty in ["", "# nobody\n", "version = 1", "[defaults]\nports = [1]"] {
         assert_eq!(read(empty.as_bytes()).unwrap(), []);
     }
@@ -48,7 +50,7 @@ fn an_entry_is_read_in_full() {
     assert_eq!(found.contexts.unwrap().len(), 1);
     assert_eq!(found.content_types, Some(["text/x-python".to_owned()].into()));
     let terms = found.terms;
-    assert_eq!(terms.formats, Some(vec![Format::Json, Format::Utf8]));
+    assert_eq!(terms.formats, Some(vec![OutputFormat::Json, OutputFormat::Utf8]));
     assert_eq!(terms.ports, Some([443, 5432].into()));
     let lists =
         [ImportList::BuiltIn("std".to_owned()), ImportList::File("/etc/brine/names".into())];
@@ -64,12 +66,12 @@ fn an_entry_is_read_in_full() {
         (Limit::Processes, 8),
         (Limit::Wall, 300_000),
     ];
-    assert_eq!(terms.limits, Bounds::from(limits));
+    assert_eq!(terms.limits, LimitValues::from(limits));
     let interpreters = terms.interpreters.unwrap();
-    let python = &interpreters[&Alias::parse("python3").unwrap()];
+    let python = &interpreters[&InterpreterAlias::parse("python3").unwrap()];
     assert_eq!(python.path, Path::new("/usr/bin/python3"));
     assert_eq!((python.sha256.unwrap()[30], python.sha256.unwrap()[31]), (0, 255));
-    let allowed = |first: &[&str], and_any| Allowed {
+    let allowed = |first: &[&str], and_any| AllowedArguments {
         first: first.iter().map(|text| (*text).to_owned()).collect(),
         and_any,
     };
@@ -80,7 +82,7 @@ fn an_entry_is_read_in_full() {
 #[test]
 fn an_interpreter_without_arguments_takes_none() {
     let terms = terms("interpreters.sh = { path = \"/bin/sh\" }");
-    let sh = &terms.interpreters.unwrap()[&Alias::parse("sh").unwrap()];
+    let sh = &terms.interpreters.unwrap()[&InterpreterAlias::parse("sh").unwrap()];
     assert!(sh.allows(&[]) && !sh.allows(&["-c".to_owned()]));
 }
 
@@ -89,7 +91,7 @@ fn arguments_are_allowed_as_a_whole() {
     let terms = terms(
         "interpreters.p = { path = \"/p\", arguments = [[\"-I\", \"-\"], [\"-I\", \"{}\", \"...\"]] }",
     );
-    let p = &terms.interpreters.unwrap()[&Alias::parse("p").unwrap()];
+    let p = &terms.interpreters.unwrap()[&InterpreterAlias::parse("p").unwrap()];
     let allows = |arguments: &[&str]| {
         p.allows(&arguments.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     };
@@ -108,10 +110,10 @@ fn defaults_give_what_an_entry_does_not_say() {
     let found = read(text.as_bytes()).unwrap();
     let [alice, bob] = [&found[0].terms, &found[1].terms];
     assert_eq!((&alice.ports, &bob.ports), (&Some([2].into()), &Some([].into())));
-    assert_eq!(alice.formats, Some(vec![Format::Json]));
-    assert_eq!(alice.limits, Bounds::from([(Limit::Wall, 9000), (Limit::Cpu, 2000)]));
-    assert_eq!(bob.limits, Bounds::from([(Limit::Wall, 1000), (Limit::Cpu, 2000)]));
-    assert_eq!(found.iter().map(Entry::line).collect::<Vec<_>>(), [6, 10]);
+    assert_eq!(alice.formats, Some(vec![OutputFormat::Json]));
+    assert_eq!(alice.limits, LimitValues::from([(Limit::Wall, 9000), (Limit::Cpu, 2000)]));
+    assert_eq!(bob.limits, LimitValues::from([(Limit::Wall, 1000), (Limit::Cpu, 2000)]));
+    assert_eq!(found.iter().map(PolicyEntry::line).collect::<Vec<_>>(), [6, 10]);
     let moved = "[[allow]]\nsigners = [\"alice\"]\n[defaults]\nports = [1]";
     assert_eq!(read(moved.as_bytes()).unwrap()[0].terms.ports, Some([1].into()));
 }
@@ -173,15 +175,19 @@ fn values_are_held_to_what_their_key_takes() {
 #[test]
 fn names_and_paths_keep_their_rules() {
     for (lines, said) in [
-        ("environment = { \"A=B\" = \"\" }", "line 3: \"A=B\" is no name"),
-        ("interpreters.\"-c\" = { path = \"/bin/sh\" }", "\"-c\" is no name"),
-        ("read = { \"a/b\" = \"/a\" }", "\"a/b\" is no name: a root has no /"),
-        ("write = { \"..\" = \"/a\" }", "\"..\" is no name"),
+        ("environment = { \"A=B\" = \"\" }", "line 3: \"A=B\" is not a name"),
+        ("interpreters.\"-c\" = { path = \"/bin/sh\" }", "\"-c\" is not a name"),
+        ("read = { \"a/b\" = \"/a\" }", "\"a/b\" is not a name: a root has no /"),
+        ("write = { \"..\" = \"/a\" }", "\"..\" is not a name"),
     ] {
         refused_in_entry(lines, "policy-name", said);
     }
     for path in ["a", "", "/a/", "/a//b", "/a/../b", "/a/./b", "./a", "/a/.", "~/a"] {
-        refused_in_entry(&format!("read = {{ a = {path:?} }}"), "policy-path", "no absolute path");
+        refused_in_entry(
+            &format!("read = {{ a = {path:?} }}"),
+            "policy-path",
+            "not an absolute path",
+        );
     }
     refused_in_entry("interpreters.sh = { path = \"sh\" }", "policy-path", "line 3: \"sh\"");
     refused_in_entry("system = [\"usr\"]", "policy-path", "line 3: \"usr\"");
@@ -227,7 +233,11 @@ fn entries_that_are_bound_to_be_for_the_same_jobs_are_refused() {
         (with(alice, "contexts = [\"a\", \"b\"]"), with(alice, "contexts = [\"b\"]")),
         (with(alice, "contexts = [\"a\"]"), with(alice, "content-types = [\"a/b\"]")),
     ] {
-        refused(&two(&one, &other), "policy-overlap", "that the one in line 1 is for, too");
+        refused(
+            &two(&one, &other),
+            "policy-overlap",
+            "to jobs that the entry in line 1 applies to",
+        );
     }
     for (one, other) in [
         (alice.to_owned(), "signers = [\"bob\"]".to_owned()),

@@ -1,13 +1,13 @@
-//! Grants as they are typed: `NAME=VALUE`.
+//! Grants as people type them: `NAME=VALUE`.
 
 use std::str::FromStr;
 
 use super::{Grant, judge_argument};
-use crate::job::format::Format;
-use crate::job::limits::Limit;
-use crate::job::names::{Alias, LogicalPath, VariableName};
+use crate::format::OutputFormat;
+use crate::limits::Limit;
+use crate::names::{InterpreterAlias, LogicalPath, VariableName};
 
-/// What is wrong with a grant that was typed, and what to type instead.
+/// A text is not a grant. The message says what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct GrantSyntaxError(String);
@@ -27,12 +27,12 @@ impl FromStr for Grant {
                 Ok(Self::Argument(value.to_owned()))
             }
             "env" => VariableName::parse(value).map(Self::Environment),
-            "format" => match Format::from_name(value) {
+            "format" => match OutputFormat::from_name(value) {
                 Some(format) => Ok(Self::Format(format)),
-                None => return error(format!("expected {}", Format::NAMES)),
+                None => return error(format!("expected {}", OutputFormat::NAMES)),
             },
             "read" => LogicalPath::parse(value).map(Self::Read),
-            "run" => Alias::parse(value).map(Self::Run),
+            "run" => InterpreterAlias::parse(value).map(Self::Run),
             "tcp" => match value.parse() {
                 Ok(port @ 1_u16..) => Ok(Self::Tcp(port)),
                 _ => return error("expected a port from 1 to 65535, as in tcp=443".to_owned()),
@@ -45,7 +45,7 @@ impl FromStr for Grant {
 }
 
 impl Limit {
-    /// Reads a limit with its number: `wall=5s`.
+    /// Reads a limit and its value: `wall=5s`.
     ///
     /// # Errors
     ///

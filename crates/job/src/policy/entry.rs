@@ -1,58 +1,57 @@
-//! An entry of a policy: for whom it is, and what it gives.
+//! An entry of a policy: the jobs that it applies to, and its terms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::Question;
-use crate::job::format::Format;
-use crate::job::limits::Bounds;
-use crate::job::names::{Alias, LogicalPath, VariableName};
-use crate::trust::ContextGlob;
+use brine_core::ContextGlob;
 
-/// Whose jobs an entry is for, and what they may have.
+use super::PolicyQuestion;
+use crate::format::OutputFormat;
+use crate::limits::LimitValues;
+use crate::names::{InterpreterAlias, LogicalPath, VariableName};
+
+/// An entry of a policy: the jobs that it applies to, and what they may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct PolicyEntry {
     pub(super) line: usize,
     pub(super) signers: BTreeSet<String>,
     pub(super) contexts: Option<Vec<ContextGlob>>,
     pub(super) content_types: Option<BTreeSet<String>>,
-    pub(super) terms: Terms,
+    pub(super) terms: PolicyTerms,
 }
 
-impl Entry {
-    /// Returns in which line of the file it begins.
+impl PolicyEntry {
+    /// Returns the line of the file in which it begins.
     #[must_use]
     pub const fn line(&self) -> usize {
         self.line
     }
 
-    /// Returns the signers it is for, by their names in the trust file.
+    /// Returns the signers that it applies to, by their names in the trust file.
     #[must_use]
     pub const fn signers(&self) -> &BTreeSet<String> {
         &self.signers
     }
 
-    /// Returns the contexts it is for, where not for all.
+    /// Returns the contexts that it applies to; `None` for all, and for jobs without a context.
     #[must_use]
     pub fn contexts(&self) -> Option<&[ContextGlob]> {
         self.contexts.as_deref()
     }
 
-    /// Returns the content types it is for, where not for all.
+    /// Returns the content types that it applies to; `None` for all, and for jobs without a content type.
     #[must_use]
     pub const fn content_types(&self) -> Option<&BTreeSet<String>> {
         self.content_types.as_ref()
     }
 
-    /// Returns what they may have.
-    #[must_use]
-    pub const fn terms(&self) -> &Terms {
+    pub(super) const fn terms(&self) -> &PolicyTerms {
         &self.terms
     }
 
-    /// Returns whether it is for this job. What an entry names, a job must have.
-    #[must_use]
-    pub fn is_for(&self, question: &Question<'_>) -> bool {
+    /// Returns whether it applies to this job. If an entry names contexts or content types, a job must have
+    /// one.
+    pub(super) fn applies_to(&self, question: &PolicyQuestion<'_>) -> bool {
         let context = self.contexts.as_ref().is_none_or(|globs| {
             question.context.is_some_and(|context| globs.iter().any(|glob| glob.matches(context)))
         });
@@ -62,7 +61,7 @@ impl Entry {
         self.signers.contains(question.signer) && context && content_type
     }
 
-    /// Returns whether some job is bound to be for both.
+    /// Returns whether there is a job to which both certainly apply.
     pub(super) fn clearly_overlaps(&self, other: &Self) -> bool {
         let contexts = match (&self.contexts, &other.contexts) {
             (Some(one), Some(other)) => one.iter().any(|glob| other.contains(glob)),
@@ -78,31 +77,31 @@ impl Entry {
     }
 }
 
-/// What a job may have. What is not there is not allowed, and limits are the default ones.
+/// What a job may have. Nothing else is allowed, and a limit that is not set is the default one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// The interpreters that a job may be run by.
-    pub interpreters: Option<BTreeMap<Alias, Interpreter>>,
-    /// Where logical paths are that may be read, by their first part.
-    pub read: Option<BTreeMap<String, PathBuf>>,
-    /// Where those are that may be read and written.
-    pub write: Option<BTreeMap<String, PathBuf>>,
-    /// The variables of the environment that a job may have, with their values.
-    pub environment: Option<BTreeMap<VariableName, String>>,
+pub(super) struct PolicyTerms {
+    /// The interpreters that may run a job.
+    pub(super) interpreters: Option<BTreeMap<InterpreterAlias, Interpreter>>,
+    /// The roots that may be read, by the first part of logical paths.
+    pub(super) read: Option<BTreeMap<String, PathBuf>>,
+    /// The roots that may be read and written.
+    pub(super) write: Option<BTreeMap<String, PathBuf>>,
+    /// The environment variables that a job may have, with their values.
+    pub(super) environment: Option<BTreeMap<VariableName, String>>,
     /// The TCP ports that may be connected to.
-    pub ports: Option<BTreeSet<u16>>,
-    /// The most of each limit.
-    pub limits: Bounds,
-    /// The formats that output may have; the first is that of a job which names none.
-    pub formats: Option<Vec<Format>>,
-    /// What a pickle may import, if it is to be looked through before it is run.
-    pub pickle_imports: Option<Vec<ImportList>>,
+    pub(super) ports: Option<BTreeSet<u16>>,
+    /// The largest value of each limit.
+    pub(super) limits: LimitValues,
+    /// The formats that output may have. The first one applies to a job that requests none.
+    pub(super) formats: Option<Vec<OutputFormat>>,
+    /// The lists of names that a payload may import, if payloads are pickles.
+    pub(super) pickle_imports: Option<Vec<ImportList>>,
     /// The system directories that a job sees.
-    pub system: Option<BTreeSet<PathBuf>>,
+    pub(super) system: Option<BTreeSet<PathBuf>>,
 }
 
-impl Terms {
-    /// Takes from `defaults` what is not said here.
+impl PolicyTerms {
+    /// Takes the terms that are not set here from `defaults`.
     pub(super) fn over(self, defaults: &Self) -> Self {
         let mut limits = defaults.limits.clone();
         limits.extend(self.limits);
@@ -119,65 +118,64 @@ impl Terms {
         }
     }
 
-    /// Returns a root that two paths would share: one to read, one to write.
+    /// Returns a root that is both in `read` and in `write`.
     pub(super) fn root_twice(&self) -> Option<&str> {
         let (read, write) = (self.read.as_ref()?, self.write.as_ref()?);
         read.keys().find(|root| write.contains_key(*root)).map(String::as_str)
     }
 
-    /// Returns where the first part of a path is, if it may be read.
+    /// Returns the root of a path, if it may be read.
     pub(super) fn read_root(&self, path: &LogicalPath) -> Option<&PathBuf> {
         let (root, _) = path.split_root();
-        // What may be written may be read.
+        // What may be written may also be read.
         self.read.as_ref().and_then(|roots| roots.get(root)).or_else(|| self.write_root(path))
     }
 
-    /// Returns where the first part of a path is, if it may be written.
+    /// Returns the root of a path, if it may be written.
     pub(super) fn write_root(&self, path: &LogicalPath) -> Option<&PathBuf> {
         self.write.as_ref()?.get(path.split_root().0)
     }
 
-    pub(super) fn allows_format(&self, format: Format) -> bool {
+    pub(super) fn allows_format(&self, format: OutputFormat) -> bool {
         self.formats.as_ref().is_none_or(|formats| formats.contains(&format))
     }
 
-    pub(super) fn usual_format(&self) -> Format {
+    pub(super) fn default_format(&self) -> OutputFormat {
         self.formats.iter().flatten().next().copied().unwrap_or_default()
     }
 }
 
 /// A program that runs payloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interpreter {
-    /// The program, as an absolute path.
-    pub path: PathBuf,
-    /// The SHA-256 that it must have, if it must have one.
-    pub sha256: Option<[u8; 32]>,
-    /// The arguments that it may be given: each a whole run of them.
-    pub arguments: Vec<Allowed>,
+pub(super) struct Interpreter {
+    /// The absolute path.
+    pub(super) path: PathBuf,
+    /// The SHA-256 that it must have, if any.
+    pub(super) sha256: Option<[u8; 32]>,
+    /// The argument lists that are allowed.
+    pub(super) arguments: Vec<AllowedArguments>,
 }
 
 impl Interpreter {
-    /// Returns whether it may be given these arguments, all of them and in this order.
-    #[must_use]
-    pub fn allows(&self, arguments: &[String]) -> bool {
-        self.arguments.iter().any(|allowed| allowed.is(arguments))
+    /// Returns whether it may be given exactly these arguments, in this order.
+    pub(super) fn allows(&self, arguments: &[String]) -> bool {
+        self.arguments.iter().any(|allowed| allowed.includes(arguments))
     }
 }
 
-/// Arguments that an interpreter may be given.
+/// A list of arguments that an interpreter may be given.
 ///
-/// What an argument means depends on those before it, so that only whole runs of them can be judged.
+/// The meaning of an argument depends on those before it, so only whole lists can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
-    /// How they begin.
-    pub first: Vec<String>,
+pub(super) struct AllowedArguments {
+    /// The first arguments.
+    pub(super) first: Vec<String>,
     /// Whether any others may follow.
-    pub and_any: bool,
+    pub(super) and_any: bool,
 }
 
-impl Allowed {
-    fn is(&self, arguments: &[String]) -> bool {
+impl AllowedArguments {
+    fn includes(&self, arguments: &[String]) -> bool {
         match arguments.strip_prefix(self.first.as_slice()) {
             Some(rest) => rest.is_empty() || self.and_any,
             None => false,
@@ -185,11 +183,11 @@ impl Allowed {
     }
 }
 
-/// Where the names stand that a pickle may import.
+/// A list of names that a pickle may import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportList {
-    /// In a list of this name that comes with the program.
+    /// The list of this name that comes with the program: `std` or `numpy`.
     BuiltIn(String),
-    /// In this file.
+    /// The list in this file.
     File(PathBuf),
 }

@@ -1,49 +1,50 @@
-//! What the init of a job reports to brine.
+//! The reports of the init of a job to brine.
 
 use std::io;
 use std::time::Duration;
 
-use super::channel::MAX_MESSAGE_BYTES;
-use super::outcome::{LAYERS, Usage};
-use crate::cbor::{Decoder, Encoder, Malformed};
-use crate::job::plan::Layer;
+use brine_core::cbor::{Decoder, Encoder, Malformed};
+use brine_job::Layer;
+
+use super::init_channel::MAX_MESSAGE_BYTES;
+use super::outcome::{LAYERS, ResourceUsage};
 
 /// Why the init gave up.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The layer that could not be set up, if it was one.
+pub(super) struct InitFault {
+    /// The layer that could not be set up, if any.
     pub(super) layer: Option<Layer>,
     /// What was being done.
     pub(super) step: String,
-    /// What the system said.
+    /// The error number of the system.
     pub(super) errno: i32,
 }
 
-/// What the init of a job reports.
+/// A report of the init of a job.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(super) enum InitReport {
     /// These layers hold, and the program is about to start.
     Held(Vec<Layer>),
-    /// It will not start.
-    Failed(Fault),
-    /// The program cannot be executed, for this reason.
+    /// The program will not start.
+    Failed(InitFault),
+    /// The program cannot be executed, for the reason with this error number.
     NotExecuted(i32),
-    /// The program ended by itself, with this status.
+    /// The program exited with this status.
     Exited(u8),
-    /// The program was ended by this signal.
+    /// This signal ended the program.
     Signalled(i32),
-    /// Every process is gone, and this is what they used.
-    Gone(Usage),
+    /// Every process is gone, and they used this much.
+    Gone(ResourceUsage),
 }
 
-impl Fault {
-    /// A layer that could not be set up.
+impl InitFault {
+    /// Returns the fault of a layer that could not be set up.
     pub(super) fn of(layer: Layer, step: &str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(Some(layer), step, &error)
     }
 
     pub(super) fn new(layer: Option<Layer>, step: &str, error: &io::Error) -> Self {
-        // An error that is not the system's has no number; its words are all that there is.
+        // An error that is not the system's has no number, so its text is kept.
         match error.raw_os_error() {
             Some(errno) => Self { layer, step: step.to_owned(), errno },
             None => Self { layer, step: format!("{step}: {error}"), errno: libc::EINVAL },
@@ -51,7 +52,7 @@ impl Fault {
     }
 }
 
-impl Message {
+impl InitReport {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
         match self {
@@ -63,7 +64,7 @@ impl Message {
             }
             Self::Failed(fault) => {
                 let layer = fault.layer.map_or(-1, layer_number);
-                // A step may name a path, of any length.
+                // A step can name a path of any length.
                 let step: String = fault.step.chars().take(MAX_MESSAGE_BYTES / 8).collect();
                 encoder.array(4).uint(1).int(layer).text(&step).int(fault.errno.into());
             }
@@ -78,7 +79,7 @@ impl Message {
         encoder.into_bytes()
     }
 
-    /// Reads a message, which comes from a process that brine started and confined itself.
+    /// Reads a report; `None` if it is malformed.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         Self::read(bytes).ok().flatten()
     }
@@ -98,7 +99,7 @@ impl Message {
             1 => {
                 let layer = layer_of(decoder.int()?);
                 let step = decoder.text()?.to_owned();
-                number(decoder.int()?).map(|errno| Self::Failed(Fault { layer, step, errno }))
+                number(decoder.int()?).map(|errno| Self::Failed(InitFault { layer, step, errno }))
             }
             2 => number(decoder.int()?).map(Self::NotExecuted),
             3 => number(decoder.int()?).map(Self::Exited),
@@ -107,7 +108,11 @@ impl Message {
                 let (user, system) = (decoder.int()?, decoder.int()?);
                 let peak_memory = unsigned(decoder.int()?);
                 let time = |micros| Duration::from_micros(unsigned(micros));
-                Some(Self::Gone(Usage { user: time(user), system: time(system), peak_memory }))
+                Some(Self::Gone(ResourceUsage {
+                    user: time(user),
+                    system: time(system),
+                    peak_memory,
+                }))
             }
             _ => None,
         };
@@ -116,7 +121,7 @@ impl Message {
     }
 }
 
-/// The number of a layer on the wire between two processes of one program.
+/// Returns the number of a layer in messages between the two processes.
 pub(super) fn layer_number(layer: Layer) -> i64 {
     let place = LAYERS.iter().position(|other| *other == layer);
     place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1)
@@ -147,40 +152,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_arrives_as_it_was_sent() {
-        let fault = |layer, step: &str| Fault { layer, step: step.into(), errno: 13 };
-        let usage = Usage {
+    fn every_report_arrives_as_it_was_sent() {
+        let fault = |layer, step: &str| InitFault { layer, step: step.into(), errno: 13 };
+        let usage = ResourceUsage {
             user: Duration::from_micros(7),
             system: Duration::from_secs(2),
             peak_memory: 1 << 40,
         };
         let mut messages = vec![
-            Message::Held(LAYERS.to_vec()),
-            Message::Held(Vec::new()),
-            Message::Failed(fault(None, "doing something")),
-            Message::NotExecuted(2),
-            Message::Exited(255),
-            Message::Signalled(9),
-            Message::Gone(usage),
+            InitReport::Held(LAYERS.to_vec()),
+            InitReport::Held(Vec::new()),
+            InitReport::Failed(fault(None, "doing something")),
+            InitReport::NotExecuted(2),
+            InitReport::Exited(255),
+            InitReport::Signalled(9),
+            InitReport::Gone(usage),
         ];
-        messages.extend(LAYERS.map(|layer| Message::Failed(fault(Some(layer), "step"))));
+        messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));
         for message in messages {
-            assert_eq!(Message::decode(&message.encode()), Some(message));
+            assert_eq!(InitReport::decode(&message.encode()), Some(message));
         }
     }
 
     #[test]
-    fn a_message_fits_however_long_a_path_is() {
+    fn a_report_fits_however_long_a_path_is() {
         let step = "\u{1f9c2}".repeat(10_000);
-        let message = Message::Failed(Fault { layer: None, step, errno: 1 }).encode();
+        let message = InitReport::Failed(InitFault { layer: None, step, errno: 1 }).encode();
         assert!(message.len() <= MAX_MESSAGE_BYTES);
-        assert!(matches!(Message::decode(&message), Some(Message::Failed(_))));
+        assert!(matches!(InitReport::decode(&message), Some(InitReport::Failed(_))));
     }
 
     #[test]
-    fn what_is_no_message_is_none() {
+    fn malformed_reports_are_none() {
         for bytes in [&[][..], b"x", &[0x82, 0x18, 0x63, 0x00], &[0x82, 0x03, 0x19, 0x01, 0x00]] {
-            assert_eq!(Message::decode(bytes), None, "{bytes:?}");
+            assert_eq!(InitReport::decode(bytes), None, "{bytes:?}");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Lists of what may be imported.
+//! Lists of the names that may be imported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::import::is_name;
-use super::{gadget, lists};
+use super::{builtin_lists, gadgets};
 
-/// What may be imported: exact pairs of a module and a name in it.
+/// The names that may be imported: exact pairs of a module and a name in it.
 ///
-/// There are no wildcards. A module that may be imported from as a whole, or by its beginning, gives away
-/// whatever anybody has left in it.
+/// There are no wildcards. A module from which anything may be imported also gives away what was left in it by
+/// accident, and what it imported itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
     names: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What is wrong with the text of a list.
+/// A line of a list is not a pair.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {text:?} is not MODULE:NAME, each made of ASCII identifiers and dots")]
 pub struct AllowListError {
-    /// Which line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// What stands there, cut where it is long.
+    /// Its text, cut if it is long.
     pub text: String,
 }
 
@@ -31,23 +31,23 @@ impl AllowList {
         Self::default()
     }
 
-    /// Returns the list for values of Python's own library: containers, numbers, dates, paths, UUIDs.
+    /// Returns the list for values of Python's standard library: containers, numbers, dates, paths, UUIDs.
     #[must_use]
     pub fn std() -> Self {
-        Self::of(lists::STD)
+        Self::of(builtin_lists::STD)
     }
 
     /// Returns the list for NumPy's arrays, scalars and types, by the names of NumPy 1 and 2.
     #[must_use]
     pub fn numpy() -> Self {
-        Self::of(lists::NUMPY)
+        Self::of(builtin_lists::NUMPY)
     }
 
-    /// Reads a list: a line `module:name` for each, empty lines, and comments after `#`.
+    /// Reads a list: one `module:name` a line, empty lines, and comments after `#`.
     ///
     /// # Errors
     ///
-    /// [`AllowListError`] for the first line that is something else.
+    /// [`AllowListError`] for the first line that is anything else.
     pub fn parse(text: &str) -> Result<Self, AllowListError> {
         let mut list = Self::new();
         for (index, line) in text.lines().enumerate() {
@@ -64,7 +64,8 @@ impl AllowList {
         Ok(list)
     }
 
-    /// Adds a pair, and returns whether it is one: made of ASCII identifiers, with dots between them.
+    /// Adds a pair, unless one of its names does not consist of ASCII identifiers with dots between them.
+    /// Returns whether it was added.
     pub fn insert(&mut self, module: &str, name: &str) -> bool {
         let good = is_name(module) && is_name(name);
         if good {
@@ -73,7 +74,7 @@ impl AllowList {
         good
     }
 
-    /// Adds all that another list has.
+    /// Adds all pairs of another list.
     pub fn extend(&mut self, other: Self) {
         for (module, names) in other.names {
             self.names.entry(module).or_default().extend(names);
@@ -93,11 +94,10 @@ impl AllowList {
             .flat_map(|(module, names)| names.iter().map(|name| (module.as_str(), name.as_str())))
     }
 
-    /// Returns those pairs through which a pickle is known to reach what is not on the list.
-    ///
-    /// That a pair is not among them says nothing.
+    /// Returns the pairs through which a pickle can reach names that are not on the list, as far as they are
+    /// known. That a pair is not among them says nothing.
     pub fn gadgets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter().filter(|(module, name)| gadget::is_known(module, name))
+        self.iter().filter(|(module, name)| gadgets::is_known(module, name))
     }
 
     fn of(pairs: &[(&str, &[&str])]) -> Self {
@@ -110,7 +110,7 @@ impl AllowList {
     }
 }
 
-/// How much of a bad line an error shows, in characters.
+/// The most characters of a bad line that an error shows.
 const LONGEST_SHOWN: usize = 80;
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_is_refused_with_its_line() {
+    fn a_line_that_is_not_a_pair_is_refused_with_its_number() {
         for bad in ["os", "os:", ":a", "os:*", "os.*:getpid", "a:b:c", "a b:c", "a: b", "оs:getpid"]
         {
             let error = AllowList::parse(&format!("a:b\n{bad} # x")).unwrap_err();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_list_has_both() {
+    fn an_extended_list_has_the_pairs_of_both() {
         let mut list = AllowList::std();
         list.extend(AllowList::numpy());
         assert!(
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn known_gadgets_are_found_and_the_lists_of_brine_have_none() {
+    fn known_gadgets_are_found_and_the_built_in_lists_have_none() {
         let list = AllowList::parse("builtins:getattr\ncollections:deque\nos.path:join\nos:getpid");
         let found = list.unwrap();
         assert_eq!(

@@ -1,9 +1,9 @@
-//! The lists that brine has.
+//! The lists that brine comes with.
 
-/// Values of Python's own library, with the names that Python 2 and protocols 0 to 2 have for them.
+/// Values of Python's standard library, with the names that Python 2 and protocols 0 to 2 use for them.
 ///
-/// The plain types are here because they are what `defaultdict` is made with, and how protocols 0 to 2
-/// write empty bytes.
+/// The plain types are here because a `defaultdict` is made with them, and because protocols 0 to 2 write empty
+/// bytes as a call of `bytes`.
 pub(super) const STD: &[(&str, &[&str])] = &[
     (
         "__builtin__",
@@ -55,12 +55,12 @@ pub(super) const STD: &[(&str, &[&str])] = &[
     ("decimal", &["Decimal"]),
     ("fractions", &["Fraction"]),
     ("pathlib", &["PurePosixPath"]),
-    // Where CPython 3.13 has it.
+    // The module of CPython 3.13.
     ("pathlib._local", &["PurePosixPath"]),
     ("uuid", &["UUID"]),
 ];
 
-/// NumPy moved `core` to `_core` in version 2.
+/// Arrays, scalars and types of NumPy, which renamed `core` to `_core` in version 2.
 pub(super) const NUMPY: &[(&str, &[&str])] = &[
     ("numpy", &["dtype", "ndarray"]),
     ("numpy._core.multiarray", &["_reconstruct", "scalar"]),

@@ -1,4 +1,4 @@
-//! The end of all processes of a job where no namespace ends them.
+//! Kills all processes of a job that has no process namespace.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
-/// Kills and reaps every child of this process, which as a subreaper inherits those of the children that
-/// die, until none is left or time is up.
+/// Kills and reaps every child of this process until none is left or time is up. As a subreaper, this process
+/// inherits the children of those that die.
 pub(super) fn kill_all(session: Pid) {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        // The session of the job first: a process that forks as fast as it is killed is in it.
+        // The session of the job first, as a whole: a process in it can fork as fast as it is killed.
         let _ = rustix::process::kill_process_group(session, Signal::KILL);
         for child in children() {
             let _ = rustix::process::kill_process(child, Signal::KILL);
@@ -40,5 +40,5 @@ fn children() -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).collect()
 }
 
-/// After this, what is left is left.
+/// How long to try.
 const PATIENCE: Duration = Duration::from_secs(2);

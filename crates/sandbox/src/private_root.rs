@@ -1,4 +1,4 @@
-//! The private root: read-only but for the scratch directory and what may be written.
+//! The private root: read-only, except for the scratch directory and the granted paths that are writable.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -6,26 +6,30 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
 
+use brine_job::{Layer, PAYLOAD_PATH, PayloadDelivery, SCRATCH_PATH};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
     OpenTreeFlags, UnmountFlags,
 };
 
-use super::message::Fault;
-use super::orders::{Access, Node, Orders, Place};
-use super::system::Reach;
-use super::{NOBODY, prepare, system};
-use crate::job::plan::{Delivery, Layer, PAYLOAD_PATH, SCRATCH_PATH};
+use super::init_report::InitFault;
+use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode};
+use super::syscalls::MountReach;
+use super::{NOBODY, prepare, syscalls};
 
 /// The devices that a job has.
 pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
-/// Builds the root in a mount namespace that is this process's own, and moves into it.
+/// Builds the root in the mount namespace of this process, and moves into it.
 ///
-/// `opened` are the descriptors that brine opened, in its own mount namespace. Only what is mounted in
-/// this one can be mounted elsewhere, so every path is opened again, and must lead to the same file.
-pub(super) fn build(orders: &Orders, opened: &[OwnedFd], payload: &OwnedFd) -> Result<(), Fault> {
+/// `opened` are the descriptors that brine opened in its own mount namespace. Only mounts of this namespace can
+/// be mounted again, so every path is opened again, and must lead to the same file.
+pub(super) fn build(
+    orders: &InitOrders,
+    opened: &[OwnedFd],
+    payload: &OwnedFd,
+) -> Result<(), InitFault> {
     at("keeping mounts to itself", || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         Ok(rustix::mount::mount_change("/", private)?)
@@ -40,38 +44,37 @@ pub(super) fn build(orders: &Orders, opened: &[OwnedFd], payload: &OwnedFd) -> R
         let bytes = ROOT_BYTES.saturating_add(file_payload_bytes(orders));
         let root = tmpfs(bytes, "0755", MountAttrFlags::empty())?;
         attach(&root)?;
-        Ok(Root { directory: root })
+        Ok(PrivateRoot { directory: root })
     })?;
     root.fill(orders, trees, devices, payload)?;
     at("entering the private root", || {
         rustix::process::fchdir(&root.directory)?;
-        // Both at ".": the old root comes to lie on the new one, and is taken off
-        // (pivot_root(2), NOTES).
+        // With both at ".", the old root lies on top of the new one, and is unmounted (pivot_root(2), NOTES).
         rustix::process::pivot_root(".", ".")?;
         rustix::mount::unmount(".", UnmountFlags::DETACH)?;
         rustix::process::chdir("/")?;
-        // Only this mount: what is mounted in it has attributes of its own.
+        // Only this mount: the mounts in it have attributes of their own.
         let root = prepare::open_path(Path::new("/"))?;
-        system::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, Reach::This)
+        syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This)
     })
 }
 
-struct Root {
+struct PrivateRoot {
     directory: OwnedFd,
 }
 
-impl Root {
+impl PrivateRoot {
     fn fill(
         &self,
-        orders: &Orders,
+        orders: &InitOrders,
         trees: Vec<OwnedFd>,
         devices: Vec<OwnedFd>,
         payload: &OwnedFd,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), InitFault> {
         let mut trees = trees.into_iter();
         for place in &orders.places {
             at(&format!("showing {:?}", place.target), || match &place.node {
-                Node::Link(to) => self.link(&place.target, to),
+                PlaceNode::Link(to) => self.link(&place.target, to),
                 node => match trees.next() {
                     Some(tree) => self.mount(&tree, &place.target, node),
                     None => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -79,27 +82,27 @@ impl Root {
             })?;
         }
         for (device, path) in devices.iter().zip(DEVICES) {
-            at("showing devices", || self.mount(device, Path::new(path), &Node::File))?;
+            at("showing devices", || self.mount(device, Path::new(path), &PlaceNode::File))?;
         }
         at("making the scratch directory", || self.scratch(orders))?;
         match orders.delivery {
-            Delivery::Stdin => Ok(()),
-            Delivery::File => at("copying the payload", || self.payload(orders, payload)),
+            PayloadDelivery::Stdin => Ok(()),
+            PayloadDelivery::File => at("copying the payload", || self.payload(orders, payload)),
         }
     }
 
-    fn scratch(&self, orders: &Orders) -> io::Result<()> {
+    fn scratch(&self, orders: &InitOrders) -> io::Result<()> {
         let bytes = orders.limits.scratch;
         let mut flags = MountAttrFlags::MOUNT_ATTR_NOEXEC;
         if bytes == 0 {
-            // To a tmpfs, no size is no limit.
+            // A tmpfs of size 0 has no limit.
             flags |= MountAttrFlags::MOUNT_ATTR_RDONLY;
         }
         let tree = tmpfs(bytes.max(1), "0700", flags)?;
-        self.mount(&tree, Path::new(SCRATCH_PATH), &Node::Directory)
+        self.mount(&tree, Path::new(SCRATCH_PATH), &PlaceNode::Directory)
     }
 
-    fn payload(&self, orders: &Orders, payload: &OwnedFd) -> io::Result<()> {
+    fn payload(&self, orders: &InitOrders, payload: &OwnedFd) -> io::Result<()> {
         let (directory, name) = self.parent(Path::new(PAYLOAD_PATH))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let copy = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o444))?;
@@ -112,18 +115,18 @@ impl Root {
         Ok(rustix::fs::symlinkat(to, &directory, name)?)
     }
 
-    fn mount(&self, tree: &OwnedFd, path: &Path, node: &Node) -> io::Result<()> {
+    fn mount(&self, tree: &OwnedFd, path: &Path, node: &PlaceNode) -> io::Result<()> {
         let (directory, name) = self.parent(path)?;
         let point = match node {
-            Node::Directory => self.subdirectory(directory.as_fd(), name)?,
-            Node::File | Node::Link(_) => self.file(directory.as_fd(), name)?,
+            PlaceNode::Directory => self.subdirectory(directory.as_fd(), name)?,
+            PlaceNode::File | PlaceNode::Link(_) => self.file(directory.as_fd(), name)?,
         };
         let flags =
             MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         Ok(rustix::mount::move_mount(tree, c"", &point, c"", flags)?)
     }
 
-    /// Opens the directory that a path lies in, made where it is missing, and returns the last name.
+    /// Opens the directory of a path, makes it if it is missing, and returns it with the last name.
     fn parent<'p>(&self, path: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let mut directory = self.directory.try_clone()?;
@@ -139,7 +142,7 @@ impl Root {
         Ok((directory, name))
     }
 
-    /// Opens a directory, made where it is missing, without following a link that lies in its place.
+    /// Opens a directory, and makes it if it is missing. It follows no link.
     fn subdirectory(&self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
         if self.owns(parent)? {
             match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
@@ -151,7 +154,7 @@ impl Root {
         Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
     }
 
-    /// Opens a file to mount on, made where it is missing.
+    /// Opens a file to mount on, and makes it if it is missing.
     fn file(&self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
         if self.owns(parent)? {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -161,27 +164,27 @@ impl Root {
         Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
     }
 
-    /// Whether a directory is of the private root, and not of this system: nothing is made there.
+    /// Returns whether a directory belongs to the private root. Nothing may be made in others: they are of this
+    /// system.
     fn owns(&self, directory: BorrowedFd<'_>) -> io::Result<bool> {
         let own = rustix::fs::fstat(&self.directory)?;
         Ok(rustix::fs::fstat(directory)?.st_dev == own.st_dev)
     }
 }
 
-/// A copy of the mounts at a place, restricted.
-fn place_tree(place: &Place, opened: &OwnedFd) -> io::Result<OwnedFd> {
+/// Returns a restricted copy of the mounts at a place.
+fn place_tree(place: &PlaceInside, opened: &OwnedFd) -> io::Result<OwnedFd> {
     let again = prepare::open_path(&place.source)?;
     same_file(opened, &again)?;
     let attributes = match place.access {
-        Access::Execute => libc::MOUNT_ATTR_RDONLY,
-        Access::Read => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC,
-        Access::Write => libc::MOUNT_ATTR_NOEXEC,
+        PlaceAccess::Execute => libc::MOUNT_ATTR_RDONLY,
+        PlaceAccess::Read => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC,
+        PlaceAccess::Write => libc::MOUNT_ATTR_NOEXEC,
     };
     copied(&again, attributes | libc::MOUNT_ATTR_NODEV)
 }
 
-/// Demands that two descriptors are of one file. The first keeps its inode number from being given to
-/// another.
+/// Demands that two descriptors are of one file. While the first is open, no other file gets its inode number.
 fn same_file(opened: &OwnedFd, again: &OwnedFd) -> io::Result<()> {
     let (one, other) = (rustix::fs::fstat(opened)?, rustix::fs::fstat(again)?);
     if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino) {
@@ -201,14 +204,18 @@ fn copied(place: &OwnedFd, attributes: u64) -> io::Result<OwnedFd> {
         | OpenTreeFlags::AT_EMPTY_PATH
         | OpenTreeFlags::AT_RECURSIVE;
     let tree = rustix::mount::open_tree(place, c"", flags)?;
-    system::restrict_mount(tree.as_fd(), attributes | libc::MOUNT_ATTR_NOSUID, Reach::Below)?;
+    syscalls::restrict_mount(
+        tree.as_fd(),
+        attributes | libc::MOUNT_ATTR_NOSUID,
+        MountReach::Below,
+    )?;
     Ok(tree)
 }
 
 fn tmpfs(bytes: u64, mode: &str, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
     let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let nobody = NOBODY.to_string();
-    // One for each page and some, so that neither files nor bytes run out first for no reason.
+    // One inode for each page, so that neither inodes nor bytes run out first for no reason.
     let inodes = (bytes / 4096).clamp(64, MAX_INODES);
     for (key, value) in [
         ("size", bytes.to_string()),
@@ -225,7 +232,7 @@ fn tmpfs(bytes: u64, mode: &str, attributes: MountAttrFlags) -> io::Result<Owned
     Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
-/// Mounts the new root at some directory, where nobody else sees it.
+/// Mounts the new root at any directory. Nobody outside this namespace sees it.
 fn attach(root: &OwnedFd) -> io::Result<()> {
     let mut last = io::ErrorKind::NotFound.into();
     for path in ["/tmp", "/run", "/mnt", "/usr"] {
@@ -243,15 +250,15 @@ fn attach(root: &OwnedFd) -> io::Result<()> {
     Err(last)
 }
 
-fn file_payload_bytes(orders: &Orders) -> u64 {
+fn file_payload_bytes(orders: &InitOrders) -> u64 {
     match orders.delivery {
-        Delivery::File => orders.payload_bytes.saturating_add(4096),
-        Delivery::Stdin => 0,
+        PayloadDelivery::File => orders.payload_bytes.saturating_add(4096),
+        PayloadDelivery::Stdin => 0,
     }
 }
 
-fn at<T>(step: &str, action: impl FnOnce() -> io::Result<T>) -> Result<T, Fault> {
-    action().map_err(Fault::of(Layer::Namespaces, step))
+fn at<T>(step: &str, action: impl FnOnce() -> io::Result<T>) -> Result<T, InitFault> {
+    action().map_err(InitFault::of(Layer::Namespaces, step))
 }
 
 const ROOT_BYTES: u64 = 1 << 20;

@@ -1,13 +1,13 @@
-//! Names through which a pickle is known to reach others.
+//! Names through which a pickle can reach other names.
 //!
-//! This is for warnings about a list that a person wrote, and decides nothing: what is dangerous cannot be
-//! listed, which is why what may be imported is.
+//! They serve to warn the author of an allow list, and decide nothing. A complete list of dangerous names is
+//! impossible, which is why brine has lists of allowed ones.
 
-/// Returns whether it is known what a pickle can do with it.
+/// Returns whether a pickle is known to reach other names through this one.
 pub(super) fn is_known(module: &str, name: &str) -> bool {
     let root = module.split('.').next().unwrap_or_default();
     let own = |modules: &[&str]| modules.contains(&module) || modules.contains(&root);
-    // The path functions of os are as harmless as those of pathlib.
+    // The path functions of os only compute, as those of pathlib do.
     if module != "os.path" && own(MODULES) {
         return true;
     }
@@ -72,7 +72,7 @@ const MODULES: &[&str] = &[
     "zipimport",
 ];
 
-/// Names that do the same wherever they are.
+/// Names that run or load code, or reach attributes, in whatever module they are.
 const NAMES: &[&str] = &[
     "__call__",
     "__class__",
@@ -107,7 +107,7 @@ const NAMES: &[&str] = &[
     "unpickle",
 ];
 
-/// What calls, composes or makes functions.
+/// Names that call, compose or make functions, or open files.
 const PAIRS: &[(&str, &str)] = &[
     ("__builtin__", "file"),
     ("__builtin__", "globals"),

@@ -1,19 +1,19 @@
-//! Limits of each process of a job.
+//! The layer `limits`: resource limits of each process of a job.
 
 use std::io;
 use std::time::Duration;
 
+use brine_job::Layer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::message::Fault;
-use super::orders::Orders;
-use crate::job::plan::Layer;
+use super::init_report::InitFault;
+use super::orders::InitOrders;
 
-/// Sets every limit. After this, memory may not be had any more.
-pub(super) fn set(orders: &Orders) -> Result<(), Fault> {
+/// Sets every limit. After this, allocating memory can fail.
+pub(super) fn set(orders: &InitOrders) -> Result<(), InitFault> {
     let limits = &orders.limits;
     let seconds = seconds_rounded_up(limits.cpu).max(1);
-    // The first signal can be caught; the second, a second later, cannot.
+    // SIGXCPU can be caught. SIGKILL, a second later, cannot.
     set_one(Resource::Cpu, seconds, seconds.saturating_add(1))?;
     let processes = u64::from(limits.processes).saturating_add(own_processes(orders));
     let both = [
@@ -32,19 +32,19 @@ pub(super) fn set(orders: &Orders) -> Result<(), Fault> {
     both.into_iter().try_for_each(|(resource, limit)| set_one(resource, limit, limit))
 }
 
-/// Lowers a limit. One that is lower already stays.
-fn set_one(resource: Resource, soft: u64, hard: u64) -> Result<(), Fault> {
+/// Lowers a limit. A limit that is lower already stays.
+fn set_one(resource: Resource, soft: u64, hard: u64) -> Result<(), InitFault> {
     let ceiling = getrlimit(resource).maximum.unwrap_or(u64::MAX);
     let hard = hard.min(ceiling);
     let new = Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) };
-    setrlimit(resource, new)
-        .map_err(io::Error::from)
-        .map_err(|error| Fault::new(Some(Layer::Limits), &format!("limiting {resource:?}"), &error))
+    setrlimit(resource, new).map_err(io::Error::from).map_err(|error| {
+        InitFault::new(Some(Layer::Limits), &format!("limiting {resource:?}"), &error)
+    })
 }
 
-/// The processes of brine that are counted with those of the job: the init and process 1, where they
-/// are in a user namespace of their own.
-fn own_processes(orders: &Orders) -> u64 {
+/// Returns how many processes of brine are counted with those of the job: the init and process 1, if they are
+/// in a user namespace of their own.
+fn own_processes(orders: &InitOrders) -> u64 {
     if orders.waives(Layer::Namespaces) { 0 } else { 2 }
 }
 
@@ -52,7 +52,7 @@ fn seconds_rounded_up(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
-/// Not 0: where cores are piped to a program, Linux heeds this value only (`core(5)`).
+/// Linux ignores a limit of 0 if core dumps are piped to a program, but not a limit of 1 (`core(5)`).
 const CORE_BYTES: u64 = 1;
 
 const SIGNALS: u64 = 256;

@@ -1,8 +1,9 @@
-//! What people take for a pickle.
+//! Files that people take for pickles.
 
-/// Returns what a file is by its first bytes, if it is of a kind that pickles are often in or taken for.
+/// Returns which other format a file has, by its first bytes: one that often contains pickles, or is taken for
+/// one.
 ///
-/// Some of these would be read as a pickle for a few opcodes; none is written by a pickler.
+/// Some of these begin with valid opcodes. No pickler writes any of them.
 #[must_use]
 pub fn other_format(bytes: &[u8]) -> Option<&'static str> {
     let found = FORMATS.iter().find(|(start, _)| bytes.starts_with(start));

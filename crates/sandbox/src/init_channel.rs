@@ -1,7 +1,7 @@
-//! Messages and descriptors between brine and the init of a job, over a pair of sockets.
+//! The channel between brine and the init of a job: messages and descriptors over a pair of sockets.
 //!
-//! Descriptors travel over the socket and are not inherited, so that every one of them may be closed by
-//! any `exec`, and none gets into a process that another thread starts at the same time.
+//! Descriptors travel over the socket instead of being inherited. So every descriptor can be close-on-exec, and
+//! none leaks into a process that another thread starts at the same time.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -12,13 +12,13 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
 };
 
-/// One end. Messages arrive whole, and in the order in which they were sent, by whomever.
+/// One end of the channel. Messages arrive whole, in the order in which they were sent.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct InitChannel {
     socket: OwnedFd,
 }
 
-impl Channel {
+impl InitChannel {
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = rustix::net::socketpair(
             AddressFamily::UNIX,
@@ -37,13 +37,13 @@ impl Channel {
         self.socket
     }
 
-    /// Sends a message of at most [`MAX_MESSAGE_BYTES`]. It allocates nothing.
+    /// Sends a message of at most [`MAX_MESSAGE_BYTES`]. Allocates nothing.
     pub(super) fn send(&self, message: &[u8]) -> io::Result<()> {
         rustix::net::send(&self.socket, message, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// Sends descriptors, in as many messages as it takes.
+    /// Sends descriptors, in as many messages as are needed.
     pub(super) fn send_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         for some in descriptors.chunks(DESCRIPTORS_AT_ONCE) {
             let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
@@ -57,7 +57,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Receives as many descriptors as were announced.
+    /// Receives this many descriptors.
     pub(super) fn receive_descriptors(&self, count: usize) -> io::Result<Vec<OwnedFd>> {
         let mut received = Vec::new();
         while received.len() < count {
@@ -69,14 +69,14 @@ impl Channel {
         Ok(received)
     }
 
-    /// Receives a message; `None` where the other end is closed.
+    /// Receives a message; `None` if the other end is closed.
     pub(super) fn receive(&self) -> io::Result<Option<Vec<u8>>> {
         self.receive_with(&mut Vec::new())
     }
 
     /// Tells the other end that nothing more comes.
     pub(super) fn hang_up(&self) {
-        // It fails where the other end is gone already, which is what is wanted.
+        // It fails if the other end is gone already, which is just as good.
         let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
     }
 
@@ -89,7 +89,7 @@ impl Channel {
             let flags = RecvFlags::CMSG_CLOEXEC;
             match rustix::net::recvmsg(&self.socket, &mut parts, &mut ancillary, flags) {
                 Err(rustix::io::Errno::INTR) => {}
-                // So ends a socket whose other end was closed before it read everything.
+                // The other end was closed before it read everything.
                 Err(rustix::io::Errno::CONNRESET) => return Ok(None),
                 other => break other?,
             }
@@ -107,16 +107,16 @@ impl Channel {
     }
 }
 
-impl AsFd for Channel {
+impl AsFd for InitChannel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-/// How long a message may be.
+/// The longest message, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// Below the 253 that Linux takes (`SCM_MAX_FD`).
+/// Below Linux's limit of 253 (`SCM_MAX_FD`).
 const DESCRIPTORS_AT_ONCE: usize = 64;
 
 const ANCILLARY_BYTES: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_AT_ONCE));

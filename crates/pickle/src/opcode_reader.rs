@@ -1,33 +1,35 @@
-//! Reads opcodes with what follows them.
+//! Reads opcodes with their operands.
+
+use std::io::BufRead as _;
 
 use super::opcode::{Opcode, Operand};
-use super::reason::Reason;
+use super::rule::PickleRule;
 
-/// Reads a file from its start, opcode by opcode. No length that is claimed is believed.
+/// Reads a file from its start, opcode by opcode. It relies on no length that the file claims.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct OpcodeReader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
-/// An opcode and what follows it.
+/// An opcode with its operand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step<'a> {
+pub(super) struct OpcodeStep<'a> {
     pub(super) opcode: Opcode,
-    /// Where the opcode is.
+    /// Where the opcode begins.
     pub(super) offset: usize,
-    /// What follows it, without the count before and the line end after.
+    /// The operand, without a count before it or a line end after it.
     pub(super) operand: &'a [u8],
-    /// The second line, if it takes two.
+    /// The second line of an operand of two lines.
     pub(super) second: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> OpcodeReader<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
-    /// Returns where the next opcode is.
+    /// Returns where the next opcode begins.
     pub(super) const fn offset(&self) -> usize {
         self.offset
     }
@@ -51,22 +53,22 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// - [`Reason::LengthNegative`] if a length is below zero.
-    /// - [`Reason::Truncated`] if the file ends before it does.
-    /// - [`Reason::UnknownOpcode`] if there is no such opcode.
-    pub(super) fn step(&mut self) -> Result<Step<'a>, Reason> {
+    /// - [`PickleRule::LengthNegative`] if a length is below zero;
+    /// - [`PickleRule::Truncated`] if the file ends inside the opcode;
+    /// - [`PickleRule::UnknownOpcode`] if there is no such opcode.
+    pub(super) fn step(&mut self) -> Result<OpcodeStep<'a>, PickleRule> {
         let offset = self.offset;
         let [byte] = self.array()?;
-        let opcode = Opcode::from_byte(byte).ok_or(Reason::UnknownOpcode)?;
-        let mut step = Step { opcode, offset, operand: &[], second: &[] };
+        let opcode = Opcode::from_byte(byte).ok_or(PickleRule::UnknownOpcode)?;
+        let mut step = OpcodeStep { opcode, offset, operand: &[], second: &[] };
         match opcode.operand() {
             Operand::Counted(width) => {
                 let count = self.take(width)?;
-                step.operand = self.take(little_endian(count).ok_or(Reason::Truncated)?)?;
+                step.operand = self.take(little_endian(count).ok_or(PickleRule::Truncated)?)?;
             }
             Operand::CountedSigned => {
                 let count = i32::from_le_bytes(self.array()?);
-                let count = usize::try_from(count).map_err(|_| Reason::LengthNegative)?;
+                let count = usize::try_from(count).map_err(|_| PickleRule::LengthNegative)?;
                 step.operand = self.take(count)?;
             }
             Operand::Fixed(length) => step.operand = self.take(length)?,
@@ -79,28 +81,28 @@ impl<'a> Reader<'a> {
         Ok(step)
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Reason> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], PickleRule> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
-        let taken = rest.get(..length).ok_or(Reason::Truncated)?;
+        let taken = rest.get(..length).ok_or(PickleRule::Truncated)?;
         self.offset = self.offset.saturating_add(length);
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
-        self.take(N)?.try_into().map_err(|_| Reason::Truncated)
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], PickleRule> {
+        self.take(N)?.try_into().map_err(|_| PickleRule::Truncated)
     }
 
-    /// Reads a line. CPython's loaders differ over one that the end of the file ends.
-    fn line(&mut self) -> Result<&'a [u8], Reason> {
+    /// Reads a line. It must end in a line feed: CPython's loaders disagree about a line that the end of the
+    /// file cuts short.
+    fn line(&mut self) -> Result<&'a [u8], PickleRule> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
-        let length = memchr::memchr(b'\n', rest).ok_or(Reason::Truncated)?;
-        let line = self.take(length)?;
-        self.take(1)?;
-        Ok(line)
+        // Of long lines, this is several times as fast as `position`.
+        let length = { rest }.skip_until(b'\n').map_err(|_| PickleRule::Truncated)?;
+        self.take(length)?.strip_suffix(b"\n").ok_or(PickleRule::Truncated)
     }
 }
 
-/// Reads a number of up to eight bytes, the least significant first; `None` if it is beyond any length.
+/// Reads a number of up to eight bytes in little-endian order; `None` if it is larger than any length.
 pub(super) fn little_endian(bytes: &[u8]) -> Option<usize> {
     let number = bytes.iter().rev().try_fold(0_u64, |number, byte| {
         Some(number.checked_mul(1 << 8)?.saturating_add(u64::from(*byte)))

@@ -1,7 +1,7 @@
-//! A filter that allows the calls of a list, by a search that halves.
+//! A filter that allows the calls of a list, by binary search.
 //!
-//! What seccompiler makes of three hundred calls is gone through one by one, and the kernel does so for
-//! every number there is before the filter holds: a millisecond, a fifth of the start of a job.
+//! A filter of seccompiler compares with three hundred calls one by one, and the kernel runs it for every call
+//! number when it is set. That takes a millisecond, a fifth of the start of a job.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use seccompiler::{BpfProgram, sock_filter};
 
 /// Compiles a filter that allows these calls and answers all others with `errno`.
 ///
-/// It does not look at the architecture: the filters beside it do, and end a call of another one.
+/// It does not look at the architecture: the other filters do, and kill a call of another one.
 pub(super) fn compile(calls: impl Iterator<Item = i64>, errno: i32) -> io::Result<BpfProgram> {
     let mut program = vec![instruction(LOAD, 0, 0, NUMBER_OFFSET)];
     let ranges = ranges(calls)?;
@@ -17,14 +17,14 @@ pub(super) fn compile(calls: impl Iterator<Item = i64>, errno: i32) -> io::Resul
     Ok(program)
 }
 
-/// Numbers that follow one another, the first and the last.
-type Range = (u32, u32);
+/// The first and the last of consecutive numbers.
+type CallRange = (u32, u32);
 
-fn ranges(calls: impl Iterator<Item = i64>) -> io::Result<Vec<Range>> {
+fn ranges(calls: impl Iterator<Item = i64>) -> io::Result<Vec<CallRange>> {
     let numbers = calls.map(u32::try_from).collect::<Result<Vec<_>, _>>();
     let mut numbers = numbers.map_err(io::Error::other)?;
     numbers.sort_unstable();
-    let mut ranges: Vec<Range> = Vec::new();
+    let mut ranges: Vec<CallRange> = Vec::new();
     for number in numbers {
         match ranges.last_mut() {
             Some((_, last)) if number <= last.saturating_add(1) => *last = number,
@@ -34,14 +34,14 @@ fn ranges(calls: impl Iterator<Item = i64>) -> io::Result<Vec<Range>> {
     Ok(ranges)
 }
 
-/// Whether the number is known to be no less than the first of the ranges.
+/// Whether the number is known to be at least the first of the ranges.
 #[derive(Clone, Copy)]
 enum LowerBound {
     Known,
     Unknown,
 }
 
-fn search(ranges: &[Range], lower: LowerBound, otherwise: u32) -> io::Result<BpfProgram> {
+fn search(ranges: &[CallRange], lower: LowerBound, otherwise: u32) -> io::Result<BpfProgram> {
     let (below, above) = ranges.split_at(ranges.len() / 2);
     let Some((first, last)) = above.first() else {
         return Ok(vec![instruction(RETURN, 0, 0, otherwise)]);
@@ -68,7 +68,7 @@ fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Where `struct seccomp_data` has the number of the call.
+/// The offset of the number of the call in `struct seccomp_data`.
 const NUMBER_OFFSET: u32 = 0;
 
 /// `BPF_LD | BPF_W | BPF_ABS`.
@@ -92,7 +92,7 @@ mod tests {
     use super::super::calls;
     use super::*;
 
-    /// What the kernel makes of a program.
+    /// Returns the answer of a program, as the kernel computes it.
     fn answer(program: &BpfProgram, number: u32) -> u32 {
         let mut at = 0;
         loop {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_no_jump_reaches_across_is_refused() {
+    fn a_list_that_is_too_long_for_a_jump_is_refused() {
         assert_eq!(compile((0..400).step_by(3), 38).unwrap_err().kind(), io::ErrorKind::Other);
     }
 

@@ -1,24 +1,22 @@
-//! The names of Python 2 that loaders of Python 3 take for others, in pickles of protocols 0 to 2.
+//! The names of Python 2 that loaders of Python 3 map to others, in pickles of protocols 0 to 2.
 //!
-//! As CPython has them in Lib/_compat_pickle.py, the same since 3.6, but for one module that 3.13 dropped.
-//! `tests/foreign/pickle.rs` compares.
+//! The tables are those of CPython's Lib/_compat_pickle.py. They are the same since 3.6, except for one module
+//! that 3.13 dropped. `tests/foreign/pickle.rs` compares them.
 
-use std::borrow::Cow;
+use super::import::MappedName;
 
-use super::import::Mapped;
-
-/// Returns what CPython takes a name for, if that is something else.
-pub(super) fn map<'a>(module: &str, name: &'a str) -> Option<Mapped<'a>> {
+/// Returns the name that CPython imports instead, if it is another one.
+pub(super) fn map(module: &str, name: &str) -> Option<MappedName> {
     let found = NAMES.binary_search_by(|(from, old, _, _)| (*from, *old).cmp(&(module, name)));
     if let Some((_, _, to, new)) = found.ok().and_then(|index| NAMES.get(index)) {
-        return Some(Mapped { module: to, name: Cow::Borrowed(new) });
+        return Some(MappedName { module: to, name: (*new).to_owned() });
     }
     let found = MODULES.binary_search_by(|(from, _)| (*from).cmp(module));
     let (_, to) = found.ok().and_then(|index| MODULES.get(index))?;
-    Some(Mapped { module: to, name: Cow::Borrowed(name) })
+    Some(MappedName { module: to, name: name.to_owned() })
 }
 
-/// Modules, sorted by their old name.
+/// Modules that were renamed, sorted by their old name.
 const MODULES: &[(&str, &str)] = &[
     ("BaseHTTPServer", "http.server"),
     ("CGIHTTPServer", "http.server"),
@@ -77,7 +75,8 @@ const MODULES: &[(&str, &str)] = &[
     ("xmlrpclib", "xmlrpc.client"),
 ];
 
-/// Names that went elsewhere than their module did, sorted: the old module and name, and the new ones.
+/// Names that moved to another module than their old one did, sorted: old module, old name, new module, new
+/// name.
 const NAMES: &[(&str, &str, &str, &str)] = &[
     ("UserDict", "IterableUserDict", "collections", "UserDict"),
     ("UserDict", "UserDict", "collections", "UserDict"),
@@ -182,8 +181,8 @@ mod tests {
     #[test]
     fn names_come_before_modules() {
         let map = |module, name| {
-            let Mapped { module, name } = map(module, name)?;
-            Some((module, name.into_owned()))
+            let MappedName { module, name } = map(module, name)?;
+            Some((module, name))
         };
         assert_eq!(map("__builtin__", "xrange"), Some(("builtins", "range".to_owned())));
         assert_eq!(map("__builtin__", "set"), Some(("builtins", "set".to_owned())));

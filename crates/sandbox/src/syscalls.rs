@@ -1,4 +1,4 @@
-//! The system calls that no safe crate gives, each in a safe shape. All `unsafe` of brine is here.
+//! System calls for which no crate has a safe function, each as one. All `unsafe` code of brine is here.
 #![allow(unsafe_code, reason = "the kernel's own interface; each block argues for itself")]
 
 use std::convert::Infallible;
@@ -12,24 +12,24 @@ use std::time::Duration;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
-use super::outcome::Usage;
+use super::outcome::ResourceUsage;
 
 /// Moves this process into new namespaces.
 pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
-    // SAFETY: unsound only for `CLONE_FILES`, which no caller gives, in a process with threads, which
-    // the init has not.
+    // SAFETY: unsound only for `CLONE_FILES` in a process with threads. No caller passes it, and the init has
+    // one thread.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
 }
 
-/// Which side of a fork this is.
+/// The side of a fork that this process is on.
 pub(super) enum Forked {
     Child,
     Parent(Pid),
 }
 
-/// Forks a process that has one thread, as the init has.
+/// Forks this process. It **must** have only one thread, as the init has.
 pub(super) fn fork() -> io::Result<Forked> {
-    // SAFETY: no other thread exists that could hold a lock, so the child may do what the parent may.
+    // SAFETY: there is no other thread that could hold a lock, so the child may do whatever the parent may.
     let pid = unsafe { libc::fork() };
     if pid < 0 {
         return Err(io::Error::last_os_error());
@@ -37,7 +37,7 @@ pub(super) fn fork() -> io::Result<Forked> {
     Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
 }
 
-/// Becomes the program behind a descriptor, and returns why where it does not.
+/// Becomes the program behind a descriptor. Returns only if it fails.
 pub(super) fn execute(
     program: BorrowedFd<'_>,
     arguments: &[CString],
@@ -46,7 +46,7 @@ pub(super) fn execute(
     execute_at(program.as_raw_fd(), c"", arguments, environment, libc::AT_EMPTY_PATH)
 }
 
-/// Becomes the program at a path, and returns why where it does not.
+/// Becomes the program at a path. Returns only if it fails.
 pub(super) fn execute_path(
     path: &CStr,
     arguments: &[CString],
@@ -64,8 +64,8 @@ fn execute_at(
 ) -> Result<Infallible, io::Error> {
     let arguments = null_terminated(arguments);
     let environment = null_terminated(environment);
-    // SAFETY: both vectors end in a null pointer, and what they and `path` point to is terminated by
-    // NUL and outlives the call, which does not return if it succeeds.
+    // SAFETY: both vectors end in a null pointer. The strings that they and `path` point to end in NUL and
+    // outlive the call, which does not return if it succeeds.
     unsafe {
         libc::syscall(
             libc::SYS_execveat,
@@ -83,18 +83,18 @@ fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 
-/// Ends this process at once, without running what other code registered for its end.
+/// Ends this process at once, without running exit handlers.
 pub(super) fn end_now(status: u8) -> ! {
-    // SAFETY: has no conditions.
+    // SAFETY: the call has no conditions.
     unsafe { libc::_exit(c_int::from(status)) }
 }
 
-/// Which mounts are meant.
+/// The mounts that an attribute applies to.
 #[derive(Clone, Copy)]
-pub(super) enum Reach {
-    /// This one, and all beneath it.
+pub(super) enum MountReach {
+    /// This one, and all below it.
     Below,
-    /// This one.
+    /// Only this one.
     This,
 }
 
@@ -102,15 +102,15 @@ pub(super) enum Reach {
 pub(super) fn restrict_mount(
     mount: BorrowedFd<'_>,
     attributes: u64,
-    reach: Reach,
+    reach: MountReach,
 ) -> io::Result<()> {
     let flags = match reach {
-        Reach::Below => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
-        Reach::This => libc::AT_EMPTY_PATH,
+        MountReach::Below => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+        MountReach::This => libc::AT_EMPTY_PATH,
     };
     let attributes =
         libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: the structure is of the size that is given, and only read.
+    // SAFETY: the structure has the size that is passed, and is only read.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -126,7 +126,7 @@ pub(super) fn restrict_mount(
 
 /// Marks every descriptor from `first` on to be closed by the next `exec`.
 pub(super) fn close_on_exec_from(first: u32) -> io::Result<()> {
-    // SAFETY: nothing is closed now; owners of descriptors keep them.
+    // SAFETY: nothing is closed now, so the owners of descriptors keep them.
     let result =
         unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -135,8 +135,8 @@ pub(super) fn close_on_exec_from(first: u32) -> io::Result<()> {
 /// Gives every signal its default action, and blocks none.
 pub(super) fn reset_signals() {
     for signal in 1..=SIGNALS {
-        // SAFETY: no handler is installed. It fails for the two that cannot be changed and for those
-        // that the C library keeps for itself, which is of no consequence.
+        // SAFETY: no handler is installed. The call fails for the two signals that cannot be changed, and for
+        // those that the C library keeps for itself; both are fine.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
@@ -147,25 +147,25 @@ pub(super) fn reset_signals() {
     }
 }
 
-/// Returns what the children that were waited for have used, and theirs.
-pub(super) fn usage_of_children() -> Usage {
+/// Returns what all children that were waited for have used, and their children.
+pub(super) fn usage_of_children() -> ResourceUsage {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: `usage` has room for the structure, of which all zeroes is a value.
+    // SAFETY: `usage` has room for the structure, and all zeroes are a valid value of it.
     let usage = unsafe {
         libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
         usage.assume_init()
     };
-    Usage {
+    ResourceUsage {
         user: duration(usage.ru_utime),
         system: duration(usage.ru_stime),
         peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024),
     }
 }
 
-/// Exchanges the session keyring, in which the keys of a login lie, for an empty one.
+/// Replaces the session keyring, which holds the keys of a login, by an empty one.
 pub(super) fn leave_keyring() -> io::Result<()> {
     const JOIN_SESSION_KEYRING: c_int = 1;
-    // SAFETY: a null pointer asks for a keyring without a name.
+    // SAFETY: a null pointer asks for a keyring without a name, so no memory is read.
     let ring =
         unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, ptr::null::<c_char>()) };
     let error = io::Error::last_os_error();
@@ -175,8 +175,7 @@ pub(super) fn leave_keyring() -> io::Result<()> {
 
 /// Returns the version of Landlock that the kernel offers.
 pub(super) fn landlock_version() -> io::Result<i32> {
-    // SAFETY: with this flag (LANDLOCK_CREATE_RULESET_VERSION) the call reads no memory and makes
-    // nothing.
+    // SAFETY: with this flag (LANDLOCK_CREATE_RULESET_VERSION) the call reads no memory and creates nothing.
     let version = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, 1_u32)
     };
@@ -192,5 +191,5 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// Signals are numbered from 1 to this.
+/// Signals are numbered from 1 to this number.
 const SIGNALS: c_int = 64;
