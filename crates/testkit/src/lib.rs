@@ -1,5 +1,5 @@
-//! What the tests of several crates use: the vectors of `fixtures/vectors`, known keys and moments, inputs
-//! that arrive in pieces, and mutations of bytes.
+//! What the tests of several crates use: the vectors of `fixtures/vectors` and `fixtures/foreign`, known keys and
+//! moments, inputs that arrive in pieces, and mutations of bytes.
 //!
 //! It is a dependency of tests only and is not published. Every function panics where a test would fail.
 
@@ -15,6 +15,7 @@
 )]
 
 mod arrival;
+mod foreign;
 mod mutation;
 mod vector;
 
@@ -27,6 +28,9 @@ use zeroize::Zeroizing;
 pub use brine_core::text::hex;
 
 pub use crate::arrival::{Arrival, Arriving};
+pub use crate::foreign::{
+    ForeignCase, foreign_cases, foreign_edge_cases, foreign_hash_envelopes, foreign_json,
+};
 pub use crate::mutation::mutations;
 pub use crate::vector::{Vector, vectors, verifying_key};
 

@@ -8,5 +8,9 @@
 )]
 
 mod common;
+mod extent;
+mod foreign_vectors;
+mod mutation;
+mod properties;
 mod stream;
 mod vectors;
