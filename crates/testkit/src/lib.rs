@@ -17,6 +17,7 @@
 mod arrival;
 mod foreign;
 mod mutation;
+mod spec;
 mod vector;
 
 use std::fs;
@@ -32,6 +33,7 @@ pub use crate::foreign::{
     ForeignCase, foreign_cases, foreign_edge_cases, foreign_hash_envelopes, foreign_json,
 };
 pub use crate::mutation::mutations;
+pub use crate::spec::{annotated, assert_spec_examples, spec_example};
 pub use crate::vector::{Vector, vectors, verifying_key};
 
 /// Returns the key whose seed is 32 times this byte.

@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod documents;
 mod extent;
 mod foreign_vectors;
 mod mutation;
