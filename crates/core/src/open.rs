@@ -82,13 +82,15 @@ impl Found {
         input.beginning = beginning;
         match input.read_up_to(MAX_MEMORY_BYTES)? {
             Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
-            Arrived::More(input) if armor::is_armored(&input.beginning) => {
+            Arrived::More(mut input) => {
+                if !input.is_armored()? {
+                    return Ok(Self::Large(input));
+                }
                 match input.read_up_to(armor::longest(MAX_ARMORED_BYTES))? {
                     Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
                     Arrived::More(_) => Err(TOO_LARGE.into()),
                 }
             }
-            Arrived::More(input) => Ok(Self::Large(input)),
         }
     }
 }

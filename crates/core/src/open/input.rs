@@ -3,6 +3,7 @@
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
+use crate::armor;
 use crate::error::{Error, Result};
 use crate::hash::ReadAt;
 
@@ -43,6 +44,14 @@ impl Input {
     #[must_use]
     pub fn anywhere(self, source: Arc<dyn ReadAt + Send + Sync>, offset: u64, bytes: u64) -> Self {
         Self { expected: bytes, anywhere: Some(Anywhere { source, offset, bytes }), ..self }
+    }
+
+    /// Returns whether it is armored text, having read as much as shows that.
+    pub(super) fn is_armored(&mut self) -> Result<bool> {
+        let missing = armor::MARK.len().saturating_sub(self.beginning.len());
+        let most = u64::try_from(missing).unwrap_or(u64::MAX);
+        (&mut self.reader).take(most).read_to_end(&mut self.beginning).map_err(Error::input)?;
+        Ok(armor::is_armored(&self.beginning))
     }
 
     /// Reads all of it, if it is `most` bytes or fewer.
