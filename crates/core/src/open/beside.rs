@@ -148,21 +148,23 @@ impl Judge<'_> {
     /// Verifies an envelope without a payload over all of the content.
     fn detached(&self, content: &mut dyn Beside) -> Result<Verified> {
         let Self { envelope, expectations, trust, clock } = *self;
-        let (judged, now, bytes) = match content.whole().map_err(Error::input)? {
+        let outcome = match content.whole().map_err(Error::input)? {
             WholeContent::Bytes(payload) => {
                 let now = clock.now()?;
-                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None)?;
-                (judged, now, u64::try_from(payload.len()).unwrap_or(u64::MAX))
+                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None);
+                let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+                judged.map(|judged| (judged, now, bytes))
             }
             WholeContent::Large(source, bytes) => {
                 let payload = &mut Section::new(source, 0, bytes);
                 let over = PassingBy { payload, bytes };
-                let (judged, now) =
-                    over.verify(envelope, |_| Ok(()), expectations, trust, clock)?;
-                (judged, now, bytes)
+                let outcome = over.verify(envelope, |_| Ok(()), expectations, trust, clock);
+                outcome.map(|(judged, now)| (judged, now, bytes))
             }
         };
+        // Content that changed has no verdict, good or bad.
         content.unchanged().map_err(Error::input)?;
+        let (judged, now, bytes) = outcome?;
         let protected = envelope.sign1().protected_bytes();
         Ok(Verified::new(protected, judged, now, Payload::elsewhere(bytes)))
     }
