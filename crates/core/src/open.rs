@@ -95,6 +95,19 @@ impl Found {
     }
 }
 
+impl Found {
+    fn into_unverified_bytes(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Whole(bytes) => Ok(bytes),
+            Self::Stream { beginning, mut rest } => read_opening(beginning, &mut rest),
+            Self::Large(input) => match input.read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
+                Arrived::All(bytes) => Ok(bytes),
+                Arrived::More(_) => Err(TOO_LARGE.into()),
+            },
+        }
+    }
+}
+
 impl Opening {
     /// Keeps payloads that do not fit memory in `store` until they have verified. Without a store they are
     /// refused.
@@ -129,14 +142,7 @@ impl Opening {
     /// [`FormError::TooLarge`] beyond [`MAX_ARMORED_BYTES`]; [`SystemError::Input`](crate::SystemError::Input);
     /// [`StreamError`](crate::StreamError) for a broken segment 0.
     pub fn into_unverified_bytes(self) -> Result<Vec<u8>> {
-        match self.found {
-            Found::Whole(bytes) => Ok(bytes),
-            Found::Stream { beginning, mut rest } => read_opening(beginning, &mut rest),
-            Found::Large(input) => match input.read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
-                Arrived::All(bytes) => Ok(bytes),
-                Arrived::More(_) => Err(TOO_LARGE.into()),
-            },
-        }
+        self.found.into_unverified_bytes()
     }
 
     /// Verifies it: signature, kind, trust, context and time, in this order. Time is read from `clock` when the

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::input::Input;
 use super::large::PassingBy;
 use super::{Found, Opening};
 use crate::cose::FormError;
@@ -84,17 +85,12 @@ impl Opening {
         trust: &dyn TrustAnchors,
         clock: &dyn Clock,
     ) -> Result<Verified> {
-        let bytes = match self.found {
+        let found = match self.found {
             // A stream is an envelope with bytes after it.
-            Found::Stream { beginning, mut rest } => {
-                let mut bytes = beginning;
-                let limit = super::MAX_WHOLE_ENVELOPE_BYTES;
-                io::Read::read_to_end(&mut io::Read::take(&mut rest, limit), &mut bytes)
-                    .map_err(Error::input)?;
-                bytes
-            }
-            _ => self.into_unverified_bytes()?,
+            Found::Stream { beginning, rest } => Found::Large(Input::begun(beginning, rest)),
+            found => found,
         };
+        let bytes = found.into_unverified_bytes()?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
         // Who asks for another kind than data, as for a job, does not ask for the digest of something.
         let is_digest = matches!(expectations.kind, Kind::Data | Kind::Digest)

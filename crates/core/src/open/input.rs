@@ -33,6 +33,11 @@ impl Input {
         Self { beginning: Vec::new(), reader: Box::new(reader), expected: 0, anywhere: None }
     }
 
+    /// Continues after what was read already.
+    pub(super) fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
+        Self { beginning, reader, expected: 0, anywhere: None }
+    }
+
     /// Says how many bytes the reader probably gives.
     #[must_use]
     pub fn expecting(self, bytes: u64) -> Self {
