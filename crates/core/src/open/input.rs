@@ -1,6 +1,6 @@
 //! Something to read an envelope from.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::armor;
@@ -9,8 +9,9 @@ use crate::hash::ReadAt;
 
 /// Something to read an envelope from: bytes in memory, or a reader.
 pub struct Input {
-    /// What was read of it already.
+    /// What was read of it already; of bytes in memory, all.
     pub(super) beginning: Vec<u8>,
+    pub(super) is_whole: bool,
     pub(super) reader: Box<dyn Read + Send>,
     /// How much more there is, as far as somebody knows: it saves memory and is not relied on.
     expected: u64,
@@ -30,12 +31,12 @@ impl Input {
     /// Reads from `reader`.
     #[must_use]
     pub fn new(reader: impl Read + Send + 'static) -> Self {
-        Self { beginning: Vec::new(), reader: Box::new(reader), expected: 0, anywhere: None }
+        Self::begun(Vec::new(), Box::new(reader))
     }
 
     /// Continues after what was read already.
     pub(super) fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
-        Self { beginning, reader, expected: 0, anywhere: None }
+        Self { beginning, is_whole: false, reader, expected: 0, anywhere: None }
     }
 
     /// Says how many bytes the reader probably gives.
@@ -82,10 +83,10 @@ pub(super) enum Arrived {
     More(Input),
 }
 
+/// They stay in memory, however many they are.
 impl From<Vec<u8>> for Input {
     fn from(bytes: Vec<u8>) -> Self {
-        let expected = length_of(&bytes);
-        Self::new(Cursor::new(bytes)).expecting(expected)
+        Self { is_whole: true, ..Self::begun(bytes, Box::new(io::empty())) }
     }
 }
 
