@@ -12,6 +12,7 @@ mod common;
 mod documents;
 mod extent;
 mod foreign_vectors;
+mod large;
 mod mutation;
 mod properties;
 mod stream;
