@@ -8,7 +8,7 @@ mod beside;
 mod input;
 mod large;
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use crate::armor;
 use crate::cose::FormError;
@@ -38,7 +38,7 @@ pub const MAX_ARMORED_BYTES: u64 = 256 * 1024 * 1024;
 /// Finds out what arrives. Nothing is verified yet.
 ///
 /// No more is read than shows what it is: of a stream the protected header of segment 0, of anything else
-/// [`MAX_MEMORY_BYTES`] and armored text whole.
+/// [`MAX_MEMORY_BYTES`] and armored text whole. Bytes that are in memory already stay there.
 ///
 /// # Errors
 ///
@@ -68,27 +68,59 @@ enum Found {
 
 impl Found {
     fn read(mut input: Input) -> Result<Self> {
-        let mut beginning = std::mem::take(&mut input.beginning);
-        if beginning.is_empty() {
-            // Anything that is no tagged COSE_Sign1, or is broken, is no stream: it is refused for that later.
-            match read_protected(&mut input.reader, &mut beginning) {
-                Ok(protected) if starts_segment(beginning.get(protected..).unwrap_or_default()) => {
-                    return Ok(Self::Stream { beginning, rest: input.reader });
-                }
-                Err(error) if error.is_input() => return Err(error),
-                Ok(_) | Err(_) => {}
+        if input.is_whole {
+            return Self::of_bytes(input.beginning);
+        }
+        let mut beginning = Vec::new();
+        // Anything that is no tagged COSE_Sign1, or is broken, is no stream: it is refused for that later.
+        match read_protected(&mut input.reader, &mut beginning) {
+            Ok(protected) if starts_segment(beginning.get(protected..).unwrap_or_default()) => {
+                return Ok(Self::Stream { beginning, rest: input.reader });
             }
+            Err(error) if error.is_input() => return Err(error),
+            Ok(_) | Err(_) => {}
         }
         input.beginning = beginning;
         match input.read_up_to(MAX_MEMORY_BYTES)? {
             Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
-            Arrived::More(input) if armor::is_armored(&input.beginning) => {
+            Arrived::More(mut input) => {
+                if !input.is_armored()? {
+                    return Ok(Self::Large(input));
+                }
                 match input.read_up_to(armor::longest(MAX_ARMORED_BYTES))? {
                     Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
                     Arrived::More(_) => Err(TOO_LARGE.into()),
                 }
             }
-            Arrived::More(input) => Ok(Self::Large(input)),
+        }
+    }
+
+    /// Bytes that are in memory stay there, however many they are.
+    fn of_bytes(bytes: Vec<u8>) -> Result<Self> {
+        if armor::is_armored(&bytes) {
+            return unwrap(bytes).map(Self::Whole);
+        }
+        let mut beginning = Vec::new();
+        let is_stream = read_protected(&mut bytes.as_slice(), &mut beginning)
+            .is_ok_and(|start| starts_segment(beginning.get(start..).unwrap_or_default()));
+        if !is_stream {
+            return Ok(Self::Whole(bytes));
+        }
+        let mut rest = Cursor::new(bytes);
+        rest.set_position(u64::try_from(beginning.len()).unwrap_or(u64::MAX));
+        Ok(Self::Stream { beginning, rest: Box::new(rest) })
+    }
+}
+
+impl Found {
+    fn into_unverified_bytes(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Whole(bytes) => Ok(bytes),
+            Self::Stream { beginning, mut rest } => read_opening(beginning, &mut rest),
+            Self::Large(input) => match input.read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
+                Arrived::All(bytes) => Ok(bytes),
+                Arrived::More(_) => Err(TOO_LARGE.into()),
+            },
         }
     }
 }
@@ -127,14 +159,7 @@ impl Opening {
     /// [`FormError::TooLarge`] beyond [`MAX_ARMORED_BYTES`]; [`SystemError::Input`](crate::SystemError::Input);
     /// [`StreamError`](crate::StreamError) for a broken segment 0.
     pub fn into_unverified_bytes(self) -> Result<Vec<u8>> {
-        match self.found {
-            Found::Whole(bytes) => Ok(bytes),
-            Found::Stream { beginning, mut rest } => read_opening(beginning, &mut rest),
-            Found::Large(input) => match input.read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
-                Arrived::All(bytes) => Ok(bytes),
-                Arrived::More(_) => Err(TOO_LARGE.into()),
-            },
-        }
+        self.found.into_unverified_bytes()
     }
 
     /// Verifies it: signature, kind, trust, context and time, in this order. Time is read from `clock` when the

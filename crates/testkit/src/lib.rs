@@ -1,5 +1,5 @@
-//! What the tests of several crates use: the vectors of `fixtures/vectors`, known keys and moments, inputs
-//! that arrive in pieces, and mutations of bytes.
+//! What the tests of several crates use: the vectors of `fixtures/vectors` and `fixtures/foreign`, known keys and
+//! moments, inputs that arrive in pieces, and mutations of bytes.
 //!
 //! It is a dependency of tests only and is not published. Every function panics where a test would fail.
 
@@ -15,7 +15,9 @@
 )]
 
 mod arrival;
+mod foreign;
 mod mutation;
+mod spec;
 mod vector;
 
 use std::fs;
@@ -27,7 +29,11 @@ use zeroize::Zeroizing;
 pub use brine_core::text::hex;
 
 pub use crate::arrival::{Arrival, Arriving};
+pub use crate::foreign::{
+    ForeignCase, foreign_cases, foreign_edge_cases, foreign_hash_envelopes, foreign_json,
+};
 pub use crate::mutation::mutations;
+pub use crate::spec::{annotated, assert_spec_examples, spec_example};
 pub use crate::vector::{Vector, vectors, verifying_key};
 
 /// Returns the key whose seed is 32 times this byte.

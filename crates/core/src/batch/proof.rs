@@ -21,13 +21,19 @@ impl<'a> Signature<'a> {
     /// [`FormError::ProofPath`] for a batch proof.
     pub fn of(sign1: &Sign1<'a>) -> Result<Self, FormError> {
         let (field, algorithm) = (sign1.signature(), sign1.header().algorithm);
-        if algorithm == Algorithm::Batch {
-            return BatchProof::parse(field, sign1.signature_at()).map(Self::Batch);
-        }
-        let expected = algorithm.signature_bytes();
-        match field.len() {
-            length if length == expected => Ok(Self::Plain(field)),
-            found => Err(FormError::SignatureLength { expected, found }),
+        let (expected, found) = (algorithm.signature_bytes(), sign1.signature_bytes());
+        // A proof that is too long to be kept is too long for any tree.
+        let is_whole = field.len() == found;
+        match algorithm {
+            Algorithm::Batch if is_whole => {
+                BatchProof::parse(field, sign1.signature_at()).map(Self::Batch)
+            }
+            Algorithm::EdDsa | Algorithm::Ed25519 if is_whole && found == expected => {
+                Ok(Self::Plain(field))
+            }
+            Algorithm::Batch | Algorithm::EdDsa | Algorithm::Ed25519 => {
+                Err(FormError::SignatureLength { expected, found })
+            }
         }
     }
 }

@@ -13,8 +13,16 @@ use super::{FormError, HeaderMap, Outline, Profile, Protected, Tagging, ToBeSign
 pub struct Sign1<'a> {
     header: Protected<'a>,
     outline: Outline<'a>,
-    /// Where in the envelope the bytes of the signature begin.
-    signature_at: usize,
+    signature_place: SignaturePlace,
+}
+
+/// Where in an envelope its signature field is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignaturePlace {
+    /// Where it begins, without its head.
+    pub(super) at: usize,
+    /// How long it is. There may be more of it than was kept.
+    pub(super) bytes: usize,
 }
 
 impl<'a> Sign1<'a> {
@@ -29,17 +37,18 @@ impl<'a> Sign1<'a> {
     pub fn parse(input: &'a [u8], tagging: Tagging, profile: &Profile) -> Result<Self, FormError> {
         let (outline, index) = Outline::read(input, tagging)?;
         let header = Protected::read(outline.protected, index, &outline.unprotected, profile)?;
+        let bytes = outline.signature.len();
         // The last item ends where the envelope does.
-        let signature_at = input.len().saturating_sub(outline.signature.len());
-        Ok(Self { header, outline, signature_at })
+        let signature_place = SignaturePlace { at: input.len().saturating_sub(bytes), bytes };
+        Ok(Self { header, outline, signature_place })
     }
 
     pub(super) const fn new(
         header: Protected<'a>,
         outline: Outline<'a>,
-        signature_at: usize,
+        signature_place: SignaturePlace,
     ) -> Self {
-        Self { header, outline, signature_at }
+        Self { header, outline, signature_place }
     }
 
     /// Returns what the protected header says.
@@ -72,7 +81,7 @@ impl<'a> Sign1<'a> {
         start..start.saturating_add(self.outline.payload.map_or(0, <[u8]>::len))
     }
 
-    /// Returns the signature field.
+    /// Returns the signature field. In a large envelope, one that is longer than any signature is cut.
     #[must_use]
     pub const fn signature(&self) -> &'a [u8] {
         self.outline.signature
@@ -80,7 +89,13 @@ impl<'a> Sign1<'a> {
 
     /// Returns where in the envelope the signature field begins, without its head.
     pub(crate) const fn signature_at(&self) -> usize {
-        self.signature_at
+        self.signature_place.at
+    }
+
+    /// Returns how long the signature field is. It is longer than [`signature`](Self::signature) where it is too
+    /// long to be kept.
+    pub(crate) const fn signature_bytes(&self) -> usize {
+        self.signature_place.bytes
     }
 
     /// Returns the Sig_structure over `payload`.

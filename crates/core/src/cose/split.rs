@@ -2,6 +2,7 @@
 
 use super::outline::{Headers, begin};
 use super::protected::{Index, Profile};
+use super::sign1::SignaturePlace;
 use super::{FormError, HeaderMap, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Sign1, Tagging};
 use crate::cbor::{Decoder, Flaw, Head, Malformed};
 
@@ -67,8 +68,8 @@ impl<'a> Front<'a> {
 
     /// Puts both ends together, as an envelope whose payload is elsewhere.
     ///
-    /// A signature field that is longer than any signature is not kept. The headers are judged first all the
-    /// same, and then the length that it has.
+    /// Of a signature field that is longer than any signature, only the beginning is kept. The headers are judged
+    /// first all the same, and then the length that it has.
     pub(crate) fn with_ends(
         self,
         ends: Ends<'a>,
@@ -79,12 +80,9 @@ impl<'a> Front<'a> {
         let offset = usize::try_from(offset.saturating_add(payload_bytes)).unwrap_or(usize::MAX);
         let field = Field::read(ends).map_err(|error| error.within(offset))?;
         let header = self.headers.judge(self.index, profile)?;
-        let Some(signature) = field.whole else {
-            let expected = header.algorithm.signature_bytes();
-            return Err(FormError::SignatureLength { expected, found: field.length });
-        };
-        let signature_at = offset.saturating_add(ends.tail.len().saturating_sub(signature.len()));
-        Ok(Sign1::new(header, self.headers.outline(signature), signature_at))
+        let at = offset.saturating_add(ends.tail.len().saturating_sub(field.kept.len()));
+        let place = SignaturePlace { at, bytes: field.length };
+        Ok(Sign1::new(header, self.headers.outline(field.kept), place))
     }
 }
 
@@ -112,21 +110,21 @@ fn protected_bytes<'a>(
 /// A signature field.
 struct Field<'a> {
     length: usize,
-    /// Its bytes, if it is not longer than what was kept.
-    whole: Option<&'a [u8]>,
+    /// Its bytes, or as many as were kept.
+    kept: &'a [u8],
 }
 
 impl<'a> Field<'a> {
     /// Reads the signature, and demands that the input ends with it.
     fn read(Ends { tail, tail_bytes }: Ends<'a>) -> Result<Self, FormError> {
         let mut decoder = Decoder::new(tail);
-        let kept = u64::try_from(tail.len()).unwrap_or(u64::MAX);
-        if tail_bytes <= kept {
-            let whole = decoder.bytes()?;
+        if tail_bytes <= u64::try_from(tail.len()).unwrap_or(u64::MAX) {
+            let kept = decoder.bytes()?;
             decoder.finish()?;
-            return Ok(Self { length: whole.len(), whole: Some(whole) });
+            return Ok(Self { length: kept.len(), kept });
         }
         let length = decoder.bytes_head()?;
+        let kept = tail.get(decoder.position()..).unwrap_or_default();
         let end = u64::try_from(decoder.position()).unwrap_or(u64::MAX).saturating_add(length);
         if end > tail_bytes {
             return Err(Malformed::new(0, Flaw::UnexpectedEnd).into());
@@ -136,6 +134,6 @@ impl<'a> Field<'a> {
         if count > 0 {
             return Err(Malformed::new(end, Flaw::TrailingBytes { count }).into());
         }
-        Ok(Self { length: usize::try_from(length).unwrap_or(usize::MAX), whole: None })
+        Ok(Self { length: usize::try_from(length).unwrap_or(usize::MAX), kept })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::input::Input;
 use super::large::PassingBy;
 use super::{Found, Opening};
 use crate::cose::FormError;
@@ -84,19 +85,16 @@ impl Opening {
         trust: &dyn TrustAnchors,
         clock: &dyn Clock,
     ) -> Result<Verified> {
-        let bytes = match self.found {
+        let found = match self.found {
             // A stream is an envelope with bytes after it.
-            Found::Stream { beginning, mut rest } => {
-                let mut bytes = beginning;
-                let limit = super::MAX_WHOLE_ENVELOPE_BYTES;
-                io::Read::read_to_end(&mut io::Read::take(&mut rest, limit), &mut bytes)
-                    .map_err(Error::input)?;
-                bytes
-            }
-            _ => self.into_unverified_bytes()?,
+            Found::Stream { beginning, rest } => Found::Large(Input::begun(beginning, rest)),
+            found => found,
         };
+        let bytes = found.into_unverified_bytes()?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
-        let is_digest = matches!(envelope.kind(expectations.typ.as_deref()), Ok(Kind::Digest));
+        // Who asks for another kind than data, as for a job, does not ask for the digest of something.
+        let is_digest = matches!(expectations.kind, Kind::Data | Kind::Digest)
+            && matches!(envelope.kind(expectations.typ.as_deref()), Ok(Kind::Digest));
         match envelope.sign1().unverified_payload() {
             Some(digest) if is_digest => {
                 let judge = Judge { envelope: &envelope, expectations, trust, clock };
@@ -148,21 +146,23 @@ impl Judge<'_> {
     /// Verifies an envelope without a payload over all of the content.
     fn detached(&self, content: &mut dyn Beside) -> Result<Verified> {
         let Self { envelope, expectations, trust, clock } = *self;
-        let (judged, now, bytes) = match content.whole().map_err(Error::input)? {
+        let outcome = match content.whole().map_err(Error::input)? {
             WholeContent::Bytes(payload) => {
                 let now = clock.now()?;
-                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None)?;
-                (judged, now, u64::try_from(payload.len()).unwrap_or(u64::MAX))
+                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None);
+                let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+                judged.map(|judged| (judged, now, bytes))
             }
             WholeContent::Large(source, bytes) => {
                 let payload = &mut Section::new(source, 0, bytes);
                 let over = PassingBy { payload, bytes };
-                let (judged, now) =
-                    over.verify(envelope, |_| Ok(()), expectations, trust, clock)?;
-                (judged, now, bytes)
+                let outcome = over.verify(envelope, |_| Ok(()), expectations, trust, clock);
+                outcome.map(|(judged, now)| (judged, now, bytes))
             }
         };
+        // Content that changed has no verdict, good or bad.
         content.unchanged().map_err(Error::input)?;
+        let (judged, now, bytes) = outcome?;
         let protected = envelope.sign1().protected_bytes();
         Ok(Verified::new(protected, judged, now, Payload::elsewhere(bytes)))
     }

@@ -1,15 +1,17 @@
 //! Something to read an envelope from.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
+use crate::armor;
 use crate::error::{Error, Result};
 use crate::hash::ReadAt;
 
 /// Something to read an envelope from: bytes in memory, or a reader.
 pub struct Input {
-    /// What was read of it already.
+    /// What was read of it already; of bytes in memory, all.
     pub(super) beginning: Vec<u8>,
+    pub(super) is_whole: bool,
     pub(super) reader: Box<dyn Read + Send>,
     /// How much more there is, as far as somebody knows: it saves memory and is not relied on.
     expected: u64,
@@ -29,7 +31,12 @@ impl Input {
     /// Reads from `reader`.
     #[must_use]
     pub fn new(reader: impl Read + Send + 'static) -> Self {
-        Self { beginning: Vec::new(), reader: Box::new(reader), expected: 0, anywhere: None }
+        Self::begun(Vec::new(), Box::new(reader))
+    }
+
+    /// Continues after what was read already.
+    pub(super) fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
+        Self { beginning, is_whole: false, reader, expected: 0, anywhere: None }
     }
 
     /// Says how many bytes the reader probably gives.
@@ -43,6 +50,14 @@ impl Input {
     #[must_use]
     pub fn anywhere(self, source: Arc<dyn ReadAt + Send + Sync>, offset: u64, bytes: u64) -> Self {
         Self { expected: bytes, anywhere: Some(Anywhere { source, offset, bytes }), ..self }
+    }
+
+    /// Returns whether it is armored text, having read as much as shows that.
+    pub(super) fn is_armored(&mut self) -> Result<bool> {
+        let missing = armor::MARK.len().saturating_sub(self.beginning.len());
+        let most = u64::try_from(missing).unwrap_or(u64::MAX);
+        (&mut self.reader).take(most).read_to_end(&mut self.beginning).map_err(Error::input)?;
+        Ok(armor::is_armored(&self.beginning))
     }
 
     /// Reads all of it, if it is `most` bytes or fewer.
@@ -68,10 +83,10 @@ pub(super) enum Arrived {
     More(Input),
 }
 
+/// They stay in memory, however many they are.
 impl From<Vec<u8>> for Input {
     fn from(bytes: Vec<u8>) -> Self {
-        let expected = length_of(&bytes);
-        Self::new(Cursor::new(bytes)).expecting(expected)
+        Self { is_whole: true, ..Self::begun(bytes, Box::new(io::empty())) }
     }
 }
 

@@ -75,8 +75,7 @@ impl Large {
         trust: &dyn TrustAnchors,
         clock: &dyn Clock,
     ) -> Result<Verified> {
-        let mut kept = self.store.keep().map_err(SystemError::Store)?;
-        let shell = Shell::read(self.input, kept.as_mut(), expectations.tagging)?;
+        let (shell, kept) = Shell::read(self.input, self.store.as_mut(), expectations.tagging)?;
         let mut payload = Section::new(kept.as_ref(), 0, u64::MAX);
         let verified = shell
             .verify(&mut payload, |_| Ok(()), expectations, trust, clock, Payload::elsewhere)
@@ -102,14 +101,19 @@ struct Shell {
 }
 
 impl Shell {
-    /// Reads all of an input, and writes its payload to `keep`. No more is written than arrives, whatever the
-    /// payload says of its length.
-    fn read(input: Input, keep: &mut dyn Kept, tagging: Tagging) -> Result<Self> {
+    /// Reads all of an input, and keeps its payload. No more is written than arrives, whatever the payload says of
+    /// its length.
+    fn read(
+        input: Input,
+        store: &mut dyn Store,
+        tagging: Tagging,
+    ) -> Result<(Self, Box<dyn Kept>)> {
         let Input { mut beginning, mut reader, .. } = input;
         let missing = Front::MAX_BYTES.saturating_sub(beginning.len());
         read_some(&mut reader, missing, &mut beginning)?;
         let front = Front::parse(&beginning, tagging)?;
         front.judge_length()?;
+        let mut kept = store.keep().map_err(SystemError::Store)?;
         let rest = beginning.get(front.payload_offset()..).unwrap_or_default();
         let mut rest = rest.chain(reader);
         let bytes = front.payload_bytes().unwrap_or(0);
@@ -117,7 +121,7 @@ impl Shell {
             &mut rest,
             bytes,
             || front.cut().into(),
-            |piece| keep.write_all(piece).map_err(|error| SystemError::Store(error).into()),
+            |piece| kept.write_all(piece).map_err(|error| SystemError::Store(error).into()),
         )?;
         let mut tail = Vec::new();
         read_some(&mut rest, Front::MAX_TAIL_BYTES, &mut tail)?;
@@ -130,7 +134,7 @@ impl Shell {
         }
         let payload_offset = front.payload_offset();
         beginning.truncate(payload_offset);
-        Ok(Self { beginning, tagging, tail, tail_bytes })
+        Ok((Self { beginning, tagging, tail, tail_bytes }, kept))
     }
 
     /// Reads everything but the payload from the `length` bytes of `source` that begin at `offset`.

@@ -30,6 +30,12 @@ impl EnvelopeVerifier {
         Self { expectations, trust, memory: Memory::default(), last: None }
     }
 
+    /// Remembers batches in this memory instead of one of the default size.
+    #[must_use]
+    pub fn memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
     /// Verifies one envelope at `now`.
     ///
     /// # Errors

@@ -1,26 +1,28 @@
-//! Records that are signed together verify alone, and a memory changes nothing but the time it takes.
+//! Records that are signed together verify alone, and a memory changes nothing but the time that it takes.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
-use brine::batch::{Batch, BatchSigner, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Memory};
-use brine::cose::Signature;
-use brine::{
-    Algorithm, Error, Request, Sign1, Signer, SigningKey, Statement, Template, Trust, sign, verify,
-    verify_with,
+use brine_core::batch::{
+    Batch, BatchSigner, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Memory, Signature,
 };
+use brine_core::{
+    Algorithm, Classified as _, EnvelopeVerifier, Error, Expectations, KnownSigners, SigningKey,
+    Statement, Unique, UnverifiedEnvelope, open, sign,
+};
+use brine_testkit::{key, mutations, now, signers};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::common::{key, now, template};
-
-/// A template with a name of its own for each record.
-fn record(number: usize) -> Template<'static> {
-    let Statement::Full { issued_at, .. } = template().statement else { unreachable!() };
+/// A name of its own for each record.
+fn record(number: usize) -> Unique {
     let mut cti = [9; 16];
     cti[..8].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
-    let statement =
-        Statement::Full { context: None, cti, expires: None, issued_at, not_before: None };
-    Template { statement, ..Template::default() }
+    Unique { cti, sequence: None }
+}
+
+fn statement() -> Statement {
+    Statement::at(now())
 }
 
 fn payload(number: usize) -> Vec<u8> {
@@ -29,7 +31,7 @@ fn payload(number: usize) -> Vec<u8> {
 
 fn fill(signer: &mut BatchSigner<'_>, numbers: std::ops::Range<usize>) {
     for number in numbers {
-        signer.add(&payload(number), &record(number)).unwrap();
+        signer.add(&payload(number), &statement(), record(number)).unwrap();
     }
 }
 
@@ -40,41 +42,45 @@ fn envelopes(batch: Batch<'_>) -> Vec<Vec<u8>> {
 fn batch_of(key: &SigningKey, size: usize) -> Vec<Vec<u8>> {
     let mut signer = BatchSigner::new(key);
     fill(&mut signer, 0..size);
-    envelopes(signer.finish_batch())
-}
-
-fn trust() -> Trust {
-    let signer = |byte| Signer::new(format!("signer {byte}"), key(byte).verifying_key().clone());
-    Trust::new(vec![signer(1), signer(2), signer(3)])
+    envelopes(signer.finish_batch().unwrap())
 }
 
 type Verdict = Result<(Vec<u8>, String), &'static str>;
 
-/// The verdict with this memory, or without any.
-fn judge(envelope: &[u8], trust: &Trust, memory: Option<&mut Memory>) -> Verdict {
-    let request = Request::at(now());
-    let judged = Sign1::parse(envelope, Default::default()).and_then(|sign1| {
-        let verified = match memory {
-            None => verify(&sign1, &request, trust)?,
-            Some(memory) => verify_with(&sign1, &request, trust, memory)?,
-        };
-        Ok((verified.payload().to_vec(), verified.signer().name.clone()))
-    });
-    judged.map_err(|error: Error| error.reason())
+/// Three signers.
+static TRUST: LazyLock<Arc<KnownSigners>> = LazyLock::new(|| Arc::new(signers(&[1, 2, 3])));
+
+fn verifier() -> EnvelopeVerifier {
+    EnvelopeVerifier::new(Arc::new(Expectations::new()), TRUST.clone())
+}
+
+/// The verdict of a verifier that may remember something.
+fn judge(envelope: &[u8], verifier: &mut EnvelopeVerifier) -> Verdict {
+    let verified = verifier.verify(envelope, now()).map_err(|error| error.reason())?;
+    Ok((verified.in_memory().unwrap().to_vec(), verified.signer().name().to_owned()))
+}
+
+/// The verdict of the front door, which remembers nothing.
+fn judge_alone(envelope: &[u8]) -> Verdict {
+    let opening = open(envelope);
+    let verified = opening
+        .and_then(|opening| opening.verify(&Expectations::new(), TRUST.as_ref(), &now()))
+        .map_err(|error: Error| error.reason())?;
+    let name = verified.signer().name().to_owned();
+    Ok((verified.into_bytes().unwrap(), name))
 }
 
 #[test]
 fn every_record_of_every_size_verifies_alone() {
-    let trust = trust();
     let key = key(1);
     for size in (1..=20).chain([31, 32, 33, 64, 100]) {
-        let mut memory = Memory::default();
+        let mut seasoned = verifier();
         let envelopes = batch_of(&key, size);
         assert_eq!(envelopes.len(), size);
         for (number, envelope) in envelopes.iter().enumerate() {
             let expected = Ok((payload(number), "signer 1".to_owned()));
-            assert_eq!(judge(envelope, &trust, None), expected, "{number} of {size}");
-            assert_eq!(judge(envelope, &trust, Some(&mut memory)), expected, "{number} of {size}");
+            assert_eq!(judge_alone(envelope), expected, "{number} of {size}");
+            assert_eq!(judge(envelope, &mut seasoned), expected, "{number} of {size}");
         }
     }
 }
@@ -83,9 +89,9 @@ fn every_record_of_every_size_verifies_alone() {
 fn a_record_names_its_place_and_its_algorithm() {
     let envelopes = batch_of(&key(1), 5);
     for (number, (envelope, nodes)) in envelopes.iter().zip([3, 3, 3, 3, 1]).enumerate() {
-        let sign1 = Sign1::parse(envelope, Default::default()).unwrap();
-        assert_eq!(sign1.header().algorithm, Algorithm::Batch);
-        let Signature::Batch(proof) = sign1.signature() else { panic!("no proof") };
+        let parsed = UnverifiedEnvelope::parse(envelope, Default::default()).unwrap();
+        assert_eq!(parsed.header().algorithm, Algorithm::Batch);
+        let Signature::Batch(proof) = parsed.signature() else { panic!("no proof") };
         let place = (proof.tree_size(), usize::try_from(proof.leaf_index()).unwrap());
         assert_eq!((place, proof.path_length()), ((5, number), nodes));
     }
@@ -95,18 +101,21 @@ fn a_record_names_its_place_and_its_algorithm() {
 fn a_batch_of_one_is_a_plain_envelope() {
     let key = key(1);
     let mut signer = BatchSigner::new(&key);
+    let alone = |statement: &Statement| {
+        sign(&statement.clone().unique(record(4)), &key, b"payload").unwrap().to_bytes()
+    };
     for algorithm in [Algorithm::EdDsa, Algorithm::Ed25519] {
-        let template = Template { algorithm, external_aad: b"aad", ..record(4) };
-        signer.add(b"payload", &template).unwrap();
-        let alone = sign(&key, b"payload", &template).to_bytes();
-        assert_eq!(envelopes(signer.finish_batch()), [alone]);
+        let statement = statement().algorithm(algorithm).external_aad(b"aad");
+        signer.add(b"payload", &statement, record(4)).unwrap();
+        assert_eq!(envelopes(signer.finish_batch().unwrap()), [alone(&statement)]);
     }
     // What no envelope that is signed alone can have becomes the default.
-    let template = Template { algorithm: Algorithm::Batch, ..record(4) };
-    signer.add(b"payload", &template).unwrap();
-    let expected = sign(&key, b"payload", &record(4)).to_bytes();
-    assert_eq!(envelopes(signer.finish_batch()), std::slice::from_ref(&expected));
-    assert_eq!(sign(&key, b"payload", &template).to_bytes(), expected);
+    let batched = statement().algorithm(Algorithm::Batch);
+    signer.add(b"payload", &batched, record(4)).unwrap();
+    let expected = alone(&statement());
+    let batch = signer.finish_batch().unwrap();
+    assert_eq!(envelopes(batch), std::slice::from_ref(&expected));
+    assert_eq!(alone(&batched), expected);
 }
 
 #[test]
@@ -118,10 +127,10 @@ fn batches_of_one_signer_have_nothing_in_common() {
         assert_eq!(signer.len(), range.len());
         let mut fresh = BatchSigner::new(&key);
         fill(&mut fresh, range.clone());
-        let batch = signer.finish_batch();
+        let batch = signer.finish_batch().unwrap();
         assert_eq!((batch.len(), batch.is_empty()), (range.len(), range.is_empty()));
         assert_eq!(batch.bytes(), envelopes(batch).concat());
-        assert_eq!(envelopes(batch), envelopes(fresh.finish_batch()), "{range:?}");
+        assert_eq!(envelopes(batch), envelopes(fresh.finish_batch().unwrap()), "{range:?}");
         assert!(signer.is_empty());
     }
 }
@@ -130,7 +139,7 @@ fn batches_of_one_signer_have_nothing_in_common() {
 fn a_record_without_claims_is_not_signed_in_a_batch() {
     let key = key(1);
     let mut signer = BatchSigner::new(&key);
-    let refused = signer.add(b"guess me", &Template::default()).unwrap_err();
+    let refused = signer.add(b"guess me", &Statement::plain(), record(0)).unwrap_err();
     assert_eq!(refused.reason(), "batch-plain");
     assert!(signer.is_empty());
 }
@@ -142,7 +151,7 @@ fn a_batch_that_is_full_takes_no_more() {
     for number in 0..MAX_BATCH_RECORDS {
         assert!(!signer.is_full());
         // The smallest records there are, so that it is their number that fills the batch.
-        if signer.add(b"", &record(number)).is_err() {
+        if signer.add(b"", &statement(), record(number)).is_err() {
             panic!("record {number} is refused");
         }
         if signer.is_full() {
@@ -150,31 +159,31 @@ fn a_batch_that_is_full_takes_no_more() {
         }
     }
     let records = signer.len();
-    assert_eq!(signer.add(b"", &record(0)).unwrap_err().reason(), "batch-full");
-    assert_eq!(signer.finish_batch().len(), records);
-    signer.add(&vec![0; MAX_BATCH_BYTES - 1], &record(0)).unwrap();
-    assert_eq!(signer.add(b"", &record(1)).unwrap_err().reason(), "batch-full");
-    assert_eq!(signer.finish_batch().len(), 1);
+    assert_eq!(signer.add(b"", &statement(), record(0)).unwrap_err().reason(), "batch-full");
+    assert_eq!(signer.finish_batch().unwrap().len(), records);
+    signer.add(&vec![0; MAX_BATCH_BYTES - 1], &statement(), record(0)).unwrap();
+    assert_eq!(signer.add(b"", &statement(), record(1)).unwrap_err().reason(), "batch-full");
+    assert_eq!(signer.finish_batch().unwrap().len(), 1);
 }
 
 /// All but tree size and leaf index is signed, is the signature, or has one form.
 #[test]
 fn every_mutation_is_refused_with_a_memory_and_without() {
-    let trust = trust();
     let size = 6;
     let originals = batch_of(&key(1), size);
-    let mut memory = Memory::default();
+    let (mut seasoned, mut forgetful) = (verifier(), verifier().memory(Memory::new(0, 0)));
     for envelope in &originals {
-        judge(envelope, &trust, Some(&mut memory)).unwrap();
+        judge(envelope, &mut seasoned).unwrap();
     }
     for (number, original) in originals.iter().enumerate() {
         let mut moved = BTreeSet::new();
-        for (name, altered) in crate::mutation::mutations(original) {
+        for (name, altered) in mutations(original) {
             if altered == *original {
                 continue;
             }
-            let verdict = judge(&altered, &trust, None);
-            assert_eq!(verdict, judge(&altered, &trust, Some(&mut memory)), "{name}");
+            let verdict = judge(&altered, &mut forgetful);
+            assert_eq!(verdict, judge(&altered, &mut seasoned), "{name}");
+            assert_eq!(verdict, judge_alone(&altered), "{name}");
             if let Ok((released, _)) = verdict {
                 assert_eq!(released, payload(number), "{name}");
                 moved.insert(altered);
@@ -188,8 +197,8 @@ fn every_mutation_is_refused_with_a_memory_and_without() {
 
 /// Size and index of a proof.
 fn place(envelope: &[u8]) -> (u64, u64) {
-    let sign1 = Sign1::parse(envelope, Default::default()).unwrap();
-    let Signature::Batch(proof) = sign1.signature() else { panic!("no proof") };
+    let parsed = UnverifiedEnvelope::parse(envelope, Default::default()).unwrap();
+    let Signature::Batch(proof) = parsed.signature() else { panic!("no proof") };
     (proof.tree_size(), proof.leaf_index())
 }
 
@@ -261,21 +270,20 @@ proptest! {
         walks in 0..9_usize,
         deeds in vec((any::<usize>(), 0..3_usize, deed()), 1..120),
     ) {
-        let trust = trust();
         let batches = sizes.iter().map(|&(byte, size)| batch_of(&key(byte), size));
         let batches: Vec<_> = batches.collect();
         let all = batches.concat();
-        let mut memory = Memory::new(roots, walks);
+        let mut seasoned = verifier().memory(Memory::new(roots, walks));
         let mut last = 0;
         for (at, ahead, deed) in deeds {
             // Often a near neighbour of the one before, as in a queue; else any.
             last = if ahead > 0 { last + ahead } else { at } % all.len();
             let envelope = done(&deed, &all[last], &all);
-            let without = judge(&envelope, &trust, None);
+            let without = judge_alone(&envelope);
             if matches!(deed, Deed::Keep) {
                 prop_assert!(without.is_ok(), "{without:?}");
             }
-            prop_assert_eq!(judge(&envelope, &trust, Some(&mut memory)), without);
+            prop_assert_eq!(judge(&envelope, &mut seasoned), without);
         }
     }
 }

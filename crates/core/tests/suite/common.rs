@@ -54,7 +54,7 @@ impl Store for MemoryStore {
 
 /// What was kept in memory.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeptInMemory(Vec<u8>);
+pub(crate) struct KeptInMemory(pub(crate) Vec<u8>);
 
 impl Write for KeptInMemory {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

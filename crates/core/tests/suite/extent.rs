@@ -1,6 +1,6 @@
 //! Where an item ends, in the opinion of others.
 
-use brine::cbor::{Extent, ExtentFinder, MAX_EXTENT_DEPTH, extent};
+use brine_core::cbor::{Extent, ExtentFinder, MAX_EXTENT_DEPTH, extent};
 use ciborium::value::Value;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -7,7 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod batch;
 mod common;
+mod documents;
+mod extent;
+mod foreign_vectors;
+mod large;
 mod module_arrows;
+mod mutation;
+mod properties;
 mod stream;
 mod vectors;

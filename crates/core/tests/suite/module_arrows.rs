@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules, from the inside out. A module uses itself and those before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "class",
     "text",
     "pool",
@@ -13,6 +13,7 @@ const ORDER: [&str; 24] = [
     "hash",
     "key",
     "claims",
+    "context_glob",
     "cose",
     "kind",
     "position",

@@ -1,13 +1,14 @@
 //! What holds for any input.
 
-use brine::cbor::{Decoder, Encoder, diagnose};
-use brine::cose::Tagging;
-use brine::{Request, Sign1, Signer, Trust, armor, sign, sign_detached, verify};
+use brine_core::cbor::{Decoder, Encoder, diagnose};
+use brine_core::cose::{Outline, Tagging};
+use brine_core::{
+    Classified as _, Expectations, KnownSigners, UnverifiedEnvelope, armor, open, sign,
+};
+use brine_testkit::{key, now, signers, statement};
 use ciborium::value::{Integer, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-use crate::common::{key, now, template};
 
 /// Any CBOR value without floats, whose shortest form is a matter of width and not of heads.
 fn value() -> impl Strategy<Value = Value> {
@@ -69,11 +70,19 @@ proptest! {
 
     #[test]
     fn any_bytes_are_parsed_shown_and_unarmored_without_a_panic(bytes in vec(any::<u8>(), 0..512)) {
-        let _ = Sign1::parse(&bytes, Tagging::Optional);
+        let _ = UnverifiedEnvelope::parse(&bytes, Tagging::Optional);
         let tagged = [&[0xd2, 0x84][..], &bytes].concat();
-        let _ = Sign1::parse(&tagged, Tagging::Required);
+        let parsed = UnverifiedEnvelope::parse(&tagged, Tagging::Required);
+        // What is an envelope can be shown.
+        prop_assert!(parsed.is_err() || Outline::parse(&tagged, Tagging::Required).is_ok());
         let _ = diagnose(&bytes, 16);
         let _ = armor::decode(&bytes);
+        for input in [&bytes, &tagged] {
+            let opening = open(input.as_slice());
+            let verified =
+                opening.and_then(|opening| opening.verify(&Expectations::new(), &KnownSigners::default(), &now()));
+            prop_assert!(verified.is_err(), "nobody is trusted");
+        }
     }
 
     #[test]
@@ -94,27 +103,31 @@ proptest! {
     fn any_payload_and_external_data_come_back(
         payload in vec(any::<u8>(), 0..2000), aad in vec(any::<u8>(), 0..300), armored in any::<bool>(),
     ) {
-        let mut template = template();
-        template.external_aad = &aad;
-        let mut envelope = sign(&key(3), &payload, &template).to_bytes();
+        let statement = statement().external_aad(aad.as_slice());
+        let mut envelope = sign(&statement, &key(3), payload.as_slice()).unwrap().to_bytes();
         if armored {
-            envelope = armor::decode(armor::encode(&envelope).unwrap().as_bytes()).unwrap();
+            let text = armor::encode(&envelope).unwrap();
+            prop_assert_eq!(&armor::decode(text.as_bytes()).unwrap(), &envelope);
+            envelope = text.into_bytes();
         }
-        let trust = Trust::new(vec![Signer::new("a", key(3).verifying_key().clone())]);
-        let sign1 = Sign1::parse(&envelope, Tagging::Required).unwrap();
-        let request = Request { external_aad: &aad, ..Request::at(now()) };
-        prop_assert_eq!(verify(&sign1, &request, &trust).unwrap().payload(), &payload[..]);
-
+        let judge = |aad: &[u8]| {
+            let expectations = Expectations::new().external_aad(aad);
+            open(envelope.as_slice()).unwrap().verify(&expectations, &signers(&[3]), &now())
+        };
+        prop_assert_eq!(judge(&aad).unwrap().into_bytes().unwrap(), payload);
         let other = [&aad[..], b"x"].concat();
-        let request = Request { external_aad: &other, ..Request::at(now()) };
-        prop_assert_eq!(verify(&sign1, &request, &trust).unwrap_err().reason(), "signature-bad");
+        prop_assert_eq!(judge(&other).unwrap_err().reason(), "signature-bad");
     }
 
     /// A detached signature is over the same bytes as an embedded one.
     #[test]
     fn embedded_and_detached_signatures_are_equal(payload in vec(any::<u8>(), 0..200)) {
-        let embedded = sign(&key(4), &payload, &template()).to_bytes();
-        let detached = sign_detached(&key(4), &payload, &template()).to_bytes();
+        let envelope = sign(&statement(), &key(4), payload.as_slice()).unwrap();
+        let (embedded, detached) = (envelope.to_bytes(), envelope.detached());
         prop_assert_eq!(&embedded[embedded.len() - 64..], &detached[detached.len() - 64..]);
+        let beside = &mut payload.as_slice();
+        let opening = open(detached).unwrap();
+        let verified = opening.verify_beside(beside, &Expectations::new(), &signers(&[4]), &now());
+        prop_assert_eq!(verified.unwrap().payload_bytes(), u64::try_from(payload.len()).unwrap());
     }
 }

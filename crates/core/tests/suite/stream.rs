@@ -378,15 +378,17 @@ fn the_time_is_that_at_which_all_that_is_judged_has_arrived() {
             Ok(now().plus(Duration::from_secs(self.0.get())))
         }
     }
-    let stream = |statement| {
+    let stream = |statement: Statement| {
         let key = Arc::new(signing_key());
         let mut writer = StreamWriter::new(Vec::new(), key, statement, options(1)).unwrap();
         writer.write_all(b"content").unwrap();
         writer.finish().unwrap()
     };
-    let single = |statement| sign_alone(&statement, &signing_key(), b"content").unwrap().to_bytes();
-    let makers: [(&dyn Fn(Statement) -> Vec<u8>, u64); 2] = [(&stream, 8), (&single, 0)];
-    for (make, after) in makers {
+    let single = |statement: Statement| {
+        sign_alone(&statement, &signing_key(), b"content").unwrap().to_bytes()
+    };
+    // Of a stream, its content is not judged here.
+    for (make, after) in [(&stream as &dyn Fn(_) -> Vec<u8>, 8), (&single, 0)] {
         let expiring = |seconds| statement().expires(now().plus(Duration::from_secs(seconds)));
         let judged = length_of(&make(expiring(0))) - after;
         // Another second or byte, and it has expired by more than the leeway.

@@ -9,7 +9,7 @@ use brine_core::{
     Classified as _, EnvelopeVerifier, Expectations, Input, KnownSigners, Result, Signer, armor,
     open,
 };
-use brine_testkit::{Arrival, Arriving, Vector, vectors, verifying_key};
+use brine_testkit::{Arrival, Arriving, Vector, project_text, vectors, verifying_key};
 
 use crate::common::{Outcome, length_of, release};
 
@@ -170,4 +170,14 @@ fn a_verified_vector_names_its_signer_and_its_moment() {
         named += 1;
     }
     assert!(named >= 40, "{named} named");
+}
+
+/// Each rule of SPEC.md has a vector, and each vector's reason is a rule of SPEC.md.
+#[test]
+fn spec_and_vectors_name_the_same_reasons() {
+    let spec = project_text("SPEC.md");
+    for vector in vectors() {
+        let named = spec.contains(&format!("`{}`", vector.expect)) || vector.expect == "ok";
+        assert!(named, "SPEC.md does not name {}", vector.expect);
+    }
 }
