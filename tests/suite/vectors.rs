@@ -49,10 +49,9 @@ fn through_program(vector: &Vector, person: &Person) -> (Vec<u8>, String) {
         None => drop(command.write_stdin(vector.envelope.clone())),
     }
     let output = command.output().unwrap();
-    let verdict: serde_json::Value =
-        serde_json::from_slice(&output.stderr).unwrap_or_else(|_| {
-            panic!("{}: {:?}", vector.name, String::from_utf8_lossy(&output.stderr))
-        });
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|_| {
+        panic!("{}: {:?}", vector.name, String::from_utf8_lossy(&output.stderr))
+    });
     let status = verdict["status"].as_i64().unwrap();
     assert_eq!(output.status.code().map(i64::from), Some(status), "{}", vector.name);
     let expected = if status == 0 { "verified" } else { "refused" };
