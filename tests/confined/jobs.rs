@@ -5,34 +5,26 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brine::job::format::Format;
-use brine::job::plan::{Delivery, Layer, Limits, Plan, Program};
-use brine::sandbox::{Launch, LaunchError, Outcome, launch};
+use brine_job::{JobLimits, JobProgram, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
+use brine_sandbox::{JobOutcome, Launch, LaunchError, judge, launch};
 
 /// Every layer that can be waived.
-pub(crate) const LAYERS: [Layer; 6] = [
-    Layer::Namespaces,
-    Layer::Network,
-    Layer::Limits,
-    Layer::Privileges,
-    Layer::Landlock,
-    Layer::Seccomp,
-];
+pub(crate) const LAYERS: [Layer; 6] = Layer::ALL;
 
 /// The plan of a program that is given nothing but the system.
-pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> Plan {
-    Plan {
-        program: Program {
+pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
+    PlanParts {
+        program: JobProgram {
             path: path.into(),
             sha256: None,
             arguments: arguments.iter().map(Into::into).collect(),
         },
-        delivery: Delivery::Stdin,
+        delivery: PayloadDelivery::Stdin,
         environment: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
         system: ["/bin", "/lib", "/lib64", "/usr"].map(PathBuf::from).into(),
-        openings: BTreeSet::new(),
+        granted_paths: BTreeSet::new(),
         ports: BTreeSet::new(),
-        limits: Limits {
+        limits: JobLimits {
             wall: Duration::from_secs(20),
             cpu: Duration::from_secs(5),
             memory: 512 << 20,
@@ -43,31 +35,37 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> Plan {
             files: 64,
             scratch: 1 << 20,
         },
-        format: Format::Bytes,
+        format: OutputFormat::Bytes,
         waived: BTreeSet::new(),
     }
 }
 
 /// The plan of a shell that is given a script.
-pub(crate) fn shell(script: &str) -> Plan {
+pub(crate) fn shell(script: &str) -> PlanParts {
     plan("/bin/sh", &["sh", "-c", script])
 }
 
 /// Runs a job, and returns how it ended and what it wrote.
-pub(crate) fn run(plan: &Plan, payload: &[u8]) -> Result<(Outcome, Vec<u8>), LaunchError> {
+pub(crate) fn run(job: &PlanParts, payload: &[u8]) -> Result<(JobOutcome, Vec<u8>), LaunchError> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(payload).unwrap();
     file.rewind().unwrap();
     let mut output = Vec::new();
+    let plan = &Plan::from(job.clone());
     let outcome = launch(Launch { plan, payload: file, program_init: &brine() }, &mut output)?;
     Ok((outcome, output))
 }
 
-/// Runs a job that must start. Where this system does not let it, there is nothing to be skipped: what
-/// brine promises does not hold here.
+/// Returns the name of the verdict on a job.
+pub(crate) fn verdict(job: &PlanParts, outcome: &JobOutcome, mut output: &[u8]) -> &'static str {
+    judge(&Plan::from(job.clone()), outcome, &mut output).name()
+}
+
+/// Runs a job that must start. A system that does not let it start fails the test: what brine promises does not
+/// hold there.
 #[track_caller]
-pub(crate) fn ran(plan: &Plan, payload: &[u8]) -> (Outcome, Vec<u8>) {
-    run(plan, payload).unwrap_or_else(|error| {
+pub(crate) fn ran(job: &PlanParts, payload: &[u8]) -> (JobOutcome, Vec<u8>) {
+    run(job, payload).unwrap_or_else(|error| {
         panic!("no job can be confined here: {error}; {}", error.hint().unwrap_or_default())
     })
 }
