@@ -7,14 +7,11 @@ pub mod exit;
 pub(crate) mod console;
 pub(crate) mod verdict;
 
-mod counts;
 mod failure;
 mod hint;
 mod outcome;
 mod reporter;
 
-pub(crate) use self::counts::Missing;
-pub(crate) use self::counts::RecordCounts;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::outcome::{FileOutcome, Outcome, Signed};
 pub(crate) use self::reporter::{Reporter, SayWho, VerdictFile};

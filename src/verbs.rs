@@ -20,6 +20,7 @@ mod show;
 mod sign;
 mod sign_records;
 mod sign_stream;
+mod stated;
 mod trust;
 mod trust_file;
 mod verify;
@@ -27,8 +28,8 @@ mod verify_records;
 
 use std::path::Path;
 
-use crate::args::brine::{Brine, Verb};
-use crate::args::brinekey::{BrineKey, Verb as KeyVerb};
+use crate::args::brine::{Brine, BrineVerb};
+use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, Reporter, SayWho, VerdictFile};
@@ -37,35 +38,37 @@ use crate::world::overwrite_guard::OverwriteGuard;
 /// Does what was typed to `brine`.
 pub(crate) fn brine(parsed: Brine) -> Status {
     match parsed.verb {
-        Verb::Verify(args) => {
+        BrineVerb::Verify(args) => {
             let guard = verify::guard(&args);
-            reported(&args.verdict, &[args.output.as_deref()], &guard, || verify::run(&args, &guard))
+            reported(&args.verdict, &[args.output.as_deref()], &guard, || {
+                verify::run(&args, &guard)
+            })
         }
-        Verb::Run(args) => {
+        BrineVerb::Run(args) => {
             let guard = run::guard(&args);
             let outputs = [args.output.as_deref(), args.partial_output.as_deref()];
             reported(&args.verdict, &outputs, &guard, || run::run(&args, &guard))
         }
-        Verb::Sign(args) => silent(sign::run(&args)),
-        Verb::Inspect(args) => silent(inspect::run(&args)),
-        Verb::Replay(args) => silent(replay::run(&args)),
-        Verb::Scan(args) => Reporter::default().finish(scan::run(&args)),
-        Verb::Policy(args) => silent(policy::run(&args.verb)),
-        Verb::Completions(args) => silent(completions::run(&args)),
+        BrineVerb::Sign(args) => silent(sign::run(&args)),
+        BrineVerb::Inspect(args) => silent(inspect::run(&args)),
+        BrineVerb::Replay(args) => silent(replay::run(&args)),
+        BrineVerb::Scan(args) => Reporter::default().finish(scan::run(&args)),
+        BrineVerb::Policy(args) => silent(policy::run(&args.verb)),
+        BrineVerb::Completions(args) => silent(completions::run(&args)),
     }
 }
 
 /// Does what was typed to `brinekey`.
 pub(crate) fn brinekey(parsed: BrineKey) -> Status {
     silent(match parsed.verb {
-        KeyVerb::Gen(args) => r#gen::run(&args),
-        KeyVerb::Pub(args) => public::run(&args),
-        KeyVerb::List(args) => list::run(&args),
-        KeyVerb::Show(args) => show::run(&args),
-        KeyVerb::Passwd(args) => passwd::run(&args),
-        KeyVerb::Import(args) => import::run(&args),
-        KeyVerb::Export(args) => export::run(&args),
-        KeyVerb::Trust(args) => trust::run(args),
+        BrinekeyVerb::Gen(args) => r#gen::run(&args),
+        BrinekeyVerb::Pub(args) => public::run(&args),
+        BrinekeyVerb::List(args) => list::run(&args),
+        BrinekeyVerb::Show(args) => show::run(&args),
+        BrinekeyVerb::Passwd(args) => passwd::run(&args),
+        BrinekeyVerb::Import(args) => import::run(&args),
+        BrinekeyVerb::Export(args) => export::run(&args),
+        BrinekeyVerb::Trust(args) => trust::run(args),
     })
 }
 

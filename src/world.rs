@@ -9,6 +9,7 @@ pub(crate) mod output;
 pub(crate) mod overwrite_guard;
 pub(crate) mod passphrase;
 pub(crate) mod progress;
+pub(crate) mod record_output;
 pub(crate) mod release;
 pub(crate) mod spool;
 pub(crate) mod store;

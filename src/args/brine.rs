@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::completions::{COMPLETIONS_EXAMPLES, Completions};
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
-use super::replay::{REPLAY_EXAMPLES, Replay};
-use super::run::{POLICY_EXAMPLES, Policy, RUN_EXAMPLES, Run};
+use super::replay::{REPLAY_EXAMPLES, ReplayArgs};
+use super::run::{POLICY_EXAMPLES, PolicyArgs, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
 use super::sign::{SIGN_EXAMPLES, Sign};
 use super::verify::{VERIFY_EXAMPLES, Verify};
@@ -19,7 +19,7 @@ use super::verify::{VERIFY_EXAMPLES, Verify};
 pub struct Brine {
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: BrineVerb,
 }
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ Examples:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum BrineVerb {
     #[command(after_long_help = SIGN_EXAMPLES)]
     Sign(Sign),
     #[command(after_long_help = VERIFY_EXAMPLES)]
@@ -45,13 +45,13 @@ pub enum Verb {
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
     #[command(after_long_help = REPLAY_EXAMPLES)]
-    Replay(Replay),
+    Replay(ReplayArgs),
     #[command(after_long_help = scan::EXAMPLES)]
     Scan(Scan),
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(Run),
     #[command(after_long_help = POLICY_EXAMPLES)]
-    Policy(Policy),
+    Policy(PolicyArgs),
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }

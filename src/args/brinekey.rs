@@ -18,7 +18,7 @@ use super::value::{parse_context, parse_time};
 pub struct BrineKey {
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: BrinekeyVerb,
 }
 
 const EXAMPLES: &str = "\
@@ -32,7 +32,7 @@ Examples:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum BrinekeyVerb {
     #[command(after_long_help = GEN_EXAMPLES)]
     Gen(Gen),
     #[command(after_long_help = PUB_EXAMPLES)]
@@ -48,7 +48,7 @@ pub enum Verb {
     #[command(after_long_help = EXPORT_EXAMPLES)]
     Export(Export),
     #[command(subcommand, after_long_help = TRUST_EXAMPLES)]
-    Trust(Trust),
+    Trust(TrustVerb),
 }
 
 /// Make a new Ed25519 key
@@ -242,7 +242,7 @@ pub enum PrivateForm {
 
 /// Manage the trust file
 #[derive(Debug, Subcommand)]
-pub enum Trust {
+pub enum TrustVerb {
     #[command(after_long_help = TRUST_ADD_EXAMPLES)]
     Add(TrustAdd),
     #[command(after_long_help = TRUST_LIST_EXAMPLES)]

@@ -12,7 +12,7 @@ use super::value::parse_duration;
 /// A replay database remembers the records that "brine verify --replay-db" released, so that each is released
 /// once.
 #[derive(Args, Debug)]
-pub struct Replay {
+pub struct ReplayArgs {
     /// What to do.
     #[command(subcommand)]
     pub verb: ReplayVerb,
@@ -22,11 +22,11 @@ pub struct Replay {
 #[derive(Debug, Subcommand)]
 pub enum ReplayVerb {
     #[command(after_long_help = INIT_EXAMPLES)]
-    Init(ReplayInit),
+    Init(InitArgs),
     #[command(after_long_help = STATUS_EXAMPLES)]
-    Status(ReplayStatus),
+    Status(StatusArgs),
     #[command(after_long_help = PRUNE_EXAMPLES)]
-    Prune(ReplayPrune),
+    Prune(PruneArgs),
 }
 
 /// Create a database
@@ -34,7 +34,7 @@ pub enum ReplayVerb {
 /// A new database refuses records that were signed before it, or up to a minute after, because another database
 /// may have released them.
 #[derive(Args, Debug)]
-pub struct ReplayInit {
+pub struct InitArgs {
     /// The database, which must not exist
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -50,7 +50,7 @@ pub struct ReplayInit {
 
 /// Show how much a database holds, from when on, and which channels have gaps
 #[derive(Args, Debug)]
-pub struct ReplayStatus {
+pub struct StatusArgs {
     /// The database
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -62,7 +62,7 @@ pub struct ReplayStatus {
 
 /// Remove entries of records that are too old to be accepted; this also happens by itself
 #[derive(Args, Debug)]
-pub struct ReplayPrune {
+pub struct PruneArgs {
     /// The database
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use brine_job::plan::Layer;
-use brine_job::{Format, Grant, Limit};
+use brine_job::{Grant, Layer, Limit, OutputFormat};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
@@ -44,8 +43,8 @@ pub struct Run {
     pub partial_output: Option<PathBuf>,
 
     /// Require a format of the output, if the job declares none
-    #[arg(long, value_name = "FORMAT", value_parser = one_of(Format::ALL, Format::name))]
-    pub format: Option<Format>,
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(OutputFormat::ALL, OutputFormat::name))]
+    pub format: Option<OutputFormat>,
 
     /// Lower a limit, as in wall=5s or memory=256MiB (can be repeated)
     ///
@@ -86,7 +85,7 @@ Examples:
 
 /// Check a policy file
 #[derive(Args, Debug)]
-pub struct Policy {
+pub struct PolicyArgs {
     /// What to do.
     #[command(subcommand)]
     pub verb: PolicyVerb,

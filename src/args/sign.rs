@@ -8,12 +8,13 @@ use brine_core::Algorithm;
 use brine_core::hash::HashAlgorithm;
 use clap::{Args, ValueEnum};
 
+use super::PassphraseArgs;
 use super::record::{BatchArgs, RecordArgs};
 use super::run::JobArgs;
 use super::value::{
-    When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size, parse_when,
+    When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size,
+    parse_when,
 };
-use super::PassphraseArgs;
 
 /// Sign FILE or standard input
 ///

@@ -7,8 +7,7 @@ use brine_core::{Classified as _, SystemError};
 use brine_job::{JobError, PolicyError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, PickleRule};
-use brine_records::FramingError;
-use brine_records::replay::ReplayError;
+use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
 use brine_trust::TrustError;
 
 use super::exit::Status;
@@ -85,8 +84,8 @@ pub(crate) enum Failure {
     #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
     Precious { path: PathBuf },
 
-    #[error("record {number}: {source}")]
-    Record { number: u64, source: Box<Self> },
+    #[error("record {number}: {why}")]
+    Record { number: u64, why: RecordError },
 
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -115,9 +114,32 @@ impl Failure {
         Self::Usage(text.into())
     }
 
-    /// Says which record something went wrong with.
-    pub(crate) fn in_record(number: u64, source: Self) -> Self {
-        Self::Record { number, source: Box::new(source) }
+    /// Says what could not be read of records.
+    pub(crate) fn reading_records(name: &str, error: FrameReadError) -> Self {
+        match error {
+            FrameReadError::Framing(error) => error.into(),
+            FrameReadError::Input(error) => Self::io(name, error),
+            FrameReadError::OutOfMemory { bytes } => SystemError::OutOfMemory { bytes }.into(),
+        }
+    }
+
+    /// Says why work on the records of a pipe ended. `name` is what the pipe is called.
+    pub(crate) fn of_pipeline<R: Into<Self>>(
+        error: PipelineError<FrameReadError, Self, R>,
+        name: &str,
+    ) -> Self {
+        match error {
+            PipelineError::Clock(error) => error.into(),
+            PipelineError::Decode(error) | PipelineError::Source(error) => {
+                Self::reading_records(name, error)
+            }
+            PipelineError::Ledger(error) => error.into(),
+            PipelineError::Record { number, why } => Self::Record { number, why },
+            PipelineError::Rejects(failure) => failure.into(),
+            PipelineError::Sink(failure) => failure,
+            PipelineError::Thread(error) => Self::io("thread", error),
+            PipelineError::WorkerLost(_) => SystemError::WorkerLost.into(),
+        }
     }
 
     /// Says what could not be read, where reading is what failed.
@@ -136,7 +158,7 @@ impl Failure {
             Self::Job(error) => error.class().into(),
             Self::Replay(error) => error.class().into(),
             Self::Pickle { rule, .. } => rule.fault().into(),
-            Self::Record { source, .. } => source.status(),
+            Self::Record { why, .. } => why.class().into(),
             Self::AllowList { .. }
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
@@ -188,7 +210,7 @@ impl Failure {
             Self::PassphraseNeeded => "passphrase-needed",
             Self::Pickle { rule, .. } => rule.reason(),
             Self::Precious { .. } => "precious-file",
-            Self::Record { source, .. } => source.reason(),
+            Self::Record { why, .. } => why.reason(),
             Self::Replay(error) => error.reason(),
             Self::SameFile => "same-file",
             Self::TrustFile { source, .. } => source.reason(),
@@ -215,6 +237,12 @@ impl From<brine_core::KeyError> for Failure {
     }
 }
 
+impl From<SystemError> for Failure {
+    fn from(error: SystemError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
 impl From<brine_core::FormError> for Failure {
     fn from(error: brine_core::FormError) -> Self {
         Self::Core(error.into())
@@ -230,5 +258,11 @@ impl From<brine_core::Untrusted> for Failure {
 impl From<brine_core::time::ClockBefore1970> for Failure {
     fn from(error: brine_core::time::ClockBefore1970) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<std::convert::Infallible> for Failure {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }

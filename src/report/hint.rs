@@ -1,12 +1,11 @@
 //! Hints: what to type next. All of them are here.
 
-use brine_core::{Error, FormError, Kind, KindError, Untrusted};
 use brine_core::ClaimsError;
+use brine_core::{Error, FormError, Kind, KindError, Untrusted};
 use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
 use brine_pickle::PickleRule;
-use brine_records::FramingError;
-use brine_records::replay::ReplayError;
+use brine_records::{FramingError, RecordError, ReplayError};
 
 use super::Failure;
 
@@ -24,9 +23,6 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Core(error) => return of_core(error),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
-        Failure::Framing(FramingError::Base64) => {
-            "\"brine sign --lines\" makes such text; unsigned data is never passed on"
-        }
         Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
             return of_key_file(source).map(str::to_owned);
@@ -45,7 +41,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "\"brinekey list\" shows the keys, \"brinekey trust list\" the signers; a file needs a \
              slash, as in ./NAME"
         }
-        Failure::NotFound { .. } => "a path has a slash in it, as in ./NAME; others are sought in PATH",
+        Failure::NotFound { .. } => {
+            "a path has a slash in it, as in ./NAME; others are sought in PATH"
+        }
         Failure::Passphrase(_) => "the source that was configured is the only one asked",
         Failure::PassphraseNeeded => {
             "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
@@ -55,13 +53,13 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "docs/policy.md has every key; \"brine policy check FILE\" reads it"
         }
         Failure::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
-        Failure::Record { source, .. } => return of(source),
+        Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
         Failure::SameFile => "write elsewhere and move it",
         #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
         Failure::NoSandbox => return None,
-        Failure::Framing(_)
-        | Failure::Io { .. }
+        Failure::Framing(error) => return of_framing(error).map(str::to_owned),
+        Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
         | Failure::TrustFile { .. }
@@ -99,6 +97,24 @@ fn of_core(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn of_record(error: &RecordError) -> Option<String> {
+    match error {
+        RecordError::Envelope(error) => of_core(error),
+        RecordError::Framing(error) => of_framing(error).map(str::to_owned),
+        RecordError::Replay(error) => of_replay(error).map(str::to_owned),
+        _ => None,
+    }
+}
+
+const fn of_framing(error: &FramingError) -> Option<&'static str> {
+    match error {
+        FramingError::Base64 => {
+            Some("\"brine sign --lines\" makes such text; unsigned data is never passed on")
+        }
+        _ => None,
+    }
 }
 
 const fn of_form(error: &FormError) -> Option<&'static str> {
@@ -173,7 +189,9 @@ const fn of_pickle(rule: PickleRule) -> Option<&'static str> {
         PickleRule::PersistentId => {
             "if its loader expects them, as torch does, give \"--persistent-ids\""
         }
-        PickleRule::TrailingBytes => "if it is several pickles one after the other, give \"--multi\"",
+        PickleRule::TrailingBytes => {
+            "if it is several pickles one after the other, give \"--multi\""
+        }
         PickleRule::NotAPickle => "take the pickle out of its archive or envelope first",
         _ => return None,
     })

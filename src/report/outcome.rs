@@ -2,11 +2,12 @@
 
 use brine_core::text::hex;
 use brine_core::{Kind, Verified};
+use brine_records::RecordCounts;
 use serde::Serialize;
 
+use super::Failure;
 use super::exit::Status;
 use super::verdict::{PlanFacts, RunFacts};
-use super::{Failure, RecordCounts};
 use crate::world::clock::Moment;
 
 /// What a verb that did its work has to say.

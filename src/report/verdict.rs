@@ -1,11 +1,14 @@
 //! Verdicts: one line of JSON each. docs/verdict.md describes them.
 
+use std::collections::BTreeMap;
+
+use brine_records::RecordCounts;
 use serde::Serialize;
 
 use super::console::json_line;
 use super::exit::Status;
 use super::outcome::status_of;
-use super::{Failure, Outcome, RecordCounts, Signed};
+use super::{Failure, Outcome, Signed};
 
 /// The version of the verdict's form.
 const SCHEMA: &str = "brine.verdict/1";
@@ -13,9 +16,10 @@ const SCHEMA: &str = "brine.verdict/1";
 /// Writes the lines of a result: one, or one for each file.
 pub(super) fn lines(result: &Result<Outcome, Failure>) -> String {
     match result {
-        Ok(Outcome::Files(files)) => {
-            files.iter().map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name)))).collect()
-        }
+        Ok(Outcome::Files(files)) => files
+            .iter()
+            .map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name))))
+            .collect(),
         result => json_line(&Verdict::of(result, None)),
     }
 }
@@ -31,7 +35,7 @@ struct Verdict<'a> {
     #[serde(flatten)]
     refusal: Option<RefusalFacts>,
     #[serde(flatten)]
-    records: Option<&'a RecordCounts>,
+    records: Option<RecordFacts<'a>>,
     #[serde(flatten)]
     signed: Option<&'a Signed>,
     #[serde(flatten)]
@@ -63,6 +67,29 @@ impl RefusalFacts {
 
     pub(crate) fn new(error: &dyn brine_core::Classified) -> Self {
         Self { message: error.to_string(), reason: error.reason() }
+    }
+}
+
+/// What became of records, in numbers.
+#[derive(Debug, Serialize)]
+struct RecordFacts<'a> {
+    records_verified: u64,
+    records_refused: u64,
+    records_kept: u64,
+    records_missing: u64,
+    /// How many were refused for each reason.
+    reasons: &'a BTreeMap<&'static str, u64>,
+}
+
+impl<'a> RecordFacts<'a> {
+    const fn of(counts: &'a RecordCounts) -> Self {
+        Self {
+            records_verified: counts.verified,
+            records_refused: counts.refused,
+            records_kept: counts.kept,
+            records_missing: counts.missing.records,
+            reasons: &counts.reasons,
+        }
     }
 }
 
@@ -116,7 +143,7 @@ impl<'a> Verdict<'a> {
                 verdict.run = Some(run);
             }
             Ok(Outcome::Records { counts, .. }) => {
-                verdict.records = Some(counts);
+                verdict.records = Some(RecordFacts::of(counts));
                 if counts.refused > 0 {
                     verdict.verdict = Word::Refused;
                 }

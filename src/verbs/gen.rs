@@ -1,7 +1,5 @@
 //! `brinekey gen`.
 
-use std::io::Write as _;
-
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::openssh_line;
 

@@ -23,7 +23,8 @@ pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
     let input = InputFile::open(args.input.as_deref())?;
     let name = input.name().to_owned();
     // The header of segment 0 speaks for a stream, however long that is.
-    let envelope = open(input.into_envelope_input()?).and_then(brine_core::Opening::into_unverified_bytes);
+    let envelope =
+        open(input.into_envelope_input()?).and_then(brine_core::Opening::into_unverified_bytes);
     let envelope = envelope.map_err(|error| Failure::reading(&name, error))?;
     let shown = show(args, &envelope, None)?;
     Output::stdout().print(&shown.text)?;
@@ -75,7 +76,6 @@ fn diagnostic(envelope: &[u8]) -> Shown {
     }
     Shown { text, unreadable: unreadable.map(FormError::from) }
 }
-
 
 const WARNING: &str = "nothing below has been verified: anyone can have written it";
 

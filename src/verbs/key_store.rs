@@ -27,9 +27,8 @@ pub(super) fn open(
         used = Some(passphrase.clone());
         Ok(passphrase)
     };
-    let key =
-        brine_keys::read_private(bytes, &mut ask)
-            .map_err(|failure| named_key::in_file(path, failure))?;
+    let key = brine_keys::read_private(bytes, &mut ask)
+        .map_err(|failure| named_key::in_file(path, failure))?;
     Ok((key, used))
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use brine_job::Policy;
-use brine_job::policy::PolicyEntry;
+use brine_job::PolicyEntry;
 
 use crate::args::run::{CheckPolicy, PolicyVerb};
 use crate::report::Failure;

@@ -5,26 +5,19 @@ use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek as _, SeekFrom, 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use brine_core::Classified as _;
+use brine_records::{Framing, KEPT_BYTES, RecordFrame, RejectedRecord, Rejects};
 use data_encoding::BASE64URL_NOPAD;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::claims::Timestamp;
-use crate::cli::failure::Failure;
-use crate::cli::report::json_line;
-use crate::cli::whole_file::directory_of;
-use crate::record::{Frame, Framing, KEPT_BYTES};
+use crate::report::Failure;
+use crate::report::console::json_line;
+use crate::report::exit::Status;
+use crate::world::whole_file::directory_of;
 
 /// The version of the form; docs/rejected.md describes it.
 const SCHEMA: &str = "brine.rejected/1";
-
-/// A record that was refused.
-pub(super) struct Rejected<'a> {
-    /// The how-manieth of the input it was, from 1.
-    pub(super) number: u64,
-    pub(super) at: Timestamp,
-    pub(super) why: &'a Failure,
-    pub(super) frame: Frame<'a>,
-}
 
 /// A file that refused records are added to, a line of JSON each.
 pub(super) struct RejectFile {
@@ -40,7 +33,7 @@ impl RejectFile {
     }
 
     fn open_file(path: &Path) -> io::Result<File> {
-        // What was refused may be as secret as what was not.
+        // Refused records may be as secret as others.
         let mut options = OpenOptions::new();
         options.read(true).append(true).mode(0o600);
         let mut file = match options.clone().create_new(true).open(path) {
@@ -58,7 +51,7 @@ impl RejectFile {
             }
             Err(error) => return Err(error),
         };
-        // Half a line of somebody who was killed takes none of ours with it.
+        // Half a line that a killed process left does not spoil the next.
         if file.metadata()?.is_file() && file.seek(SeekFrom::End(0))? > 0 {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
@@ -69,17 +62,17 @@ impl RejectFile {
         }
         Ok(file)
     }
+}
 
-    /// Adds records, and returns when the disk has them: from then on they count as handled.
-    pub(super) fn keep<'a>(
-        &mut self,
-        rejected: impl Iterator<Item = Rejected<'a>>,
-    ) -> Result<(), Failure> {
-        let lines: String = rejected.map(|rejected| rejected.line()).collect();
+impl Rejects for RejectFile {
+    type Error = Failure;
+
+    fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Failure> {
+        let lines: String = rejected.iter().map(RejectedLine::of).collect();
         let before = self.file.metadata().map(|found| (found.is_file(), found.len()));
         let written = self.file.write_all(lines.as_bytes());
         if let (Err(_), Ok((true, length))) = (&written, before) {
-            // Half a line is nothing kept. If that fails too, the first failure is the one to tell of.
+            // Half a line keeps nothing. If this fails too, the first failure is the one to tell of.
             let _ = self.file.set_len(length);
         }
         // What is no regular file has no disk to be on.
@@ -91,40 +84,56 @@ impl RejectFile {
     }
 }
 
-impl Rejected<'_> {
-    fn line(&self) -> String {
+/// A refused record, as it is kept.
+#[derive(Serialize)]
+struct RejectedLine {
+    schema: &'static str,
+    time: String,
+    number: u64,
+    status: u8,
+    reason: &'static str,
+    message: String,
+    /// The record, if it was read whole.
+    record: Option<String>,
+    /// The beginning of what came instead of a record.
+    raw: Option<String>,
+}
+
+impl RejectedLine {
+    fn of(rejected: &RejectedRecord<'_>) -> String {
+        let RejectedRecord { number, at, why, frame } = rejected;
         let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
-        let (record, raw) = match self.frame {
-            Frame::Record(record) => (Some(text(record)), None),
-            Frame::Bad { kept, .. } => (None, Some(text(kept))),
+        let (record, raw) = match frame {
+            RecordFrame::Record(record) => (Some(text(record)), None),
+            RecordFrame::Bad { kept, .. } => (None, Some(text(kept))),
         };
-        json_line(&json!({
-            "schema": SCHEMA,
-            "time": self.at.to_string(),
-            "number": self.number,
-            "status": self.why.status().code(),
-            "reason": self.why.reason(),
-            "message": self.why.to_string(),
-            "record": record,
-            "raw": raw,
-        }))
+        json_line(&Self {
+            schema: SCHEMA,
+            time: at.to_string(),
+            number: *number,
+            status: Status::from(why.class()).code(),
+            reason: why.reason(),
+            message: why.to_string(),
+            record,
+            raw,
+        })
     }
 }
 
 /// Reads kept records back, each after its length, four bytes.
-pub(super) struct Retry {
+pub(super) struct KeptRecords {
     lines: BufReader<File>,
     /// The number of the line that was read last.
     number: u64,
     record: Cursor<Vec<u8>>,
 }
 
-impl Retry {
+impl KeptRecords {
     pub(super) fn new(file: File) -> Self {
         Self { lines: BufReader::new(file), number: 0, record: Cursor::default() }
     }
 
-    /// Returns the next record that was kept, or what came instead of one; `None` at the end.
+    /// Returns the next record that was kept, or what came instead of one, and `None` at the end.
     fn next_record(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         if self.lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
@@ -134,7 +143,7 @@ impl Retry {
         match kept(&line) {
             Some(record) => Ok(Some(record)),
             None if self.number == 1 && !line.starts_with(b"{") => Err(self.foreign()),
-            // Half a line, of somebody who was killed while writing it: refused once more, as it is.
+            // Half a line, which a killed process left: it is refused once more, as it is.
             None => {
                 line.truncate(KEPT_BYTES);
                 Ok(Some(line))
@@ -148,7 +157,7 @@ impl Retry {
     }
 }
 
-impl Read for Retry {
+impl Read for KeptRecords {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.record.read(room)? {
@@ -179,5 +188,5 @@ fn kept(line: &[u8]) -> Option<Vec<u8>> {
     BASE64URL_NOPAD.decode(bytes.as_bytes()).ok()
 }
 
-/// The longest record as text takes less, with what else stands in its line.
+/// The longest line, in bytes. A line with the longest record is shorter.
 const MAX_LINE_BYTES: u64 = 32 * 1024 * 1024;

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use brine_core::text::hex;
 use brine_records::replay::{
-    Birth, ChannelStatus, Database, DatabaseStatus, DatabaseView, MAX_AGE, ReplayOptions,
+    ChannelStatus, DatabaseBirth, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayStatus, ReplayView,
 };
 use serde::Serialize;
 
-use crate::args::replay::{Replay, ReplayInit, ReplayPrune, ReplayStatus, ReplayVerb};
+use crate::args::replay::{InitArgs, PruneArgs, ReplayArgs, ReplayVerb, StatusArgs};
 use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::world::clock;
 use crate::world::output::Output;
 
-pub(super) fn run(args: &Replay) -> Result<(), Failure> {
+pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     match &args.verb {
         ReplayVerb::Init(args) => init(args),
         ReplayVerb::Status(args) => status(args),
@@ -23,18 +23,19 @@ pub(super) fn run(args: &Replay) -> Result<(), Failure> {
     }
 }
 
-fn init(args: &ReplayInit) -> Result<(), Failure> {
+fn init(args: &InitArgs) -> Result<(), Failure> {
     if args.file.symlink_metadata().is_ok() {
         return Err(Failure::Exists { path: args.file.clone() });
     }
-    let birth = if args.accept_older { Birth::AcceptOlder } else { Birth::RefuseOlder };
+    let birth =
+        if args.accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
     let max_age = args.max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
-    Database::open(&args.file, &options, clock::read()?)?;
+    ReplayDatabase::open(&args.file, &options, clock::read()?)?;
     Ok(())
 }
 
-fn prune(args: &ReplayPrune) -> Result<(), Failure> {
+fn prune(args: &PruneArgs) -> Result<(), Failure> {
     let mut database = open(&args.file)?;
     let pruned = database.prune(clock::read()?)?;
     let text = format!(
@@ -45,17 +46,16 @@ fn prune(args: &ReplayPrune) -> Result<(), Failure> {
 }
 
 /// Opens a database that is there, and leaves its maximum age as it is.
-fn open(path: &Path) -> Result<Database, Failure> {
+fn open(path: &Path) -> Result<ReplayDatabase, Failure> {
     let options = ReplayOptions { max_age: std::time::Duration::ZERO, ..ReplayOptions::default() };
-    Ok(Database::open(path, &options, clock::read()?)?)
+    Ok(ReplayDatabase::open(path, &options, clock::read()?)?)
 }
 
-fn status(args: &ReplayStatus) -> Result<(), Failure> {
-    let view = DatabaseView::open(&args.file)?;
+fn status(args: &StatusArgs) -> Result<(), Failure> {
+    let view = ReplayView::open(&args.file)?;
     let now = clock::read()?;
     let status = view.status(now)?;
-    let mut text =
-        if args.json { json_line(&DatabaseLine::of(&status)) } else { page(&status) };
+    let mut text = if args.json { json_line(&DatabaseLine::of(&status)) } else { page(&status) };
     view.channels(now, |channel| {
         text.push_str(&match args.json {
             true => json_line(&ChannelLine::of(&channel)),
@@ -65,7 +65,7 @@ fn status(args: &ReplayStatus) -> Result<(), Failure> {
     Output::stdout().print(&text)
 }
 
-fn page(status: &DatabaseStatus) -> String {
+fn page(status: &ReplayStatus) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a String does not fail.
@@ -120,7 +120,7 @@ struct DatabaseLine {
 }
 
 impl DatabaseLine {
-    fn of(status: &DatabaseStatus) -> Self {
+    fn of(status: &ReplayStatus) -> Self {
         Self {
             schema: SCHEMA,
             answers_from: status.answers_from.to_string(),

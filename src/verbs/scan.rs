@@ -28,7 +28,8 @@ pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
     for (module, name) in allow.gadgets() {
         note(&format!("warning: the list has {module}:{name}, which can reach what is not on it"));
     }
-    let options = ScanOptions { allow: &allow, many: args.multi, persistent_ids: args.persistent_ids };
+    let options =
+        ScanOptions { allow: &allow, many: args.multi, persistent_ids: args.persistent_ids };
     let mut status = Status::Done;
     for path in inputs {
         let ended = one(path, &options, args.json)?;
@@ -52,14 +53,15 @@ fn one(path: &Path, options: &ScanOptions<'_>, as_json: bool) -> Result<Status, 
     } else {
         path.display().to_string()
     };
-    let (scanned, failure) = match InputFile::open(Some(path)).and_then(|file| file.read(MAX_WHOLE_BYTES)) {
-        Err(failure) => (None, Some(failure)),
-        Ok(bytes) => {
-            let report = scan(&bytes, options);
-            let failure = failure(&name, &bytes, &report);
-            (Some(Scanned { bytes: bytes.len(), report }), failure)
-        }
-    };
+    let (scanned, failure) =
+        match InputFile::open(Some(path)).and_then(|file| file.read(MAX_WHOLE_BYTES)) {
+            Err(failure) => (None, Some(failure)),
+            Ok(bytes) => {
+                let report = scan(&bytes, options);
+                let failure = failure(&name, &bytes, &report);
+                (Some(Scanned { bytes: bytes.len(), report }), failure)
+            }
+        };
     let text = if as_json {
         json_line(&ScanLine::of(path, scanned.as_ref(), failure.as_ref()))
     } else {

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_core::{Content, Envelope, MAX_MEMORY_BYTES, SigningKey, Statement, Timestamp, armor, sign};
+use brine_core::{Content, Envelope, MAX_MEMORY_BYTES, SigningKey, Statement, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
 
 use super::expect::is_standard_input;
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
+use super::stated::Stated;
 use crate::args::sign::Sign;
 use crate::report::{Failure, console};
 use crate::world::beside::{HashWork, SignedBeside, signature_path};
@@ -29,11 +30,11 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     let form = Form::resolve(args)?;
     let jobs = places(args, &form, &guard(args, &key_file, &passphrases))?;
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
-    // Before a passphrase is asked for: a wrong window is a mistake in the command.
-    statement(args, Vec::new())?;
+    let stated = Stated::resolve(args)?;
     let key = named_key::signing_key(&key_file, &passphrases)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
-    let statement = statement(args, aad)?;
+    let stated = stated.external_aad(aad);
+    let statement = stated.at(clock::read()?);
     if let Form::Detached = form {
         return jobs.into_iter().try_for_each(|job| sign_detached(args, &key, &statement, job));
     }
@@ -46,11 +47,9 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     match form {
         Form::Any => sign_any(args, key, statement, input, &output),
         Form::Detached => Ok(()),
-        Form::Job(grants) => {
-            sign_single(args, &key, &grants.statement(statement), input, &output)
-        }
+        Form::Job(grants) => sign_single(args, &key, &grants.statement(statement), input, &output),
         Form::Records(framings) => {
-            sign_records(args, Arc::new(key), statement, framings, input, &output)
+            sign_records(args, key, move |now| stated.at(now), framings, input, &output)
         }
         Form::Single => sign_single(args, &key, &statement, input, &output),
     }
@@ -118,12 +117,7 @@ fn places(args: &Sign, form: &Form, guard: &OverwriteGuard) -> Result<Vec<Place>
     inputs.iter().map(|path| place(args, form, guard, path)).collect()
 }
 
-fn place(
-    args: &Sign,
-    form: &Form,
-    guard: &OverwriteGuard,
-    path: &Path,
-) -> Result<Place, Failure> {
+fn place(args: &Sign, form: &Form, guard: &OverwriteGuard, path: &Path) -> Result<Place, Failure> {
     let beside = args.detached && args.output.is_none() && !is_standard_input(path);
     let output = if beside {
         Output::new_file(signature_path(path))?
@@ -228,46 +222,6 @@ fn write_bytes(envelope: &[u8], armored: bool, output: &Output) -> Result<(), Fa
         return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
     }
     output.write(Access::Ordinary, |file| file.write_all(envelope))
-}
-
-/// Returns what the envelope says about itself.
-pub(super) fn statement(args: &Sign, external_aad: Vec<u8>) -> Result<Statement, Failure> {
-    let mut statement = if args.plain {
-        Statement::plain()
-    } else {
-        let now = clock::read()?;
-        said(args, now, Statement::at(now))?
-    };
-    if let Some(content_type) = &args.content_type {
-        statement = statement.content_type(content_type);
-    }
-    Ok(statement.algorithm(args.alg.into()).external_aad(external_aad))
-}
-
-fn said(args: &Sign, now: Timestamp, statement: Statement) -> Result<Statement, Failure> {
-    let expires = args.expires.map(|when| when.from(now));
-    let not_before = args.not_before.map(|when| when.from(now));
-    refuse_empty_window(now, not_before, expires)?;
-    let statement = args.context.iter().fold(statement, |statement, text| statement.context(text));
-    let statement = expires.into_iter().fold(statement, Statement::expires);
-    Ok(not_before.into_iter().fold(statement, Statement::not_before))
-}
-
-/// Refuses a signature that can never be believed: it is a mistake in the making.
-fn refuse_empty_window(
-    now: Timestamp,
-    not_before: Option<Timestamp>,
-    expires: Option<Timestamp>,
-) -> Result<(), Failure> {
-    match (not_before, expires) {
-        (_, Some(expires)) if expires <= now => {
-            Err(Failure::usage(format!("--expires {expires} has passed already")))
-        }
-        (Some(start), Some(end)) if end <= start => {
-            Err(Failure::usage(format!("--expires {end} is not after --not-before {start}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use brine_core::{Clock as _, Evidence, Question, Timestamp, TrustAnchors as _};
+use brine_core::{Clock as _, Evidence, Question, Timestamp};
 use brine_keys::openssh_line;
 use brine_trust::{ContextGlob, Scope, Trust, TrustEntry};
 use serde::Serialize;
 
 use super::trust_file::edit;
-use crate::args::brinekey::{
-    Trust as Verb, TrustAdd, TrustCheck, TrustFile, TrustList, TrustRemove,
-};
+use crate::args::brinekey::{TrustAdd, TrustCheck, TrustFile, TrustList, TrustRemove, TrustVerb};
 use crate::report::Failure;
 use crate::report::console::{json_line, note, printable};
 use crate::world::clock::Moment;
@@ -18,12 +16,12 @@ use crate::world::home::Home;
 use crate::world::named_key;
 use crate::world::output::Output;
 
-pub(super) fn run(verb: Verb) -> Result<(), Failure> {
+pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
     match verb {
-        Verb::Add(args) => add(args),
-        Verb::List(args) => list(&args),
-        Verb::Remove(args) => remove(&args),
-        Verb::Check(args) => check(&args),
+        TrustVerb::Add(args) => add(args),
+        TrustVerb::List(args) => list(&args),
+        TrustVerb::Remove(args) => remove(&args),
+        TrustVerb::Check(args) => check(&args),
     }
 }
 

@@ -52,7 +52,8 @@ enum Task<'a> {
 
 impl<'a> Task<'a> {
     fn resolve(args: &'a Verify, guard: &OverwriteGuard) -> Result<Self, Failure> {
-        let reads_stdin = args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
+        let reads_stdin =
+            args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
         if args.beside {
             return match reads_stdin {
                 true => Err(Failure::usage("-d takes files, each with its envelope beside it")),
@@ -112,7 +113,8 @@ fn embedded(
     let input = InputFile::open(input)?;
     let (name, length) = (input.name().to_owned(), input.length());
     let store = PayloadStore::new(output);
-    let opening = open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
+    let opening =
+        open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
     let quiet = !opening.is_stream() || is_quiet(args) || output.is_some_and(Output::is_seen);
     let opening = opening.threads(threads(args.threads)).store(store.clone());
     let opening = if output.is_none() { opening.without_payload() } else { opening };
@@ -177,7 +179,8 @@ fn detached(
     content: InputFile,
 ) -> Result<Outcome, Failure> {
     let name = signature.name().to_owned();
-    let opening = open(signature.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
+    let opening =
+        open(signature.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
     let work = HashWork { threads: threads(args.threads), show: Show::unless(is_quiet(args)) };
     let mut content = ContentFile::new(content, work);
     let verified =

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use brine_core::{Signer, SigningKey, TrustAnchors as _, VerifyingKey};
+use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::KeyFileError;
 use brine_trust::{Scope, Trust, TrustEntry, TrustError};
 use jiff::tz::TimeZone;
@@ -59,7 +59,9 @@ pub(crate) fn signing_key(path: &Path, passphrases: &Source) -> Result<SigningKe
 pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = Zeroizing::new(read_small(path)?);
     let shared = fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0);
-    if shared && brine_keys::read_private(&bytes, &mut || Err(KeyFileError::PassphraseNeeded)).is_ok() {
+    if shared
+        && brine_keys::read_private(&bytes, &mut || Err(KeyFileError::PassphraseNeeded)).is_ok()
+    {
         note(&format!("warning: {path:?} can be read by others: chmod 600 {path:?}"));
     }
     Ok(bytes)
@@ -151,8 +153,7 @@ fn named_only(args: &TrustArgs, file: &Trust) -> Result<Trust, Failure> {
     let revoked = file.entries().iter().filter(|entry| {
         entry.revocation().is_some() && entries.iter().any(|named| named.key() == entry.key())
     });
-    let revoked: Vec<_> =
-        revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
+    let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
     Ok(Trust::new(entries.into_iter().chain(revoked)))
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt, PermissionsExt as _};
 
 use brine_core::FormError;
 use brine_core::cose::MAX_PAYLOAD_BYTES;
@@ -156,7 +156,7 @@ impl Write for Spool {
 
 impl ReadAt for Spool {
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        ReadAt::read_at(&self.file, room, offset)
+        FileExt::read_at(&self.file, room, offset)
     }
 }
 

@@ -91,10 +91,9 @@ impl<'a> Claimed<'a> {
             not_before: time(claims.not_before),
             expires: time(claims.expires),
             cti: claims.cti.map(hex),
-            sequence: self.sequence.map(|found| SequenceLine {
-                channel: hex(&found.channel),
-                seq: found.seq,
-            }),
+            sequence: self
+                .sequence
+                .map(|found| SequenceLine { channel: hex(&found.channel), seq: found.seq }),
             detached: outline.payload.is_none(),
             payload_bytes: outline.payload.map(<[u8]>::len),
             signature: hex(outline.signature),
