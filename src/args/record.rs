@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use brine_records::Framing;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::value::{parse_lease, parse_pause};
 
@@ -29,6 +29,20 @@ pub struct FramingArgs {
     /// Process records: each is a CBOR item (RFC 8742)
     #[arg(long, groups = ["records", "frames", "framed"])]
     pub cbor: bool,
+}
+
+/// Returns the groups that the options of records belong to: all of them, those that say the framing of the input,
+/// and those that say the framing of the output.
+pub(super) fn record_groups() -> [ArgGroup; 3] {
+    ["records", "frames", "framed"].map(|name| ArgGroup::new(name).multiple(true))
+}
+
+/// Returns these options, and those that ask for records. In a conflict with a group, clap would list all options of
+/// the group.
+pub(super) fn and_records<const N: usize>(
+    others: [&'static str; N],
+) -> impl Iterator<Item = &'static str> {
+    ["lines", "null", "len32", "cbor", "framing_in", "framing_out"].into_iter().chain(others)
 }
 
 /// The name of a framing.

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::judge::{JudgeArgs, VerdictArgs};
+use super::record::and_records;
 use super::value::parse_file;
 
 /// Verify a job, then run it confined
@@ -117,7 +118,7 @@ pub struct JobArgs {
     /// Sign a job: work for "brine run"; "brine verify" does not accept it
     ///
     /// A job is one envelope of any size up to 64 GiB.
-    #[arg(long, conflicts_with_all = ["detached", "plain", "flush_after", "records"])]
+    #[arg(long, conflicts_with_all = and_records(["detached", "plain", "flush_after"]))]
     pub job: bool,
 
     /// Let the job request something (can be repeated); implies --job
@@ -126,7 +127,7 @@ pub struct JobArgs {
     /// cpu=2s, memory=256MiB, output=1MiB, file-size=1MiB, processes=8, files=64, scratch=64MiB. Output:
     /// format=json. The policy of the operator must allow all of it, or the job is refused.
     #[arg(long = "grant", value_name = "NAME=VALUE",
-        conflicts_with_all = ["detached", "plain", "flush_after", "records"])]
+        conflicts_with_all = and_records(["detached", "plain", "flush_after"]))]
     pub grants: Vec<Grant>,
 }
 

@@ -9,7 +9,7 @@ use brine_core::hash::HashAlgorithm;
 use clap::{Args, ValueEnum};
 
 use super::PassphraseArgs;
-use super::record::{BatchArgs, RecordArgs};
+use super::record::{BatchArgs, RecordArgs, and_records, record_groups};
 use super::run::JobArgs;
 use super::value::{
     When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size,
@@ -21,6 +21,7 @@ use super::value::{
 /// Writes one envelope (a COSE_Sign1) if the input fits a segment, which is 1 MiB by default. Writes a
 /// stream of signed segments if the input is larger. A stream can have any size.
 #[derive(Args, Debug)]
+#[command(groups = record_groups())]
 pub struct Sign {
     /// The file to sign; "-" or nothing is standard input; several files with --detached
     #[arg(value_name = "FILE")]
@@ -41,11 +42,11 @@ pub struct Sign {
     ///
     /// Writes the envelope of FILE to FILE.brine, which must not exist, and that of standard input to standard
     /// output. Signs the whole input if it fits a segment, and its digest if it is larger.
-    #[arg(short, long, conflicts_with = "records")]
+    #[arg(short, long, conflicts_with_all = and_records([]))]
     pub detached: bool,
 
     /// Write text instead of binary
-    #[arg(short, long, conflicts_with = "records")]
+    #[arg(short, long, conflicts_with_all = and_records([]))]
     pub armor: bool,
 
     /// Sign for one purpose; verifiers must name the same context
@@ -81,7 +82,7 @@ pub struct Sign {
     /// Input over 4 MiB is copied to a temporary file first, in the directory that TMPDIR names. Implied
     /// by --armor (up to 256 MiB) and --plain. With --detached, signs a large file whole instead of its
     /// digest: this is slower, and other COSE software can verify it.
-    #[arg(long, conflicts_with = "records")]
+    #[arg(long, conflicts_with_all = and_records([]))]
     pub single: bool,
 
     /// The length of a stream's segments, like 64KiB or 1MiB, at most 4MiB
@@ -96,7 +97,7 @@ pub struct Sign {
     ///
     /// Use it for pipes that stay open, as with "tail -f".
     #[arg(long, value_name = "TIME", value_parser = parse_pause,
-        conflicts_with_all = ["single", "plain", "armor", "detached", "records"])]
+        conflicts_with_all = and_records(["single", "plain", "armor", "detached"]))]
     pub flush_after: Option<Duration>,
 
     /// The number of threads that hash and sign; by default one for each processor, at most 16

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::judge::{JudgeArgs, VerdictArgs};
-use super::record::{RecordArgs, RejectArgs};
+use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
 
 /// Verify an envelope and write its payload
 ///
@@ -14,6 +14,7 @@ use super::record::{RecordArgs, RejectArgs};
 /// of a stream as soon as it has been verified; --whole holds it back until the end. By default, trusts the
 /// signers in the trust file, and accepts only signatures without a context.
 #[derive(Args, Debug)]
+#[command(groups = record_groups())]
 pub struct Verify {
     /// The envelope, or with --detached the payload; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
@@ -24,7 +25,7 @@ pub struct Verify {
     /// Writes a line for each file to standard output: its name, then OK or the reason. The exit status is that
     /// of the first file that did not verify.
     #[arg(short = 'd', long, requires = "inputs",
-        conflicts_with_all = ["check", "detached", "output", "whole", "records"])]
+        conflicts_with_all = and_records(["check", "detached", "output", "whole", "retry"]))]
     pub beside: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
@@ -35,7 +36,7 @@ pub struct Verify {
     pub judge: JudgeArgs,
 
     /// Verify FILE against the envelope SIG, and write nothing
-    #[arg(long, value_name = "SIG", conflicts_with = "records")]
+    #[arg(long, value_name = "SIG", conflicts_with_all = and_records(["retry"]))]
     pub detached: Option<PathBuf>,
 
     /// Verify, and write no payload
@@ -43,7 +44,7 @@ pub struct Verify {
     pub check: bool,
 
     /// Write nothing until the end of a stream has been verified
-    #[arg(long, conflicts_with = "records")]
+    #[arg(long, conflicts_with_all = and_records(["retry"]))]
     pub whole: bool,
 
     /// The number of threads that verify; by default one for each processor, at most 16

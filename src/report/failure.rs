@@ -142,10 +142,13 @@ impl Failure {
         }
     }
 
-    /// Says what could not be read, where reading is what failed.
+    /// Says what could not be read, where reading is what failed. Where the library called back, and there was a
+    /// failure, it is that failure.
     pub(crate) fn reading(name: &str, error: brine_core::Error) -> Self {
         match error {
-            brine_core::Error::System(SystemError::Input(error)) => Self::io(name, error),
+            brine_core::Error::System(SystemError::Input(error)) => {
+                error.downcast().unwrap_or_else(|error| Self::io(name, error))
+            }
             other => other.into(),
         }
     }

@@ -55,10 +55,12 @@ impl<'a> Task<'a> {
         let reads_stdin =
             args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
         if args.beside {
-            return match reads_stdin {
-                true => Err(Failure::usage("-d takes files, each with its envelope beside it")),
-                false => Ok(Self::Beside(&args.inputs)),
-            };
+            if reads_stdin {
+                return Err(Failure::usage("-d takes files, each with its envelope beside it"));
+            }
+            // The lines about the files go over none of them.
+            Output::plan(None, guard)?;
+            return Ok(Self::Beside(&args.inputs));
         }
         if args.inputs.len() > 1 {
             let usage = "several files are for -d, which verifies each against FILE.brine";
@@ -115,7 +117,8 @@ fn embedded(
     let store = PayloadStore::new(output);
     let opening =
         open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
-    let quiet = !opening.is_stream() || is_quiet(args) || output.is_some_and(Output::is_seen);
+    let is_stream = opening.is_stream();
+    let quiet = !is_stream || is_quiet(args) || output.is_some_and(Output::is_seen);
     let opening = opening.threads(threads(args.threads)).store(store.clone());
     let opening = if output.is_none() { opening.without_payload() } else { opening };
     let verified = opening.verify(&judge.expectations, &judge.trust, &judge.moment);
@@ -125,7 +128,9 @@ fn embedded(
         (None, _) => discard(&mut verified, &name, &progress)?,
         (Some(output), Some(opened)) => output.finish(opened)?,
         (Some(output), None) => {
-            let hold = if args.whole { Hold::Whole } else { Hold::Nothing };
+            // A terminal sees all of a payload, or nothing.
+            let is_whole = args.whole || (output.is_terminal() && !is_stream);
+            let hold = if is_whole { Hold::Whole } else { Hold::Nothing };
             release(&mut verified, output, hold, &name, &progress)?;
         }
     }

@@ -63,12 +63,12 @@ impl Beside for ContentFile {
 
     fn whole(&mut self) -> io::Result<WholeContent<'_>> {
         let input = InputFile::of(self.file.try_clone()?, self.name.clone());
-        let large = match input.read_up_to(MAX_MEMORY_BYTES).map_err(into_io)? {
+        let large = match input.read_up_to(MAX_MEMORY_BYTES).map_err(io::Error::other)? {
             Arrived::All(bytes) => return Ok(WholeContent::Bytes(bytes)),
             Arrived::Large(large) => large,
         };
         let Some((offset, length)) = large.extent() else {
-            let spool = large.into_spool().map_err(into_io)?;
+            let spool = large.into_spool().map_err(io::Error::other)?;
             let length = spool.length();
             let spool = self.kept.insert(KeptContent::Spool(spool)).source();
             return Ok(WholeContent::Large(spool, length));
@@ -93,14 +93,6 @@ impl KeptContent {
             Self::File(file, _) => file,
             Self::Spool(spool) => spool,
         }
-    }
-}
-
-/// Keeps the kind of an error of the system.
-fn into_io(failure: Failure) -> io::Error {
-    match failure {
-        Failure::Io { source, .. } => source,
-        other => io::Error::other(other.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use brine_core::Verified;
 
 use super::input::grow_pipe;
-use super::output::{Opened, Output, TextPieces, is_printable};
+use super::output::{Opened, Output, TextPieces};
 use super::progress::Progress;
 use super::spool::{Spool, TEMPORARY_FILE};
 use super::whole_file::Access;
@@ -28,9 +28,6 @@ pub(crate) fn release(
     input: &str,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    if verified.in_memory().is_some_and(|payload| !is_printable(payload)) {
-        output.refuse_terminal("binary data")?;
-    }
     let mut release = None;
     while let Some(piece) = next_piece(verified, input)? {
         // Nothing is opened before something has verified.
