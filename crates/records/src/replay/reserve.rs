@@ -1,52 +1,51 @@
-//! The first phase: records are reserved.
+//! The first phase: who may work on a record.
 
 use std::collections::{BTreeMap, HashMap};
 
-use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::bookkeeping::{Bookkeeping, is_live, moment};
-use super::channel::ChannelRow;
-use super::number_span::{self, HeldNumbers, NumberSpan};
-use super::{DatabaseLimits, RecordPlace, ReplayLease, prune};
-use crate::ledger::{Identity, ReplayError, Reservation, Subject};
+use super::channel::Channel;
+use super::spans::{self, Held, Span};
+use super::state::{State, is_live, moment};
+use super::{Lease, Limits, Place, ReplayError, Reservation, Subject, prune};
+use crate::claims::Timestamp;
+use crate::cose::CHANNEL_BYTES;
+use crate::error::{Error, Result};
+use crate::key::KeyId;
+use crate::record::replay::subject::Identity;
 
 /// One call, in one transaction.
 #[derive(Debug)]
-pub(super) struct ReserveRecords<'t> {
+pub(super) struct Reserve<'t> {
     pub(super) connection: &'t Connection,
-    pub(super) state: &'t mut Bookkeeping,
-    pub(super) limits: DatabaseLimits,
+    pub(super) state: &'t mut State,
+    pub(super) limits: Limits,
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
 }
 
-/// A record of a channel, with its index in the call.
+/// A record of a channel, and which of the call's it is.
 #[derive(Clone, Copy, Debug)]
-struct NumberToReserve {
+struct Item {
     seq: u64,
     index: usize,
     issued: Timestamp,
 }
 
-/// The outcome for each record, by its index in the call.
-type Outcomes = Vec<(usize, Reservation<ReplayLease>)>;
+/// What became of each record, by its place in the call.
+type Outcomes = Vec<(usize, Reservation)>;
 
-impl ReserveRecords<'_> {
-    /// Reserves what can be reserved, and returns the outcome for each subject, in order.
-    pub(super) fn all(
-        mut self,
-        subjects: &[Subject],
-    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
+impl Reserve<'_> {
+    /// Reserves what can be, and says of each subject what became of it, in their order.
+    pub(super) fn all(mut self, subjects: &[Subject]) -> Result<Vec<Reservation>> {
         let mut outcomes = Outcomes::with_capacity(subjects.len());
         let mut met = HashMap::with_capacity(subjects.len());
-        let mut channels: BTreeMap<(KeyId, [u8; CHANNEL_BYTES]), Vec<NumberToReserve>> =
-            BTreeMap::new();
-        // One token for the whole call. Every later lease has a larger one.
+        let mut channels: BTreeMap<(KeyId, [u8; CHANNEL_BYTES]), Vec<Item>> = BTreeMap::new();
+        // One token for the whole call: what is given out later has a larger one.
         self.state.token = self.state.token.saturating_add(1);
         for (index, subject) in subjects.iter().enumerate() {
             let issued = match self.state.judge(subject, self.now) {
-                Err(error @ ReplayError::ClockBehind { .. }) => return Err(error),
+                Err(error @ Error::Replay(ReplayError::ClockBehind { .. })) => return Err(error),
                 Err(error) => {
                     outcomes.push((index, Reservation::Refused(error)));
                     continue;
@@ -64,7 +63,7 @@ impl ReserveRecords<'_> {
                 }
                 Identity::Sequenced(key, sequence) => {
                     let items = channels.entry((key, sequence.channel)).or_default();
-                    items.push(NumberToReserve { seq: sequence.seq, index, issued });
+                    items.push(Item { seq: sequence.seq, index, issued });
                 }
             }
         }
@@ -80,19 +79,19 @@ impl ReserveRecords<'_> {
         &mut self,
         key: KeyId,
         name: [u8; CHANNEL_BYTES],
-        items: &[NumberToReserve],
+        items: &[Item],
         outcomes: &mut Outcomes,
     ) -> Result<(), ReplayError> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
-        let mut found = ChannelRow::find(self.connection, key, &name)?;
+        let mut found = Channel::find(self.connection, key, &name)?;
         if !self.fits(found.as_ref()) {
             self.make_room()?;
-            found = ChannelRow::find(self.connection, key, &name)?;
+            found = Channel::find(self.connection, key, &name)?;
         }
         let channel = match found {
             Some(channel) => channel,
             None if self.fits(None) => {
-                ChannelRow::insert(self.connection, self.state, key, name, issued)?
+                Channel::insert(self.connection, self.state, key, name, issued)?
             }
             None => {
                 outcomes.extend(items.iter().map(|item| (item.index, self.full())));
@@ -105,16 +104,16 @@ impl ReserveRecords<'_> {
         Ok(())
     }
 
-    /// Reserves consecutive numbers, except those that are done or being handled.
+    /// Reserves consecutive numbers, but for those that are done or that somebody works on.
     fn run(
         &mut self,
-        channel: &ChannelRow,
-        run: &[NumberToReserve],
+        channel: &Channel,
+        run: &[Item],
         outcomes: &mut Outcomes,
     ) -> Result<(), ReplayError> {
         let Some(span) = span_of(run) else { return Ok(()) };
-        let done = number_span::done(self.connection, channel.id, &span.widened())?;
-        let leases = number_span::leases(self.connection, channel.id, &span)?;
+        let done = spans::done(self.connection, channel.id, &span.widened())?;
+        let leases = spans::leases(self.connection, channel.id, &span)?;
         let mut fresh = Vec::with_capacity(run.len());
         for item in run {
             let held = leases.iter().find(|held| held.span.contains(item.seq));
@@ -129,8 +128,8 @@ impl ReserveRecords<'_> {
         }
         for items in fresh.chunk_by(|one, next| next.seq == one.seq.saturating_add(1)) {
             let Some(span) = span_of(items) else { continue };
-            // Numbers that touch a range take no room of their own: in a channel that is full of gaps, the next
-            // number is as welcome as one that closes a gap.
+            // What touches numbers that are done takes no room of its own: the next number of a channel
+            // that is full of gaps is as welcome as one that closes a gap.
             let joins = done.iter().any(|(done, _)| done.touches(&span));
             if !joins && !self.fits(Some(channel)) {
                 outcomes.extend(items.iter().map(|item| (item.index, self.full())));
@@ -142,45 +141,40 @@ impl ReserveRecords<'_> {
             self.take(channel, &span, items)?;
             let token = self.state.token;
             outcomes.extend(items.iter().map(|item| {
-                let place = RecordPlace::Numbered { channel: channel.id, seq: item.seq };
-                (item.index, Reservation::Fresh(ReplayLease { place, issued: item.issued, token }))
+                let place = Place::Numbered { channel: channel.id, seq: item.seq };
+                (item.index, Reservation::Fresh(Lease { place, issued: item.issued, token }))
             }));
         }
         Ok(())
     }
 
-    /// Ends leases on these numbers that ran out.
-    fn take_over(&mut self, channel: &ChannelRow, span: &NumberSpan) -> Result<(), ReplayError> {
-        for held in number_span::leases(self.connection, channel.id, span)? {
-            self.state.grow(number_span::carve(self.connection, channel.id, &held, span)?);
+    /// Ends the leases that ran out on these numbers.
+    fn take_over(&mut self, channel: &Channel, span: &Span) -> Result<(), ReplayError> {
+        for held in spans::leases(self.connection, channel.id, span)? {
+            self.state.grow(spans::carve(self.connection, channel.id, &held, span)?);
         }
         Ok(())
     }
 
-    /// Writes a lease on these numbers.
-    fn take(
-        &mut self,
-        channel: &ChannelRow,
-        span: &NumberSpan,
-        items: &[NumberToReserve],
-    ) -> Result<(), ReplayError> {
+    /// Writes down who works on these numbers from now on.
+    fn take(&mut self, channel: &Channel, span: &Span, items: &[Item]) -> Result<(), ReplayError> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
         let (taken, until, token) = (self.now, self.until, self.state.token);
-        let held = HeldNumbers { span: *span, issued, taken, until, token };
-        number_span::add_lease(self.connection, channel.id, &held)?;
+        let held = Held { span: *span, issued, taken, until, token };
+        spans::add_lease(self.connection, channel.id, &held)?;
         self.state.grow(1);
         Ok(())
     }
 
-    /// Reserves a record that is known by its name.
+    /// Reserves a record that is held by its name.
     fn named(
         &mut self,
         name: &[u8; 32],
         subject: &Subject,
         issued: Timestamp,
-    ) -> Result<Reservation<ReplayLease>, ReplayError> {
+    ) -> Result<Reservation> {
         let Some(expires) = subject.expires else {
-            return Ok(Reservation::Refused(ReplayError::ExpiryMissing));
+            return Ok(Reservation::Refused(ReplayError::ExpiryMissing.into()));
         };
         let known = find_named(self.connection, name)?;
         match known {
@@ -194,20 +188,23 @@ impl ReserveRecords<'_> {
         }
         let token = self.state.token;
         let sql = "INSERT OR REPLACE INTO named VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(ReplayError::from)?;
         let times = [issued, expires, self.now, self.until].map(Timestamp::unix);
         let [issued_at, expires, taken, until] = times;
-        statement.execute(params![name, issued_at, expires, taken, until, token])?;
-        Ok(Reservation::Fresh(ReplayLease { place: RecordPlace::Named(*name), issued, token }))
+        statement
+            .execute(params![name, issued_at, expires, taken, until, token])
+            .map_err(ReplayError::from)?;
+        Ok(Reservation::Fresh(Lease { place: Place::Named(*name), issued, token }))
     }
 
-    /// Returns whether there is room for another row.
-    fn fits(&self, channel: Option<&ChannelRow>) -> bool {
+    /// Returns whether there is room for a row more.
+    fn fits(&self, channel: Option<&Channel>) -> bool {
         let ranges = channel.map_or(0, |channel| channel.ranges);
         ranges < self.limits.ranges && self.state.entries < self.limits.entries
     }
 
-    /// Prunes. Returns whether there is room now, as far as the database as a whole is concerned.
+    /// Throws away what nobody needs any more. Returns whether there is room now, as far as all channels
+    /// go.
     fn make_room(&mut self) -> Result<bool, ReplayError> {
         // Once a second is enough: time is counted in seconds.
         if self.state.pruned < self.state.latest {
@@ -216,23 +213,20 @@ impl ReserveRecords<'_> {
         Ok(self.fits(None))
     }
 
-    fn full(&self) -> Reservation<ReplayLease> {
+    fn full(&self) -> Reservation {
         let (limit, what) = if self.state.entries < self.limits.entries {
             (self.limits.ranges, "ranges in one channel")
         } else {
             (self.limits.entries, "entries in all")
         };
-        Reservation::Refused(ReplayError::Full { limit, what })
+        Reservation::Refused(ReplayError::Full { limit, what }.into())
     }
 }
 
-/// What is known about a name: nothing; that it was handled; or that it is being handled, from when until when.
-pub(super) type KnownName = Option<Option<(Timestamp, Timestamp)>>;
+/// Returns whether a name is known, and if somebody works on it, from when until when.
+pub(super) type Named = Option<Option<(Timestamp, Timestamp)>>;
 
-pub(super) fn find_named(
-    connection: &Connection,
-    name: &[u8; 32],
-) -> Result<KnownName, ReplayError> {
+pub(super) fn find_named(connection: &Connection, name: &[u8; 32]) -> Result<Named, ReplayError> {
     let sql = "SELECT taken, until FROM named WHERE name = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let times = statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -244,6 +238,6 @@ pub(super) fn find_named(
     }
 }
 
-fn span_of(items: &[NumberToReserve]) -> Option<NumberSpan> {
-    Some(NumberSpan { first: items.first()?.seq, last: items.last()?.seq })
+fn span_of(items: &[Item]) -> Option<Span> {
+    Some(Span { first: items.first()?.seq, last: items.last()?.seq })
 }

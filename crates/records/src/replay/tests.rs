@@ -14,11 +14,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use brine_core::{Class, Classified as _, KeyId, Sequence};
 use tempfile::TempDir;
 
+use super::subject::Identity;
 use super::*;
-use crate::ledger::Identity;
+use crate::cose::Sequence;
+use crate::error::Class;
+use crate::key::KeyId;
 
 const DAY: u64 = 86_400;
 const LEASE_SECONDS: u64 = 100;
@@ -58,19 +60,14 @@ impl Place {
         self.directory.path().join("replay")
     }
 
-    fn open(&self, birth: DatabaseBirth, now: u64) -> ReplayDatabase {
+    fn open(&self, birth: Birth, now: u64) -> Database {
         self.try_open(birth, DAY, now).unwrap()
     }
 
-    fn try_open(
-        &self,
-        birth: DatabaseBirth,
-        max_age: u64,
-        now: u64,
-    ) -> Result<ReplayDatabase, ReplayError> {
+    fn try_open(&self, birth: Birth, max_age: u64, now: u64) -> Result<Database, ReplayError> {
         let [lease, max_age] = [LEASE_SECONDS, max_age].map(Duration::from_secs);
-        let options = ReplayOptions { birth, lease, max_age, ..ReplayOptions::default() };
-        ReplayDatabase::open(&self.path(), &options, at(now))
+        let options = Options { birth, lease, max_age, ..Options::default() };
+        Database::open(&self.path(), &options, at(now))
     }
 
     /// What lies in the directory.
@@ -80,8 +77,8 @@ impl Place {
     }
 }
 
-impl ReplayDatabase {
-    fn fresh(&mut self, subject: &Subject, now: u64) -> ReplayLease {
+impl Database {
+    fn fresh(&mut self, subject: &Subject, now: u64) -> Lease {
         match self.reserve(subject, at(now)).unwrap() {
             Reservation::Fresh(lease) => lease,
             other => panic!("{other:?}"),
@@ -99,7 +96,7 @@ impl ReplayDatabase {
         match self.reserve(subject, at(now)) {
             Err(error) => format!("failed: {}", error.reason()),
             Ok(Reservation::Fresh(lease)) => {
-                assert_eq!(self.give_back(&lease, at(now)).unwrap(), Settled::Done);
+                assert_eq!(self.release(&lease, at(now)).unwrap(), Settled::Done);
                 "fresh".to_owned()
             }
             Ok(other) => other.into_lease().unwrap_err().reason().to_owned(),
@@ -119,7 +116,7 @@ impl ReplayDatabase {
             .sum()
     }
 
-    fn status(&self) -> ReplayStatus {
+    fn status(&self) -> Status {
         self.view().status(at(BIRTH)).unwrap()
     }
 }

@@ -1,28 +1,32 @@
-//! A view of a database, which changes nothing.
+//! Looking at a database without changing it.
 
 use std::path::Path;
 use std::time::Duration;
 
-use brine_core::time::LEEWAY;
-use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
-use super::bookkeeping::{Bookkeeping, is_live};
-use super::channel::ChannelRow;
-use super::file::{self, OpenDatabase};
-use super::number_span::{self, NumberSpan};
+use super::channel::Channel;
+use super::file::{self, Opened};
 use super::reserve::find_named;
-use super::{BUSY_TIMEOUT, MAX_ENTRIES, ReplayStanding};
-use crate::ledger::{Identity, ReplayError, Subject};
+use super::spans::{self, Span};
+use super::state::{State, is_live};
+use super::subject::Identity;
+use super::{BUSY_TIMEOUT, MAX_ENTRIES, ReplayError, Standing, Subject};
+use crate::claims::{LEEWAY, Timestamp};
+use crate::cose::CHANNEL_BYTES;
+use crate::error::Result;
+use crate::key::KeyId;
 
-/// A view of a database. It changes nothing, so it can judge records at a time that somebody typed.
+/// A database that is looked at: nothing here changes what it remembers.
+///
+/// This is what judges records at a moment that somebody typed.
 #[derive(Debug)]
-pub struct ReplayView {
-    pub(super) opened: OpenDatabase,
+pub struct View {
+    pub(super) opened: Opened,
 }
 
-impl ReplayView {
-    /// Opens a view of an existing database.
+impl View {
+    /// Opens a database that is there.
     ///
     /// # Errors
     ///
@@ -33,9 +37,9 @@ impl ReplayView {
         Ok(Self { opened })
     }
 
-    /// Returns the outcome that reserving each record at `now` would have, and reserves nothing.
+    /// Says of each record what a reservation at `now` would, and reserves nothing.
     ///
-    /// `now` may be long past. A record that may have been forgotten since is [`ReplayError::Unknown`] then.
+    /// `now` may be long past. What may have been forgotten since is [`ReplayError::Unknown`] then.
     ///
     /// # Errors
     ///
@@ -45,18 +49,18 @@ impl ReplayView {
         &self,
         subjects: &[Subject],
         now: Timestamp,
-    ) -> Result<Vec<ReplayStanding>, ReplayError> {
+    ) -> Result<Vec<Standing>, ReplayError> {
         self.read(|connection, state| {
             subjects.iter().map(|subject| standing(connection, state, subject, now)).collect()
         })
     }
 
-    /// Returns the status of the database.
+    /// Says how the database stands.
     ///
     /// # Errors
     ///
     /// Those of [`judge`](Self::judge).
-    pub fn status(&self, now: Timestamp) -> Result<ReplayStatus, ReplayError> {
+    pub fn status(&self, now: Timestamp) -> Result<Status, ReplayError> {
         let file_bytes = self.opened.watch.bytes();
         self.read(|connection, state| {
             let count = |sql: &str| -> Result<u64, ReplayError> {
@@ -70,8 +74,8 @@ impl ReplayView {
             };
             let numbers = leased("ifnull(sum(last - first + 1), 0) FROM lease")?;
             let names = leased("count(*) FROM named")?;
-            let ChannelTotals { channels, missing, seen } = ChannelTotals::read(connection)?;
-            Ok(ReplayStatus {
+            let Totals { channels, missing, seen } = Totals::read(connection)?;
+            Ok(Status {
                 answers_from: state.floor,
                 born: state.born,
                 channels,
@@ -90,7 +94,7 @@ impl ReplayView {
         })
     }
 
-    /// Passes the status of each channel to `see`, in the order of keys and channels.
+    /// Shows each channel to `see`, in the order of keys and channels.
     ///
     /// # Errors
     ///
@@ -105,17 +109,17 @@ impl ReplayView {
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let channel = ChannelRow::read(row)?;
+                let channel = Channel::read(row)?;
                 see(ChannelStatus::of(&channel, live_numbers(connection, channel.id, now)?));
             }
             Ok(())
         })
     }
 
-    /// Returns the numbers of a channel that were never handled, below the highest one that was and as far back
-    /// as the database remembers. Numbers that are being handled are among them.
+    /// Returns the numbers of a channel below its highest that were never handled, as far back as the
+    /// database remembers. Numbers that somebody works on are among them.
     ///
-    /// There are at most as many spans as the channel has ranges.
+    /// There are as many spans as the channel has ranges, at most.
     ///
     /// # Errors
     ///
@@ -124,18 +128,18 @@ impl ReplayView {
         &self,
         key: KeyId,
         channel: &[u8; CHANNEL_BYTES],
-    ) -> Result<Vec<NumberSpan>, ReplayError> {
+    ) -> Result<Vec<Span>, ReplayError> {
         self.read(|connection, _| {
-            let Some(channel) = ChannelRow::find(connection, key, channel)? else {
+            let Some(channel) = Channel::find(connection, key, channel)? else {
                 return Ok(Vec::new());
             };
             let Some(highest) = channel.highest else { return Ok(Vec::new()) };
-            let whole = NumberSpan { first: channel.known_from, last: highest };
+            let whole = Span { first: channel.known_from, last: highest };
             let mut gaps = Vec::new();
             let mut next = whole.first;
-            for (done, _) in number_span::done(connection, channel.id, &whole)? {
+            for (done, _) in spans::done(connection, channel.id, &whole)? {
                 if let Some(last) = done.first.checked_sub(1).filter(|last| next <= *last) {
-                    gaps.push(NumberSpan { first: next, last });
+                    gaps.push(Span { first: next, last });
                 }
                 next = next.max(done.last.saturating_add(1));
             }
@@ -143,13 +147,13 @@ impl ReplayView {
         })
     }
 
-    /// Reads in one transaction, so that concurrent writes are not seen.
+    /// Reads in one transaction: what others write meanwhile is not seen.
     fn read<T>(
         &self,
-        work: impl FnOnce(&Connection, &Bookkeeping) -> Result<T, ReplayError>,
+        work: impl FnOnce(&Connection, &State) -> Result<T, ReplayError>,
     ) -> Result<T, ReplayError> {
         let transaction: Transaction<'_> = self.opened.connection.unchecked_transaction()?;
-        let state = Bookkeeping::load(&transaction)?;
+        let state = State::load(&transaction)?;
         let outcome = work(&transaction, &state)?;
         transaction.finish()?;
         self.opened.watch.judge()?;
@@ -157,11 +161,11 @@ impl ReplayView {
     }
 }
 
-/// The status of a database.
+/// How a database stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ReplayStatus {
-    /// Records issued before this moment are refused: they may have been handled.
+pub struct Status {
+    /// Records issued before this moment are refused: nobody knows whether they were handled.
     pub answers_from: Timestamp,
     /// When the database was made.
     pub born: Timestamp,
@@ -169,19 +173,19 @@ pub struct ReplayStatus {
     pub channels: u64,
     /// How many rows it has.
     pub entries: u64,
-    /// How many rows it may have.
+    /// How many it may have.
     pub entries_limit: u64,
-    /// The size of its files in bytes, including the log.
+    /// How large its files are, with the log, in bytes.
     pub file_bytes: u64,
-    /// The latest time that it has seen.
+    /// The latest moment that it has seen.
     pub latest: Timestamp,
-    /// How many records are being handled.
+    /// How many records somebody works on.
     pub leases: u64,
     /// How old a record may be.
     pub max_age: Duration,
-    /// How many numbers were never handled, below the highest of their channel.
+    /// How many numbers below the highest of their channel were never handled.
     pub missing: u64,
-    /// How many records it knows by their `cti`.
+    /// How many records it remembers by their `cti`.
     pub names: u64,
     /// When it was pruned last.
     pub pruned: Timestamp,
@@ -191,7 +195,7 @@ pub struct ReplayStatus {
     pub seen: u64,
 }
 
-/// The status of a channel.
+/// How a channel stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelStatus {
@@ -201,13 +205,13 @@ pub struct ChannelStatus {
     pub handled_at: Timestamp,
     /// The highest number that was handled.
     pub highest: Option<u64>,
-    /// When its youngest record was issued.
+    /// When the youngest of its records was issued.
     pub issued_at: Timestamp,
-    /// The key that signs in it.
+    /// Who signs in it.
     pub key: KeyId,
-    /// How many records are being handled.
+    /// How many records somebody works on.
     pub leases: u64,
-    /// How many numbers were never handled, below the highest.
+    /// How many numbers below the highest were never handled.
     pub missing: u64,
     /// How many ranges its numbers take.
     pub ranges: u64,
@@ -216,7 +220,7 @@ pub struct ChannelStatus {
 }
 
 impl ChannelStatus {
-    fn of(channel: &ChannelRow, leases: u64) -> Self {
+    fn of(channel: &Channel, leases: u64) -> Self {
         Self {
             channel: channel.name,
             handled_at: channel.used,
@@ -231,21 +235,21 @@ impl ChannelStatus {
     }
 }
 
-/// Sums over all channels.
+/// What the channels add up to.
 #[derive(Debug, Default)]
-struct ChannelTotals {
+struct Totals {
     channels: u64,
     missing: u64,
     seen: u64,
 }
 
-impl ChannelTotals {
+impl Totals {
     fn read(connection: &Connection) -> Result<Self, ReplayError> {
         let mut totals = Self::default();
         let mut statement = connection.prepare_cached("SELECT * FROM channel")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let channel = ChannelRow::read(row)?;
+            let channel = Channel::read(row)?;
             totals.channels = totals.channels.saturating_add(1);
             totals.missing = totals.missing.saturating_add(channel.missing());
             totals.seen = totals.seen.saturating_add(channel.seen);
@@ -255,47 +259,44 @@ impl ChannelTotals {
 }
 
 fn live_numbers(connection: &Connection, channel: i64, now: Timestamp) -> Result<u64, ReplayError> {
-    let all = NumberSpan { first: 0, last: u64::MAX >> 1 };
-    let held = number_span::leases(connection, channel, &all)?;
+    let all = Span { first: 0, last: u64::MAX >> 1 };
+    let held = spans::leases(connection, channel, &all)?;
     let live = held.iter().filter(|held| is_live(held.taken, held.until, now));
     Ok(live.map(|held| held.span.count()).fold(0, u64::saturating_add))
 }
 
 fn standing(
     connection: &Connection,
-    state: &Bookkeeping,
+    state: &State,
     subject: &Subject,
     now: Timestamp,
-) -> Result<ReplayStanding, ReplayError> {
+) -> Result<Standing, ReplayError> {
     let issued_at = match state.judge_at(subject, now) {
         Ok(issued_at) => issued_at,
-        Err(error) => return Ok(ReplayStanding::Refused(error)),
+        Err(error) => return Ok(Standing::Refused(error)),
     };
     match subject.identity {
         Identity::Named(name) => Ok(match find_named(connection, &name)? {
-            Some(None) => ReplayStanding::Replayed,
-            Some(Some((taken, until))) if is_live(taken, until, now) => {
-                ReplayStanding::Busy { until }
-            }
-            // The database has seen a time after the end of the name, and may have forgotten it.
+            Some(None) => Standing::Replayed,
+            Some(Some((taken, until))) if is_live(taken, until, now) => Standing::Busy { until },
+            // Names are forgotten when they end, which is in the past of the database here.
             None if subject.expires.is_some_and(|at| at.plus(LEEWAY) <= state.pruned) => {
                 let from = state.pruned;
-                ReplayStanding::Refused(ReplayError::Unknown { at: issued_at, from })
+                Standing::Refused(ReplayError::Unknown { at: issued_at, from }.into())
             }
-            _ => ReplayStanding::Fresh,
+            _ => Standing::Fresh,
         }),
         Identity::Sequenced(key, sequence) => {
-            let Some(channel) = ChannelRow::find(connection, key, &sequence.channel)? else {
-                return Ok(ReplayStanding::Fresh);
+            let Some(channel) = Channel::find(connection, key, &sequence.channel)? else {
+                return Ok(Standing::Fresh);
             };
-            let span = NumberSpan { first: sequence.seq, last: sequence.seq };
-            if !number_span::done(connection, channel.id, &span)?.is_empty() {
-                return Ok(ReplayStanding::Replayed);
+            let span = Span { first: sequence.seq, last: sequence.seq };
+            if !spans::done(connection, channel.id, &span)?.is_empty() {
+                return Ok(Standing::Replayed);
             }
-            let held = number_span::leases(connection, channel.id, &span)?;
+            let held = spans::leases(connection, channel.id, &span)?;
             let live = held.iter().find(|held| is_live(held.taken, held.until, now));
-            Ok(live
-                .map_or(ReplayStanding::Fresh, |held| ReplayStanding::Busy { until: held.until }))
+            Ok(live.map_or(Standing::Fresh, |held| Standing::Busy { until: held.until }))
         }
     }
 }
