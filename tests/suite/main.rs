@@ -14,7 +14,6 @@ mod common;
 mod documents;
 mod extent;
 mod foreign_vectors;
-mod framing;
 mod generated;
 mod job;
 #[cfg(target_os = "linux")]
@@ -23,8 +22,6 @@ mod large;
 mod mutation;
 mod pickle;
 mod properties;
-#[cfg(feature = "replay")]
-mod replay;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod stream;
