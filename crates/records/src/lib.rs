@@ -1,10 +1,14 @@
 //! Records: many small envelopes, one after the other.
 
-mod framing;
+#![forbid(unsafe_code)]
 
-pub use self::framing::{
-    Block, Bounds, Filled, Frame, FrameReader, Framing, FramingError, KEPT_BYTES, MAX_RECORD_BYTES,
-    Side,
-};
+mod framing;
+mod ledger;
 #[cfg(feature = "replay")]
 pub mod replay;
+
+pub use self::framing::{
+    BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader, FrameSide, Framing, FramingError,
+    KEPT_BYTES, MAX_RECORD_BYTES, RecordFrame,
+};
+pub use self::ledger::{Ledger, NoLedger, ReplayError, Reservation, Settled, Subject};

@@ -1,23 +1,26 @@
-//! Why the replay database refused a record, or does not work.
+//! Why a ledger refused a record, or does not work.
 
 use std::io;
 use std::path::PathBuf;
 
-use crate::claims::Timestamp;
-use crate::error::Class;
+use brine_core::{ClaimsError, Class, Classified, Timestamp};
 
-/// What is wrong with a record, or with the database.
+/// Why a ledger refused a record, or does not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// Somebody else is working on the record.
+    /// Another process handles the record.
     #[error("record is being worked on until {until}")]
     Busy {
         /// When the lease ends.
         until: Timestamp,
     },
 
-    /// A record that holds now did not hold at a later moment that the database has seen already.
+    /// The time of the record does not hold.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+
+    /// The record holds now, but not at a later moment that the database has already seen.
     #[error("clock says {now}, but the replay database has seen {latest}")]
     ClockBehind {
         /// What the clock says.
@@ -33,36 +36,36 @@ pub enum ReplayError {
         what: String,
     },
 
-    /// SQLite failed.
+    /// The database below the ledger failed.
     #[error("replay database: {0}")]
-    Database(#[source] rusqlite::Error),
+    Database(Box<dyn std::error::Error + Send + Sync>),
 
-    /// A record without a sequence says for how long it is valid, or cannot be held.
+    /// The record has no sequence, and does not say how long it is valid.
     #[error("record has neither a sequence nor an expiry")]
     ExpiryMissing,
 
-    /// A file could not be made, found or looked at.
+    /// A file could not be made, found or examined.
     #[error("{path:?}: {source}")]
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 
-    /// The database holds as much as it may, and all of it is still needed.
+    /// The database is full, and everything in it is still needed.
     #[error("replay database is full: {limit} {what}")]
     Full {
         /// The limit.
         limit: u64,
-        /// Of what.
+        /// The unit of the limit.
         what: &'static str,
     },
 
     /// The file was deleted, moved or replaced while it was open.
     #[error("{path:?} was deleted or replaced while it was in use")]
     Gone {
-        /// Which one.
+        /// The file.
         path: PathBuf,
     },
 
@@ -70,25 +73,25 @@ pub enum ReplayError {
     #[error("record has no identity: neither a sequence nor a claim identifier")]
     IdentityMissing,
 
-    /// The lease ran out, and somebody else took the record over or gave it up.
+    /// The lease ran out, and another process reserved the record since.
     #[error("lease was lost: somebody else took the record over")]
     LeaseLost,
 
-    /// Another process holds the database for longer than anyone should.
+    /// Another process kept the database locked for longer than the busy timeout.
     #[error("replay database is locked by another process")]
     Locked,
 
-    /// There is no such database, and nobody asked for a new one.
+    /// There is no such database, and a new one was not asked for.
     #[error("{path:?} does not exist")]
     Missing {
         /// Where it should be.
         path: PathBuf,
     },
 
-    /// The file is something else.
+    /// The file is no replay database.
     #[error("{path:?} is not a replay database")]
     NotADatabase {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
 
@@ -96,7 +99,7 @@ pub enum ReplayError {
     #[error("record was handled before")]
     Replayed,
 
-    /// The record may have been handled before this database knew of it.
+    /// The record is older than the database, and may have been handled before.
     #[error(
         "record was issued at {at}, and this database knows only of what was issued from {from} on"
     )]
@@ -107,7 +110,7 @@ pub enum ReplayError {
         from: Timestamp,
     },
 
-    /// A database of a version that is not known.
+    /// The version of the database is not known.
     #[error("replay database has format {found}, which is not supported")]
     Version {
         /// The version.
@@ -116,10 +119,18 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Returns whose fault it is. [`Class::System`] says nothing about the record: it can be tried again.
-    #[must_use]
-    pub const fn class(&self) -> Class {
+    /// Says what contradicts itself.
+    #[cfg(feature = "replay")]
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+}
+
+impl Classified for ReplayError {
+    /// Returns whose fault it is. [`Class::System`] says nothing about the record, which can be tried again.
+    fn class(&self) -> Class {
         match self {
+            Self::Claims(error) => error.class(),
             Self::ExpiryMissing | Self::IdentityMissing | Self::Replayed | Self::Unknown { .. } => {
                 Class::Untrusted
             }
@@ -138,11 +149,10 @@ impl ReplayError {
         }
     }
 
-    /// Returns the stable short name that stands in JSON verdicts.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    fn reason(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "replay-busy",
+            Self::Claims(error) => error.reason(),
             Self::ClockBehind { .. } => "replay-clock",
             Self::Damaged { .. } => "replay-damaged",
             Self::Database(_) => "replay-database",
@@ -160,13 +170,9 @@ impl ReplayError {
             Self::Version { .. } => "replay-version",
         }
     }
-
-    /// Says what contradicts itself.
-    pub(super) fn damaged(what: impl Into<String>) -> Self {
-        Self::Damaged { what: what.into() }
-    }
 }
 
+#[cfg(feature = "replay")]
 impl From<rusqlite::Error> for ReplayError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -178,7 +184,7 @@ impl From<rusqlite::Error> for ReplayError {
             }
             // A value of another type or range than the schema allows, or a row that must be there.
             None => Self::damaged(error.to_string()),
-            Some(_) => Self::Database(error),
+            Some(_) => Self::Database(error.into()),
         }
     }
 }

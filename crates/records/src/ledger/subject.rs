@@ -1,38 +1,35 @@
-//! What a record is held by.
+//! The identity of a record.
 
+use brine_core::{CHANNEL_BYTES, Claims, KeyId, Sequence, Timestamp, Verified};
 use sha2::{Digest as _, Sha256};
 
 use super::ReplayError;
-use crate::claims::{Claims, Timestamp};
-use crate::cose::{CHANNEL_BYTES, Sequence};
-use crate::key::KeyId;
-use crate::verify::Verified;
 
-/// What tells one verified record from all others: the signer's key, and a sequence or a `cti`.
+/// The identity of a verified record: the signer's key, and a sequence or a `cti`.
 ///
-/// Only a [`Verified`] gives one, so nothing that was not verified reaches the database.
+/// Only a [`Verified`] has one, so a record that was not verified never reaches a ledger.
 ///
 /// ```compile_fail
-/// let forged = brine::record::replay::Subject { key: brine::KeyId::from_bytes([0; 32]) };
+/// let forged = brine_records::Subject { identity: [0; 32] };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
-    pub(super) identity: Identity,
-    pub(super) expires: Option<Timestamp>,
-    pub(super) issued_at: Option<Timestamp>,
+    pub(crate) identity: Identity,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) issued_at: Option<Timestamp>,
 }
 
 impl Subject {
-    /// Returns what the record is held by: its sequence, and without one its `cti`.
+    /// Returns the identity of a record: its sequence, or its `cti` if it has no sequence.
     ///
     /// # Errors
     ///
     /// [`ReplayError::IdentityMissing`] if it has neither; [`ReplayError::ExpiryMissing`] if it has no
     /// sequence and no `exp`.
-    pub fn of(verified: &Verified<'_, '_>) -> Result<Self, ReplayError> {
-        let (key, header) = (verified.signer().key.id(), verified.header());
-        let Claims { cti, expires, issued_at, .. } = header.claims;
-        let identity = match (header.sequence, cti) {
+    pub fn of(verified: &Verified) -> Result<Self, ReplayError> {
+        let key = verified.signer().key().id();
+        let Claims { cti, expires, issued_at, .. } = verified.claims();
+        let identity = match (verified.header().sequence(), cti) {
             (Some(sequence), _) => Identity::Sequenced(key, sequence),
             (None, Some(_)) if expires.is_none() => return Err(ReplayError::ExpiryMissing),
             (None, Some(cti)) => Identity::Named(name(key, cti)),
@@ -41,7 +38,7 @@ impl Subject {
         Ok(Self { identity, expires, issued_at })
     }
 
-    /// Returns whose channel it is in, if it has a sequence.
+    /// Returns the key and the channel of the record, if it has a sequence.
     #[must_use]
     pub const fn channel(&self) -> Option<(KeyId, [u8; CHANNEL_BYTES])> {
         match self.identity {
@@ -50,15 +47,16 @@ impl Subject {
         }
     }
 
-    /// Returns the claims that are judged again here.
-    pub(super) fn claims(&self) -> Claims<'static> {
+    /// Returns the claims that a ledger judges again.
+    #[cfg(feature = "replay")]
+    pub(crate) fn claims(&self) -> Claims<'static> {
         Claims { expires: self.expires, issued_at: self.issued_at, ..Claims::default() }
     }
 }
 
-/// The same for all copies of a record, and for no other record of its signer.
+/// The same for all copies of a record, and different for all other records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// The SHA-256 of key and `cti`, which can be of any length.
     Named([u8; 32]),
     Sequenced(KeyId, Sequence),

@@ -1,36 +1,35 @@
-//! What the database as a whole remembers.
+//! What the database remembers about itself.
 
 use std::time::Duration;
 
+use brine_core::time::LEEWAY;
+use brine_core::{ClaimsError, Timestamp};
 use rusqlite::{Connection, params};
 
-use super::{ReplayError, Subject};
-use crate::claims::{LEEWAY, Timestamp};
-use crate::error::{Error, Result};
+use crate::ledger::{ReplayError, Subject};
 
 /// The one row of the table `state`.
 ///
-/// Everything rests on `floor`: of records issued from there on, every one that was ever handled, by
-/// this database or by one that was here before, is known or is refused for its age. Nothing that could
-/// be forgotten lies above it.
+/// Everything rests on `floor`: every record issued from then on that was ever handled, by this database or
+/// by one before it, is known or too old. Only what was issued before it can have been forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct Bookkeeping {
     pub(super) born: Timestamp,
     /// Records issued before this are refused.
     pub(super) floor: Timestamp,
-    /// The latest moment that any process has come with.
+    /// The latest time that any process has given.
     pub(super) latest: Timestamp,
-    /// What `latest` was when it was pruned last.
+    /// The value of `latest` when the database was pruned last.
     pub(super) pruned: Timestamp,
     pub(super) max_age: Duration,
-    /// The last fencing token that was given out.
+    /// The last fencing token.
     pub(super) token: u64,
-    /// How many rows the other tables have.
+    /// The number of rows in the other tables.
     pub(super) entries: u64,
 }
 
-impl State {
-    /// A database that begins at `now`, and answers for records issued from `floor` on.
+impl Bookkeeping {
+    /// Describes a database that begins at `now` and answers for records issued from `floor` on.
     pub(super) const fn new(now: Timestamp, floor: Timestamp, max_age: Duration) -> Self {
         Self { born: now, floor, latest: now, pruned: now, max_age, token: 0, entries: 0 }
     }
@@ -67,13 +66,13 @@ impl State {
         if rows == 1 { Ok(()) } else { Err(ReplayError::damaged("its state is missing")) }
     }
 
-    /// Counts rows that were added, or taken away if `growth` is negative.
+    /// Counts rows that were added, or removed if `growth` is negative.
     pub(super) const fn grow(&mut self, growth: i64) {
         self.entries = self.entries.saturating_add_signed(growth);
     }
 
-    /// Takes note of a moment. Time never runs backwards here: what is pruned stays too old, whatever
-    /// the clock is set to.
+    /// Notes the time. It never runs backwards here: what was pruned stays too old, whatever the clock is set
+    /// to.
     pub(super) fn see(&mut self, now: Timestamp) {
         self.latest = self.latest.max(now);
     }
@@ -83,48 +82,57 @@ impl State {
         self.latest.minus(LEEWAY).minus(self.max_age)
     }
 
-    /// Judges a record's time: at `now`, and at the latest moment that the database has seen, when
-    /// records that were young enough by then may have been forgotten. Returns when it was issued.
+    /// Judges a record's time at `now`, and at the latest time that the database has seen: by then, older
+    /// records may have been forgotten. Returns when the record was issued.
     ///
     /// # Errors
     ///
     /// [`ReplayError::ClockBehind`] says nothing about the record. All others refuse it.
-    pub(super) fn judge(&self, subject: &Subject, now: Timestamp) -> Result<Timestamp> {
+    pub(super) fn judge(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReplayError> {
         let time = |now| subject.claims().judge_time(now, Some(self.max_age));
         time(now)?;
         let latest = self.latest.max(now);
         match time(latest) {
-            Err(_) if latest > now.plus(LEEWAY) => {
-                Err(ReplayError::ClockBehind { now, latest }.into())
+            Err(_) if latest > now.plus(LEEWAY) => Err(ReplayError::ClockBehind { now, latest }),
+            judged => {
+                judged?;
+                self.judge_birth(subject)
             }
-            judged => judged.and_then(|()| self.judge_birth(subject)),
         }
     }
 
-    /// Judges a record's time at a moment that may be long past.
-    pub(super) fn judge_at(&self, subject: &Subject, now: Timestamp) -> Result<Timestamp> {
+    /// Judges a record's time at `now`, which may be long past.
+    pub(super) fn judge_at(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReplayError> {
         subject.claims().judge_time(now, Some(self.max_age))?;
         self.judge_birth(subject)
     }
 
-    fn judge_birth(&self, subject: &Subject) -> Result<Timestamp> {
-        let at = subject.issued_at.ok_or(Error::IssuedAtMissing)?;
+    fn judge_birth(&self, subject: &Subject) -> Result<Timestamp, ReplayError> {
+        let at = subject.issued_at.ok_or(ClaimsError::IssuedAtMissing)?;
         if at < self.floor {
-            return Err(ReplayError::Unknown { at, from: self.floor }.into());
+            return Err(ReplayError::Unknown { at, from: self.floor });
         }
         Ok(at)
     }
 }
 
-/// Returns a moment that stands in the database.
+/// Returns a time that was read from the database.
 pub(super) fn moment(seconds: u64) -> Result<Timestamp, ReplayError> {
     Timestamp::from_unix(seconds).ok_or_else(|| ReplayError::damaged("it has a moment after 9999"))
 }
 
 /// Returns whether a lease holds at `now`.
 ///
-/// One that begins in the future is a clock's that was set back since; should its owner be at work
-/// still, the fencing token decides who commits.
+/// A lease that begins in the future means that a clock was set back since. If its owner is still at work, the
+/// fencing token decides which process commits.
 pub(super) fn is_live(taken: Timestamp, until: Timestamp, now: Timestamp) -> bool {
     now < until && taken <= now.plus(LEEWAY)
 }

@@ -1,52 +1,52 @@
-//! Numbers as spans: in memory, and in the tables `done` and `lease`.
+//! Spans of numbers: in memory, and in the tables `done` and `lease`.
 
+use brine_core::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::ReplayError;
-use super::state::moment;
-use crate::claims::Timestamp;
+use super::bookkeeping::moment;
+use crate::ledger::ReplayError;
 
-/// Numbers from `first` to `last`, both included.
+/// The numbers from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct NumberSpan {
     /// The first number.
     pub first: u64,
-    /// The last one.
+    /// The last number.
     pub last: u64,
 }
 
-impl Span {
-    /// Returns how many numbers these are.
+impl NumberSpan {
+    /// Returns how many numbers there are.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.last.saturating_sub(self.first).saturating_add(1)
     }
 
-    /// Returns whether `seq` is one of them.
+    /// Returns whether `seq` is one of the numbers.
     #[must_use]
     pub const fn contains(&self, seq: u64) -> bool {
         self.first <= seq && seq <= self.last
     }
 
-    /// Returns the numbers that both have.
+    /// Returns the numbers that both spans have.
     pub(super) fn overlap(&self, other: &Self) -> Option<Self> {
         let (first, last) = (self.first.max(other.first), self.last.min(other.last));
         (first <= last).then_some(Self { first, last })
     }
 
-    /// Returns the span with a number more at each end.
+    /// Returns the span with one number more at each end.
     pub(super) const fn widened(&self) -> Self {
         let last = if self.last < MAX_SEQ { self.last.saturating_add(1) } else { self.last };
         Self { first: self.first.saturating_sub(1), last }
     }
 
-    /// Returns whether this ends where the other begins, or the reverse.
+    /// Returns whether one span ends where the other begins.
     pub(super) const fn touches(&self, other: &Self) -> bool {
         let (own, others) = (self.widened(), other.widened());
         own.last == other.first || others.last == self.first
     }
 
-    /// Returns what is left without the numbers of `hole`: before it, and after it.
+    /// Returns what is left without `hole`: the numbers before it, and those after it.
     fn without(&self, hole: &Self) -> [Option<Self>; 2] {
         let before = hole.first.checked_sub(1).filter(|last| self.first <= *last);
         let after = hole.last.checked_add(1).filter(|first| *first <= self.last);
@@ -57,10 +57,10 @@ impl Span {
     }
 }
 
-/// What somebody works on: a row of `lease`.
+/// Numbers that are being handled: a row of `lease`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
-    pub(super) span: Span,
+pub(super) struct HeldNumbers {
+    pub(super) span: NumberSpan,
     /// When the youngest of these records was issued.
     pub(super) issued: Timestamp,
     pub(super) taken: Timestamp,
@@ -68,13 +68,13 @@ pub(super) struct Held {
     pub(super) token: u64,
 }
 
-/// Returns the handled numbers that overlap `span`: whole rows, each with when the youngest of its
-/// records was issued.
+/// Returns the handled numbers that overlap `span`: whole rows, each with the time at which its youngest record
+/// was issued.
 pub(super) fn done(
     connection: &Connection,
     channel: i64,
-    span: &Span,
-) -> Result<Vec<(Span, Timestamp)>, ReplayError> {
+    span: &NumberSpan,
+) -> Result<Vec<(NumberSpan, Timestamp)>, ReplayError> {
     let sql = "SELECT first, last, issued FROM done WHERE channel = ?1 AND last >= ?2 AND first <= ?3 \
                AND first >= ifnull((SELECT first FROM done WHERE channel = ?1 AND first <= ?2 \
                ORDER BY first DESC LIMIT 1), 0) ORDER BY first";
@@ -87,19 +87,19 @@ pub(super) fn done(
     Ok(found)
 }
 
-/// Adds handled numbers, joined with what they touch. Returns by how many rows the table grew.
+/// Adds handled numbers, and joins them with the spans they touch. Returns by how many rows the table grew.
 pub(super) fn add_done(
     connection: &Connection,
     channel: i64,
-    span: &Span,
+    span: &NumberSpan,
     issued: Timestamp,
 ) -> Result<i64, ReplayError> {
     let mut joined = (*span, issued);
     let mut growth = 1;
     let near = done(connection, channel, &span.widened())?;
     for (found, at) in &near {
-        let (Span { first, last }, issued) = joined;
-        let wide = Span { first: first.min(found.first), last: last.max(found.last) };
+        let (NumberSpan { first, last }, issued) = joined;
+        let wide = NumberSpan { first: first.min(found.first), last: last.max(found.last) };
         joined = (wide, issued.max(*at));
         growth -= 1;
     }
@@ -114,12 +114,12 @@ pub(super) fn add_done(
     Ok(growth)
 }
 
-/// Returns the rows of numbers under a lease, live or not, that overlap `span`.
+/// Returns the leases that overlap `span`, including those that ran out.
 pub(super) fn leases(
     connection: &Connection,
     channel: i64,
-    span: &Span,
-) -> Result<Vec<Held>, ReplayError> {
+    span: &NumberSpan,
+) -> Result<Vec<HeldNumbers>, ReplayError> {
     let sql = "SELECT first, last, issued, taken, until, token FROM lease \
                WHERE channel = ?1 AND last >= ?2 AND first <= ?3 \
                AND first >= ifnull((SELECT first FROM lease WHERE channel = ?1 AND first <= ?2 \
@@ -130,7 +130,7 @@ pub(super) fn leases(
     while let Some(row) = rows.next()? {
         let [issued, taken] = [moment(row.get(2)?)?, moment(row.get(3)?)?];
         let until = moment(row.get(4)?)?;
-        found.push(Held { span: read(row)?, issued, taken, until, token: row.get(5)? });
+        found.push(HeldNumbers { span: read(row)?, issued, taken, until, token: row.get(5)? });
     }
     Ok(found)
 }
@@ -138,7 +138,7 @@ pub(super) fn leases(
 pub(super) fn add_lease(
     connection: &Connection,
     channel: i64,
-    held: &Held,
+    held: &HeldNumbers,
 ) -> Result<(), ReplayError> {
     let sql = "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     connection.prepare_cached(sql)?.execute(params![
@@ -153,36 +153,36 @@ pub(super) fn add_lease(
     Ok(())
 }
 
-/// Takes the numbers of `hole` out of a lease. Returns by how many rows the table grew.
+/// Takes `hole` out of a lease. Returns by how many rows the table grew.
 pub(super) fn carve(
     connection: &Connection,
     channel: i64,
-    held: &Held,
-    hole: &Span,
+    held: &HeldNumbers,
+    hole: &NumberSpan,
 ) -> Result<i64, ReplayError> {
     let sql = "DELETE FROM lease WHERE channel = ?1 AND first = ?2";
     connection.prepare_cached(sql)?.execute(params![channel, held.span.first])?;
     let mut growth = -1;
     for span in held.span.without(hole).into_iter().flatten() {
-        add_lease(connection, channel, &Held { span, ..*held })?;
+        add_lease(connection, channel, &HeldNumbers { span, ..*held })?;
         growth += 1;
     }
     Ok(growth)
 }
 
-fn read(row: &Row<'_>) -> Result<Span, rusqlite::Error> {
-    Ok(Span { first: row.get(0)?, last: row.get(1)? })
+fn read(row: &Row<'_>) -> Result<NumberSpan, rusqlite::Error> {
+    Ok(NumberSpan { first: row.get(0)?, last: row.get(1)? })
 }
 
-/// The largest number: that of SQLite's integers, and of SPEC.md.
+/// The largest number, of SQLite's integers and of SPEC.md.
 const MAX_SEQ: u64 = u64::MAX >> 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn span(first: u64, last: u64) -> Span {
-        Span { first, last }
+    const fn span(first: u64, last: u64) -> NumberSpan {
+        NumberSpan { first, last }
     }
 
     #[test]
