@@ -6,7 +6,7 @@ mod subject;
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
 pub use self::error::ReplayError;
-#[cfg(feature = "replay")]
+#[cfg(any(feature = "replay", test))]
 pub(crate) use self::subject::Identity;
 pub use self::subject::Subject;
 

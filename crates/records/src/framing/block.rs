@@ -42,6 +42,19 @@ pub enum RecordFrame<'a> {
 }
 
 impl FrameBlock {
+    /// Makes an empty block, whose first record has the number `first`.
+    #[must_use]
+    pub fn new(first: u64) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// Adds a copy of a record. This is for sources that deliver records one by one.
+    pub fn push(&mut self, record: &[u8]) {
+        let start = self.memory.len();
+        self.memory.extend_from_slice(record);
+        self.records.push(start..self.memory.len());
+    }
+
     /// Returns the number of frames, bad ones included. It is never 0 in a block that was read.
     #[must_use]
     pub const fn len(&self) -> usize {
