@@ -12,8 +12,6 @@ mod cli;
 mod common;
 mod documents;
 mod foreign_vectors;
-mod framing;
 mod generated;
 mod mutation;
-mod replay;
 mod vectors;

@@ -8,40 +8,40 @@ mod write;
 
 use std::fmt;
 
-pub use self::block::{Block, Frame};
-pub use self::error::FramingError;
-pub use self::reader::{Bounds, Filled, FrameReader};
+pub use self::block::{FrameBlock, RecordFrame};
+pub use self::error::{FrameReadError, FramingError};
+pub use self::reader::{BlockBounds, Filled, FrameReader};
 
 /// The longest record, in bytes: a payload, or an envelope in binary.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
-/// How much is kept of a record that is too large, in bytes.
+/// How many bytes are kept of a record that is too large.
 pub const KEPT_BYTES: usize = 4096;
 
-/// How records follow one another.
+/// How a reader finds the end of each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// As a CBOR sequence (RFC 8742): each is one item.
+    /// A CBOR sequence (RFC 8742): each record is one item.
     Cbor,
-    /// After its length, as four bytes, the most significant first.
+    /// Each record follows its length: four bytes, the most significant first.
     Len32,
-    /// As a line: it ends with a line feed, and envelopes are base64url text.
+    /// Each record is a line, ended by a line feed. Envelopes are base64url text.
     Lines,
-    /// Ended by a NUL; envelopes are base64url text.
+    /// Each record is ended by a NUL. Envelopes are base64url text.
     Null,
 }
 
-/// What records are.
+/// What the records are: payloads or envelopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Payloads: any bytes.
+pub enum FrameSide {
+    /// Payloads, which are any bytes.
     Content,
-    /// Envelopes, which are text where a delimiter ends them.
+    /// Envelopes, which are text in a framing with a delimiter.
     Envelope,
 }
 
 impl Framing {
-    /// Returns its name, which is also that of its option.
+    /// Returns the name of the framing, which is also the name of its option.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Framing {
         }
     }
 
-    /// Returns the byte that ends a record, if one does.
+    /// Returns the byte that ends a record, if the framing has one.
     const fn delimiter(self) -> Option<u8> {
         match self {
             Self::Cbor | Self::Len32 => None,
@@ -62,10 +62,10 @@ impl Framing {
     }
 
     /// Returns whether records are base64url text on `side`.
-    const fn is_text(self, side: Side) -> bool {
+    const fn is_text(self, side: FrameSide) -> bool {
         match side {
-            Side::Content => false,
-            Side::Envelope => self.delimiter().is_some(),
+            FrameSide::Content => false,
+            FrameSide::Envelope => self.delimiter().is_some(),
         }
     }
 }

@@ -1,50 +1,61 @@
-//! Whole frames, as they came in one go.
+//! Whole frames that were read together.
 
 use std::ops::Range;
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::FramingError;
-use crate::error::{Error, Result};
+use super::{FrameReadError, FramingError};
 
-/// Whole frames that were read in one go, in order and without a gap.
+/// Whole frames that were read together, in order and without a gap.
 ///
-/// Its memory is used again when it is handed back to the
-/// [`FrameReader`](super::FrameReader) that it came from.
+/// Its memory is used again once it is [given back](super::FrameReader::give_back) to the reader.
 #[derive(Debug, Default)]
-pub struct Block {
-    /// What the ranges are of.
+pub struct FrameBlock {
+    /// The bytes that the ranges refer to.
     pub(super) memory: Vec<u8>,
-    /// The records, counted from `base`.
+    /// Where each record is, counted from `base`.
     pub(super) records: Vec<Range<usize>>,
-    /// Which of them are refused, in order, and why.
+    /// The refused records, in order, and the reason for each.
     pub(super) bad: Vec<(usize, FramingError)>,
     pub(super) base: usize,
-    /// The number of the first.
+    /// The number of the first record.
     pub(super) first: u64,
     /// Whether the records are base64url text, still to be decoded.
     pub(super) is_text: bool,
-    /// Where text is decoded to.
+    /// Memory for decoded text.
     pub(super) decoded: Vec<u8>,
 }
 
-/// A record as it came.
+/// A record as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame<'a> {
-    /// One that is refused alone: what comes after it is not touched by that.
+pub enum RecordFrame<'a> {
+    /// A record that cannot be used. The records after it are not affected.
     Bad {
-        /// Why.
+        /// The reason.
         error: FramingError,
-        /// As much of it as was kept: its text where that is not base64url, and the first
-        /// [`KEPT_BYTES`](super::KEPT_BYTES) of what is too large.
+        /// The part that was kept: the whole text if it is not base64url, or the first
+        /// [`KEPT_BYTES`](super::KEPT_BYTES) of a record that is too large.
         kept: &'a [u8],
     },
-    /// A whole one.
+    /// A whole record.
     Record(&'a [u8]),
 }
 
-impl Block {
-    /// Returns how many frames there are, bad ones included; never 0 in a block that was read.
+impl FrameBlock {
+    /// Makes an empty block, whose first record has the number `first`.
+    #[must_use]
+    pub fn new(first: u64) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// Adds a copy of a record. This is for sources that deliver records one by one.
+    pub fn push(&mut self, record: &[u8]) {
+        let start = self.memory.len();
+        self.memory.extend_from_slice(record);
+        self.records.push(start..self.memory.len());
+    }
+
+    /// Returns the number of frames, bad ones included. It is never 0 in a block that was read.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.records.len()
@@ -64,44 +75,44 @@ impl Block {
 
     /// Returns the frame at `index`.
     ///
-    /// Envelopes that came as text are text until they are [decoded](Self::decode).
+    /// Envelopes that were read as text stay text until they are [decoded](Self::decode).
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<Frame<'_>> {
+    pub fn get(&self, index: usize) -> Option<RecordFrame<'_>> {
         let record = self.bytes(self.records.get(index)?);
         let bad = self.bad.binary_search_by_key(&index, |(index, _)| *index);
         Some(match bad.ok().and_then(|place| self.bad.get(place)) {
-            Some((_, error)) => Frame::Bad { error: *error, kept: record },
-            None => Frame::Record(record),
+            Some((_, error)) => RecordFrame::Bad { error: *error, kept: record },
+            None => RecordFrame::Record(record),
         })
     }
 
-    /// Returns the frames in order.
+    /// Returns all frames in order.
     #[must_use]
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = RecordFrame<'_>> {
         let mut bad = self.bad.iter().peekable();
         self.records.iter().enumerate().map(move |(index, range)| {
             let record = self.bytes(range);
             match bad.next_if(|(place, _)| *place == index) {
-                Some((_, error)) => Frame::Bad { error: *error, kept: record },
-                None => Frame::Record(record),
+                Some((_, error)) => RecordFrame::Bad { error: *error, kept: record },
+                None => RecordFrame::Record(record),
             }
         })
     }
 
-    /// Turns records that are text into bytes, where a framing makes envelopes text; once is enough.
+    /// Decodes envelopes that were read as text. It does nothing if they are bytes already.
     ///
-    /// The text that is not canonical base64url without padding is a bad record from then on, with
-    /// [`FramingError::Base64`]. It is not done on reading, so that other threads can do it.
+    /// A record whose text is not canonical base64url without padding becomes a bad record, with
+    /// [`FramingError::Base64`]. Reading leaves this step out so that other threads can do it.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`].
-    pub fn decode(&mut self) -> Result<()> {
+    /// [`FrameReadError::OutOfMemory`].
+    pub fn decode(&mut self) -> Result<(), FrameReadError> {
         if !self.is_text {
             return Ok(());
         }
         let mut decoded = std::mem::take(&mut self.decoded);
-        // Bytes are fewer than the text, and what is refused is kept as it is.
+        // Decoded bytes are fewer than their text, and refused text is kept as it is.
         grow(&mut decoded, self.memory.len())?;
         let mut records = std::mem::take(&mut self.records);
         let mut bad = Vec::new();
@@ -137,7 +148,7 @@ impl Block {
     }
 }
 
-/// Decodes `text` to the beginning of `room` and returns how many bytes that gives.
+/// Decodes `text` to the beginning of `room` and returns the number of bytes.
 fn decode(text: &[u8], room: &mut [u8]) -> Result<usize, FramingError> {
     let length = BASE64URL_NOPAD.decode_len(text.len()).ok();
     // An empty text is base64url, but no envelope.
@@ -147,9 +158,9 @@ fn decode(text: &[u8], room: &mut [u8]) -> Result<usize, FramingError> {
 }
 
 /// Makes `memory` at least `bytes` long.
-pub(super) fn grow(memory: &mut Vec<u8>, bytes: usize) -> Result<()> {
+pub(super) fn grow(memory: &mut Vec<u8>, bytes: usize) -> Result<(), FrameReadError> {
     let more = bytes.saturating_sub(memory.len());
-    memory.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })?;
+    memory.try_reserve_exact(more).map_err(|_| FrameReadError::OutOfMemory { bytes })?;
     memory.resize(memory.len().max(bytes), 0);
     Ok(())
 }

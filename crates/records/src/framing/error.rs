@@ -1,14 +1,17 @@
-//! What is wrong with a frame.
+//! What is wrong with a frame, and why frames cannot be read.
+
+use std::io;
+
+use brine_core::cbor::Malformed;
+use brine_core::{Class, Classified};
 
 use super::Framing;
-use crate::cbor::Malformed;
-use crate::error::Class;
 
 /// Why a record could not be read or written in a framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FramingError {
-    /// An envelope that is not canonical base64url text without padding (RFC 4648, Section 5).
+    /// An envelope is not canonical base64url text without padding (RFC 4648, Section 5).
     #[error("record is not base64url text")]
     Base64,
 
@@ -20,44 +23,74 @@ pub enum FramingError {
     #[error("record is not CBOR: {0}")]
     Malformed(Malformed),
 
-    /// A record is longer than any may be.
+    /// A record is longer than the limit.
     #[error("record takes {bytes} bytes, limit is {limit}")]
     TooLarge {
-        /// How many bytes it takes, as text if it is text; of a CBOR item, as many as were claimed.
+        /// The length of the record; of text, the length of the text; of a CBOR item, the claimed length.
         bytes: u64,
-        /// The limit, for text that of the text.
+        /// The limit; for text, that of the text.
         limit: u64,
     },
 
-    /// A record cannot be written so that it is read as it was.
+    /// A record written in this framing would not be read as it was.
     #[error("record cannot be written as {framing}: {why}")]
     Unframeable {
         /// The framing.
         framing: Framing,
-        /// What is in the way.
+        /// The obstacle.
         why: &'static str,
     },
 }
 
-impl FramingError {
-    /// Returns whose fault it is.
-    #[must_use]
-    pub const fn class(&self) -> Class {
+impl Classified for FramingError {
+    fn class(&self) -> Class {
         match self {
             Self::Cut | Self::Malformed(_) => Class::Altered,
             Self::Base64 | Self::TooLarge { .. } | Self::Unframeable { .. } => Class::Unsupported,
         }
     }
 
-    /// Returns the stable short name that stands in JSON verdicts.
-    #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    fn reason(&self) -> &'static str {
         match self {
             Self::Base64 => "framing-base64",
             Self::Cut => "record-cut",
             Self::Malformed(malformed) => malformed.reason(),
             Self::TooLarge { .. } => "too-large",
             Self::Unframeable { .. } => "unframeable",
+        }
+    }
+}
+
+/// Why no more frames can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameReadError {
+    /// The next record cannot be found.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    /// Reading failed.
+    #[error("input: {0}")]
+    Input(io::Error),
+    /// There is no memory for records.
+    #[error("no memory for {bytes} bytes")]
+    OutOfMemory {
+        /// How many bytes were wanted.
+        bytes: usize,
+    },
+}
+
+impl Classified for FrameReadError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Framing(error) => error.class(),
+            Self::Input(_) | Self::OutOfMemory { .. } => Class::System,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Framing(error) => error.reason(),
+            Self::Input(_) => "io",
+            Self::OutOfMemory { .. } => "out-of-memory",
         }
     }
 }

@@ -2,79 +2,78 @@
 
 use std::io::{self, Read};
 
-use super::block::{Block, grow};
+use super::block::{FrameBlock, grow};
 use super::scanner::{Found, FoundFrame, Scanner};
-use super::{Framing, FramingError, MAX_RECORD_BYTES, Side};
-use crate::error::{Error, Result};
+use super::{FrameReadError, FrameSide, Framing, FramingError, MAX_RECORD_BYTES};
 
-/// How much is given out in one block.
+/// The limits of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// How many records at most; one at least.
+pub struct BlockBounds {
+    /// The most records, at least one.
     pub records: usize,
-    /// How many bytes at most, with all that is between records; a longer record comes alone.
+    /// The most bytes, including what stands between records. A longer record is returned alone.
     pub bytes: usize,
 }
 
-impl Default for Bounds {
+impl Default for BlockBounds {
     fn default() -> Self {
         Self { records: 8192, bytes: BUFFER_BYTES }
     }
 }
 
-/// What reading once has brought.
+/// What one read has brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Filled {
     /// Nothing: the input has ended.
     End,
-    /// Nothing was read, for there is no room until a block is taken.
+    /// Nothing: there is no room until a block is taken.
     Full,
-    /// Something, though not always a whole frame.
+    /// Some bytes, not always a whole frame.
     More,
 }
 
-/// Finds the records in an input and gives them out in blocks.
+/// Finds the records in an input and returns them in blocks.
 ///
-/// It reads much at once, gives out what is complete without waiting for more, and neither copies
-/// nor allocates for each record. A frame is given out whole or not at all.
+/// It reads much at once, returns what is complete without waiting for more, and neither copies nor
+/// allocates for each record. A frame is returned whole or not at all.
 ///
 /// ```
-/// use brine::record::{Bounds, Frame, FrameReader, Framing, Side};
+/// use brine_records::{BlockBounds, FrameReader, FrameSide, Framing, RecordFrame};
 ///
-/// let mut reader = FrameReader::new(&b"one\ntwo\n"[..], Framing::Lines, Side::Content);
-/// let block = reader.next_block(Bounds::default())?.expect("two records");
-/// assert!(block.frames().eq([Frame::Record(b"one"), Frame::Record(b"two")]));
+/// let mut reader = FrameReader::new(&b"one\ntwo\n"[..], Framing::Lines, FrameSide::Content);
+/// let block = reader.next_block(BlockBounds::default())?.expect("two records");
+/// assert!(block.frames().eq([RecordFrame::Record(b"one"), RecordFrame::Record(b"two")]));
 /// reader.give_back(block);
-/// assert!(reader.next_block(Bounds::default())?.is_none());
-/// # Ok::<(), brine::Error>(())
+/// assert!(reader.next_block(BlockBounds::default())?.is_none());
+/// # Ok::<(), brine_records::FrameReadError>(())
 /// ```
 #[derive(Debug)]
 pub struct FrameReader<R> {
     input: R,
     scanner: Scanner,
     is_text: bool,
-    /// What was read and not given out lies in `start..filled`.
+    /// What was read and not returned yet lies in `start..filled`.
     memory: Vec<u8>,
     start: usize,
     filled: usize,
-    /// What stands at `start`, if somebody looked already.
+    /// The frame at `start`, if it was looked for already.
     ahead: Option<FoundFrame>,
     ended: bool,
-    /// Why nothing comes behind what is buffered.
+    /// Why nothing can be found behind what is buffered.
     fatal: Option<FramingError>,
-    /// How many records were given out.
+    /// How many records were returned.
     given: u64,
-    spare: Vec<Block>,
+    spare: Vec<FrameBlock>,
     framing: Framing,
-    side: Side,
+    side: FrameSide,
     buffer_bytes: usize,
 }
 
 impl<R: Read> FrameReader<R> {
     /// Starts at the beginning of `input`.
     #[must_use]
-    pub fn new(input: R, framing: Framing, side: Side) -> Self {
+    pub fn new(input: R, framing: Framing, side: FrameSide) -> Self {
         Self {
             input,
             scanner: Scanner::new(framing, side, MAX_RECORD_BYTES),
@@ -93,39 +92,42 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Takes no record over `bytes`, in place of [`MAX_RECORD_BYTES`]. Before anything is read.
+    /// Refuses records over `bytes` instead of [`MAX_RECORD_BYTES`]. It **must** be set before reading.
     #[must_use]
     pub fn with_longest(mut self, bytes: usize) -> Self {
         self.scanner = Scanner::new(self.framing, self.side, bytes.min(MAX_RECORD_BYTES));
         self
     }
 
-    /// Begins with so much memory, which is also what is read at once; longer records get more.
+    /// Begins with a buffer of `bytes`, which is also how much is read at once. Longer records get more.
     #[must_use]
     pub fn with_buffer(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.max(1);
         self
     }
 
-    /// Returns the input, to wait for it.
+    /// Returns the input.
     #[must_use]
     pub const fn input(&self) -> &R {
         &self.input
     }
 
-    /// Returns how many records were given out, bad ones included.
+    /// Returns how many records were returned, bad ones included.
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.given
     }
 
-    /// Returns the next whole frames, reading only as long as there is none; `None` at the end.
+    /// Returns the next whole frames, and reads only while there is none. Returns `None` at the end.
     ///
     /// # Errors
     ///
-    /// - [`Error::Framing`] if nothing can be found from here on; all before it was given out;
-    /// - [`Error::Input`] and [`Error::OutOfMemory`].
-    pub fn next_block(&mut self, bounds: Bounds) -> Result<Option<Block>> {
+    /// - [`FrameReadError::Framing`] if the next record cannot be found. All records before it were returned.
+    /// - [`FrameReadError::Input`] and [`FrameReadError::OutOfMemory`].
+    pub fn next_block(
+        &mut self,
+        bounds: BlockBounds,
+    ) -> Result<Option<FrameBlock>, FrameReadError> {
         loop {
             if let Some(block) = self.take_block(bounds)? {
                 return Ok(Some(block));
@@ -137,16 +139,19 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Returns the whole frames that are there, without reading; `None` if there is none.
+    /// Returns the whole frames that are buffered, without reading; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::Framing`] if nothing can be found from here on, and [`Error::OutOfMemory`].
-    pub fn take_block(&mut self, bounds: Bounds) -> Result<Option<Block>> {
+    /// [`FrameReadError::Framing`] if the next record cannot be found, and [`FrameReadError::OutOfMemory`].
+    pub fn take_block(
+        &mut self,
+        bounds: BlockBounds,
+    ) -> Result<Option<FrameBlock>, FrameReadError> {
         let mut block = self.spare.pop().unwrap_or_default();
         block.records.clear();
         block.bad.clear();
-        // As much as can have to be copied. Once frames are taken, nothing may fail.
+        // Reserves the most that may have to be copied: once frames are taken, nothing may fail.
         let half = self.filled.saturating_sub(self.start) / 2;
         grow(&mut block.memory, half.max(self.buffer_bytes))?;
         let end = self.collect(bounds, &mut block);
@@ -161,20 +166,20 @@ impl<R: Read> FrameReader<R> {
         Ok(Some(block))
     }
 
-    /// Returns whether [`take_block`](Self::take_block) has something to say already.
+    /// Returns whether [`take_block`](Self::take_block) would return a block or an error.
     pub fn has_complete_frame(&mut self) -> bool {
         self.ahead = self.ahead.take().or_else(|| self.look(self.start));
         self.ahead.is_some() || self.fatal.is_some()
     }
 
-    /// Reads once, as much as there is and fits.
+    /// Reads once, as much as is available and fits.
     ///
-    /// Whoever waits for a block to fill can wait for the input before each call.
+    /// A caller that lets a block fill can wait for the input before each call.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] and [`Error::OutOfMemory`].
-    pub fn fill_once(&mut self) -> Result<Filled> {
+    /// [`FrameReadError::Input`] and [`FrameReadError::OutOfMemory`].
+    pub fn fill_once(&mut self) -> Result<Filled, FrameReadError> {
         if self.ended {
             return Ok(Filled::End);
         }
@@ -194,14 +199,14 @@ impl<R: Read> FrameReader<R> {
                     return Ok(Filled::More);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::Input(error)),
+                Err(error) => return Err(FrameReadError::Input(error)),
             }
         }
     }
 
-    /// Takes back a block that was used, for its memory.
-    pub fn give_back(&mut self, mut block: Block) {
-        // What a long record needed is not held for ever.
+    /// Takes a used block back, for its memory.
+    pub fn give_back(&mut self, mut block: FrameBlock) {
+        // Memory for a long record is not kept.
         for memory in [&mut block.memory, &mut block.decoded] {
             if memory.len() > self.buffer_bytes.saturating_mul(2) {
                 *memory = Vec::new();
@@ -212,8 +217,8 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Puts whole frames into `block`, counted from `start`, and returns where they end.
-    fn collect(&mut self, bounds: Bounds, block: &mut Block) -> usize {
+    /// Puts whole frames into `block`, counted from `start`, and returns where the last one ends.
+    fn collect(&mut self, bounds: BlockBounds, block: &mut FrameBlock) -> usize {
         let mut end = self.start;
         while block.records.len() < bounds.records.max(1) {
             let Some(frame) = self.ahead.take().or_else(|| self.look(end)) else { break };
@@ -247,11 +252,11 @@ impl<R: Read> FrameReader<R> {
         None
     }
 
-    /// Gives the memory up to `end` to `block`.
+    /// Hands the frames up to `end` over to `block`.
     ///
-    /// Either the block gets the memory, and what follows is copied to another; or it gets a copy:
-    /// whichever is less to copy. Mostly, nothing but half a frame follows.
-    fn hand_over(&mut self, block: &mut Block, end: usize) {
+    /// Either the block gets the memory and the rest is copied, or the block gets a copy: whichever is less.
+    /// Usually half a frame is all that follows.
+    fn hand_over(&mut self, block: &mut FrameBlock, end: usize) {
         let taken = self.memory.get(self.start..end).unwrap_or_default();
         let rest = self.memory.get(end..self.filled).unwrap_or_default();
         if rest.len() > taken.len() {
@@ -266,15 +271,15 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Makes room for a read that is worth it, if frames are not in the way.
-    fn make_room(&mut self) -> Result<()> {
+    /// Makes room for the next read, unless complete frames are in the way.
+    fn make_room(&mut self) -> Result<(), FrameReadError> {
         let enough = self.buffer_bytes.div_ceil(4);
         if self.room() < enough && self.is_moved_cheaply() {
             self.memory.copy_within(self.start..self.filled, 0);
             self.filled = self.filled.saturating_sub(self.start);
             self.start = 0;
         }
-        // What is complete is to be taken; only for a frame that is not is there more memory.
+        // Complete frames have to be taken first; only an incomplete one gets more memory.
         if self.room() < enough && !self.has_complete_frame() {
             let most = self.scanner.longest_frame().saturating_add(self.buffer_bytes);
             let more = self.memory.len().saturating_mul(2).clamp(self.buffer_bytes, most);
@@ -283,7 +288,7 @@ impl<R: Read> FrameReader<R> {
         Ok(())
     }
 
-    /// Returns whether what is buffered may be moved to the start: never again and again.
+    /// Returns whether the buffered bytes may be moved to the start. No byte is moved again and again.
     fn is_moved_cheaply(&mut self) -> bool {
         let buffered = self.filled.saturating_sub(self.start);
         self.start > 0 && (self.start >= buffered || !self.has_complete_frame())
@@ -295,14 +300,14 @@ impl<R: Read> FrameReader<R> {
 }
 
 impl FoundFrame {
-    /// Returns how many bytes it takes.
+    /// Returns the length of the whole frame.
     const fn size(&self) -> usize {
         self.head.saturating_add(self.bytes).saturating_add(self.tail)
     }
 }
 
-/// How much memory there is at first, and how much is read at once.
+/// The first size of the buffer, and how much is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// How many blocks are kept for later.
+/// How many used blocks are kept.
 const MAX_SPARE: usize = 16;

@@ -1,9 +1,10 @@
-//! Finding the end of a record that may not be all there yet.
+//! Finds the end of a record that may not have arrived whole.
 
-use super::{Framing, FramingError, KEPT_BYTES, Side};
-use crate::cbor::{Extent, ExtentFinder};
+use brine_core::cbor::{Extent, ExtentFinder};
 
-/// Finds records, one after the other, and looks at no byte of them twice.
+use super::{FrameSide, Framing, FramingError, KEPT_BYTES};
+
+/// Finds one record after the other, and looks at no byte twice.
 #[derive(Debug)]
 pub(super) struct Scanner {
     rule: Rule,
@@ -17,37 +18,37 @@ enum Rule {
     Len32,
 }
 
-/// A frame at the start of what was looked at.
+/// A frame at the start of the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoundFrame {
-    /// How many bytes stand before the record.
+    /// How many bytes precede the record.
     pub(super) head: usize,
-    /// How long the record is, or what was kept of it.
+    /// How many bytes of the record there are, or were kept.
     pub(super) bytes: usize,
-    /// How many bytes end it, or were not kept.
+    /// How many bytes end the record, or were not kept.
     pub(super) tail: usize,
-    /// Why this record is refused, and no other.
+    /// Why this record alone is refused.
     pub(super) error: Option<FramingError>,
 }
 
-/// What there is.
+/// What was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
-    /// No end yet, and of what there is only so many bytes are of use.
+    /// The record has not ended, and only its first bytes are of use.
     Discard {
         /// How many to keep, from the start.
         keep: usize,
     },
-    /// Nothing more can be found from here on.
+    /// The next record cannot be found.
     Fatal(FramingError),
     /// A whole frame.
     Frame(FoundFrame),
-    /// The end of it has not come, or nothing is left.
+    /// The record has not ended, or nothing is left.
     Incomplete,
 }
 
 impl Scanner {
-    pub(super) fn new(framing: Framing, side: Side, longest: usize) -> Self {
+    pub(super) fn new(framing: Framing, side: FrameSide, longest: usize) -> Self {
         let rule = match (framing, framing.delimiter()) {
             (_, Some(delimiter)) => Rule::Delimited(Delimited::new(framing, side, delimiter)),
             (Framing::Cbor, None) => Rule::Cbor(ExtentFinder::default()),
@@ -57,16 +58,16 @@ impl Scanner {
         Self { rule, longest }
     }
 
-    /// Returns how many bytes a frame takes at most, as far as it is kept.
+    /// Returns the most bytes that are kept of a frame.
     pub(super) const fn longest_frame(&self) -> usize {
         // A length of four bytes, or CR and LF.
         let frame = self.longest.saturating_add(4);
         if frame > KEPT_BYTES { frame } else { KEPT_BYTES }
     }
 
-    /// Looks at `rest`, which begins where a frame does. `ended`: nothing comes after it.
+    /// Looks at `rest`, which begins where a frame begins. `ended` says that nothing follows it.
     ///
-    /// Asked again about the same frame, `rest` begins with what it was.
+    /// On the next call about the same frame, `rest` **must** begin with the same bytes.
     #[inline]
     pub(super) fn find(&mut self, rest: &[u8], ended: bool) -> Found {
         match &mut self.rule {
@@ -77,7 +78,7 @@ impl Scanner {
     }
 }
 
-/// Returns how long base64url text without padding is (RFC 4648, Section 5).
+/// Returns the length of base64url text without padding (RFC 4648, Section 5).
 fn text_length(bytes: usize) -> usize {
     let whole = bytes / 3 * 4;
     let rest = bytes % 3;
@@ -99,7 +100,7 @@ fn find_len32(rest: &[u8], longest: usize, ended: bool) -> Found {
     }
 }
 
-/// What lies beyond the limit is not looked at, so that it makes no difference how much of it came.
+/// Bytes beyond the limit are not looked at, so the result does not depend on how many have arrived.
 fn find_item(finder: &mut ExtentFinder, rest: &[u8], longest: usize, ended: bool) -> Found {
     let within = rest.get(..longest).unwrap_or(rest);
     match finder.find(within) {
@@ -129,21 +130,21 @@ fn number(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Records that a byte ends.
+/// Records that end with a delimiter.
 #[derive(Debug)]
 struct Delimited {
     delimiter: u8,
     /// Whether a CR before the delimiter belongs to it.
     strips_cr: bool,
-    /// How much of the record holds no delimiter for certain.
+    /// How many bytes are known to hold no delimiter.
     looked: usize,
-    /// How much of it was discarded, behind the first [`KEPT_BYTES`].
+    /// How many bytes were discarded behind the first [`KEPT_BYTES`].
     discarded: u64,
 }
 
 impl Delimited {
-    fn new(framing: Framing, side: Side, delimiter: u8) -> Self {
-        let strips_cr = framing == Framing::Lines && side == Side::Envelope;
+    fn new(framing: Framing, side: FrameSide, delimiter: u8) -> Self {
+        let strips_cr = framing == Framing::Lines && side == FrameSide::Envelope;
         Self { delimiter, strips_cr, looked: 0, discarded: 0 }
     }
 
@@ -157,7 +158,7 @@ impl Delimited {
         if ended {
             return if rest.is_empty() { Found::Incomplete } else { self.unended(rest, longest) };
         }
-        // One byte more may be the CR of a line that is just short enough.
+        // One byte more may be the CR of a line that is within the limit.
         let too_large = self.length(rest.len()) > number(longest).saturating_add(1);
         if !too_large || rest.len() <= KEPT_BYTES {
             return Found::Incomplete;
@@ -171,7 +172,7 @@ impl Delimited {
     fn frame(&mut self, rest: &[u8], end: usize, longest: usize) -> Found {
         let before = rest.get(..end).unwrap_or_default();
         let bytes = match before.split_last() {
-            // Too large with its CR and without, it keeps it: that may be among what was discarded.
+            // A line that is too large without its CR keeps it: the CR may have been discarded.
             Some((b'\r', line)) if self.takes_cr(line.len(), longest) => line.len(),
             _ => end,
         };
@@ -183,7 +184,7 @@ impl Delimited {
         self.strips_cr && self.discarded == 0 && line <= longest
     }
 
-    /// The record at the end of the input, which nothing ends.
+    /// The last record of the input, without a delimiter.
     fn unended(&mut self, rest: &[u8], longest: usize) -> Found {
         self.checked(FoundFrame { head: 0, bytes: rest.len(), tail: 0, error: None }, longest)
     }
@@ -201,7 +202,7 @@ impl Delimited {
         Found::Frame(FoundFrame { bytes: kept, tail, error, ..frame })
     }
 
-    /// Returns how long the record is of which so much is here.
+    /// Returns the length of the record, including what was discarded.
     fn length(&self, here: usize) -> u64 {
         self.discarded.saturating_add(number(here))
     }

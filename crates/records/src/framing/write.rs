@@ -1,17 +1,17 @@
-//! Writing records one after the other.
+//! Writes records one after the other.
 
+use brine_core::cbor::{Extent, extent};
 use data_encoding::BASE64URL_NOPAD;
 
 use super::{Framing, FramingError, MAX_RECORD_BYTES};
-use crate::cbor::{Extent, extent};
 
 impl Framing {
-    /// Appends `content` to `output` as a record.
+    /// Appends `content` to `output` as one record.
     ///
     /// # Errors
     ///
-    /// [`FramingError::Unframeable`] if a reader would not find it again as it is, and
-    /// [`FramingError::TooLarge`] over [`MAX_RECORD_BYTES`]. Nothing was appended then.
+    /// [`FramingError::Unframeable`] if a reader would not read the same bytes, and
+    /// [`FramingError::TooLarge`] over [`MAX_RECORD_BYTES`]. Nothing is appended then.
     pub fn write_content(self, output: &mut Vec<u8>, content: &[u8]) -> Result<(), FramingError> {
         refuse_too_large(content)?;
         match self {
@@ -29,7 +29,7 @@ impl Framing {
         Ok(())
     }
 
-    /// Appends `envelope` to `output` as a record: as text where a delimiter ends it.
+    /// Appends `envelope` to `output` as one record, as text in a framing with a delimiter.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Framing {
     }
 }
 
-/// What no reader takes is not written: in two of the framings it would end the reading.
+/// Refuses a record that no reader takes. In two of the framings it would end the reading.
 fn refuse_too_large(record: &[u8]) -> Result<(), FramingError> {
     if record.len() <= MAX_RECORD_BYTES {
         return Ok(());
@@ -84,6 +84,8 @@ fn len32_head(length: usize) -> Result<[u8; 4], FramingError> {
 
 #[cfg(test)]
 mod tests {
+    use brine_core::Classified as _;
+
     use super::*;
 
     /// The public limit lies below what 32 bits can say.

@@ -1,34 +1,32 @@
 //! The row of a channel.
 
+use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::ReplayError;
-use super::state::{State, moment};
-use crate::claims::Timestamp;
-use crate::cose::CHANNEL_BYTES;
-use crate::key::KeyId;
+use super::bookkeeping::{Bookkeeping, moment};
+use crate::ledger::ReplayError;
 
-/// What is known of a channel besides its numbers.
+/// What is known about a channel besides its numbers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Channel {
+pub(super) struct ChannelRow {
     pub(super) id: i64,
     pub(super) key: KeyId,
     pub(super) name: [u8; CHANNEL_BYTES],
-    /// When the youngest of its records was issued.
+    /// When its youngest record was issued.
     pub(super) issued: Timestamp,
-    /// When one of them was handled last.
+    /// When a record was handled last.
     pub(super) used: Timestamp,
     /// The highest number that was handled.
     pub(super) highest: Option<u64>,
-    /// How many were handled.
+    /// How many records were handled.
     pub(super) seen: u64,
     /// How many rows of `done` it has.
     pub(super) ranges: u64,
-    /// Where the numbers begin that are still remembered.
+    /// The first number that is still remembered.
     pub(super) known_from: u64,
 }
 
-impl Channel {
+impl ChannelRow {
     pub(super) fn find(
         connection: &Connection,
         key: KeyId,
@@ -45,10 +43,10 @@ impl Channel {
         statement.query_row([id], |row| Ok(Self::read(row))).optional()?.transpose()
     }
 
-    /// Makes the row of a channel that was never seen, or was forgotten with all its records.
+    /// Makes the row of a channel that is new, or was forgotten with all its records.
     pub(super) fn insert(
         connection: &Connection,
-        state: &mut State,
+        state: &mut Bookkeeping,
         key: KeyId,
         name: [u8; CHANNEL_BYTES],
         issued: Timestamp,
@@ -83,7 +81,7 @@ impl Channel {
         up_to.saturating_sub(self.seen)
     }
 
-    /// Reads a whole row: its columns are those of the schema, in their order.
+    /// Reads a whole row, whose columns are in the order of the schema.
     pub(super) fn read(row: &Row<'_>) -> Result<Self, ReplayError> {
         Ok(Self {
             id: row.get(0)?,

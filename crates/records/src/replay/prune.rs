@@ -1,35 +1,36 @@
-//! Forgetting what can never be let in again.
+//! Forgets what can never be let in again.
 
 use std::time::Duration;
 
+use brine_core::Timestamp;
+use brine_core::time::LEEWAY;
 use rusqlite::{Connection, params};
 
-use super::ReplayError;
-use super::state::State;
-use crate::claims::{LEEWAY, Timestamp};
+use super::bookkeeping::Bookkeeping;
+use crate::ledger::ReplayError;
 
-/// How many rows were thrown away.
+/// How many rows were deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// Channels of which nothing was left.
+pub struct PrunedRows {
+    /// Channels without any numbers left.
     pub channels: u64,
     /// Leases that had run out.
     pub leases: u64,
-    /// Records that were held by their `cti`.
+    /// Records that were known by their `cti`.
     pub names: u64,
     /// Ranges of numbers.
     pub ranges: u64,
 }
 
-/// Throws away what is refused for its time whatever happens.
+/// Deletes what is refused by its time in any case.
 ///
-/// The floor rises first: should records be let in later that are older than is allowed now, those that
-/// may have been forgotten still are not.
+/// The floor rises first. So if older records are allowed later, those that may have been forgotten are still
+/// refused.
 pub(super) fn prune(
     connection: &Connection,
-    state: &mut State,
+    state: &mut Bookkeeping,
     now: Timestamp,
-) -> Result<Pruned, ReplayError> {
+) -> Result<PrunedRows, ReplayError> {
     let cut = state.cut();
     state.floor = state.floor.max(cut);
     state.pruned = state.latest;
@@ -40,7 +41,7 @@ pub(super) fn prune(
     };
     let ended = "DELETE FROM lease WHERE issued < ?1 AND until <= ?2";
     let leases = run(ended, &[cut, now.unix()])?;
-    // A name is not let in again after its end, nor if it is too old. One that somebody works on stays.
+    // A name is not let in again if it has expired or is too old. One that is being handled stays.
     let forgotten = "DELETE FROM named WHERE (issued < ?1 OR expires <= ?2) \
                      AND (until IS NULL OR until <= ?3)";
     let end = state.latest.minus(LEEWAY).unix();
@@ -52,12 +53,12 @@ pub(super) fn prune(
     let channels = run(channels, &[cut])?;
     let rows = [leases, names, ranges, channels].into_iter().fold(0, u64::saturating_add);
     state.entries = state.entries.saturating_sub(rows);
-    Ok(Pruned { channels, leases, names, ranges })
+    Ok(PrunedRows { channels, leases, names, ranges })
 }
 
-/// Tells channels what they are about to forget.
+/// Notes in each channel which numbers it is about to forget.
 fn forget_ranges(connection: &Connection, cut: u64) -> Result<(), ReplayError> {
-    // Behind the largest number there is none, and SQLite would go on with one that is no integer.
+    // No number follows the largest one; SQLite would go on with one that is no integer.
     let sql = "UPDATE channel SET ranges = ranges - gone.count, \
                known_from = max(known_from, min(gone.last, 9223372036854775806) + 1) \
                FROM (SELECT channel, count(*) AS count, max(last) AS last FROM done \
@@ -66,14 +67,14 @@ fn forget_ranges(connection: &Connection, cut: u64) -> Result<(), ReplayError> {
     Ok(())
 }
 
-/// Returns whether it is time to look for what can be forgotten.
-pub(super) fn is_due(state: &State) -> bool {
+/// Returns whether it is time to prune.
+pub(super) fn is_due(state: &Bookkeeping) -> bool {
     let rest = (state.max_age / SHARE).max(SHORTEST_REST);
     state.latest >= state.pruned.plus(rest)
 }
 
-/// What is dead weight is at most this part of what is needed, more or less.
+/// About which part of the database may be useless, compared to what is needed.
 const SHARE: u32 = 16;
 
-/// Looking costs a reading of the whole database.
+/// Pruning reads the whole database.
 const SHORTEST_REST: Duration = Duration::from_secs(60);

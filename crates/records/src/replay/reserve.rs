@@ -1,51 +1,52 @@
-//! The first phase: who may work on a record.
+//! The first phase: records are reserved.
 
 use std::collections::{BTreeMap, HashMap};
 
+use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::channel::Channel;
-use super::spans::{self, Held, Span};
-use super::state::{State, is_live, moment};
-use super::{Lease, Limits, Place, ReplayError, Reservation, Subject, prune};
-use crate::claims::Timestamp;
-use crate::cose::CHANNEL_BYTES;
-use crate::error::{Error, Result};
-use crate::key::KeyId;
-use crate::record::replay::subject::Identity;
+use super::bookkeeping::{Bookkeeping, is_live, moment};
+use super::channel::ChannelRow;
+use super::number_span::{self, HeldNumbers, NumberSpan};
+use super::{DatabaseLimits, RecordPlace, ReplayLease, prune};
+use crate::ledger::{Identity, ReplayError, Reservation, Subject};
 
 /// One call, in one transaction.
 #[derive(Debug)]
-pub(super) struct Reserve<'t> {
+pub(super) struct ReserveRecords<'t> {
     pub(super) connection: &'t Connection,
-    pub(super) state: &'t mut State,
-    pub(super) limits: Limits,
+    pub(super) state: &'t mut Bookkeeping,
+    pub(super) limits: DatabaseLimits,
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
 }
 
-/// A record of a channel, and which of the call's it is.
+/// A record of a channel, with its index in the call.
 #[derive(Clone, Copy, Debug)]
-struct Item {
+struct NumberToReserve {
     seq: u64,
     index: usize,
     issued: Timestamp,
 }
 
-/// What became of each record, by its place in the call.
-type Outcomes = Vec<(usize, Reservation)>;
+/// The outcome for each record, by its index in the call.
+type Outcomes = Vec<(usize, Reservation<ReplayLease>)>;
 
-impl Reserve<'_> {
-    /// Reserves what can be, and says of each subject what became of it, in their order.
-    pub(super) fn all(mut self, subjects: &[Subject]) -> Result<Vec<Reservation>> {
+impl ReserveRecords<'_> {
+    /// Reserves what can be reserved, and returns the outcome for each subject, in order.
+    pub(super) fn all(
+        mut self,
+        subjects: &[Subject],
+    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
         let mut outcomes = Outcomes::with_capacity(subjects.len());
         let mut met = HashMap::with_capacity(subjects.len());
-        let mut channels: BTreeMap<(KeyId, [u8; CHANNEL_BYTES]), Vec<Item>> = BTreeMap::new();
-        // One token for the whole call: what is given out later has a larger one.
+        let mut channels: BTreeMap<(KeyId, [u8; CHANNEL_BYTES]), Vec<NumberToReserve>> =
+            BTreeMap::new();
+        // One token for the whole call. Every later lease has a larger one.
         self.state.token = self.state.token.saturating_add(1);
         for (index, subject) in subjects.iter().enumerate() {
             let issued = match self.state.judge(subject, self.now) {
-                Err(error @ Error::Replay(ReplayError::ClockBehind { .. })) => return Err(error),
+                Err(error @ ReplayError::ClockBehind { .. }) => return Err(error),
                 Err(error) => {
                     outcomes.push((index, Reservation::Refused(error)));
                     continue;
@@ -63,7 +64,7 @@ impl Reserve<'_> {
                 }
                 Identity::Sequenced(key, sequence) => {
                     let items = channels.entry((key, sequence.channel)).or_default();
-                    items.push(Item { seq: sequence.seq, index, issued });
+                    items.push(NumberToReserve { seq: sequence.seq, index, issued });
                 }
             }
         }
@@ -79,19 +80,19 @@ impl Reserve<'_> {
         &mut self,
         key: KeyId,
         name: [u8; CHANNEL_BYTES],
-        items: &[Item],
+        items: &[NumberToReserve],
         outcomes: &mut Outcomes,
     ) -> Result<(), ReplayError> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
-        let mut found = Channel::find(self.connection, key, &name)?;
+        let mut found = ChannelRow::find(self.connection, key, &name)?;
         if !self.fits(found.as_ref()) {
             self.make_room()?;
-            found = Channel::find(self.connection, key, &name)?;
+            found = ChannelRow::find(self.connection, key, &name)?;
         }
         let channel = match found {
             Some(channel) => channel,
             None if self.fits(None) => {
-                Channel::insert(self.connection, self.state, key, name, issued)?
+                ChannelRow::insert(self.connection, self.state, key, name, issued)?
             }
             None => {
                 outcomes.extend(items.iter().map(|item| (item.index, self.full())));
@@ -104,16 +105,16 @@ impl Reserve<'_> {
         Ok(())
     }
 
-    /// Reserves consecutive numbers, but for those that are done or that somebody works on.
+    /// Reserves consecutive numbers, except those that are done or being handled.
     fn run(
         &mut self,
-        channel: &Channel,
-        run: &[Item],
+        channel: &ChannelRow,
+        run: &[NumberToReserve],
         outcomes: &mut Outcomes,
     ) -> Result<(), ReplayError> {
         let Some(span) = span_of(run) else { return Ok(()) };
-        let done = spans::done(self.connection, channel.id, &span.widened())?;
-        let leases = spans::leases(self.connection, channel.id, &span)?;
+        let done = number_span::done(self.connection, channel.id, &span.widened())?;
+        let leases = number_span::leases(self.connection, channel.id, &span)?;
         let mut fresh = Vec::with_capacity(run.len());
         for item in run {
             let held = leases.iter().find(|held| held.span.contains(item.seq));
@@ -128,8 +129,8 @@ impl Reserve<'_> {
         }
         for items in fresh.chunk_by(|one, next| next.seq == one.seq.saturating_add(1)) {
             let Some(span) = span_of(items) else { continue };
-            // What touches numbers that are done takes no room of its own: the next number of a channel
-            // that is full of gaps is as welcome as one that closes a gap.
+            // Numbers that touch a range take no room of their own: in a channel that is full of gaps, the next
+            // number is as welcome as one that closes a gap.
             let joins = done.iter().any(|(done, _)| done.touches(&span));
             if !joins && !self.fits(Some(channel)) {
                 outcomes.extend(items.iter().map(|item| (item.index, self.full())));
@@ -141,40 +142,45 @@ impl Reserve<'_> {
             self.take(channel, &span, items)?;
             let token = self.state.token;
             outcomes.extend(items.iter().map(|item| {
-                let place = Place::Numbered { channel: channel.id, seq: item.seq };
-                (item.index, Reservation::Fresh(Lease { place, issued: item.issued, token }))
+                let place = RecordPlace::Numbered { channel: channel.id, seq: item.seq };
+                (item.index, Reservation::Fresh(ReplayLease { place, issued: item.issued, token }))
             }));
         }
         Ok(())
     }
 
-    /// Ends the leases that ran out on these numbers.
-    fn take_over(&mut self, channel: &Channel, span: &Span) -> Result<(), ReplayError> {
-        for held in spans::leases(self.connection, channel.id, span)? {
-            self.state.grow(spans::carve(self.connection, channel.id, &held, span)?);
+    /// Ends leases on these numbers that ran out.
+    fn take_over(&mut self, channel: &ChannelRow, span: &NumberSpan) -> Result<(), ReplayError> {
+        for held in number_span::leases(self.connection, channel.id, span)? {
+            self.state.grow(number_span::carve(self.connection, channel.id, &held, span)?);
         }
         Ok(())
     }
 
-    /// Writes down who works on these numbers from now on.
-    fn take(&mut self, channel: &Channel, span: &Span, items: &[Item]) -> Result<(), ReplayError> {
+    /// Writes a lease on these numbers.
+    fn take(
+        &mut self,
+        channel: &ChannelRow,
+        span: &NumberSpan,
+        items: &[NumberToReserve],
+    ) -> Result<(), ReplayError> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
         let (taken, until, token) = (self.now, self.until, self.state.token);
-        let held = Held { span: *span, issued, taken, until, token };
-        spans::add_lease(self.connection, channel.id, &held)?;
+        let held = HeldNumbers { span: *span, issued, taken, until, token };
+        number_span::add_lease(self.connection, channel.id, &held)?;
         self.state.grow(1);
         Ok(())
     }
 
-    /// Reserves a record that is held by its name.
+    /// Reserves a record that is known by its name.
     fn named(
         &mut self,
         name: &[u8; 32],
         subject: &Subject,
         issued: Timestamp,
-    ) -> Result<Reservation> {
+    ) -> Result<Reservation<ReplayLease>, ReplayError> {
         let Some(expires) = subject.expires else {
-            return Ok(Reservation::Refused(ReplayError::ExpiryMissing.into()));
+            return Ok(Reservation::Refused(ReplayError::ExpiryMissing));
         };
         let known = find_named(self.connection, name)?;
         match known {
@@ -188,23 +194,20 @@ impl Reserve<'_> {
         }
         let token = self.state.token;
         let sql = "INSERT OR REPLACE INTO named VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut statement = self.connection.prepare_cached(sql).map_err(ReplayError::from)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         let times = [issued, expires, self.now, self.until].map(Timestamp::unix);
         let [issued_at, expires, taken, until] = times;
-        statement
-            .execute(params![name, issued_at, expires, taken, until, token])
-            .map_err(ReplayError::from)?;
-        Ok(Reservation::Fresh(Lease { place: Place::Named(*name), issued, token }))
+        statement.execute(params![name, issued_at, expires, taken, until, token])?;
+        Ok(Reservation::Fresh(ReplayLease { place: RecordPlace::Named(*name), issued, token }))
     }
 
-    /// Returns whether there is room for a row more.
-    fn fits(&self, channel: Option<&Channel>) -> bool {
+    /// Returns whether there is room for another row.
+    fn fits(&self, channel: Option<&ChannelRow>) -> bool {
         let ranges = channel.map_or(0, |channel| channel.ranges);
         ranges < self.limits.ranges && self.state.entries < self.limits.entries
     }
 
-    /// Throws away what nobody needs any more. Returns whether there is room now, as far as all channels
-    /// go.
+    /// Prunes. Returns whether there is room now, as far as the database as a whole is concerned.
     fn make_room(&mut self) -> Result<bool, ReplayError> {
         // Once a second is enough: time is counted in seconds.
         if self.state.pruned < self.state.latest {
@@ -213,20 +216,23 @@ impl Reserve<'_> {
         Ok(self.fits(None))
     }
 
-    fn full(&self) -> Reservation {
+    fn full(&self) -> Reservation<ReplayLease> {
         let (limit, what) = if self.state.entries < self.limits.entries {
             (self.limits.ranges, "ranges in one channel")
         } else {
             (self.limits.entries, "entries in all")
         };
-        Reservation::Refused(ReplayError::Full { limit, what }.into())
+        Reservation::Refused(ReplayError::Full { limit, what })
     }
 }
 
-/// Returns whether a name is known, and if somebody works on it, from when until when.
-pub(super) type Named = Option<Option<(Timestamp, Timestamp)>>;
+/// What is known about a name: nothing; that it was handled; or that it is being handled, from when until when.
+pub(super) type KnownName = Option<Option<(Timestamp, Timestamp)>>;
 
-pub(super) fn find_named(connection: &Connection, name: &[u8; 32]) -> Result<Named, ReplayError> {
+pub(super) fn find_named(
+    connection: &Connection,
+    name: &[u8; 32],
+) -> Result<KnownName, ReplayError> {
     let sql = "SELECT taken, until FROM named WHERE name = ?1";
     let mut statement = connection.prepare_cached(sql)?;
     let times = statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -238,6 +244,6 @@ pub(super) fn find_named(connection: &Connection, name: &[u8; 32]) -> Result<Nam
     }
 }
 
-fn span_of(items: &[Item]) -> Option<Span> {
-    Some(Span { first: items.first()?.seq, last: items.last()?.seq })
+fn span_of(items: &[NumberToReserve]) -> Option<NumberSpan> {
+    Some(NumberSpan { first: items.first()?.seq, last: items.last()?.seq })
 }

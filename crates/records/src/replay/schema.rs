@@ -1,19 +1,18 @@
-//! The tables, and how they come to be.
+//! The tables, made and checked.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::ReplayError;
-use super::state::State;
+use super::bookkeeping::Bookkeeping;
+use crate::ledger::ReplayError;
 
-/// What says in the header of an SQLite file whose it is: "brnR".
+/// The application id in the header of the SQLite file: "brnR".
 const APPLICATION_ID: i64 = 0x6272_6e52;
 
 /// The version of the tables below.
 const VERSION: i64 = 1;
 
-/// `done` holds the numbers that were handled, `lease` those that somebody works on. Spans of one
-/// channel never overlap within a table, nor between the two. A `named` record is under a lease as long
-/// as it has a token.
+/// `done` holds the numbers that were handled, `lease` those that are being handled. The spans of a channel never
+/// overlap, within a table or between the two. A `named` record is under a lease while it has a token.
 const TABLES: [&str; 5] = [
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), born INTEGER NOT NULL, \
      floor INTEGER NOT NULL, latest INTEGER NOT NULL, pruned INTEGER NOT NULL, \
@@ -33,7 +32,7 @@ const TABLES: [&str; 5] = [
 ];
 
 /// Fills an empty database.
-pub(super) fn create(connection: &mut Connection, state: &State) -> Result<(), ReplayError> {
+pub(super) fn create(connection: &mut Connection, state: &Bookkeeping) -> Result<(), ReplayError> {
     wal(connection)?;
     let transaction = connection.transaction()?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -46,14 +45,14 @@ pub(super) fn create(connection: &mut Connection, state: &State) -> Result<(), R
     Ok(transaction.commit()?)
 }
 
-/// Returns whether the database is one of these at all.
+/// Returns whether this is a replay database.
 pub(super) fn is_ours(connection: &Connection) -> Result<bool, rusqlite::Error> {
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     Ok(id == APPLICATION_ID)
 }
 
-/// Holds the tables to what this version makes: a table that lost a rule, or gained a trigger, would
-/// answer for something else.
+/// Compares the tables with those that this version makes. A table that lost a rule, or gained a trigger, would give
+/// wrong answers.
 pub(super) fn judge(connection: &Connection) -> Result<(), ReplayError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found != VERSION {

@@ -14,13 +14,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use brine_core::{Class, Classified as _, KeyId, Sequence};
 use tempfile::TempDir;
 
-use super::subject::Identity;
 use super::*;
-use crate::cose::Sequence;
-use crate::error::Class;
-use crate::key::KeyId;
+use crate::ledger::Identity;
 
 const DAY: u64 = 86_400;
 const LEASE_SECONDS: u64 = 100;
@@ -60,14 +58,19 @@ impl Place {
         self.directory.path().join("replay")
     }
 
-    fn open(&self, birth: Birth, now: u64) -> Database {
+    fn open(&self, birth: DatabaseBirth, now: u64) -> ReplayDatabase {
         self.try_open(birth, DAY, now).unwrap()
     }
 
-    fn try_open(&self, birth: Birth, max_age: u64, now: u64) -> Result<Database, ReplayError> {
+    fn try_open(
+        &self,
+        birth: DatabaseBirth,
+        max_age: u64,
+        now: u64,
+    ) -> Result<ReplayDatabase, ReplayError> {
         let [lease, max_age] = [LEASE_SECONDS, max_age].map(Duration::from_secs);
-        let options = Options { birth, lease, max_age, ..Options::default() };
-        Database::open(&self.path(), &options, at(now))
+        let options = ReplayOptions { birth, lease, max_age, ..ReplayOptions::default() };
+        ReplayDatabase::open(&self.path(), &options, at(now))
     }
 
     /// What lies in the directory.
@@ -77,8 +80,8 @@ impl Place {
     }
 }
 
-impl Database {
-    fn fresh(&mut self, subject: &Subject, now: u64) -> Lease {
+impl ReplayDatabase {
+    fn fresh(&mut self, subject: &Subject, now: u64) -> ReplayLease {
         match self.reserve(subject, at(now)).unwrap() {
             Reservation::Fresh(lease) => lease,
             other => panic!("{other:?}"),
@@ -96,7 +99,7 @@ impl Database {
         match self.reserve(subject, at(now)) {
             Err(error) => format!("failed: {}", error.reason()),
             Ok(Reservation::Fresh(lease)) => {
-                assert_eq!(self.release(&lease, at(now)).unwrap(), Settled::Done);
+                assert_eq!(self.give_back(&lease, at(now)).unwrap(), Settled::Done);
                 "fresh".to_owned()
             }
             Ok(other) => other.into_lease().unwrap_err().reason().to_owned(),
@@ -116,7 +119,7 @@ impl Database {
             .sum()
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ReplayStatus {
         self.view().status(at(BIRTH)).unwrap()
     }
 }

@@ -1,32 +1,28 @@
-//! Looking at a database without changing it.
+//! A view of a database, which changes nothing.
 
 use std::path::Path;
 use std::time::Duration;
 
+use brine_core::time::LEEWAY;
+use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
-use super::channel::Channel;
-use super::file::{self, Opened};
+use super::bookkeeping::{Bookkeeping, is_live};
+use super::channel::ChannelRow;
+use super::file::{self, OpenDatabase};
+use super::number_span::{self, NumberSpan};
 use super::reserve::find_named;
-use super::spans::{self, Span};
-use super::state::{State, is_live};
-use super::subject::Identity;
-use super::{BUSY_TIMEOUT, MAX_ENTRIES, ReplayError, Standing, Subject};
-use crate::claims::{LEEWAY, Timestamp};
-use crate::cose::CHANNEL_BYTES;
-use crate::error::Result;
-use crate::key::KeyId;
+use super::{BUSY_TIMEOUT, MAX_ENTRIES, ReplayStanding};
+use crate::ledger::{Identity, ReplayError, Subject};
 
-/// A database that is looked at: nothing here changes what it remembers.
-///
-/// This is what judges records at a moment that somebody typed.
+/// A view of a database. It changes nothing, so it can judge records at a time that somebody typed.
 #[derive(Debug)]
-pub struct View {
-    pub(super) opened: Opened,
+pub struct ReplayView {
+    pub(super) opened: OpenDatabase,
 }
 
-impl View {
-    /// Opens a database that is there.
+impl ReplayView {
+    /// Opens a view of an existing database.
     ///
     /// # Errors
     ///
@@ -37,9 +33,9 @@ impl View {
         Ok(Self { opened })
     }
 
-    /// Says of each record what a reservation at `now` would, and reserves nothing.
+    /// Returns the outcome that reserving each record at `now` would have, and reserves nothing.
     ///
-    /// `now` may be long past. What may have been forgotten since is [`ReplayError::Unknown`] then.
+    /// `now` may be long past. A record that may have been forgotten since is [`ReplayError::Unknown`] then.
     ///
     /// # Errors
     ///
@@ -49,18 +45,18 @@ impl View {
         &self,
         subjects: &[Subject],
         now: Timestamp,
-    ) -> Result<Vec<Standing>, ReplayError> {
+    ) -> Result<Vec<ReplayStanding>, ReplayError> {
         self.read(|connection, state| {
             subjects.iter().map(|subject| standing(connection, state, subject, now)).collect()
         })
     }
 
-    /// Says how the database stands.
+    /// Returns the status of the database.
     ///
     /// # Errors
     ///
     /// Those of [`judge`](Self::judge).
-    pub fn status(&self, now: Timestamp) -> Result<Status, ReplayError> {
+    pub fn status(&self, now: Timestamp) -> Result<ReplayStatus, ReplayError> {
         let file_bytes = self.opened.watch.bytes();
         self.read(|connection, state| {
             let count = |sql: &str| -> Result<u64, ReplayError> {
@@ -74,8 +70,8 @@ impl View {
             };
             let numbers = leased("ifnull(sum(last - first + 1), 0) FROM lease")?;
             let names = leased("count(*) FROM named")?;
-            let Totals { channels, missing, seen } = Totals::read(connection)?;
-            Ok(Status {
+            let ChannelTotals { channels, missing, seen } = ChannelTotals::read(connection)?;
+            Ok(ReplayStatus {
                 answers_from: state.floor,
                 born: state.born,
                 channels,
@@ -94,7 +90,7 @@ impl View {
         })
     }
 
-    /// Shows each channel to `see`, in the order of keys and channels.
+    /// Passes the status of each channel to `see`, in the order of keys and channels.
     ///
     /// # Errors
     ///
@@ -109,17 +105,17 @@ impl View {
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let channel = Channel::read(row)?;
+                let channel = ChannelRow::read(row)?;
                 see(ChannelStatus::of(&channel, live_numbers(connection, channel.id, now)?));
             }
             Ok(())
         })
     }
 
-    /// Returns the numbers of a channel below its highest that were never handled, as far back as the
-    /// database remembers. Numbers that somebody works on are among them.
+    /// Returns the numbers of a channel that were never handled, below the highest one that was and as far back
+    /// as the database remembers. Numbers that are being handled are among them.
     ///
-    /// There are as many spans as the channel has ranges, at most.
+    /// There are at most as many spans as the channel has ranges.
     ///
     /// # Errors
     ///
@@ -128,18 +124,18 @@ impl View {
         &self,
         key: KeyId,
         channel: &[u8; CHANNEL_BYTES],
-    ) -> Result<Vec<Span>, ReplayError> {
+    ) -> Result<Vec<NumberSpan>, ReplayError> {
         self.read(|connection, _| {
-            let Some(channel) = Channel::find(connection, key, channel)? else {
+            let Some(channel) = ChannelRow::find(connection, key, channel)? else {
                 return Ok(Vec::new());
             };
             let Some(highest) = channel.highest else { return Ok(Vec::new()) };
-            let whole = Span { first: channel.known_from, last: highest };
+            let whole = NumberSpan { first: channel.known_from, last: highest };
             let mut gaps = Vec::new();
             let mut next = whole.first;
-            for (done, _) in spans::done(connection, channel.id, &whole)? {
+            for (done, _) in number_span::done(connection, channel.id, &whole)? {
                 if let Some(last) = done.first.checked_sub(1).filter(|last| next <= *last) {
-                    gaps.push(Span { first: next, last });
+                    gaps.push(NumberSpan { first: next, last });
                 }
                 next = next.max(done.last.saturating_add(1));
             }
@@ -147,13 +143,13 @@ impl View {
         })
     }
 
-    /// Reads in one transaction: what others write meanwhile is not seen.
+    /// Reads in one transaction, so that concurrent writes are not seen.
     fn read<T>(
         &self,
-        work: impl FnOnce(&Connection, &State) -> Result<T, ReplayError>,
+        work: impl FnOnce(&Connection, &Bookkeeping) -> Result<T, ReplayError>,
     ) -> Result<T, ReplayError> {
         let transaction: Transaction<'_> = self.opened.connection.unchecked_transaction()?;
-        let state = State::load(&transaction)?;
+        let state = Bookkeeping::load(&transaction)?;
         let outcome = work(&transaction, &state)?;
         transaction.finish()?;
         self.opened.watch.judge()?;
@@ -161,11 +157,11 @@ impl View {
     }
 }
 
-/// How a database stands.
+/// The status of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Status {
-    /// Records issued before this moment are refused: nobody knows whether they were handled.
+pub struct ReplayStatus {
+    /// Records issued before this moment are refused: they may have been handled.
     pub answers_from: Timestamp,
     /// When the database was made.
     pub born: Timestamp,
@@ -173,19 +169,19 @@ pub struct Status {
     pub channels: u64,
     /// How many rows it has.
     pub entries: u64,
-    /// How many it may have.
+    /// How many rows it may have.
     pub entries_limit: u64,
-    /// How large its files are, with the log, in bytes.
+    /// The size of its files in bytes, including the log.
     pub file_bytes: u64,
-    /// The latest moment that it has seen.
+    /// The latest time that it has seen.
     pub latest: Timestamp,
-    /// How many records somebody works on.
+    /// How many records are being handled.
     pub leases: u64,
     /// How old a record may be.
     pub max_age: Duration,
-    /// How many numbers below the highest of their channel were never handled.
+    /// How many numbers were never handled, below the highest of their channel.
     pub missing: u64,
-    /// How many records it remembers by their `cti`.
+    /// How many records it knows by their `cti`.
     pub names: u64,
     /// When it was pruned last.
     pub pruned: Timestamp,
@@ -195,7 +191,7 @@ pub struct Status {
     pub seen: u64,
 }
 
-/// How a channel stands.
+/// The status of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelStatus {
@@ -205,13 +201,13 @@ pub struct ChannelStatus {
     pub handled_at: Timestamp,
     /// The highest number that was handled.
     pub highest: Option<u64>,
-    /// When the youngest of its records was issued.
+    /// When its youngest record was issued.
     pub issued_at: Timestamp,
-    /// Who signs in it.
+    /// The key that signs in it.
     pub key: KeyId,
-    /// How many records somebody works on.
+    /// How many records are being handled.
     pub leases: u64,
-    /// How many numbers below the highest were never handled.
+    /// How many numbers were never handled, below the highest.
     pub missing: u64,
     /// How many ranges its numbers take.
     pub ranges: u64,
@@ -220,7 +216,7 @@ pub struct ChannelStatus {
 }
 
 impl ChannelStatus {
-    fn of(channel: &Channel, leases: u64) -> Self {
+    fn of(channel: &ChannelRow, leases: u64) -> Self {
         Self {
             channel: channel.name,
             handled_at: channel.used,
@@ -235,21 +231,21 @@ impl ChannelStatus {
     }
 }
 
-/// What the channels add up to.
+/// Sums over all channels.
 #[derive(Debug, Default)]
-struct Totals {
+struct ChannelTotals {
     channels: u64,
     missing: u64,
     seen: u64,
 }
 
-impl Totals {
+impl ChannelTotals {
     fn read(connection: &Connection) -> Result<Self, ReplayError> {
         let mut totals = Self::default();
         let mut statement = connection.prepare_cached("SELECT * FROM channel")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let channel = Channel::read(row)?;
+            let channel = ChannelRow::read(row)?;
             totals.channels = totals.channels.saturating_add(1);
             totals.missing = totals.missing.saturating_add(channel.missing());
             totals.seen = totals.seen.saturating_add(channel.seen);
@@ -259,44 +255,47 @@ impl Totals {
 }
 
 fn live_numbers(connection: &Connection, channel: i64, now: Timestamp) -> Result<u64, ReplayError> {
-    let all = Span { first: 0, last: u64::MAX >> 1 };
-    let held = spans::leases(connection, channel, &all)?;
+    let all = NumberSpan { first: 0, last: u64::MAX >> 1 };
+    let held = number_span::leases(connection, channel, &all)?;
     let live = held.iter().filter(|held| is_live(held.taken, held.until, now));
     Ok(live.map(|held| held.span.count()).fold(0, u64::saturating_add))
 }
 
 fn standing(
     connection: &Connection,
-    state: &State,
+    state: &Bookkeeping,
     subject: &Subject,
     now: Timestamp,
-) -> Result<Standing, ReplayError> {
+) -> Result<ReplayStanding, ReplayError> {
     let issued_at = match state.judge_at(subject, now) {
         Ok(issued_at) => issued_at,
-        Err(error) => return Ok(Standing::Refused(error)),
+        Err(error) => return Ok(ReplayStanding::Refused(error)),
     };
     match subject.identity {
         Identity::Named(name) => Ok(match find_named(connection, &name)? {
-            Some(None) => Standing::Replayed,
-            Some(Some((taken, until))) if is_live(taken, until, now) => Standing::Busy { until },
-            // Names are forgotten when they end, which is in the past of the database here.
+            Some(None) => ReplayStanding::Replayed,
+            Some(Some((taken, until))) if is_live(taken, until, now) => {
+                ReplayStanding::Busy { until }
+            }
+            // The database has seen a time after the end of the name, and may have forgotten it.
             None if subject.expires.is_some_and(|at| at.plus(LEEWAY) <= state.pruned) => {
                 let from = state.pruned;
-                Standing::Refused(ReplayError::Unknown { at: issued_at, from }.into())
+                ReplayStanding::Refused(ReplayError::Unknown { at: issued_at, from })
             }
-            _ => Standing::Fresh,
+            _ => ReplayStanding::Fresh,
         }),
         Identity::Sequenced(key, sequence) => {
-            let Some(channel) = Channel::find(connection, key, &sequence.channel)? else {
-                return Ok(Standing::Fresh);
+            let Some(channel) = ChannelRow::find(connection, key, &sequence.channel)? else {
+                return Ok(ReplayStanding::Fresh);
             };
-            let span = Span { first: sequence.seq, last: sequence.seq };
-            if !spans::done(connection, channel.id, &span)?.is_empty() {
-                return Ok(Standing::Replayed);
+            let span = NumberSpan { first: sequence.seq, last: sequence.seq };
+            if !number_span::done(connection, channel.id, &span)?.is_empty() {
+                return Ok(ReplayStanding::Replayed);
             }
-            let held = spans::leases(connection, channel.id, &span)?;
+            let held = number_span::leases(connection, channel.id, &span)?;
             let live = held.iter().find(|held| is_live(held.taken, held.until, now));
-            Ok(live.map_or(Standing::Fresh, |held| Standing::Busy { until: held.until }))
+            Ok(live
+                .map_or(ReplayStanding::Fresh, |held| ReplayStanding::Busy { until: held.until }))
         }
     }
 }

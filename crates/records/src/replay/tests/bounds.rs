@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_channel_full_of_gaps_takes_only_what_touches_others() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.limits.ranges = 3;
     for seq in [0, 10, 20] {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
@@ -29,7 +29,7 @@ fn a_channel_full_of_gaps_takes_only_what_touches_others() {
 #[test]
 fn a_full_database_forgets_nothing() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.limits.entries = 6;
     database.handle(&numbered(1, 0, BIRTH), BIRTH);
     for name in 0..4 {

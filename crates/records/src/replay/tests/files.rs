@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn a_new_database_is_private_and_alone() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.handle(&numbered(1, 0, BIRTH), BIRTH);
     let names = ["replay", "replay-shm", "replay-wal"].map(str::to_owned);
     assert_eq!(place.files(), BTreeSet::from(names.clone()));
@@ -31,7 +31,9 @@ fn a_file_that_is_something_else_is_left_alone() {
         let place = Place::new();
         fs::write(place.path(), content).unwrap();
         let modified = fs::metadata(place.path()).unwrap().modified().unwrap();
-        for birth in [Birth::Existing, Birth::RefuseOlder, Birth::AcceptOlder] {
+        for birth in
+            [DatabaseBirth::Existing, DatabaseBirth::RefuseOlder, DatabaseBirth::AcceptOlder]
+        {
             let error = place.try_open(birth, DAY, BIRTH).unwrap_err();
             assert_eq!(
                 error.reason(),
@@ -40,14 +42,14 @@ fn a_file_that_is_something_else_is_left_alone() {
                 content.len()
             );
         }
-        assert_eq!(View::open(&place.path()).unwrap_err().reason(), "replay-not-a-database");
+        assert_eq!(ReplayView::open(&place.path()).unwrap_err().reason(), "replay-not-a-database");
         assert_eq!(fs::read(place.path()).unwrap(), content);
         assert_eq!(fs::metadata(place.path()).unwrap().modified().unwrap(), modified);
         assert_eq!(place.files().len(), 1, "{:?}", place.files());
     }
     let place = Place::new();
     fs::create_dir(place.path()).unwrap();
-    let error = place.try_open(Birth::RefuseOlder, DAY, BIRTH).unwrap_err();
+    let error = place.try_open(DatabaseBirth::RefuseOlder, DAY, BIRTH).unwrap_err();
     assert_eq!(error.reason(), "replay-database");
 }
 
@@ -66,9 +68,9 @@ fn a_database_that_was_tampered_with_is_refused() {
     ];
     for (change, reason) in cases {
         let place = Place::new();
-        drop(place.open(Birth::AcceptOlder, BIRTH));
+        drop(place.open(DatabaseBirth::AcceptOlder, BIRTH));
         Connection::open(place.path()).unwrap().execute_batch(change).unwrap();
-        let error = place.try_open(Birth::AcceptOlder, DAY, BIRTH).unwrap_err();
+        let error = place.try_open(DatabaseBirth::AcceptOlder, DAY, BIRTH).unwrap_err();
         assert_eq!(error.reason(), reason, "{change}: {error}");
     }
 }
@@ -77,7 +79,7 @@ fn a_database_that_was_tampered_with_is_refused() {
 #[test]
 fn a_damaged_database_is_never_taken_for_an_empty_one() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let mut subjects: Vec<_> = (0..300).map(|seq| numbered(1, 2 * seq, BIRTH)).collect();
     subjects.push(named(1, BIRTH, BIRTH + DAY));
     let leases = database.reserve_many(&subjects, at(BIRTH)).unwrap();
@@ -90,11 +92,11 @@ fn a_damaged_database_is_never_taken_for_an_empty_one() {
     assert!(pages > 6, "{pages} pages");
     let answer = |content: &[u8]| {
         fs::write(place.path(), content).unwrap();
-        let mut database = match place.try_open(Birth::AcceptOlder, DAY, BIRTH) {
+        let mut database = match place.try_open(DatabaseBirth::AcceptOlder, DAY, BIRTH) {
             Ok(database) => database,
             Err(error) => return error.reason().to_owned(),
         };
-        let reason = |found: Reservation| match found.into_lease() {
+        let reason = |found: Reservation<ReplayLease>| match found.into_lease() {
             Ok(_) => "fresh",
             Err(error) => error.reason(),
         };
@@ -125,7 +127,7 @@ fn a_damaged_database_is_never_taken_for_an_empty_one() {
 fn a_file_that_is_taken_away_is_missed() {
     let taken = |act: fn(&Place)| {
         let place = Place::new();
-        let mut database = place.open(Birth::AcceptOlder, BIRTH);
+        let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
         let lease = database.fresh(&numbered(1, 0, BIRTH), BIRTH);
         act(&place);
         for _ in 0..2 {
@@ -151,12 +153,12 @@ fn a_file_that_is_taken_away_is_missed() {
 #[test]
 fn a_link_leads_to_the_database() {
     let place = Place::new();
-    drop(place.open(Birth::AcceptOlder, BIRTH));
+    drop(place.open(DatabaseBirth::AcceptOlder, BIRTH));
     let other = Place::new();
     std::os::unix::fs::symlink(place.path(), other.path()).unwrap();
-    other.open(Birth::RefuseOlder, BIRTH).handle(&numbered(1, 0, BIRTH), BIRTH);
+    other.open(DatabaseBirth::RefuseOlder, BIRTH).handle(&numbered(1, 0, BIRTH), BIRTH);
     assert_eq!(
-        place.open(Birth::Existing, BIRTH).answer(&numbered(1, 0, BIRTH), BIRTH),
+        place.open(DatabaseBirth::Existing, BIRTH).answer(&numbered(1, 0, BIRTH), BIRTH),
         "replayed"
     );
     assert_eq!(other.files().len(), 1);
@@ -165,7 +167,7 @@ fn a_link_leads_to_the_database() {
 #[test]
 fn a_database_that_is_held_is_waited_for_and_then_reported() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let other = Connection::open(place.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     database.view.opened.connection.busy_timeout(Duration::from_millis(20)).unwrap();

@@ -8,7 +8,7 @@ use super::*;
 #[derive(Default)]
 struct Model {
     done: BTreeSet<(u8, u64)>,
-    held: Vec<((u8, u64), Lease)>,
+    held: Vec<((u8, u64), ReplayLease)>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,9 +30,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn take(
-    held: &mut Vec<((u8, u64), Lease)>,
+    held: &mut Vec<((u8, u64), ReplayLease)>,
     which: &[prop::sample::Index],
-) -> Vec<((u8, u64), Lease)> {
+) -> Vec<((u8, u64), ReplayLease)> {
     let mut taken = Vec::new();
     for index in which {
         if !held.is_empty() {
@@ -42,7 +42,7 @@ fn take(
     taken
 }
 
-fn split(taken: Vec<((u8, u64), Lease)>) -> (Vec<(u8, u64)>, Vec<Lease>) {
+fn split(taken: Vec<((u8, u64), ReplayLease)>) -> (Vec<(u8, u64)>, Vec<ReplayLease>) {
     taken.into_iter().unzip()
 }
 
@@ -53,7 +53,7 @@ proptest! {
     #[test]
     fn ranges_are_a_set(steps in steps()) {
         let place = Place::new();
-        let mut database = place.open(Birth::AcceptOlder, BIRTH);
+        let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
         let mut model = Model::default();
         for step in steps {
             match step {
@@ -86,7 +86,7 @@ proptest! {
                 }
                 Step::GiveBack(which) => {
                     let (_, leases) = split(take(&mut model.held, &which));
-                    let settled = database.release_many(&leases, at(BIRTH)).unwrap();
+                    let settled = database.give_back_many(&leases, at(BIRTH)).unwrap();
                     prop_assert!(settled.iter().all(|settled| *settled == Settled::Done));
                 }
             }

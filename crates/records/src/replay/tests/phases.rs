@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn a_record_is_handled_once() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for subject in [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10)] {
         let lease = database.fresh(&subject, BIRTH);
         assert_eq!(database.answer(&subject, BIRTH), "replay-busy");
         assert_eq!(database.commit(&lease, at(BIRTH)).unwrap(), Settled::Done);
         assert_eq!(database.answer(&subject, BIRTH), "replayed");
         // Nor by a process that comes later.
-        assert_eq!(place.open(Birth::Existing, BIRTH).answer(&subject, BIRTH), "replayed");
+        assert_eq!(place.open(DatabaseBirth::Existing, BIRTH).answer(&subject, BIRTH), "replayed");
         // A lease is good for one commit.
         assert_eq!(database.commit(&lease, at(BIRTH)).unwrap(), Settled::Lost);
     }
@@ -21,10 +21,10 @@ fn a_record_is_handled_once() {
 #[test]
 fn a_record_that_is_given_back_is_fresh_at_once() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for subject in [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10)] {
         let lease = database.fresh(&subject, BIRTH);
-        assert_eq!(database.release(&lease, at(BIRTH)).unwrap(), Settled::Done);
+        assert_eq!(database.give_back(&lease, at(BIRTH)).unwrap(), Settled::Done);
         let second = database.fresh(&subject, BIRTH);
         assert_eq!(database.commit(&lease, at(BIRTH)).unwrap(), Settled::Lost);
         assert_eq!(database.commit(&second, at(BIRTH)).unwrap(), Settled::Done);
@@ -34,8 +34,8 @@ fn a_record_that_is_given_back_is_fresh_at_once() {
 #[test]
 fn who_was_replaced_cannot_commit() {
     let place = Place::new();
-    let mut slow = place.open(Birth::AcceptOlder, BIRTH);
-    let mut quick = place.open(Birth::Existing, BIRTH);
+    let mut slow = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+    let mut quick = place.open(DatabaseBirth::Existing, BIRTH);
     let until = BIRTH + LEASE_SECONDS;
     for subject in [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + DAY)] {
         let first = slow.fresh(&subject, BIRTH);
@@ -43,7 +43,7 @@ fn who_was_replaced_cannot_commit() {
         let second = quick.fresh(&subject, until);
         // Before the new owner has committed, and after.
         assert_eq!(slow.commit(&first, at(until)).unwrap(), Settled::Lost);
-        assert_eq!(slow.release(&first, at(until)).unwrap(), Settled::Lost);
+        assert_eq!(slow.give_back(&first, at(until)).unwrap(), Settled::Lost);
         assert_eq!(quick.answer(&subject, until), "replay-busy");
         assert_eq!(quick.commit(&second, at(until)).unwrap(), Settled::Done);
         assert_eq!(slow.commit(&first, at(until)).unwrap(), Settled::Lost);
@@ -55,7 +55,7 @@ fn who_was_replaced_cannot_commit() {
 #[test]
 fn a_lease_that_ran_out_commits_if_nobody_was_there() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for subject in [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + DAY)] {
         let lease = database.fresh(&subject, BIRTH);
         let late = at(BIRTH + 10 * LEASE_SECONDS);
@@ -67,7 +67,7 @@ fn a_lease_that_ran_out_commits_if_nobody_was_there() {
 #[test]
 fn each_record_of_a_batch_has_an_end_of_its_own() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let subjects: Vec<_> = (0..10).map(|seq| numbered(1, seq, BIRTH)).collect();
     let leases = database.reserve_many(&subjects, at(BIRTH)).unwrap();
     let leases: Vec<_> = leases.into_iter().map(|found| found.into_lease().unwrap()).collect();
@@ -76,21 +76,21 @@ fn each_record_of_a_batch_has_an_end_of_its_own() {
 
     let late = BIRTH + LEASE_SECONDS;
     database.handle(&subjects[4], late);
-    assert_eq!(database.release(&leases[7], at(late)).unwrap(), Settled::Done);
+    assert_eq!(database.give_back(&leases[7], at(late)).unwrap(), Settled::Done);
     let settled = database.commit_many(&leases, at(late)).unwrap();
     for (seq, settled) in settled.iter().enumerate() {
         let expected = if [4, 7].contains(&seq) { Settled::Lost } else { Settled::Done };
         assert_eq!(*settled, expected, "{seq}");
     }
     assert_eq!(database.answer(&subjects[7], late), "fresh");
-    assert_eq!(database.view().gaps(key(1), &[1; 16]).unwrap(), [Span { first: 7, last: 7 }]);
+    assert_eq!(database.view().gaps(key(1), &[1; 16]).unwrap(), [NumberSpan { first: 7, last: 7 }]);
     assert_eq!(database.status().entries, database.count_rows());
 }
 
 #[test]
 fn copies_in_one_call_are_one_record() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let subjects = [
         numbered(1, 5, BIRTH),
         named(5, BIRTH, BIRTH + 1),
@@ -115,7 +115,7 @@ fn copies_in_one_call_are_one_record() {
 #[test]
 fn the_newest_first_takes_one_range() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for seq in (0..200).rev() {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
     }
@@ -130,7 +130,7 @@ fn the_newest_first_takes_one_range() {
 #[test]
 fn channels_and_keys_are_apart() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for seq in 0..3 {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
         database.handle(&numbered(2, seq, BIRTH), BIRTH);
@@ -144,13 +144,13 @@ fn channels_and_keys_are_apart() {
 #[test]
 fn gaps_are_what_was_never_handled() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for seq in [3, 4, 9] {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
     }
     let _held = database.fresh(&numbered(1, 6, BIRTH), BIRTH);
     let gaps = database.view().gaps(key(1), &[1; 16]).unwrap();
-    assert_eq!(gaps, [Span { first: 0, last: 2 }, Span { first: 5, last: 8 }]);
+    assert_eq!(gaps, [NumberSpan { first: 0, last: 2 }, NumberSpan { first: 5, last: 8 }]);
     let mut seen = Vec::new();
     database.view().channels(at(BIRTH), |channel| seen.push(channel)).unwrap();
     let [channel] = seen[..] else { panic!("{seen:?}") };
@@ -162,7 +162,7 @@ fn gaps_are_what_was_never_handled() {
 #[test]
 fn the_largest_number_is_as_good_as_any() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let last = u64::MAX >> 1;
     for seq in [last, last - 2, last - 1] {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
@@ -170,7 +170,7 @@ fn the_largest_number_is_as_good_as_any() {
     }
     assert_eq!(
         database.view().gaps(key(1), &[1; 16]).unwrap(),
-        [Span { first: 0, last: last - 3 }]
+        [NumberSpan { first: 0, last: last - 3 }]
     );
     assert_eq!(database.status().missing, last - 2);
 }

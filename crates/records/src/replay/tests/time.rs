@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn time_is_judged_here_too() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let oldest = BIRTH - DAY - 60;
     let without = Subject { issued_at: None, ..numbered(1, 0, 0) };
     let cases = [
@@ -30,14 +30,14 @@ fn a_new_database_refuses_what_an_older_one_may_have_handled() {
     let place = Place::new();
     let captured =
         [numbered(1, 0, BIRTH - 100), numbered(1, 1, BIRTH + 60), named(1, BIRTH, BIRTH + DAY)];
-    let mut first = place.open(Birth::AcceptOlder, BIRTH);
+    let mut first = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for subject in &captured {
         first.handle(subject, BIRTH);
     }
     drop(first);
     fs::remove_file(place.path()).unwrap();
 
-    let mut second = place.open(Birth::RefuseOlder, BIRTH);
+    let mut second = place.open(DatabaseBirth::RefuseOlder, BIRTH);
     for now in [BIRTH, BIRTH + 60, BIRTH + DAY - 101] {
         for subject in &captured {
             assert_eq!(second.answer(subject, now), "replay-unknown", "{subject:?} at {now}");
@@ -52,29 +52,29 @@ fn a_new_database_refuses_what_an_older_one_may_have_handled() {
 #[test]
 fn how_a_database_is_born_is_decided_once() {
     let place = Place::new();
-    drop(place.open(Birth::RefuseOlder, BIRTH));
-    let mut database = place.open(Birth::AcceptOlder, BIRTH + 5);
+    drop(place.open(DatabaseBirth::RefuseOlder, BIRTH));
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH + 5);
     assert_eq!(database.answer(&numbered(1, 0, BIRTH), BIRTH + 5), "replay-unknown");
-    let error = Place::new().try_open(Birth::Existing, DAY, BIRTH).unwrap_err();
+    let error = Place::new().try_open(DatabaseBirth::Existing, DAY, BIRTH).unwrap_err();
     assert_eq!(error.reason(), "replay-missing");
 }
 
 #[test]
 fn what_is_pruned_is_refused_for_its_age() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let captured =
         [numbered(1, 0, BIRTH), numbered(1, 2, BIRTH), named(1, BIRTH, BIRTH + 10 * DAY)];
     for subject in &captured {
         database.handle(subject, BIRTH);
     }
     let last = BIRTH + DAY + 60;
-    assert_eq!(database.prune(at(last)).unwrap(), Pruned::default());
+    assert_eq!(database.prune(at(last)).unwrap(), PrunedRows::default());
     for subject in &captured {
         assert_eq!(database.answer(subject, last), "replayed");
     }
     let pruned = database.prune(at(last + 1)).unwrap();
-    assert_eq!(pruned, Pruned { channels: 1, leases: 0, names: 1, ranges: 2 });
+    assert_eq!(pruned, PrunedRows { channels: 1, leases: 0, names: 1, ranges: 2 });
     assert_eq!((database.count_rows(), database.status().entries), (0, 0));
     for subject in &captured {
         assert_eq!(database.answer(subject, last + 1), "too-old");
@@ -84,7 +84,7 @@ fn what_is_pruned_is_refused_for_its_age() {
 #[test]
 fn a_clock_that_is_set_back_lets_nothing_in_again() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let captured =
         [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10 * DAY), named(2, BIRTH, BIRTH + 5)];
     for subject in &captured {
@@ -107,7 +107,7 @@ fn a_clock_that_is_set_back_lets_nothing_in_again() {
 #[test]
 fn a_clock_that_is_set_back_reserves_nothing() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.prune(at(BIRTH + 2 * DAY)).unwrap();
     let subjects = [numbered(1, 0, BIRTH + DAY), numbered(1, 1, BIRTH)];
     let error = database.reserve_many(&subjects, at(BIRTH + DAY)).unwrap_err();
@@ -118,7 +118,7 @@ fn a_clock_that_is_set_back_reserves_nothing() {
 #[test]
 fn a_lease_from_the_future_is_a_clock_that_was_set_back() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let subject = numbered(1, 0, BIRTH);
     let first = database.fresh(&subject, BIRTH + 500);
     assert_eq!(database.answer(&subject, BIRTH + 500 - 60), "replay-busy");
@@ -130,9 +130,9 @@ fn a_lease_from_the_future_is_a_clock_that_was_set_back() {
 #[test]
 fn the_largest_age_is_kept() {
     let place = Place::new();
-    drop(place.open(Birth::AcceptOlder, BIRTH));
-    drop(place.try_open(Birth::Existing, 3 * DAY, BIRTH).unwrap());
-    let mut database = place.try_open(Birth::Existing, 10, BIRTH).unwrap();
+    drop(place.open(DatabaseBirth::AcceptOlder, BIRTH));
+    drop(place.try_open(DatabaseBirth::Existing, 3 * DAY, BIRTH).unwrap());
+    let mut database = place.try_open(DatabaseBirth::Existing, 10, BIRTH).unwrap();
     assert_eq!(database.status().max_age, Duration::from_secs(3 * DAY));
     assert_eq!(database.answer(&numbered(1, 0, BIRTH - 2 * DAY), BIRTH), "fresh");
 }
@@ -141,7 +141,7 @@ fn the_largest_age_is_kept() {
 fn a_larger_age_does_not_bring_back_what_was_forgotten() {
     let place = Place::new();
     let captured = [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10 * DAY)];
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for subject in &captured {
         database.handle(subject, BIRTH);
     }
@@ -149,7 +149,7 @@ fn a_larger_age_does_not_bring_back_what_was_forgotten() {
     database.prune(at(later)).unwrap();
     assert_eq!(database.count_rows(), 0);
     drop(database);
-    let mut database = place.try_open(Birth::Existing, 30 * DAY, later).unwrap();
+    let mut database = place.try_open(DatabaseBirth::Existing, 30 * DAY, later).unwrap();
     for subject in &captured {
         assert_eq!(database.answer(subject, later), "replay-unknown");
     }
@@ -168,7 +168,7 @@ fn a_larger_age_does_not_bring_back_what_was_forgotten() {
 #[test]
 fn a_name_is_forgotten_when_it_ends() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let subject = named(1, BIRTH, BIRTH + 10);
     database.handle(&subject, BIRTH);
     database.prune(at(BIRTH + 69)).unwrap();
@@ -182,7 +182,7 @@ fn a_name_is_forgotten_when_it_ends() {
 #[test]
 fn a_channel_forgets_its_old_ranges_alone() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     for seq in [0, 2, 4] {
         database.handle(&numbered(1, seq, BIRTH), BIRTH);
     }
@@ -193,7 +193,7 @@ fn a_channel_forgets_its_old_ranges_alone() {
     // 2 to 4 have become one range with a young record, and are kept for its sake.
     database.prune(at(later + 61)).unwrap();
     let gaps = database.view().gaps(key(1), &[1; 16]).unwrap();
-    let one = |seq| Span { first: seq, last: seq };
+    let one = |seq| NumberSpan { first: seq, last: seq };
     assert_eq!(gaps, [one(1), one(5), one(7)]);
     let status = database.status();
     assert_eq!((status.ranges, status.seen, status.missing), (3, 6, 3));
@@ -205,24 +205,24 @@ fn a_channel_forgets_its_old_ranges_alone() {
 #[test]
 fn a_lease_is_pruned_only_when_it_ran_out() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.lease = Duration::from_secs(2 * DAY);
     let numbered = database.fresh(&numbered(1, 0, BIRTH), BIRTH);
     let named = database.fresh(&named(1, BIRTH, BIRTH + 10), BIRTH);
-    assert_eq!(database.prune(at(BIRTH + 2 * DAY - 1)).unwrap(), Pruned::default());
+    assert_eq!(database.prune(at(BIRTH + 2 * DAY - 1)).unwrap(), PrunedRows::default());
     assert_eq!(database.count_rows(), 3);
     for lease in [&numbered, &named] {
         assert_eq!(database.commit(lease, at(BIRTH + 2 * DAY)).unwrap(), Settled::Done);
     }
     let _held = database.fresh(&super::numbered(1, 1, BIRTH + 2 * DAY), BIRTH + 2 * DAY);
     let pruned = database.prune(at(BIRTH + 4 * DAY)).unwrap();
-    assert_eq!(pruned, Pruned { channels: 1, leases: 1, names: 1, ranges: 1 });
+    assert_eq!(pruned, PrunedRows { channels: 1, leases: 1, names: 1, ranges: 1 });
 }
 
 #[test]
 fn pruning_happens_by_itself() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.handle(&numbered(1, 0, BIRTH), BIRTH);
     let later = BIRTH + 2 * DAY;
     database.handle(&numbered(2, 0, later), later);
@@ -233,7 +233,7 @@ fn pruning_happens_by_itself() {
 #[test]
 fn looking_changes_nothing() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let done = [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 5)];
     for subject in &done {
         database.handle(subject, BIRTH);
@@ -242,17 +242,17 @@ fn looking_changes_nothing() {
     let _leases = held.map(|subject| database.fresh(&subject, BIRTH));
     let before = database.status();
 
-    let view = View::open(&place.path()).unwrap();
+    let view = ReplayView::open(&place.path()).unwrap();
     let judge = |subject: &Subject, now| match view
         .judge(std::slice::from_ref(subject), at(now))
         .unwrap()
         .pop()
         .unwrap()
     {
-        Standing::Busy { until } => format!("busy until {}", until.unix() - BIRTH),
-        Standing::Fresh => "fresh".to_owned(),
-        Standing::Refused(error) => error.reason().to_owned(),
-        Standing::Replayed => "replayed".to_owned(),
+        ReplayStanding::Busy { until } => format!("busy until {}", until.unix() - BIRTH),
+        ReplayStanding::Fresh => "fresh".to_owned(),
+        ReplayStanding::Refused(error) => error.reason().to_owned(),
+        ReplayStanding::Replayed => "replayed".to_owned(),
     };
     for subject in &done {
         assert_eq!(judge(subject, BIRTH), "replayed");
@@ -265,7 +265,10 @@ fn looking_changes_nothing() {
         assert_eq!(judge(&subject, BIRTH), "fresh");
     }
     assert_eq!(judge(&numbered(1, 1, BIRTH), BIRTH + 9 * DAY), "too-old");
-    assert_eq!(view.status(at(BIRTH)).unwrap(), Status { file_bytes: before.file_bytes, ..before });
+    assert_eq!(
+        view.status(at(BIRTH)).unwrap(),
+        ReplayStatus { file_bytes: before.file_bytes, ..before }
+    );
     assert_eq!(database.status(), before);
 
     // A moment long past: what may have been forgotten since is not called fresh.
@@ -283,7 +286,7 @@ fn looking_changes_nothing() {
 #[test]
 fn the_largest_number_is_forgotten_like_any_other() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.handle(&numbered(1, u64::MAX >> 1, BIRTH), BIRTH);
     let later = BIRTH + DAY + 3600;
     assert_eq!(database.prune(at(later)).unwrap().ranges, 1);
@@ -296,7 +299,7 @@ fn the_largest_number_is_forgotten_like_any_other() {
 #[test]
 fn a_clock_that_is_far_ahead_leaves_nothing_behind_if_it_lets_nothing_in() {
     let place = Place::new();
-    let mut database = place.open(Birth::AcceptOlder, BIRTH);
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     database.handle(&numbered(1, 0, BIRTH), BIRTH);
     let before = database.status();
     let year = BIRTH + 365 * DAY;

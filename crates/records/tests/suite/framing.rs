@@ -3,15 +3,16 @@
 use std::io::{self, Cursor, Read};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use brine::record::{
-    Block, Bounds, Filled, Frame, FrameReader, Framing, KEPT_BYTES, MAX_RECORD_BYTES, Side,
+use brine_core::{Class, Classified as _};
+use brine_records::{
+    BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader, FrameSide, Framing, KEPT_BYTES,
+    MAX_RECORD_BYTES, RecordFrame,
 };
-use brine::{Class, Error};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 const FRAMINGS: [Framing; 4] = [Framing::Lines, Framing::Null, Framing::Len32, Framing::Cbor];
-const SIDES: [Side; 2] = [Side::Content, Side::Envelope];
+const SIDES: [FrameSide; 2] = [FrameSide::Content, FrameSide::Envelope];
 
 /// A record, or why it is none and what was kept of it.
 type Outcome = Result<Vec<u8>, (&'static str, Vec<u8>)>;
@@ -24,7 +25,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn of<R: Read>(mut reader: FrameReader<R>, bounds: Bounds) -> Self {
+    fn of<R: Read>(mut reader: FrameReader<R>, bounds: BlockBounds) -> Self {
         let mut records = Vec::new();
         let end = loop {
             match reader.next_block(bounds) {
@@ -46,8 +47,8 @@ impl Reading {
         Self { records, end }
     }
 
-    fn whole(framing: Framing, side: Side, input: &[u8]) -> Self {
-        Self::of(FrameReader::new(input, framing, side), Bounds::default())
+    fn whole(framing: Framing, side: FrameSide, input: &[u8]) -> Self {
+        Self::of(FrameReader::new(input, framing, side), BlockBounds::default())
     }
 }
 
@@ -55,10 +56,10 @@ fn count(records: &[Outcome]) -> u64 {
     records.len().try_into().unwrap()
 }
 
-fn outcomes(block: &Block) -> Vec<Outcome> {
+fn outcomes(block: &FrameBlock) -> Vec<Outcome> {
     let outcome = |frame| match frame {
-        Frame::Bad { error, kept } => Err((error.reason(), kept.to_vec())),
-        Frame::Record(record) => Ok(record.to_vec()),
+        RecordFrame::Bad { error, kept } => Err((error.reason(), kept.to_vec())),
+        RecordFrame::Record(record) => Ok(record.to_vec()),
     };
     let outcomes: Vec<_> = block.frames().map(outcome).collect();
     let by_index = (0..block.len()).map(|index| outcome(block.get(index).unwrap()));
@@ -105,15 +106,20 @@ impl Read for Parts {
     }
 }
 
-fn write(framing: Framing, side: Side, output: &mut Vec<u8>, record: &[u8]) -> Result<(), Error> {
+fn write(
+    framing: Framing,
+    side: FrameSide,
+    output: &mut Vec<u8>,
+    record: &[u8],
+) -> Result<(), FrameReadError> {
     let written = match side {
-        Side::Content => framing.write_content(output, record),
-        Side::Envelope => framing.write_envelope(output, record),
+        FrameSide::Content => framing.write_content(output, record),
+        FrameSide::Envelope => framing.write_envelope(output, record),
     };
     Ok(written?)
 }
 
-fn framed(framing: Framing, side: Side, records: &[Vec<u8>]) -> Vec<u8> {
+fn framed(framing: Framing, side: FrameSide, records: &[Vec<u8>]) -> Vec<u8> {
     let mut output = Vec::new();
     for record in records {
         write(framing, side, &mut output, record).unwrap();
@@ -138,50 +144,56 @@ fn ok(records: &[&[u8]]) -> Vec<Outcome> {
 }
 
 /// What is read, the records in it, and how it ends.
-type Case<'a> = (Framing, Side, &'a [u8], &'a [&'a [u8]], &'static str);
+type Case<'a> = (Framing, FrameSide, &'a [u8], &'a [&'a [u8]], &'static str);
 
 #[test]
 fn records_end_where_their_framing_says() {
     use Framing::{Cbor, Len32, Lines, Null};
     let cases: &[Case<'_>] = &[
-        (Lines, Side::Content, b"", &[], "ok"),
-        (Lines, Side::Content, b"\n", &[b""], "ok"),
-        (Lines, Side::Content, b"\n\na\n", &[b"", b"", b"a"], "ok"),
-        (Lines, Side::Content, b"a\nb", &[b"a", b"b"], "ok"),
-        (Lines, Side::Content, b"a\r\n\r\n\r", &[b"a\r", b"\r", b"\r"], "ok"),
-        (Lines, Side::Content, b"\xff\x00\n", &[b"\xff\x00"], "ok"),
-        (Lines, Side::Envelope, b"0oQ\n0oQ\r\n0oQ", &[b"\xd2\x84", b"\xd2\x84", b"\xd2\x84"], "ok"),
-        (Null, Side::Content, b"", &[], "ok"),
-        (Null, Side::Content, b"\0a\nb\0", &[b"", b"a\nb"], "ok"),
-        (Null, Side::Content, b"a\0b", &[b"a", b"b"], "ok"),
-        (Null, Side::Envelope, b"0oQ\0AA", &[b"\xd2\x84", b"\x00"], "ok"),
-        (Len32, Side::Content, b"", &[], "ok"),
-        (Len32, Side::Content, b"\0\0\0\0\0\0\0\x02ab", &[b"", b"ab"], "ok"),
-        (Len32, Side::Envelope, b"\0\0\0\x01\xd2\0\0\0\0", &[b"\xd2", b""], "ok"),
-        (Len32, Side::Content, b"\0\0\0\x01a\0\0\0", &[b"a"], "record-cut"),
-        (Len32, Side::Content, b"\0\0\0\x01a\0\0\0\x02b", &[b"a"], "record-cut"),
-        (Cbor, Side::Content, b"", &[], "ok"),
+        (Lines, FrameSide::Content, b"", &[], "ok"),
+        (Lines, FrameSide::Content, b"\n", &[b""], "ok"),
+        (Lines, FrameSide::Content, b"\n\na\n", &[b"", b"", b"a"], "ok"),
+        (Lines, FrameSide::Content, b"a\nb", &[b"a", b"b"], "ok"),
+        (Lines, FrameSide::Content, b"a\r\n\r\n\r", &[b"a\r", b"\r", b"\r"], "ok"),
+        (Lines, FrameSide::Content, b"\xff\x00\n", &[b"\xff\x00"], "ok"),
+        (
+            Lines,
+            FrameSide::Envelope,
+            b"0oQ\n0oQ\r\n0oQ",
+            &[b"\xd2\x84", b"\xd2\x84", b"\xd2\x84"],
+            "ok",
+        ),
+        (Null, FrameSide::Content, b"", &[], "ok"),
+        (Null, FrameSide::Content, b"\0a\nb\0", &[b"", b"a\nb"], "ok"),
+        (Null, FrameSide::Content, b"a\0b", &[b"a", b"b"], "ok"),
+        (Null, FrameSide::Envelope, b"0oQ\0AA", &[b"\xd2\x84", b"\x00"], "ok"),
+        (Len32, FrameSide::Content, b"", &[], "ok"),
+        (Len32, FrameSide::Content, b"\0\0\0\0\0\0\0\x02ab", &[b"", b"ab"], "ok"),
+        (Len32, FrameSide::Envelope, b"\0\0\0\x01\xd2\0\0\0\0", &[b"\xd2", b""], "ok"),
+        (Len32, FrameSide::Content, b"\0\0\0\x01a\0\0\0", &[b"a"], "record-cut"),
+        (Len32, FrameSide::Content, b"\0\0\0\x01a\0\0\0\x02b", &[b"a"], "record-cut"),
+        (Cbor, FrameSide::Content, b"", &[], "ok"),
         (
             Cbor,
-            Side::Content,
+            FrameSide::Content,
             b"\x01\x41a\x9f\x18\x01\xff",
             &[b"\x01", b"\x41a", b"\x9f\x18\x01\xff"],
             "ok",
         ),
-        (Cbor, Side::Envelope, b"\xd2\x80\x81\xf6", &[b"\xd2\x80", b"\x81\xf6"], "ok"),
-        (Cbor, Side::Content, b"\x01\x42a", &[b"\x01"], "record-cut"),
-        (Cbor, Side::Content, b"\x01\xff\x01", &[b"\x01"], "indefinite-length"),
-        (Cbor, Side::Content, b"\x01\x82\x00\x1c", &[b"\x01"], "reserved-head"),
-        (Cbor, Side::Content, b"\x01\xf8\x14", &[b"\x01"], "non-minimal"),
-        (Cbor, Side::Content, b"\x01\x5f\x61a\xff", &[b"\x01"], "unexpected-type"),
-        (Cbor, Side::Content, &[0x81; 100], &[], "too-deep"),
+        (Cbor, FrameSide::Envelope, b"\xd2\x80\x81\xf6", &[b"\xd2\x80", b"\x81\xf6"], "ok"),
+        (Cbor, FrameSide::Content, b"\x01\x42a", &[b"\x01"], "record-cut"),
+        (Cbor, FrameSide::Content, b"\x01\xff\x01", &[b"\x01"], "indefinite-length"),
+        (Cbor, FrameSide::Content, b"\x01\x82\x00\x1c", &[b"\x01"], "reserved-head"),
+        (Cbor, FrameSide::Content, b"\x01\xf8\x14", &[b"\x01"], "non-minimal"),
+        (Cbor, FrameSide::Content, b"\x01\x5f\x61a\xff", &[b"\x01"], "unexpected-type"),
+        (Cbor, FrameSide::Content, &[0x81; 100], &[], "too-deep"),
     ];
     for (framing, side, input, records, end) in cases {
         let expected = Reading { records: ok(records), end };
         assert_eq!(Reading::whole(*framing, *side, input), expected, "{framing} {input:02x?}");
         for size in [1, 2, 3] {
             let reader = FrameReader::new(Chunks::new(input, &[size]), *framing, *side);
-            let read = Reading::of(reader.with_buffer(size), Bounds::default());
+            let read = Reading::of(reader.with_buffer(size), BlockBounds::default());
             assert_eq!(read, expected, "{framing} {input:02x?}");
         }
     }
@@ -208,16 +220,16 @@ fn an_envelope_that_is_not_canonical_base64url_is_refused_alone() {
     for text in bad {
         for (framing, end) in [(Framing::Lines, &b"\r\n"[..]), (Framing::Null, b"\0")] {
             let input = [b"0oQ", end, text, end, b"0oQ", end].concat();
-            let read = Reading::whole(framing, Side::Envelope, &input);
+            let read = Reading::whole(framing, FrameSide::Envelope, &input);
             let good = || Ok(vec![0xd2, 0x84]);
             let refused = Err(("framing-base64", text.to_vec()));
             assert_eq!(read, Reading { records: vec![good(), refused, good()], end: "ok" });
         }
     }
     // Before nothing or a NUL, a CR is not taken off; nor is a line feed before a NUL.
-    let read = Reading::whole(Framing::Lines, Side::Envelope, b"0oQ\r");
+    let read = Reading::whole(Framing::Lines, FrameSide::Envelope, b"0oQ\r");
     assert_eq!(read.records, [Err(("framing-base64", b"0oQ\r".to_vec()))]);
-    let read = Reading::whole(Framing::Null, Side::Envelope, b"0oQ\r\x000oQ\n");
+    let read = Reading::whole(Framing::Null, FrameSide::Envelope, b"0oQ\r\x000oQ\n");
     let refused = |text: &[u8]| Err(("framing-base64", text.to_vec()));
     assert_eq!(read.records, [refused(b"0oQ\r"), refused(b"0oQ\n")]);
 }
@@ -230,7 +242,7 @@ fn a_text_is_taken_only_if_it_is_what_is_written() {
         .flat_map(|[first, second]| [vec![first, second], vec![b'A', first, second]])
         .filter(|text| !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
         .collect();
-    let read = Reading::whole(Framing::Lines, Side::Envelope, &texts.join(&b'\n'));
+    let read = Reading::whole(Framing::Lines, FrameSide::Envelope, &texts.join(&b'\n'));
     assert_eq!(read.records.len(), texts.len());
     let mut taken = 0;
     for (text, outcome) in texts.iter().zip(&read.records) {
@@ -256,7 +268,7 @@ fn records_up_to_the_limit_are_taken_and_longer_ones_are_not() {
     }
 }
 
-fn limit(framing: Framing, side: Side, longest: usize, bytes: usize) {
+fn limit(framing: Framing, side: FrameSide, longest: usize, bytes: usize) {
     let long = item(bytes);
     let small = vec![0x20];
     let input = framed(framing, side, &[small.clone(), long.clone(), small.clone()]);
@@ -265,8 +277,8 @@ fn limit(framing: Framing, side: Side, longest: usize, bytes: usize) {
         Reading { records: vec![Ok(small.clone()), Ok(long), Ok(small)], end: "ok" }
     } else if resumes {
         let mut kept = match side {
-            Side::Content => long,
-            Side::Envelope => Base64UrlUnpadded::encode_string(&long).into_bytes(),
+            FrameSide::Content => long,
+            FrameSide::Envelope => Base64UrlUnpadded::encode_string(&long).into_bytes(),
         };
         kept.truncate(KEPT_BYTES);
         let refused = Err(("too-large", kept));
@@ -277,7 +289,7 @@ fn limit(framing: Framing, side: Side, longest: usize, bytes: usize) {
     for sizes in [&[usize::MAX][..], &[1000], &[4096, 1], &[1, 7, 5000]] {
         let reader = FrameReader::new(Chunks::new(&input, sizes), framing, side);
         let reader = reader.with_longest(longest).with_buffer(512);
-        let read = Reading::of(reader, Bounds::default());
+        let read = Reading::of(reader, BlockBounds::default());
         assert!(read == expected, "{framing} {side:?} {longest} {bytes} {sizes:?}");
     }
 }
@@ -310,9 +322,9 @@ fn a_line_end_does_not_count() {
             let read = |end: &str| {
                 let line = [&text, end].concat();
                 let input = Chunks::new(line.as_bytes(), &[size]);
-                let reader = FrameReader::new(input, Framing::Lines, Side::Envelope);
+                let reader = FrameReader::new(input, Framing::Lines, FrameSide::Envelope);
                 let reader = reader.with_longest(longest).with_buffer(2 * text.len());
-                Reading::of(reader, Bounds::default()).records
+                Reading::of(reader, BlockBounds::default()).records
             };
             for end in ["\r\n", "\n", ""] {
                 assert_eq!(read(end), ok(&[&envelope]), "{longest} {size} {end:?}");
@@ -334,12 +346,12 @@ fn what_is_kept_of_a_long_line_does_not_depend_on_how_it_arrives() {
     line.extend(b"\r\nAA\n");
     for size in [1, KEPT_BYTES, KEPT_BYTES + 1, 2 * KEPT_BYTES, 3 * KEPT_BYTES, usize::MAX] {
         let input = Chunks::new(&line, &[size, 1]);
-        let mut reader = FrameReader::new(input, Framing::Lines, Side::Envelope)
+        let mut reader = FrameReader::new(input, Framing::Lines, FrameSide::Envelope)
             .with_longest(KEPT_BYTES)
             .with_buffer(KEPT_BYTES);
-        let mut block = reader.next_block(Bounds { records: 1, bytes: 1 }).unwrap().unwrap();
+        let mut block = reader.next_block(BlockBounds { records: 1, bytes: 1 }).unwrap().unwrap();
         block.decode().unwrap();
-        let Some(Frame::Bad { error, kept }) = block.get(0) else { panic!("{block:?}") };
+        let Some(RecordFrame::Bad { error, kept }) = block.get(0) else { panic!("{block:?}") };
         assert_eq!(kept, &line[..KEPT_BYTES]);
         let (bytes, limit) = (3 * KEPT_BYTES + 1, (KEPT_BYTES * 4).div_ceil(3));
         assert_eq!(error.to_string(), format!("record takes {bytes} bytes, limit is {limit}"));
@@ -368,10 +380,10 @@ fn memory_is_bounded_by_the_limit() {
     ];
     for (framing, input, end) in cases {
         let chunks = Chunks::new(input, &[usize::MAX]);
-        let mut reader = FrameReader::new(chunks, *framing, Side::Content)
+        let mut reader = FrameReader::new(chunks, *framing, FrameSide::Content)
             .with_longest(LONGEST)
             .with_buffer(BUFFER);
-        let outcome = reader.next_block(Bounds::default());
+        let outcome = reader.next_block(BlockBounds::default());
         let reason = outcome.map_or_else(|error| error.reason(), |_| "ok");
         assert_eq!(reason, *end, "{framing} {:02x?}", &input[..4]);
         let claimed_only = if input.len() < BUFFER { BUFFER } else { LONGEST + 2 * BUFFER };
@@ -383,17 +395,18 @@ fn memory_is_bounded_by_the_limit() {
 #[test]
 fn delimiters_alone_are_records_and_come_in_bounds() {
     let flood = vec![b'\n'; 100_000];
-    let mut reader = FrameReader::new(&flood[..], Framing::Lines, Side::Content);
+    let mut reader = FrameReader::new(&flood[..], Framing::Lines, FrameSide::Content);
     let mut seen = 0;
-    while let Some(block) = reader.next_block(Bounds { records: 999, bytes: 1 << 20 }).unwrap() {
+    while let Some(block) = reader.next_block(BlockBounds { records: 999, bytes: 1 << 20 }).unwrap()
+    {
         assert!(block.len() <= 999);
-        assert!(block.frames().all(|frame| frame == Frame::Record(b"")));
+        assert!(block.frames().all(|frame| frame == RecordFrame::Record(b"")));
         seen += block.len();
         reader.give_back(block);
     }
     assert_eq!(seen, flood.len());
-    let mut reader = FrameReader::new(&flood[..5], Framing::Lines, Side::Envelope);
-    let mut block = reader.next_block(Bounds::default()).unwrap().unwrap();
+    let mut reader = FrameReader::new(&flood[..5], Framing::Lines, FrameSide::Envelope);
+    let mut block = reader.next_block(BlockBounds::default()).unwrap().unwrap();
     block.decode().unwrap();
     assert_eq!(outcomes(&block), vec![Err(("framing-base64", Vec::new())); 5]);
 }
@@ -443,15 +456,15 @@ fn what_is_complete_is_given_out_before_anything_more_is_read() {
         (Framing::Cbor, vec![b"\x41a\x41b\x44ha", b"lf\x41c"]),
     ];
     for (framing, parts) in cases {
-        let mut reader = FrameReader::new(Parts(parts), framing, Side::Content);
+        let mut reader = FrameReader::new(Parts(parts), framing, FrameSide::Content);
         // What is left of a read comes without another, and the last one does not wait for more.
         for (records, expected) in [(1, 1), (1, 1), (9, 2)] {
-            let block = reader.next_block(Bounds { records, bytes: 100 }).unwrap().unwrap();
+            let block = reader.next_block(BlockBounds { records, bytes: 100 }).unwrap().unwrap();
             assert_eq!(block.len(), expected, "{framing}");
         }
         assert!(reader.input().0.is_empty());
         assert!(!reader.has_complete_frame());
-        assert!(reader.take_block(Bounds::default()).unwrap().is_none());
+        assert!(reader.take_block(BlockBounds::default()).unwrap().is_none());
     }
 }
 
@@ -459,10 +472,10 @@ fn what_is_complete_is_given_out_before_anything_more_is_read() {
 fn a_block_holds_no_more_than_was_asked_for_and_one_record_at_least() {
     let input = b"a\nbb\nccc\n\ndddddddddd\ne\n";
     let blocks = |records, bytes| {
-        let mut reader = FrameReader::new(&input[..], Framing::Lines, Side::Content);
+        let mut reader = FrameReader::new(&input[..], Framing::Lines, FrameSide::Content);
         let mut lengths = Vec::new();
         let mut first = 1;
-        while let Some(block) = reader.next_block(Bounds { records, bytes }).unwrap() {
+        while let Some(block) = reader.next_block(BlockBounds { records, bytes }).unwrap() {
             assert_eq!(block.number(0), first);
             first = block.number(block.len());
             lengths.push(block.len());
@@ -482,7 +495,7 @@ fn a_block_holds_no_more_than_was_asked_for_and_one_record_at_least() {
 fn reading_step_by_step_stops_where_a_block_must_be_taken() {
     let input = b"one\ntwo\n".repeat(100);
     let chunks = Chunks::new(&input, &[3]);
-    let mut reader = FrameReader::new(chunks, Framing::Lines, Side::Content).with_buffer(64);
+    let mut reader = FrameReader::new(chunks, Framing::Lines, FrameSide::Content).with_buffer(64);
     assert!(!reader.has_complete_frame());
     assert_eq!(reader.fill_once().unwrap(), Filled::More);
     assert!(!reader.has_complete_frame());
@@ -493,7 +506,7 @@ fn reading_step_by_step_stops_where_a_block_must_be_taken() {
     let mut seen = Vec::new();
     loop {
         // One at a time, which leaves most of the memory taken.
-        if let Some(block) = reader.take_block(Bounds { records: 1, bytes: 1 }).unwrap() {
+        if let Some(block) = reader.take_block(BlockBounds { records: 1, bytes: 1 }).unwrap() {
             seen.extend(outcomes(&block));
             reader.give_back(block);
         } else if reader.fill_once().unwrap() == Filled::End {
@@ -517,26 +530,26 @@ fn a_read_that_fails_comes_after_what_was_read() {
             Ok(5)
         }
     }
-    let mut reader = FrameReader::new(Fails(false), Framing::Lines, Side::Content);
-    assert_eq!(reader.next_block(Bounds::default()).unwrap().unwrap().len(), 2);
+    let mut reader = FrameReader::new(Fails(false), Framing::Lines, FrameSide::Content);
+    assert_eq!(reader.next_block(BlockBounds::default()).unwrap().unwrap().len(), 2);
     // The third is not whole as far as anybody knows.
-    let error = reader.next_block(Bounds::default()).unwrap_err();
+    let error = reader.next_block(BlockBounds::default()).unwrap_err();
     assert_eq!((error.reason(), error.class()), ("io", Class::System));
 }
 
 #[test]
 fn what_a_framing_cannot_hold_is_not_written() {
-    let cases: &[(Framing, Side, &[u8], &str)] = &[
-        (Framing::Lines, Side::Content, b"a\nb", "lines: it has a line feed"),
-        (Framing::Lines, Side::Content, b"\n", "lines: it has a line feed"),
-        (Framing::Null, Side::Content, b"a\0", "null: it has a NUL"),
-        (Framing::Cbor, Side::Content, b"", "cbor: it is not one CBOR item"),
-        (Framing::Cbor, Side::Content, b"\x01\x02", "cbor: it is not one CBOR item"),
-        (Framing::Cbor, Side::Content, b"\x42a", "cbor: it is not one CBOR item"),
-        (Framing::Cbor, Side::Content, b"\xff", "cbor: it is not one CBOR item"),
-        (Framing::Cbor, Side::Envelope, b"\xd2", "cbor: it is not one CBOR item"),
-        (Framing::Lines, Side::Envelope, b"", "lines: an envelope is never empty"),
-        (Framing::Null, Side::Envelope, b"", "null: an envelope is never empty"),
+    let cases: &[(Framing, FrameSide, &[u8], &str)] = &[
+        (Framing::Lines, FrameSide::Content, b"a\nb", "lines: it has a line feed"),
+        (Framing::Lines, FrameSide::Content, b"\n", "lines: it has a line feed"),
+        (Framing::Null, FrameSide::Content, b"a\0", "null: it has a NUL"),
+        (Framing::Cbor, FrameSide::Content, b"", "cbor: it is not one CBOR item"),
+        (Framing::Cbor, FrameSide::Content, b"\x01\x02", "cbor: it is not one CBOR item"),
+        (Framing::Cbor, FrameSide::Content, b"\x42a", "cbor: it is not one CBOR item"),
+        (Framing::Cbor, FrameSide::Content, b"\xff", "cbor: it is not one CBOR item"),
+        (Framing::Cbor, FrameSide::Envelope, b"\xd2", "cbor: it is not one CBOR item"),
+        (Framing::Lines, FrameSide::Envelope, b"", "lines: an envelope is never empty"),
+        (Framing::Null, FrameSide::Envelope, b"", "null: an envelope is never empty"),
     ];
     for (framing, side, record, why) in cases {
         let mut output = b"before".to_vec();
@@ -550,8 +563,8 @@ fn what_a_framing_cannot_hold_is_not_written() {
 #[test]
 fn errors_are_of_the_class_that_their_status_needs() {
     let class = |framing, input: &[u8]| {
-        let mut reader = FrameReader::new(input, framing, Side::Content);
-        reader.next_block(Bounds::default()).unwrap_err().class()
+        let mut reader = FrameReader::new(input, framing, FrameSide::Content);
+        reader.next_block(BlockBounds::default()).unwrap_err().class()
     };
     assert_eq!(class(Framing::Len32, b"\0"), Class::Altered);
     assert_eq!(class(Framing::Cbor, b"\xff"), Class::Altered);
@@ -562,7 +575,7 @@ fn framing() -> impl Strategy<Value = Framing> {
     prop::sample::select(&FRAMINGS)
 }
 
-fn side() -> impl Strategy<Value = Side> {
+fn side() -> impl Strategy<Value = FrameSide> {
     prop::sample::select(&SIDES)
 }
 
@@ -600,7 +613,7 @@ proptest! {
             }
         }
         let reader = FrameReader::new(Chunks::new(&input, &sizes), framing, side);
-        let read = Reading::of(reader.with_buffer(buffer), Bounds { records: count, bytes });
+        let read = Reading::of(reader.with_buffer(buffer), BlockBounds { records: count, bytes });
         prop_assert_eq!(read, Reading { records: written, end: "ok" });
     }
 
@@ -612,7 +625,7 @@ proptest! {
         let records: Vec<_> = lengths.into_iter().map(item).collect();
         let input = framed(Framing::Cbor, side, &records);
         let reader = FrameReader::new(Chunks::new(&input, &sizes), Framing::Cbor, side);
-        let read = Reading::of(reader.with_buffer(16), Bounds::default());
+        let read = Reading::of(reader.with_buffer(16), BlockBounds::default());
         prop_assert_eq!(read.records, records.into_iter().map(Ok).collect::<Vec<_>>());
     }
 
@@ -622,9 +635,9 @@ proptest! {
         buffer in 1..100_usize, longest in 0..60_usize, count in 1..20_usize, bytes in 1..100_usize,
     ) {
         let at_once = FrameReader::new(&input[..], framing, side).with_longest(longest);
-        let at_once = Reading::of(at_once, Bounds::default());
+        let at_once = Reading::of(at_once, BlockBounds::default());
         let reader = FrameReader::new(Chunks::new(&input, &sizes), framing, side);
         let reader = reader.with_longest(longest).with_buffer(buffer);
-        prop_assert_eq!(Reading::of(reader, Bounds { records: count, bytes }), at_once);
+        prop_assert_eq!(Reading::of(reader, BlockBounds { records: count, bytes }), at_once);
     }
 }

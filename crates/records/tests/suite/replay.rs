@@ -8,72 +8,74 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use brine::record::replay::{
-    Birth, Database, Options, ReplayError, Reservation, Settled, Subject, View,
-};
-use brine::{
-    Request, Sequence, Sign1, Signer, Statement, Tagging, Template, Timestamp, Trust, sign, verify,
-};
+use brine_core::cbor::Encoder;
+use brine_core::cose::label;
+use brine_core::{Classified as _, Sequence, Statement, Timestamp, Unique};
+use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions, ReplayView};
+use brine_records::{ReplayError, Reservation, Settled, Subject};
 use tempfile::TempDir;
 
-use crate::common::{key, now, template};
+use crate::common::{now, signed, statement, verified};
 
-/// What a verified envelope with this template is held by.
-fn subject(template: &Template<'_>) -> Result<Subject, ReplayError> {
-    let envelope = sign(&key(1), b"payload", template).to_bytes();
-    let trust = Trust::new(vec![Signer::new("alice", key(1).verifying_key().clone())]);
-    let sign1 = Sign1::parse(&envelope, Tagging::Required).unwrap();
-    let verified = verify(&sign1, &Request::at(now()), &trust).unwrap();
-    assert_eq!(verified.header().sequence, template.sequence);
+/// The identity of a verified envelope with this statement, which has this sequence.
+fn subject(statement: &Statement, sequence: Option<Sequence>) -> Result<Subject, ReplayError> {
+    let verified = verified(signed(statement, 1));
+    assert_eq!(verified.header().sequence(), sequence);
     Subject::of(&verified)
 }
 
 fn numbered(seq: u64) -> Subject {
     let sequence = Some(Sequence { channel: [9; 16], seq });
-    subject(&Template { sequence, ..template() }).unwrap()
+    subject(&statement().unique(Unique { cti: [7; 16], sequence }), sequence).unwrap()
 }
 
 fn later(seconds: u64) -> Timestamp {
     now().plus(Duration::from_secs(seconds))
 }
 
-fn options(birth: Birth) -> Options {
-    Options { birth, lease: Duration::from_secs(LEASE_SECONDS), ..Options::default() }
+fn options(birth: DatabaseBirth) -> ReplayOptions {
+    ReplayOptions { birth, lease: Duration::from_secs(LEASE_SECONDS), ..ReplayOptions::default() }
 }
 
 const LEASE_SECONDS: u64 = 100;
 
-/// Parts of the claims decide what a record is held by.
-fn claims(cti: u8, expires: Option<Timestamp>) -> Template<'static> {
-    let statement = Statement::Full {
-        context: None,
-        cti: [cti; 16],
-        expires,
-        issued_at: now(),
-        not_before: None,
-    };
-    Template { statement, ..Template::default() }
+/// A statement with claims that have this name and this end.
+fn claims(cti: u8, expires: Option<Timestamp>, sequence: Option<Sequence>) -> Statement {
+    let statement = statement().unique(Unique { cti: [cti; 16], sequence });
+    match expires {
+        Some(at) => statement.expires(at),
+        None => statement,
+    }
+}
+
+/// A statement that numbers a record and has no claims, which brine itself never signs.
+fn numbered_without_claims(sequence: Sequence) -> Statement {
+    let mut value = Encoder::new();
+    value.array(3).int(1).bytes(&sequence.channel).uint(sequence.seq);
+    Statement::plain().critical_parameter(label::SEQUENCE, value.into_bytes())
 }
 
 #[test]
 fn a_record_is_held_by_its_sequence_or_its_cti() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("replay");
-    let mut database = Database::open(&path, &options(Birth::AcceptOlder), now()).unwrap();
-    let sequence = Some(Sequence { channel: [9; 16], seq: 0 });
+    let mut database =
+        ReplayDatabase::open(&path, &options(DatabaseBirth::AcceptOlder), now()).unwrap();
+    let first = Sequence { channel: [9; 16], seq: 0 };
+    let sequence = Some(first);
     let cases = [
-        (claims(1, Some(later(5))), "fresh"),
-        (claims(1, Some(later(5))), "replayed"),
-        (claims(2, Some(later(5))), "fresh"),
-        (claims(3, None), "replay-expiry-missing"),
-        (Template { sequence, ..claims(3, None) }, "fresh"),
-        (Template { sequence, ..claims(4, None) }, "replayed"),
-        // Without claims there is no knowing how old it is.
-        (Template { sequence, ..Template::default() }, "issued-at-missing"),
-        (Template::default(), "replay-identity-missing"),
+        (claims(1, Some(later(5)), None), None, "fresh"),
+        (claims(1, Some(later(5)), None), None, "replayed"),
+        (claims(2, Some(later(5)), None), None, "fresh"),
+        (claims(3, None, None), None, "replay-expiry-missing"),
+        (claims(3, None, sequence), sequence, "fresh"),
+        (claims(4, None, sequence), sequence, "replayed"),
+        // Without claims the age of a record is unknown.
+        (numbered_without_claims(first), sequence, "issued-at-missing"),
+        (Statement::plain(), None, "replay-identity-missing"),
     ];
-    for (template, expected) in cases {
-        let found = match subject(&template) {
+    for (statement, sequence, expected) in cases {
+        let found = match subject(&statement, sequence) {
             Err(error) => error.reason(),
             Ok(subject) => match database.reserve(&subject, now()).unwrap() {
                 Reservation::Fresh(lease) => {
@@ -83,7 +85,7 @@ fn a_record_is_held_by_its_sequence_or_its_cti() {
                 other => other.into_lease().unwrap_err().reason(),
             },
         };
-        assert_eq!(found, expected, "{template:?}");
+        assert_eq!(found, expected, "{statement:?}");
     }
 }
 
@@ -92,16 +94,12 @@ fn a_record_is_held_by_its_sequence_or_its_cti() {
 fn keys_are_apart() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("replay");
-    let mut database = Database::open(&path, &options(Birth::AcceptOlder), now()).unwrap();
-    let signers: Vec<_> =
-        (1..3).map(|byte| Signer::new("k", key(byte).verifying_key().clone())).collect();
-    let trust = Trust::new(signers);
+    let mut database =
+        ReplayDatabase::open(&path, &options(DatabaseBirth::AcceptOlder), now()).unwrap();
     let sequence = Some(Sequence { channel: [9; 16], seq: 0 });
-    for template in [claims(1, Some(later(5))), Template { sequence, ..claims(1, None) }] {
+    for statement in [claims(1, Some(later(5)), None), claims(1, None, sequence)] {
         for byte in 1..3 {
-            let envelope = sign(&key(byte), b"payload", &template).to_bytes();
-            let sign1 = Sign1::parse(&envelope, Tagging::Required).unwrap();
-            let verified = verify(&sign1, &Request::at(now()), &trust).unwrap();
+            let verified = verified(signed(&statement, byte));
             let found = database.reserve(&Subject::of(&verified).unwrap(), now()).unwrap();
             assert!(matches!(found, Reservation::Fresh(_)), "{byte}: {found:?}");
         }
@@ -224,7 +222,8 @@ fn another_process() {
 
     let moment = later(seconds);
     let path = directory.join("replay");
-    let mut database = Database::open(&path, &options(Birth::AcceptOlder), moment).unwrap();
+    let mut database =
+        ReplayDatabase::open(&path, &options(DatabaseBirth::AcceptOlder), moment).unwrap();
     let mut log = OpenOptions::new().append(true).create(true).open(directory.join("log")).unwrap();
     let mut note = |letter, numbers: &[u64]| {
         let lines: String = numbers.iter().map(|seq| format!("{letter} {seq}\n")).collect();
@@ -311,7 +310,7 @@ fn what_a_process_leaves_behind_depends_on_the_step_it_died_at() {
         let mut found: Vec<_> = handled(&orders).into_values().collect();
         found.sort_unstable();
         assert_eq!(found, [1, 1, times], "{dies}");
-        let view = View::open(&orders.database()).unwrap();
+        let view = ReplayView::open(&orders.database()).unwrap();
         let status = view.status(now()).unwrap();
         assert_eq!((status.seen, status.missing, status.leases), (3, 0, 0), "{dies}");
     }
@@ -347,7 +346,7 @@ fn nothing_is_lost_or_repeated_by_processes_that_are_killed() {
         // A process that dies leaves one batch behind at most.
         let batch = u32::try_from(batch).unwrap();
         assert!(repeated <= killed * batch, "seed {seed}: {repeated} after {killed} deaths");
-        let view = View::open(&orders.database()).unwrap();
+        let view = ReplayView::open(&orders.database()).unwrap();
         let status = view.status(now()).unwrap();
         assert_eq!((status.seen, status.missing, status.leases), (RECORDS, 0, 0), "seed {seed}");
         assert_eq!((status.ranges, status.entries), (1, 2), "seed {seed}");
@@ -390,12 +389,14 @@ fn a_replaced_database_is_missed() {
     let directory = TempDir::new().unwrap();
     let orders = Orders::new(directory.path(), 1, 1);
     let path = orders.database();
-    let mut database = Database::open(&path, &options(Birth::AcceptOlder), now()).unwrap();
+    let mut database =
+        ReplayDatabase::open(&path, &options(DatabaseBirth::AcceptOlder), now()).unwrap();
     let lease = database.reserve(&numbered(0), now()).unwrap().into_lease().unwrap();
     for name in ["replay", "replay-wal", "replay-shm"] {
         fs::remove_file(directory.path().join(name)).unwrap();
     }
-    let mut second = Database::open(&path, &options(Birth::RefuseOlder), now()).unwrap();
+    let mut second =
+        ReplayDatabase::open(&path, &options(DatabaseBirth::RefuseOlder), now()).unwrap();
     assert_eq!(database.commit(&lease, now()).unwrap_err().reason(), "replay-gone");
     assert_eq!(database.reserve(&numbered(1), now()).unwrap_err().reason(), "replay-gone");
     let found = second.reserve(&numbered(0), now()).unwrap();

@@ -1,0 +1,8 @@
+//! The pipeline between ends that fail, block and die at every step.
+
+mod faults;
+mod oracle;
+mod steps;
+mod world;
+
+use self::world::{Kind, Setup, World};
