@@ -226,9 +226,12 @@ impl HeaderOf<'_> {
         let Self { key_id, statement, algorithm, unique, role } = *self;
         let kind = role.kind(statement.kind);
         writer.clear().put(label::ALG, |value| value.int(algorithm.id()));
-        writer.put(label::KID, |value| value.bytes(key_id.as_bytes()));
+        // Put in this order, the parameters of data need no sorting.
         if !role.is_later_segment() {
             statement.put_content_type(writer, role);
+        }
+        writer.put(label::KID, |value| value.bytes(key_id.as_bytes()));
+        if !role.is_later_segment() {
             statement.put_claims(writer, unique);
         }
         match kind {

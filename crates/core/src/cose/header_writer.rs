@@ -10,29 +10,32 @@ use crate::cbor::Encoder;
 /// Its memory is used again from header to header.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderWriter {
-    parameters: Vec<(i64, Range<usize>)>,
+    /// The labels, each with where its parameter is in `encoded`.
+    places: Vec<(i64, Range<usize>)>,
     critical: Vec<i64>,
-    values: Encoder,
+    /// The parameters, label and value, one after the other.
+    encoded: Encoder,
 }
 
 impl HeaderWriter {
     /// Forgets all parameters.
     pub(crate) fn clear(&mut self) -> &mut Self {
-        self.parameters.clear();
+        self.places.clear();
         self.critical.clear();
-        self.values.clear();
+        self.encoded.clear();
         self
     }
 
     /// Adds a parameter whose value `encode` writes.
+    #[inline]
     pub(crate) fn put(
         &mut self,
         label: i64,
         encode: impl for<'e> FnOnce(&'e mut Encoder) -> &'e mut Encoder,
     ) -> &mut Self {
-        let start = self.values.as_bytes().len();
-        encode(&mut self.values);
-        self.parameters.push((label, start..self.values.as_bytes().len()));
+        let start = self.encoded.as_bytes().len();
+        encode(self.encoded.int(label));
+        self.places.push((label, start..self.encoded.as_bytes().len()));
         self
     }
 
@@ -49,12 +52,15 @@ impl HeaderWriter {
     /// Writes the map in deterministic order (RFC 8949, Section 4.2.1).
     pub(crate) fn write(&mut self, output: &mut Encoder) {
         self.put_crit();
-        // Encoded labels in bytewise order: those of 0 and more first, then the others, the nearest to 0 first.
-        self.parameters.sort_unstable_by_key(|(label, _)| order(*label));
-        output.map(count(self.parameters.len()));
-        for (label, value) in &self.parameters {
-            let value = self.values.as_bytes().get(value.clone()).unwrap_or_default();
-            output.int(*label).raw(value);
+        output.map(count(self.places.len()));
+        // Most headers are put together in this order already.
+        if self.places.is_sorted_by_key(|(label, _)| order(*label)) {
+            output.raw(self.encoded.as_bytes());
+            return;
+        }
+        self.places.sort_unstable_by_key(|(label, _)| order(*label));
+        for (_, place) in &self.places {
+            output.raw(self.encoded.as_bytes().get(place.clone()).unwrap_or_default());
         }
     }
 
@@ -72,6 +78,7 @@ impl HeaderWriter {
     }
 }
 
+/// Encoded labels in bytewise order: those of 0 and more first, then the others, the nearest to 0 first.
 const fn order(label: i64) -> (bool, u64) {
     (label < 0, label.unsigned_abs())
 }

@@ -90,7 +90,7 @@ impl<'a> Headers<'a> {
     /// Holds both to the rules of their contents.
     pub(super) fn judge(
         &self,
-        index: Index<'a>,
+        index: &Index<'a>,
         profile: &Profile,
     ) -> Result<Protected<'a>, FormError> {
         Protected::read(self.protected, index, &self.unprotected, profile)

@@ -16,7 +16,7 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug)]
 pub struct Protected<'a> {
     map: HeaderMap<'a>,
-    index: Index<'a>,
+    labels: LabelFilter,
     /// `alg` (1).
     pub algorithm: Algorithm,
     /// The claims set (15); empty if the header parameter is absent.
@@ -37,31 +37,30 @@ impl<'a> Protected<'a> {
     /// Holds both header maps to the rules of RFC 9052, Section 3, and of SPEC.md.
     pub(super) fn read(
         map: HeaderMap<'a>,
-        index: Index<'a>,
+        index: &Index<'a>,
         unprotected: &HeaderMap<'_>,
         profile: &Profile,
     ) -> Result<Self, FormError> {
         judge_unprotected(&map, unprotected, profile)?;
-        let get = |label| index.get(label, &map);
-        judge_crit(&map, get(label::CRIT), profile)?;
-        let content_type = |label| get(label).map(ContentType::decode).transpose();
+        judge_crit(&map, index.crit, profile)?;
+        let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
         Ok(Self {
             map,
-            index,
-            typ: content_type(label::TYP)?,
-            algorithm: algorithm(get(label::ALG))?,
-            claims: get(label::CWT_CLAIMS).map_or(Ok(Claims::default()), Claims::decode)?,
-            content_type: content_type(label::CONTENT_TYPE)?,
-            hash: get(label::PAYLOAD_HASH_ALG).map(hash_algorithm).transpose()?,
-            key_id: get(label::KID).map(|value| Decoder::new(value).bytes()).transpose()?,
-            preimage_content_type: content_type(label::PREIMAGE_CONTENT_TYPE)?,
+            labels: index.labels,
+            typ: content_type(index.typ)?,
+            algorithm: algorithm(index.algorithm)?,
+            claims: index.claims.map_or(Ok(Claims::default()), Claims::decode)?,
+            content_type: content_type(index.content_type)?,
+            hash: index.hash.map(hash_algorithm).transpose()?,
+            key_id: index.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
+            preimage_content_type: content_type(index.preimage_content_type)?,
         })
     }
 
     /// Returns the value with an integer label.
     #[must_use]
     pub fn get(&self, label: i64) -> Option<&'a [u8]> {
-        self.index.get(label, &self.map)
+        if self.labels.may_have(label) { self.map.get(label) } else { None }
     }
 
     /// Returns the whole map.
@@ -71,32 +70,55 @@ impl<'a> Protected<'a> {
     }
 }
 
-/// The integer labels of a map with their values, as far as there is room: no header of brine's has more.
+/// The values of the parameters that the standards define, found while a map was read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Index<'a> {
-    entries: [(i64, &'a [u8]); INDEX_ROOM],
-    seen: usize,
+    algorithm: Option<&'a [u8]>,
+    claims: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    crit: Option<&'a [u8]>,
+    hash: Option<&'a [u8]>,
+    key_id: Option<&'a [u8]>,
+    labels: LabelFilter,
+    preimage_content_type: Option<&'a [u8]>,
+    typ: Option<&'a [u8]>,
 }
-
-/// How many parameters an index has room for.
-const INDEX_ROOM: usize = 12;
 
 impl<'a> Index<'a> {
     pub(super) fn add(&mut self, label: i64, value: &'a [u8]) {
-        if let Some(entry) = self.entries.get_mut(self.seen) {
-            *entry = (label, value);
-        }
-        self.seen = self.seen.saturating_add(1);
+        self.labels.add(label);
+        let place = match label {
+            label::ALG => &mut self.algorithm,
+            label::CONTENT_TYPE => &mut self.content_type,
+            label::CRIT => &mut self.crit,
+            label::CWT_CLAIMS => &mut self.claims,
+            label::KID => &mut self.key_id,
+            label::PAYLOAD_HASH_ALG => &mut self.hash,
+            label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
+            label::TYP => &mut self.typ,
+            _ => return,
+        };
+        *place = Some(value);
+    }
+}
+
+/// Which integer labels a map may have: one bit for each, that several share. It saves reading the map again to
+/// find nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct LabelFilter(u64);
+
+impl LabelFilter {
+    const fn add(&mut self, label: i64) {
+        self.0 |= Self::bit(label);
     }
 
-    /// Returns the value with this label: from here, or from the map where that has more than there is
-    /// room for.
-    fn get(&self, label: i64, map: &HeaderMap<'a>) -> Option<&'a [u8]> {
-        if self.seen > INDEX_ROOM {
-            return map.get(label);
-        }
-        let mut entries = self.entries.iter().take(self.seen);
-        entries.find_map(|(found, value)| (*found == label).then_some(*value))
+    const fn may_have(self, label: i64) -> bool {
+        self.0 & Self::bit(label) != 0
+    }
+
+    /// Multiplying by 2⁶⁴ over the golden ratio spreads labels that are near each other.
+    const fn bit(label: i64) -> u64 {
+        1 << (label.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
     }
 }
 

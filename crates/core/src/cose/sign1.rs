@@ -36,7 +36,7 @@ impl<'a> Sign1<'a> {
     /// [`FormError::LabelUnprotected`].
     pub fn parse(input: &'a [u8], tagging: Tagging, profile: &Profile) -> Result<Self, FormError> {
         let (outline, index) = Outline::read(input, tagging)?;
-        let header = Protected::read(outline.protected, index, &outline.unprotected, profile)?;
+        let header = Protected::read(outline.protected, &index, &outline.unprotected, profile)?;
         let bytes = outline.signature.len();
         // The last item ends where the envelope does.
         let signature_place = SignaturePlace { at: input.len().saturating_sub(bytes), bytes };

@@ -79,7 +79,7 @@ impl<'a> Front<'a> {
         let offset = u64::try_from(self.payload_head.1).unwrap_or(u64::MAX);
         let offset = usize::try_from(offset.saturating_add(payload_bytes)).unwrap_or(usize::MAX);
         let field = Field::read(ends).map_err(|error| error.within(offset))?;
-        let header = self.headers.judge(self.index, profile)?;
+        let header = self.headers.judge(&self.index, profile)?;
         let at = offset.saturating_add(ends.tail.len().saturating_sub(field.kept.len()));
         let place = SignaturePlace { at, bytes: field.length };
         Ok(Sign1::new(header, self.headers.outline(field.kept), place))
