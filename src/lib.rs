@@ -1,8 +1,8 @@
 //! The programs `brine` and `brinekey`.
 //!
-//! `args` holds what was typed. `verbs` has a file for each verb: it resolves what was typed, calls the
-//! library and reports. `world` is everything that is not a value: files, clock, environment, terminal.
-//! `report` turns results into lines, verdicts and exit statuses.
+//! `args` holds what was typed. `verbs` has a file for each verb, which resolves what was typed, calls the
+//! library and returns an outcome. `world` is everything that is not a value: files, clock, environment,
+//! terminal. `report` turns outcomes into lines, verdicts and exit statuses, and `reporter` prints them.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ pub mod args;
 pub mod report;
 
 mod program;
+mod reporter;
 mod verbs;
 mod world;
 

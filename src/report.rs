@@ -10,8 +10,6 @@ pub(crate) mod verdict;
 mod failure;
 mod hint;
 mod outcome;
-mod reporter;
 
 pub(crate) use self::failure::Failure;
-pub(crate) use self::outcome::{FileOutcome, Outcome, Signed};
-pub(crate) use self::reporter::{Reporter, SayWho, VerdictFile};
+pub(crate) use self::outcome::{FileOutcome, Outcome, Signed, status_of};

@@ -32,7 +32,8 @@ use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
 use crate::report::exit::Status;
-use crate::report::{Failure, Outcome, Reporter, SayWho, VerdictFile};
+use crate::report::{Failure, Outcome};
+use crate::reporter::{Reporter, SayWho, VerdictFile};
 use crate::world::overwrite_guard::OverwriteGuard;
 
 /// Does what was typed to `brine`.

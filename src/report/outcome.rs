@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::Failure;
 use super::exit::Status;
 use super::verdict::{PlanFacts, RunFacts};
-use crate::world::clock::Moment;
 
 /// What a verb that did its work has to say.
 #[derive(Debug)]
@@ -56,16 +55,16 @@ pub(crate) struct Signed {
 
 impl Signed {
     /// Describes an envelope with its payload in it.
-    pub(crate) fn attached(verified: &Verified, moment: Moment) -> Self {
-        Self::of(verified, moment, false)
+    pub(crate) fn attached(verified: &Verified, clock: &'static str) -> Self {
+        Self::of(verified, clock, false)
     }
 
     /// Describes an envelope beside its payload.
-    pub(crate) fn beside(verified: &Verified, moment: Moment) -> Self {
-        Self::of(verified, moment, true)
+    pub(crate) fn beside(verified: &Verified, clock: &'static str) -> Self {
+        Self::of(verified, clock, true)
     }
 
-    fn of(verified: &Verified, moment: Moment, detached: bool) -> Self {
+    fn of(verified: &Verified, clock: &'static str, detached: bool) -> Self {
         let (header, claims, kind) = (verified.header(), verified.claims(), verified.kind());
         let time = |at: Option<brine_core::Timestamp>| at.map(|at| at.to_string());
         let names = |found: brine_core::claims::Audience<'_>| {
@@ -73,7 +72,7 @@ impl Signed {
         };
         Self {
             algorithm: header.algorithm().id(),
-            clock: if moment.is_given() { "given" } else { "system" },
+            clock,
             content_type: header.content_type().map(|found| found.to_string()),
             context: claims.audience.map(names),
             cti: claims.cti.map(hex),
@@ -140,6 +139,6 @@ impl Outcome {
 }
 
 /// Returns the exit status of a result.
-pub(super) fn status_of(result: &Result<Outcome, Failure>) -> Status {
+pub(crate) fn status_of(result: &Result<Outcome, Failure>) -> Status {
     result.as_ref().map_or_else(Failure::status, Outcome::status)
 }

@@ -14,7 +14,7 @@ use super::{Failure, Outcome, Signed};
 const SCHEMA: &str = "brine.verdict/1";
 
 /// Writes the lines of a result: one, or one for each file.
-pub(super) fn lines(result: &Result<Outcome, Failure>) -> String {
+pub(crate) fn lines(result: &Result<Outcome, Failure>) -> String {
     match result {
         Ok(Outcome::Files(files)) => files
             .iter()

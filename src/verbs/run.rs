@@ -112,7 +112,7 @@ impl VerifiedJob {
     }
 
     fn signed(&self) -> Signed {
-        Signed::attached(&self.verified, self.moment)
+        Signed::attached(&self.verified, self.moment.name())
     }
 }
 

@@ -135,7 +135,7 @@ fn embedded(
         }
     }
     drop(progress);
-    Ok(Outcome::verified(Signed::attached(&verified, judge.moment)))
+    Ok(Outcome::verified(Signed::attached(&verified, judge.moment.name())))
 }
 
 /// Says what failed where an input was read and its payload kept.
@@ -191,7 +191,7 @@ fn detached(
     let verified =
         opening.verify_beside(&mut content, &judge.expectations, &judge.trust, &judge.moment);
     let verified = verified.map_err(|error| stored(error, content.name()))?;
-    Ok(Outcome::verified(Signed::beside(&verified, judge.moment)))
+    Ok(Outcome::verified(Signed::beside(&verified, judge.moment.name())))
 }
 
 const fn is_quiet(args: &Verify) -> bool {

@@ -20,9 +20,12 @@ impl Moment {
         given.map_or(Self::System, Self::Given)
     }
 
-    /// Returns whether a person gave it.
-    pub(crate) const fn is_given(self) -> bool {
-        matches!(self, Self::Given(_))
+    /// Returns what verdicts call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Given(_) => "given",
+            Self::System => "system",
+        }
     }
 }
 

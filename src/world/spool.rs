@@ -194,7 +194,7 @@ mod tests {
             let released = tempfile::tempfile().unwrap();
             spool.release(&released).unwrap();
             let mut back = vec![0; content.len() + 1];
-            assert_eq!(ReadAt::read_at(&released, &mut back, 0).unwrap(), content.len());
+            assert_eq!(FileExt::read_at(&released, &mut back, 0).unwrap(), content.len());
             assert!(back[..content.len()] == content, "{at}");
         }
     }

@@ -8,7 +8,7 @@ use assert_cmd::Command;
 use brine_core::SigningKey;
 use tempfile::TempDir;
 
-pub(crate) use brine_testkit::{hex, key, now, project, project_text, statement, unhex};
+pub(crate) use brine_testkit::{hex, key, project, project_text, statement, unhex};
 
 /// The public half of a key, as a line of OpenSSH.
 pub(crate) fn public_line(key: &SigningKey) -> String {

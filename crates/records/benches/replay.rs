@@ -14,13 +14,15 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brine::record::replay::{Birth, Database, Options, Reservation, Settled, Subject};
-use brine::{
-    Request, Sequence, Sign1, Signer, SigningKey, Statement, Tagging, Template, Timestamp, Trust,
-    sign, verify,
+use brine_core::{
+    EnvelopeVerifier, Expectations, KnownSigners, Sequence, Signer, SigningKey, Statement,
+    Timestamp, Unique, sign,
 };
+use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions};
+use brine_records::{Settled, Subject};
 use zeroize::Zeroizing;
 
 /// How many records go into one batch, and how many there are.
@@ -40,20 +42,13 @@ fn now() -> Timestamp {
 /// What a trusted signer's records of one channel are held by.
 fn subjects(channel: u8, count: u64) -> Vec<Subject> {
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
-    let trust = Trust::new(vec![Signer::new("alice", key.verifying_key().clone())]);
-    let statement = Statement::Full {
-        context: None,
-        cti: [7; 16],
-        expires: None,
-        issued_at: now(),
-        not_before: None,
-    };
+    let trust = KnownSigners::new([Signer::new("alice", key.verifying_key().clone())]);
+    let mut verifier = EnvelopeVerifier::new(Expectations::new().into(), Arc::new(trust));
     let subject = |seq| {
         let sequence = Some(Sequence { channel: [channel; 16], seq });
-        let template = Template { sequence, statement, ..Template::default() };
-        let envelope = sign(&key, b"payload", &template).to_bytes();
-        let sign1 = Sign1::parse(&envelope, Tagging::Required).unwrap();
-        Subject::of(&verify(&sign1, &Request::at(now()), &trust).unwrap()).unwrap()
+        let statement = Statement::at(now()).unique(Unique { cti: [7; 16], sequence });
+        let envelope = sign(&statement, &key, b"payload").unwrap().to_bytes();
+        Subject::of(verifier.verify(&envelope, now()).unwrap()).unwrap()
     };
     (0..count).map(subject).collect()
 }
@@ -70,10 +65,11 @@ fn shuffle(subjects: &mut [Subject]) {
     }
 }
 
-fn open(path: &Path) -> Database {
+fn open(path: &Path) -> ReplayDatabase {
     let busy_timeout = Duration::from_secs(60);
-    let options = Options { birth: Birth::AcceptOlder, busy_timeout, ..Options::default() };
-    Database::open(path, &options, now()).unwrap()
+    let birth = DatabaseBirth::AcceptOlder;
+    let options = ReplayOptions { birth, busy_timeout, ..ReplayOptions::default() };
+    ReplayDatabase::open(path, &options, now()).unwrap()
 }
 
 fn work(path: &Path, subjects: &[Subject], batch: usize) -> Duration {
@@ -81,8 +77,7 @@ fn work(path: &Path, subjects: &[Subject], batch: usize) -> Duration {
     let start = Instant::now();
     for batch in subjects.chunks(batch) {
         let found = database.reserve_many(batch, now()).unwrap();
-        let lease = |found: Reservation| found.into_lease().unwrap();
-        let leases: Vec<_> = found.into_iter().map(lease).collect();
+        let leases: Vec<_> = found.into_iter().map(|found| found.into_lease().unwrap()).collect();
         let settled = database.commit_many(&leases, now()).unwrap();
         assert!(settled.iter().all(|settled| *settled == Settled::Done));
     }

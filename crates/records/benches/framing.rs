@@ -11,7 +11,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use brine::record::{Bounds, Frame, FrameReader, Framing, Side};
+use brine_records::{BlockBounds, FrameReader, FrameSide, Framing, RecordFrame};
 
 const RECORD_BYTES: usize = 300;
 const RECORDS: usize = 100_000;
@@ -30,13 +30,13 @@ fn main() {
     });
     println!("{:<28} {copied:>8.1}", "copying");
     for framing in [Framing::Lines, Framing::Null, Framing::Len32, Framing::Cbor] {
-        for side in [Side::Content, Side::Envelope] {
+        for side in [FrameSide::Content, FrameSide::Envelope] {
             measure(framing, side);
         }
     }
 }
 
-fn measure(framing: Framing, side: Side) {
+fn measure(framing: Framing, side: FrameSide) {
     let record = record(framing);
     let mut framed = Vec::new();
     let write = best(|| {
@@ -60,25 +60,25 @@ fn record(framing: Framing) -> Vec<u8> {
     record
 }
 
-fn write(framing: Framing, side: Side, output: &mut Vec<u8>, record: &[u8]) {
+fn write(framing: Framing, side: FrameSide, output: &mut Vec<u8>, record: &[u8]) {
     match side {
-        Side::Content => framing.write_content(output, record).unwrap(),
-        Side::Envelope => framing.write_envelope(output, record).unwrap(),
+        FrameSide::Content => framing.write_content(output, record).unwrap(),
+        FrameSide::Envelope => framing.write_envelope(output, record).unwrap(),
     }
 }
 
-fn read_and_decode(framing: Framing, side: Side, framed: &[u8]) {
+fn read_and_decode(framing: Framing, side: FrameSide, framed: &[u8]) {
     read(framing, side, framed, true);
 }
 
-fn read(framing: Framing, side: Side, framed: &[u8], decode: bool) {
+fn read(framing: Framing, side: FrameSide, framed: &[u8], decode: bool) {
     let mut reader = FrameReader::new(framed, framing, side);
     let mut records = 0;
-    while let Some(mut block) = reader.next_block(Bounds::default()).unwrap() {
+    while let Some(mut block) = reader.next_block(BlockBounds::default()).unwrap() {
         if decode {
             block.decode().unwrap();
         }
-        records += block.frames().filter(|frame| matches!(frame, Frame::Record(_))).count();
+        records += block.frames().filter(|frame| matches!(frame, RecordFrame::Record(_))).count();
         reader.give_back(block);
     }
     assert_eq!(records, RECORDS);

@@ -3,10 +3,9 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::console::{complain, note};
-use super::exit::Status;
-use super::outcome::status_of;
-use super::{Failure, Outcome, verdict};
+use crate::report::console::{complain, note};
+use crate::report::exit::Status;
+use crate::report::{Failure, Outcome, status_of, verdict};
 use crate::world::output::{Opened, Output};
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::whole_file::Access;
