@@ -47,7 +47,7 @@ fn grants_that_are_typed_wrongly_are_explained() {
         (&["read=/etc"], "relative to a root of the policy, as in data/in"),
         (&["format=xml"], "expected bytes, utf8, json, ndjson or cbor"),
         (&["run=a", "run=b"], "run=b is there twice"),
-        (&["arg=-I"], "arguments are there, and no interpreter"),
+        (&["arg=-I"], "there are arguments, but no interpreter"),
         (
             &["read=a", "write=a/b"],
             "path \"a/b\" is malformed: it is, or lies inside, another path",
@@ -73,7 +73,7 @@ fn jobs_are_single_envelopes() {
         }
     }
     let output = person.brine(["sign", "--job", "--lines", "x"]).output().unwrap();
-    assert_refused(&output, 2, "jobs are signed one by one");
+    assert_refused(&output, 2, "'--job' cannot be used with '--lines'");
     // What would be a stream of data is one job.
     let large = vec![0; 2 << 20];
     let envelope = person.sign(["--job"], &large);

@@ -177,7 +177,7 @@ fn a_report_destroys_nothing() {
         assert!(person.read("in") == before && !person.path("x").exists(), "{line}");
     }
     let output = person.shell("brine verify in --report - > out2").output().unwrap();
-    assert_refused(&output, 2, "--report takes a file");
+    assert_refused(&output, 2, "'--report <FILE>': expected a file, not standard input or output");
     let output = person.shell("brine verify in -o x --report no/such/file").output().unwrap();
     assert_refused(&output, 4, "No such file");
     assert!(!person.path("x").exists());
