@@ -52,9 +52,9 @@ pub(crate) fn brine(parsed: Brine) -> Status {
         }
         BrineVerb::Sign(args) => silent(sign::run(&args)),
         BrineVerb::Inspect(args) => silent(inspect::run(&args)),
-        BrineVerb::Replay(args) => silent(replay::run(&args)),
+        BrineVerb::Replay(verb) => silent(replay::run(&verb)),
         BrineVerb::Scan(args) => Reporter::default().finish(scan::run(&args)),
-        BrineVerb::Policy(args) => silent(policy::run(&args.verb)),
+        BrineVerb::Policy(verb) => silent(policy::run(&verb)),
         BrineVerb::Completions(args) => silent(completions::run(&args)),
     }
 }

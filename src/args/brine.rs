@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::completions::{COMPLETIONS_EXAMPLES, Completions};
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
-use super::replay::{REPLAY_EXAMPLES, ReplayArgs};
-use super::run::{POLICY_EXAMPLES, PolicyArgs, RUN_EXAMPLES, Run};
+use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
+use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
 use super::sign::{SIGN_EXAMPLES, Sign};
 use super::verify::{VERIFY_EXAMPLES, Verify};
@@ -37,21 +37,30 @@ Examples:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum BrineVerb {
+    /// Sign FILE or standard input
     #[command(after_long_help = SIGN_EXAMPLES)]
     Sign(Sign),
+    /// Verify an envelope and write its payload
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(Verify),
+    /// Show what an envelope claims, without verifying anything
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
-    #[command(after_long_help = REPLAY_EXAMPLES)]
-    Replay(ReplayArgs),
+    /// Manage replay databases
+    #[command(subcommand, after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayVerb),
+    /// Show what a pickle would import, without loading it
     #[command(after_long_help = scan::EXAMPLES)]
     Scan(Scan),
+    /// Verify a job, then run it confined
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(Run),
-    #[command(after_long_help = POLICY_EXAMPLES)]
-    Policy(PolicyArgs),
+    /// Check a policy file
+    #[command(subcommand, after_long_help = POLICY_EXAMPLES)]
+    Policy(PolicyVerb),
+    /// Write the completions for a shell to standard output
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
 }

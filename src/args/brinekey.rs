@@ -32,21 +32,30 @@ Examples:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum BrinekeyVerb {
+    /// Make a new Ed25519 key
     #[command(after_long_help = GEN_EXAMPLES)]
     Gen(Gen),
+    /// Write the public half of a key to standard output
     #[command(after_long_help = PUB_EXAMPLES)]
     Pub(Pub),
+    /// List the keys in the key store
     #[command(after_long_help = LIST_EXAMPLES)]
     List(List),
+    /// Show the fingerprints of a key
     #[command(after_long_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// Change the passphrase of a key
     #[command(after_long_help = PASSWD_EXAMPLES)]
     Passwd(Passwd),
+    /// Import a private key file into the key store
     #[command(after_long_help = IMPORT_EXAMPLES)]
     Import(Import),
+    /// Write a private key in another form
     #[command(after_long_help = EXPORT_EXAMPLES)]
     Export(Export),
+    /// Manage the trust file
     #[command(subcommand, after_long_help = TRUST_EXAMPLES)]
     Trust(TrustVerb),
 }
@@ -242,13 +251,18 @@ pub enum PrivateForm {
 
 /// Manage the trust file
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum TrustVerb {
+    /// Trust a key under a name
     #[command(after_long_help = TRUST_ADD_EXAMPLES)]
     Add(TrustAdd),
+    /// List the trusted signers
     #[command(after_long_help = TRUST_LIST_EXAMPLES)]
     List(TrustList),
+    /// Remove a signer
     #[command(after_long_help = TRUST_REMOVE_EXAMPLES)]
     Remove(TrustRemove),
+    /// Check whether signatures of a key would be accepted
     #[command(after_long_help = TRUST_CHECK_EXAMPLES)]
     Check(TrustCheck),
 }

@@ -11,20 +11,16 @@ use super::value::parse_duration;
 ///
 /// A replay database remembers the records that "brine verify --replay-db" released, so that each is released
 /// once.
-#[derive(Args, Debug)]
-pub struct ReplayArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub verb: ReplayVerb,
-}
-
-/// What to do with a replay database.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ReplayVerb {
+    /// Create a database
     #[command(after_long_help = INIT_EXAMPLES)]
     Init(InitArgs),
+    /// Show how much a database holds, from when on, and which channels have gaps
     #[command(after_long_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Remove entries of records that are too old to be accepted; this also happens by itself
     #[command(after_long_help = PRUNE_EXAMPLES)]
     Prune(PruneArgs),
 }

@@ -84,22 +84,16 @@ Examples:
   See the plan:
     $ brine run --explain work.job";
 
-/// Check a policy file
-#[derive(Args, Debug)]
-pub struct PolicyArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub verb: PolicyVerb,
-}
-
 pub(super) const POLICY_EXAMPLES: &str = "\
 Examples:
   Check a policy before it is used:
     $ brine policy check ./policy.toml";
 
-/// What to do with a policy.
+/// Check a policy file
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum PolicyVerb {
+    /// Read a policy, and show its entries, or the line that is wrong
     #[command(after_long_help = POLICY_EXAMPLES)]
     Check(CheckPolicy),
 }

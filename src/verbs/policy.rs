@@ -3,8 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use brine_job::Policy;
-use brine_job::PolicyEntry;
+use brine_job::{Policy, PolicyEntry};
 
 use crate::args::run::{CheckPolicy, PolicyVerb};
 use crate::report::Failure;

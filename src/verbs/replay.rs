@@ -9,14 +9,14 @@ use brine_records::replay::{
 };
 use serde::Serialize;
 
-use crate::args::replay::{InitArgs, PruneArgs, ReplayArgs, ReplayVerb, StatusArgs};
+use crate::args::replay::{InitArgs, PruneArgs, ReplayVerb, StatusArgs};
 use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::world::clock;
 use crate::world::output::Output;
 
-pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    match &args.verb {
+pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
+    match verb {
         ReplayVerb::Init(args) => init(args),
         ReplayVerb::Status(args) => status(args),
         ReplayVerb::Prune(args) => prune(args),

@@ -262,7 +262,11 @@ fn no_file_is_written_over_or_twice() {
     assert_refused(&run(&person, report), 2, "the same file");
     let policy = ["--policy", "policy.toml", "-o", "policy.toml", "--", "sh"];
     assert_refused(&run(&person, policy), 2, "the same file");
-    assert_refused(&run(&person, ["--partial-output", "-", "--", "sh"]), 2, "expected a file, not standard input or output");
+    assert_refused(
+        &run(&person, ["--partial-output", "-", "--", "sh"]),
+        2,
+        "expected a file, not standard input or output",
+    );
     person.write("tool", "#!/bin/sh\n");
     assert_refused(&run(&person, ["-o", "tool", "--", "./tool"]), 2, "the same file");
     assert_eq!(person.files(), ["job", "policy.toml", "tool"]);
