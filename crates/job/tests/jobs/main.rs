@@ -1,37 +1,24 @@
 //! Jobs from the signature to the plan: every change to one is refused, and large ones are judged as small
 //! ones are.
 #![allow(
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test fails by panicking, and reads small files"
+    reason = "a test fails by panicking"
 )]
 
-mod mutations;
+mod spec;
 mod vectors;
 
 use std::io::{self, Cursor, Write};
 
 use brine_core::hash::ReadAt;
 use brine_core::{
-    Classified, Content, Expectations, Input, Kept, Kind, KnownSigners, Signer, SigningKey,
-    Statement, Store, Timestamp, TrustAnchors, Unique, Verified, open, sign,
+    Classified, Content, Expectations, Input, Kept, Kind, KnownSigners, Signer, Statement, Store,
+    Timestamp, TrustAnchors, Verified, open, sign,
 };
 use brine_job::{Grants, OperatorCommand, Policy, PolicyQuestion};
-
-use crate::mutations::mutations;
-use crate::vectors::vectors;
-
-/// A key whose seed is 32 times this byte.
-fn key(byte: u8) -> SigningKey {
-    SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32]))
-}
-
-/// The time of the tests: 2026-09-21T14:13:20Z.
-fn now() -> Timestamp {
-    Timestamp::from_unix(1_790_000_000).unwrap()
-}
+use brine_testkit::{key, mutations, now, vectors};
 
 fn trust() -> KnownSigners {
     KnownSigners::new([Signer::new("alice", key(1).verifying_key().clone())])
@@ -44,8 +31,7 @@ fn grants() -> Grants {
 
 /// A statement that gives the same bytes each time.
 fn statement() -> Statement {
-    let unique = Unique { cti: [7; 16], sequence: None };
-    Statement::at(now()).content_type("text/x-python").unique(unique)
+    brine_testkit::statement().content_type("text/x-python")
 }
 
 fn job() -> Vec<u8> {
