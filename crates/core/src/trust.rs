@@ -3,6 +3,7 @@
 //! [`TrustAnchors`] is one question: may this evidence speak, about this context, at this moment? The crate
 //! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -86,12 +87,17 @@ pub trait TrustAnchors: Send + Sync {
     /// that reason.
     fn keys(&self) -> Vec<&VerifyingKey>;
 
-    /// Judges a signature that has verified, and returns the signer who speaks.
+    /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
+    /// only where it is not the signer of the envelope before.
     ///
     /// # Errors
     ///
     /// The reason why nobody does.
-    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted>;
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted>;
 }
 
 /// Signers that are trusted for everything, at any time.
@@ -136,7 +142,11 @@ impl TrustAnchors for KnownSigners {
         self.by_key.values().filter_map(|&index| Some(self.signers.get(index)?.key())).collect()
     }
 
-    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted> {
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
         let id = evidence.key_id();
         let signer = self.find(id).ok_or_else(|| Untrusted::unknown(id))?;
         match question.signer {
@@ -144,7 +154,7 @@ impl TrustAnchors for KnownSigners {
                 expected: expected.to_owned(),
                 found: signer.name().to_owned(),
             }),
-            _ => Ok(signer.clone()),
+            _ => Ok(Cow::Borrowed(signer)),
         }
     }
 }

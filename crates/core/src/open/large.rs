@@ -14,10 +14,10 @@ use crate::hash::{ReadAt, Section};
 use crate::kind::PROFILE;
 use crate::payload::Payload;
 use crate::store::{Kept, Store};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{Trial, Verified, each_piece_of, judge_signed, wrong_kind};
+use crate::verify::{Judged, Trial, Verified, each_piece_of, judge_signed, wrong_kind};
 
 /// A large envelope, and what becomes of its payload.
 pub(super) struct Large {
@@ -194,14 +194,14 @@ pub(super) struct PassingBy<'r> {
 
 impl PassingBy<'_> {
     /// Judges an envelope over it, in the order in which one in memory is judged.
-    pub(super) fn verify(
+    pub(super) fn verify<'t>(
         self,
         envelope: &UnverifiedEnvelope<'_>,
         mut keep: impl FnMut(&[u8]) -> Result<()>,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
+        trust: &'t dyn TrustAnchors,
         clock: &dyn Clock,
-    ) -> Result<(crate::verify::Judged, crate::time::Timestamp)> {
+    ) -> Result<(Judged<'t>, Timestamp)> {
         let trial = Trial::begin(envelope, &expectations.external_aad, self.bytes, trust);
         let key = match trial {
             Err(error) => Err(error),

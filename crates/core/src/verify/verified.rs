@@ -35,11 +35,12 @@ pub struct Verified {
 impl Verified {
     pub(crate) fn new(
         protected: &[u8],
-        judged: Judged,
+        judged: Judged<'_>,
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
         let Judged { kind, signer, .. } = judged;
+        let signer = signer.into_owned();
         Self { header: SignedHeader::new(protected), judged_at, kind, signer, payload }
     }
 
@@ -53,7 +54,7 @@ impl Verified {
     pub(super) fn replace(
         &mut self,
         protected: &[u8],
-        judged: Judged,
+        judged: Judged<'_>,
         judged_at: Timestamp,
         payload: &[u8],
     ) {
@@ -62,8 +63,9 @@ impl Verified {
         self.payload.replace(payload);
         self.kind = kind;
         self.judged_at = judged_at;
+        // Threads that count references to one signer would wait for each other.
         if !self.signer.shares(&signer) {
-            self.signer = signer;
+            self.signer = signer.into_owned();
         }
     }
 
