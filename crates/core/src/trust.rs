@@ -83,8 +83,8 @@ pub trait TrustAnchors: Send + Sync {
     /// Returns the trusted key with this id, revoked or not.
     fn key(&self, id: KeyId) -> Option<&VerifyingKey>;
 
-    /// Returns all keys, each once. Revoked keys are among them, so that their signatures are refused for
-    /// that reason.
+    /// Returns all keys, each once, in the order in which they are to be tried: not all are tried for a large
+    /// payload. Revoked keys are among them, so that their signatures are refused for that reason.
     fn keys(&self) -> Vec<&VerifyingKey>;
 
     /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
@@ -139,7 +139,9 @@ impl TrustAnchors for KnownSigners {
     }
 
     fn keys(&self) -> Vec<&VerifyingKey> {
-        self.by_key.values().filter_map(|&index| Some(self.signers.get(index)?.key())).collect()
+        let mut first: Vec<_> = self.by_key.values().copied().collect();
+        first.sort_unstable();
+        first.into_iter().filter_map(|index| Some(self.signers.get(index)?.key())).collect()
     }
 
     fn judge(
