@@ -15,5 +15,6 @@ mod foreign_vectors;
 mod large;
 mod mutation;
 mod properties;
+mod signing;
 mod stream;
 mod vectors;
