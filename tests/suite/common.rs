@@ -100,6 +100,13 @@ impl Person {
     }
 }
 
+/// Asserts that the arguments were refused, and that this was said about them.
+pub(crate) fn assert_mistyped(output: &Output, reason: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains(reason), "{stderr:?}: {reason:?}");
+}
+
 /// Demands a refusal with a status, its reason in the first line of stderr, and nothing on stdout.
 #[track_caller]
 pub(crate) fn assert_refused(output: &Output, status: i32, reason: &str) {

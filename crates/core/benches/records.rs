@@ -13,14 +13,15 @@
 )]
 
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use brine::batch::{BatchSigner, Memory};
-use brine::{
-    Request, Sign1, Signer, SigningKey, Statement, Tagging, Template, Timestamp, Trust, sign,
-    verify, verify_with,
+use brine_core::batch::{BatchSigner, Memory};
+use brine_core::cose::Tagging;
+use brine_core::{
+    EnvelopeVerifier, Expectations, KnownSigners, Signer, SigningKey, Statement, Timestamp, Unique,
+    UnverifiedEnvelope, sign,
 };
 use ed25519_dalek::Signer as _;
 use zeroize::Zeroizing;
@@ -43,7 +44,7 @@ fn main() {
         println!("{:<34} {one:>12.0}/s {two:>12.0}/s", row.name);
     }
     println!("\n{:<34} {:>14}", "bytes beside the payload", "");
-    let alone = sign(&key(), &PAYLOAD, &template(1)).to_bytes().len() - PAYLOAD.len();
+    let alone = signed().len() - PAYLOAD.len();
     println!("{:<34} {alone:>14}", "signed alone");
     for size in BATCHES {
         let bytes: usize = batch(size, 0).iter().map(Vec::len).sum();
@@ -96,20 +97,22 @@ fn sign_one() -> Work {
     let mut number = 0;
     Box::new(move || {
         number += 1;
-        black_box(sign(&key, black_box(&PAYLOAD), &template(number)).to_bytes());
+        let statement = statement().unique(unique(number));
+        black_box(sign(&statement, &key, black_box(&PAYLOAD)).unwrap().to_bytes());
         1
     })
 }
 
 fn sign_batches(size: usize) -> Work {
     let mut signer = BatchSigner::new(Box::leak(Box::new(key())));
+    let statement = statement();
     let mut number = 0;
     Box::new(move || {
         for _ in 0..size {
             number += 1;
-            signer.add(black_box(&PAYLOAD), &template(number)).unwrap();
+            signer.add(black_box(&PAYLOAD), &statement, unique(number)).unwrap();
         }
-        black_box(signer.finish_batch().bytes());
+        black_box(signer.finish_batch().unwrap().bytes());
         size
     })
 }
@@ -124,35 +127,32 @@ fn bare_verify() -> Work {
 }
 
 fn verify_one() -> Work {
-    let envelope = sign(&key(), &PAYLOAD, &template(1)).to_bytes();
-    let trust = trust();
+    let envelope = signed();
+    let mut verifier = verifier();
     Box::new(move || {
-        let sign1 = Sign1::parse(black_box(&envelope), Tagging::Required).unwrap();
-        black_box(verify(&sign1, &request(), &trust).unwrap().payload());
+        black_box(verifier.verify(black_box(&envelope), now()).unwrap().in_memory());
         1
     })
 }
 
 fn parse_one() -> Work {
-    let envelope = sign(&key(), &PAYLOAD, &template(1)).to_bytes();
+    let envelope = signed();
     Box::new(move || {
-        black_box(Sign1::parse(black_box(&envelope), Tagging::Required).unwrap());
+        let parsed = UnverifiedEnvelope::parse(black_box(&envelope), Tagging::Required);
+        black_box(parsed.unwrap());
         1
     })
 }
 
 fn verify_batches(size: usize) -> Work {
     let batches: Vec<_> = (0..64).map(|number| batch(size, number * 100_000)).collect();
-    let trust = trust();
+    // A batch is forgotten before its turn comes again, so that the root of each is verified once.
+    let mut verifier = verifier().memory(Memory::new(4, 4));
     let mut turn = 0;
     Box::new(move || {
-        // Forgotten each time, so that the root of each batch is verified once.
-        let mut memory = Memory::new(4, 4);
         turn = (turn + 1) % batches.len();
         for envelope in &batches[turn] {
-            let sign1 = Sign1::parse(black_box(envelope), Tagging::Required).unwrap();
-            let verified = verify_with(&sign1, &request(), &trust, &mut memory).unwrap();
-            black_box(verified.payload());
+            black_box(verifier.verify(black_box(envelope), now()).unwrap().in_memory());
         }
         size
     })
@@ -191,37 +191,42 @@ fn key() -> SigningKey {
     SigningKey::from_seed(&Zeroizing::new(SEED))
 }
 
-fn trust() -> Trust {
-    Trust::new(vec![Signer::new("alice", key().verifying_key().clone())])
+/// One trust and one question, which all threads share.
+static TRUST: LazyLock<Arc<KnownSigners>> = LazyLock::new(|| {
+    Arc::new(KnownSigners::new([Signer::new("alice", key().verifying_key().clone())]))
+});
+static EXPECTATIONS: LazyLock<Arc<Expectations>> =
+    LazyLock::new(|| Arc::new(Expectations::new().context("orders")));
+
+fn verifier() -> EnvelopeVerifier {
+    EnvelopeVerifier::new(EXPECTATIONS.clone(), TRUST.clone())
 }
 
 fn now() -> Timestamp {
     Timestamp::from_unix(1_790_000_000).unwrap()
 }
 
-fn request() -> Request<'static> {
-    Request { context: Some("orders"), ..Request::at(now()) }
+/// What `brine sign --context orders` states.
+fn statement() -> Statement {
+    Statement::at(now()).context("orders")
 }
 
-/// What `brine sign --context orders` writes, with another `cti` for each record.
-fn template(number: u64) -> Template<'static> {
+/// Another `cti` for each record.
+fn unique(number: u64) -> Unique {
     let mut cti = [7; 16];
     cti[..8].copy_from_slice(&number.to_be_bytes());
-    let statement = Statement::Full {
-        context: Some("orders"),
-        cti,
-        expires: None,
-        issued_at: now(),
-        not_before: None,
-    };
-    Template { statement, ..Template::default() }
+    Unique { cti, sequence: None }
+}
+
+fn signed() -> Vec<u8> {
+    sign(&statement().unique(unique(1)), &key(), &PAYLOAD).unwrap().to_bytes()
 }
 
 fn batch(size: usize, from: u64) -> Vec<Vec<u8>> {
     let key = key();
     let mut signer = BatchSigner::new(&key);
     for number in (from..).take(size) {
-        signer.add(&PAYLOAD, &template(number)).unwrap();
+        signer.add(&PAYLOAD, &statement(), unique(number)).unwrap();
     }
-    signer.finish_batch().iter().map(<[u8]>::to_vec).collect()
+    signer.finish_batch().unwrap().iter().map(<[u8]>::to_vec).collect()
 }

@@ -152,6 +152,10 @@ impl Statement {
         self.said.is_none()
     }
 
+    pub(crate) const fn stated_kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn aad(&self) -> &[u8] {
         &self.external_aad
     }

@@ -3,6 +3,7 @@
 //! [`TrustAnchors`] is one question: may this evidence speak, about this context, at this moment? The crate
 //! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -82,16 +83,21 @@ pub trait TrustAnchors: Send + Sync {
     /// Returns the trusted key with this id, revoked or not.
     fn key(&self, id: KeyId) -> Option<&VerifyingKey>;
 
-    /// Returns all keys, each once. Revoked keys are among them, so that their signatures are refused for
-    /// that reason.
+    /// Returns all keys, each once, in the order in which they are to be tried: not all are tried for a large
+    /// payload. Revoked keys are among them, so that their signatures are refused for that reason.
     fn keys(&self) -> Vec<&VerifyingKey>;
 
-    /// Judges a signature that has verified, and returns the signer who speaks.
+    /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
+    /// only where it is not the signer of the envelope before.
     ///
     /// # Errors
     ///
     /// The reason why nobody does.
-    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted>;
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted>;
 }
 
 /// Signers that are trusted for everything, at any time.
@@ -133,10 +139,16 @@ impl TrustAnchors for KnownSigners {
     }
 
     fn keys(&self) -> Vec<&VerifyingKey> {
-        self.by_key.values().filter_map(|&index| Some(self.signers.get(index)?.key())).collect()
+        let mut first: Vec<_> = self.by_key.values().copied().collect();
+        first.sort_unstable();
+        first.into_iter().filter_map(|index| Some(self.signers.get(index)?.key())).collect()
     }
 
-    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted> {
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
         let id = evidence.key_id();
         let signer = self.find(id).ok_or_else(|| Untrusted::unknown(id))?;
         match question.signer {
@@ -144,7 +156,7 @@ impl TrustAnchors for KnownSigners {
                 expected: expected.to_owned(),
                 found: signer.name().to_owned(),
             }),
-            _ => Ok(signer.clone()),
+            _ => Ok(Cow::Borrowed(signer)),
         }
     }
 }

@@ -41,11 +41,12 @@ pub struct Verified {
 impl Verified {
     pub(crate) fn new(
         protected: &[u8],
-        judged: Judged,
+        judged: Judged<'_>,
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
         let Judged { kind, signer, .. } = judged;
+        let signer = signer.into_owned();
         Self { header: SignedHeader::new(protected), judged_at, kind, signer, payload }
     }
 
@@ -56,14 +57,21 @@ impl Verified {
     }
 
     /// Takes another envelope, in the same memory.
-    fn replace(&mut self, protected: &[u8], judged: Judged, judged_at: Timestamp, payload: &[u8]) {
+    fn replace(
+        &mut self,
+        protected: &[u8],
+        judged: Judged<'_>,
+        judged_at: Timestamp,
+        payload: &[u8],
+    ) {
         let Judged { kind, signer, .. } = judged;
         self.header.replace(protected);
         self.payload.replace(payload);
         self.kind = kind;
         self.judged_at = judged_at;
+        // Threads that count references to one signer would wait for each other.
         if !self.signer.shares(&signer) {
-            self.signer = signer;
+            self.signer = signer.into_owned();
         }
     }
 

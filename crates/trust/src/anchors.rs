@@ -1,5 +1,6 @@
 //! The signers who are trusted, and the judging of signatures.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use brine_core::{
@@ -158,8 +159,12 @@ impl TrustAnchors for Trust {
         self.firsts.iter().filter_map(|&index| Some(self.entries.get(index)?.key())).collect()
     }
 
-    fn judge(&self, evidence: &Evidence, question: &Question<'_>) -> Result<Signer, Untrusted> {
-        self.judge_entry(evidence, question).map(|entry| entry.signer().clone())
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        self.judge_entry(evidence, question).map(|entry| Cow::Borrowed(entry.signer()))
     }
 }
 

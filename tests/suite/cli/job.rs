@@ -1,6 +1,6 @@
 //! `brine sign --job` and `--grant`, and what `inspect` shows of them.
 
-use crate::common::{Person, assert_refused};
+use crate::common::{Person, assert_mistyped};
 
 const GRANTS: [&str; 6] = ["run=python3", "arg=-I", "arg=-", "read=data/in", "tcp=443", "wall=5s"];
 
@@ -73,7 +73,7 @@ fn jobs_are_single_envelopes() {
         }
     }
     let output = person.brine(["sign", "--job", "--lines", "x"]).output().unwrap();
-    assert_refused(&output, 2, "'--job' cannot be used with '--lines'");
+    assert_mistyped(&output, "'--job' cannot be used with '--lines'");
     // What would be a stream of data is one job.
     let large = vec![0; 2 << 20];
     let envelope = person.sign(["--job"], &large);

@@ -97,10 +97,15 @@ impl<'k> BatchSigner<'k> {
     /// - [`BatchError::Plain`] if the statement has no claims. Each proof shows the hash of a record
     ///   beside it; whoever holds one and guesses the other could confirm the guess, if that record had
     ///   nothing random in it.
+    /// - [`BatchError::Kind`] if the statement is of a kind that is not signed in batches;
     /// - [`BatchError::Full`] if [`is_full`](Self::is_full).
     pub fn add(&mut self, payload: &[u8], statement: &Statement, unique: Unique) -> Result<()> {
         if statement.is_plain() {
             return Err(BatchError::Plain.into());
+        }
+        let kind = statement.stated_kind();
+        if !kind.may_be_batched() {
+            return Err(BatchError::Kind { kind }.into());
         }
         if self.is_full() {
             return Err(BatchError::Full.into());

@@ -105,7 +105,12 @@ impl Encoder {
     }
 
     fn head(&mut self, major: Major, argument: u64) -> &mut Self {
-        self.raw(HeadBytes::new(major, argument).as_bytes())
+        let HeadBytes { bytes, length } = HeadBytes::new(major, argument);
+        let end = self.output.len().saturating_add(length);
+        // A copy of nine bytes costs less than one of as many as there are.
+        self.output.extend_from_slice(&bytes);
+        self.output.truncate(end);
+        self
     }
 }
 
@@ -119,15 +124,17 @@ pub(crate) struct HeadBytes {
 impl HeadBytes {
     /// Encodes a major type and its argument.
     pub(crate) const fn new(major: Major, argument: u64) -> Self {
-        let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
-        let bits = major.bits();
-        let (bytes, length) = match argument {
-            0..=23 => ([bits | h, 0, 0, 0, 0, 0, 0, 0, 0], 1),
-            24..=0xff => ([bits | 24, h, 0, 0, 0, 0, 0, 0, 0], 2),
-            0x100..=0xffff => ([bits | 25, g, h, 0, 0, 0, 0, 0, 0], 3),
-            0x1_0000..=0xffff_ffff => ([bits | 26, e, f, g, h, 0, 0, 0, 0], 5),
-            _ => ([bits | 27, a, b, c, d, e, f, g, h], 9),
+        let [.., low] = argument.to_be_bytes();
+        let (info, bits, length) = match argument {
+            0..=23 => (low, 0, 1),
+            24..=0xff => (24, 8, 2),
+            0x100..=0xffff => (25, 16, 3),
+            0x1_0000..=0xffff_ffff => (26, 32, 5),
+            _ => (27, 64, 9),
         };
+        // As many bits as the argument takes come first.
+        let [a, b, c, d, e, f, g, h] = argument.rotate_right(bits).to_be_bytes();
+        let bytes = [major.bits() | info, a, b, c, d, e, f, g, h];
         Self { bytes, length }
     }
 

@@ -79,8 +79,8 @@ impl HeaderWriter {
 }
 
 /// Encoded labels in bytewise order: those of 0 and more first, then the others, the nearest to 0 first.
-const fn order(label: i64) -> (bool, u64) {
-    (label < 0, label.unsigned_abs())
+const fn order(label: i64) -> u64 {
+    if label < 0 { !label.cast_unsigned() | 1 << 63 } else { label.cast_unsigned() }
 }
 
 fn count(items: usize) -> u64 {

@@ -34,6 +34,7 @@ impl<'a> Sign1<'a> {
     /// [`FormError::AlgorithmUnsupported`], [`FormError::Claims`], [`FormError::CritMalformed`],
     /// [`FormError::CritUnknown`], [`FormError::HashUnsupported`], [`FormError::LabelInBothHeaders`] and
     /// [`FormError::LabelUnprotected`].
+    #[inline]
     pub fn parse(input: &'a [u8], tagging: Tagging, profile: &Profile) -> Result<Self, FormError> {
         let (outline, index) = Outline::read(input, tagging)?;
         let header = Protected::read(outline.protected, &index, &outline.unprotected, profile)?;

@@ -194,14 +194,14 @@ pub(super) struct PassingBy<'r> {
 
 impl PassingBy<'_> {
     /// Judges an envelope over it, in the order in which one in memory is judged.
-    pub(super) fn verify(
+    pub(super) fn verify<'t>(
         self,
         envelope: &UnverifiedEnvelope<'_>,
         mut keep: impl FnMut(&[u8]) -> Result<()>,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
+        trust: &'t dyn TrustAnchors,
         clock: &dyn Clock,
-    ) -> Result<(Judged, Timestamp)> {
+    ) -> Result<(Judged<'t>, Timestamp)> {
         let trial = Trial::begin(envelope, &expectations.external_aad, self.bytes, trust);
         let key = match trial {
             Err(error) => Err(error),

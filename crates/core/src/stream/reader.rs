@@ -39,8 +39,8 @@ enum State {
 }
 
 /// The verified beginning of a stream.
-pub(crate) struct Begun {
-    pub(crate) judged: Judged,
+pub(crate) struct Begun<'t> {
+    pub(crate) judged: Judged<'t>,
     /// The protected header of segment 0, which speaks for the stream.
     pub(crate) protected: Vec<u8>,
     pub(crate) reader: StreamReader,
@@ -52,14 +52,14 @@ impl StreamReader {
     /// `opening` is the envelope of segment 0. With more than one thread, `input`, which gives the rest, is read
     /// ahead by a thread of its own, by as many segments as there are threads and two more. There are at most
     /// [`MAX_THREADS`].
-    pub(crate) fn open(
+    pub(crate) fn open<'t>(
         opening: &[u8],
         input: Box<dyn Read + Send>,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
+        trust: &'t dyn TrustAnchors,
         now: Timestamp,
         threads: usize,
-    ) -> Result<Begun> {
+    ) -> Result<Begun<'t>> {
         let envelope = UnverifiedEnvelope::parse(opening, Tagging::Required)?;
         SegmentForm::of_first(&envelope)?;
         let digest = envelope.sign1().unverified_payload();

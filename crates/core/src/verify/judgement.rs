@@ -1,5 +1,7 @@
 //! Everything that is judged of an envelope, in the order of SPEC.md.
 
+use std::borrow::Cow;
+
 use super::check::Check;
 use crate::batch::Memory;
 use crate::cose::Protected;
@@ -14,22 +16,22 @@ use crate::unverified::UnverifiedEnvelope;
 
 /// What was found of an envelope that holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Judged {
+pub(crate) struct Judged<'t> {
     /// The key that made the signature. The signer can be somebody who speaks for it.
     pub(crate) key_id: KeyId,
     pub(crate) kind: Kind,
-    pub(crate) signer: Signer,
+    pub(crate) signer: Cow<'t, Signer>,
 }
 
 /// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.
-pub(crate) fn verify_in_memory(
+pub(crate) fn verify_in_memory<'t>(
     envelope: &UnverifiedEnvelope<'_>,
     payload: &[u8],
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
+    trust: &'t dyn TrustAnchors,
     now: Timestamp,
     memory: Option<&mut Memory>,
-) -> Result<Judged> {
+) -> Result<Judged<'t>> {
     let key = find_key(envelope, &expectations.external_aad, payload, trust, memory);
     judge_signed(envelope, expectations, trust, now, key)
 }
@@ -37,13 +39,13 @@ pub(crate) fn verify_in_memory(
 /// Judges all but the signature, whether or not the payload is in memory.
 ///
 /// `key` is the one that verified the signature, or the reason why there is none.
-pub(crate) fn judge_signed(
+pub(crate) fn judge_signed<'t>(
     envelope: &UnverifiedEnvelope<'_>,
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
+    trust: &'t dyn TrustAnchors,
     now: Timestamp,
     key: Result<&VerifyingKey>,
-) -> Result<Judged> {
+) -> Result<Judged<'t>> {
     let key = match key {
         // Nobody here can check that signature: a wrong kind is the better answer.
         Err(error @ Error::Trust(_)) => return Err(wrong_kind(envelope, expectations, error)),
@@ -74,13 +76,13 @@ fn judge_kind(envelope: &UnverifiedEnvelope<'_>, expectations: &Expectations) ->
     Err(KindError::Wrong { expected: expectations.kind, found }.into())
 }
 
-fn judge_signer(
-    trust: &dyn TrustAnchors,
+fn judge_signer<'t>(
+    trust: &'t dyn TrustAnchors,
     key: KeyId,
     header: &Protected<'_>,
     expectations: &Expectations,
     now: Timestamp,
-) -> Result<Signer> {
+) -> Result<Cow<'t, Signer>> {
     // Where the signature names several contexts, the one asked for is judged; `judge_context`
     // then holds the signature to it.
     let wanted = expectations.context.as_deref();

@@ -16,5 +16,6 @@ mod large;
 mod module_arrows;
 mod mutation;
 mod properties;
+mod signing;
 mod stream;
 mod vectors;
