@@ -15,6 +15,10 @@ pub(crate) enum Outcome {
     /// Several files, each with an outcome of its own.
     Files(Vec<FileOutcome>),
     /// A job was run.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
     Ran { signed: Box<Signed>, plan: PlanFacts, run: Box<RunFacts>, status: Status, line: String },
     /// Records were judged, as far as `failure` let them be.
     Records { counts: RecordCounts, failure: Option<Failure> },

@@ -99,6 +99,10 @@ impl Spool {
     }
 
     /// Copies it to an output, if that takes what it is.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
     pub(crate) fn release_to(&self, output: &Output) -> Result<(), Failure> {
         let unreadable = |error| Failure::io(TEMPORARY_FILE, error);
         if let Err(refusal) = output.refuse_terminal("binary data")
@@ -112,6 +116,10 @@ impl Spool {
     }
 
     /// Gives it to somebody who may read it from its beginning, and not write to it.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
     pub(crate) fn into_read_only(self) -> io::Result<File> {
         let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let file = File::open(descriptor)?;

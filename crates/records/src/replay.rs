@@ -67,7 +67,7 @@ use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
 pub use self::number_span::NumberSpan;
 pub use self::prune::PrunedRows;
-pub use self::view::{ChannelStatus, ReplayStatus, ReplayView};
+pub use self::view::{ChannelStatus, ReplayStanding, ReplayStatus, ReplayView};
 
 /// How old a record may be, by default.
 pub const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -385,20 +385,4 @@ pub struct ReplayLease {
 enum RecordPlace {
     Named([u8; 32]),
     Numbered { channel: i64, seq: u64 },
-}
-
-/// The outcome that reserving a record would have.
-#[derive(Debug)]
-pub enum ReplayStanding {
-    /// Another process handles it.
-    Busy {
-        /// When its lease runs out.
-        until: Timestamp,
-    },
-    /// It would be reserved.
-    Fresh,
-    /// It would be refused.
-    Refused(ReplayError),
-    /// It was handled before.
-    Replayed,
 }

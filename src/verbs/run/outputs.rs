@@ -13,6 +13,10 @@ use crate::world::whole_file::{directory_of, resolved};
 /// Where output goes, released or not.
 pub(super) struct RunOutputs {
     pub(super) output: Output,
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
     pub(super) partial: Option<Output>,
 }
 

@@ -12,13 +12,29 @@ use super::channel::ChannelRow;
 use super::file::{self, OpenDatabase};
 use super::number_span::{self, NumberSpan};
 use super::reserve::find_named;
-use super::{BUSY_TIMEOUT, MAX_ENTRIES, ReplayStanding};
+use super::{BUSY_TIMEOUT, MAX_ENTRIES};
 use crate::ledger::{Identity, ReplayError, Subject};
 
 /// A view of a database. It changes nothing, so it can judge records at a time that somebody typed.
 #[derive(Debug)]
 pub struct ReplayView {
     pub(super) opened: OpenDatabase,
+}
+
+/// The outcome that reserving a record would have.
+#[derive(Debug)]
+pub enum ReplayStanding {
+    /// Another process handles it.
+    Busy {
+        /// When its lease runs out.
+        until: Timestamp,
+    },
+    /// It would be reserved.
+    Fresh,
+    /// It would be refused.
+    Refused(ReplayError),
+    /// It was handled before.
+    Replayed,
 }
 
 impl ReplayView {
