@@ -1,5 +1,7 @@
 //! The pipeline between ends that fail, block and die at every step.
 
+mod ends;
+mod fake_ledger;
 mod faults;
 mod oracle;
 mod steps;

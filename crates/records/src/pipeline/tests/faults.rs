@@ -186,7 +186,10 @@ fn handlers_that_fail_survive_a_fault_at_every_step() {
                 strike_all(Setup { has_rejects: true, ..setup }, &kinds, 3);
             }
             // Several records, of which the sink refuses or hands back all or none.
-            strike_all(setup, &[Kind::Good, Kind::Copy, Kind::Flaky], 3);
+            strike_all(setup, &[Kind::Good, Kind::Copy, Kind::Flaky, Kind::Hopeless], 3);
+            // A pipe does not deliver a record again.
+            let pipe = Setup { is_leased: false, has_rejects: true, ..setup };
+            strike_all(Setup { on_repeated: OnRepeated::Refuse, ..pipe }, &kinds, 2);
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brine_core::Classified as _;
 
-use super::world::{Call, Ended, bad, number};
+use super::ends::number;
+use super::world::{Call, Ended, bad};
 use super::{Kind, Setup};
 use crate::pipeline::{OnBadRecord, OnRepeated, PipelineError, RecordRun};
 

@@ -1,9 +1,11 @@
 //! Runs without faults: every sequence of records, against the oracle.
 
+use brine_core::Classified as _;
+
 use super::oracle::Expected;
 use super::world::Call;
 use super::*;
-use crate::pipeline::{OnBadRecord, OnRepeated, Room};
+use crate::pipeline::{OnBadRecord, OnRepeated, PipelineError, Room};
 
 pub(super) use OnBadRecord::{Skip, Stop};
 
@@ -158,4 +160,17 @@ fn long_waits_are_noted_once() {
     let pauses = world.state().calls.iter().filter(|call| **call == Call::Pause).count();
     assert!(pauses > 100, "{pauses}");
     assert_eq!(world.state().written, [0]);
+}
+
+/// A process that was too slow has no say any more: it neither commits nor acknowledges.
+#[test]
+fn a_lease_that_was_lost_ends_the_work() {
+    let setup = Setup { has_ledger: true, is_leased: true, on_bad: Skip, ..PIPE };
+    for kinds in [&[Kind::Slow][..], &[Kind::Good, Kind::Slow], &[Kind::Slow, Kind::Good]] {
+        let world = World::new(setup, kinds);
+        let run = world.run(None).unwrap();
+        let Err(PipelineError::Ledger(error)) = run.end else { panic!("{run:?}") };
+        assert_eq!(error.reason(), "replay-lease-lost");
+        assert_eq!(world.state().settled(), vec![None; kinds.len()]);
+    }
 }
