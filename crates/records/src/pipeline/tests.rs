@@ -7,4 +7,4 @@ mod oracle;
 mod steps;
 mod world;
 
-use self::world::{Kind, Setup, World};
+use self::world::{RecordKind, Setup, World};

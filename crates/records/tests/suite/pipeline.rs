@@ -10,9 +10,8 @@ use brine_core::{
 };
 use brine_records::{
     BlockBounds, FrameReadError, FrameReader, FrameSide, FrameSource, Framing, Handed,
-    HandlerFailure, Hold, OnBadRecord, OnRepeated, PipelineError, RecordCounts, RecordFrame,
-    RecordJudge, RecordPipeline, RecordSigner, RejectedRecord, Rejects, ReleasedRun, Sink,
-    sign_records,
+    HandlerFailure, Hold, OnBadRecord, PipelineError, RecordCounts, RecordFrame, RecordJudge,
+    RecordPipeline, RecordSigner, RejectedRecord, Rejects, ReleasedRun, Sink, sign_records,
 };
 
 use crate::common::{key, now, signed, statement, verified};
@@ -299,6 +298,7 @@ fn nothing_reaches_a_sink_that_has_failed() {
 mod once {
     use std::time::Duration;
 
+    use brine_records::OnRepeated;
     use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions};
     use tempfile::TempDir;
 

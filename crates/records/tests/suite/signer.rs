@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io::{self, Cursor, Read};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use brine_core::{
     VerifyingKey,
 };
 use brine_records::{
-    BlockBounds, FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordFrame,
-    RecordSigner, Source as _, sign_records,
+    BlockBounds, DeadLetter, DeliveredBlock, Deliveries, FrameBlock, FrameReadError, FrameReader,
+    FrameSide, FrameSource, Framing, HandlerFailure, MAX_RECORD_BYTES, PipelineError, RecordError,
+    RecordFrame, RecordSigner, Source, sign_records,
 };
 
 use crate::common::{key, now, verified};
@@ -38,10 +40,7 @@ fn source(input: impl Read, records: usize) -> FrameSource<impl Read> {
 }
 
 /// The envelopes, and how the signing ended.
-type Signed = (
-    Vec<Vec<u8>>,
-    Result<(), PipelineError<brine_records::FrameReadError, Infallible, Infallible>>,
-);
+type Signed = (Vec<Vec<u8>>, Result<(), PipelineError<FrameReadError, Infallible, Infallible>>);
 
 fn sign_lines(signer: RecordSigner, lines: &str, records: usize, threads: usize) -> Signed {
     let mut output = Vec::new();
@@ -217,4 +216,82 @@ fn a_first_record_waits_for_others_that_come_in_time() {
     // Half a record waits for its other half, and for nothing else.
     assert_eq!(blocks(&[b"hal", b"f\n", b"x\n"], long, &[false]), (vec![1, 1], 0));
     assert_eq!(blocks(parts, Duration::ZERO, &[true]), (vec![1, 2, 1], 1));
+}
+
+/// Records of a queue, which notes what is acknowledged.
+struct Queue {
+    records: Vec<&'static [u8]>,
+    acknowledged: Arc<Mutex<Vec<u64>>>,
+    number: u64,
+}
+
+struct QueuedRecords(u64, Arc<Mutex<Vec<u64>>>);
+
+impl Source for Queue {
+    type Deliveries = QueuedRecords;
+    type Error = Infallible;
+
+    fn next_block(&mut self) -> Result<Option<DeliveredBlock<QueuedRecords>>, Infallible> {
+        let mut block = FrameBlock::new(self.number);
+        let count = self.records.len().min(2);
+        self.records.drain(..count).for_each(|record| block.push(record));
+        let deliveries = QueuedRecords(self.number, Arc::clone(&self.acknowledged));
+        self.number += 2;
+        Ok((!block.is_empty()).then_some(DeliveredBlock { block, deliveries }))
+    }
+}
+
+impl Deliveries for QueuedRecords {
+    type Error = Infallible;
+
+    fn are_leased(&self) -> bool {
+        true
+    }
+
+    fn acknowledge(&mut self, records: Range<usize>) -> Result<(), Infallible> {
+        let numbers = records.map(|index| self.0 + u64::try_from(index).unwrap());
+        self.1.lock().unwrap().extend(numbers);
+        Ok(())
+    }
+
+    fn extend(&mut self, _: Range<usize>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn retry(&mut self, _: Range<usize>, why: &HandlerFailure) -> Result<(), Infallible> {
+        panic!("{why}")
+    }
+
+    fn dead_letter(&mut self, _: usize, why: &RecordError) -> Result<DeadLetter, Infallible> {
+        panic!("{why}")
+    }
+
+    fn finish(self, _: FrameBlock) {}
+}
+
+/// What was not written, or not signed, stays in the queue.
+#[test]
+fn records_of_a_queue_are_acknowledged_after_their_envelopes_were_written() {
+    let long: &[u8] = Box::leak(vec![0; MAX_RECORD_BYTES + 1].into_boxed_slice());
+    for (third, writes, acknowledged, reason) in [
+        (&b"three"[..], 3, vec![1, 2, 3, 4, 5], None),
+        (b"three", 1, vec![1, 2], Some("io")),
+        (b"three", 0, vec![], Some("io")),
+        (long, 3, vec![1, 2], Some("too-large")),
+    ] {
+        let records = vec![&b"one"[..], b"two", third, b"four", b"five"];
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        let queue = Queue { records, acknowledged: Arc::clone(&noted), number: 1 };
+        let mut written = 0;
+        let end = sign_records(signer(key(1), at_now), queue, 1, |_| {
+            assert_eq!(noted.lock().unwrap().len(), 2 * written, "acknowledged too early");
+            if written == writes {
+                return Err(FrameReadError::Input(io::Error::other("full")));
+            }
+            written += 1;
+            Ok(())
+        });
+        assert_eq!(end.err().map(|error| error.reason()), reason);
+        assert_eq!(*noted.lock().unwrap(), acknowledged);
+    }
 }

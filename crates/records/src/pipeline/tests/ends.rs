@@ -7,7 +7,7 @@ use brine_core::time::ClockBefore1970;
 use brine_core::{Class, Clock, Timestamp};
 
 use super::Setup;
-use super::world::{Broken, Call, Kind, LEASE, Record, State, World, at, frame};
+use super::world::{Broken, Call, LEASE, Record, RecordKind, World, WorldState, at, frame};
 use crate::framing::{FrameBlock, RecordFrame};
 use crate::pipeline::{
     DeadLetter, DeliveredBlock, Deliveries, Handed, HandlerFailure, Hold, LongWait, Patience,
@@ -39,7 +39,7 @@ impl Source for World {
     type Error = Broken;
 
     fn next_block(&mut self) -> Result<Option<DeliveredBlock<FakeDeliveries>>, Broken> {
-        let indexes = self.step(Call::Next, State::next_block)?;
+        let indexes = self.step(Call::Next, WorldState::next_block)?;
         let world = self.clone();
         let mut block = FrameBlock::new(indexes.first().map_or(1, |first| number(*first)));
         indexes.iter().for_each(|index| block.push(&frame(*index)));
@@ -53,7 +53,7 @@ pub(super) fn number(index: usize) -> u64 {
     u64::try_from(index).unwrap() + 1
 }
 
-impl State {
+impl WorldState {
     fn next_block(&mut self) -> Vec<usize> {
         let Setup { block_records, is_leased, .. } = self.setup;
         let indexes: Vec<usize> = if is_leased {
@@ -89,7 +89,7 @@ impl FakeDeliveries {
         &self,
         call: Call,
         records: Range<usize>,
-        mut work: impl FnMut(&mut State, usize),
+        mut work: impl FnMut(&mut WorldState, usize),
     ) -> Result<(), Broken> {
         let indexes = &self.indexes[records];
         assert!(!indexes.is_empty(), "{call:?} of nothing");
@@ -115,7 +115,7 @@ impl Deliveries for FakeDeliveries {
     }
 
     fn acknowledge(&mut self, records: Range<usize>) -> Result<(), Broken> {
-        self.each(Call::Acknowledge, records, State::acknowledge)
+        self.each(Call::Acknowledge, records, WorldState::acknowledge)
     }
 
     fn retry(&mut self, records: Range<usize>, why: &HandlerFailure) -> Result<(), Broken> {
@@ -173,11 +173,11 @@ impl Sink for World {
         }
         self.step(Call::Write, |state| {
             let kind = |index: &usize| state.records[*index].kind;
-            if indexes.iter().any(|index| kind(index) == Kind::Hopeless) {
+            if indexes.iter().any(|index| kind(index) == RecordKind::Hopeless) {
                 return Handed::Refused(flaky());
             }
-            if let Some(index) = indexes.iter().find(|index| kind(index) == Kind::Flaky) {
-                state.records[*index].kind = Kind::Good;
+            if let Some(index) = indexes.iter().find(|index| kind(index) == RecordKind::Flaky) {
+                state.records[*index].kind = RecordKind::Good;
                 return Handed::Retry(flaky());
             }
             indexes.iter().for_each(|index| state.write(*index));

@@ -2,7 +2,7 @@
 
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
-use super::world::{Call, Kind, Known, LEASE, Record, State, World, at};
+use super::world::{Call, Known, LEASE, Record, RecordKind, World, WorldState, at};
 use crate::ledger::{Identity, Ledger, ReplayError, Reservation, Settled, Subject};
 
 /// A ledger in memory. Its leases are an identity and the process that has it.
@@ -14,7 +14,11 @@ pub(super) struct FakeLease {
 }
 
 impl FakeLedger {
-    fn step<T>(&self, call: Call, work: impl FnOnce(&mut State) -> T) -> Result<T, ReplayError> {
+    fn step<T>(
+        &self,
+        call: Call,
+        work: impl FnOnce(&mut WorldState) -> T,
+    ) -> Result<T, ReplayError> {
         {
             let mut state = self.0.state();
             if state.locks > 0 {
@@ -112,11 +116,11 @@ impl Ledger for FakeLedger {
     }
 }
 
-impl State {
+impl WorldState {
     /// Lets another process reserve a record that was written slowly.
     pub(super) fn steal(&mut self, index: usize) {
         let Record { kind, identity, .. } = self.records[index];
-        if kind == Kind::Slow {
+        if kind == RecordKind::Slow {
             self.now += 2 * LEASE;
             let until = self.now + LEASE;
             self.ledger.insert(identity, Known::Leased { process: 0, until });
@@ -124,7 +128,8 @@ impl State {
     }
 
     fn reserve(&mut self, identity: u8) -> Reservation<FakeLease> {
-        let is_full = |record: &Record| record.identity == identity && record.kind == Kind::Full;
+        let is_full =
+            |record: &Record| record.identity == identity && record.kind == RecordKind::Full;
         match self.ledger.get(&identity) {
             Some(Known::Done) => Reservation::Replayed,
             Some(Known::Leased { until, .. }) if *until > self.now => {

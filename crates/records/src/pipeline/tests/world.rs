@@ -11,17 +11,17 @@ use super::fake_ledger::FakeLedger;
 use crate::framing::{FrameBlock, RecordFrame};
 use crate::ledger::{Identity, ReplayError, Subject};
 use crate::pipeline::error::StepError;
-use crate::pipeline::judge::{Judgement, Verdict};
+use crate::pipeline::judge::{Judgement, RecordVerdict};
 use crate::pipeline::release::Release;
 use crate::pipeline::replay_gate::ReplayGate;
 use crate::pipeline::{
     HandlerFailure, LongWait, OnBadRecord, OnRepeated, PipelineError, RecordCounts, RecordError,
-    RecordRun, Room, drive,
+    RecordRules, RecordRun, Room, drive,
 };
 
 /// What a record is, and how the ends behave about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     /// It does not verify.
     Bad,
     /// Another process has reserved it, and dies.
@@ -103,7 +103,7 @@ struct Killed;
 /// What is known of a record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
-    pub(super) kind: Kind,
+    pub(super) kind: RecordKind,
     /// What copies have in common.
     pub(super) identity: u8,
     /// How often it was written.
@@ -130,7 +130,7 @@ pub(super) enum Known {
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct WorldState {
     pub(super) setup: Setup,
     pub(super) records: Vec<Record>,
     pub(super) ledger: BTreeMap<u8, Known>,
@@ -157,7 +157,7 @@ pub(super) struct State {
 
 /// The world, shared by its fakes.
 #[derive(Clone)]
-pub(super) struct World(Arc<Mutex<State>>);
+pub(super) struct World(Arc<Mutex<WorldState>>);
 
 /// When the world begins.
 const BEGIN: u64 = 1_000_000;
@@ -166,18 +166,18 @@ const BEGIN: u64 = 1_000_000;
 pub(super) const LEASE: u64 = 1000;
 
 impl World {
-    pub(super) fn new(setup: Setup, kinds: &[Kind]) -> Self {
+    pub(super) fn new(setup: Setup, kinds: &[RecordKind]) -> Self {
         let mut records: Vec<Record> = Vec::new();
         let mut ledger = BTreeMap::new();
         for (index, &kind) in kinds.iter().enumerate() {
             let own = u8::try_from(index).unwrap();
             let before = records.last().map(|record| record.identity);
-            let identity = if kind == Kind::Copy { before.unwrap_or(own) } else { own };
+            let identity = if kind == RecordKind::Copy { before.unwrap_or(own) } else { own };
             match kind {
-                Kind::Busy => {
+                RecordKind::Busy => {
                     ledger.insert(own, Known::Leased { process: 0, until: BEGIN + 10 });
                 }
-                Kind::Replayed => {
+                RecordKind::Replayed => {
                     ledger.insert(own, Known::Done);
                 }
                 _ => {}
@@ -194,7 +194,7 @@ impl World {
                 delivered: 0,
             });
         }
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(WorldState {
             setup,
             records,
             ledger,
@@ -215,11 +215,12 @@ impl World {
         })))
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, WorldState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the pipeline in a process of its own, with a fault at a step. Returns how it ended; `None` if it died.
+    /// Runs the pipeline in a process of its own, with a fault at a step. Returns how it ended; `None` if it
+    /// died.
     pub(super) fn run(&self, fault: Option<(usize, Fault)>) -> Option<RecordRun<Ended>> {
         let setup = self.state().begin(fault);
         let run = catch_unwind(AssertUnwindSafe(|| {
@@ -229,8 +230,7 @@ impl World {
                 sink: self.clone(),
                 rejects: self.clone(),
                 gate,
-                on_bad: setup.on_bad,
-                on_repeated: setup.on_repeated,
+                rules: RecordRules { on_bad: setup.on_bad, on_repeated: setup.on_repeated },
                 counts: RecordCounts::default(),
             };
             let world = self.clone();
@@ -248,7 +248,7 @@ impl World {
     pub(super) fn step<T>(
         &self,
         call: Call,
-        work: impl FnOnce(&mut State) -> T,
+        work: impl FnOnce(&mut WorldState) -> T,
     ) -> Result<T, Broken> {
         let mut state = self.state();
         let struck = state.fault.and_then(|(at, _)| state.calls.get(at - 1).copied());
@@ -296,7 +296,7 @@ pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix(seconds).unwrap()
 }
 
-impl State {
+impl WorldState {
     /// Begins a process, long after all leases of the one before ran out.
     fn begin(&mut self, fault: Option<(usize, Fault)>) -> Setup {
         if self.process > 0 {
@@ -329,8 +329,8 @@ impl State {
             let RecordFrame::Record(bytes) = frame else { panic!("{frame:?}") };
             let index = usize::from(bytes[0]);
             let record = &self.records[index];
-            if record.kind == Kind::Bad {
-                verdicts.push(Verdict::Refused(bad()));
+            if record.kind == RecordKind::Bad {
+                verdicts.push(RecordVerdict::Refused(bad()));
                 continue;
             }
             self.judged.insert(index);
@@ -340,7 +340,7 @@ impl State {
             let identity = Identity::Sequenced(KeyId::from_bytes([1; 32]), sequence);
             let subject = Subject { identity, expires: None, issued_at: None };
             let subject = self.setup.has_ledger.then_some(subject);
-            verdicts.push(Verdict::Verified { payload: start..payloads.len(), subject });
+            verdicts.push(RecordVerdict::Verified { payload: start..payloads.len(), subject });
         }
         Judgement { at, payloads, verdicts }
     }
@@ -364,7 +364,7 @@ impl State {
         self.last_written = delivered;
         let is_before = |record: &&Record| (1..delivered).contains(&record.delivered);
         let mut before = self.records.iter().filter(is_before);
-        let is_kept = before.all(|record| record.kind != Kind::Bad || record.is_kept);
+        let is_kept = before.all(|record| record.kind != RecordKind::Bad || record.is_kept);
         assert!(is_kept || !self.setup.has_rejects, "{index} is written before others are kept");
         if has_ledger {
             let known = self.ledger.get(&self.records[index].identity);
@@ -395,7 +395,7 @@ impl State {
         let is_repeated = matches!(why, RecordError::Replay(ReplayError::Replayed));
         let is_handlers = matches!(why, RecordError::Handler(_));
         assert!(
-            record.kind == Kind::Bad || is_repeated || is_handlers,
+            record.kind == RecordKind::Bad || is_repeated || is_handlers,
             "{record:?} is kept: {why}"
         );
         assert!(record.settled.is_none(), "{record:?} is kept after it was settled");
@@ -410,7 +410,10 @@ impl State {
         let is_handled = if has_ledger { is_done } else { self.records[index].writes > 0 };
         let record = &mut self.records[index];
         assert!(is_handled || record.is_kept, "{index} is acknowledged too early: {record:?}");
-        assert!(record.kind != Kind::Bad || record.is_kept, "{record:?} is acknowledged and gone");
+        assert!(
+            record.kind != RecordKind::Bad || record.is_kept,
+            "{record:?} is acknowledged and gone"
+        );
         assert_eq!(record.settled, None, "{index} is settled twice");
         record.settled = Some(Call::Acknowledge);
         record.is_open = false;
