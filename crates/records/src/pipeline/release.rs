@@ -89,6 +89,8 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
             }
         };
         match &outcome {
+            // If that fails, it is not known whether it is committed: the records are neither given back nor
+            // acknowledged.
             RunOutcome::Handled => self.gate.commit(&leases)?,
             RunOutcome::Refused(_) | RunOutcome::Returned(_) => self.gate.give_back(&leases)?,
         }
