@@ -26,3 +26,14 @@ pub enum Class {
     /// The signature is good, but trust or policy refuses it.
     Untrusted,
 }
+
+/// The error of an end that cannot fail.
+impl Classified for std::convert::Infallible {
+    fn class(&self) -> Class {
+        match *self {}
+    }
+
+    fn reason(&self) -> &'static str {
+        match *self {}
+    }
+}

@@ -30,8 +30,8 @@ pub trait Ledger {
     ///
     /// # Errors
     ///
-    /// A failure of the ledger. Then nothing is reserved. After [`ReplayError::Locked`] the caller tries
-    /// again.
+    /// A failure of the ledger. Then nothing is reserved. [`ReplayError::Locked`] is returned only after some
+    /// time of waiting: the caller tries again at once.
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
@@ -42,9 +42,9 @@ pub trait Ledger {
     ///
     /// # Errors
     ///
-    /// A failure of the ledger. After [`ReplayError::Locked`] nothing was changed, and the caller tries again.
-    /// After any other error it is not known whether the note is durable: the records **must** be neither
-    /// acknowledged nor given back.
+    /// A failure of the ledger. After [`ReplayError::Locked`] nothing was changed, and the caller tries
+    /// again. After any other error it is not known whether the note is durable: the records **must** be
+    /// neither acknowledged nor given back.
     fn commit_many(
         &mut self,
         leases: &[Self::Lease],
@@ -149,6 +149,42 @@ impl Ledger for NoLedger {
 
     fn missing_from(&self, _: KeyId, _: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
         Ok(0)
+    }
+}
+
+impl<L: Ledger> Ledger for &mut L {
+    type Lease = L::Lease;
+
+    fn is_kept(&self) -> bool {
+        (**self).is_kept()
+    }
+
+    fn reserve_many(
+        &mut self,
+        subjects: &[Subject],
+        now: Timestamp,
+    ) -> Result<Vec<Reservation<L::Lease>>, ReplayError> {
+        (**self).reserve_many(subjects, now)
+    }
+
+    fn commit_many(
+        &mut self,
+        leases: &[L::Lease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        (**self).commit_many(leases, now)
+    }
+
+    fn give_back_many(
+        &mut self,
+        leases: &[L::Lease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        (**self).give_back_many(leases, now)
+    }
+
+    fn missing_from(&self, key: KeyId, channel: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
+        (**self).missing_from(key, channel)
     }
 }
 

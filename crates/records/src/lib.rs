@@ -1,11 +1,11 @@
 //! Signed records: many small envelopes, one after the other.
 //!
-//! A [`Framing`] says where each record ends. A [`RecordSigner`] signs records, each as an envelope of its own, alone
-//! or in batches. A [`RecordPipeline`] verifies records and releases the payloads of those that hold: each once, if
-//! there is a [`Ledger`] such as the [replay database](replay).
+//! A [`Framing`] says where each record ends. A [`RecordSigner`] signs records, each as an envelope of its
+//! own, alone or in batches. A [`RecordPipeline`] verifies records and releases the payloads of those that
+//! hold: each once, if there is a [`Ledger`], such as the replay database.
 //!
-//! Records come from a [`Source`]: a pipe or a file ([`FrameSource`]), or a queue that delivers a record again until it
-//! is settled ([`Deliveries`]). Payloads go to a [`Sink`], and refused records to [`Rejects`].
+//! Records come from a [`Source`]: a pipe or a file ([`FrameSource`]), or a queue that delivers a record
+//! again until it is settled ([`Deliveries`]). Payloads go to a [`Sink`], and refused records to [`Rejects`].
 //!
 //! ```
 //! use std::sync::Arc;

@@ -36,13 +36,13 @@ pub use self::sink::{Handed, Hold, HoldLost, ReleasedRecord, ReleasedRun, Room, 
 /// Verifies records from a source, and releases the payloads of those that hold.
 ///
 /// - A payload reaches the [sink](Sink) only after its record was judged, and in the order of the source.
-/// - With a [ledger](Ledger), each record is released once. Only a process that dies between writing a record and
-///   committing it can release that record again.
+/// - With a [ledger](Ledger), each record is released once. Only a process that dies between writing a record
+///   and committing it can release that record again.
 /// - With [rejects](Rejects), refused records are kept before other records are written.
 /// - A record is acknowledged only after it was written and committed, or kept.
 ///
-/// [`run`](Self::run) uses the sink, the rejects and the ledger on the calling thread alone, and reads and judges on
-/// others. With `n` threads, at most `n` + 3 blocks are in memory.
+/// [`run`](Self::run) uses the sink, the rejects and the ledger on the calling thread alone, and reads and
+/// judges on others. With `n` threads, at most `n` + 3 blocks are in memory.
 #[derive(Debug)]
 pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
     judge: RecordJudge,
@@ -51,6 +51,12 @@ pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
     ledger: L,
     patience: P,
     threads: usize,
+    rules: RecordRules,
+}
+
+/// What to do with records that are not released.
+#[derive(Clone, Copy, Debug, Default)]
+struct RecordRules {
     on_bad: OnBadRecord,
     on_repeated: OnRepeated,
 }
@@ -60,7 +66,7 @@ pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
 pub enum OnBadRecord {
     /// Go on with the next one.
     Skip,
-    /// End the work. Whatever comes after it is not released.
+    /// End the work. No record after it is released.
     #[default]
     Stop,
 }
@@ -86,7 +92,8 @@ pub struct RecordRun<E> {
 }
 
 impl<K: Sink> RecordPipeline<K> {
-    /// Releases the payloads of records that `judge` accepts to `sink`, on one thread, up to the first bad record.
+    /// Releases the payloads of records that `judge` accepts to `sink`, on one thread, up to the first bad
+    /// record.
     #[must_use]
     pub fn new(judge: RecordJudge, sink: K) -> Self {
         Self {
@@ -96,8 +103,7 @@ impl<K: Sink> RecordPipeline<K> {
             ledger: NoLedger,
             patience: QuietPatience,
             threads: 1,
-            on_bad: OnBadRecord::default(),
-            on_repeated: OnRepeated::default(),
+            rules: RecordRules::default(),
         }
     }
 }
@@ -106,22 +112,22 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
     /// Keeps refused records.
     #[must_use]
     pub fn rejects<Q: Rejects>(self, rejects: Q) -> RecordPipeline<K, Q, L, P> {
-        let Self { judge, sink, ledger, patience, threads, on_bad, on_repeated, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, on_bad, on_repeated }
+        let Self { judge, sink, ledger, patience, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
     }
 
     /// Releases each record once, by this ledger.
     #[must_use]
     pub fn ledger<M: Ledger>(self, ledger: M) -> RecordPipeline<K, R, M, P> {
-        let Self { judge, sink, rejects, patience, threads, on_bad, on_repeated, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, on_bad, on_repeated }
+        let Self { judge, sink, rejects, patience, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
     }
 
     /// Waits for other processes in this way.
     #[must_use]
     pub fn patience<Q: Patience>(self, patience: Q) -> RecordPipeline<K, R, L, Q> {
-        let Self { judge, sink, rejects, ledger, threads, on_bad, on_repeated, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, on_bad, on_repeated }
+        let Self { judge, sink, rejects, ledger, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
     }
 
     /// Judges on so many threads.
@@ -133,13 +139,13 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
     /// Says what to do at a refused record.
     #[must_use]
     pub fn on_bad(self, on_bad: OnBadRecord) -> Self {
-        Self { on_bad, ..self }
+        Self { rules: RecordRules { on_bad, ..self.rules }, ..self }
     }
 
     /// Says what to do with a record that the ledger knows.
     #[must_use]
     pub fn on_repeated(self, on_repeated: OnRepeated) -> Self {
-        Self { on_repeated, ..self }
+        Self { rules: RecordRules { on_repeated, ..self.rules }, ..self }
     }
 
     /// Works until the source ends, or until something ends the work before.
@@ -149,12 +155,12 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
         S::Deliveries: Send + 'static,
         S::Error: Send + 'static,
     {
-        let Self { judge, sink, rejects, ledger, patience, threads, on_bad, on_repeated } = self;
+        let Self { judge, sink, rejects, ledger, patience, threads, rules } = self;
         let clock = judge.clock();
         let judge = Arc::new(judge.identifying(ledger.is_kept()));
         let gate = ReplayGate::new(ledger, patience, clock);
         let counts = RecordCounts::default();
-        let release = Release { sink, rejects, gate, on_bad, on_repeated, counts };
+        let release = Release { sink, rejects, gate, rules, counts };
         drive(source, threads, move |block| judge.judge(block), release)
     }
 }

@@ -18,11 +18,11 @@ use crate::pipeline::{
 
 /// Signs records, each as an envelope of its own, and frames the envelopes.
 ///
-/// The records of one signer are one channel: they are numbered without gaps, in the order of their input. A channel
-/// is drawn at random when the signer is made. A process that forks **must** make another signer.
+/// The records of one signer are one channel: they are numbered without gaps, in the order of their input. A
+/// channel is drawn at random when the signer is made. A process that forks **must** make another signer.
 ///
-/// It can be shared by threads: each signs whole blocks. The clock is read once for each block, when its records have
-/// all arrived.
+/// It can be shared by threads: each signs whole blocks. The clock is read once for each block, when its
+/// records have all arrived.
 pub struct RecordSigner {
     key: Arc<dyn SigningBackend>,
     statement: Box<dyn Fn(Timestamp) -> Statement + Send + Sync>,
@@ -33,8 +33,8 @@ pub struct RecordSigner {
 }
 
 impl RecordSigner {
-    /// Signs with `key` what `statement` says of records that are signed at a given time. The envelopes are framed
-    /// by `framing`.
+    /// Signs with `key` what `statement` says of records that are signed at a given time. The envelopes are
+    /// framed by `framing`.
     ///
     /// # Errors
     ///
@@ -55,7 +55,8 @@ impl RecordSigner {
         Self { batch: Some(records.max(1)), ..self }
     }
 
-    /// Returns the bounds of blocks that make whole batches, with enough records to be worth a thread's while.
+    /// Returns the bounds of blocks that make whole batches, with enough records to be worth a thread's
+    /// while.
     #[must_use]
     pub fn bounds(&self) -> BlockBounds {
         let whole = |batch: usize| BLOCK_RECORDS.div_euclid(batch).max(1).saturating_mul(batch);
@@ -180,13 +181,15 @@ pub struct UnsignedRecord {
 
 /// Signs all records of a source on so many threads, and passes framed envelopes to `write`, in order.
 ///
-/// The envelopes of a block are passed together. The records of a source that leases them are acknowledged when
-/// `write` has returned, so their envelopes **must** be durable then.
+/// The envelopes of a block are passed together. The records of a source that leases them are acknowledged
+/// when `write` has returned, so their envelopes **must** be durable then.
 ///
 /// # Errors
 ///
-/// - [`PipelineError::Record`] for the first record that cannot be signed. All envelopes before it were passed on.
-/// - [`PipelineError::Source`], [`PipelineError::Sink`], [`PipelineError::Thread`], [`PipelineError::WorkerLost`].
+/// - [`PipelineError::Record`] for the first record that cannot be signed. All envelopes before it were
+///   passed on.
+/// - [`PipelineError::Source`], [`PipelineError::Sink`], [`PipelineError::Thread`],
+///   [`PipelineError::WorkerLost`].
 pub fn sign_records<S, E>(
     signer: RecordSigner,
     mut source: S,
@@ -206,10 +209,12 @@ where
     let pass_on = |(delivered, signed): (DeliveredBlock<S::Deliveries>, SignedBlock)| {
         let DeliveredBlock { block, mut deliveries } = delivered;
         let SignedBlock { envelopes, failed } = signed;
-        write(&envelopes).map_err(PipelineError::Sink)?;
-        if deliveries.are_leased() {
-            let end = failed.as_ref().map_or(block.len(), |failed| failed.index);
-            deliveries.acknowledge(0..end).map_err(PipelineError::Source)?;
+        let signed = failed.as_ref().map_or(block.len(), |failed| failed.index);
+        if signed > 0 {
+            write(&envelopes).map_err(PipelineError::Sink)?;
+        }
+        if signed > 0 && deliveries.are_leased() {
+            deliveries.acknowledge(0..signed).map_err(PipelineError::Source)?;
         }
         let failed = failed.map(|failed| (block.number(failed.index), failed.why));
         deliveries.finish(block);

@@ -5,10 +5,10 @@
 //! lease is *committed*. If a process dies in between, its lease runs out and the record is reserved again.
 //! Each lease has a fencing token, so a process that was too slow and was replaced cannot commit any more.
 //!
-//! It forgets only what is refused anyway: by age, at the latest moment that the database has seen, or because
-//! a record was issued before the moment from which the database answers. So neither pruning nor a clock that
-//! is set back lets an old record in, and a new database refuses what an older one may have handled. SPEC.md
-//! has the rules and the argument.
+//! It forgets only what is refused anyway: by age, at the latest moment that the database has seen, or
+//! because a record was issued before the moment from which the database answers. So neither pruning nor a
+//! clock that is set back lets an old record in, and a new database refuses what an older one may have
+//! handled. SPEC.md has the rules and the argument.
 //!
 //! Several processes can use one file on one machine. It has a write-ahead log, which no network file system
 //! carries. No other part of a process that has it open may open the file itself: closing it again would take
@@ -142,17 +142,17 @@ impl ReplayDatabase {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Missing`] with [`DatabaseBirth::Existing`]; [`ReplayError::NotADatabase`] for another file,
-    /// which is not changed; [`ReplayError::Version`], [`ReplayError::Damaged`],
-    /// [`ReplayError::Gone`], [`ReplayError::Locked`]; [`ReplayError::File`] and
-    /// [`ReplayError::Database`] from the system.
+    /// [`ReplayError::Missing`] with [`DatabaseBirth::Existing`]; [`ReplayError::NotADatabase`] for another
+    /// file, which is not changed; [`ReplayError::Version`], [`ReplayError::Damaged`], [`ReplayError::Gone`],
+    /// [`ReplayError::Locked`]; [`ReplayError::File`] and [`ReplayError::Database`] from the system.
     pub fn open(path: &Path, options: &ReplayOptions, now: Timestamp) -> Result<Self, ReplayError> {
         let most = Duration::from_secs(Timestamp::MAX.unix());
         let max_age = options.max_age.min(most);
         let floor = match options.birth {
             DatabaseBirth::AcceptOlder => Timestamp::from_unix(0),
             DatabaseBirth::Existing => None,
-            // A database before this one took records that were issued up to a leeway after this one was made.
+            // A database before this one took records that were issued up to a leeway after this one was
+            // made.
             DatabaseBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
         };
         if let Some(floor) = floor {
@@ -192,8 +192,8 @@ impl ReplayDatabase {
     ///
     /// # Errors
     ///
-    /// All of them are failures of the database, and then nothing is reserved: [`ReplayError::ClockBehind`] if
-    /// a record can only be judged by a clock that is right, [`ReplayError::Gone`],
+    /// All of them are failures of the database, and then nothing is reserved: [`ReplayError::ClockBehind`]
+    /// if a record can only be judged by a clock that is right, [`ReplayError::Gone`],
     /// [`ReplayError::Locked`], [`ReplayError::Damaged`], [`ReplayError::Database`].
     pub fn reserve_many(
         &mut self,
@@ -227,9 +227,9 @@ impl ReplayDatabase {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Gone`], [`ReplayError::Locked`], [`ReplayError::Damaged`],
-    /// [`ReplayError::Database`]. Then it is not known whether the note is on the disk, and the records **must**
-    /// be neither acknowledged nor given back.
+    /// [`ReplayError::Gone`], [`ReplayError::Locked`], [`ReplayError::Damaged`], [`ReplayError::Database`].
+    /// Then it is not known whether the note is on the disk, and the records **must** be neither acknowledged
+    /// nor given back.
     pub fn commit_many(
         &mut self,
         leases: &[ReplayLease],

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::{FrameReadError, FramingError};
+use super::{FrameReadError, FramingError, KEPT_BYTES, MAX_RECORD_BYTES};
 
 /// Whole frames that were read together, in order and without a gap.
 ///
@@ -48,10 +48,19 @@ impl FrameBlock {
         Self { first, ..Self::default() }
     }
 
-    /// Adds a copy of a record. This is for sources that deliver records one by one.
+    /// Adds a copy of a record, for sources that deliver records one by one. An envelope is added in binary.
+    ///
+    /// A record over [`MAX_RECORD_BYTES`] becomes a bad one.
     pub fn push(&mut self, record: &[u8]) {
+        let mut kept = record;
+        if record.len() > MAX_RECORD_BYTES {
+            let [bytes, limit] = [record.len(), MAX_RECORD_BYTES]
+                .map(|length| u64::try_from(length).unwrap_or(u64::MAX));
+            self.bad.push((self.records.len(), FramingError::TooLarge { bytes, limit }));
+            kept = record.get(..KEPT_BYTES).unwrap_or(record);
+        }
         let start = self.memory.len();
-        self.memory.extend_from_slice(record);
+        self.memory.extend_from_slice(kept);
         self.records.push(start..self.memory.len());
     }
 
@@ -163,4 +172,31 @@ pub(super) fn grow(memory: &mut Vec<u8>, bytes: usize) -> Result<(), FrameReadEr
     memory.try_reserve_exact(more).map_err(|_| FrameReadError::OutOfMemory { bytes })?;
     memory.resize(memory.len().max(bytes), 0);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use brine_core::Classified as _;
+
+    use super::*;
+
+    #[test]
+    fn records_that_are_pushed_are_numbered_and_bounded() {
+        let mut block = FrameBlock::new(7);
+        assert!(block.is_empty());
+        let long = vec![0xd2; MAX_RECORD_BYTES + 1];
+        for record in [&b""[..], b"one", &long, &long[1..], b"two"] {
+            block.push(record);
+        }
+        block.decode().unwrap();
+        let shown = |frame| match frame {
+            RecordFrame::Record(record) => (record.len(), "ok"),
+            RecordFrame::Bad { error, kept } => (kept.len(), error.reason()),
+        };
+        let expected =
+            [(0, "ok"), (3, "ok"), (KEPT_BYTES, "too-large"), (MAX_RECORD_BYTES, "ok"), (3, "ok")];
+        assert!(block.frames().map(shown).eq(expected));
+        assert_eq!((block.number(0), block.number(4)), (7, 11));
+        assert_eq!(block.get(1), Some(RecordFrame::Record(b"one")));
+    }
 }

@@ -17,7 +17,8 @@ pub struct RecordCounts {
     pub refused: u64,
     /// How many of the refused were kept.
     pub kept: u64,
-    /// How many were released before and dropped, where repeated records are [dropped](super::OnRepeated::Drop).
+    /// How many were released before and dropped, where repeated records are
+    /// [dropped](super::OnRepeated::Drop).
     pub repeated: u64,
     /// How many went back to the source because handling them failed.
     pub retried: u64,

@@ -12,8 +12,8 @@ use crate::framing::{BlockBounds, Filled, FrameBlock, FrameReadError, FrameReade
 
 /// Reads records from a pipe or a file, in blocks.
 ///
-/// A block is returned as soon as there is a record, or, if records wait for others, some time later. The memory of
-/// a block is used again when the block is finished.
+/// A block is returned as soon as there is a record, or, if records wait for others, some time later. The
+/// memory of a block is used again when the block is finished.
 pub struct FrameSource<R> {
     reader: FrameReader<R>,
     bounds: BlockBounds,
@@ -46,8 +46,8 @@ impl<R: Read> FrameSource<R> {
 
     /// Lets the first record of a block wait `most` for others.
     ///
-    /// `wait` waits for so long at most until the input has something to read, or has ended, and returns whether
-    /// that was in time. If it cannot wait, it returns `true`.
+    /// `wait` waits for so long at most until the input has something to read, or has ended, and returns
+    /// whether that was in time. If it cannot wait, it returns `true`.
     #[must_use]
     pub fn with_linger(
         self,

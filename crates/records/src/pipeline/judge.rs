@@ -12,8 +12,8 @@ use crate::ledger::Subject;
 
 /// Verifies records, and frames the payloads of those that hold.
 ///
-/// It can be shared by threads: each verifies whole blocks. The clock is read once for each block, when its records
-/// have all arrived.
+/// It can be shared by threads: each verifies whole blocks. The clock is read once for each block, when its
+/// records have all arrived.
 pub struct RecordJudge {
     clock: Arc<dyn Clock>,
     expectations: Arc<Expectations>,
@@ -26,7 +26,8 @@ pub struct RecordJudge {
 }
 
 impl RecordJudge {
-    /// Judges records by `expectations` and `trust`, at the time of `clock`. The payloads are framed by `framing`.
+    /// Judges records by `expectations` and `trust`, at the time of `clock`. The payloads are framed by
+    /// `framing`.
     #[must_use]
     pub fn new(
         expectations: Expectations,
@@ -58,8 +59,8 @@ impl RecordJudge {
             let start = payloads.len();
             let judged = self.judge_frame(frame, at, &mut verifier, &mut payloads);
             verdicts.push(match judged {
-                Ok(subject) => Verdict::Verified { payload: start..payloads.len(), subject },
-                Err(error) => Verdict::Refused(error),
+                Ok(subject) => RecordVerdict::Verified { payload: start..payloads.len(), subject },
+                Err(error) => RecordVerdict::Refused(error),
             });
         }
         self.verifiers().push(verifier);
@@ -113,12 +114,12 @@ pub(super) struct Judgement {
     /// The payloads of the records that hold, framed.
     pub(super) payloads: Vec<u8>,
     /// One for each record.
-    pub(super) verdicts: Vec<Verdict>,
+    pub(super) verdicts: Vec<RecordVerdict>,
 }
 
 /// What was found of one record.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum RecordVerdict {
     /// It is not believed, or not released.
     Refused(RecordError),
     /// It was released before, and is dropped.
@@ -132,7 +133,7 @@ pub(super) enum Verdict {
     },
 }
 
-impl Verdict {
+impl RecordVerdict {
     /// Returns where the payload is, if the record is to be released.
     pub(super) const fn payload(&self) -> Option<&Range<usize>> {
         match self {

@@ -5,11 +5,11 @@ use std::thread;
 
 use brine_core::pool::{STACK_BYTES, pool};
 
-/// Takes jobs from `source` until it has no more, works on them, and gives the results to `sink` in the order of
-/// the jobs.
+/// Takes jobs from `source` until it has no more, works on them, and gives the results to `sink` in the order
+/// of the jobs.
 ///
-/// With more than one thread the source has a thread of its own, so that it is read while others work. Where the
-/// system grants no threads, everything happens on this one.
+/// With more than one thread the source has a thread of its own, so that it is read while others work. Where
+/// the system grants no threads, everything happens on this one.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use crate::framing::RecordFrame;
 
 /// A place that keeps refused records whole, with the reason. A record that is kept counts as handled.
 pub trait Rejects {
-    /// Why records cannot be kept.
+    /// Why the rejects fail.
     type Error;
 
     /// Returns whether anything is kept. If not, [`keep`](Self::keep) is never called.
@@ -21,7 +21,7 @@ pub trait Rejects {
     ///
     /// # Errors
     ///
-    /// Whatever keeps them from being durable. The work ends, and the records are not acknowledged.
+    /// If the records cannot be kept. The work ends, and they are not acknowledged.
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Self::Error>;
 }
 

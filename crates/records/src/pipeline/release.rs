@@ -5,26 +5,25 @@ use std::ops::Range;
 use super::counts::RecordCounts;
 use super::delivery::{DeadLetter, Deliveries};
 use super::error::{HandlerFailure, PipelineError, RecordError, StepError};
-use super::judge::{Judgement, Verdict};
+use super::judge::{Judgement, RecordVerdict};
 use super::patience::Patience;
 use super::rejects::{RejectedRecord, Rejects};
-use super::replay_gate::{Admitted, Next, ReplayGate};
+use super::replay_gate::{Admitted, NextStep, ReplayGate};
 use super::sink::{Handed, Hold, HoldLost, ReleasedRun, Room, Sink};
-use super::{OnBadRecord, OnRepeated, RecordRun};
+use super::{OnBadRecord, RecordRules, RecordRun};
 use crate::framing::FrameBlock;
 use crate::ledger::Ledger;
 
 /// Takes judged blocks in order. The ends of the pipeline are used on this thread alone.
 ///
-/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, write what holds, commit,
-/// acknowledge. Records are kept before others are written, because keeping a record twice does no harm, and writing
-/// one twice does.
+/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, write what
+/// holds, commit, acknowledge. Records are kept before others are written, because keeping a record twice
+/// does no harm, and writing one twice does.
 pub(super) struct Release<K, R, L, P> {
     pub(super) sink: K,
     pub(super) rejects: R,
     pub(super) gate: ReplayGate<L, P>,
-    pub(super) on_bad: OnBadRecord,
-    pub(super) on_repeated: OnRepeated,
+    pub(super) rules: RecordRules,
     pub(super) counts: RecordCounts,
 }
 
@@ -37,7 +36,7 @@ pub(super) struct JudgedBlock<D> {
 }
 
 /// How a run of records left the pipeline.
-enum Outcome {
+enum RunOutcome {
     /// It is committed next.
     Handled,
     /// The sink refused the records, which were then refused.
@@ -72,7 +71,8 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         RecordRun { counts: self.counts, end }
     }
 
-    /// Takes as many records from `from` on as can be released together, and returns where the next run begins.
+    /// Takes as many records from `from` on as can be released together, and returns where the next run
+    /// begins.
     fn take_run<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
@@ -89,28 +89,31 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
             }
         };
         match &outcome {
-            Outcome::Handled => self.gate.commit(&leases)?,
-            Outcome::Refused(_) | Outcome::Returned(_) => self.gate.give_back(&leases)?,
+            // If that fails, it is not known whether it is committed: the records are neither given back nor
+            // acknowledged.
+            RunOutcome::Handled => self.gate.commit(&leases)?,
+            RunOutcome::Refused(_) | RunOutcome::Returned(_) => self.gate.give_back(&leases)?,
         }
         self.settle(judged, &run, &outcome)?;
         self.stop_at_refused(judged, &run)?;
         match next {
-            Next::Fail(error) => {
+            NextStep::Fail(error) => {
                 let number = judged.block.number(until);
                 return Err(PipelineError::Record { number, why: error.into() });
             }
-            Next::Wait(at) => {
+            NextStep::Wait(at) => {
                 extend(judged, until..judged.judgement.verdicts.len())?;
                 self.gate.wait(at);
             }
-            Next::GoOn => {}
+            NextStep::GoOn => {}
         }
         Ok(until)
     }
 
     /// Says which records from `from` on can be released together, and reserves them.
     ///
-    /// It waits for the sink before anything is reserved. What is judged at the moment of release is judged here.
+    /// It waits for the sink before anything is reserved. What is judged at the moment of release is judged
+    /// here.
     fn admit<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
@@ -122,20 +125,20 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         let verdicts = &mut judged.judgement.verdicts;
         let until = self.reach(verdicts, from, room);
         let verdicts = verdicts.get_mut(..until).unwrap_or_default();
-        Ok(self.gate.admit(verdicts, from, self.on_bad, self.on_repeated)?)
+        Ok(self.gate.admit(verdicts, from, self.rules)?)
     }
 
-    /// Returns where the run ends: behind the first refused record if that is the end of the work, or where there is
-    /// no more room. A payload for which there is never room is written alone.
-    fn reach(&self, verdicts: &[Verdict], from: usize, room: Room) -> usize {
+    /// Returns where the run ends: behind the first refused record if that is the end of the work, or where
+    /// there is no more room. A payload for which there is never room is written alone.
+    fn reach(&self, verdicts: &[RecordVerdict], from: usize, room: Room) -> usize {
         let (mut bytes, mut records) = (0_usize, 0_usize);
         for (index, verdict) in verdicts.iter().enumerate().skip(from) {
             match verdict {
-                Verdict::Refused(_) if self.on_bad == OnBadRecord::Stop => {
+                RecordVerdict::Refused(_) if self.rules.on_bad == OnBadRecord::Stop => {
                     return index.saturating_add(1);
                 }
-                Verdict::Refused(_) | Verdict::Repeated => {}
-                Verdict::Verified { payload, .. } => {
+                RecordVerdict::Refused(_) | RecordVerdict::Repeated => {}
+                RecordVerdict::Verified { payload, .. } => {
                     bytes = bytes.saturating_add(payload.len());
                     records = records.saturating_add(1);
                     if (bytes > room.bytes || records > room.records) && index > from {
@@ -152,23 +155,23 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         &mut self,
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
-    ) -> Result<Outcome, Ended<D, K, R>> {
+    ) -> Result<RunOutcome, Ended<D, K, R>> {
         self.refuse(judged, run)?;
         let failure = match self.write(judged, run)? {
-            Handed::Done => return Ok(Outcome::Handled),
+            Handed::Done => return Ok(RunOutcome::Handled),
             Handed::Retry(failure) if judged.deliveries.are_leased() => {
-                return Ok(Outcome::Returned(failure));
+                return Ok(RunOutcome::Returned(failure));
             }
             // A pipe does not deliver a record again.
             Handed::Refused(failure) | Handed::Retry(failure) => failure,
         };
         for index in run.clone() {
             let verdict = judged.judgement.verdicts.get_mut(index);
-            let Some(verdict @ Verdict::Verified { .. }) = verdict else { continue };
-            *verdict = Verdict::Refused(failure.clone().into());
+            let Some(verdict @ RecordVerdict::Verified { .. }) = verdict else { continue };
+            *verdict = RecordVerdict::Refused(failure.clone().into());
             self.refuse(judged, &(index..index.saturating_add(1)))?;
         }
-        Ok(Outcome::Refused(failure))
+        Ok(RunOutcome::Refused(failure))
     }
 
     fn write<D: Deliveries>(
@@ -215,18 +218,19 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         Ok(())
     }
 
-    /// Settles a run with its source: what was handled or kept is acknowledged, what is refused and not kept becomes a
-    /// dead letter, and the rest goes back.
+    /// Settles a run with its source: what was handled or kept is acknowledged, what is refused and not kept
+    /// becomes a dead letter, and the rest goes back.
     fn settle<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
-        outcome: &Outcome,
+        outcome: &RunOutcome,
     ) -> Result<(), Ended<D, K, R>> {
         let JudgedBlock { deliveries, judgement: Judgement { verdicts, .. }, .. } = judged;
         let verdicts = verdicts.get(run.clone()).unwrap_or_default();
-        if matches!(outcome, Outcome::Handled) {
-            let repeated = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Repeated));
+        if matches!(outcome, RunOutcome::Handled) {
+            let repeated =
+                verdicts.iter().filter(|verdict| matches!(verdict, RecordVerdict::Repeated));
             self.counts.repeated += u64::try_from(repeated.count()).unwrap_or(u64::MAX);
         }
         if !deliveries.are_leased() {
@@ -237,11 +241,11 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         for alike in verdicts.chunk_by(|one, next| one.is_refused() == next.is_refused()) {
             let records = start..start.saturating_add(alike.len());
             start = records.end;
-            let settled = match (alike.first().is_some_and(Verdict::is_refused), outcome) {
+            let settled = match (alike.first().is_some_and(RecordVerdict::is_refused), outcome) {
                 (true, _) if !is_kept => self.bury(deliveries, records, alike),
-                (true, _) | (false, Outcome::Handled) => deliveries.acknowledge(records),
+                (true, _) | (false, RunOutcome::Handled) => deliveries.acknowledge(records),
                 // Among them are copies of a record that was not handled.
-                (false, Outcome::Refused(why) | Outcome::Returned(why)) => {
+                (false, RunOutcome::Refused(why) | RunOutcome::Returned(why)) => {
                     deliveries.retry(records, why)
                 }
             };
@@ -255,13 +259,13 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         &mut self,
         deliveries: &mut D,
         records: Range<usize>,
-        verdicts: &[Verdict],
+        verdicts: &[RecordVerdict],
     ) -> Result<(), D::Error> {
-        if self.on_bad == OnBadRecord::Stop {
+        if self.rules.on_bad == OnBadRecord::Stop {
             return Ok(());
         }
         for (index, verdict) in records.zip(verdicts) {
-            if let Verdict::Refused(why) = verdict {
+            if let RecordVerdict::Refused(why) = verdict {
                 let letter = deliveries.dead_letter(index, why)?;
                 self.counts.kept += u64::from(letter == DeadLetter::Kept);
             }
@@ -275,30 +279,30 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
     ) -> Result<(), Ended<D, K, R>> {
-        if self.on_bad == OnBadRecord::Skip {
+        if self.rules.on_bad == OnBadRecord::Skip {
             return Ok(());
         }
         let verdicts = &mut judged.judgement.verdicts;
         let first = refused(verdicts, run).next().map(|(index, _)| index);
         let Some(index) = first else { return Ok(()) };
         match verdicts.swap_remove(index) {
-            Verdict::Refused(why) => {
+            RecordVerdict::Refused(why) => {
                 Err(PipelineError::Record { number: judged.block.number(index), why })
             }
-            Verdict::Repeated | Verdict::Verified { .. } => Ok(()),
+            RecordVerdict::Repeated | RecordVerdict::Verified { .. } => Ok(()),
         }
     }
 }
 
 /// Returns the refused records of a run, with their indexes in the block.
 fn refused<'v>(
-    verdicts: &'v [Verdict],
+    verdicts: &'v [RecordVerdict],
     run: &Range<usize>,
 ) -> impl Iterator<Item = (usize, &'v RecordError)> {
     let records = verdicts.iter().enumerate().take(run.end).skip(run.start);
     records.filter_map(|(index, verdict)| match verdict {
-        Verdict::Refused(why) => Some((index, why)),
-        Verdict::Repeated | Verdict::Verified { .. } => None,
+        RecordVerdict::Refused(why) => Some((index, why)),
+        RecordVerdict::Repeated | RecordVerdict::Verified { .. } => None,
     })
 }
 

@@ -8,9 +8,9 @@ use brine_core::{CHANNEL_BYTES, Class, Classified as _, Clock, KeyId, Timestamp}
 
 use super::counts::MissingRecords;
 use super::error::StepError;
-use super::judge::Verdict;
+use super::judge::RecordVerdict;
 use super::patience::{LongWait, Patience};
-use super::{OnBadRecord, OnRepeated};
+use super::{OnBadRecord, OnRepeated, RecordRules};
 use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
 /// Lets each record through once, if there is a ledger.
@@ -37,12 +37,49 @@ pub(super) struct Admitted<T> {
     pub(super) until: usize,
     /// The leases of the verified records before it.
     pub(super) leases: Vec<T>,
-    pub(super) next: Next,
+    pub(super) next: NextStep,
+}
+
+impl<T> Admitted<T> {
+    /// Admits all records, without leases.
+    fn all(verdicts: &[RecordVerdict]) -> Self {
+        Self { until: verdicts.len(), leases: Vec::new(), next: NextStep::GoOn }
+    }
+
+    /// Goes through the reservations up to the first that ends the run. Returns the leases behind it, too.
+    fn sort(
+        verdicts: &mut [RecordVerdict],
+        reserved: impl Iterator<Item = (usize, Reservation<T>)>,
+        rules: RecordRules,
+    ) -> (Self, Vec<T>) {
+        let (mut admitted, mut surplus) = (Self::all(verdicts), Vec::new());
+        let mut has_ended = false;
+        for (index, reservation) in reserved {
+            match GateStep::of(reservation, rules.on_repeated) {
+                GateStep::Release(lease) if has_ended => surplus.push(lease),
+                _ if has_ended => {}
+                GateStep::Release(lease) => admitted.leases.push(lease),
+                GateStep::Repeat => set(verdicts, index, RecordVerdict::Repeated),
+                GateStep::Refuse(error) => {
+                    set(verdicts, index, RecordVerdict::Refused(error.into()));
+                    if rules.on_bad == OnBadRecord::Stop {
+                        admitted.until = index.saturating_add(1);
+                        has_ended = true;
+                    }
+                }
+                GateStep::Halt(next) => {
+                    (admitted.next, admitted.until) = (next, index);
+                    has_ended = true;
+                }
+            }
+        }
+        (admitted, surplus)
+    }
 }
 
 /// What follows when they are released.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// The ledger cannot take the next record.
     Fail(ReplayError),
     GoOn,
@@ -51,21 +88,21 @@ pub(super) enum Next {
 }
 
 /// What a reservation means for its record.
-enum Step<T> {
-    Halt(Next),
+enum GateStep<T> {
+    Halt(NextStep),
     Refuse(ReplayError),
     Release(T),
     Repeat,
 }
 
-impl<T> Step<T> {
+impl<T> GateStep<T> {
     fn of(reservation: Reservation<T>, on_repeated: OnRepeated) -> Self {
         match reservation {
             Reservation::Fresh(lease) => Self::Release(lease),
-            Reservation::Busy { until } => Self::Halt(Next::Wait(until)),
+            Reservation::Busy { until } => Self::Halt(NextStep::Wait(until)),
             // That says nothing about the record, which can be tried again.
             Reservation::Refused(error) if error.class() == Class::System => {
-                Self::Halt(Next::Fail(error))
+                Self::Halt(NextStep::Fail(error))
             }
             Reservation::Refused(error) => Self::Refuse(error),
             Reservation::Replayed | Reservation::Twin { .. } => match on_repeated {
@@ -86,49 +123,28 @@ impl<L: Ledger, P: Patience> ReplayGate<L, P> {
         self.ledger.is_kept()
     }
 
-    /// Reserves the verified records from `from` on, as far as possible without waiting for another process while
-    /// something is reserved: two processes that did would wait for each other.
+    /// Reserves the verified records from `from` on, as far as possible without waiting for another process
+    /// while something is reserved: two processes that did would wait for each other.
     ///
-    /// It changes the verdicts on records that were released before. With [`OnBadRecord::Stop`] it ends behind the
-    /// first record that it refuses.
+    /// It changes the verdicts on records that were released before. With [`OnBadRecord::Stop`] it ends
+    /// behind the first record that it refuses.
     pub(super) fn admit(
         &mut self,
-        verdicts: &mut [Verdict],
+        verdicts: &mut [RecordVerdict],
         from: usize,
-        on_bad: OnBadRecord,
-        on_repeated: OnRepeated,
+        rules: RecordRules,
     ) -> Result<Admitted<L::Lease>, StepError> {
-        let mut admitted = Admitted { until: verdicts.len(), leases: Vec::new(), next: Next::GoOn };
         if !self.ledger.is_kept() {
-            return Ok(admitted);
+            return Ok(Admitted::all(verdicts));
         }
         let (indexes, subjects) = subjects(verdicts, from)?;
         if subjects.is_empty() {
-            return Ok(admitted);
+            return Ok(Admitted::all(verdicts));
         }
         self.remember(&subjects);
         let reservations = self.reserve(&subjects)?;
-        let mut surplus = Vec::new();
-        let mut has_ended = false;
-        for (index, reservation) in indexes.into_iter().zip(reservations) {
-            match Step::of(reservation, on_repeated) {
-                Step::Release(lease) if has_ended => surplus.push(lease),
-                _ if has_ended => {}
-                Step::Release(lease) => admitted.leases.push(lease),
-                Step::Repeat => set(verdicts, index, Verdict::Repeated),
-                Step::Refuse(error) => {
-                    set(verdicts, index, Verdict::Refused(error.into()));
-                    if on_bad == OnBadRecord::Stop {
-                        admitted.until = index.saturating_add(1);
-                        has_ended = true;
-                    }
-                }
-                Step::Halt(next) => {
-                    (admitted.next, admitted.until) = (next, index);
-                    has_ended = true;
-                }
-            }
-        }
+        let reserved = indexes.into_iter().zip(reservations);
+        let (admitted, surplus) = Admitted::sort(verdicts, reserved, rules);
         self.give_back(&surplus)?;
         Ok(admitted)
     }
@@ -197,10 +213,13 @@ impl<L: Ledger, P: Patience> ReplayGate<L, P> {
 }
 
 /// Returns the verified records from `from` on: their indexes, and their identities.
-fn subjects(verdicts: &[Verdict], from: usize) -> Result<(Vec<usize>, Vec<Subject>), ReplayError> {
+fn subjects(
+    verdicts: &[RecordVerdict],
+    from: usize,
+) -> Result<(Vec<usize>, Vec<Subject>), ReplayError> {
     let (mut indexes, mut subjects) = (Vec::new(), Vec::new());
     for (index, verdict) in verdicts.iter().enumerate().skip(from) {
-        if let Verdict::Verified { subject, .. } = verdict {
+        if let RecordVerdict::Verified { subject, .. } = verdict {
             indexes.push(index);
             // The judge identifies every record for a ledger, so that none passes it by.
             subjects.push(subject.ok_or(ReplayError::IdentityMissing)?);
@@ -209,7 +228,7 @@ fn subjects(verdicts: &[Verdict], from: usize) -> Result<(Vec<usize>, Vec<Subjec
     Ok((indexes, subjects))
 }
 
-fn set(verdicts: &mut [Verdict], index: usize, verdict: Verdict) {
+fn set(verdicts: &mut [RecordVerdict], index: usize, verdict: RecordVerdict) {
     if let Some(place) = verdicts.get_mut(index) {
         *place = verdict;
     }

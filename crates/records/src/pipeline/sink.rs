@@ -4,22 +4,23 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::error::HandlerFailure;
-use super::judge::Verdict;
+use super::judge::RecordVerdict;
 use crate::framing::{FrameBlock, RecordFrame};
 
 /// Where verified payloads go: a pipe, a file, or a handler of each record.
 pub trait Sink {
-    /// Why payloads cannot be written.
+    /// Why the sink fails.
     type Error;
 
-    /// Waits until the sink takes something, and returns how much it takes without making the caller wait again.
+    /// Waits until the sink takes something, and returns how much it takes without making the caller wait
+    /// again.
     ///
-    /// Nothing is reserved in a ledger meanwhile, so a slow reader never blocks records for other processes. A
-    /// sink that waits for long [extends](Hold::extend) the leases of the source.
+    /// Nothing is reserved in a ledger meanwhile, so a slow reader never blocks records for other processes.
+    /// A sink that waits for long [extends](Hold::extend) the leases of the source.
     ///
     /// # Errors
     ///
-    /// Whatever ends the work before the records are reserved.
+    /// If the sink fails. Nothing is reserved then.
     fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Self::Error> {
         let _ = hold;
         Ok(Room::ANY)
@@ -27,14 +28,15 @@ pub trait Sink {
 
     /// Writes the payloads of consecutive records, all or none.
     ///
-    /// If somebody [relies](Hold::is_relied_on) on what was written, it **must** be flushed, and on the disk where
-    /// there is one, before this returns: the records are committed and acknowledged next.
+    /// If somebody [relies](Hold::is_relied_on) on what was written, it **must** be flushed, and on the disk
+    /// where there is one, before this returns: the records are committed and acknowledged next.
     ///
     /// A sink that works for long [extends](Hold::extend) the leases now and then.
     ///
     /// # Errors
     ///
-    /// Whatever ends the work. The records are then neither committed nor acknowledged.
+    /// If the payloads cannot be written. The work ends, and the records are neither committed nor
+    /// acknowledged.
     fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, Self::Error>;
 }
 
@@ -48,10 +50,10 @@ pub struct Room {
 }
 
 impl Room {
-    /// As much as there is.
+    /// Room for everything.
     pub const ANY: Self = Self { bytes: usize::MAX, records: usize::MAX };
 
-    /// One record, for sinks that handle each by itself.
+    /// Room for one record, for sinks that handle each by itself.
     pub const ONE_RECORD: Self = Self { bytes: usize::MAX, records: 1 };
 
     /// Returns room for so many bytes.
@@ -61,14 +63,14 @@ impl Room {
     }
 }
 
-/// What became of payloads that were written.
+/// What the sink did with payloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handed {
-    /// They are handled.
+    /// It handled them.
     Done,
-    /// They cannot be handled, now or later: they become refused records.
+    /// It cannot handle them, now or later. They become refused records.
     Refused(HandlerFailure),
-    /// Handling them failed and may succeed later: they go back to the source.
+    /// It failed, and may succeed later. They go back to the source.
     Retry(HandlerFailure),
 }
 
@@ -97,7 +99,7 @@ pub struct HoldLost;
 pub struct ReleasedRun<'a> {
     block: &'a FrameBlock,
     payloads: &'a [u8],
-    verdicts: &'a [Verdict],
+    verdicts: &'a [RecordVerdict],
     /// The index of the first in the block.
     first: usize,
 }
@@ -117,7 +119,7 @@ impl<'a> ReleasedRun<'a> {
     pub(super) fn new(
         block: &'a FrameBlock,
         payloads: &'a [u8],
-        verdicts: &'a [Verdict],
+        verdicts: &'a [RecordVerdict],
         records: Range<usize>,
     ) -> Self {
         let verdicts = verdicts.get(records.clone()).unwrap_or_default();
@@ -135,7 +137,7 @@ impl<'a> ReleasedRun<'a> {
     #[must_use]
     pub fn payloads(&self) -> Cow<'a, [u8]> {
         let mut runs: Vec<Range<usize>> = Vec::new();
-        for payload in self.verdicts.iter().filter_map(Verdict::payload) {
+        for payload in self.verdicts.iter().filter_map(RecordVerdict::payload) {
             match runs.last_mut() {
                 Some(run) if run.end == payload.start => run.end = payload.end,
                 _ => runs.push(payload.clone()),

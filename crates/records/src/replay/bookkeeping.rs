@@ -131,8 +131,8 @@ pub(super) fn moment(seconds: u64) -> Result<Timestamp, ReplayError> {
 
 /// Returns whether a lease holds at `now`.
 ///
-/// A lease that begins in the future means that a clock was set back since. If its owner is still at work, the
-/// fencing token decides which process commits.
+/// A lease that begins in the future means that a clock was set back since. If its owner is still at work,
+/// the fencing token decides which process commits.
 pub(super) fn is_live(taken: Timestamp, until: Timestamp, now: Timestamp) -> bool {
     now < until && taken <= now.plus(LEEWAY)
 }

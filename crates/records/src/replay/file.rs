@@ -18,8 +18,8 @@ use crate::ledger::ReplayError;
 
 /// Makes a database, unless the name is taken.
 ///
-/// It is completed under another name and then linked to its own. So no process ever finds half a database, and
-/// if several make it at once, one wins.
+/// It is completed under another name and then linked to its own. So no process ever finds half a database,
+/// and if several make it at once, one wins.
 pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
@@ -133,8 +133,8 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
     Ok(connection)
 }
 
-/// A commit is on the disk when it returns, also on macOS, where that takes two settings. Damage is found before
-/// it is believed.
+/// A commit is on the disk when it returns, also on macOS, where that takes two settings. Damage is found
+/// before it is believed.
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; \
                         PRAGMA checkpoint_fullfsync = ON; PRAGMA cell_size_check = ON; \
                         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";

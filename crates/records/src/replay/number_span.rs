@@ -68,8 +68,8 @@ pub(super) struct HeldNumbers {
     pub(super) token: u64,
 }
 
-/// Returns the handled numbers that overlap `span`: whole rows, each with the time at which its youngest record
-/// was issued.
+/// Returns the handled numbers that overlap `span`: whole rows, each with the time at which its youngest
+/// record was issued.
 pub(super) fn done(
     connection: &Connection,
     channel: i64,

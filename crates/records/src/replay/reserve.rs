@@ -129,8 +129,8 @@ impl ReserveRecords<'_> {
         }
         for items in fresh.chunk_by(|one, next| next.seq == one.seq.saturating_add(1)) {
             let Some(span) = span_of(items) else { continue };
-            // Numbers that touch a range take no room of their own: in a channel that is full of gaps, the next
-            // number is as welcome as one that closes a gap.
+            // Numbers that touch a range take no room of their own: in a channel that is full of gaps, the
+            // next number is as welcome as one that closes a gap.
             let joins = done.iter().any(|(done, _)| done.touches(&span));
             if !joins && !self.fits(Some(channel)) {
                 outcomes.extend(items.iter().map(|item| (item.index, self.full())));
@@ -226,7 +226,8 @@ impl ReserveRecords<'_> {
     }
 }
 
-/// What is known about a name: nothing; that it was handled; or that it is being handled, from when until when.
+/// What is known about a name: nothing; that it was handled; or that it is being handled, from when until
+/// when.
 pub(super) type KnownName = Option<Option<(Timestamp, Timestamp)>>;
 
 pub(super) fn find_named(

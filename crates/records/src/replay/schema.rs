@@ -11,8 +11,8 @@ const APPLICATION_ID: i64 = 0x6272_6e52;
 /// The version of the tables below.
 const VERSION: i64 = 1;
 
-/// `done` holds the numbers that were handled, `lease` those that are being handled. The spans of a channel never
-/// overlap, within a table or between the two. A `named` record is under a lease while it has a token.
+/// `done` holds the numbers that were handled, `lease` those that are being handled. The spans of a channel
+/// never overlap, within a table or between the two. A `named` record is under a lease while it has a token.
 const TABLES: [&str; 5] = [
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), born INTEGER NOT NULL, \
      floor INTEGER NOT NULL, latest INTEGER NOT NULL, pruned INTEGER NOT NULL, \
@@ -51,8 +51,8 @@ pub(super) fn is_ours(connection: &Connection) -> Result<bool, rusqlite::Error> 
     Ok(id == APPLICATION_ID)
 }
 
-/// Compares the tables with those that this version makes. A table that lost a rule, or gained a trigger, would give
-/// wrong answers.
+/// Compares the tables with those that this version makes. A table that lost a rule, or gained a trigger,
+/// would give wrong answers.
 pub(super) fn judge(connection: &Connection) -> Result<(), ReplayError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found != VERSION {

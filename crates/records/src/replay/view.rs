@@ -128,8 +128,8 @@ impl ReplayView {
         })
     }
 
-    /// Returns the numbers of a channel that were never handled, below the highest one that was and as far back
-    /// as the database remembers. Numbers that are being handled are among them.
+    /// Returns the numbers of a channel that were never handled, below the highest one that was and as far
+    /// back as the database remembers. Numbers that are being handled are among them.
     ///
     /// There are at most as many spans as the channel has ranges.
     ///

@@ -1,4 +1,4 @@
-//! Framing and replay through the public interface.
+//! Records through the public interface: framing, pipeline, signer, replay.
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -7,8 +7,9 @@
     reason = "a test fails by panicking, and reads the environment and small files"
 )]
 
-#[cfg(feature = "replay")]
 mod common;
 mod framing;
+mod pipeline;
 #[cfg(feature = "replay")]
 mod replay;
+mod signer;

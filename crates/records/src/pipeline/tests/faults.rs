@@ -16,12 +16,13 @@ const QUEUE: Setup = Setup {
     ..PIPE
 };
 
-const KINDS: [Kind; 4] = [Kind::Good, Kind::Bad, Kind::Replayed, Kind::Busy];
+const KINDS: [RecordKind; 4] =
+    [RecordKind::Good, RecordKind::Bad, RecordKind::Replayed, RecordKind::Busy];
 
 /// Runs with one fault after the other, each at a step of the run, and ends the work without one.
 ///
 /// What must never happen fails in the fakes.
-fn survives(setup: Setup, kinds: &[Kind], faults: &[(usize, Fault)]) -> bool {
+fn survives(setup: Setup, kinds: &[RecordKind], faults: &[(usize, Fault)]) -> bool {
     let world = World::new(setup, kinds);
     let mut has_struck = false;
     for fault in faults {
@@ -95,20 +96,20 @@ fn drain(world: &World) {
 }
 
 /// Nothing is lost: each record was written, kept, or known before. For a ledger, copies are one record.
-fn assert_all_handled(world: &World, setup: Setup, kinds: &[Kind]) {
+fn assert_all_handled(world: &World, setup: Setup, kinds: &[RecordKind]) {
     let state = world.state();
     let (writes, kept, settled) = (state.writes(), state.kept_set(), state.settled());
     let keeps = setup.has_rejects || (setup.is_leased && setup.on_bad == Skip);
     let mut first = 0;
     for (index, kind) in kinds.iter().enumerate() {
-        first = if *kind == Kind::Copy && setup.has_ledger { first } else { index };
-        let last = (index + 1..kinds.len()).take_while(|at| kinds[*at] == Kind::Copy).last();
+        first = if *kind == RecordKind::Copy && setup.has_ledger { first } else { index };
+        let last = (index + 1..kinds.len()).take_while(|at| kinds[*at] == RecordKind::Copy).last();
         let copies = if setup.has_ledger { first..=last.unwrap_or(index) } else { index..=index };
         let written = copies.filter(|index| writes[*index] > 0).count();
-        let is_known = kinds[first] == Kind::Replayed && setup.has_ledger;
+        let is_known = kinds[first] == RecordKind::Replayed && setup.has_ledger;
         let is_handled = written > 0 || kept.contains(&index) || is_known;
-        assert!(is_handled || (*kind == Kind::Bad && !keeps), "{index} of {kinds:?} is lost");
-        assert!(*kind != Kind::Bad || writes[index] == 0, "{index} of {kinds:?} is bad");
+        assert!(is_handled || (*kind == RecordKind::Bad && !keeps), "{index} of {kinds:?} is lost");
+        assert!(*kind != RecordKind::Bad || writes[index] == 0, "{index} of {kinds:?} is bad");
         assert!(!is_known || writes[index] == 0, "{index} of {kinds:?} was written before");
         if setup.is_leased {
             assert!(settled[index].is_some(), "{index} of {kinds:?} is not settled: {setup:?}");
@@ -118,7 +119,7 @@ fn assert_all_handled(world: &World, setup: Setup, kinds: &[Kind]) {
 }
 
 /// A fault of each sort at each step, until there is none.
-fn strike(setup: Setup, kinds: &[Kind]) {
+fn strike(setup: Setup, kinds: &[RecordKind]) {
     for fault in FAULTS {
         let mut step = 1;
         while survives(setup, kinds, &[(step, fault)]) {
@@ -128,7 +129,7 @@ fn strike(setup: Setup, kinds: &[Kind]) {
     }
 }
 
-fn strike_all(setup: Setup, kinds: &[Kind], longest: usize) {
+fn strike_all(setup: Setup, kinds: &[RecordKind], longest: usize) {
     for kinds in sequences(kinds, longest) {
         strike(setup, &kinds);
     }
@@ -169,7 +170,14 @@ fn a_pipe_without_a_ledger_survives_a_fault_at_every_step() {
 
 #[test]
 fn copies_and_a_full_ledger_survive_a_fault_at_every_step() {
-    let kinds = [Kind::Good, Kind::Bad, Kind::Replayed, Kind::Busy, Kind::Copy, Kind::Full];
+    let kinds = [
+        RecordKind::Good,
+        RecordKind::Bad,
+        RecordKind::Replayed,
+        RecordKind::Busy,
+        RecordKind::Copy,
+        RecordKind::Full,
+    ];
     strike_all(QUEUE, &kinds, 3);
     strike_all(Setup { block_records: 2, has_rejects: true, ..QUEUE }, &kinds, 3);
 }
@@ -177,7 +185,7 @@ fn copies_and_a_full_ledger_survive_a_fault_at_every_step() {
 /// Each record alone: a handler that fails once, and one that can never succeed.
 #[test]
 fn handlers_that_fail_survive_a_fault_at_every_step() {
-    let kinds = [Kind::Good, Kind::Bad, Kind::Flaky, Kind::Hopeless];
+    let kinds = [RecordKind::Good, RecordKind::Bad, RecordKind::Flaky, RecordKind::Hopeless];
     for room in [Room::ONE_RECORD, Room::ANY] {
         for has_ledger in [true, false] {
             let setup = Setup { has_ledger, room, ..QUEUE };
@@ -186,7 +194,14 @@ fn handlers_that_fail_survive_a_fault_at_every_step() {
                 strike_all(Setup { has_rejects: true, ..setup }, &kinds, 3);
             }
             // Several records, of which the sink refuses or hands back all or none.
-            strike_all(setup, &[Kind::Good, Kind::Copy, Kind::Flaky], 3);
+            strike_all(
+                setup,
+                &[RecordKind::Good, RecordKind::Copy, RecordKind::Flaky, RecordKind::Hopeless],
+                3,
+            );
+            // A pipe does not deliver a record again.
+            let pipe = Setup { is_leased: false, has_rejects: true, ..setup };
+            strike_all(Setup { on_repeated: OnRepeated::Refuse, ..pipe }, &kinds, 2);
         }
     }
 }

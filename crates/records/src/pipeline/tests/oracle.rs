@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brine_core::Classified as _;
 
-use super::world::{Call, Ended, bad, number};
-use super::{Kind, Setup};
+use super::ends::number;
+use super::world::{Call, Ended, bad};
+use super::{RecordKind, Setup};
 use crate::pipeline::{OnBadRecord, OnRepeated, PipelineError, RecordRun};
 
 /// What the first run is to do.
@@ -30,23 +31,23 @@ enum Fate {
 
 impl Expected {
     /// Takes one record after the other, as if there were neither blocks nor leases.
-    pub(super) fn of(setup: Setup, kinds: &[Kind]) -> Self {
+    pub(super) fn of(setup: Setup, kinds: &[RecordKind]) -> Self {
         let mut expected = Self { settled: vec![None; kinds.len()], ..Self::default() };
         let mut done = BTreeSet::new();
         let mut identity = 0;
         for (index, &kind) in kinds.iter().enumerate() {
-            identity = if kind == Kind::Copy { identity } else { index };
-            if kind == Kind::Replayed {
+            identity = if kind == RecordKind::Copy { identity } else { index };
+            if kind == RecordKind::Replayed {
                 done.insert(identity);
             }
             let fate = match kind {
-                Kind::Bad => Fate::Refuse(bad().reason()),
+                RecordKind::Bad => Fate::Refuse(bad().reason()),
                 _ if !setup.has_ledger => Fate::Write,
                 _ if done.contains(&identity) => match setup.on_repeated {
                     OnRepeated::Drop => Fate::Repeat,
                     OnRepeated::Refuse => Fate::Refuse("replayed"),
                 },
-                Kind::Full => Fate::Fail("replay-full"),
+                RecordKind::Full => Fate::Fail("replay-full"),
                 _ => Fate::Write,
             };
             match fate {

@@ -1,14 +1,16 @@
 //! Runs without faults: every sequence of records, against the oracle.
 
+use brine_core::Classified as _;
+
 use super::oracle::Expected;
 use super::world::Call;
 use super::*;
-use crate::pipeline::{OnBadRecord, OnRepeated, Room};
+use crate::pipeline::{OnBadRecord, OnRepeated, PipelineError, Room};
 
 pub(super) use OnBadRecord::{Skip, Stop};
 
 /// All sequences of these kinds, up to this length.
-pub(super) fn sequences(kinds: &[Kind], longest: usize) -> Vec<Vec<Kind>> {
+pub(super) fn sequences(kinds: &[RecordKind], longest: usize) -> Vec<Vec<RecordKind>> {
     let mut all = vec![Vec::new()];
     let mut last = all.clone();
     for _ in 0..longest {
@@ -66,7 +68,7 @@ fn setups() -> Vec<Setup> {
     setups
 }
 
-fn holds(setup: Setup, kinds: &[Kind]) {
+fn holds(setup: Setup, kinds: &[RecordKind]) {
     let world = World::new(setup, kinds);
     let run = world.run(None).unwrap();
     let expected = Expected::of(setup, kinds);
@@ -80,7 +82,7 @@ fn holds(setup: Setup, kinds: &[Kind]) {
 
 #[test]
 fn every_sequence_of_records_ends_as_it_should() {
-    let kinds = [Kind::Good, Kind::Bad, Kind::Replayed, Kind::Busy];
+    let kinds = [RecordKind::Good, RecordKind::Bad, RecordKind::Replayed, RecordKind::Busy];
     for kinds in sequences(&kinds, 4) {
         for setup in setups() {
             holds(setup, &kinds);
@@ -90,7 +92,14 @@ fn every_sequence_of_records_ends_as_it_should() {
 
 #[test]
 fn copies_and_a_full_ledger_are_no_special_case() {
-    let kinds = [Kind::Good, Kind::Bad, Kind::Replayed, Kind::Busy, Kind::Copy, Kind::Full];
+    let kinds = [
+        RecordKind::Good,
+        RecordKind::Bad,
+        RecordKind::Replayed,
+        RecordKind::Busy,
+        RecordKind::Copy,
+        RecordKind::Full,
+    ];
     for kinds in sequences(&kinds, 3) {
         for setup in setups() {
             holds(setup, &kinds);
@@ -99,7 +108,7 @@ fn copies_and_a_full_ledger_are_no_special_case() {
 }
 
 /// The steps of a run, in their order.
-fn calls(setup: Setup, kinds: &[Kind]) -> Vec<Call> {
+fn calls(setup: Setup, kinds: &[RecordKind]) -> Vec<Call> {
     let world = World::new(setup, kinds);
     let _ = world.run(None).unwrap();
     let calls = world.state().calls.clone();
@@ -112,19 +121,19 @@ fn records_are_kept_then_written_then_committed_then_acknowledged() {
     let setup =
         Setup { has_ledger: true, has_rejects: true, is_leased: true, on_bad: Skip, ..PIPE };
     let drops = Setup { on_repeated: OnRepeated::Drop, ..setup };
-    let found = calls(drops, &[Kind::Good, Kind::Bad, Kind::Replayed]);
+    let found = calls(drops, &[RecordKind::Good, RecordKind::Bad, RecordKind::Replayed]);
     let ends = [Next, Missing];
     let whole =
         [&[Next, Judge, Room, Reserve, Keep, Extend, Write, Commit], &[Acknowledge; 3][..], &ends];
     assert_eq!(found, whole.concat());
     // Without rejects, the source keeps what is refused.
     let letters = Setup { has_rejects: false, ..drops };
-    let found = calls(letters, &[Kind::Good, Kind::Bad]);
+    let found = calls(letters, &[RecordKind::Good, RecordKind::Bad]);
     let whole =
         [&[Next, Judge, Room, Reserve, Extend, Write, Commit, Acknowledge, DeadLetter], &ends[..]];
     assert_eq!(found, whole.concat());
     // Without a ledger or leases.
-    let found = calls(PIPE, &[Kind::Good, Kind::Good]);
+    let found = calls(PIPE, &[RecordKind::Good, RecordKind::Good]);
     assert_eq!(found, [Next, Judge, Room, Write, Next]);
 }
 
@@ -133,7 +142,7 @@ fn records_are_kept_then_written_then_committed_then_acknowledged() {
 fn nothing_is_reserved_while_another_process_is_waited_for() {
     use Call::*;
     let setup = Setup { has_ledger: true, is_leased: true, on_bad: Skip, ..PIPE };
-    let found = calls(setup, &[Kind::Good, Kind::Busy, Kind::Good]);
+    let found = calls(setup, &[RecordKind::Good, RecordKind::Busy, RecordKind::Good]);
     let first = [Next, Judge, Room, Reserve, GiveBack, Extend, Write, Commit, Acknowledge];
     let second = [Extend, Pause, Room, Reserve, Extend, Write, Commit, Acknowledge, Next, Missing];
     assert_eq!(found, [&first[..], &second].concat());
@@ -142,7 +151,10 @@ fn nothing_is_reserved_while_another_process_is_waited_for() {
 #[test]
 fn long_waits_are_noted_once() {
     let setup = Setup { has_ledger: true, on_bad: Skip, ..PIPE };
-    let world = World::new(setup, &[Kind::Good, Kind::Busy, Kind::Good, Kind::Busy]);
+    let world = World::new(
+        setup,
+        &[RecordKind::Good, RecordKind::Busy, RecordKind::Good, RecordKind::Busy],
+    );
     world.state().locks = 3;
     world.state().pause_seconds = 0;
     // The other process never gives up: ours dies waiting.
@@ -158,4 +170,21 @@ fn long_waits_are_noted_once() {
     let pauses = world.state().calls.iter().filter(|call| **call == Call::Pause).count();
     assert!(pauses > 100, "{pauses}");
     assert_eq!(world.state().written, [0]);
+}
+
+/// A process that was too slow has no say any more: it neither commits nor acknowledges.
+#[test]
+fn a_lease_that_was_lost_ends_the_work() {
+    let setup = Setup { has_ledger: true, is_leased: true, on_bad: Skip, ..PIPE };
+    for kinds in [
+        &[RecordKind::Slow][..],
+        &[RecordKind::Good, RecordKind::Slow],
+        &[RecordKind::Slow, RecordKind::Good],
+    ] {
+        let world = World::new(setup, kinds);
+        let run = world.run(None).unwrap();
+        let Err(PipelineError::Ledger(error)) = run.end else { panic!("{run:?}") };
+        assert_eq!(error.reason(), "replay-lease-lost");
+        assert_eq!(world.state().settled(), vec![None; kinds.len()]);
+    }
 }

@@ -1,29 +1,27 @@
-//! A world of fakes: a source, a sink, rejects, a ledger, a clock, other processes; and what must never happen in it.
+//! A world of fakes, and what must never happen in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use brine_core::time::ClockBefore1970;
-use brine_core::{CHANNEL_BYTES, Class, Clock, KeyId, Sequence, Timestamp};
+use brine_core::{Class, Clock, KeyId, Sequence, Timestamp};
 
+use super::fake_ledger::FakeLedger;
 use crate::framing::{FrameBlock, RecordFrame};
-use crate::ledger::{Identity, Ledger, ReplayError, Reservation, Settled, Subject};
+use crate::ledger::{Identity, ReplayError, Subject};
 use crate::pipeline::error::StepError;
-use crate::pipeline::judge::{Judgement, Verdict};
+use crate::pipeline::judge::{Judgement, RecordVerdict};
 use crate::pipeline::release::Release;
 use crate::pipeline::replay_gate::ReplayGate;
 use crate::pipeline::{
-    DeadLetter, DeliveredBlock, Deliveries, Handed, HandlerFailure, Hold, LongWait, OnBadRecord,
-    OnRepeated, Patience, PipelineError, RecordCounts, RecordError, RecordRun, RejectedRecord,
-    Rejects, ReleasedRun, Room, Sink, Source, drive,
+    HandlerFailure, LongWait, OnBadRecord, OnRepeated, PipelineError, RecordCounts, RecordError,
+    RecordRules, RecordRun, Room, drive,
 };
 
 /// What a record is, and how the ends behave about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     /// It does not verify.
     Bad,
     /// Another process has reserved it, and dies.
@@ -39,6 +37,8 @@ pub(super) enum Kind {
     Hopeless,
     /// It was released before.
     Replayed,
+    /// Writing it takes so long that another process reserves it meanwhile.
+    Slow,
 }
 
 /// How the pipeline is set up.
@@ -102,48 +102,48 @@ struct Killed;
 
 /// What is known of a record.
 #[derive(Clone, Debug)]
-struct Record {
-    kind: Kind,
+pub(super) struct Record {
+    pub(super) kind: RecordKind,
     /// What copies have in common.
-    identity: u8,
+    pub(super) identity: u8,
     /// How often it was written.
-    writes: u32,
+    pub(super) writes: u32,
     /// How often a fault came between a write and its commit.
-    excuses: u32,
+    pub(super) excuses: u32,
     /// Whether it was written, and nothing has made that durable.
-    is_open: bool,
+    pub(super) is_open: bool,
     /// Whether rejects or dead letters have it.
-    is_kept: bool,
+    pub(super) is_kept: bool,
     /// How it was settled with the source, if it was.
-    settled: Option<Call>,
+    pub(super) settled: Option<Call>,
     /// Until when the source waits for it to be settled.
-    leased_until: u64,
+    pub(super) leased_until: u64,
     /// The place of its last delivery among all.
-    delivered: u64,
+    pub(super) delivered: u64,
 }
 
 /// What a ledger knows of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     Done,
     Leased { process: u32, until: u64 },
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    setup: Setup,
-    records: Vec<Record>,
-    ledger: BTreeMap<u8, Known>,
-    now: u64,
+pub(super) struct WorldState {
+    pub(super) setup: Setup,
+    pub(super) records: Vec<Record>,
+    pub(super) ledger: BTreeMap<u8, Known>,
+    pub(super) now: u64,
     /// Which process is at work; 0 is another one.
-    process: u32,
-    deliveries: u64,
-    last_written: u64,
-    next_piped: usize,
-    judged: BTreeSet<usize>,
+    pub(super) process: u32,
+    pub(super) deliveries: u64,
+    pub(super) last_written: u64,
+    pub(super) next_piped: usize,
+    pub(super) judged: BTreeSet<usize>,
     /// How many steps were done in this run.
     pub(super) calls: Vec<Call>,
-    fault: Option<(usize, Fault)>,
+    pub(super) fault: Option<(usize, Fault)>,
     /// How often the ledger is locked before it answers.
     pub(super) locks: u32,
     pub(super) is_full: bool,
@@ -157,27 +157,27 @@ pub(super) struct State {
 
 /// The world, shared by its fakes.
 #[derive(Clone)]
-pub(super) struct World(Arc<Mutex<State>>);
+pub(super) struct World(Arc<Mutex<WorldState>>);
 
 /// When the world begins.
 const BEGIN: u64 = 1_000_000;
 
 /// How long leases of the source and the ledger last.
-const LEASE: u64 = 1000;
+pub(super) const LEASE: u64 = 1000;
 
 impl World {
-    pub(super) fn new(setup: Setup, kinds: &[Kind]) -> Self {
+    pub(super) fn new(setup: Setup, kinds: &[RecordKind]) -> Self {
         let mut records: Vec<Record> = Vec::new();
         let mut ledger = BTreeMap::new();
         for (index, &kind) in kinds.iter().enumerate() {
             let own = u8::try_from(index).unwrap();
             let before = records.last().map(|record| record.identity);
-            let identity = if kind == Kind::Copy { before.unwrap_or(own) } else { own };
+            let identity = if kind == RecordKind::Copy { before.unwrap_or(own) } else { own };
             match kind {
-                Kind::Busy => {
+                RecordKind::Busy => {
                     ledger.insert(own, Known::Leased { process: 0, until: BEGIN + 10 });
                 }
-                Kind::Replayed => {
+                RecordKind::Replayed => {
                     ledger.insert(own, Known::Done);
                 }
                 _ => {}
@@ -194,7 +194,7 @@ impl World {
                 delivered: 0,
             });
         }
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(WorldState {
             setup,
             records,
             ledger,
@@ -215,11 +215,12 @@ impl World {
         })))
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, WorldState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the pipeline in a process of its own, with a fault at a step. Returns how it ended; `None` if it died.
+    /// Runs the pipeline in a process of its own, with a fault at a step. Returns how it ended; `None` if it
+    /// died.
     pub(super) fn run(&self, fault: Option<(usize, Fault)>) -> Option<RecordRun<Ended>> {
         let setup = self.state().begin(fault);
         let run = catch_unwind(AssertUnwindSafe(|| {
@@ -229,8 +230,7 @@ impl World {
                 sink: self.clone(),
                 rejects: self.clone(),
                 gate,
-                on_bad: setup.on_bad,
-                on_repeated: setup.on_repeated,
+                rules: RecordRules { on_bad: setup.on_bad, on_repeated: setup.on_repeated },
                 counts: RecordCounts::default(),
             };
             let world = self.clone();
@@ -245,8 +245,18 @@ impl World {
     }
 
     /// Does a step, if nothing goes wrong.
-    fn step<T>(&self, call: Call, work: impl FnOnce(&mut State) -> T) -> Result<T, Broken> {
+    pub(super) fn step<T>(
+        &self,
+        call: Call,
+        work: impl FnOnce(&mut WorldState) -> T,
+    ) -> Result<T, Broken> {
         let mut state = self.state();
+        let struck = state.fault.and_then(|(at, _)| state.calls.get(at - 1).copied());
+        let is_unknown = (struck, call) == (Some(Call::Commit), Call::GiveBack);
+        assert!(
+            !is_unknown,
+            "records are given back, and it is not known whether they are committed"
+        );
         state.calls.push(call);
         let fault = state.fault.filter(|(at, _)| *at == state.calls.len()).map(|(_, fault)| fault);
         let is_done = match fault {
@@ -278,15 +288,15 @@ impl World {
 }
 
 /// The bytes of a record: its index.
-fn frame(index: usize) -> Vec<u8> {
+pub(super) fn frame(index: usize) -> Vec<u8> {
     vec![u8::try_from(index).unwrap()]
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix(seconds).unwrap()
 }
 
-impl State {
+impl WorldState {
     /// Begins a process, long after all leases of the one before ran out.
     fn begin(&mut self, fault: Option<(usize, Fault)>) -> Setup {
         if self.process > 0 {
@@ -319,8 +329,8 @@ impl State {
             let RecordFrame::Record(bytes) = frame else { panic!("{frame:?}") };
             let index = usize::from(bytes[0]);
             let record = &self.records[index];
-            if record.kind == Kind::Bad {
-                verdicts.push(Verdict::Refused(bad()));
+            if record.kind == RecordKind::Bad {
+                verdicts.push(RecordVerdict::Refused(bad()));
                 continue;
             }
             self.judged.insert(index);
@@ -330,7 +340,7 @@ impl State {
             let identity = Identity::Sequenced(KeyId::from_bytes([1; 32]), sequence);
             let subject = Subject { identity, expires: None, issued_at: None };
             let subject = self.setup.has_ledger.then_some(subject);
-            verdicts.push(Verdict::Verified { payload: start..payloads.len(), subject });
+            verdicts.push(RecordVerdict::Verified { payload: start..payloads.len(), subject });
         }
         Judgement { at, payloads, verdicts }
     }
@@ -346,12 +356,16 @@ impl State {
         assert!(!self.ledger.values().any(held), "a lease is left: {:?}", self.ledger);
     }
 
-    fn write(&mut self, index: usize) {
+    pub(super) fn write(&mut self, index: usize) {
         let Setup { has_ledger, is_leased, .. } = self.setup;
         assert!(self.judged.contains(&index), "{index} is written and was not judged");
         let delivered = self.records[index].delivered;
         assert!(delivered > self.last_written, "{index} is written out of order");
         self.last_written = delivered;
+        let is_before = |record: &&Record| (1..delivered).contains(&record.delivered);
+        let mut before = self.records.iter().filter(is_before);
+        let is_kept = before.all(|record| record.kind != RecordKind::Bad || record.is_kept);
+        assert!(is_kept || !self.setup.has_rejects, "{index} is written before others are kept");
         if has_ledger {
             let known = self.ledger.get(&self.records[index].identity);
             let own =
@@ -376,12 +390,12 @@ impl State {
         }
     }
 
-    fn keep(&mut self, index: usize, why: &RecordError) {
+    pub(super) fn keep(&mut self, index: usize, why: &RecordError) {
         let record = &mut self.records[index];
         let is_repeated = matches!(why, RecordError::Replay(ReplayError::Replayed));
         let is_handlers = matches!(why, RecordError::Handler(_));
         assert!(
-            record.kind == Kind::Bad || is_repeated || is_handlers,
+            record.kind == RecordKind::Bad || is_repeated || is_handlers,
             "{record:?} is kept: {why}"
         );
         assert!(record.settled.is_none(), "{record:?} is kept after it was settled");
@@ -390,13 +404,16 @@ impl State {
     }
 
     /// Nothing is acknowledged before it was handled or kept.
-    fn acknowledge(&mut self, index: usize) {
+    pub(super) fn acknowledge(&mut self, index: usize) {
         let has_ledger = self.setup.has_ledger;
         let is_done = self.ledger.get(&self.records[index].identity) == Some(&Known::Done);
         let is_handled = if has_ledger { is_done } else { self.records[index].writes > 0 };
         let record = &mut self.records[index];
         assert!(is_handled || record.is_kept, "{index} is acknowledged too early: {record:?}");
-        assert!(record.kind != Kind::Bad || record.is_kept, "{record:?} is acknowledged and gone");
+        assert!(
+            record.kind != RecordKind::Bad || record.is_kept,
+            "{record:?} is acknowledged and gone"
+        );
         assert_eq!(record.settled, None, "{index} is settled twice");
         record.settled = Some(Call::Acknowledge);
         record.is_open = false;
@@ -418,332 +435,4 @@ impl State {
 /// Why bad records are refused.
 pub(super) fn bad() -> RecordError {
     HandlerFailure::new(Class::Altered, "signature-bad", "this record is bad").into()
-}
-
-impl Clock for World {
-    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
-        self.step(Call::Clock, |state| at(state.now)).map_err(|_| ClockBefore1970)
-    }
-}
-
-impl Patience for World {
-    fn note(&mut self, wait: LongWait) {
-        self.state().notes.push(wait);
-    }
-
-    fn pause(&mut self, _: Duration) {
-        // It cannot fail, and can be where a process is killed.
-        let _ = self.step(Call::Pause, |state| {
-            state.assert_no_own_lease();
-            state.now += state.pause_seconds;
-        });
-    }
-}
-
-impl Source for World {
-    type Deliveries = FakeDeliveries;
-    type Error = Broken;
-
-    fn next_block(&mut self) -> Result<Option<DeliveredBlock<FakeDeliveries>>, Broken> {
-        let indexes = self.step(Call::Next, State::next_block)?;
-        let world = self.clone();
-        let mut block = FrameBlock::new(indexes.first().map_or(1, |first| number(*first)));
-        indexes.iter().for_each(|index| block.push(&frame(*index)));
-        let deliveries = FakeDeliveries { world, indexes };
-        Ok((!block.is_empty()).then_some(DeliveredBlock { block, deliveries }))
-    }
-}
-
-/// Records count from 1.
-pub(super) fn number(index: usize) -> u64 {
-    u64::try_from(index).unwrap() + 1
-}
-
-impl State {
-    fn next_block(&mut self) -> Vec<usize> {
-        let Setup { block_records, is_leased, .. } = self.setup;
-        let indexes: Vec<usize> = if is_leased {
-            let is_free =
-                |record: &Record| record.settled.is_none() && record.leased_until <= self.now;
-            let free = self.records.iter().enumerate().filter(|(_, record)| is_free(record));
-            // Consecutive, so that their numbers are.
-            let free: Vec<usize> = free.map(|(index, _)| index).collect();
-            let run = free.chunk_by(|one, next| next - one == 1).next().unwrap_or_default();
-            run.iter().copied().take(block_records).collect()
-        } else {
-            let rest = self.next_piped..self.records.len();
-            rest.take(block_records).collect()
-        };
-        self.next_piped += indexes.len();
-        for &index in &indexes {
-            self.deliveries += 1;
-            let record = &mut self.records[index];
-            record.leased_until = self.now + LEASE;
-            record.delivered = self.deliveries;
-        }
-        indexes
-    }
-}
-
-pub(super) struct FakeDeliveries {
-    world: World,
-    indexes: Vec<usize>,
-}
-
-impl FakeDeliveries {
-    fn each(
-        &self,
-        call: Call,
-        records: Range<usize>,
-        mut work: impl FnMut(&mut State, usize),
-    ) -> Result<(), Broken> {
-        let indexes = &self.indexes[records];
-        assert!(!indexes.is_empty(), "{call:?} of nothing");
-        self.world.step(call, |state| {
-            assert!(state.setup.is_leased, "{call:?} of records from a pipe");
-            indexes.iter().for_each(|index| work(state, *index));
-        })
-    }
-}
-
-impl Deliveries for FakeDeliveries {
-    type Error = Broken;
-
-    fn are_leased(&self) -> bool {
-        self.world.state().setup.is_leased
-    }
-
-    fn extend(&mut self, records: Range<usize>) -> Result<(), Broken> {
-        self.each(Call::Extend, records, |state, index| {
-            assert_eq!(state.records[index].settled, None, "{index} is extended and settled");
-            state.records[index].leased_until = state.now + LEASE;
-        })
-    }
-
-    fn acknowledge(&mut self, records: Range<usize>) -> Result<(), Broken> {
-        self.each(Call::Acknowledge, records, State::acknowledge)
-    }
-
-    fn retry(&mut self, records: Range<usize>, why: &HandlerFailure) -> Result<(), Broken> {
-        assert_eq!(*why, flaky());
-        self.each(Call::Retry, records, |state, index| {
-            let record = &mut state.records[index];
-            assert!(!record.is_open && record.settled.is_none(), "{record:?} is handed back");
-            record.leased_until = 0;
-        })
-    }
-
-    fn dead_letter(&mut self, record: usize, why: &RecordError) -> Result<DeadLetter, Broken> {
-        let one = record..record + 1;
-        self.each(Call::DeadLetter, one, |state, index| {
-            state.keep(index, why);
-            state.records[index].settled = Some(Call::DeadLetter);
-        })?;
-        Ok(DeadLetter::Kept)
-    }
-
-    fn finish(self, block: FrameBlock) {
-        assert_eq!(block.len(), self.indexes.len());
-    }
-}
-
-/// Why flaky records go back.
-fn flaky() -> HandlerFailure {
-    HandlerFailure::new(Class::System, "handler-failed", "not this time")
-}
-
-impl Sink for World {
-    type Error = Broken;
-
-    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Broken> {
-        self.assert_hold(hold);
-        self.step(Call::Room, |state| {
-            state.assert_no_own_lease();
-            state.setup.room
-        })
-    }
-
-    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, Broken> {
-        self.assert_hold(hold);
-        let indexes: Vec<usize> =
-            run.records().map(|record| usize::from(record.envelope[0])).collect();
-        let expected = indexes.iter().flat_map(|index| [b'p', frame(*index)[0]]);
-        assert!(run.payloads().iter().copied().eq(expected), "{indexes:?}");
-        assert_eq!(run.count(), indexes.len());
-        if indexes.len() > 1 {
-            let room = self.state().setup.room;
-            assert!(indexes.len() <= room.records && run.payloads().len() <= room.bytes);
-        }
-        if hold.extend().is_err() {
-            return Err(Broken(Call::Write));
-        }
-        self.step(Call::Write, |state| {
-            let kind = |index: &usize| state.records[*index].kind;
-            if indexes.iter().any(|index| kind(index) == Kind::Hopeless) {
-                return Handed::Refused(flaky());
-            }
-            if let Some(index) = indexes.iter().find(|index| kind(index) == Kind::Flaky) {
-                state.records[*index].kind = Kind::Good;
-                return Handed::Retry(flaky());
-            }
-            indexes.iter().for_each(|index| state.write(*index));
-            Handed::Done
-        })
-    }
-}
-
-impl World {
-    fn assert_hold(&self, hold: &dyn Hold) {
-        let Setup { has_ledger, is_leased, .. } = self.state().setup;
-        assert_eq!(hold.is_relied_on(), has_ledger || is_leased);
-    }
-}
-
-impl Rejects for World {
-    type Error = Broken;
-
-    fn are_kept(&self) -> bool {
-        self.state().setup.has_rejects
-    }
-
-    fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Broken> {
-        assert!(!rejected.is_empty());
-        self.step(Call::Keep, |state| {
-            assert!(state.setup.has_rejects);
-            for RejectedRecord { number, why, frame, .. } in rejected {
-                let RecordFrame::Record(bytes) = frame else { panic!("{frame:?}") };
-                let index = usize::from(bytes[0]);
-                assert_eq!(*number, self::number(index));
-                state.keep(index, why);
-            }
-        })
-    }
-}
-
-/// A ledger in memory. Its leases are an identity and the process that has it.
-pub(super) struct FakeLedger(World);
-
-pub(super) struct FakeLease {
-    identity: u8,
-    process: u32,
-}
-
-impl FakeLedger {
-    fn step<T>(&self, call: Call, work: impl FnOnce(&mut State) -> T) -> Result<T, ReplayError> {
-        {
-            let mut state = self.0.state();
-            if state.locks > 0 {
-                state.locks -= 1;
-                return Err(ReplayError::Locked);
-            }
-        }
-        self.0.step(call, work).map_err(|broken| ReplayError::Database(broken.into()))
-    }
-
-    fn settle(
-        &self,
-        call: Call,
-        leases: &[FakeLease],
-        after: Option<Known>,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        assert!(!leases.is_empty());
-        self.step(call, |state| {
-            let mut outcomes = Vec::new();
-            for FakeLease { identity, process } in leases {
-                let known = state.ledger.get(identity);
-                let own = matches!(known, Some(Known::Leased { process: by, .. }) if by == process);
-                outcomes.push(if own { Settled::Done } else { Settled::Lost });
-                match after {
-                    _ if !own => {}
-                    None => drop(state.ledger.remove(identity)),
-                    Some(after) => {
-                        state.ledger.insert(*identity, after);
-                        let same = |record: &&mut Record| record.identity == *identity;
-                        state
-                            .records
-                            .iter_mut()
-                            .filter(same)
-                            .for_each(|record| record.is_open = false);
-                    }
-                }
-            }
-            outcomes
-        })
-    }
-}
-
-fn identity(subject: &Subject) -> u8 {
-    let Identity::Sequenced(_, sequence) = subject.identity else { panic!("{subject:?}") };
-    sequence.seq.try_into().unwrap()
-}
-
-impl Ledger for FakeLedger {
-    type Lease = FakeLease;
-
-    fn is_kept(&self) -> bool {
-        self.0.state().setup.has_ledger
-    }
-
-    fn reserve_many(
-        &mut self,
-        subjects: &[Subject],
-        now: Timestamp,
-    ) -> Result<Vec<Reservation<FakeLease>>, ReplayError> {
-        assert!(!subjects.is_empty());
-        self.step(Call::Reserve, |state| {
-            assert_eq!(now, at(state.now));
-            subjects
-                .iter()
-                .enumerate()
-                .map(|(index, subject)| {
-                    let before = subjects.iter().position(|other| other == subject);
-                    match before.filter(|of| *of < index) {
-                        Some(of) => Reservation::Twin { of },
-                        None => state.reserve(identity(subject)),
-                    }
-                })
-                .collect()
-        })
-    }
-
-    fn commit_many(
-        &mut self,
-        leases: &[FakeLease],
-        _: Timestamp,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        self.settle(Call::Commit, leases, Some(Known::Done))
-    }
-
-    fn give_back_many(
-        &mut self,
-        leases: &[FakeLease],
-        _: Timestamp,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        self.settle(Call::GiveBack, leases, None)
-    }
-
-    fn missing_from(&self, _: KeyId, _: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
-        self.step(Call::Missing, |_| 0)
-    }
-}
-
-impl State {
-    fn reserve(&mut self, identity: u8) -> Reservation<FakeLease> {
-        let is_full = |record: &Record| record.identity == identity && record.kind == Kind::Full;
-        match self.ledger.get(&identity) {
-            Some(Known::Done) => Reservation::Replayed,
-            Some(Known::Leased { until, .. }) if *until > self.now => {
-                Reservation::Busy { until: at(*until) }
-            }
-            _ if self.is_full && self.records.iter().any(is_full) => {
-                Reservation::Refused(ReplayError::Full { limit: 1, what: "records" })
-            }
-            _ => {
-                let process = self.process;
-                let leased = Known::Leased { process, until: self.now + LEASE };
-                self.ledger.insert(identity, leased);
-                Reservation::Fresh(FakeLease { identity, process })
-            }
-        }
-    }
 }
