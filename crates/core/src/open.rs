@@ -205,7 +205,7 @@ impl Opening {
 }
 
 fn verify_whole(
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     expectations: &Expectations,
     trust: &dyn TrustAnchors,
     clock: &dyn Clock,
@@ -217,11 +217,8 @@ fn verify_whole(
     let now = clock.now()?;
     let judged = verify_in_memory(&envelope, payload, expectations, trust, now, None)?;
     let protected = envelope.sign1().protected_bytes().to_vec();
-    let payload = envelope.sign1().payload_range();
-    // The payload stays in the memory that the envelope came in.
-    bytes.truncate(payload.end);
-    bytes.drain(..payload.start);
-    Ok(Verified::new(&protected, judged, now, Payload::memory(bytes)))
+    let place = envelope.sign1().payload_range();
+    Ok(Verified::new(&protected, judged, now, Payload::within(bytes, place)))
 }
 
 /// Takes off the armor, if there is one.

@@ -132,12 +132,8 @@ impl Verified {
     /// # Errors
     ///
     /// Those of [`next_piece`](Self::next_piece).
-    pub fn into_bytes(mut self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = self.next_piece()? {
-            bytes.extend_from_slice(piece);
-        }
-        Ok(bytes)
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        self.payload.into_bytes()
     }
 }
 

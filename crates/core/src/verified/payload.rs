@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use crate::error::{Error, Result, SystemError};
 use crate::store::Kept;
@@ -19,24 +20,24 @@ pub(crate) struct Payload {
 
 enum Place {
     /// Beside the envelope, or not wanted: only its length is known.
-    Elsewhere {
-        bytes: u64,
-    },
+    Elsewhere { bytes: u64 },
     /// In a store.
-    Kept {
-        kept: Box<dyn Kept>,
-        bytes: u64,
-        at: u64,
-        piece: Vec<u8>,
-    },
-    Memory(Vec<u8>),
+    Kept { kept: Box<dyn Kept>, bytes: u64, at: u64, piece: Vec<u8> },
+    /// In memory, behind what came before it in the envelope.
+    Memory { bytes: Vec<u8>, start: usize },
     /// In segments, each verified when its turn comes.
     Segments(Box<StreamReader>),
 }
 
 impl Payload {
     pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
-        Self::new(Place::Memory(bytes))
+        Self::new(Place::Memory { bytes, start: 0 })
+    }
+
+    /// Takes a part of some bytes, which stays where it is.
+    pub(crate) fn within(mut bytes: Vec<u8>, place: Range<usize>) -> Self {
+        bytes.truncate(place.end);
+        Self::new(Place::Memory { bytes, start: place.start })
     }
 
     pub(crate) const fn elsewhere(bytes: u64) -> Self {
@@ -59,11 +60,12 @@ impl Payload {
     pub(crate) fn replace(&mut self, payload: &[u8]) {
         (self.used, self.read) = (0, 0);
         match &mut self.place {
-            Place::Memory(bytes) => {
+            Place::Memory { bytes, start } => {
+                *start = 0;
                 bytes.clear();
                 bytes.extend_from_slice(payload);
             }
-            other => *other = Place::Memory(payload.to_vec()),
+            other => *other = Place::Memory { bytes: payload.to_vec(), start: 0 },
         }
     }
 
@@ -71,14 +73,14 @@ impl Payload {
     pub(crate) fn bytes(&self) -> u64 {
         match &self.place {
             Place::Elsewhere { bytes } | Place::Kept { bytes, .. } => *bytes,
-            Place::Memory(bytes) => length_of(bytes),
+            Place::Memory { .. } => length_of(self.place.piece()),
             Place::Segments(_) => self.read,
         }
     }
 
     pub(crate) fn in_memory(&self) -> Option<&[u8]> {
         match &self.place {
-            Place::Memory(bytes) => Some(bytes),
+            Place::Memory { .. } => Some(self.place.piece()),
             Place::Elsewhere { .. } | Place::Kept { .. } | Place::Segments(_) => None,
         }
     }
@@ -91,6 +93,19 @@ impl Payload {
         self.consume(piece);
         let piece = self.place.piece().get(used..).unwrap_or_default();
         Ok(if piece.is_empty() { None } else { Some(piece) })
+    }
+
+    /// Returns what has not been read yet.
+    pub(crate) fn into_bytes(mut self) -> Result<Vec<u8>> {
+        if let Place::Memory { mut bytes, start } = self.place {
+            bytes.drain(..start.saturating_add(self.used).min(bytes.len()));
+            return Ok(bytes);
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.next_piece()? {
+            bytes.extend_from_slice(piece);
+        }
+        Ok(bytes)
     }
 
     /// Returns what there is of the current piece, or the next one; nothing at the end.
@@ -115,7 +130,7 @@ impl Place {
         match self {
             Self::Elsewhere { .. } => &[],
             Self::Kept { piece, .. } => piece,
-            Self::Memory(bytes) => bytes,
+            Self::Memory { bytes, start } => bytes.get(*start..).unwrap_or_default(),
             Self::Segments(reader) => reader.current(),
         }
     }
@@ -123,7 +138,7 @@ impl Place {
     /// Gets the next piece, and returns whether there is one.
     fn advance(&mut self) -> Result<bool> {
         match self {
-            Self::Elsewhere { .. } | Self::Memory(_) => Ok(false),
+            Self::Elsewhere { .. } | Self::Memory { .. } => Ok(false),
             Self::Kept { kept, bytes, at, piece } => {
                 let left = usize::try_from(bytes.saturating_sub(*at)).unwrap_or(usize::MAX);
                 piece.resize(left.min(PIECE_BYTES), 0);
@@ -162,7 +177,7 @@ impl fmt::Debug for Place {
         f.write_str(match self {
             Self::Elsewhere { .. } => "Elsewhere",
             Self::Kept { .. } => "Kept",
-            Self::Memory(_) => "Memory",
+            Self::Memory { .. } => "Memory",
             Self::Segments(_) => "Segments",
         })
     }

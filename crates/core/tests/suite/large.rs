@@ -786,3 +786,26 @@ fn a_lost_case_reads_no_payload() {
         assert_eq!(seen.load(Ordering::SeqCst), reason.is_none());
     }
 }
+
+/// Whatever was read, and wherever the payload is, the rest of it comes back and nothing around it.
+#[test]
+fn what_was_not_read_comes_back() {
+    let payload: Vec<u8> = (0..300_000_u32).map(|number| number as u8).collect();
+    let envelope = signed(&payload);
+    ask_for(&envelope, &[1], |asked| {
+        let verify = |opening: Opening| {
+            let opening = opening.store(MemoryStore);
+            opening.verify(asked.expectations, asked.trust, &asked.now).unwrap()
+        };
+        for read in [0, 1, 1000, 262_144, 262_145, 299_999, 300_000] {
+            for opening in [open(envelope.as_slice()).unwrap(), pipe(&envelope)] {
+                let mut verified = verify(opening);
+                let mut beginning = vec![0; read];
+                verified.read_exact(&mut beginning).unwrap();
+                assert!(beginning == payload[..read], "{read}");
+                assert!(verified.in_memory().is_none_or(|whole| whole == payload));
+                assert!(verified.into_bytes().unwrap() == payload[read..], "{read}");
+            }
+        }
+    });
+}
