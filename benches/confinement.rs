@@ -27,9 +27,8 @@ mod linux {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use brine::job::format::Format;
-    use brine::job::plan::{Delivery, Layer, Limits, Plan, Program};
-    use brine::sandbox::{End, Launch, launch};
+    use brine_job::{JobLimits, JobProgram, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
+    use brine_sandbox::{JobEnd, Launch, launch};
 
     type Sort = (String, Box<dyn Fn()>);
 
@@ -43,9 +42,9 @@ mod linux {
             ("brine --version".into(), Box::new(|| spawn(Command::new(BRINE).arg("--version")))),
             ("bubblewrap".into(), Box::new(|| spawn(&mut bubblewrap()))),
             ("brine, every layer".into(), Box::new(|| confined(&plan(&[])))),
-            ("brine, no layer".into(), Box::new(|| confined(&plan(&LAYERS)))),
+            ("brine, no layer".into(), Box::new(|| confined(&plan(&Layer::ALL)))),
         ];
-        for layer in LAYERS {
+        for layer in Layer::ALL {
             let name = format!("brine, without {}", layer.name());
             sorts.push((name, Box::new(move || confined(&plan(&[layer])))));
         }
@@ -101,22 +100,22 @@ mod linux {
         let payload = File::open("/dev/null").unwrap();
         let launch =
             launch(Launch { plan, payload, program_init: Path::new(BRINE) }, &mut Vec::new());
-        assert_eq!(launch.unwrap().end, End::Exited(0));
+        assert_eq!(launch.unwrap().end, JobEnd::Exited(0));
     }
 
     fn plan(waived: &[Layer]) -> Plan {
-        Plan {
-            program: Program {
+        Plan::from(PlanParts {
+            program: JobProgram {
                 path: "/bin/true".into(),
                 sha256: None,
                 arguments: vec!["true".into()],
             },
-            delivery: Delivery::Stdin,
+            delivery: PayloadDelivery::Stdin,
             environment: BTreeMap::new(),
             system: ["/bin", "/lib", "/lib64", "/usr"].map(PathBuf::from).into(),
-            openings: BTreeSet::new(),
+            granted_paths: BTreeSet::new(),
             ports: BTreeSet::new(),
-            limits: Limits {
+            limits: JobLimits {
                 wall: Duration::from_secs(10),
                 cpu: Duration::from_secs(5),
                 memory: 256 << 20,
@@ -127,21 +126,12 @@ mod linux {
                 files: 64,
                 scratch: 1 << 20,
             },
-            format: Format::Bytes,
+            format: OutputFormat::Bytes,
             waived: waived.iter().copied().collect(),
-        }
+        })
     }
 
     const BRINE: &str = env!("CARGO_BIN_EXE_brine");
 
     const ROUNDS: usize = 200;
-
-    const LAYERS: [Layer; 6] = [
-        Layer::Namespaces,
-        Layer::Network,
-        Layer::Limits,
-        Layer::Privileges,
-        Layer::Landlock,
-        Layer::Seccomp,
-    ];
 }

@@ -761,7 +761,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --detached --aad --check --whole --threads --untagged --typ --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
+            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --detached --check --whole --threads --typ --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -807,11 +807,11 @@ _brine() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --detached)
+                --aad)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --aad)
+                --detached)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use brine::armor;
+use brine_core::armor;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

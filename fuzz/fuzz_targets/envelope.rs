@@ -3,14 +3,15 @@
 
 #![no_main]
 
-use brine::batch::Memory;
-use brine::cbor::{Decoder, diagnose};
-use brine::cose::Outline;
-use brine::{
-    Error, PayloadSource, Request, Sign1, Signer, Tagging, Timestamp, Trust, Verified, VerifyingKey,
-    verify, verify_with,
+use std::sync::Arc;
+
+use brine_core::batch::{Memory, Signature};
+use brine_core::cbor::{Decoder, diagnose};
+use brine_core::cose::{Outline, Tagging};
+use brine_core::{
+    Classified as _, EnvelopeVerifier, Error, Expectations, KnownSigners, SignatureError, Signer,
+    Timestamp, Untrusted, UnverifiedEnvelope, VerifyingKey, open,
 };
-use ed25519_dalek::Signature;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 
@@ -18,12 +19,13 @@ fuzz_target!(|input: &[u8]| {
     read_cbor(input);
     for tagging in [Tagging::Required, Tagging::Optional] {
         let outline = Outline::parse(input, tagging);
-        let Ok(sign1) = Sign1::parse(input, tagging) else { continue };
+        let Ok(envelope) = UnverifiedEnvelope::parse(input, tagging) else { continue };
         let outline = outline.expect("an envelope has an outline");
-        assert_eq!(outline.payload, sign1.unverified_payload());
-        assert!(Sign1::parse(input, Tagging::Optional).is_ok(), "taken only with its tag required");
+        assert_eq!(outline.payload, envelope.sign1().unverified_payload());
+        let untagged = UnverifiedEnvelope::parse(input, Tagging::Optional);
+        assert!(untagged.is_ok(), "taken only with its tag required");
         stands_where_it_should(input, &outline);
-        judge(&sign1);
+        judge(input, &envelope, tagging);
     }
 });
 
@@ -51,65 +53,98 @@ fn stands_where_it_should(input: &[u8], outline: &Outline<'_>) {
 }
 
 /// Asks for whatever the envelope says, so that only the signature, the kind and the time are left.
-fn judge(sign1: &Sign1<'_>) {
-    let header = sign1.header();
-    let typ = header.typ.map(|typ| typ.to_string());
+fn judge(input: &[u8], envelope: &UnverifiedEnvelope<'_>, tagging: Tagging) {
+    let sign1 = envelope.sign1();
     let attached = sign1.unverified_payload();
-    let request = Request {
-        context: header.claims.audience.and_then(|audience| audience.names().next()),
-        foreign_typ: typ.as_deref(),
-        payload: attached.map_or(PayloadSource::Detached(DETACHED), |_| PayloadSource::Embedded),
-        ..Request::at(Timestamp::from_unix(NOW).expect("a time in range"))
-    };
     let payload = attached.unwrap_or(DETACHED);
+    let genuine = verifies(sign1.protected_bytes(), payload, envelope.signature());
+    let expectations = expectations(envelope, tagging);
     let key = VerifyingKey::from_bytes(&KEY).expect("a key");
-    let trust = Trust::new(vec![Signer::new("alice", key)]);
-    let genuine = verifies(sign1.protected_bytes(), payload, sign1.signature());
-    let verdict = verify(sign1, &request, &trust);
-    remembers(sign1, &request, &trust, &verdict);
+    let trust = KnownSigners::new([Signer::new("alice", key)]);
+    let opening = open(input).expect("an envelope is opened");
+    if attached.is_none() {
+        let verdict = opening.verify_beside(&mut { DETACHED }, &expectations, &trust, &now());
+        return agrees(&verdict.map(drop), genuine);
+    }
+    let verdict = remembers(input, &expectations, &trust, payload);
+    agrees(&verdict, genuine);
+    let is_stream = opening.is_stream();
+    let content =
+        opening.verify(&expectations, &trust, &now()).and_then(|verified| verified.into_bytes());
+    if is_stream {
+        // Its first segment is no data envelope, and a stream begins with it.
+        assert!(genuine || content.is_err(), "a forgery begins a stream");
+    } else {
+        assert_eq!(reason(&content), reason(&verdict), "another verdict at the front door");
+        assert!(content.is_ok_and(|content| content == payload) || verdict.is_err());
+    }
+}
+
+fn expectations(envelope: &UnverifiedEnvelope<'_>, tagging: Tagging) -> Expectations {
+    let header = envelope.header();
+    let mut expectations = Expectations::new();
+    if tagging == Tagging::Optional {
+        expectations = expectations.untagged();
+    }
+    if let Some(typ) = header.typ {
+        expectations = expectations.typ(typ.to_string());
+    }
+    if let Some(name) = header.claims.audience.and_then(|audience| audience.names().next()) {
+        expectations = expectations.context(name);
+    }
+    expectations
+}
+
+fn agrees(verdict: &Result<(), Error>, genuine: bool) {
     match verdict {
-        Ok(verified) => {
-            assert!(genuine, "a forgery is accepted");
-            assert_eq!(verified.payload(), payload);
-        }
-        Err(Error::BadSignature | Error::NoKeyVerifies { .. } | Error::UnknownSigner { .. }) => {
-            assert!(!genuine, "a signature that holds is refused");
-        }
+        Ok(()) => assert!(genuine, "a forgery is accepted"),
+        Err(
+            Error::Signature(SignatureError::Bad | SignatureError::NoKeyVerifies { .. })
+            | Error::Trust(Untrusted::Unknown { .. }),
+        ) => assert!(!genuine, "a signature that holds is refused"),
         Err(_) => {}
     }
 }
 
 /// A memory that has seen the envelope, and one that has not, come to the same verdict.
-fn remembers<'a>(
-    sign1: &Sign1<'a>,
-    request: &Request<'a>,
-    trust: &Trust,
-    verdict: &brine::Result<Verified<'a, '_>>,
-) {
-    let mut memory = Memory::new(2, 2);
-    for _ in 0..2 {
-        let again = verify_with(sign1, request, trust, &mut memory);
-        let reason = |verdict: &brine::Result<Verified<'_, '_>>| {
-            verdict.as_ref().map(|_| ()).map_err(Error::reason)
-        };
-        assert_eq!(reason(&again), reason(verdict));
-    }
+fn remembers(
+    input: &[u8],
+    expectations: &Expectations,
+    trust: &KnownSigners,
+    payload: &[u8],
+) -> Result<(), Error> {
+    let (expectations, trust) = (Arc::new(expectations.clone()), Arc::new(trust.clone()));
+    let mut verifier = EnvelopeVerifier::new(expectations, trust).memory(Memory::new(2, 2));
+    let mut judge = || {
+        let verified = verifier.verify(input, now())?;
+        assert_eq!(verified.in_memory(), Some(payload));
+        Ok(())
+    };
+    let verdict = judge();
+    assert_eq!(reason(&judge()), reason(&verdict));
+    verdict
+}
+
+fn reason<T>(verdict: &Result<T, Error>) -> Result<(), &'static str> {
+    verdict.as_ref().map(drop).map_err(|error| error.reason())
 }
 
 /// RFC 9052, Section 4.4, and RFC 9162, Section 2.1.3.2, without brine.
-fn verifies(protected: &[u8], payload: &[u8], signature: brine::cose::Signature<'_>) -> bool {
+fn verifies(protected: &[u8], payload: &[u8], signature: Signature<'_>) -> bool {
     let entry = sig_structure(protected, payload);
     let (signed, signature) = match signature {
-        brine::cose::Signature::Plain(signature) => (entry, signature),
-        brine::cose::Signature::Batch(proof) => {
-            let Some(root) = root(&entry, proof.tree_size(), proof.leaf_index(), proof.nodes()) else {
+        Signature::Plain(signature) => (entry, signature),
+        Signature::Batch(proof) => {
+            let Some(root) = root(&entry, proof.tree_size(), proof.leaf_index(), proof.nodes())
+            else {
                 return false;
             };
             (sig_structure(ROOT_HEADER, &root), proof.signature())
         }
     };
     let key = ed25519_dalek::VerifyingKey::from_bytes(&KEY).expect("a key");
-    key.verify_strict(&signed, &Signature::from_bytes(signature)).is_ok()
+    let signature = ed25519_dalek::Signature::from_slice(signature).expect("its length was judged");
+    key.verify_strict(&signed, &signature).is_ok()
 }
 
 fn sig_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
@@ -172,7 +207,9 @@ const ROOT_HEADER: &[u8] = b"\xa4\x01\x27\x04\x58\x20\
     \x10\x78\x25application/vnd.brine.batch-root+cose\x19\x01\x8b\x01";
 
 /// The time that most vectors are judged at.
-const NOW: u64 = 1_790_000_000;
+fn now() -> Timestamp {
+    Timestamp::from_unix(1_790_000_000).expect("a time in range")
+}
 
 /// The payload of the detached vectors.
 const DETACHED: &[u8] = b"payload";

@@ -8,8 +8,9 @@
 
 use std::io::{self, Read};
 
-use brine::cbor::{Extent, ExtentFinder, extent};
-use brine::record::{Bounds, Frame, FrameReader, Framing, FramingError, Side};
+use brine_core::Classified as _;
+use brine_core::cbor::{Extent, ExtentFinder, extent};
+use brine_records::{BlockBounds, FrameReader, FrameSide, Framing, FramingError, RecordFrame};
 use libfuzzer_sys::fuzz_target;
 
 /// No record is longer, so that short inputs can have one that is.
@@ -22,13 +23,13 @@ fuzz_target!(|input: &[u8]| {
     let Some((&[first, chunk, buffer], input)) = input.split_first_chunk() else { return };
     let framing =
         [Framing::Lines, Framing::Null, Framing::Len32, Framing::Cbor][usize::from(first) % 4];
-    let side = if first & 0x80 == 0 { Side::Content } else { Side::Envelope };
-    let all = Bounds { records: usize::MAX, bytes: usize::MAX };
+    let side = if first & 0x80 == 0 { FrameSide::Content } else { FrameSide::Envelope };
+    let all = BlockBounds { records: usize::MAX, bytes: usize::MAX };
     let at_once = read(FrameReader::new(input, framing, side).with_buffer(ENOUGH), all);
 
     let trickle = Trickle { rest: input, chunk: usize::from(chunk) % 32 + 1 };
     let reader = FrameReader::new(trickle, framing, side).with_buffer(buffer.into());
-    let few = Bounds { records: usize::from(first >> 2) % 8, bytes: buffer.into() };
+    let few = BlockBounds { records: usize::from(first >> 2) % 8, bytes: buffer.into() };
     assert_eq!(read(reader, few), at_once);
 
     again(framing, side, &at_once.0);
@@ -37,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
 
 type Records = Vec<Result<Vec<u8>, (FramingError, Vec<u8>)>>;
 
-fn read(reader: FrameReader<impl Read>, bounds: Bounds) -> (Records, &'static str) {
+fn read(reader: FrameReader<impl Read>, bounds: BlockBounds) -> (Records, &'static str) {
     let mut reader = reader.with_longest(LONGEST);
     let mut records = Vec::new();
     loop {
@@ -49,25 +50,25 @@ fn read(reader: FrameReader<impl Read>, bounds: Bounds) -> (Records, &'static st
         assert_eq!(block.number(0), records.len() as u64 + 1);
         block.decode().expect("there is memory");
         records.extend(block.frames().map(|frame| match frame {
-            Frame::Bad { error, kept } => Err((error, kept.to_vec())),
-            Frame::Record(record) => Ok(record.to_vec()),
+            RecordFrame::Bad { error, kept } => Err((error, kept.to_vec())),
+            RecordFrame::Record(record) => Ok(record.to_vec()),
         }));
         reader.give_back(block);
     }
 }
 
-fn again(framing: Framing, side: Side, records: &Records) {
+fn again(framing: Framing, side: FrameSide, records: &Records) {
     let good: Vec<_> = records.iter().filter_map(|record| record.as_ref().ok()).collect();
     let mut output = Vec::new();
     for record in &good {
         match side {
-            Side::Content => framing.write_content(&mut output, record),
-            Side::Envelope => framing.write_envelope(&mut output, record),
+            FrameSide::Content => framing.write_content(&mut output, record),
+            FrameSide::Envelope => framing.write_envelope(&mut output, record),
         }
         .expect("what was read can be written");
     }
     let reader = FrameReader::new(&output[..], framing, side).with_buffer(ENOUGH);
-    let (read_again, end) = read(reader, Bounds::default());
+    let (read_again, end) = read(reader, BlockBounds::default());
     assert_eq!(end, "ok");
     assert!(read_again.iter().map(|record| record.as_ref().expect("it was good")).eq(good));
 }

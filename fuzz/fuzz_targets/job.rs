@@ -5,8 +5,7 @@
 
 use std::io::Read;
 
-use brine::job::policy::{Command, Question};
-use brine::job::{Format, Grants, Policy, limits};
+use brine_job::{Grants, OperatorCommand, OutputFormat, Policy, PolicyQuestion};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -17,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(policy) = Policy::parse(input) {
         plans(&policy, &grants.unwrap_or_default());
     }
-    for format in Format::ALL {
+    for format in OutputFormat::ALL {
         let whole = format.check(&mut &input[..]).map_err(|error| error.to_string());
         let slowly = format.check(&mut Slowly(input)).map_err(|error| error.to_string());
         assert_eq!(whole, slowly, "{format:?}");
@@ -36,15 +35,17 @@ fn comes_back(grants: &Grants, input: &[u8]) {
 
 fn plans(policy: &Policy, grants: &Grants) {
     let system = Default::default();
-    let command = Command { path: "/bin/cat".into(), arguments: Vec::new() };
+    let command = OperatorCommand { path: "/bin/cat".into(), arguments: Vec::new() };
     let command = grants.run().is_none().then_some(&command);
     for signer in policy.entries().iter().flat_map(|entry| entry.signers()) {
-        let question = Question { signer, context: None, content_type: None, system: &system };
-        let Ok(plan) = policy.plan(&question, grants, command) else { continue };
-        assert!(plan.ports.is_subset(grants.ports()));
-        assert_eq!(plan.openings.len(), grants.read().len() + grants.write().len());
-        let numbers = limits::numbers(&plan.limits);
-        assert!(grants.limits().iter().all(|(limit, asked)| numbers[limit] <= *asked));
+        let question =
+            PolicyQuestion { signer, context: None, content_type: None, system: &system };
+        let Ok(permit) = policy.plan(&question, grants, command) else { continue };
+        let parts = permit.plan.parts();
+        assert!(parts.ports.is_subset(grants.ports()));
+        assert_eq!(parts.granted_paths.len(), grants.read().len() + grants.write().len());
+        let values = parts.limits.values();
+        assert!(grants.limits().iter().all(|(limit, asked)| values[limit] <= *asked));
     }
 }
 

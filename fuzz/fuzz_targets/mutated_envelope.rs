@@ -10,11 +10,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use brine::claims::Audience;
-use brine::cose::Signature;
-use brine::{
-    ContentType, Request, Sign1, Signer, SigningKey, Statement, Tagging, Template, Timestamp,
-    Trust, sign, verify,
+use brine_core::batch::Signature;
+use brine_core::claims::Audience;
+use brine_core::cose::Tagging;
+use brine_core::{
+    Expectations, KnownSigners, Signer, SigningKey, Statement, Timestamp, Unique,
+    UnverifiedEnvelope, open, sign,
 };
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
@@ -36,15 +37,22 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn judge(edited: &[u8]) {
-    let Ok(sign1) = Sign1::parse(edited, Tagging::Optional) else { return };
+    let Ok(envelope) = UnverifiedEnvelope::parse(edited, Tagging::Optional) else { return };
     for context in [None, Some("jobs"), Some("orders")] {
-        let request = Request { context, ..Request::at(now()) };
-        let Ok(verified) = verify(&sign1, &request, &SET.trust) else { continue };
+        let expectations = Expectations::new().untagged();
+        let expectations = match context {
+            Some(context) => expectations.context(context),
+            None => expectations,
+        };
+        let opening = open(edited).expect("an envelope is opened");
+        let Ok(verified) = opening.verify(&expectations, &SET.trust, &now()) else { continue };
+        let protected = verified.header().as_bytes().to_vec();
+        let payload = verified.into_bytes().expect("it is in memory");
         let is_same = |original: &Vec<u8>| {
             let original = parse(original);
-            Some(verified.payload()) == original.unverified_payload()
-                && verified.header() == original.header()
-                && sign1.signature() == original.signature()
+            Some(payload.as_slice()) == original.sign1().unverified_payload()
+                && protected == original.sign1().protected_bytes()
+                && envelope.signature() == original.signature()
                 && original.header().claims.audience == context.map(Audience::One)
         };
         assert!(SET.envelopes.iter().any(is_same), "accepted: {edited:02x?}");
@@ -61,10 +69,10 @@ struct Parts {
 
 impl Parts {
     fn of(envelope: &[u8]) -> Self {
-        let sign1 = parse(envelope);
-        let payload = sign1.unverified_payload().expect("an embedded payload");
-        let Signature::Plain(signature) = sign1.signature() else { panic!("not of a batch") };
-        let items = [sign1.protected_bytes(), &[0xa0], payload, signature];
+        let envelope = parse(envelope);
+        let payload = envelope.sign1().unverified_payload().expect("an embedded payload");
+        let Signature::Plain(signature) = envelope.signature() else { panic!("not of a batch") };
+        let items = [envelope.sign1().protected_bytes(), &[0xa0], payload, signature];
         Self { tagged: true, items: items.map(<[u8]>::to_vec), lies: [0; 4] }
     }
 
@@ -112,8 +120,8 @@ fn edit(bytes: &mut Vec<u8>, what: u8, at: usize, with: u8) {
     }
 }
 
-fn parse(envelope: &[u8]) -> Sign1<'_> {
-    Sign1::parse(envelope, Tagging::Required).expect("an envelope of brine's own")
+fn parse(envelope: &[u8]) -> UnverifiedEnvelope<'_> {
+    UnverifiedEnvelope::parse(envelope, Tagging::Required).expect("an envelope of brine's own")
 }
 
 fn now() -> Timestamp {
@@ -122,31 +130,28 @@ fn now() -> Timestamp {
 
 struct Set {
     envelopes: [Vec<u8>; 3],
-    trust: Trust,
+    trust: KnownSigners,
 }
 
 static SET: LazyLock<Set> = LazyLock::new(|| {
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
     let hour = Duration::from_secs(3600);
-    let full = |context, expires, not_before| Statement::Full {
-        context: Some(context),
-        cti: [7; 16],
-        expires,
-        issued_at: now(),
-        not_before,
+    let full = |context| {
+        Statement::at(now()).context(context).unique(Unique { cti: [7; 16], sequence: None })
     };
-    let orders = Template {
-        content_type: Some(ContentType::Media("application/json")),
-        statement: full("orders", Some(now().plus(hour)), Some(now().minus(hour))),
-        ..Template::default()
+    let orders = full("orders")
+        .content_type("application/json")
+        .expires(now().plus(hour))
+        .not_before(now().minus(hour));
+    let signed = |statement, payload: &[u8]| {
+        sign(&statement, &key, payload).expect("a key in memory signs").to_bytes()
     };
-    let jobs = Template { statement: full("jobs", None, None), ..Template::default() };
     Set {
         envelopes: [
-            sign(&key, b"{\"amount\": 1000}", &orders).to_bytes(),
-            sign(&key, b"", &jobs).to_bytes(),
-            sign(&key, b"hello", &Template::default()).to_bytes(),
+            signed(orders, b"{\"amount\": 1000}"),
+            signed(full("jobs"), b""),
+            signed(Statement::plain(), b"hello"),
         ],
-        trust: Trust::new(vec![Signer::new("alice", key.verifying_key().clone())]),
+        trust: KnownSigners::new([Signer::new("alice", key.verifying_key().clone())]),
     }
 });

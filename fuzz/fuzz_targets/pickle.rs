@@ -3,14 +3,14 @@
 
 #![no_main]
 
-use brine::pickle::{AllowList, Options, Report, scan};
+use brine_pickle::{AllowList, ScanOptions, ScanReport, scan};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let Some((first, bytes)) = input.split_first() else { return };
     let (many, persistent_ids) = (first & 1 != 0, first & 2 != 0);
     let (none, some) = (AllowList::new(), AllowList::std());
-    let judge = |allow| scan(bytes, &Options { allow, many, persistent_ids });
+    let judge = |allow| scan(bytes, &ScanOptions { allow, many, persistent_ids });
     let report = judge(&some);
     judge_itself(&report, bytes);
     for import in &report.imports {
@@ -23,7 +23,11 @@ fuzz_target!(|input: &[u8]| {
     }
     let (stricter, laxer) = (judge(&none), judge(&all));
     for other in [&stricter, &laxer] {
-        assert_eq!(other.imports.len(), report.imports.len(), "the list has a say in what is found");
+        assert_eq!(
+            other.imports.len(),
+            report.imports.len(),
+            "the list has a say in what is found"
+        );
         assert_eq!((other.pickles, other.complete), (report.pickles, report.complete));
     }
     if report.verdict().is_ok() {
@@ -32,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-fn judge_itself(report: &Report<'_>, bytes: &[u8]) {
+fn judge_itself(report: &ScanReport, bytes: &[u8]) {
     assert_eq!(report.verdict().is_ok(), report.refusals.is_empty());
     assert!(report.complete || report.verdict().is_err(), "allowed, and not read to the end");
     assert!(report.imports.iter().all(|import| import.offset < bytes.len() && import.times > 0));

@@ -8,10 +8,12 @@
 #![no_main]
 
 use std::io::{Cursor, Write as _};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use brine::stream::{Start, StreamReader, StreamTemplate, StreamWriter};
-use brine::{Error, Request, Signer, SigningKey, Statement, Template, Timestamp, Trust};
+use brine_core::{
+    Classified as _, Error, Expectations, Input, KnownSigners, Signer, SigningKey, Statement,
+    StreamOptions, StreamWriter, Timestamp, Unique, open,
+};
 use libfuzzer_sys::fuzz_target;
 use zeroize::Zeroizing;
 
@@ -57,11 +59,10 @@ fn read(stream: &[u8], threads: usize) -> (Vec<u8>, Result<(), Error>) {
 }
 
 fn release(stream: &[u8], threads: usize, released: &mut Vec<u8>) -> Result<(), Error> {
-    let mut input = Cursor::new(stream.to_vec());
-    let start = Start::read(&mut input)?;
-    let trust = Trust::new(vec![Signer::new("alice", key().verifying_key().clone())]);
-    let mut reader = StreamReader::open(start, input, &Request::at(now()), &trust, threads)?;
-    while let Some(content) = reader.next_segment()? {
+    let trust = KnownSigners::new([Signer::new("alice", key().verifying_key().clone())]);
+    let opening = open(Input::new(Cursor::new(stream.to_vec())))?.threads(threads);
+    let mut verified = opening.verify(&Expectations::new(), &trust, &now())?;
+    while let Some(content) = verified.next_piece()? {
         released.extend(content);
     }
     Ok(())
@@ -79,16 +80,10 @@ fn now() -> Timestamp {
 const CONTENT: &[u8] = b"sixteen bytes, asixteen bytes, aanother sixteen,the end";
 
 static SIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let statement = Statement::Full {
-        context: None,
-        cti: [7; 16],
-        expires: None,
-        issued_at: now(),
-        not_before: None,
-    };
-    let template = Template { statement, ..Template::default() };
-    let template = StreamTemplate { segment_bytes: 16, ..StreamTemplate::new(template, [9; 16]) };
-    let mut writer = StreamWriter::new(Vec::new(), key(), &template);
+    let statement = Statement::at(now()).unique(Unique { cti: [7; 16], sequence: None });
+    let options = StreamOptions::new().segment_bytes(16).stream_id([9; 16]);
+    let mut writer = StreamWriter::new(Vec::new(), Arc::new(key()), statement, options)
+        .expect("no randomness is needed");
     writer.write_all(CONTENT).expect("memory takes it");
     writer.finish().expect("memory takes it")
 });

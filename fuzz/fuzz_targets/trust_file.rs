@@ -1,12 +1,10 @@
-//! Trust files are read without a panic and by one reader only; a signer that is added to one comes
+//! Trust files are read without a panic and by one reader only; an entry that is added to one comes
 //! back whole and goes again without a trace, and removing one removes nothing else.
 
 #![no_main]
 
-use brine::key::VerifyingKey;
-use brine::trust::{ContextGlob, Revocation, Scope, Signer, TrustStore};
-use brine::{Timestamp, Trust};
-use jiff::tz::TimeZone;
+use brine_core::{Signer, Timestamp, VerifyingKey};
+use brine_trust::{ContextGlob, Revocation, Scope, TimeZone, Trust, TrustEntry, TrustStore};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -17,52 +15,53 @@ fuzz_target!(|input: &[u8]| {
     let Ok(text) = str::from_utf8(input) else { return };
     let Ok(store) = TrustStore::parse(text) else { return };
     assert_eq!(store.to_string(), text);
-    let signers = signers(&store);
+    let entries = entries(&store);
     // A file that names nobody may be of either form.
-    if !signers.is_empty() {
-        assert_eq!(trust.expect("what can be edited can be read").signers(), signers);
+    if !entries.is_empty() {
+        assert_eq!(trust.expect("what can be edited can be read").entries(), entries);
     }
-    adds(&store, &signers);
-    removes(&store, &signers);
+    adds(&store, &entries);
+    removes(&store, &entries);
 });
 
-fn adds(store: &TrustStore, before: &[Signer]) {
-    let signer = new_signer();
+fn adds(store: &TrustStore, before: &[TrustEntry]) {
+    let entry = new_entry();
     let mut edited = store.clone();
-    if before.iter().any(|old| old.name == signer.name) {
+    if before.iter().any(|old| old.name() == entry.name()) {
         return;
     }
-    edited.add(&signer).expect("a new name can be added");
-    assert_eq!(signers(&edited), [before, std::slice::from_ref(&signer)].concat());
+    edited.add(&entry).expect("a new name can be added");
+    assert_eq!(entries(&edited), [before, std::slice::from_ref(&entry)].concat());
     assert!(edited.to_string().starts_with(&store.to_string()), "what was there has changed");
-    assert_eq!(edited.remove(&signer.name), Ok(1));
+    assert_eq!(edited.remove(entry.name()), Ok(1));
     let (old, new) = (store.to_string(), edited.to_string());
     let left = new.strip_prefix(&old).expect("what was there has changed");
     assert!(left.trim().is_empty() && left.len() <= 2, "left behind: {left:?}");
 }
 
-fn removes(store: &TrustStore, before: &[Signer]) {
-    for signer in before {
+fn removes(store: &TrustStore, before: &[TrustEntry]) {
+    for entry in before {
         let mut edited = store.clone();
-        let removed = edited.remove(&signer.name).expect("who is there can be removed");
-        let rest: Vec<_> = before.iter().filter(|old| old.name != signer.name).cloned().collect();
-        assert_eq!((removed, signers(&edited)), (before.len() - rest.len(), rest));
+        let removed = edited.remove(entry.name()).expect("who is there can be removed");
+        let rest: Vec<_> =
+            before.iter().filter(|old| old.name() != entry.name()).cloned().collect();
+        assert_eq!((removed, entries(&edited)), (before.len() - rest.len(), rest));
     }
 }
 
-fn signers(store: &TrustStore) -> Vec<Signer> {
-    store.trust().expect("a store is valid at all times").signers().to_vec()
+fn entries(store: &TrustStore) -> Vec<TrustEntry> {
+    store.trust().expect("a store is valid at all times").entries().to_vec()
 }
 
-fn new_signer() -> Signer {
+fn new_entry() -> TrustEntry {
     let at = |text| Timestamp::parse_rfc3339(text).expect("a time");
     let mut key = [0x66; 32];
     key[0] = 0x58; // the base point (RFC 8032, Section 5.1)
-    let mut signer = Signer::new("new", VerifyingKey::from_bytes(&key).expect("a point"));
-    signer.scope = Scope::Globs(vec![ContextGlob::parse("reports/*").expect("a glob")]);
-    signer.not_before = Some(at("2026-01-01T00:00:00Z"));
-    signer.not_after = Some(at("2027-01-01T00:00:00Z"));
-    signer.revocation =
-        Some(Revocation { at: at("2026-06-01T00:00:00Z"), reason: Some("\"lost\" #1".to_owned()) });
-    signer
+    let key = VerifyingKey::from_bytes(&key).expect("a point");
+    let reason = Some("\"lost\" #1".to_owned());
+    TrustEntry::new(Signer::new("new", key))
+        .with_scope(Scope::Globs(vec![ContextGlob::parse("reports/*").expect("a glob")]))
+        .with_not_before(at("2026-01-01T00:00:00Z"))
+        .with_not_after(at("2027-01-01T00:00:00Z"))
+        .with_revocation(Revocation { at: at("2026-06-01T00:00:00Z"), reason })
 }

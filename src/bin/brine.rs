@@ -5,8 +5,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // A job begins as this program, started again.
     #[cfg(all(feature = "sandbox", target_os = "linux"))]
-    if let Some(ended) = brine::sandbox::enter() {
+    if let Some(ended) = brine_sandbox::enter() {
         return ended;
     }
-    brine::cli::brine(std::env::args_os())
+    brine_cli::brine(std::env::args_os())
 }

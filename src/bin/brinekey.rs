@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    brine::cli::brinekey(std::env::args_os())
+    brine_cli::brinekey(std::env::args_os())
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use brine::job::plan::Opening;
-use brine::sandbox::End;
+use brine_job::GrantedPath;
+use brine_sandbox::JobEnd;
 
 use crate::jobs::{plan, ran, shell};
 
@@ -12,7 +12,7 @@ fn python(script: &str) {
     let mut job = plan("/usr/bin/python3", &["python3", "-I", "-c", script]);
     job.environment.insert("TMPDIR".into(), "/job/work".into());
     let (outcome, _) = ran(&job, b"payload\n");
-    assert_eq!(outcome.end, End::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
+    assert_eq!(outcome.end, JobEnd::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
 }
 
 #[track_caller]
@@ -23,10 +23,14 @@ fn sh(script: &str) {
     // Where awk and cc lead on Debian.
     let path: PathBuf = "/etc/alternatives".into();
     if path.exists() {
-        job.openings.insert(Opening { source: path.clone(), target: path, writable: false });
+        job.granted_paths.insert(GrantedPath {
+            source: path.clone(),
+            target: path,
+            writable: false,
+        });
     }
     let (outcome, _) = ran(&job, b"payload\n");
-    assert_eq!(outcome.end, End::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
+    assert_eq!(outcome.end, JobEnd::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
 }
 
 #[test]

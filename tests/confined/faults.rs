@@ -8,15 +8,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use brine::job::format::Format;
-use brine::job::plan::{Layer, Plan};
-use brine::sandbox::{End, Launch, LaunchError, TreeKill, Verdict, judge, launch};
+use brine_core::Classified as _;
+use brine_job::{Layer, OutputFormat, Plan, PlanParts};
+use brine_sandbox::{JobEnd, Launch, LaunchError, TreeKill, launch};
 use rustix::process::{Pid, Signal};
 
-use crate::jobs::{BRINE, brine, plan, ran, shell};
+use crate::jobs::{BRINE, brine, plan, ran, shell, verdict};
 use crate::world::{World, is_root, open_to_all};
 
-fn python(script: &str) -> Plan {
+fn python(script: &str) -> PlanParts {
     plan("/usr/bin/python3", &["python3", "-I", "-c", script])
 }
 
@@ -70,7 +70,7 @@ fn a_fork_bomb_stays_within_its_bounds_and_ends_with_the_job() {
             most = most.max(marked(&mark).len());
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert_eq!(job.join().unwrap().end, End::TimedOut);
+        assert_eq!(job.join().unwrap().end, JobEnd::TimedOut);
         most
     });
     assert!((2..=20).contains(&most), "{most} processes");
@@ -82,7 +82,7 @@ fn memory_that_is_not_there_is_not_given() {
     let mut job = python("x = bytearray(1 << 30)");
     job.limits.memory = 256 << 20;
     let (outcome, _) = ran(&job, b"");
-    assert_eq!(outcome.end, End::Exited(1));
+    assert_eq!(outcome.end, JobEnd::Exited(1));
     assert!(String::from_utf8_lossy(&outcome.errors).contains("MemoryError"));
     assert!(outcome.usage.peak_memory < 256 << 20);
 }
@@ -95,8 +95,8 @@ fn a_job_that_computes_for_ever_runs_out_of_processor_time() {
         let mut job = python(script);
         job.limits.cpu = Duration::from_secs(1);
         let (outcome, _) = ran(&job, b"");
-        assert_eq!(outcome.end, End::OutOfProcessorTime, "{script}");
-        assert_eq!(judge(&job, &outcome, &mut &[][..]), Verdict::OutOfProcessorTime);
+        assert_eq!(outcome.end, JobEnd::OutOfProcessorTime, "{script}");
+        assert_eq!(verdict(&job, &outcome, b""), "out-of-processor-time");
         assert!(outcome.usage.user + outcome.usage.system > Duration::from_millis(100));
     }
 }
@@ -108,8 +108,8 @@ fn a_job_that_sleeps_or_stops_itself_runs_out_of_time() {
         let mut job = shell(script);
         job.limits.wall = Duration::from_millis(300);
         let (outcome, _) = ran(&job, b"");
-        assert_eq!(outcome.end, End::TimedOut, "{script}");
-        assert_eq!(judge(&job, &outcome, &mut &[][..]), Verdict::TimedOut);
+        assert_eq!(outcome.end, JobEnd::TimedOut, "{script}");
+        assert_eq!(verdict(&job, &outcome, b""), "timed-out");
         assert!(outcome.wall < Duration::from_secs(5));
     }
 }
@@ -119,11 +119,11 @@ fn a_flood_is_taken_to_its_bound_and_no_further() {
     let mut job = shell("yes");
     job.limits.output = 100_000;
     let (outcome, output) = ran(&job, b"");
-    assert_eq!((outcome.end, output.len()), (End::OutputTooLarge, 100_000));
+    assert_eq!((outcome.end, output.len()), (JobEnd::OutputTooLarge, 100_000));
     assert_eq!(outcome.output_bytes, 100_000);
-    assert_eq!(judge(&job, &outcome, &mut &output[..]), Verdict::OutputTooLarge);
+    assert_eq!(verdict(&job, &outcome, &output), "output-too-large");
     // Exactly as much as it may is not too much.
-    for (bytes, end) in [(100_000, End::Exited(0)), (100_001, End::OutputTooLarge)] {
+    for (bytes, end) in [(100_000, JobEnd::Exited(0)), (100_001, JobEnd::OutputTooLarge)] {
         let mut job = shell(&format!("head -c {bytes} /dev/zero"));
         job.limits.output = 100_000;
         assert_eq!(ran(&job, b"").0.end, end, "{bytes}");
@@ -135,24 +135,24 @@ fn what_a_job_complains_of_is_kept_to_its_bound_and_counted() {
     let mut job = shell("head -c 100000 /dev/zero >&2; echo out");
     job.limits.errors = 1000;
     let (outcome, output) = ran(&job, b"");
-    assert_eq!((outcome.end, &output[..]), (End::Exited(0), &b"out\n"[..]));
+    assert_eq!((outcome.end, &output[..]), (JobEnd::Exited(0), &b"out\n"[..]));
     assert_eq!((outcome.errors.len(), outcome.errors_dropped), (1000, 99_000));
 }
 
 #[test]
 fn output_that_is_not_what_it_should_be_is_invalid() {
-    let verdict = |script: &str, format| {
+    let judged = |script: &str, format| {
         let mut job = shell(script);
         job.format = format;
         let (outcome, output) = ran(&job, b"");
-        judge(&job, &outcome, &mut &output[..])
+        verdict(&job, &outcome, &output)
     };
-    assert_eq!(verdict("echo '[1, 2]'", Format::Json), Verdict::Ok);
-    assert_eq!(verdict("printf '[1, '", Format::Json), Verdict::InvalidOutput);
-    assert_eq!(verdict("printf '\\377'", Format::Utf8), Verdict::InvalidOutput);
+    assert_eq!(judged("echo '[1, 2]'", OutputFormat::Json), "ok");
+    assert_eq!(judged("printf '[1, '", OutputFormat::Json), "invalid-output");
+    assert_eq!(judged("printf '\\377'", OutputFormat::Utf8), "invalid-output");
     // A job that could not write, and says that all is well.
-    assert_eq!(verdict("exec >&-; echo '[1]' 2>/dev/null; exit 0", Format::Bytes), Verdict::Ok);
-    assert_eq!(verdict("echo '[1]'; exit 7", Format::Json), Verdict::Failed);
+    assert_eq!(judged("exec >&-; echo '[1]' 2>/dev/null; exit 0", OutputFormat::Bytes), "ok");
+    assert_eq!(judged("echo '[1]'; exit 7", OutputFormat::Json), "failed");
 }
 
 /// A process that left its session, its parent and its terminal, and holds the job's output open.
@@ -167,7 +167,7 @@ fn a_daemon_ends_with_the_job_and_is_not_waited_for() {
         job.waived = BTreeSet::from_iter(waived.iter().copied());
         let before = Instant::now();
         let (outcome, output) = ran(&job, b"");
-        assert_eq!((outcome.end, &output[..]), (End::Exited(0), &b"started\n"[..]));
+        assert_eq!((outcome.end, &output[..]), (JobEnd::Exited(0), &b"started\n"[..]));
         assert!(before.elapsed() < Duration::from_secs(10));
         assert_eq!(marked(&mark), [""; 0]);
         let tree = if waived.is_empty() { TreeKill::Certain } else { TreeKill::Weak };
@@ -182,7 +182,7 @@ fn orphans_are_reaped_while_the_job_runs() {
         shell("i=0; while [ $i -lt 60 ]; do (true &); i=$((i+1)); sleep 0.002; done; echo $i");
     job.limits.processes = 8;
     let (outcome, output) = ran(&job, b"");
-    assert_eq!((outcome.end, &output[..]), (End::Exited(0), &b"60\n"[..]));
+    assert_eq!((outcome.end, &output[..]), (JobEnd::Exited(0), &b"60\n"[..]));
 }
 
 #[test]
@@ -200,7 +200,8 @@ fn an_output_that_cannot_be_written_ends_the_job() {
     let job = shell(&format!(": {mark}; yes"));
     let payload = tempfile::tempfile().unwrap();
     let program_init = &brine();
-    let error = launch(Launch { plan: &job, payload, program_init }, &mut Full).unwrap_err();
+    let plan = &Plan::from(job);
+    let error = launch(Launch { plan, payload, program_init }, &mut Full).unwrap_err();
     assert!(matches!(error, LaunchError::Output(_)), "{error}");
     assert_eq!(error.status(), 4);
     assert_eq!(marked(&mark), [""; 0]);
@@ -213,7 +214,8 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
     // A program that is not brine never answers.
     let payload = tempfile::tempfile().unwrap();
     let program_init = Path::new("/bin/true");
-    let error = launch(Launch { plan: &job, payload, program_init }, &mut Vec::new()).unwrap_err();
+    let plan = &Plan::from(job);
+    let error = launch(Launch { plan, payload, program_init }, &mut Vec::new()).unwrap_err();
     assert_eq!((error.reason(), error.status()), ("system", 4), "{error}");
     if is_root() {
         // Root makes them by its own power; who has none is asked in the second run of these tests.
@@ -221,7 +223,7 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
     }
     let said = run_without_namespaces();
     assert!(said.contains("could not be set up: namespaces: making new namespaces"), "{said}");
-    assert!(said.contains("hint: this system keeps user namespaces from you"), "{said}");
+    assert!(said.contains("hint: this system denies you user namespaces"), "{said}");
 }
 
 /// Runs a job where no namespace can be made, and returns what is said of it.
@@ -263,7 +265,8 @@ fn a_job_is_run_for_another_test() {
     let mut job = job;
     job.limits.wall = Duration::from_secs(60);
     let payload = tempfile::tempfile().unwrap();
-    let launched = launch(Launch { plan: &job, payload, program_init: &brine() }, &mut Vec::new());
+    let plan = &Plan::from(job);
+    let launched = launch(Launch { plan, payload, program_init: &brine() }, &mut Vec::new());
     match launched {
         Ok(outcome) => println!("{outcome:?}"),
         Err(error) => println!("{error}; hint: {}", error.hint().unwrap_or_default()),
@@ -379,7 +382,7 @@ fn many_jobs_are_run_for_another_test() {
     let script = format!(": {mark}; echo x > f; (sleep 100 &); pwd");
     let mut waived = shell(&script);
     waived.waived = BTreeSet::from([Layer::Namespaces]);
-    let confined = shell(&script);
+    let (waived, confined) = (Plan::from(waived), Plan::from(shell(&script)));
     for run in 0..runs.parse::<usize>().unwrap() {
         let plan = if run % 10 == 0 { &waived } else { &confined };
         let mut payload = payload.try_clone().unwrap();
@@ -387,7 +390,7 @@ fn many_jobs_are_run_for_another_test() {
         let mut output = Vec::new();
         let outcome =
             launch(Launch { plan, payload, program_init: &brine() }, &mut output).unwrap();
-        assert_eq!(outcome.end, End::Exited(0));
+        assert_eq!(outcome.end, JobEnd::Exited(0));
         let scratch = String::from_utf8(output).unwrap();
         assert!(scratch == "/job/work\n" || run % 10 == 0, "{scratch}");
         assert!(!Path::new(scratch.trim_end()).exists());

@@ -5,22 +5,23 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use brine::job::plan::{Delivery, Layer, Opening, Plan};
-use brine::sandbox::{End, LaunchError};
+use brine_core::Classified as _;
+use brine_job::{GrantedPath, Layer, PayloadDelivery, PlanParts};
+use brine_sandbox::{JobEnd, LaunchError};
 use sha2::{Digest, Sha256};
 
 use crate::jobs::{LAYERS, plan, ran, run, shell};
 use crate::world::{World, neighbour, open_to_all, probe};
 
-fn opening(source: PathBuf, target: &str, writable: bool) -> Opening {
-    Opening { source, target: target.into(), writable }
+fn opening(source: PathBuf, target: &str, writable: bool) -> GrantedPath {
+    GrantedPath { source, target: target.into(), writable }
 }
 
 /// Runs a script beside two openings, and demands that it ends with 0.
 #[track_caller]
-fn succeeds(plan: &Plan) -> String {
+fn succeeds(plan: &PlanParts) -> String {
     let (outcome, output) = ran(plan, b"");
-    assert_eq!(outcome.end, End::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
+    assert_eq!(outcome.end, JobEnd::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
     String::from_utf8(output).unwrap()
 }
 
@@ -31,7 +32,7 @@ fn what_is_granted_for_reading_is_read_and_not_written() {
         "cat /data/secret && ! echo x > /data/secret && ! touch /data/new && ! rm /data/secret \
          && ! chmod 600 /data/owned && ! /data/tool && ! ls /data/..",
     );
-    job.openings.insert(opening(world.path().into(), "/data", false));
+    job.granted_paths.insert(opening(world.path().into(), "/data", false));
     assert_eq!(succeeds(&job), "secret\n");
 }
 
@@ -42,7 +43,7 @@ fn what_is_granted_for_writing_is_written_and_not_executed() {
         "echo out > /data/new && mkdir /data/d && mv /data/new /data/d/n && cp /bin/true /data/p \
          && ! /data/p && ! mknod /data/dev c 1 3 && ! ls /data/..",
     );
-    job.openings.insert(opening(world.path().into(), "/data", true));
+    job.granted_paths.insert(opening(world.path().into(), "/data", true));
     succeeds(&job);
     assert_eq!(fs::read(world.at("d/n")).unwrap(), b"out\n");
 }
@@ -54,9 +55,9 @@ fn a_single_file_may_be_granted_and_one_place_within_another() {
     open_to_all(&world.at("out"));
     let mut job =
         shell("cat /one && echo x > /data/out/x && ! echo x > /data/x && ! echo x > /one");
-    job.openings.insert(opening(world.at("secret"), "/one", false));
-    job.openings.insert(opening(world.path().into(), "/data", false));
-    job.openings.insert(opening(world.at("out"), "/data/out", true));
+    job.granted_paths.insert(opening(world.at("secret"), "/one", false));
+    job.granted_paths.insert(opening(world.path().into(), "/data", false));
+    job.granted_paths.insert(opening(world.at("out"), "/data/out", true));
     assert_eq!(succeeds(&job), "secret\n");
     assert_eq!(fs::read(world.at("out/x")).unwrap(), b"x\n");
 }
@@ -68,7 +69,7 @@ fn no_symbolic_link_is_followed_to_what_is_granted() {
     symlink("/etc", world.at("link")).unwrap();
     for source in ["link", "link/passwd"] {
         let mut job = shell("true");
-        job.openings.insert(opening(world.at(source), "/data", false));
+        job.granted_paths.insert(opening(world.at(source), "/data", false));
         let error = run(&job, b"").unwrap_err();
         assert_eq!((error.reason(), error.status()), ("opening", 125), "{error}");
         assert!(error.hint().unwrap().contains("symbolic link"));
@@ -80,7 +81,7 @@ fn a_link_in_what_is_granted_leads_nowhere_outside() {
     let world = World::new();
     symlink("/etc/passwd", world.at("link")).unwrap();
     let mut job = shell("! cat /data/link");
-    job.openings.insert(opening(world.path().into(), "/data", true));
+    job.granted_paths.insert(opening(world.path().into(), "/data", true));
     succeeds(&job);
 }
 
@@ -89,14 +90,14 @@ fn a_link_in_what_is_granted_leads_nowhere_outside() {
 fn a_grant_makes_nothing_on_this_system() {
     let world = World::new();
     let mut job = shell("true");
-    job.openings.insert(opening(world.path().into(), "/data", true));
-    job.openings.insert(opening(world.at("secret"), "/data/new/place", false));
+    job.granted_paths.insert(opening(world.path().into(), "/data", true));
+    job.granted_paths.insert(opening(world.at("secret"), "/data/new/place", false));
     let error = run(&job, b"").unwrap_err();
     assert_eq!((error.reason(), error.status()), ("confinement", 125), "{error}");
     assert!(!world.at("new").exists());
     for target in ["relative", "/", "/data/../etc"] {
         let mut job = shell("true");
-        job.openings.insert(opening(world.path().into(), target, false));
+        job.granted_paths.insert(opening(world.path().into(), target, false));
         assert_eq!(run(&job, b"").unwrap_err().reason(), "opening", "{target}");
     }
 }
@@ -111,18 +112,18 @@ fn a_port_that_is_granted_is_all_of_the_network_there_is() {
         assert!(!outcome.layers.contains(&Layer::Network));
         outcome.end
     };
-    assert_eq!(attempt("tcp_connect", "tcp", &["tcp"]), End::Exited(0));
-    assert_eq!(attempt("tcp_connect", "other", &["tcp", "other"]), End::Exited(0));
-    assert_eq!(attempt("tcp_connect", "other", &["tcp"]), End::Exited(1));
+    assert_eq!(attempt("tcp_connect", "tcp", &["tcp"]), JobEnd::Exited(0));
+    assert_eq!(attempt("tcp_connect", "other", &["tcp", "other"]), JobEnd::Exited(0));
+    assert_eq!(attempt("tcp_connect", "other", &["tcp"]), JobEnd::Exited(1));
     for name in ["mptcp_connect", "tcp_fast_open", "tcp_fast_open_message"] {
-        assert_eq!(attempt(name, "tcp", &["tcp"]), End::Exited(1), "{name}");
-        assert_eq!(attempt(name, "other", &["tcp"]), End::Exited(1), "{name}");
+        assert_eq!(attempt(name, "tcp", &["tcp"]), JobEnd::Exited(1), "{name}");
+        assert_eq!(attempt(name, "other", &["tcp"]), JobEnd::Exited(1), "{name}");
     }
-    assert_eq!(attempt("udp_send", "udp", &["udp"]), End::Exited(1));
+    assert_eq!(attempt("udp_send", "udp", &["udp"]), JobEnd::Exited(1));
     for name in ["tcp_listen", "tcp_listen_unbound", "netlink", "local_socket"] {
-        assert_eq!(attempt(name, "tcp", &["tcp"]), End::Exited(1), "{name}");
+        assert_eq!(attempt(name, "tcp", &["tcp"]), JobEnd::Exited(1), "{name}");
     }
-    assert_eq!(attempt("unix_abstract", "abstract", &["tcp"]), End::Exited(1));
+    assert_eq!(attempt("unix_abstract", "abstract", &["tcp"]), JobEnd::Exited(1));
 }
 
 /// Clouds give credentials to whoever asks the right address.
@@ -132,7 +133,7 @@ fn a_metadata_server_is_out_of_reach() {
     let ask = format!("import urllib.request; print(urllib.request.urlopen('{url}').read())");
     let mut job = plan("/usr/bin/python3", &["python3", "-I", "-c", &ask]);
     let (outcome, output) = ran(&job, b"");
-    assert_eq!(outcome.end, End::Exited(1));
+    assert_eq!(outcome.end, JobEnd::Exited(1));
     assert!(output.is_empty());
     assert!(String::from_utf8_lossy(&outcome.errors).contains("Operation not permitted"));
     job.waived = BTreeSet::from([Layer::Network, Layer::Seccomp, Layer::Landlock]);
@@ -143,11 +144,11 @@ fn a_metadata_server_is_out_of_reach() {
 fn the_payload_is_a_file_that_is_read_only() {
     let mut job =
         shell("cat /job/payload && ! echo x > /job/payload && ! rm /job/payload && ! read x");
-    job.delivery = Delivery::File;
+    job.delivery = PayloadDelivery::File;
     let (outcome, output) = ran(&job, b"payload\n");
-    assert_eq!((outcome.end, &output[..]), (End::Exited(0), &b"payload\n"[..]));
+    assert_eq!((outcome.end, &output[..]), (JobEnd::Exited(0), &b"payload\n"[..]));
     let mut job = plan("/bin/cat", &["cat", "{}"]);
-    job.delivery = Delivery::File;
+    job.delivery = PayloadDelivery::File;
     let large = vec![7; 40_000];
     for waived in [&[][..], &LAYERS] {
         job.waived = waived.iter().copied().collect();
@@ -175,7 +176,7 @@ fn a_script_is_executed_behind_every_layer_and_behind_none() {
 fn a_program_is_executed_only_if_it_is_the_one_that_was_hashed() {
     let mut job = shell("exit 3");
     job.program.sha256 = Some(Sha256::digest(fs::read("/bin/sh").unwrap()).into());
-    assert_eq!(ran(&job, b"").0.end, End::Exited(3));
+    assert_eq!(ran(&job, b"").0.end, JobEnd::Exited(3));
     job.program.sha256 = Some([0; 32]);
     let error = run(&job, b"").unwrap_err();
     assert!(matches!(error, LaunchError::OtherProgram { .. }), "{error}");

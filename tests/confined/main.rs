@@ -16,7 +16,6 @@
 mod benign;
 mod faults;
 mod granted;
-#[path = "../suite/jobs.rs"]
 mod jobs;
 mod probes;
 mod world;

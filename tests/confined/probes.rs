@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use brine::job::plan::{Layer, Plan};
-use brine::sandbox::{End, Outcome};
+use brine_job::{Layer, PlanParts};
+use brine_sandbox::{JobEnd, JobOutcome};
 
 use crate::jobs::{LAYERS, plan, ran};
 use crate::world::{World, is_root, neighbour, probe};
@@ -167,12 +167,12 @@ fn mistakes(name: &str, about: &About, stopped: &str) -> Vec<String> {
     wrong
 }
 
-fn attempt(name: &str, about: &About, waived: &[Layer]) -> Outcome {
+fn attempt(name: &str, about: &About, waived: &[Layer]) -> JobOutcome {
     let world = World::new();
     ran(&probing(name, &told_about(about, &world), waived), b"").0
 }
 
-fn probing(name: &str, about: &str, waived: &[Layer]) -> Plan {
+fn probing(name: &str, about: &str, waived: &[Layer]) -> PlanParts {
     let mut plan = plan(probe(), &["probe", name, about]);
     plan.waived = BTreeSet::from_iter(waived.iter().copied());
     if name == "many_processes" {
@@ -191,14 +191,14 @@ fn told_about(about: &About, world: &World) -> String {
     }
 }
 
-fn done(outcome: &Outcome) -> bool {
+fn done(outcome: &JobOutcome) -> bool {
     // A probe that does not know its name would be denied everything.
-    assert_ne!(outcome.end, End::Exited(2));
-    assert_ne!(outcome.end, End::Exited(3), "a probe could not prepare itself");
-    outcome.end == End::Exited(0)
+    assert_ne!(outcome.end, JobEnd::Exited(2));
+    assert_ne!(outcome.end, JobEnd::Exited(3), "a probe could not prepare itself");
+    outcome.end == JobEnd::Exited(0)
 }
 
-fn told(outcome: &Outcome) -> String {
+fn told(outcome: &JobOutcome) -> String {
     format!("{:?} {}", outcome.end, String::from_utf8_lossy(&outcome.errors).trim_end())
 }
 
@@ -255,9 +255,9 @@ fn a_hostile_call_is_a_violation() {
     for (name, about) in probes.into_iter().chain(others.map(|name| (name, Itself))) {
         let about = told_about(&about, &World::new());
         let (outcome, _) = ran(&probing(name, &about, &LAYERS), b"");
-        assert_eq!(outcome.end, End::Exited(0), "{name} {about}, bare");
+        assert_eq!(outcome.end, JobEnd::Exited(0), "{name} {about}, bare");
         let (outcome, _) = ran(&probing(name, &about, &[]), b"");
-        assert_eq!(outcome.end, End::Violated(Layer::Seccomp), "{name} {about}");
+        assert_eq!(outcome.end, JobEnd::Violated(Layer::Seccomp), "{name} {about}");
     }
 }
 
@@ -267,15 +267,15 @@ fn a_job_is_not_given_what_brine_holds() {
     for waived in [&LAYERS[..], &[]] {
         for name in ["descriptors", "terminal", "writes_stdin"] {
             let (outcome, output) = ran(&probing(name, "", waived), b"payload");
-            assert_eq!(outcome.end, End::Exited(1), "{name}: {output:?}");
+            assert_eq!(outcome.end, JobEnd::Exited(1), "{name}: {output:?}");
         }
     }
     for name in ["reopens_stdin", "reopens_dev_stdin", "kill_all", "kill_one"] {
         let (outcome, _) = ran(&probing(name, "", &[]), b"payload");
-        assert_eq!(outcome.end, End::Exited(1), "{name}: {}", told(&outcome));
+        assert_eq!(outcome.end, JobEnd::Exited(1), "{name}: {}", told(&outcome));
     }
     let (outcome, _) = ran(&probing("trace_one", "", &[Layer::Seccomp]), b"");
-    assert_eq!(outcome.end, End::Exited(1), "{}", told(&outcome));
+    assert_eq!(outcome.end, JobEnd::Exited(1), "{}", told(&outcome));
 }
 
 /// The keys of a login are possessed by whoever has its session keyring.
@@ -284,6 +284,6 @@ fn a_job_has_another_session_keyring() {
     let bare = Command::new(probe()).arg("session_keyring").output().unwrap();
     let ours = String::from_utf8(bare.stdout).unwrap();
     let (outcome, theirs) = ran(&probing("session_keyring", "", &LAYERS), b"");
-    assert_eq!(outcome.end, End::Exited(0), "{}", told(&outcome));
+    assert_eq!(outcome.end, JobEnd::Exited(0), "{}", told(&outcome));
     assert!(bare.status.success() && ours.as_bytes() != theirs, "{ours}");
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use crate::common::{Person, assert_refused, hex, key, project};
+use crate::common::{Person, assert_refused, hex, key, project, public_line};
 
 /// Runs `client.py` in a person's directory.
 pub(crate) fn client(person: &Person, arguments: &[&str]) -> Output {
@@ -21,7 +21,7 @@ pub(crate) fn client(person: &Person, arguments: &[&str]) -> Output {
 /// The default key of a person, as other libraries take it.
 pub(crate) fn public_hex(person: &Person) -> String {
     let line = person.brinekey(["pub"]).output().unwrap().stdout;
-    let (public, _) = brine::VerifyingKey::from_openssh(&String::from_utf8(line).unwrap()).unwrap();
+    let (public, _) = brine_keys::read_openssh_line(&String::from_utf8(line).unwrap()).unwrap();
     hex(&public.to_bytes())
 }
 
@@ -121,7 +121,7 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
     let person = Person::new();
     let seed = hex(&[5; 32]);
     let signer = key(5);
-    person.write("key.pub", signer.verifying_key().to_openssh(""));
+    person.write("key.pub", public_line(&signer));
     person.write("aad", "ticket");
     let (aad, kid) = (hex(b"ticket"), hex(signer.verifying_key().id().as_bytes()));
     for payload in PAYLOADS {
@@ -178,7 +178,7 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
 fn brine_refuses_a_flipped_byte_in_what_both_libraries_sign() {
     let person = Person::new();
     let seed = hex(&[5; 32]);
-    person.write("key.pub", key(5).verifying_key().to_openssh(""));
+    person.write("key.pub", public_line(&key(5)));
     person.write("payload", "payload");
     for (library, alg) in [("pycose", "--alg=-8"), ("cwt", "--alg=-8"), ("cwt", "--alg=-19")] {
         client(&person, &[library, "sign", "--key", &seed, alg, "payload", "envelope"]);

@@ -11,7 +11,7 @@
 )]
 
 #[path = "../suite/common.rs"]
-#[allow(dead_code, reason = "the other tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "the other tests use the rest")]
 mod common;
 
 mod brokers;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use brine::pickle::{AllowList, Options, Reason, Report, scan};
+use brine_pickle::{AllowList, PickleImport, PickleRule, ScanOptions, ScanReport, scan};
 
 use crate::common::project;
 
@@ -26,10 +26,10 @@ fn cpython_imports_nothing_but_what_was_listed_and_allowed() {
             let sample = samples.next();
             counts.executions += 1;
             let many = counts.executions % 2 == 0;
-            let report = scan(&sample, &Options { many, ..Options::new(&allow) });
+            let report = scan(&sample, &ScanOptions { many, ..ScanOptions::new(&allow) });
             let allowed = report.verdict().is_ok();
             let followed =
-                report.refusals.iter().all(|refusal| refusal.reason == Reason::ImportNotAllowed);
+                report.refusals.iter().all(|refusal| refusal.rule == PickleRule::ImportNotAllowed);
             if allowed || followed {
                 let listed = listed(&report);
                 batch.push(Asked { sample, many, allowed, listed });
@@ -53,7 +53,7 @@ fn what_cpython_writes_of_listed_values_is_allowed() {
     let allow = AllowList::std();
     let seeds = seeds(3000, 7);
     for bytes in &seeds {
-        let report = scan(bytes, &Options::new(&allow));
+        let report = scan(bytes, &ScanOptions::new(&allow));
         assert_eq!(report.verdict(), Ok(()), "{}: {report:?}", shown(bytes));
     }
     println!("{} pickles by CPython", seeds.len());
@@ -71,7 +71,7 @@ fn names_are_mapped_as_cpython_maps_them() {
     let nothing = AllowList::new();
     for [module, name, to, new] in names.into_iter().chain(modules) {
         let pickle = format!("c{module}\n{name}\n.");
-        let report = scan(pickle.as_bytes(), &Options::new(&nothing));
+        let report = scan(pickle.as_bytes(), &ScanOptions::new(&nothing));
         let mapped = report.imports[0].mapped.as_ref().unwrap();
         assert_eq!((mapped.module, &*mapped.name), (&*to, &*new), "{module}:{name}");
     }
@@ -84,9 +84,8 @@ struct Asked {
     listed: BTreeSet<(String, String)>,
 }
 
-fn listed(report: &Report<'_>) -> BTreeSet<(String, String)> {
-    let pair =
-        |import: &brine::pickle::Import<'_>| (import.module.to_string(), import.name.to_string());
+fn listed(report: &ScanReport) -> BTreeSet<(String, String)> {
+    let pair = |import: &PickleImport| (import.module.clone(), import.name.clone());
     report.imports.iter().map(pair).collect()
 }
 

@@ -5,39 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use brine::{SigningKey, Statement, Template, Timestamp};
+use brine_core::SigningKey;
 use tempfile::TempDir;
 
-/// A key whose seed is 32 times this byte.
-pub(crate) fn key(byte: u8) -> SigningKey {
-    SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32]))
-}
+pub(crate) use brine_testkit::{hex, key, project, project_text, statement, unhex};
 
-/// A moment of the tests: 2026-09-21T14:13:20Z.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_unix(1_790_000_000).unwrap()
-}
-
-/// What `brine sign` writes if nothing is said, at a fixed moment.
-pub(crate) fn template() -> Template<'static> {
-    let statement = Statement::Full {
-        context: None,
-        cti: [7; 16],
-        expires: None,
-        issued_at: now(),
-        not_before: None,
-    };
-    Template { statement, ..Template::default() }
-}
-
-/// A file of the project.
-pub(crate) fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// The text of a file of the project.
-pub(crate) fn project_text(path: &str) -> String {
-    fs::read_to_string(project(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+/// The public half of a key, as a line of OpenSSH.
+pub(crate) fn public_line(key: &SigningKey) -> String {
+    brine_keys::openssh_line(key.verifying_key(), "")
 }
 
 /// A person with a home of their own, who types commands in an empty directory.
@@ -125,6 +100,13 @@ impl Person {
     }
 }
 
+/// Asserts that the arguments were refused, and that this was said about them.
+pub(crate) fn assert_mistyped(output: &Output, reason: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains(reason), "{stderr:?}: {reason:?}");
+}
+
 /// Demands a refusal with a status, its reason in the first line of stderr, and nothing on stdout.
 #[track_caller]
 pub(crate) fn assert_refused(output: &Output, status: i32, reason: &str) {
@@ -135,16 +117,4 @@ pub(crate) fn assert_refused(output: &Output, status: i32, reason: &str) {
     assert!(line.contains(reason), "{stderr:?} does not say {reason:?}");
     assert!(stderr.lines().count() <= 2, "more than an error and a hint: {stderr:?}");
     assert!(!stderr.contains("panicked"), "{stderr}");
-}
-
-pub(crate) fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    assert_eq!(digits.len() % 2, 0, "{text}");
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or_else(|| panic!("{text}"));
-    let bytes = digits.chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1]));
-    bytes.map(|byte| u8::try_from(byte).unwrap()).collect()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

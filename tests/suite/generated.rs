@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use brine::cli::args::brine::Brine;
-use brine::cli::args::brinekey::BrineKey;
-use brine::cli::exit::Status;
+use brine_cli::args::brine::Brine;
+use brine_cli::args::brinekey::BrineKey;
+use brine_cli::report::exit::Status;
 use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
@@ -168,4 +168,40 @@ fn every_page_has_exit_status_and_examples() {
     let verbs =
         "programs, verbs of brine, of its policy and replay, of brinekey, of brinekey trust";
     assert_eq!(count, 2 + 8 + 1 + 3 + 8 + 4, "{verbs}");
+}
+
+/// The arguments of a verb are declared only when it is used, so the list of verbs has descriptions of
+/// its own.
+#[test]
+fn each_verb_is_described_in_the_list_as_on_its_page() {
+    for mut command in [Brine::command(), BrineKey::command()] {
+        let listed = verbs(&command);
+        command.build();
+        let described = verbs(&command);
+        for (name, about) in listed {
+            assert!(about.is_some(), "{name} is not described in the list");
+            assert_eq!(Some(&about), described.get(&name), "{name}");
+        }
+    }
+}
+
+/// The description of each verb below a command, by name.
+fn verbs(command: &Command) -> BTreeMap<String, Option<String>> {
+    let mut found = BTreeMap::new();
+    for verb in command.get_subcommands() {
+        let name = format!("{} {}", command.get_name(), verb.get_name());
+        found.insert(name, verb.get_about().map(ToString::to_string));
+        found.append(&mut verbs(verb));
+    }
+    found
+}
+
+/// Declaring all of them takes longer than checking a signature.
+#[test]
+fn no_verb_declares_its_arguments_before_it_is_used() {
+    for command in [Brine::command(), BrineKey::command()] {
+        for verb in command.get_subcommands() {
+            assert_eq!(verb.get_arguments().count(), 0, "{}", verb.get_name());
+        }
+    }
 }

@@ -8,24 +8,10 @@
 )]
 
 mod architecture;
-mod batch;
 mod cli;
 mod common;
 mod documents;
-mod extent;
 mod foreign_vectors;
-mod framing;
 mod generated;
-mod job;
-#[cfg(target_os = "linux")]
-mod jobs;
-mod large;
 mod mutation;
-mod pickle;
-mod properties;
-#[cfg(feature = "replay")]
-mod replay;
-#[cfg(target_os = "linux")]
-mod sandbox;
-mod stream;
 mod vectors;

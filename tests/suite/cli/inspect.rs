@@ -1,8 +1,9 @@
 //! `brine inspect`: what it shows of good, foreign and broken envelopes.
 
-use brine::batch::BatchSigner;
+use brine_core::Unique;
+use brine_core::batch::BatchSigner;
 
-use crate::common::{Person, hex, key, template, unhex};
+use crate::common::{Person, hex, key, statement, unhex};
 
 #[test]
 fn inspect_begins_by_saying_that_nothing_is_verified() {
@@ -82,9 +83,10 @@ fn the_place_of_a_record_in_its_batch_is_shown() {
     let key = key(1);
     let mut signer = BatchSigner::new(&key);
     for payload in [b"one", b"two", b"six"] {
-        signer.add(payload, &template()).unwrap();
+        let unique = Unique { cti: [7; 16], sequence: None };
+        signer.add(payload, &statement(), unique).unwrap();
     }
-    let record = signer.finish_batch().iter().nth(1).unwrap().to_vec();
+    let record = signer.finish_batch().unwrap().iter().nth(1).unwrap().to_vec();
     let root_signature = hex(&record[record.len() - 64..]);
     let output = person.brine(["inspect"]).write_stdin(record.clone()).output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();

@@ -1,6 +1,6 @@
 //! `brine sign --job` and `--grant`, and what `inspect` shows of them.
 
-use crate::common::{Person, assert_refused};
+use crate::common::{Person, assert_mistyped};
 
 const GRANTS: [&str; 6] = ["run=python3", "arg=-I", "arg=-", "read=data/in", "tcp=443", "wall=5s"];
 
@@ -47,7 +47,7 @@ fn grants_that_are_typed_wrongly_are_explained() {
         (&["read=/etc"], "relative to a root of the policy, as in data/in"),
         (&["format=xml"], "expected bytes, utf8, json, ndjson or cbor"),
         (&["run=a", "run=b"], "run=b is there twice"),
-        (&["arg=-I"], "arguments are there, and no interpreter"),
+        (&["arg=-I"], "there are arguments, but no interpreter"),
         (
             &["read=a", "write=a/b"],
             "path \"a/b\" is malformed: it is, or lies inside, another path",
@@ -73,7 +73,7 @@ fn jobs_are_single_envelopes() {
         }
     }
     let output = person.brine(["sign", "--job", "--lines", "x"]).output().unwrap();
-    assert_refused(&output, 2, "jobs are signed one by one");
+    assert_mistyped(&output, "'--job' cannot be used with '--lines'");
     // What would be a stream of data is one job.
     let large = vec![0; 2 << 20];
     let envelope = person.sign(["--job"], &large);

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use brine::{Template, sign, sign_detached};
+use brine_core::{Statement, sign};
 
-use crate::common::{Person, assert_refused, key, template};
+use crate::common::{Person, assert_refused, key, public_line, statement};
 
 /// More than is held in memory.
 const LARGE: usize = 6_000_000;
@@ -71,8 +71,8 @@ fn what_is_too_large_for_memory_comes_back() {
 #[test]
 fn untagged_ones_of_others_come_back_too() {
     let person = Person::new();
-    person.write("key.pub", key(1).verifying_key().to_openssh(""));
-    let envelope = sign(&key(1), &content(), &Template::default()).to_bytes();
+    person.write("key.pub", public_line(&key(1)));
+    let envelope = sign(&Statement::plain(), &key(1), content().as_slice()).unwrap().to_bytes();
     person.write("bare", &envelope[1..]);
     person.write("in", content());
     done(&person, "brine verify --untagged -p ./key.pub bare | cmp in");
@@ -271,8 +271,8 @@ fn what_is_rewritten_while_it_is_verified_comes_out_as_signed_or_not_at_all() {
 #[test]
 fn a_large_payload_beside_its_envelope_is_verified() {
     let person = Person::new();
-    person.write("key.pub", key(1).verifying_key().to_openssh(""));
-    person.write("sig", sign_detached(&key(1), &content(), &template()).to_bytes());
+    person.write("key.pub", public_line(&key(1)));
+    person.write("sig", sign(&statement(), &key(1), content().as_slice()).unwrap().detached());
     person.write("in", content());
     let verify = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z";
     for line in ["--json --detached sig in", "--json --detached sig < in"] {
@@ -298,7 +298,7 @@ fn a_large_payload_beside_its_envelope_is_verified() {
         let output = run(&person, &format!("{verify} --detached sig {line}"));
         assert_refused(&output, 1, "signature does not verify");
     }
-    let attached = sign(&key(1), b"payload", &template()).to_bytes();
+    let attached = sign(&statement(), &key(1), b"payload").unwrap().to_bytes();
     person.write("sig", attached);
     let output = run(&person, &format!("{verify} --detached sig in"));
     assert_refused(&output, 3, "payload is embedded");
@@ -307,8 +307,8 @@ fn a_large_payload_beside_its_envelope_is_verified() {
 #[test]
 fn a_large_payload_that_changes_while_it_is_read_is_status_4() {
     let person = Person::new();
-    person.write("key.pub", key(1).verifying_key().to_openssh(""));
-    person.write("sig", sign_detached(&key(1), &content(), &template()).to_bytes());
+    person.write("key.pub", public_line(&key(1)));
+    person.write("sig", sign(&statement(), &key(1), content().as_slice()).unwrap().detached());
     person.write("in", content());
     let file = File::options().write(true).open(person.path("in")).unwrap();
     let touch = |round: u64| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use crate::common::{Person, assert_refused};
+use crate::common::{Person, assert_mistyped, assert_refused};
 
 #[test]
 fn a_refused_envelope_leaves_the_output_file_as_it_was() {
@@ -177,7 +177,7 @@ fn a_report_destroys_nothing() {
         assert!(person.read("in") == before && !person.path("x").exists(), "{line}");
     }
     let output = person.shell("brine verify in --report - > out2").output().unwrap();
-    assert_refused(&output, 2, "--report takes a file");
+    assert_mistyped(&output, "'--report <FILE>': expected a file, not standard input or output");
     let output = person.shell("brine verify in -o x --report no/such/file").output().unwrap();
     assert_refused(&output, 4, "No such file");
     assert!(!person.path("x").exists());

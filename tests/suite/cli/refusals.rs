@@ -183,12 +183,9 @@ fn a_key_that_others_can_read_is_a_warning() {
 fn control_characters_from_an_envelope_never_reach_the_terminal() {
     let person = Person::with_key();
     let key = crate::common::key(9);
-    person.brinekey(["trust", "add", "k", &key.verifying_key().to_openssh("")]).assert().success();
-    let mut template = crate::common::template();
-    if let brine::Statement::Full { context, .. } = &mut template.statement {
-        *context = Some("\x1b[2Jcleared\u{202e}\r\n");
-    }
-    let envelope = brine::sign(&key, b"x", &template).to_bytes();
+    person.brinekey(["trust", "add", "k", &crate::common::public_line(&key)]).assert().success();
+    let statement = crate::common::statement().context("\x1b[2Jcleared\u{202e}\r\n");
+    let envelope = brine_core::sign(&statement, &key, b"x").unwrap().to_bytes();
     let verify = person.brine(["verify"]).write_stdin(envelope.clone()).output().unwrap();
     assert_refused(&verify, 5, "is for context");
     let inspect = person.brine(["inspect"]).write_stdin(envelope.clone()).output().unwrap();
@@ -214,11 +211,10 @@ fn what_is_too_long_for_a_header_is_not_signed() {
 #[test]
 fn json_holds_nothing_that_a_terminal_acts_on() {
     let person = Person::with_key();
-    let mut template = crate::common::template();
-    template.content_type = Some(brine::ContentType::Media("a/\u{9b}2J\u{202e}\u{61c}"));
+    let statement = crate::common::statement().content_type("a/\u{9b}2J\u{202e}\u{61c}");
     let key = crate::common::key(9);
-    let envelope = brine::sign(&key, b"x", &template).to_bytes();
-    let public = key.verifying_key().to_openssh("");
+    let envelope = brine_core::sign(&statement, &key, b"x").unwrap().to_bytes();
+    let public = crate::common::public_line(&key);
     let verify = ["verify", "--json", "-p", &public, "--now", "1790000000"];
     let output = person.brine(verify).write_stdin(envelope.clone()).output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -251,7 +251,7 @@ fn what_does_not_go_with_a_database_is_a_mistake_in_what_was_typed() {
             "brine verify --lines --replay-db db -o out records",
             "--replay-db goes with standard output",
         ),
-        ("brine verify --replay-db db records", "--replay-db is for records"),
+        ("brine verify --replay-db db records", "--lines|--null|--len32|--cbor"),
         ("brine verify --lines --replay-db db --check records", "cannot be used with"),
         (
             "brine verify --lines --replay-db db --now 2026-11-21T08:30:00Z records",

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use crate::common::{Person, assert_refused, project_text};
+use crate::common::{Person, assert_mistyped, assert_refused, project_text};
 
 const POLICY: &str = "\
 [[allow]]
@@ -262,7 +262,8 @@ fn no_file_is_written_over_or_twice() {
     assert_refused(&run(&person, report), 2, "the same file");
     let policy = ["--policy", "policy.toml", "-o", "policy.toml", "--", "sh"];
     assert_refused(&run(&person, policy), 2, "the same file");
-    assert_refused(&run(&person, ["--partial-output", "-", "--", "sh"]), 2, "takes a file");
+    let partial = run(&person, ["--partial-output", "-", "--", "sh"]);
+    assert_mistyped(&partial, "expected a file, not standard input or output");
     person.write("tool", "#!/bin/sh\n");
     assert_refused(&run(&person, ["-o", "tool", "--", "./tool"]), 2, "the same file");
     assert_eq!(person.files(), ["job", "policy.toml", "tool"]);
@@ -302,7 +303,7 @@ fn flags_that_are_typed_wrongly_are_explained() {
         (["--limit", "wal=5s"], "there is no \"wal\"; NAME is cpu, errors"),
         (["--format", "xml"], "possible values: bytes, utf8, json, ndjson, cbor"),
         (["--without", "all"], "possible values: namespaces, network, limits"),
-        (["--aad", "-"], "--aad takes a file"),
+        (["--aad", "-"], "'--aad <FILE>': expected a file, not standard input or output"),
     ] {
         let output = run(&person, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();

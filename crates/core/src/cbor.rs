@@ -1,0 +1,129 @@
+//! Strict CBOR (RFC 8949): the subset that SPEC.md allows in an envelope, and nothing else.
+//!
+//! The reader accepts one encoding of each value: definite lengths, shortest heads, no repeated map
+//! key at any depth. It borrows from its input, allocates only for maps that are not in
+//! deterministic order (a place for each key, so whoever reads a map bounds it), and never believes a
+//! length before the bytes are there.
+//!
+//! What is nobody's envelope is only measured: [`ExtentFinder`] takes any well-formed CBOR.
+
+mod decode;
+mod diagnostic;
+mod encode;
+mod extent;
+mod head;
+mod item_type;
+
+pub use self::decode::Decoder;
+pub use self::diagnostic::{Diagnostic, diagnose, quote};
+pub use self::encode::Encoder;
+pub(crate) use self::encode::HeadBytes;
+pub use self::extent::{Extent, ExtentFinder, MAX_EXTENT_DEPTH, extent};
+pub use self::head::{Head, Major};
+pub use self::item_type::ItemType;
+
+/// How deep arrays, maps and tags may nest.
+pub const MAX_DEPTH: usize = 16;
+
+/// Why bytes were refused as CBOR, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{flaw} at byte {offset}")]
+pub struct Malformed {
+    /// Where the offending item begins, in bytes from the start of what was being read.
+    pub offset: usize,
+    /// What is wrong there.
+    pub flaw: Flaw,
+}
+
+/// What is wrong with an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// An array of another length.
+    #[error("expected an array of {expected} items, found {found}")]
+    ArrayLength {
+        /// How many items there must be.
+        expected: u64,
+        /// How many the head announces.
+        found: u64,
+    },
+    /// A byte string of another length.
+    #[error("expected {expected} bytes, found {found}")]
+    BytesLength {
+        /// How many there must be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A map key, or header label, that occurs twice (RFC 8949, Section 5.6).
+    #[error("duplicate map key")]
+    DuplicateKey,
+    /// A length that is not announced (RFC 8949, Section 3.2).
+    #[error("indefinite length")]
+    IndefiniteLength,
+    /// An integer beyond 64 bits, sign included.
+    #[error("integer out of range")]
+    IntegerRange,
+    /// A number of 24 or more where a shorter head would do (RFC 8949, Section 4.2.1).
+    #[error("head is longer than needed")]
+    NonMinimal,
+    /// Additional information 28 to 30 (RFC 8949, Section 3).
+    #[error("reserved head")]
+    ReservedHead,
+    /// Nesting beyond [`MAX_DEPTH`], or [`MAX_EXTENT_DEPTH`] where an item is only measured.
+    #[error("nested too deep")]
+    TooDeep,
+    /// Bytes after the end.
+    #[error("{count} bytes after the end")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// The input ends inside an item.
+    #[error("input is cut short")]
+    UnexpectedEnd,
+    /// Another type of item.
+    #[error("expected {expected}, found {found}")]
+    UnexpectedType {
+        /// What there must be.
+        expected: &'static str,
+        /// What there is.
+        found: ItemType,
+    },
+    /// Text that is not UTF-8 (RFC 8949, Section 3.1).
+    #[error("text is not UTF-8")]
+    Utf8,
+}
+
+impl Malformed {
+    /// Says what is wrong at which byte.
+    #[must_use]
+    pub const fn new(offset: usize, flaw: Flaw) -> Self {
+        Self { offset, flaw }
+    }
+
+    /// Returns the same flaw as seen from `base` bytes further out.
+    #[must_use]
+    pub const fn within(self, base: usize) -> Self {
+        Self { offset: self.offset.saturating_add(base), flaw: self.flaw }
+    }
+
+    /// Returns the stable short name that stands in JSON verdicts.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self.flaw {
+            Flaw::ArrayLength { .. } => "array-length",
+            Flaw::BytesLength { .. } => "bytes-length",
+            Flaw::DuplicateKey => "duplicate-label",
+            Flaw::IndefiniteLength => "indefinite-length",
+            Flaw::IntegerRange => "integer-range",
+            Flaw::NonMinimal => "non-minimal",
+            Flaw::ReservedHead => "reserved-head",
+            Flaw::TooDeep => "too-deep",
+            Flaw::TrailingBytes { .. } => "trailing-bytes",
+            Flaw::UnexpectedEnd => "cut-short",
+            Flaw::UnexpectedType { .. } => "unexpected-type",
+            Flaw::Utf8 => "text-not-utf8",
+        }
+    }
+}

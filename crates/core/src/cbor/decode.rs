@@ -1,0 +1,543 @@
+//! The strict reader.
+
+use super::{Flaw, Head, ItemType, MAX_DEPTH, Major, Malformed};
+
+/// Reads strict CBOR from a slice, item by item.
+///
+/// ```
+/// use brine_core::cbor::Decoder;
+///
+/// let mut decoder = Decoder::new(&[0x82, 0x01, 0x41, 0xff]);
+/// decoder.array_of(2)?;
+/// assert_eq!(decoder.int()?, 1);
+/// assert_eq!(decoder.bytes()?, [0xff]);
+/// decoder.finish()?;
+/// # Ok::<(), brine_core::cbor::Malformed>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Decoder<'a> {
+    input: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// Starts at the beginning of `input`.
+    #[must_use]
+    pub const fn new(input: &'a [u8]) -> Self {
+        Self { input, position: 0 }
+    }
+
+    /// Returns how many bytes have been read.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Returns what the next item is, without reading it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Head::read_strict`].
+    pub fn peek(&self) -> Result<ItemType, Malformed> {
+        Ok(ItemType::of(&self.head()?))
+    }
+
+    /// Reads the head of an array and demands `expected` items.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::ArrayLength`], [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn array_of(&mut self, expected: u64) -> Result<(), Malformed> {
+        let offset = self.position;
+        let found = self.take(Major::Array, "an array")?;
+        if found == expected {
+            Ok(())
+        } else {
+            Err(Malformed::new(offset, Flaw::ArrayLength { expected, found }))
+        }
+    }
+
+    /// Reads the head of an array and returns how many items follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn array(&mut self) -> Result<u64, Malformed> {
+        self.take(Major::Array, "an array")
+    }
+
+    /// Reads the head of a map and returns how many pairs follow.
+    ///
+    /// Keys are not compared here; [`skip`](Self::skip) over the whole map does that.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn map(&mut self) -> Result<u64, Malformed> {
+        self.take(Major::Map, "a map")
+    }
+
+    /// Reads the head of a tag and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn tag(&mut self) -> Result<u64, Malformed> {
+        self.take(Major::Tag, "a tag")
+    }
+
+    /// Reads a byte string.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedEnd`] if it is longer than what is left, [`Flaw::UnexpectedType`] and
+    /// those of [`Head::read_strict`].
+    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        self.string(Major::Bytes, "a byte string")
+    }
+
+    /// Reads a byte string of `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::BytesLength`] if it has another length, and those of [`bytes`](Self::bytes).
+    pub fn sized<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
+        let offset = self.position;
+        let bytes = self.bytes()?;
+        let flaw = Flaw::BytesLength { expected: N, found: bytes.len() };
+        bytes.try_into().map_err(|_| Malformed::new(offset, flaw))
+    }
+
+    /// Reads a byte string, or nil as `None`. `undefined` is neither.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes`](Self::bytes).
+    pub fn bytes_or_nil(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        if self.peek()? == ItemType::Null {
+            self.position += 1;
+            return Ok(None);
+        }
+        self.string(Major::Bytes, BYTES_OR_NIL).map(Some)
+    }
+
+    /// Reads the head of a byte string whose bytes need not be here, and returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn bytes_head(&mut self) -> Result<u64, Malformed> {
+        self.take(Major::Bytes, "a byte string")
+    }
+
+    /// Does what [`bytes_head`](Self::bytes_head) does, and takes nil as `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes_head`](Self::bytes_head).
+    pub fn bytes_head_or_nil(&mut self) -> Result<Option<u64>, Malformed> {
+        if self.peek()? == ItemType::Null {
+            self.position += 1;
+            return Ok(None);
+        }
+        self.take(Major::Bytes, BYTES_OR_NIL).map(Some)
+    }
+
+    /// Reads a text string.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::Utf8`] and those of [`bytes`](Self::bytes).
+    pub fn text(&mut self) -> Result<&'a str, Malformed> {
+        let head = self.head()?;
+        if head.major != Major::Text {
+            return Err(self.unexpected("a text string", &head));
+        }
+        self.content_as_text(&head)
+    }
+
+    /// Reads an integer.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::IntegerRange`] outside 64 bits, [`Flaw::UnexpectedType`] (bignums are tags) and
+    /// those of [`Head::read_strict`].
+    pub fn int(&mut self) -> Result<i64, Malformed> {
+        let offset = self.position;
+        let head = self.head()?;
+        let magnitude =
+            || i64::try_from(head.argument).map_err(|_| Malformed::new(offset, Flaw::IntegerRange));
+        let value = match head.major {
+            Major::Unsigned => magnitude()?,
+            Major::Negative => -1 - magnitude()?,
+            _ => return Err(self.unexpected("an integer", &head)),
+        };
+        self.position += head.size;
+        Ok(value)
+    }
+
+    /// Reads `false` or `true`.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn bool(&mut self) -> Result<bool, Malformed> {
+        let head = self.head()?;
+        if ItemType::of(&head) != ItemType::Boolean {
+            return Err(self.unexpected("a boolean", &head));
+        }
+        self.position += head.size;
+        Ok(head.info == 21)
+    }
+
+    /// Reads one whole item of any type, checks it at every depth, and returns its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::DuplicateKey`], [`Flaw::TooDeep`], [`Flaw::UnexpectedEnd`], [`Flaw::Utf8`] and those
+    /// of [`Head::read_strict`].
+    pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
+        let start = self.position;
+        self.skip_nested(MAX_DEPTH, Keys::Compare)?;
+        Ok(self.since(start))
+    }
+
+    /// Does what [`skip`](Self::skip) does for a map, but reads no more than `limit` bytes; `None` if it
+    /// is longer.
+    ///
+    /// Each pair is shown to `visit`, the key still to be read, as soon as both have been checked. What
+    /// it learns is worth something only where all of the map is, in the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`skip`](Self::skip), [`Flaw::UnexpectedType`] if it is no map, and those of `visit`.
+    pub(crate) fn map_within(
+        &mut self,
+        limit: usize,
+        mut visit: impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
+    ) -> Result<Option<&'a [u8]>, Malformed> {
+        let start = self.position;
+        let within = self.input.get(..start.saturating_add(limit));
+        let mut limited = Self { input: within.unwrap_or(self.input), position: start };
+        match limited.skip_map(MAX_DEPTH - 1, Keys::Compare, &mut visit) {
+            Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) if within.is_some() => Ok(None),
+            Err(malformed) => Err(malformed),
+            Ok(()) => {
+                self.position = limited.position;
+                Ok(Some(limited.since(start)))
+            }
+        }
+    }
+
+    /// Demands that nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::TrailingBytes`].
+    pub fn finish(self) -> Result<(), Malformed> {
+        match self.rest().len() {
+            0 => Ok(()),
+            count => Err(Malformed::new(self.position, Flaw::TrailingBytes { count })),
+        }
+    }
+
+    fn skip_nested(&mut self, depth_left: usize, keys: Keys) -> Result<(), Malformed> {
+        let offset = self.position;
+        let head = self.head()?;
+        let deeper = || depth_left.checked_sub(1).ok_or(Malformed::new(offset, Flaw::TooDeep));
+        match head.major {
+            Major::Unsigned | Major::Negative | Major::Simple => self.position += head.size,
+            Major::Bytes => drop(self.content(&head)?),
+            Major::Text => drop(self.content_as_text(&head)?),
+            Major::Array => {
+                let depth_left = deeper()?;
+                self.position += head.size;
+                for _ in 0..head.argument {
+                    self.skip_nested(depth_left, keys)?;
+                }
+            }
+            Major::Map => {
+                let depth_left = deeper()?;
+                self.skip_map(depth_left, keys, &mut |_, _| Ok(()))?;
+            }
+            Major::Tag => {
+                let depth_left = deeper()?;
+                self.position += head.size;
+                self.skip_nested(depth_left, keys)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Skips a map and refuses a repeated key.
+    ///
+    /// Every value has one encoding here (but for the order of inner maps and the width of floats,
+    /// which COSE does not use as labels), so keys are equal when their bytes are. Keys in
+    /// ascending order are distinct, which costs no memory; only another order makes a list.
+    fn skip_map(
+        &mut self,
+        depth_left: usize,
+        keys: Keys,
+        visit: &mut impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let pairs = self.map()?;
+        let start = *self;
+        let mut last: Option<&[u8]> = None;
+        let mut ascending = true;
+        for _ in 0..pairs {
+            let at_key = *self;
+            self.skip_nested(depth_left, keys)?;
+            let key = self.since(at_key.position);
+            ascending &= last.is_none_or(|last| last < key);
+            last = Some(key);
+            let value_start = self.position;
+            self.skip_nested(depth_left, keys)?;
+            visit(at_key, self.since(value_start))?;
+        }
+        match keys {
+            Keys::Compare if !ascending => start.refuse_duplicates(pairs, depth_left),
+            Keys::Compare | Keys::Compared => Ok(()),
+        }
+    }
+
+    /// Sorts the keys of `pairs` pairs that have been read once already and compares neighbours.
+    ///
+    /// Inner maps were compared on the first reading. Doing it again would double the work at
+    /// every level.
+    fn refuse_duplicates(mut self, pairs: u64, depth_left: usize) -> Result<(), Malformed> {
+        let mut keys = Vec::new();
+        for _ in 0..pairs {
+            let start = self.position;
+            self.skip_nested(depth_left, Keys::Compared)?;
+            keys.push((self.since(start), start));
+            self.skip_nested(depth_left, Keys::Compared)?;
+        }
+        keys.sort_unstable();
+        let twice = keys.windows(2).find_map(|pair| match pair {
+            [(one, _), (other, offset)] if one == other => Some(*offset),
+            _ => None,
+        });
+        twice.map_or(Ok(()), |offset| Err(Malformed::new(offset, Flaw::DuplicateKey)))
+    }
+
+    #[inline]
+    fn string(&mut self, major: Major, expected: &'static str) -> Result<&'a [u8], Malformed> {
+        let head = self.head()?;
+        if head.major != major {
+            return Err(self.unexpected(expected, &head));
+        }
+        self.content(&head)
+    }
+
+    /// Reads a string whose head is the next one.
+    #[inline]
+    fn content(&mut self, head: &Head) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(head.argument).ok();
+        let bytes = length.and_then(|length| self.rest().get(head.size..)?.get(..length));
+        let bytes = bytes.ok_or(Malformed::new(self.position, Flaw::UnexpectedEnd))?;
+        self.position += head.size + bytes.len();
+        Ok(bytes)
+    }
+
+    #[inline]
+    fn content_as_text(&mut self, head: &Head) -> Result<&'a str, Malformed> {
+        let offset = self.position;
+        let bytes = self.content(head)?;
+        std::str::from_utf8(bytes).map_err(|_| Malformed::new(offset, Flaw::Utf8))
+    }
+
+    fn take(&mut self, major: Major, expected: &'static str) -> Result<u64, Malformed> {
+        let head = self.head()?;
+        if head.major != major {
+            return Err(self.unexpected(expected, &head));
+        }
+        self.position += head.size;
+        Ok(head.argument)
+    }
+
+    #[inline]
+    fn head(&self) -> Result<Head, Malformed> {
+        match Head::read_short(self.rest()) {
+            Some(head) => Ok(head),
+            None => self.head_slowly(),
+        }
+    }
+
+    #[cold]
+    fn head_slowly(&self) -> Result<Head, Malformed> {
+        Head::read_strict(self.rest()).map_err(|malformed| malformed.within(self.position))
+    }
+
+    fn unexpected(&self, expected: &'static str, head: &Head) -> Malformed {
+        let found = ItemType::of(head);
+        Malformed::new(self.position, Flaw::UnexpectedType { expected, found })
+    }
+
+    fn since(&self, start: usize) -> &'a [u8] {
+        self.input.get(start..self.position).unwrap_or_default()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.input.get(self.position..).unwrap_or_default()
+    }
+}
+
+const BYTES_OR_NIL: &str = "a byte string or nil";
+
+/// Whether the keys of the maps in an item are still to be compared.
+#[derive(Clone, Copy)]
+enum Keys {
+    Compare,
+    Compared,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skip(bytes: &[u8]) -> Result<usize, Malformed> {
+        Decoder::new(bytes).skip().map(<[u8]>::len)
+    }
+
+    fn flaw(bytes: &[u8]) -> Flaw {
+        skip(bytes).expect_err("must be refused").flaw
+    }
+
+    /// The examples of RFC 8949, Appendix A, that are in the strict form.
+    #[test]
+    fn reads_every_type() {
+        let cases: &[&[u8]] = &[
+            b"\x00",
+            b"\x17",
+            b"\x18\x18",
+            b"\x19\x03\xe8",
+            b"\x1a\x00\x0f\x42\x40",
+            b"\x1b\x00\x00\x00\xe8\xd4\xa5\x10\x00",
+            b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x20",
+            b"\x38\x63",
+            b"\xf9\x00\x00",
+            b"\xfa\x47\xc3\x50\x00",
+            b"\xfb\x3f\xf1\x99\x99\x99\x99\x99\x9a",
+            b"\xf4",
+            b"\xf6",
+            b"\xf7",
+            b"\xf0",
+            b"\xf8\xff",
+            b"\xc1\x1a\x51\x4b\x67\xb0",
+            b"\xd8\x20\x63abc",
+            b"\x40",
+            b"\x44\x01\x02\x03\x04",
+            b"\x62\xc3\xbc",
+            b"\x80",
+            b"\x83\x01\x82\x02\x03\x82\x04\x05",
+            b"\xa0",
+            b"\xa2\x01\x02\x03\x04",
+            b"\xa2\x03\x04\x01\x02", // out of order, which foreign writers do
+            b"\xa1\x61a\xa1\x61b\x61c",
+        ];
+        for case in cases {
+            assert_eq!(skip(case), Ok(case.len()), "{case:02x?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_well_formed_or_not_strict() {
+        let cases: &[(&[u8], Flaw)] = &[
+            (b"", Flaw::UnexpectedEnd),
+            (b"\x18", Flaw::UnexpectedEnd),
+            (b"\x42\x00", Flaw::UnexpectedEnd),
+            (b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff", Flaw::UnexpectedEnd),
+            (b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", Flaw::UnexpectedEnd),
+            (b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", Flaw::UnexpectedEnd),
+            (b"\x82\x00", Flaw::UnexpectedEnd),
+            (b"\xa1\x00", Flaw::UnexpectedEnd),
+            (b"\xc1", Flaw::UnexpectedEnd),
+            (b"\x1c", Flaw::ReservedHead),
+            (b"\xfd", Flaw::ReservedHead),
+            (b"\x5f\x41\x00\xff", Flaw::IndefiniteLength),
+            (b"\x9f\xff", Flaw::IndefiniteLength),
+            (b"\xbf\xff", Flaw::IndefiniteLength),
+            (b"\xff", Flaw::IndefiniteLength),
+            (b"\x18\x17", Flaw::NonMinimal),
+            (b"\x19\x00\xff", Flaw::NonMinimal),
+            (b"\x1a\x00\x00\xff\xff", Flaw::NonMinimal),
+            (b"\x1b\x00\x00\x00\x00\xff\xff\xff\xff", Flaw::NonMinimal),
+            (b"\x58\x01\x00", Flaw::NonMinimal),
+            (b"\xd8\x12\x00", Flaw::NonMinimal),
+            (b"\xf8\x14", Flaw::NonMinimal),
+            (b"\xf8\x1f", Flaw::NonMinimal),
+            (b"\x62\xc3\x28", Flaw::Utf8),
+            (b"\xa2\x01\x00\x01\x00", Flaw::DuplicateKey),
+            (b"\xa3\x02\x00\x01\x00\x02\x00", Flaw::DuplicateKey),
+            (b"\x81\xa1\x01\xa2\x03\x00\x03\x00", Flaw::DuplicateKey),
+            (b"\xa2\x61a\x00\x61a\x00", Flaw::DuplicateKey),
+        ];
+        for (case, expected) in cases {
+            assert_eq!(flaw(case), *expected, "{case:02x?}");
+        }
+    }
+
+    #[test]
+    fn names_the_place_of_a_flaw() {
+        assert_eq!(
+            skip(b"\x82\x01\xa2\x02\x00\x02\x00").expect_err("duplicate"),
+            Malformed::new(5, Flaw::DuplicateKey)
+        );
+    }
+
+    #[test]
+    fn nests_to_the_limit_and_not_beyond() {
+        let nested = |depth: usize| [vec![0x81; depth], vec![0x00]].concat();
+        assert_eq!(skip(&nested(MAX_DEPTH)), Ok(MAX_DEPTH + 1));
+        assert_eq!(flaw(&nested(MAX_DEPTH + 1)), Flaw::TooDeep);
+        assert_eq!(flaw(&nested(1_000_000)), Flaw::TooDeep);
+    }
+
+    #[test]
+    fn many_keys_in_falling_order_are_compared_without_delay() {
+        let mut bytes = vec![0xb9, 0x4e, 0x20]; // map of 20,000
+        for key in (0..20_000u16).rev() {
+            let mut encoder = super::super::Encoder::new();
+            encoder.int(i64::from(key)).int(0);
+            bytes.extend(encoder.into_bytes());
+        }
+        assert_eq!(skip(&bytes), Ok(bytes.len()));
+    }
+
+    /// Each level is out of order, which must not make each level read the next one twice.
+    #[test]
+    fn nested_maps_in_falling_order_are_read_in_linear_time() {
+        let mut bytes = vec![0x00; 40_000];
+        bytes.splice(0..0, [0x99, 0x9c, 0x40]); // array of 40,000
+        for _ in 1..MAX_DEPTH {
+            bytes.splice(0..0, [0xa2, 0x02]);
+            bytes.extend([0x01, 0x00]);
+        }
+        assert_eq!(skip(&bytes), Ok(bytes.len()));
+    }
+
+    #[test]
+    fn integers_keep_their_sign_and_their_range() {
+        let int = |bytes: &[u8]| Decoder::new(bytes).int().map_err(|malformed| malformed.flaw);
+        assert_eq!(int(b"\x27"), Ok(-8));
+        assert_eq!(int(b"\x1b\x7f\xff\xff\xff\xff\xff\xff\xff"), Ok(i64::MAX));
+        assert_eq!(int(b"\x3b\x7f\xff\xff\xff\xff\xff\xff\xff"), Ok(i64::MIN));
+        assert_eq!(int(b"\x1b\x80\x00\x00\x00\x00\x00\x00\x00"), Err(Flaw::IntegerRange));
+        assert_eq!(int(b"\x3b\x80\x00\x00\x00\x00\x00\x00\x00"), Err(Flaw::IntegerRange));
+        let bignum = Flaw::UnexpectedType { expected: "an integer", found: ItemType::Tag(2) };
+        assert_eq!(int(b"\xc2\x41\x08"), Err(bignum));
+    }
+
+    #[test]
+    fn nil_is_not_undefined_and_not_empty() {
+        let payload = |bytes: &'static [u8]| {
+            Decoder::new(bytes).bytes_or_nil().map_err(|malformed| malformed.flaw)
+        };
+        assert_eq!(payload(b"\xf6"), Ok(None));
+        assert_eq!(payload(b"\x40"), Ok(Some(&[][..])));
+        let undefined =
+            Flaw::UnexpectedType { expected: "a byte string or nil", found: ItemType::Undefined };
+        assert_eq!(payload(b"\xf7"), Err(undefined));
+    }
+}

@@ -1,0 +1,43 @@
+//! Labels of header parameters.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::cbor::{self, Decoder, Malformed};
+
+/// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// An integer, as in the registry.
+    Int(i64),
+    /// Text.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Label<'a> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Malformed> {
+        match decoder.peek()? {
+            cbor::ItemType::Text => decoder.text().map(|text| Self::Text(Cow::Borrowed(text))),
+            _ => decoder.int().map(Self::Int),
+        }
+    }
+
+    /// Returns the label with a copy of its text.
+    #[must_use]
+    pub fn into_owned(self) -> Label<'static> {
+        match self {
+            Self::Int(label) => Label::Int(label),
+            Self::Text(text) => Label::Text(Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(label) => label.fmt(f),
+            // Quoted and escaped: the text is somebody else's.
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}

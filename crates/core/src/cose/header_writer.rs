@@ -1,0 +1,120 @@
+//! The one writer of protected headers.
+
+use std::ops::Range;
+
+use super::label;
+use crate::cbor::Encoder;
+
+/// Collects header parameters and writes them as one map: sorted, counted, with `crit` derived.
+///
+/// Its memory is used again from header to header.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderWriter {
+    /// The labels, each with where its parameter is in `encoded`.
+    places: Vec<(i64, Range<usize>)>,
+    critical: Vec<i64>,
+    /// The parameters, label and value, one after the other.
+    encoded: Encoder,
+}
+
+impl HeaderWriter {
+    /// Forgets all parameters.
+    pub(crate) fn clear(&mut self) -> &mut Self {
+        self.places.clear();
+        self.critical.clear();
+        self.encoded.clear();
+        self
+    }
+
+    /// Adds a parameter whose value `encode` writes.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        label: i64,
+        encode: impl for<'e> FnOnce(&'e mut Encoder) -> &'e mut Encoder,
+    ) -> &mut Self {
+        let start = self.encoded.as_bytes().len();
+        encode(self.encoded.int(label));
+        self.places.push((label, start..self.encoded.as_bytes().len()));
+        self
+    }
+
+    /// Adds a parameter that recipients must understand or refuse (RFC 9052, Section 3.1).
+    pub(crate) fn put_critical(
+        &mut self,
+        label: i64,
+        encode: impl for<'e> FnOnce(&'e mut Encoder) -> &'e mut Encoder,
+    ) -> &mut Self {
+        self.critical.push(label);
+        self.put(label, encode)
+    }
+
+    /// Writes the map in deterministic order (RFC 8949, Section 4.2.1).
+    pub(crate) fn write(&mut self, output: &mut Encoder) {
+        self.put_crit();
+        output.map(count(self.places.len()));
+        // Most headers are put together in this order already.
+        if self.places.is_sorted_by_key(|(label, _)| order(*label)) {
+            output.raw(self.encoded.as_bytes());
+            return;
+        }
+        self.places.sort_unstable_by_key(|(label, _)| order(*label));
+        for (_, place) in &self.places {
+            output.raw(self.encoded.as_bytes().get(place.clone()).unwrap_or_default());
+        }
+    }
+
+    fn put_crit(&mut self) {
+        if self.critical.is_empty() {
+            return;
+        }
+        let mut critical = std::mem::take(&mut self.critical);
+        critical.sort_unstable_by_key(|label| order(*label));
+        self.put(label::CRIT, |value| {
+            value.array(count(critical.len()));
+            critical.iter().fold(value, |value, label| value.int(*label))
+        });
+        self.critical = critical;
+    }
+}
+
+/// Encoded labels in bytewise order: those of 0 and more first, then the others, the nearest to 0 first.
+const fn order(label: i64) -> u64 {
+    if label < 0 { !label.cast_unsigned() | 1 << 63 } else { label.cast_unsigned() }
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::hex;
+
+    #[test]
+    fn parameters_are_sorted_counted_and_listed_in_crit() {
+        let mut writer = HeaderWriter::default();
+        writer.put_critical(-70_001, |value| value.bool(true));
+        writer.put(4, |value| value.bytes(b"k"));
+        writer.put_critical(258, |value| value.int(-16));
+        writer.put_critical(16, |value| value.text("t"));
+        writer.put(1, |value| value.int(-8));
+        let mut output = Encoder::new();
+        writer.write(&mut output);
+        let expected = [
+            "a6",   // map of 6
+            "0127", // alg: -8
+            "028310190102",
+            "3a00011170",   // crit: [16, 258, -70001]
+            "04416b",       // kid: 'k'
+            "106174",       // typ: "t"
+            "1901022f",     // payload-hash-alg: -16
+            "3a00011170f5", // position: true
+        ];
+        assert_eq!(hex(output.as_bytes()), expected.concat());
+        output.clear();
+        writer.clear().put(1, |value| value.int(-8)).write(&mut output);
+        assert_eq!(hex(output.as_bytes()), "a10127");
+    }
+}

@@ -1,0 +1,156 @@
+//! The four parts of an envelope (RFC 9052, Section 4.2), and how to tell one by its first bytes.
+
+use super::protected::{Index, Profile};
+use super::{FormError, HeaderMap, Protected, TAG_SIGN1};
+use crate::cbor::{Decoder, Head, Major};
+
+/// Whether an envelope must bear its tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tagging {
+    /// A bare array is taken too, because the caller knows that it is a COSE_Sign1.
+    Optional,
+    /// Tag 18 must be there.
+    #[default]
+    Required,
+}
+
+/// The four parts of a COSE_Sign1 of any algorithm and kind: well-formed, and nothing more.
+///
+/// It is for showing what an envelope claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<'a> {
+    /// The protected header.
+    pub protected: HeaderMap<'a>,
+    /// The same as received, without the head of its byte string.
+    pub protected_bytes: &'a [u8],
+    /// The unprotected header.
+    pub unprotected: HeaderMap<'a>,
+    /// The payload; `None` if detached.
+    pub payload: Option<&'a [u8]>,
+    /// Where in the envelope the payload begins, without its head.
+    pub payload_at: usize,
+    /// The signature field, of any length.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Outline<'a> {
+    /// Parses the whole of `input` as one COSE_Sign1.
+    ///
+    /// # Errors
+    ///
+    /// - [`FormError::NotAnEnvelope`], [`FormError::OtherCose`], [`FormError::Untagged`] by the first bytes;
+    /// - [`FormError::Malformed`], [`FormError::HeaderTooLarge`], [`FormError::TooManyLabels`] by the form.
+    pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self, FormError> {
+        Self::read(input, tagging).map(|(outline, _)| outline)
+    }
+
+    pub(super) fn read(input: &'a [u8], tagging: Tagging) -> Result<(Self, Index<'a>), FormError> {
+        let mut decoder = Decoder::new(input);
+        begin(&mut decoder, input, tagging)?;
+        let protected_bytes = decoder.bytes()?;
+        let (headers, index) = Headers::read(&mut decoder, protected_bytes)?;
+        let payload = decoder.bytes_or_nil()?;
+        let payload_at = decoder.position().saturating_sub(payload.map_or(0, <[u8]>::len));
+        let signature = decoder.bytes()?;
+        decoder.finish()?;
+        Ok((Outline { payload, payload_at, ..headers.outline(signature) }, index))
+    }
+}
+
+/// Both headers of an envelope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Headers<'a> {
+    pub(super) protected: HeaderMap<'a>,
+    pub(super) protected_bytes: &'a [u8],
+    pub(super) unprotected: HeaderMap<'a>,
+}
+
+impl<'a> Headers<'a> {
+    /// Parses the protected header that was just read from `decoder`, and the unprotected one behind it.
+    pub(super) fn read(
+        decoder: &mut Decoder<'a>,
+        protected_bytes: &'a [u8],
+    ) -> Result<(Self, Index<'a>), FormError> {
+        let offset = decoder.position().saturating_sub(protected_bytes.len());
+        let mut index = Index::default();
+        let protected =
+            HeaderMap::decode_protected(protected_bytes, |label, value| index.add(label, value))
+                .map_err(|error| error.within(offset))?;
+        let unprotected = HeaderMap::decode(decoder, |_, _| ())?;
+        Ok((Self { protected, protected_bytes, unprotected }, index))
+    }
+
+    /// Returns the outline of an envelope whose payload is elsewhere.
+    pub(super) const fn outline(self, signature: &'a [u8]) -> Outline<'a> {
+        let Self { protected, protected_bytes, unprotected } = self;
+        let (payload, payload_at) = (None, 0);
+        Outline { protected, protected_bytes, unprotected, payload, payload_at, signature }
+    }
+
+    /// Holds both to the rules of their contents.
+    pub(super) fn judge(
+        &self,
+        index: &Index<'a>,
+        profile: &Profile,
+    ) -> Result<Protected<'a>, FormError> {
+        Protected::read(self.protected, index, &self.unprotected, profile)
+    }
+}
+
+/// Reads the tag, if there must be or is one, and the head of the array.
+pub(super) fn begin(
+    decoder: &mut Decoder<'_>,
+    input: &[u8],
+    tagging: Tagging,
+) -> Result<(), FormError> {
+    if recognise(input, tagging)? == Beginning::Tagged {
+        decoder.tag()?;
+    }
+    Ok(decoder.array_of(4)?)
+}
+
+/// How an envelope begins.
+#[derive(PartialEq, Eq)]
+enum Beginning {
+    Bare,
+    Tagged,
+}
+
+/// Tells an envelope from anything else by its first head.
+fn recognise(input: &[u8], tagging: Tagging) -> Result<Beginning, FormError> {
+    if input.is_empty() {
+        return Err(FormError::NotAnEnvelope { found: "input is empty" });
+    }
+    let head = Head::read(input).ok();
+    let head = head.ok_or(FormError::NotAnEnvelope { found: "input is not CBOR" })?;
+    match (head.major, head.argument) {
+        (Major::Tag, TAG_SIGN1) => Ok(Beginning::Tagged),
+        (Major::Tag, tag) => Err(match other_cose(tag) {
+            Some(name) => FormError::OtherCose { tag, name },
+            None => {
+                FormError::NotAnEnvelope { found: "input begins with another CBOR tag than 18" }
+            }
+        }),
+        (Major::Array, 4) if tagging == Tagging::Optional => Ok(Beginning::Bare),
+        (Major::Array, 4) if looks_like_sign1(input) => Err(FormError::Untagged),
+        _ => Err(FormError::NotAnEnvelope { found: "input does not begin with CBOR tag 18" }),
+    }
+}
+
+/// The message types of RFC 9052, Section 2, and RFC 9338, Section 3.
+const fn other_cose(tag: u64) -> Option<&'static str> {
+    Some(match tag {
+        16 => "COSE_Encrypt0",
+        17 => "COSE_Mac0",
+        19 => "COSE_Countersignature",
+        96 => "COSE_Encrypt",
+        97 => "COSE_Mac",
+        98 => "COSE_Sign",
+        _ => return None,
+    })
+}
+
+fn looks_like_sign1(input: &[u8]) -> bool {
+    let mut decoder = Decoder::new(input);
+    decoder.array_of(4).is_ok() && decoder.bytes().is_ok() && decoder.map().is_ok()
+}

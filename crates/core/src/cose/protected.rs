@@ -1,0 +1,221 @@
+//! The protected header: what the standards define of it.
+
+use super::{Algorithm, ContentType, FormError, HeaderMap, Label, MAX_LABELS, label};
+use crate::cbor::Decoder;
+use crate::claims::Claims;
+use crate::hash::HashAlgorithm;
+
+/// The header parameters beyond the standards that an application understands.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// The labels that `crit` may list besides those of the standards, and that count only under the signature.
+    pub private: &'static [i64],
+}
+
+/// What the standards define of a protected header.
+#[derive(Clone, Copy, Debug)]
+pub struct Protected<'a> {
+    map: HeaderMap<'a>,
+    labels: LabelFilter,
+    /// `alg` (1).
+    pub algorithm: Algorithm,
+    /// The claims set (15); empty if the header parameter is absent.
+    pub claims: Claims<'a>,
+    /// `content type` (3) of the payload.
+    pub content_type: Option<ContentType<'a>>,
+    /// `payload-hash-alg` (258): the payload is a digest, made with this (RFC 9995).
+    pub hash: Option<HashAlgorithm>,
+    /// `kid` (4): whose key this may be. A hint, never a reason to trust.
+    pub key_id: Option<&'a [u8]>,
+    /// `preimage content type` (259): that of the content that the payload is the digest of.
+    pub preimage_content_type: Option<ContentType<'a>>,
+    /// `typ` (16): what the envelope is for.
+    pub typ: Option<ContentType<'a>>,
+}
+
+impl<'a> Protected<'a> {
+    /// Holds both header maps to the rules of RFC 9052, Section 3, and of SPEC.md.
+    pub(super) fn read(
+        map: HeaderMap<'a>,
+        index: &Index<'a>,
+        unprotected: &HeaderMap<'_>,
+        profile: &Profile,
+    ) -> Result<Self, FormError> {
+        judge_unprotected(&map, unprotected, profile)?;
+        judge_crit(&map, index.crit, profile)?;
+        let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
+        Ok(Self {
+            map,
+            labels: index.labels,
+            typ: content_type(index.typ)?,
+            algorithm: algorithm(index.algorithm)?,
+            claims: index.claims.map_or(Ok(Claims::default()), Claims::decode)?,
+            content_type: content_type(index.content_type)?,
+            hash: index.hash.map(hash_algorithm).transpose()?,
+            key_id: index.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
+            preimage_content_type: content_type(index.preimage_content_type)?,
+        })
+    }
+
+    /// Returns the value with an integer label.
+    #[must_use]
+    pub fn get(&self, label: i64) -> Option<&'a [u8]> {
+        if self.labels.may_have(label) { self.map.get(label) } else { None }
+    }
+
+    /// Returns the whole map.
+    #[must_use]
+    pub const fn map(&self) -> HeaderMap<'a> {
+        self.map
+    }
+}
+
+/// The values of the parameters that the standards define, found while a map was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Index<'a> {
+    algorithm: Option<&'a [u8]>,
+    claims: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    crit: Option<&'a [u8]>,
+    hash: Option<&'a [u8]>,
+    key_id: Option<&'a [u8]>,
+    labels: LabelFilter,
+    preimage_content_type: Option<&'a [u8]>,
+    typ: Option<&'a [u8]>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn add(&mut self, label: i64, value: &'a [u8]) {
+        self.labels.add(label);
+        let place = match label {
+            label::ALG => &mut self.algorithm,
+            label::CONTENT_TYPE => &mut self.content_type,
+            label::CRIT => &mut self.crit,
+            label::CWT_CLAIMS => &mut self.claims,
+            label::KID => &mut self.key_id,
+            label::PAYLOAD_HASH_ALG => &mut self.hash,
+            label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
+            label::TYP => &mut self.typ,
+            _ => return,
+        };
+        *place = Some(value);
+    }
+}
+
+/// Which integer labels a map may have: one bit for each, that several share. It saves reading the map again to
+/// find nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct LabelFilter(u64);
+
+impl LabelFilter {
+    const fn add(&mut self, label: i64) {
+        self.0 |= Self::bit(label);
+    }
+
+    const fn may_have(self, label: i64) -> bool {
+        self.0 & Self::bit(label) != 0
+    }
+
+    /// Multiplying by 2⁶⁴ over the golden ratio spreads labels that are near each other.
+    const fn bit(label: i64) -> u64 {
+        1 << (label.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+    }
+}
+
+fn algorithm(value: Option<&[u8]>) -> Result<Algorithm, FormError> {
+    let value = value.ok_or(FormError::AlgorithmMissing)?;
+    let found = Label::decode(&mut Decoder::new(value))?;
+    let known = match found {
+        Label::Int(id) => Algorithm::from_id(id),
+        Label::Text(_) => None,
+    };
+    known.ok_or_else(|| FormError::AlgorithmUnsupported { found: found.into_owned() })
+}
+
+fn hash_algorithm(value: &[u8]) -> Result<HashAlgorithm, FormError> {
+    let found = Label::decode(&mut Decoder::new(value))?;
+    let known = match found {
+        Label::Int(id) => HashAlgorithm::from_id(id),
+        Label::Text(_) => None,
+    };
+    known.ok_or_else(|| FormError::HashUnsupported { found: found.into_owned() })
+}
+
+/// Refuses header parameters that have no business outside the signature.
+///
+/// `alg` in the unprotected header alone comes out as [`FormError::AlgorithmMissing`]: several libraries
+/// take it, which lets anyone choose the algorithm.
+fn judge_unprotected(
+    protected: &HeaderMap<'_>,
+    unprotected: &HeaderMap<'_>,
+    profile: &Profile,
+) -> Result<(), FormError> {
+    let only_protected =
+        |number: &i64| PROTECTED_ONLY.contains(number) || profile.private.contains(number);
+    for (label, _) in unprotected.iter() {
+        if protected.contains(&label) {
+            return Err(FormError::LabelInBothHeaders { label: label.into_owned() });
+        }
+        if matches!(&label, Label::Int(number) if only_protected(number)) {
+            return Err(FormError::LabelUnprotected { label: label.into_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Judges `crit` (RFC 9052, Section 3.1): each label listed is present, and understood.
+fn judge_crit(
+    protected: &HeaderMap<'_>,
+    value: Option<&[u8]>,
+    profile: &Profile,
+) -> Result<(), FormError> {
+    let Some(value) = value else { return Ok(()) };
+    let mut list = Decoder::new(value);
+    let count = list.array()?;
+    if count == 0 {
+        return Err(FormError::CritMalformed { what: "it lists nothing" });
+    }
+    if count > MAX_LABELS {
+        return Err(FormError::TooManyLabels { found: count, limit: MAX_LABELS });
+    }
+    let understood = |number: &i64| UNDERSTOOD.contains(number) || profile.private.contains(number);
+    let mut seen = Vec::new();
+    for _ in 0..count {
+        let label = Label::decode(&mut list)?;
+        if !protected.contains(&label) {
+            let what = "it lists a header parameter that is absent";
+            return Err(FormError::CritMalformed { what });
+        }
+        if seen.contains(&label) {
+            let what = "it lists a header parameter twice";
+            return Err(FormError::CritMalformed { what });
+        }
+        if !matches!(&label, Label::Int(number) if understood(number)) {
+            return Err(FormError::CritUnknown { label: label.into_owned() });
+        }
+        seen.push(label);
+    }
+    Ok(())
+}
+
+/// Header parameters of the standards that a verifier here acts on, and that `crit` may therefore list.
+const UNDERSTOOD: [i64; 7] = [
+    label::ALG,
+    label::CONTENT_TYPE,
+    label::KID,
+    label::CWT_CLAIMS,
+    label::TYP,
+    label::PAYLOAD_HASH_ALG,
+    label::PREIMAGE_CONTENT_TYPE,
+];
+
+/// Header parameters that count only under the signature: RFC 9052, Section 3.1 (crit), RFC 9597,
+/// Section 2 (claims), RFC 9995, Section 3 (hash envelopes), and the kind of the envelope.
+const PROTECTED_ONLY: [i64; 6] = [
+    label::CRIT,
+    label::CWT_CLAIMS,
+    label::TYP,
+    label::PAYLOAD_HASH_ALG,
+    label::PREIMAGE_CONTENT_TYPE,
+    label::PAYLOAD_LOCATION,
+];

@@ -1,0 +1,49 @@
+//! What can be wrong with the system.
+
+use std::io;
+
+use crate::class::{Class, Classified};
+use crate::pool::WorkerLost;
+use crate::time::ClockBefore1970;
+
+/// Why the system around the library failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// The system clock is set before 1970.
+    #[error("{ClockBefore1970}")]
+    ClockBefore1970,
+    /// Reading failed.
+    #[error("input: {0}")]
+    Input(io::Error),
+    /// There is no memory for a segment, or for records.
+    #[error("no memory for {bytes} bytes")]
+    OutOfMemory {
+        /// How many bytes were wanted.
+        bytes: usize,
+    },
+    /// Writing failed.
+    #[error("output: {0}")]
+    Output(io::Error),
+    /// A store for what does not fit memory failed.
+    #[error("store: {0}")]
+    Store(io::Error),
+    /// A thread ended before its work was done.
+    #[error("{WorkerLost}")]
+    WorkerLost,
+}
+
+impl Classified for SystemError {
+    fn class(&self) -> Class {
+        Class::System
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::ClockBefore1970 => "clock-before-1970",
+            Self::Input(_) | Self::Output(_) | Self::Store(_) => "io",
+            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::WorkerLost => "worker-lost",
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What an envelope is for.
+//!
+//! Kinds are kept apart by the `typ` header parameter (RFC 9596): what was signed as one kind is
+//! never taken as another. SPEC.md has the table, with the kinds that are only reserved so far.
+
+use std::fmt;
+
+use crate::cose::{Profile, label};
+
+/// What an envelope is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A Merkle root over a batch of records.
+    BatchRoot,
+    /// Bytes that mean what their content type says; the default.
+    #[default]
+    Data,
+    /// The digest of a file that lies beside it (RFC 9995).
+    Digest,
+    /// A foreign type that the caller asked for by name.
+    Foreign,
+    /// Work to be run, with the powers that it requests.
+    Job,
+    /// A list of files and their digests.
+    Manifest,
+    /// A Merkle tree receipt (RFC 9942).
+    Receipt,
+    /// The result of a job.
+    Result,
+    /// A statement that a key is not to be believed any more.
+    Revocation,
+    /// One part of a stream.
+    Segment,
+}
+
+/// The header parameters of all kinds that are not from the standards.
+pub(crate) const PROFILE: Profile =
+    Profile { private: &[label::POSITION, label::SEQUENCE, label::GRANTS] };
+
+/// How a kind is written in its places.
+struct Row {
+    kind: Kind,
+    /// The media type that stands in `typ`, without `application/vnd.brine.` and `+cose`; also its name.
+    name: &'static str,
+    typ: Option<&'static str>,
+    /// For people.
+    phrase: &'static str,
+    may_be_batched: bool,
+}
+
+/// All kinds. A segment may not be batched, because its stream holds its algorithm to that of the first.
+/// The others that may not have no writer yet; each is to be thought through first.
+const TABLE: [Row; 10] = [
+    row(
+        Kind::BatchRoot,
+        "batch-root",
+        Some("application/vnd.brine.batch-root+cose"),
+        "a batch root",
+    ),
+    batched(Kind::Data, "data", Some("application/vnd.brine.data+cose"), "a data envelope"),
+    batched(
+        Kind::Digest,
+        "digest",
+        Some("application/vnd.brine.digest+cose"),
+        "the detached digest of a file",
+    ),
+    batched(Kind::Foreign, "foreign", None, "an envelope of a foreign type"),
+    row(Kind::Job, "job", Some("application/vnd.brine.job+cose"), "a job"),
+    row(Kind::Manifest, "manifest", Some("application/vnd.brine.manifest+cose"), "a manifest"),
+    row(Kind::Receipt, "receipt", None, "a receipt"),
+    row(Kind::Result, "result", Some("application/vnd.brine.result+cose"), "the result of a job"),
+    row(
+        Kind::Revocation,
+        "revocation",
+        Some("application/vnd.brine.revocation+cose"),
+        "a revocation",
+    ),
+    row(
+        Kind::Segment,
+        "segment",
+        Some("application/vnd.brine.segment+cose"),
+        "a segment of a stream",
+    ),
+];
+
+const fn row(
+    kind: Kind,
+    name: &'static str,
+    typ: Option<&'static str>,
+    phrase: &'static str,
+) -> Row {
+    Row { kind, name, typ, phrase, may_be_batched: false }
+}
+
+const fn batched(
+    kind: Kind,
+    name: &'static str,
+    typ: Option<&'static str>,
+    phrase: &'static str,
+) -> Row {
+    Row { may_be_batched: true, ..row(kind, name, typ, phrase) }
+}
+
+impl Kind {
+    /// Returns the media type that stands in `typ`; `None` for kinds that others define.
+    #[must_use]
+    pub fn typ(self) -> Option<&'static str> {
+        self.row()?.typ
+    }
+
+    /// Returns the kind whose media type this is, letter for letter.
+    #[must_use]
+    pub fn from_typ(typ: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.typ == Some(typ)).map(|row| row.kind)
+    }
+
+    /// Returns all kinds.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.kind)
+    }
+
+    /// Returns whether envelopes of this kind may be signed in batches.
+    #[must_use]
+    pub fn may_be_batched(self) -> bool {
+        self.row().is_some_and(|row| row.may_be_batched)
+    }
+
+    /// Returns the short name used on the command line and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().map_or("", |row| row.name)
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        TABLE.iter().find(|row| row.kind == self)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().map_or("", |row| row.phrase))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_row_and_no_two_share_a_type() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert_eq!(TABLE.iter().position(|other| other.kind == row.kind), Some(place));
+            assert_eq!(TABLE.iter().position(|other| other.name == row.name), Some(place));
+            if let Some(typ) = row.typ {
+                assert_eq!(typ, format!("application/vnd.brine.{}+cose", row.name));
+                assert_eq!(Kind::from_typ(typ), Some(row.kind));
+            }
+        }
+    }
+}

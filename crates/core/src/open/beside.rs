@@ -1,0 +1,178 @@
+//! Signatures that lie beside the content that they are for.
+
+use std::io;
+
+use super::input::Input;
+use super::large::PassingBy;
+use super::{Found, Opening};
+use crate::cose::FormError;
+use crate::error::{Error, Result, SignatureError};
+use crate::expectations::Expectations;
+use crate::hash::{Digest, HashAlgorithm, ReadAt, Section};
+use crate::kind::Kind;
+use crate::time::Clock;
+use crate::trust::TrustAnchors;
+use crate::unverified::UnverifiedEnvelope;
+use crate::verified::{Payload, Verified};
+use crate::verify::{verify_in_memory, wrong_kind};
+
+/// Content that lies beside its signature.
+pub trait Beside {
+    /// Returns its digest. An error is due if it changed while it was read.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    fn digest(&mut self, hash: HashAlgorithm) -> io::Result<Hashed>;
+
+    /// Returns all of it.
+    ///
+    /// # Errors
+    ///
+    /// What the system reports.
+    fn whole(&mut self) -> io::Result<WholeContent<'_>>;
+
+    /// Fails if it changed since [`whole`](Self::whole) returned it. What cannot change need not say anything.
+    ///
+    /// # Errors
+    ///
+    /// That it changed, and what the system reports.
+    fn unchanged(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A digest, and the number of bytes that it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// The digest.
+    pub digest: Digest,
+    /// How many bytes were hashed.
+    pub bytes: u64,
+}
+
+/// All of some content.
+pub enum WholeContent<'a> {
+    /// In memory.
+    Bytes(Vec<u8>),
+    /// The first bytes of something that does not fit memory.
+    Large(&'a dyn ReadAt, u64),
+}
+
+impl Beside for &[u8] {
+    fn digest(&mut self, hash: HashAlgorithm) -> io::Result<Hashed> {
+        let bytes = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        Ok(Hashed { digest: hash.digest(self), bytes })
+    }
+
+    fn whole(&mut self) -> io::Result<WholeContent<'_>> {
+        Ok(WholeContent::Bytes(self.to_vec()))
+    }
+}
+
+impl Opening {
+    /// Verifies a signature over `content`, which lies beside it: an envelope without a payload, or a hash
+    /// envelope. The payload of what is returned is empty, and its length is that of the content.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify); [`FormError::AttachedPayload`], [`FormError::DigestForm`] and
+    /// [`SignatureError::DigestMismatch`].
+    pub fn verify_beside(
+        self,
+        content: &mut dyn Beside,
+        expectations: &Expectations,
+        trust: &dyn TrustAnchors,
+        clock: &dyn Clock,
+    ) -> Result<Verified> {
+        let found = match self.found {
+            // A stream is an envelope with bytes after it.
+            Found::Stream { beginning, rest } => Found::Large(Input::begun(beginning, rest)),
+            found => found,
+        };
+        let bytes = found.into_unverified_bytes()?;
+        let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
+        // Who asks for another kind than data, as for a job, does not ask for the digest of something.
+        let is_digest = matches!(expectations.kind, Kind::Data | Kind::Digest)
+            && matches!(envelope.kind(expectations.typ.as_deref()), Ok(Kind::Digest));
+        match envelope.sign1().unverified_payload() {
+            Some(digest) if is_digest => {
+                let judge = Judge { envelope: &envelope, expectations, trust, clock };
+                judge.digest(digest, content)
+            }
+            Some(_) => Err(wrong_kind(&envelope, expectations, FormError::AttachedPayload.into())),
+            None => Judge { envelope: &envelope, expectations, trust, clock }.detached(content),
+        }
+    }
+}
+
+/// What a signature is held to.
+struct Judge<'a> {
+    envelope: &'a UnverifiedEnvelope<'a>,
+    expectations: &'a Expectations,
+    trust: &'a dyn TrustAnchors,
+    clock: &'a dyn Clock,
+}
+
+impl Judge<'_> {
+    /// Verifies a hash envelope, then compares its digest with that of the content.
+    fn digest(&self, digest: &[u8], content: &mut dyn Beside) -> Result<Verified> {
+        let expected = self.expectations.clone().kind(Kind::Digest);
+        let now = self.clock.now()?;
+        let judged = verify_in_memory(self.envelope, digest, &expected, self.trust, now, None)?;
+        let hash = self.judge_form(digest)?;
+        let hashed = content.digest(hash).map_err(Error::input)?;
+        if hashed.digest.as_ref() != digest {
+            return Err(SignatureError::DigestMismatch.into());
+        }
+        let protected = self.envelope.sign1().protected_bytes();
+        Ok(Verified::new(protected, judged, now, Payload::elsewhere(hashed.bytes)))
+    }
+
+    /// Holds a hash envelope to RFC 9995, Section 3.
+    fn judge_form(&self, digest: &[u8]) -> Result<HashAlgorithm> {
+        let header = self.envelope.header();
+        let form = |what| FormError::DigestForm { what };
+        let hash = header.hash.ok_or(form("it does not name its hash"))?;
+        if header.content_type.is_some() {
+            return Err(form("it has a content type beside its digest").into());
+        }
+        if digest.len() != hash.digest_bytes() {
+            return Err(form("its digest has another length than its hash gives").into());
+        }
+        Ok(hash)
+    }
+
+    /// Verifies an envelope without a payload over all of the content.
+    fn detached(&self, content: &mut dyn Beside) -> Result<Verified> {
+        let Self { envelope, expectations, trust, clock } = *self;
+        let outcome = match content.whole().map_err(Error::input)? {
+            WholeContent::Bytes(payload) => {
+                let now = clock.now()?;
+                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None);
+                let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+                judged.map(|judged| (judged, now, bytes))
+            }
+            WholeContent::Large(source, bytes) => {
+                let payload = &mut Section::new(source, 0, bytes);
+                let over = PassingBy { payload, bytes };
+                let outcome = over.verify(envelope, |_| Ok(()), expectations, trust, clock);
+                outcome.map(|(judged, now)| (judged, now, bytes))
+            }
+        };
+        // Content that changed has no verdict, good or bad.
+        content.unchanged().map_err(Error::input)?;
+        let (judged, now, bytes) = outcome?;
+        let protected = envelope.sign1().protected_bytes();
+        Ok(Verified::new(protected, judged, now, Payload::elsewhere(bytes)))
+    }
+}
+
+impl std::fmt::Debug for WholeContent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bytes(_) => "Bytes",
+            Self::Large(..) => "Large",
+        })
+    }
+}

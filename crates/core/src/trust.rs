@@ -1,0 +1,249 @@
+//! Who is believed: the question that a verifier asks, and the simplest answer.
+//!
+//! [`TrustAnchors`] is one question: may this evidence speak, about this context, at this moment? The crate
+//! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::class::{Class, Classified};
+use crate::key::{KeyId, VerifyingKey};
+use crate::time::Timestamp;
+
+/// A name and the key that speaks for it.
+///
+/// A clone shares its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer(Arc<Named>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    name: String,
+    key: VerifyingKey,
+}
+
+impl Signer {
+    /// Returns the signer `name`, who signs with `key`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: VerifyingKey) -> Self {
+        Self(Arc::new(Named { name: name.into(), key }))
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns the key.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.0.key
+    }
+
+    /// Returns whether both are the same value in memory, which is cheaper than comparing them.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What is known of who made a signature that verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// The key with this id made it.
+    Key(KeyId),
+}
+
+impl Evidence {
+    /// Returns the id of the key that made the signature.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        match self {
+            Self::Key(id) => *id,
+        }
+    }
+}
+
+/// What a verified signature is to be trusted for.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The context of the signature; `None` if it has none.
+    pub context: Option<&'a str>,
+    /// The name that the signer must answer to; `None` for any.
+    pub signer: Option<&'a str>,
+    /// The time at which windows and revocations are judged. It **must not** be the time in the signature,
+    /// which the signer chose. No leeway is added.
+    pub now: Timestamp,
+}
+
+/// A source of trust.
+pub trait TrustAnchors: Send + Sync {
+    /// Returns the trusted key with this id, revoked or not.
+    fn key(&self, id: KeyId) -> Option<&VerifyingKey>;
+
+    /// Returns all keys, each once, in the order in which they are to be tried: not all are tried for a large
+    /// payload. Revoked keys are among them, so that their signatures are refused for that reason.
+    fn keys(&self) -> Vec<&VerifyingKey>;
+
+    /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
+    /// only where it is not the signer of the envelope before.
+    ///
+    /// # Errors
+    ///
+    /// The reason why nobody does.
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted>;
+}
+
+/// Signers that are trusted for everything, at any time.
+///
+/// ```
+/// use brine_core::{KnownSigners, Signer, SigningKey};
+///
+/// let key = SigningKey::generate()?;
+/// let trust = KnownSigners::new([Signer::new("alice", key.verifying_key().clone())]);
+/// # Ok::<(), brine_core::KeyError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct KnownSigners {
+    signers: Vec<Signer>,
+    /// The place of the first signer with each key.
+    by_key: BTreeMap<KeyId, usize>,
+}
+
+impl KnownSigners {
+    /// Trusts these signers. Where two have the same key, the first speaks for it.
+    #[must_use]
+    pub fn new(signers: impl IntoIterator<Item = Signer>) -> Self {
+        let signers: Vec<_> = signers.into_iter().collect();
+        let mut by_key = BTreeMap::new();
+        for (index, signer) in signers.iter().enumerate() {
+            by_key.entry(signer.key().id()).or_insert(index);
+        }
+        Self { signers, by_key }
+    }
+
+    fn find(&self, id: KeyId) -> Option<&Signer> {
+        self.signers.get(*self.by_key.get(&id)?)
+    }
+}
+
+impl TrustAnchors for KnownSigners {
+    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
+        self.find(id).map(Signer::key)
+    }
+
+    fn keys(&self) -> Vec<&VerifyingKey> {
+        let mut first: Vec<_> = self.by_key.values().copied().collect();
+        first.sort_unstable();
+        first.into_iter().filter_map(|index| Some(self.signers.get(index)?.key())).collect()
+    }
+
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        let id = evidence.key_id();
+        let signer = self.find(id).ok_or_else(|| Untrusted::unknown(id))?;
+        match question.signer {
+            Some(expected) if expected != signer.name() => Err(Untrusted::WrongSigner {
+                expected: expected.to_owned(),
+                found: signer.name().to_owned(),
+            }),
+            _ => Ok(Cow::Borrowed(signer)),
+        }
+    }
+}
+
+/// Why nobody speaks for a signature.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Untrusted {
+    /// The signer is trusted, but not for this context.
+    #[error("{signer} is not trusted for {}", .context.as_ref().map_or_else(
+        || "signatures without a context".to_owned(), |context| format!("context {context:?}")
+    ))]
+    Context {
+        /// The signer's name.
+        signer: String,
+        /// The context; `None` if the signature has none.
+        context: Option<String>,
+    },
+    /// Nobody is trusted.
+    #[error("no key is trusted yet")]
+    NoAnchors,
+    /// The signer's key was revoked.
+    #[error("key of {signer} was revoked{}{}",
+        .at.map(|at| format!(" at {at}")).unwrap_or_default(),
+        .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Revoked {
+        /// The signer's name, or the key id if there is no name.
+        signer: String,
+        /// Since when; `None` if a list of revoked keys names the key.
+        at: Option<Timestamp>,
+        /// The reason that was given.
+        why: Option<String>,
+    },
+    /// The signer is not trusted yet.
+    #[error("{signer} is not trusted before {at}")]
+    TooEarly {
+        /// The signer's name.
+        signer: String,
+        /// The beginning of the window.
+        at: Timestamp,
+    },
+    /// The signer is not trusted any more.
+    #[error("{signer} has not been trusted since {at}")]
+    TooLate {
+        /// The signer's name.
+        signer: String,
+        /// The end of the window, which is not within it.
+        at: Timestamp,
+    },
+    /// The key is not trusted.
+    #[error("no trust anchor for key id {key_id}")]
+    Unknown {
+        /// The key id, in hex.
+        key_id: String,
+    },
+    /// A trusted key of somebody else made the signature.
+    #[error("signed by {found}, not by {expected}")]
+    WrongSigner {
+        /// The name that was asked for.
+        expected: String,
+        /// The name of the key's first entry.
+        found: String,
+    },
+}
+
+impl Untrusted {
+    /// Returns the refusal of a key that is not trusted.
+    #[must_use]
+    pub fn unknown(id: KeyId) -> Self {
+        Self::Unknown { key_id: id.to_string() }
+    }
+}
+
+impl Classified for Untrusted {
+    fn class(&self) -> Class {
+        Class::Untrusted
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Context { .. } => "context-not-allowed",
+            Self::NoAnchors => "no-trust-anchors",
+            Self::Revoked { .. } => "signer-revoked",
+            Self::TooEarly { .. } => "signer-too-early",
+            Self::TooLate { .. } => "signer-too-late",
+            Self::Unknown { .. } => "unknown-signer",
+            Self::WrongSigner { .. } => "wrong-signer",
+        }
+    }
+}

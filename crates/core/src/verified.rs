@@ -1,0 +1,161 @@
+//! An envelope that has verified.
+
+mod envelope_verifier;
+mod payload;
+mod signed_header;
+
+use std::io::{self, BufRead, Read};
+
+use crate::claims::Claims;
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+use crate::store::Kept;
+use crate::time::Timestamp;
+use crate::trust::Signer;
+use crate::verify::Judged;
+
+pub use self::envelope_verifier::EnvelopeVerifier;
+pub(crate) use self::payload::Payload;
+pub use self::signed_header::SignedHeader;
+
+/// An envelope whose signature, kind, signer, context and time hold, and its payload.
+///
+/// Only verifying makes one. Code that acts on content takes this type and not bytes.
+///
+/// The payload is read from it. Reading a stream ends in an error, and never in an end, where the stream was
+/// cut or altered. Readers that must never see a partial stream **must** hold everything back until the end.
+///
+/// ```compile_fail
+/// let forged = brine_core::Verified { payload: b"rm -rf /" };
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Verified {
+    header: SignedHeader,
+    judged_at: Timestamp,
+    kind: Kind,
+    signer: Signer,
+    payload: Payload,
+}
+
+impl Verified {
+    pub(crate) fn new(
+        protected: &[u8],
+        judged: Judged<'_>,
+        judged_at: Timestamp,
+        payload: Payload,
+    ) -> Self {
+        let Judged { kind, signer, .. } = judged;
+        let signer = signer.into_owned();
+        Self { header: SignedHeader::new(protected), judged_at, kind, signer, payload }
+    }
+
+    /// Reads its payload from the store that it was kept in.
+    pub(crate) fn with_kept(self, kept: Box<dyn Kept>) -> Self {
+        let payload = Payload::kept(kept, self.payload.bytes());
+        Self { payload, ..self }
+    }
+
+    /// Takes another envelope, in the same memory.
+    fn replace(
+        &mut self,
+        protected: &[u8],
+        judged: Judged<'_>,
+        judged_at: Timestamp,
+        payload: &[u8],
+    ) {
+        let Judged { kind, signer, .. } = judged;
+        self.header.replace(protected);
+        self.payload.replace(payload);
+        self.kind = kind;
+        self.judged_at = judged_at;
+        // Threads that count references to one signer would wait for each other.
+        if !self.signer.shares(&signer) {
+            self.signer = signer.into_owned();
+        }
+    }
+
+    /// Returns the protected header.
+    #[must_use]
+    pub const fn header(&self) -> &SignedHeader {
+        &self.header
+    }
+
+    /// Returns the claims set; an empty one if there is none.
+    #[must_use]
+    pub fn claims(&self) -> Claims<'_> {
+        self.header.claims()
+    }
+
+    /// Returns the time at which it was judged.
+    #[must_use]
+    pub const fn judged_at(&self) -> Timestamp {
+        self.judged_at
+    }
+
+    /// Returns what the envelope is for.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the signer.
+    #[must_use]
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Returns how long the payload is; of a stream, how much of it has been read so far.
+    #[must_use]
+    pub fn payload_bytes(&self) -> u64 {
+        self.payload.bytes()
+    }
+
+    /// Returns the whole payload if it is in memory: it is not if it is large, beside the envelope, or a stream.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        self.payload.in_memory()
+    }
+
+    /// Returns the next bytes of the payload, as many as can be had without a copy; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// Of a stream, [`StreamError`](crate::StreamError) around the reason why a segment was refused, or that
+    /// the stream was cut; [`SystemError`](crate::SystemError).
+    pub fn next_piece(&mut self) -> Result<Option<&[u8]>> {
+        self.payload.next_piece()
+    }
+
+    /// Returns the rest of the payload in memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_piece`](Self::next_piece).
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        self.payload.into_bytes()
+    }
+}
+
+impl Read for Verified {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(room)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Verified {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.payload.fill().map_err(into_io)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.payload.consume(count);
+    }
+}
+
+/// Keeps the reason: `io::Error::downcast` gives it back.
+fn into_io(error: Error) -> io::Error {
+    io::Error::other(error)
+}

@@ -1,0 +1,71 @@
+//! Many envelopes, one after the other.
+
+use std::sync::Arc;
+
+use super::{Payload, Verified};
+use crate::batch::Memory;
+use crate::cose::FormError;
+use crate::error::Result;
+use crate::expectations::Expectations;
+use crate::time::Timestamp;
+use crate::trust::TrustAnchors;
+use crate::unverified::UnverifiedEnvelope;
+use crate::verify::{verify_in_memory, wrong_kind};
+
+/// Verifies many single envelopes in memory, such as records.
+///
+/// It uses its memory again, and remembers what envelopes of one batch have in common. Neither can change a
+/// verdict. Each thread has one of its own.
+pub struct EnvelopeVerifier {
+    expectations: Arc<Expectations>,
+    trust: Arc<dyn TrustAnchors>,
+    memory: Memory,
+    last: Option<Verified>,
+}
+
+impl EnvelopeVerifier {
+    /// Judges envelopes by `expectations` and `trust`.
+    #[must_use]
+    pub fn new(expectations: Arc<Expectations>, trust: Arc<dyn TrustAnchors>) -> Self {
+        Self { expectations, trust, memory: Memory::default(), last: None }
+    }
+
+    /// Remembers batches in this memory instead of one of the default size.
+    #[must_use]
+    pub fn memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Verifies one envelope at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Opening::verify`](crate::Opening::verify) for a single envelope.
+    pub fn verify(&mut self, envelope: &[u8], now: Timestamp) -> Result<&Verified> {
+        let Self { expectations, trust, memory, last } = self;
+        let parsed = UnverifiedEnvelope::parse(envelope, expectations.tagging)?;
+        let payload = parsed.sign1().unverified_payload();
+        let payload = payload
+            .ok_or(FormError::DetachedPayload)
+            .map_err(|error| wrong_kind(&parsed, expectations, error.into()))?;
+        let judged =
+            verify_in_memory(&parsed, payload, expectations, trust.as_ref(), now, Some(memory))?;
+        let protected = parsed.sign1().protected_bytes();
+        match last {
+            Some(last) => last.replace(protected, judged, now, payload),
+            None => {
+                let payload = Payload::memory(payload.to_vec());
+                *last = Some(Verified::new(protected, judged, now, payload));
+            }
+        }
+        last.as_ref().ok_or_else(|| FormError::DetachedPayload.into())
+    }
+}
+
+impl std::fmt::Debug for EnvelopeVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnvelopeVerifier")
+            .field("expectations", &self.expectations)
+            .finish_non_exhaustive()
+    }
+}

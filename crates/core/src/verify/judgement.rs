@@ -1,0 +1,141 @@
+//! Everything that is judged of an envelope, in the order of SPEC.md.
+
+use std::borrow::Cow;
+
+use super::check::Check;
+use crate::batch::Memory;
+use crate::cose::Protected;
+use crate::error::{Error, KindError, Result, SignatureError};
+use crate::expectations::Expectations;
+use crate::key::{KeyId, VerifyingKey};
+use crate::kind::Kind;
+use crate::text::hex;
+use crate::time::Timestamp;
+use crate::trust::{Evidence, Question, Signer, TrustAnchors, Untrusted};
+use crate::unverified::UnverifiedEnvelope;
+
+/// What was found of an envelope that holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged<'t> {
+    /// The key that made the signature. The signer can be somebody who speaks for it.
+    pub(crate) key_id: KeyId,
+    pub(crate) kind: Kind,
+    pub(crate) signer: Cow<'t, Signer>,
+}
+
+/// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.
+pub(crate) fn verify_in_memory<'t>(
+    envelope: &UnverifiedEnvelope<'_>,
+    payload: &[u8],
+    expectations: &Expectations,
+    trust: &'t dyn TrustAnchors,
+    now: Timestamp,
+    memory: Option<&mut Memory>,
+) -> Result<Judged<'t>> {
+    let key = find_key(envelope, &expectations.external_aad, payload, trust, memory);
+    judge_signed(envelope, expectations, trust, now, key)
+}
+
+/// Judges all but the signature, whether or not the payload is in memory.
+///
+/// `key` is the one that verified the signature, or the reason why there is none.
+pub(crate) fn judge_signed<'t>(
+    envelope: &UnverifiedEnvelope<'_>,
+    expectations: &Expectations,
+    trust: &'t dyn TrustAnchors,
+    now: Timestamp,
+    key: Result<&VerifyingKey>,
+) -> Result<Judged<'t>> {
+    let key = match key {
+        // Nobody here can check that signature: a wrong kind is the better answer.
+        Err(error @ Error::Trust(_)) => return Err(wrong_kind(envelope, expectations, error)),
+        key => key?,
+    };
+    let kind = judge_kind(envelope, expectations)?;
+    let header = envelope.header();
+    let signer = judge_signer(trust, key.id(), header, expectations, now)?;
+    header.claims.judge_context(expectations.context.as_deref())?;
+    header.claims.judge_time(now, expectations.max_age)?;
+    Ok(Judged { key_id: key.id(), kind, signer })
+}
+
+/// Returns the refusal of an envelope's kind, and `error` if its kind is taken.
+pub(crate) fn wrong_kind(
+    envelope: &UnverifiedEnvelope<'_>,
+    expectations: &Expectations,
+    error: Error,
+) -> Error {
+    judge_kind(envelope, expectations).err().unwrap_or(error)
+}
+
+fn judge_kind(envelope: &UnverifiedEnvelope<'_>, expectations: &Expectations) -> Result<Kind> {
+    let found = envelope.kind(expectations.typ.as_deref())?;
+    if expectations.takes(found) {
+        return Ok(found);
+    }
+    Err(KindError::Wrong { expected: expectations.kind, found }.into())
+}
+
+fn judge_signer<'t>(
+    trust: &'t dyn TrustAnchors,
+    key: KeyId,
+    header: &Protected<'_>,
+    expectations: &Expectations,
+    now: Timestamp,
+) -> Result<Cow<'t, Signer>> {
+    // Where the signature names several contexts, the one asked for is judged; `judge_context`
+    // then holds the signature to it.
+    let wanted = expectations.context.as_deref();
+    let context = header.claims.audience.and_then(|found| {
+        let wanted = wanted.filter(|wanted| found.contains(wanted));
+        wanted.or_else(|| found.names().next())
+    });
+    let question = Question { context, signer: expectations.signer.as_deref(), now };
+    Ok(trust.judge(&Evidence::Key(key), &question)?)
+}
+
+/// Finds the trusted key that verifies the signature.
+fn find_key<'t>(
+    envelope: &UnverifiedEnvelope<'_>,
+    external_aad: &[u8],
+    payload: &[u8],
+    trust: &'t dyn TrustAnchors,
+    memory: Option<&mut Memory>,
+) -> Result<&'t VerifyingKey> {
+    let mut check = Check::new(envelope, external_aad, payload, memory);
+    if let Some(key) = meant_key(envelope.header(), trust) {
+        return if check.verifies(key) { Ok(key) } else { Err(SignatureError::Bad.into()) };
+    }
+    let keys = trust.keys();
+    let most = most_tried(u64::try_from(payload.len()).unwrap_or(u64::MAX));
+    let found = keys.iter().take(most).find(|key| check.verifies(key));
+    found.copied().ok_or_else(|| no_key_fits(envelope.header(), keys.len().min(most)))
+}
+
+/// Returns the trusted key that the key id names.
+///
+/// The key id only saves work: where it names a trusted key, no other can be meant; where it names
+/// none, or is absent, every trusted key is tried (RFC 9052, Section 3.1: `kid` is a hint).
+pub(super) fn meant_key<'t>(
+    header: &Protected<'_>,
+    trust: &'t dyn TrustAnchors,
+) -> Option<&'t VerifyingKey> {
+    let meant = header.key_id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
+    meant.and_then(|id| trust.key(id))
+}
+
+/// Returns how many keys are tried: anyone can name a key that nobody has, and the cost of that is bounded.
+pub(super) fn most_tried(payload_bytes: u64) -> usize {
+    usize::try_from(MAX_TRIED_BYTES / payload_bytes.saturating_add(1)).unwrap_or(usize::MAX).max(1)
+}
+
+pub(super) fn no_key_fits(header: &Protected<'_>, tried: usize) -> Error {
+    match header.key_id {
+        Some(id) => Untrusted::Unknown { key_id: hex(id) }.into(),
+        None if tried == 0 => Untrusted::NoAnchors.into(),
+        None => SignatureError::NoKeyVerifies { tried }.into(),
+    }
+}
+
+/// How many bytes are hashed in all to try keys that the envelope does not name.
+const MAX_TRIED_BYTES: u64 = 1 << 30;

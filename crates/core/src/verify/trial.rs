@@ -1,0 +1,125 @@
+//! A signature over a payload that passes by once.
+
+use std::io::{self, Read};
+
+use super::judgement::{meant_key, most_tried, no_key_fits};
+use crate::batch::{self, BatchProof, Leaf, Signature};
+use crate::cose::{Protected, ToBeSigned};
+use crate::error::{Error, Result, SignatureError};
+use crate::key::{Verification, VerifyingKey};
+use crate::trust::TrustAnchors;
+use crate::unverified::UnverifiedEnvelope;
+
+/// The keys that may have made a signature, while the payload passes by.
+pub(crate) struct Trial<'a, 't> {
+    header: &'a Protected<'a>,
+    over: Over<'a, 't>,
+    /// Whether the envelope names one of them.
+    is_meant: bool,
+    trusted: usize,
+}
+
+/// What the payload is fed to.
+enum Over<'a, 't> {
+    Alone(Vec<(&'t VerifyingKey, Verification)>),
+    InBatch { keys: Vec<&'t VerifyingKey>, leaf: Leaf, proof: BatchProof<'a> },
+}
+
+impl<'a, 't> Trial<'a, 't> {
+    /// Chooses keys as a payload in memory is verified with, and feeds what is signed before the payload.
+    pub(crate) fn begin(
+        envelope: &'a UnverifiedEnvelope<'a>,
+        external_aad: &[u8],
+        payload_bytes: u64,
+        trust: &'t dyn TrustAnchors,
+    ) -> Result<Self> {
+        let header = envelope.header();
+        let meant = meant_key(header, trust);
+        let keys = meant.map_or_else(|| trust.keys(), |key| vec![key]);
+        let tried: Vec<_> = keys.into_iter().take(most_tried(payload_bytes)).collect();
+        let trusted = tried.len();
+        let over = match envelope.signature() {
+            Signature::Batch(proof) => Over::InBatch { keys: tried, leaf: Leaf::begin(), proof },
+            Signature::Plain(signature) => {
+                let begin = |key: &'t VerifyingKey| Some((key, key.verification(signature)?));
+                Over::Alone(tried.into_iter().filter_map(begin).collect())
+            }
+        };
+        let mut trial = Self { header, over, is_meant: meant.is_some(), trusted };
+        if trial.is_lost() {
+            // However the payload is, this is the result.
+            return Err(trial.refusal());
+        }
+        let protected = envelope.sign1().protected_bytes();
+        let before = ToBeSigned::before(protected, external_aad, payload_bytes);
+        before.parts().iter().for_each(|part| trial.update(part));
+        Ok(trial)
+    }
+
+    /// Feeds the next bytes of the payload.
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        match &mut self.over {
+            Over::Alone(candidates) => {
+                candidates.iter_mut().for_each(|(_, verification)| verification.update(piece));
+            }
+            Over::InBatch { leaf, .. } => leaf.update(piece),
+        }
+    }
+
+    /// Returns the key that verifies the signature.
+    pub(crate) fn finish(self) -> Result<&'t VerifyingKey> {
+        let refusal = self.refusal();
+        let found = match self.over {
+            Over::Alone(candidates) => candidates
+                .into_iter()
+                .find_map(|(key, verification)| verification.finish().then_some(key)),
+            Over::InBatch { keys, leaf, proof } => {
+                let leaf = leaf.finish();
+                keys.into_iter().find(|key| batch::verifies(key, leaf, &proof))
+            }
+        };
+        found.ok_or(refusal)
+    }
+
+    const fn is_lost(&self) -> bool {
+        match &self.over {
+            Over::Alone(candidates) => candidates.is_empty(),
+            Over::InBatch { keys, .. } => keys.is_empty(),
+        }
+    }
+
+    fn refusal(&self) -> Error {
+        match self.is_meant {
+            true => SignatureError::Bad.into(),
+            false => no_key_fits(self.header, self.trusted),
+        }
+    }
+}
+
+/// Passes exactly `count` bytes of `input` on, piece by piece. `cut` makes the error of an input that has fewer.
+pub(crate) fn each_piece_of(
+    input: &mut dyn Read,
+    count: u64,
+    cut: impl FnOnce() -> Error,
+    mut use_piece: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut memory = vec![0; PIECE_BYTES];
+    let mut left = count;
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        match input.read(memory.get_mut(..wanted).unwrap_or_default()) {
+            Ok(0) => return Err(cut()),
+            Ok(read) => {
+                let piece = memory.get(..read).unwrap_or_default();
+                use_piece(piece)?;
+                left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::input(error)),
+        }
+    }
+    Ok(())
+}
+
+/// How much is read at once: an amount that fits the second level of a processor's cache.
+const PIECE_BYTES: usize = 256 * 1024;

@@ -1,0 +1,178 @@
+//! Formats of output, and the check that output has its format.
+
+mod cbor;
+mod json;
+mod text;
+
+use std::io::{self, Read};
+
+use brine_core::cbor::Malformed;
+use brine_core::{Class, Classified};
+
+use self::cbor::CborCheck;
+use self::json::{JsonCheck, JsonLinesCheck};
+use self::text::TextCheck;
+
+/// A format of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum OutputFormat {
+    /// Any bytes.
+    #[default]
+    Bytes,
+    /// UTF-8 text without control characters other than tab, line feed and carriage return.
+    Utf8,
+    /// One JSON text (RFC 8259).
+    Json,
+    /// A JSON text on each line.
+    Ndjson,
+    /// One CBOR item (RFC 8949).
+    Cbor,
+}
+
+impl OutputFormat {
+    /// All formats.
+    pub const ALL: [Self; 5] = [Self::Bytes, Self::Utf8, Self::Json, Self::Ndjson, Self::Cbor];
+
+    /// The names of all formats, for people.
+    pub const NAMES: &str = "bytes, utf8, json, ndjson or cbor";
+
+    /// Returns the name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Utf8 => "utf8",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Cbor => "cbor",
+        }
+    }
+
+    /// Returns the format of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Reads `output` to its end, and checks that it has this format.
+    ///
+    /// It reads piece by piece, and memory is bounded by [`MAX_JSON_NAMES`] and [`MAX_JSON_DEPTH`].
+    ///
+    /// JSON is that of RFC 8259, without the constructs that readers understand differently: a byte order mark,
+    /// a name that occurs twice in one object, and escapes that are half a character. In `ndjson`, no line is
+    /// blank, the last one may lack its LF, and there may be no lines at all. A CBOR item is well-formed (RFC
+    /// 8949, Section 5.3.1) in any encoding, and nests no deeper than
+    /// [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH).
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`].
+    pub fn check(self, output: &mut dyn Read) -> Result<(), FormatError> {
+        match self {
+            Self::Bytes => Ok(()),
+            Self::Utf8 => run(TextCheck::default(), output),
+            Self::Json => run(JsonCheck::default(), output),
+            Self::Ndjson => run(JsonLinesCheck::default(), output),
+            Self::Cbor => run(CborCheck::default(), output),
+        }
+    }
+}
+
+/// The deepest nesting of objects and arrays in JSON.
+pub const MAX_JSON_DEPTH: usize = 128;
+
+/// The most names in all JSON objects that are open at one time. They are remembered to find repeated ones.
+pub const MAX_JSON_NAMES: usize = 1 << 18;
+
+/// Why output does not have its format. Offsets are in bytes from its beginning.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The output is not one well-formed CBOR item.
+    #[error("output is not CBOR: {0}")]
+    Cbor(Malformed),
+
+    /// The text has a control character.
+    #[error("output has a control character at byte {offset}")]
+    ControlCharacter {
+        /// Where.
+        offset: u64,
+    },
+
+    /// The output cannot be read.
+    #[error("output: {0}")]
+    Io(#[from] io::Error),
+
+    /// The output is not JSON, or readers disagree about it.
+    #[error("output is not JSON: {what} at byte {offset}")]
+    Json {
+        /// Where.
+        offset: u64,
+        /// The rule that is broken there.
+        what: &'static str,
+    },
+
+    /// The output is not UTF-8.
+    #[error("output is not UTF-8 at byte {offset}")]
+    Utf8 {
+        /// Where.
+        offset: u64,
+    },
+}
+
+impl Classified for FormatError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Io(_) => Class::System,
+            Self::Cbor(_)
+            | Self::ControlCharacter { .. }
+            | Self::Json { .. }
+            | Self::Utf8 { .. } => Class::Altered,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cbor(_) => "output-not-cbor",
+            Self::ControlCharacter { .. } => "output-control-character",
+            Self::Io(_) => "io",
+            Self::Json { .. } => "output-not-json",
+            Self::Utf8 { .. } => "output-not-utf8",
+        }
+    }
+}
+
+/// A check of output that arrives in pieces.
+trait FormatCheck {
+    /// Checks the next piece, which begins `offset` bytes into the output and is never empty.
+    fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError>;
+
+    /// Checks the end, `offset` bytes into the output.
+    fn end(&mut self, offset: u64) -> Result<(), FormatError>;
+}
+
+fn run(mut check: impl FormatCheck, output: &mut dyn Read) -> Result<(), FormatError> {
+    let mut memory = vec![0; PIECE_BYTES];
+    let mut offset = 0_u64;
+    loop {
+        match output.read(&mut memory) {
+            Ok(0) => return check.end(offset),
+            Ok(read) => {
+                check.piece(memory.get(..read).unwrap_or_default(), offset)?;
+                offset = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Returns the offset of an index in a piece that begins at `offset`.
+fn at(offset: u64, index: usize) -> u64 {
+    offset.saturating_add(u64::try_from(index).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

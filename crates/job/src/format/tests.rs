@@ -1,0 +1,310 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Gives a few bytes at a time, and is interrupted now and then.
+struct Slowly<'a>(&'a [u8], usize, bool);
+
+impl Read for Slowly<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.2 = !self.2;
+        if self.2 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let count = self.1.min(room.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(count);
+        room[..count].copy_from_slice(now);
+        self.0 = later;
+        Ok(count)
+    }
+}
+
+/// The verdict, which must not depend on how much comes at once.
+fn check(format: OutputFormat, output: &[u8]) -> Result<(), String> {
+    let verdict =
+        |size| format.check(&mut Slowly(output, size, false)).map_err(|error| error.to_string());
+    let whole = verdict(usize::MAX);
+    for size in [1, 2, 3, 7] {
+        assert_eq!(verdict(size), whole, "{format:?} {size} at once");
+    }
+    whole
+}
+
+fn refused(format: OutputFormat, output: &[u8], said: &str) {
+    let error = check(format, output).expect_err(&format!("{format:?} {output:?}"));
+    assert!(error.contains(said), "{format:?} {output:?}: {error}");
+}
+
+#[test]
+fn names_come_back() {
+    for format in OutputFormat::ALL {
+        assert_eq!(OutputFormat::from_name(format.name()), Some(format));
+        assert!(OutputFormat::NAMES.contains(format.name()));
+    }
+}
+
+#[test]
+fn anything_is_bytes() {
+    check(OutputFormat::Bytes, b"\xff\0").unwrap();
+    check(OutputFormat::Bytes, b"").unwrap();
+}
+
+#[test]
+fn text_is_utf8_without_controls() {
+    for good in ["", "a\tb\r\n", "naïve €\u{1d11e}"] {
+        check(OutputFormat::Utf8, good.as_bytes()).unwrap();
+    }
+    refused(OutputFormat::Utf8, b"ab\xff", "not UTF-8 at byte 2");
+    refused(OutputFormat::Utf8, b"ab\xe2\x82", "not UTF-8 at byte 2");
+    refused(OutputFormat::Utf8, b"a\xe2\x82b", "not UTF-8 at byte 1");
+    refused(OutputFormat::Utf8, b"\xed\xa0\x80", "not UTF-8 at byte 0");
+    refused(OutputFormat::Utf8, b"a\x1b[2J", "control character at byte 1");
+    refused(OutputFormat::Utf8, "a\u{9b}".as_bytes(), "control character at byte 1");
+    refused(OutputFormat::Utf8, b"\x7f\xff", "control character at byte 0");
+    refused(OutputFormat::Utf8, b"\0", "control character at byte 0");
+}
+
+const GOOD: [&str; 14] = [
+    "{}",
+    " [ ] ",
+    "null",
+    "\r\n\ttrue",
+    "false ",
+    "-0",
+    "10.5e+3",
+    "0.1E-2",
+    "\"\"",
+    r#""a\"\\\/\b\f\n\r\té\ud834\udd1e""#,
+    r#"{"a":1,"b":[1,{"a":null}],"":{}}"#,
+    "[[[]],{}]",
+    "\"\u{7f}\u{2028}é\"",
+    "12345678901234567890123",
+];
+
+/// With what is said of each, as one text.
+const BAD: [(&str, &str); 37] = [
+    ("", "ends too early at byte 0"),
+    (" ", "ends too early at byte 1"),
+    ("nul", "ends too early"),
+    ("nulll", "follows the end"),
+    ("True", "a value is missing at byte 0"),
+    ("1 2", "follows the end at byte 2"),
+    ("{}{}", "follows the end at byte 2"),
+    ("01", "follows the end"),
+    ("-", "ends too early"),
+    ("-a", "a number is malformed"),
+    ("+1", "a value is missing"),
+    (".5", "a value is missing"),
+    ("1.", "ends too early"),
+    ("1.e5", "a number is malformed"),
+    ("1e", "ends too early"),
+    ("1e+ ", "a number is malformed"),
+    ("0x10", "follows the end"),
+    ("NaN", "a value is missing"),
+    ("[1,]", "a value is missing"),
+    ("[,1]", "a value is missing"),
+    ("[1 2]", "a comma or the end is missing"),
+    ("[1}", "a comma or the end is missing"),
+    ("[", "ends too early"),
+    ("]", "a value is missing"),
+    ("{\"a\" 1}", "a colon is missing"),
+    ("{\"a\":1,}", "a name is missing"),
+    ("{a:1}", "a name is missing"),
+    ("{1:1}", "a name is missing"),
+    ("\"", "ends too early"),
+    ("\"\n\"", "a control character is not escaped"),
+    (r#""\x""#, "an escape is malformed"),
+    (r#""\u12g4""#, "an escape is malformed"),
+    ("'a'", "a value is missing"),
+    ("/**/1", "a value is missing"),
+    ("\u{feff}1", "byte order mark"),
+    ("\u{a0}1", "a value is missing"),
+    ("1\u{b}", "follows the end"),
+];
+
+#[test]
+fn json_is_that_of_rfc_8259() {
+    for good in GOOD {
+        check(OutputFormat::Json, good.as_bytes())
+            .unwrap_or_else(|error| panic!("{good}: {error}"));
+        assert!(serde_json::from_str::<serde_json::Value>(good).is_ok(), "{good}");
+    }
+    for (bad, said) in BAD {
+        refused(OutputFormat::Json, bad.as_bytes(), said);
+        assert!(serde_json::from_str::<serde_json::Value>(bad).is_err(), "{bad}");
+    }
+    refused(OutputFormat::Json, b"\"\xff\"", "not UTF-8 at byte 1");
+    refused(OutputFormat::Json, b"\"\xe2\x82", "not UTF-8 at byte 1");
+}
+
+/// Grammar alone would let these pass, and readers take them for different things.
+#[test]
+fn json_that_readers_disagree_about_is_refused() {
+    for (bad, said) in [
+        (r#"{"a":1,"a":2}"#, "a name is there twice at byte 9"),
+        (r#"{"a":1,"\u0061":2}"#, "a name is there twice at byte 14"),
+        (r#"{"é":1,"\u00e9":2}"#, "a name is there twice"),
+        (r#"{"a":{"b":1,"c":2,"b":3}}"#, "a name is there twice"),
+        (r#"{"a":{},"a":1}"#, "a name is there twice"),
+        (r#""\ud834""#, "half a character"),
+        (r#""\ud834x""#, "half a character"),
+        (r#""\ud834\n""#, "half a character"),
+        (r#""\ud834\u0041""#, "half a character"),
+        (r#""\udd1e""#, "half a character"),
+        (r#""\ud834\ud834""#, "half a character"),
+    ] {
+        refused(OutputFormat::Json, bad.as_bytes(), said);
+    }
+    let long = "x".repeat(5000);
+    refused(OutputFormat::Json, format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes(), "twice");
+    for good in [r#"{"a":{"a":1},"b":{"a":1}}"#, r#"[{"a":1},{"a":1}]"#, r#"{"a":"a","b":"a"}"#] {
+        check(OutputFormat::Json, good.as_bytes()).unwrap();
+    }
+    check(OutputFormat::Json, format!("{{\"{long}\":1,\"{long}y\":2}}").as_bytes()).unwrap();
+}
+
+#[test]
+fn json_has_its_bounds() {
+    let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    check(OutputFormat::Json, nested(MAX_JSON_DEPTH).as_bytes()).unwrap();
+    refused(
+        OutputFormat::Json,
+        nested(MAX_JSON_DEPTH + 1).as_bytes(),
+        "nests too deep at byte 128",
+    );
+    let names = |count: usize| {
+        let pairs: Vec<_> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+        format!("{{{}}}", pairs.join(","))
+    };
+    let mut most = names(MAX_JSON_NAMES);
+    assert!(OutputFormat::Json.check(&mut most.as_bytes()).is_ok());
+    // What was closed is forgotten.
+    most = format!("[{most},{most}]");
+    assert!(OutputFormat::Json.check(&mut most.as_bytes()).is_ok());
+    let error = OutputFormat::Json.check(&mut names(MAX_JSON_NAMES + 1).as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("too many names"), "{error}");
+}
+
+#[test]
+fn lines_are_one_json_text_each() {
+    for good in ["", "1", "1\n", "{}\r\n[]\n", " 1 \n\t2\n\"a\"", "{\"a\":1}\n{\"a\":1}\n"] {
+        check(OutputFormat::Ndjson, good.as_bytes())
+            .unwrap_or_else(|error| panic!("{good}: {error}"));
+    }
+    for (bad, said) in [
+        ("\n", "ends too early at byte 0"),
+        ("1\n\n2\n", "ends too early at byte 2"),
+        ("1\n \n", "ends too early at byte 3"),
+        ("1\n ", "ends too early at byte 3"),
+        ("[1,\n2]\n", "ends too early at byte 3"),
+        ("1 2\n", "follows the end"),
+        ("1\n{", "ends too early"),
+        ("\"a\n\"", "ends too early at byte 2"),
+        ("{\"a\":1,\"a\":1}\n", "twice"),
+    ] {
+        refused(OutputFormat::Ndjson, bad.as_bytes(), said);
+    }
+    refused(OutputFormat::Ndjson, b"1\n\xff", "not UTF-8 at byte 2");
+}
+
+#[test]
+fn cbor_is_one_item() {
+    for good in [
+        &b"\x00"[..],
+        b"\x83\x01\x61a\x41\xff",
+        b"\x9f\x01\xff",
+        b"\x5f\x41a\x41b\xff",
+        b"\x18\x01",
+        b"\xd8\x20\x61a",
+        b"\xfb\0\0\0\0\0\0\0\0",
+    ] {
+        check(OutputFormat::Cbor, good).unwrap();
+    }
+    let long = [&b"\x82\x5a\x00\x03\x0d\x40"[..], &vec![7; 200_000], b"\x01"].concat();
+    check(OutputFormat::Cbor, &long).unwrap();
+    refused(OutputFormat::Cbor, &long[..long.len() - 1], "cut short at byte 200006");
+    refused(OutputFormat::Cbor, &[&long[..], b"\0"].concat(), "after the end at byte 200007");
+    refused(OutputFormat::Cbor, b"", "cut short at byte 0");
+    refused(OutputFormat::Cbor, b"\x82\x01", "cut short");
+    refused(OutputFormat::Cbor, b"\x5b\xff\xff\xff\xff\xff\xff\xff\xffabc", "cut short");
+    refused(OutputFormat::Cbor, b"\x82\x01\x1c", "reserved head at byte 2");
+    refused(OutputFormat::Cbor, b"\xff", "indefinite length at byte 0");
+    refused(OutputFormat::Cbor, &[0x81; 66], "nested too deep");
+}
+
+#[test]
+fn what_cannot_be_read_is_no_verdict() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+    }
+    for format in [OutputFormat::Utf8, OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Cbor]
+    {
+        assert_eq!(format.check(&mut Broken).unwrap_err().reason(), "io");
+    }
+}
+
+/// JSON, more or less.
+fn scrap() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\"a\""),
+        Just("\"b\""),
+        Just("1"),
+        Just("-0.5e1"),
+        Just("true"),
+        Just("null"),
+        Just(" "),
+        Just("\""),
+        Just("\\"),
+        Just("u00"),
+        Just("0"),
+        Just("."),
+        Just("é"),
+    ];
+    proptest::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    /// Whatever passes is JSON to another reader, and what that reader writes passes.
+    #[test]
+    fn json_agrees_with_another_reader(text in scrap()) {
+        let theirs = serde_json::from_str::<serde_json::Value>(&text);
+        match check(OutputFormat::Json, text.as_bytes()) {
+            // RFC 8259 sets numbers no bounds, and they do.
+            Ok(()) => prop_assert!(
+                theirs.as_ref().map_or_else(|error| error.to_string().contains("out of range"), |_| true),
+                "{text}"
+            ),
+            // Names that are there twice are no error to them.
+            Err(error) => prop_assert!(theirs.is_err() || error.contains("twice"), "{text}: {error}"),
+        }
+    }
+
+    #[test]
+    fn json_that_another_writes_passes(texts in proptest::collection::vec(".{0,12}", 0..6)) {
+        let value = serde_json::json!({ "list": texts, "of": { "x": [1.5, -7, null, true] } });
+        check(OutputFormat::Json, value.to_string().as_bytes()).unwrap();
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        check(OutputFormat::Json, pretty.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn what_follows_an_item_is_counted_however_it_comes() {
+    let output = b"\x82\x01\x02behind";
+    let whole = OutputFormat::Cbor.check(&mut &output[..]).unwrap_err().to_string();
+    assert_eq!(whole, "output is not CBOR: 6 bytes after the end at byte 3");
+    for first in 1..output.len() {
+        let (one, other) = output.split_at(first);
+        let found = OutputFormat::Cbor.check(&mut std::io::Read::chain(one, other)).unwrap_err();
+        assert_eq!(found.to_string(), whole, "{first}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Plans: what holds while a job runs.
+
+mod encoding;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::format::OutputFormat;
+use super::limits::{JobLimits, LimitValues};
+use super::policy::PolicyError;
+
+/// The path of the payload inside, if an argument is [`PAYLOAD_ARGUMENT`].
+pub const PAYLOAD_PATH: &str = "/job/payload";
+
+/// The argument that stands for the path of the payload.
+pub const PAYLOAD_ARGUMENT: &str = "{}";
+
+/// The private scratch directory inside, which is also the working directory of the job.
+pub const SCRATCH_PATH: &str = "/job/work";
+
+/// What holds while a job runs. The launcher carries it out to the letter.
+///
+/// [`Policy::plan`](super::Policy::plan) alone makes one, from what a signer requests and an operator allows.
+/// Its methods only narrow it, except for [`waive`](Self::waive).
+///
+/// ```compile_fail,E0594
+/// fn raise(plan: &mut brine_job::Plan) {
+///     plan.parts().limits.memory = u64::MAX;
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Plan {
+    parts: PlanParts,
+}
+
+/// The parts of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanParts {
+    /// The program that is executed.
+    pub program: JobProgram,
+    /// How the payload reaches the program.
+    pub delivery: PayloadDelivery,
+    /// The whole environment.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Directories of this system. Inside they are at the same path, to read and execute, but not to write.
+    pub system: BTreeSet<PathBuf>,
+    /// The files and directories that were granted.
+    pub granted_paths: BTreeSet<GrantedPath>,
+    /// The TCP ports that the job may connect to. Without any there is no network.
+    pub ports: BTreeSet<u16>,
+    /// The limits.
+    pub limits: JobLimits,
+    /// The format that standard output must have.
+    pub format: OutputFormat,
+    /// The layers that the operator waived.
+    pub waived: BTreeSet<Layer>,
+}
+
+/// The program that is executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobProgram {
+    /// The absolute path on this system.
+    pub path: PathBuf,
+    /// The SHA-256 that the file must have, if the policy states one. The launcher opens the file once, hashes
+    /// what it opened, and executes that descriptor.
+    pub sha256: Option<[u8; 32]>,
+    /// `argv[0]` and the arguments. An argument that is exactly [`PAYLOAD_ARGUMENT`] becomes [`PAYLOAD_PATH`].
+    pub arguments: Vec<OsString>,
+}
+
+/// How the payload reaches the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadDelivery {
+    /// On standard input.
+    Stdin,
+    /// As the read-only file [`PAYLOAD_PATH`]; standard input is empty.
+    File,
+}
+
+/// A file or directory of this system that the job may use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GrantedPath {
+    /// The absolute path on this system.
+    pub source: PathBuf,
+    /// The absolute path inside.
+    pub target: PathBuf,
+    /// Whether the job may write to it.
+    pub writable: bool,
+}
+
+/// One way in which the system confines a job. An operator can waive each by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// User, process, mount, IPC and host name namespaces, with a private root.
+    Namespaces,
+    /// An empty network namespace. It is absent if ports are granted.
+    Network,
+    /// `setrlimit`.
+    Limits,
+    /// No capabilities and `no_new_privs`, under an unprivileged user.
+    Privileges,
+    /// Landlock: files, TCP ports, signals and abstract sockets.
+    Landlock,
+    /// The system calls that are allowed.
+    Seccomp,
+}
+
+impl Plan {
+    /// Makes a plan. [`Policy::plan`](super::Policy::plan) is the only caller.
+    pub(super) const fn new(parts: PlanParts) -> Self {
+        Self { parts }
+    }
+
+    /// Returns its parts.
+    #[must_use]
+    pub const fn parts(&self) -> &PlanParts {
+        &self.parts
+    }
+
+    /// Returns whether the operator waived a layer.
+    #[must_use]
+    pub fn waives(&self, layer: Layer) -> bool {
+        self.parts.waived.contains(&layer)
+    }
+
+    /// Lowers limits: those in `values` that are smaller than the plan's replace them.
+    pub fn lower(&mut self, values: &LimitValues) {
+        self.parts.limits = self.parts.limits.lowered(values);
+    }
+
+    /// Requires a format of the output. The signer must have declared none, or the same.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Format`].
+    pub fn require_format(&mut self, format: OutputFormat) -> Result<(), PolicyError> {
+        let declared = self.parts.format;
+        if declared != OutputFormat::Bytes && declared != format {
+            return Err(PolicyError::Format { asked: format.name(), declared: declared.name() });
+        }
+        self.parts.format = format;
+        Ok(())
+    }
+
+    /// Waives a layer: the job is started without it.
+    pub fn waive(&mut self, layer: Layer) {
+        self.parts.waived.insert(layer);
+    }
+}
+
+/// Makes a plan that no policy gave. Only tests of confinement need this.
+#[cfg(feature = "unchecked-plans")]
+impl From<PlanParts> for Plan {
+    fn from(parts: PlanParts) -> Self {
+        Self::new(parts)
+    }
+}
+
+impl PayloadDelivery {
+    /// Returns the name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdin => "stdin",
+            Self::File => "file",
+        }
+    }
+}
+
+impl Layer {
+    /// All layers, from the outside in.
+    pub const ALL: [Self; 6] = [
+        Self::Namespaces,
+        Self::Network,
+        Self::Limits,
+        Self::Privileges,
+        Self::Landlock,
+        Self::Seccomp,
+    ];
+
+    /// Returns the name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Network => "network",
+            Self::Limits => "limits",
+            Self::Privileges => "privileges",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+//! Policies: what an operator allows the signers of jobs.
+
+mod document;
+mod entry;
+mod error;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use self::entry::PolicyTerms;
+use super::format::OutputFormat;
+use super::grants::{Grant, Grants};
+use super::limits::JobLimits;
+use super::names::{InterpreterAlias, LogicalPath};
+use super::plan::{
+    GrantedPath, JobProgram, PAYLOAD_ARGUMENT, PayloadDelivery, Plan, PlanParts, SCRATCH_PATH,
+};
+
+pub use self::entry::{ImportList, PolicyEntry};
+pub use self::error::{PolicyError, PolicyFileError};
+
+/// The largest policy file, in bytes.
+pub const MAX_POLICY_BYTES: usize = 1024 * 1024;
+
+/// The most entries of a policy.
+pub const MAX_POLICY_ENTRIES: usize = 1000;
+
+/// The directory inside that holds the granted paths: `data/in` is `/job/files/data/in`.
+pub const FILES_PATH: &str = "/job/files";
+
+/// What an operator allows, and whom.
+///
+/// ```
+/// use brine_job::{Grants, OperatorCommand, Policy, PolicyQuestion};
+///
+/// let policy = Policy::parse(b"[[allow]]\nsigners = ['alice']\nlimits.wall = '5m'")?;
+/// let question = PolicyQuestion {
+///     signer: "alice",
+///     context: None,
+///     content_type: None,
+///     system: &["/usr".into()].into(),
+/// };
+/// let command = OperatorCommand { path: "/usr/bin/wc".into(), arguments: Vec::new() };
+/// let grants = Grants::collect(["wall=2m".parse()?])?;
+/// let permit = policy.plan(&question, &grants, Some(&command))?;
+/// assert_eq!(permit.plan.parts().limits.wall.as_secs(), 120);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `None` if there is no policy at all.
+    entries: Option<Vec<PolicyEntry>>,
+}
+
+/// A job for which a policy is asked what to allow.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyQuestion<'a> {
+    /// The name of the signer in the trust file.
+    pub signer: &'a str,
+    /// The context of the signature; `None` if it has none.
+    pub context: Option<&'a str>,
+    /// The signed content type of the payload; `None` if it has none.
+    pub content_type: Option<&'a str>,
+    /// The system directories that the job sees if the policy names none.
+    pub system: &'a BTreeSet<PathBuf>,
+}
+
+/// A command that the operator gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorCommand {
+    /// The absolute path of the program.
+    pub path: PathBuf,
+    /// The arguments. One that is exactly [`PAYLOAD_ARGUMENT`] stands for the payload.
+    pub arguments: Vec<OsString>,
+}
+
+/// What a policy permits one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Permit {
+    /// What holds while the job runs.
+    pub plan: Plan,
+    /// The lists of names that the payload may import. If there are any, the payload **must** be scanned as a
+    /// pickle before anything loads it.
+    pub pickle_imports: Option<Vec<ImportList>>,
+}
+
+impl Policy {
+    /// Returns the policy that holds where the operator has none. It refuses every grant. A job that requests
+    /// none is run by a command of the operator, within the default limits.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { entries: None }
+    }
+
+    /// Reads a policy.toml.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyFileError`], which names the line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PolicyFileError> {
+        Ok(Self { entries: Some(document::read(bytes)?) })
+    }
+
+    /// Returns the entries, in the order of the file.
+    #[must_use]
+    pub fn entries(&self) -> &[PolicyEntry] {
+        self.entries.as_deref().unwrap_or_default()
+    }
+
+    /// Plans a job: it gets nothing that its signer does not request, and nothing that this policy does not
+    /// allow.
+    ///
+    /// Exactly one entry must apply to the job, so the order of the file means nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`PolicyError::NoEntry`] and [`PolicyError::Ambiguous`] if no entry applies, or several;
+    /// - [`PolicyError::NoPolicy`] if something is requested and there is no policy;
+    /// - [`PolicyError::NotAllowed`] and [`PolicyError::Arguments`] for a grant that the policy does not allow;
+    /// - [`PolicyError::CommandGiven`] if both the signer and the operator say what to run, and
+    ///   [`PolicyError::NoProgram`] if neither does.
+    pub fn plan(
+        &self,
+        question: &PolicyQuestion<'_>,
+        grants: &Grants,
+        command: Option<&OperatorCommand>,
+    ) -> Result<Permit, PolicyError> {
+        let nothing = PolicyTerms::default();
+        let terms = match self.entry(question)? {
+            Some(entry) => entry.terms(),
+            None => match grants.iter().next() {
+                Some(grant) => return Err(PolicyError::NoPolicy { grant }),
+                None => &nothing,
+            },
+        };
+        let program = program(terms, grants, command)?;
+        let plan = Plan::new(PlanParts {
+            delivery: delivery(&program),
+            program,
+            environment: environment(terms, grants)?,
+            system: terms.system.as_ref().unwrap_or(question.system).clone(),
+            granted_paths: granted_paths(terms, grants)?,
+            ports: ports(terms, grants)?,
+            limits: JobLimits::effective(grants.limits(), &terms.limits),
+            format: format(terms, grants)?,
+            waived: BTreeSet::new(),
+        });
+        Ok(Permit { plan, pickle_imports: terms.pickle_imports.clone() })
+    }
+
+    /// Returns the only entry that applies to a job; `None` without a policy.
+    fn entry(&self, question: &PolicyQuestion<'_>) -> Result<Option<&PolicyEntry>, PolicyError> {
+        let Some(entries) = &self.entries else { return Ok(None) };
+        let mut applying = entries.iter().filter(|entry| entry.applies_to(question));
+        match (applying.next(), applying.next()) {
+            (Some(entry), None) => Ok(Some(entry)),
+            (Some(one), Some(other)) => Err(PolicyError::Ambiguous {
+                signer: question.signer.to_owned(),
+                lines: (one.line(), other.line()),
+            }),
+            (None, _) => Err(PolicyError::NoEntry {
+                signer: question.signer.to_owned(),
+                context: question.context.map(str::to_owned),
+                content_type: question.content_type.map(str::to_owned),
+            }),
+        }
+    }
+}
+
+fn program(
+    terms: &PolicyTerms,
+    grants: &Grants,
+    command: Option<&OperatorCommand>,
+) -> Result<JobProgram, PolicyError> {
+    match (command, grants.run()) {
+        (Some(_), Some(alias)) => {
+            Err(PolicyError::CommandGiven { grant: Grant::Run(alias.clone()) })
+        }
+        (None, None) => Err(PolicyError::NoProgram),
+        (Some(OperatorCommand { path, arguments }), None) => Ok(JobProgram {
+            path: path.clone(),
+            sha256: None,
+            arguments: argv(path, arguments.iter().cloned()),
+        }),
+        (None, Some(alias)) => interpreter(terms, alias, grants.arguments()),
+    }
+}
+
+fn interpreter(
+    terms: &PolicyTerms,
+    alias: &InterpreterAlias,
+    arguments: &[String],
+) -> Result<JobProgram, PolicyError> {
+    let known = terms.interpreters.as_ref().and_then(|known| known.get(alias));
+    let known = known.ok_or_else(|| not_allowed(Grant::Run(alias.clone())))?;
+    if !known.allows(arguments) {
+        return Err(PolicyError::Arguments { alias: alias.clone(), arguments: arguments.to_vec() });
+    }
+    Ok(JobProgram {
+        path: known.path.clone(),
+        sha256: known.sha256,
+        arguments: argv(&known.path, arguments.iter().map(OsString::from)),
+    })
+}
+
+/// Puts the whole path before the arguments: some programs find their own files by `argv[0]`.
+fn argv(path: &Path, arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    std::iter::once(path.as_os_str().to_owned()).chain(arguments).collect()
+}
+
+fn delivery(program: &JobProgram) -> PayloadDelivery {
+    let by_path = program.arguments.iter().skip(1).any(|argument| argument == PAYLOAD_ARGUMENT);
+    if by_path { PayloadDelivery::File } else { PayloadDelivery::Stdin }
+}
+
+/// Returns the variables that every job has, and those that were granted.
+fn environment(
+    terms: &PolicyTerms,
+    grants: &Grants,
+) -> Result<BTreeMap<OsString, OsString>, PolicyError> {
+    let mut environment: BTreeMap<OsString, OsString> =
+        BASE_ENVIRONMENT.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    for name in grants.environment() {
+        let value = terms.environment.as_ref().and_then(|known| known.get(name));
+        let value = value.ok_or_else(|| not_allowed(Grant::Environment(name.clone())))?;
+        environment.insert(name.as_str().into(), value.into());
+    }
+    Ok(environment)
+}
+
+fn granted_paths(
+    terms: &PolicyTerms,
+    grants: &Grants,
+) -> Result<BTreeSet<GrantedPath>, PolicyError> {
+    let read = grants.read().iter().map(|path| {
+        let root = terms.read_root(path).ok_or_else(|| not_allowed(Grant::Read(path.clone())));
+        root.map(|root| granted_path(root, path, false))
+    });
+    let write = grants.write().iter().map(|path| {
+        let root = terms.write_root(path).ok_or_else(|| not_allowed(Grant::Write(path.clone())));
+        root.map(|root| granted_path(root, path, true))
+    });
+    read.chain(write).collect()
+}
+
+fn granted_path(root: &Path, path: &LogicalPath, writable: bool) -> GrantedPath {
+    let (_, below) = path.split_root();
+    // Joining an empty path would add a slash.
+    let source = if below.is_empty() { root.to_owned() } else { root.join(below) };
+    GrantedPath { source, target: Path::new(FILES_PATH).join(path.as_str()), writable }
+}
+
+fn ports(terms: &PolicyTerms, grants: &Grants) -> Result<BTreeSet<u16>, PolicyError> {
+    let allowed = |port: &u16| terms.ports.as_ref().is_some_and(|ports| ports.contains(port));
+    match grants.ports().iter().find(|port| !allowed(port)) {
+        Some(port) => Err(not_allowed(Grant::Tcp(*port))),
+        None => Ok(grants.ports().clone()),
+    }
+}
+
+fn format(terms: &PolicyTerms, grants: &Grants) -> Result<OutputFormat, PolicyError> {
+    match grants.format() {
+        None => Ok(terms.default_format()),
+        Some(format) if terms.allows_format(format) => Ok(format),
+        Some(format) => Err(not_allowed(Grant::Format(format))),
+    }
+}
+
+fn not_allowed(grant: Grant) -> PolicyError {
+    PolicyError::NotAllowed { grant }
+}
+
+/// The variables that every job has.
+const BASE_ENVIRONMENT: [(&str, &str); 3] =
+    [("HOME", SCRATCH_PATH), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("TMPDIR", SCRATCH_PATH)];
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Ed25519 key files: PKCS#8, SPKI and OpenSSH.
+//!
+//! | form | read | written |
+//! |---|---|---|
+//! | PKCS#8 in PEM (RFC 5958, RFC 8410) | private, public | [`pkcs8_pem`] |
+//! | PKCS#8 in PEM, encrypted with PBES2 (RFC 8018) | private | [`encrypted_pkcs8_pem`] |
+//! | SPKI in PEM (RFC 5280, RFC 8410) | public | [`spki_pem`] |
+//! | OpenSSH private key file, plain or encrypted | private, public | [`openssh_private`] |
+//! | OpenSSH public key line | public | [`openssh_line`] |
+//!
+//! [`read_private`] and [`read_public`] recognise the form by themselves. Other forms and other algorithms are
+//! refused by name. The keys are those of [`brine_core`].
+//!
+//! ```
+//! use brine_core::SigningKey;
+//! use brine_keys::{KeyFileError, openssh_line, pkcs8_pem, read_private, read_public};
+//!
+//! let key = SigningKey::generate()?;
+//! let (private, public) = (pkcs8_pem(&key)?, openssh_line(key.verifying_key(), "laptop"));
+//!
+//! let mut ask = || Err(KeyFileError::PassphraseNeeded);
+//! assert_eq!(read_private(private.as_bytes(), &mut ask)?.verifying_key(), key.verifying_key());
+//! assert_eq!(&read_public(public.as_bytes())?, key.verifying_key());
+//! # Ok::<(), KeyFileError>(())
+//! ```
+//!
+//! This crate opens no files: it reads bytes and returns text. Text that holds a private key is wiped when it is
+//! dropped.
+//!
+//! A new form is a module beside `pem` and `openssh`, a way for `form` to recognise it, and an arm in `private`
+//! or `public`.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/keys/", $name))
+            .as_slice()
+    };
+}
+
+mod error;
+mod form;
+mod openssh;
+mod pem;
+mod private;
+mod public;
+
+pub use crate::error::KeyFileError;
+pub use crate::openssh::{
+    MAX_BCRYPT_ROUNDS, openssh_line, openssh_private, read_openssh_line, ssh_fingerprint,
+};
+pub use crate::pem::{
+    MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, MAX_SCRYPT_WORK_BYTES, encrypted_pkcs8_pem, pkcs8_pem,
+    spki_pem,
+};
+pub use crate::private::{is_encrypted, read_private};
+pub use crate::public::read_public;
+
+/// The size of the largest key file that is read, in bytes.
+pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Lists of the names that may be imported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::import::is_name;
+use super::{builtin_lists, gadgets};
+
+/// The names that may be imported: exact pairs of a module and a name in it.
+///
+/// There are no wildcards. A module from which anything may be imported also gives away what was left in it by
+/// accident, and what it imported itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowList {
+    names: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A line of a list is not a pair.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {text:?} is not MODULE:NAME, each made of ASCII identifiers and dots")]
+pub struct AllowListError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// Its text, cut if it is long.
+    pub text: String,
+}
+
+impl AllowList {
+    /// Returns a list that allows nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the list for values of Python's standard library: containers, numbers, dates, paths, UUIDs.
+    #[must_use]
+    pub fn std() -> Self {
+        Self::of(builtin_lists::STD)
+    }
+
+    /// Returns the list for NumPy's arrays, scalars and types, by the names of NumPy 1 and 2.
+    #[must_use]
+    pub fn numpy() -> Self {
+        Self::of(builtin_lists::NUMPY)
+    }
+
+    /// Reads a list: one `module:name` a line, empty lines, and comments after `#`.
+    ///
+    /// # Errors
+    ///
+    /// [`AllowListError`] for the first line that is anything else.
+    pub fn parse(text: &str) -> Result<Self, AllowListError> {
+        let mut list = Self::new();
+        for (index, line) in text.lines().enumerate() {
+            let entry = line.split('#').next().unwrap_or_default().trim();
+            if entry.is_empty() {
+                continue;
+            }
+            let pair = entry.split_once(':').filter(|(module, name)| list.insert(module, name));
+            if pair.is_none() {
+                let text = entry.chars().take(LONGEST_SHOWN).collect();
+                return Err(AllowListError { line: index.saturating_add(1), text });
+            }
+        }
+        Ok(list)
+    }
+
+    /// Adds a pair, unless one of its names does not consist of ASCII identifiers with dots between them.
+    /// Returns whether it was added.
+    pub fn insert(&mut self, module: &str, name: &str) -> bool {
+        let good = is_name(module) && is_name(name);
+        if good {
+            self.names.entry(module.to_owned()).or_default().insert(name.to_owned());
+        }
+        good
+    }
+
+    /// Adds all pairs of another list.
+    pub fn extend(&mut self, other: Self) {
+        for (module, names) in other.names {
+            self.names.entry(module).or_default().extend(names);
+        }
+    }
+
+    /// Returns whether a pair is on the list.
+    #[must_use]
+    pub fn allows(&self, module: &str, name: &str) -> bool {
+        self.names.get(module).is_some_and(|names| names.contains(name))
+    }
+
+    /// Returns all pairs, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names
+            .iter()
+            .flat_map(|(module, names)| names.iter().map(|name| (module.as_str(), name.as_str())))
+    }
+
+    /// Returns the pairs through which a pickle can reach names that are not on the list, as far as they are
+    /// known. That a pair is not among them says nothing.
+    pub fn gadgets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(module, name)| gadgets::is_known(module, name))
+    }
+
+    fn of(pairs: &[(&str, &[&str])]) -> Self {
+        let mut list = Self::new();
+        for (module, names) in pairs {
+            let names = names.iter().map(|name| (*name).to_owned());
+            list.names.entry((*module).to_owned()).or_default().extend(names);
+        }
+        list
+    }
+}
+
+/// The most characters of a bad line that an error shows.
+const LONGEST_SHOWN: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_a_pair_a_line_and_comments() {
+        let list =
+            AllowList::parse("# mine\n\n a.b:C.d # why\r\nbuiltins:set\nbuiltins:set").unwrap();
+        assert_eq!(list.iter().collect::<Vec<_>>(), [("a.b", "C.d"), ("builtins", "set")]);
+        assert!(list.allows("a.b", "C.d"));
+        for (module, name) in [("a.b", "C"), ("a.b", "d"), ("a", "C.d"), ("a", "b.C.d"), ("", "")] {
+            assert!(!list.allows(module, name), "{module}:{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_a_pair_is_refused_with_its_number() {
+        for bad in ["os", "os:", ":a", "os:*", "os.*:getpid", "a:b:c", "a b:c", "a: b", "оs:getpid"]
+        {
+            let error = AllowList::parse(&format!("a:b\n{bad} # x")).unwrap_err();
+            assert_eq!(error, AllowListError { line: 2, text: bad.to_owned() });
+        }
+    }
+
+    #[test]
+    fn an_extended_list_has_the_pairs_of_both() {
+        let mut list = AllowList::std();
+        list.extend(AllowList::numpy());
+        assert!(
+            AllowList::std()
+                .iter()
+                .chain(AllowList::numpy().iter())
+                .all(|(m, n)| list.allows(m, n))
+        );
+    }
+
+    #[test]
+    fn known_gadgets_are_found_and_the_built_in_lists_have_none() {
+        let list = AllowList::parse("builtins:getattr\ncollections:deque\nos.path:join\nos:getpid");
+        let found = list.unwrap();
+        assert_eq!(
+            found.gadgets().collect::<Vec<_>>(),
+            [("builtins", "getattr"), ("os", "getpid")]
+        );
+        for list in [AllowList::std(), AllowList::numpy()] {
+            assert_eq!(list.gadgets().next(), None);
+            assert!(list.iter().all(|(module, name)| is_name(module) && is_name(name)));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The rules that a pickle can break.
+
+use std::fmt;
+
+/// A rule that a pickle breaks, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PickleRefusal {
+    /// The rule.
+    pub rule: PickleRule,
+    /// How many bytes come before the opcode that breaks it.
+    pub offset: usize,
+}
+
+impl fmt::Display for PickleRefusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, at byte {}", self.rule, self.offset)
+    }
+}
+
+/// The sort of fault that breaking a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PickleFault {
+    /// The pickle does something that is not allowed.
+    Forbidden,
+    /// The pickle is broken, or written as no pickler writes it, so that loaders could disagree about it.
+    Malformed,
+    /// The file is not a pickle, or is one of an unknown protocol.
+    Unsupported,
+}
+
+/// Declares each rule once: its variant, its fault, its stable name, and its text for people.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident: $fault:ident, $name:literal, $text:literal;)*) => {
+        /// A rule that a pickle can break.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum PickleRule { $($(#[$doc])* $rule),* }
+
+        impl PickleRule {
+            /// All rules, by name.
+            pub const ALL: &[Self] = &[$(Self::$rule),*];
+
+            /// Returns the sort of fault that breaking it is.
+            #[must_use]
+            pub const fn fault(self) -> PickleFault {
+                match self { $(Self::$rule => PickleFault::$fault),* }
+            }
+
+            /// Returns the short name that stands in JSON. It does not change from version to version.
+            #[must_use]
+            pub const fn reason(self) -> &'static str {
+                match self { $(Self::$rule => $name),* }
+            }
+
+            const fn text(self) -> &'static str {
+                match self { $(Self::$rule => $text),* }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A call whose arguments are not a tuple, or whose argument names are not a dict.
+    ArgumentsForm: Malformed, "arguments-form", "calls with arguments that are not a tuple";
+    /// A call of something that a call or `persistent_load` returned.
+    CallsAResult: Forbidden, "calls-a-result", "calls the result of a call, which can be anything";
+    /// A call of something that is neither imported nor a result.
+    CallsNoCallable: Malformed, "calls-no-callable", "calls a value that cannot be called";
+    /// State, items or members for something that was imported.
+    ChangesAGlobal: Forbidden, "changes-a-global", "changes something that it imported";
+    /// An import by a module or name that is not in the file as it is.
+    DynamicImport: Forbidden, "dynamic-import", "imports a name that it computes while it is loaded";
+    /// An import by number, from the registry of extensions.
+    ExtensionRegistry: Forbidden, "extension-registry",
+        "imports by a number that only the loader's registry knows";
+    /// A frame inside a frame.
+    FrameNested: Malformed, "frame-nested", "has a frame inside a frame";
+    /// An opcode across the end of its frame, or a frame that continues after the pickle.
+    FrameStraddled: Malformed, "frame-straddled", "has an opcode across the end of its frame";
+    /// A module or name that does not consist of ASCII identifiers.
+    ImportName: Forbidden, "import-name", "imports a name that is not made of ASCII identifiers";
+    /// An import that is not on the list.
+    ImportNotAllowed: Forbidden, "import-not-allowed", "imports a name that is not on the list";
+    /// A length below zero.
+    LengthNegative: Malformed, "length-negative", "has a length below zero";
+    /// An opcode needs a mark, and there is none.
+    MarkMissing: Malformed, "mark-missing", "needs a mark, and there is none";
+    /// A memo index that is larger than the number of bytes before it.
+    MemoIndex: Malformed, "memo-index", "has a memo index that no pickler writes there";
+    /// The memo has nothing at the index that is read.
+    MemoMissing: Malformed, "memo-missing", "reads a memo entry that does not exist";
+    /// A pickle that means something else with the memo of those before it.
+    MemoShared: Forbidden, "memo-shared",
+        "means something else to an Unpickler that has read the pickles before it";
+    /// More than [`MAX_MEMO`](crate::MAX_MEMO) values in the memo.
+    MemoTooLarge: Malformed, "memo-too-large", "puts too much into the memo";
+    /// The file does not begin as a pickle does.
+    NotAPickle: Unsupported, "not-a-pickle", "does not begin as a pickle does";
+    /// A number in a form that no pickler writes.
+    NumberForm: Malformed, "number-form", "has a number in a form that no pickler writes";
+    /// A number of more than [`MAX_DIGITS`](crate::MAX_DIGITS) digits.
+    NumberTooLong: Malformed, "number-too-long", "has a number with too many digits";
+    /// A key without a value.
+    OddItems: Malformed, "odd-items", "has a key without a value";
+    /// A buffer that is not in the file.
+    OutOfBandBuffer: Forbidden, "out-of-band-buffer", "takes a buffer that is not in the file";
+    /// A persistent id, which the loader gives to code of its own.
+    PersistentId: Forbidden, "persistent-id", "has a persistent id, which the loader looks up";
+    /// `PROTO` anywhere but first.
+    ProtocolLate: Malformed, "protocol-late", "states its protocol after its beginning";
+    /// A protocol after 5.
+    ProtocolUnknown: Unsupported, "protocol-unknown", "has a protocol after 5";
+    /// Values or marks are left at the end, besides the value that is loaded.
+    StackLeftover: Malformed, "stack-leftover", "leaves values on the stack";
+    /// More than [`MAX_STACK`](crate::MAX_STACK) values or marks on the stack.
+    StackTooLarge: Malformed, "stack-too-large", "puts too much on the stack";
+    /// An opcode needs a value, and there is none, or it lies below a mark.
+    StackUnderflow: Malformed, "stack-underflow", "needs a value, and there is none";
+    /// A string of protocol 0 without quotes.
+    StringForm: Malformed, "string-form", "has a string without quotes";
+    /// A text that is not UTF-8.
+    TextNotUtf8: Malformed, "text-not-utf8", "has a text that is not UTF-8";
+    /// Values that nest deeper than [`MAX_NESTING`](crate::MAX_NESTING).
+    TooDeep: Malformed, "too-deep", "nests values too deep";
+    /// More than [`MAX_IMPORTS`](crate::MAX_IMPORTS) different imports.
+    TooManyImports: Malformed, "too-many-imports", "imports too many different names";
+    /// Bytes after the pickle.
+    TrailingBytes: Malformed, "trailing-bytes", "goes on after its end";
+    /// The file ends before the pickle does.
+    Truncated: Malformed, "truncated", "is cut short";
+    /// A byte that is not an opcode.
+    UnknownOpcode: Malformed, "unknown-opcode", "has a byte that is not an opcode";
+    /// Items, members or state for a value that takes none.
+    WrongTarget: Malformed, "wrong-target", "adds items or state to a value that takes none";
+}
+
+impl PickleRule {
+    /// Says how an import breaks the rule, after the name of the import.
+    pub(super) const fn of_import(self) -> &'static str {
+        match self {
+            Self::ImportName => "which is not made of ASCII identifiers",
+            _ => "which is not on the list",
+        }
+    }
+}
+
+impl fmt::Display for PickleRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.text())
+    }
+}

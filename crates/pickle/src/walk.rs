@@ -1,0 +1,241 @@
+//! Follows a pickle opcode by opcode, as CPython's loaders do.
+
+mod calls;
+mod values;
+
+use self::values::{ItemSort, check_quotes, index};
+use super::findings::Findings;
+use super::machine::{Depth, Machine, Value};
+use super::opcode::Opcode;
+use super::opcode_reader::{OpcodeReader, OpcodeStep, little_endian};
+use super::rule::PickleRule;
+use super::{ScanOptions, ScanReport, number_text};
+
+/// How long the memo is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemoLifetime {
+    /// For all pickles of a file, as one Unpickler keeps it.
+    AllPickles,
+    /// For one pickle, as `pickle.load` keeps it.
+    OnePickle,
+}
+
+/// Follows all pickles of a file.
+pub(super) fn walk(bytes: &[u8], options: &ScanOptions<'_>, memo: MemoLifetime) -> ScanReport {
+    let mut walk = PickleWalk {
+        findings: Findings::new(options.allow),
+        frame_end: None,
+        machine: Machine::default(),
+        options: *options,
+        protocol: 0,
+        reader: OpcodeReader::new(bytes),
+        start: 0,
+    };
+    let (pickles, complete) = walk.all(memo);
+    let Findings { imports, refusals, .. } = walk.findings;
+    ScanReport { imports, refusals, pickles, complete }
+}
+
+struct PickleWalk<'a, 'o> {
+    findings: Findings<'a, 'o>,
+    /// The end of the frame that the next opcode is in.
+    frame_end: Option<usize>,
+    machine: Machine,
+    options: ScanOptions<'o>,
+    protocol: u8,
+    reader: OpcodeReader<'a>,
+    /// The beginning of the pickle.
+    start: usize,
+}
+
+/// Whether a pickle has more opcodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    More,
+    Stopped,
+}
+
+impl<'a> PickleWalk<'a, '_> {
+    /// Follows all pickles, and returns how many there are and whether everything was read.
+    fn all(&mut self, memo: MemoLifetime) -> (usize, bool) {
+        let mut pickles = 0_usize;
+        loop {
+            if let Err((rule, offset)) = self.pickle() {
+                self.findings.refuse(rule, offset);
+                return (pickles, false);
+            }
+            pickles = pickles.saturating_add(1);
+            if self.reader.is_at_end() {
+                return (pickles, true);
+            }
+            if !self.options.many {
+                self.findings.go_beyond_the_end(self.reader.offset());
+            }
+            match memo {
+                MemoLifetime::AllPickles => self.machine.restart(),
+                MemoLifetime::OnePickle => self.machine = Machine::default(),
+            }
+        }
+    }
+
+    /// Follows one pickle to its STOP. Fails where it cannot be followed any further.
+    fn pickle(&mut self) -> Result<(), (PickleRule, usize)> {
+        self.start = self.reader.offset();
+        (self.protocol, self.frame_end) = (0, None);
+        loop {
+            let offset = self.reader.offset();
+            let next = self.next().map_err(|rule| (self.at_first(rule, offset), offset))?;
+            if next == Next::Stopped {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a file for something other than a pickle if its very first opcode fails.
+    const fn at_first(&self, rule: PickleRule, offset: usize) -> PickleRule {
+        match rule {
+            PickleRule::MarkMissing
+            | PickleRule::MemoMissing
+            | PickleRule::StackUnderflow
+            | PickleRule::Truncated
+            | PickleRule::UnknownOpcode
+                if offset == 0 =>
+            {
+                PickleRule::NotAPickle
+            }
+            rule => rule,
+        }
+    }
+
+    fn next(&mut self) -> Result<Next, PickleRule> {
+        let step = self.reader.step()?;
+        self.leave_frame(&step);
+        self.execute(&step)
+    }
+
+    /// Refuses an opcode across the end of its frame. The C loader ignores where frames end, and the one in
+    /// Python does not, so they would read different things.
+    fn leave_frame(&mut self, step: &OpcodeStep<'_>) {
+        let Some(end) = self.frame_end else { return };
+        if step.offset >= end {
+            self.frame_end = None;
+        } else if self.reader.offset() > end {
+            self.refuse(PickleRule::FrameStraddled, step);
+            self.frame_end = None;
+        }
+    }
+
+    fn refuse(&mut self, rule: PickleRule, step: &OpcodeStep<'_>) {
+        self.findings.refuse(rule, step.offset);
+    }
+
+    fn execute(&mut self, step: &OpcodeStep<'a>) -> Result<Next, PickleRule> {
+        use Opcode as Op;
+        match step.opcode {
+            Op::Stop => return self.stop(step).map(|()| Next::Stopped),
+            Op::Proto => self.proto(step),
+            Op::Frame => self.frame(step),
+
+            Op::None | Op::NewTrue | Op::NewFalse => self.plain(),
+            Op::BinInt | Op::BinInt1 | Op::BinInt2 | Op::BinFloat => self.plain(),
+            Op::Long1 | Op::Long4 | Op::BinBytes | Op::BinBytes8 => self.plain(),
+            Op::ShortBinBytes | Op::ByteArray8 | Op::BinString | Op::ShortBinString => self.plain(),
+            Op::Int => self.written(number_text::check_integer(step.operand), step),
+            Op::Long => self.written(number_text::check_long(step.operand), step),
+            Op::Float => self.written(number_text::check_float(step.operand), step),
+            Op::String => self.written(check_quotes(step.operand), step),
+            Op::Unicode => self.unicode_line(step),
+            Op::BinUnicode | Op::BinUnicode8 | Op::ShortBinUnicode => self.unicode(step),
+
+            Op::EmptyDict => self.machine.push(Value::Dict(Depth::EMPTY)),
+            Op::EmptyList => self.machine.push(Value::List(Depth::EMPTY)),
+            Op::EmptySet => self.machine.push(Value::Set(Depth::EMPTY)),
+            Op::EmptyTuple => self.machine.push(Value::Tuple(Depth::EMPTY)),
+            Op::Tuple1 => self.tuple(1, step),
+            Op::Tuple2 => self.tuple(2, step),
+            Op::Tuple3 => self.tuple(3, step),
+            Op::Dict => self.gather(Value::Dict, ItemSort::Pairs, step),
+            Op::FrozenSet => self.gather(Value::Frozenset, ItemSort::Any, step),
+            Op::List => self.gather(Value::List, ItemSort::Any, step),
+            Op::Tuple => self.gather(Value::Tuple, ItemSort::Any, step),
+            Op::AddItems => self.add_marked(ItemSort::Members, step),
+            Op::Append => self.add(1, ItemSort::Any, step),
+            Op::Appends => self.add_marked(ItemSort::Any, step),
+            Op::SetItem => self.add(2, ItemSort::Pairs, step),
+            Op::SetItems => self.add_marked(ItemSort::Pairs, step),
+
+            Op::Dup => self.machine.top().and_then(|value| self.machine.push(value)),
+            Op::Mark => self.machine.mark(),
+            Op::Pop => self.machine.pop_value_or_mark(),
+            Op::PopMark => self.machine.pop_mark().map(|_| ()),
+            Op::Get => self.written_index(step).and_then(|index| self.machine.get(index)),
+            Op::BinGet | Op::LongBinGet => self.machine.get(index(step)),
+            Op::Put => self.written_index(step).and_then(|index| self.put(index, step)),
+            Op::BinPut | Op::LongBinPut => self.put(index(step), step),
+            Op::Memoize => {
+                let put = self.machine.memoize(step.offset);
+                self.check_put(put, step)
+            }
+
+            Op::Global => self.global(step),
+            Op::StackGlobal => self.stack_global(step),
+            Op::Inst => self.inst(step),
+            Op::Ext1 | Op::Ext2 | Op::Ext4 => {
+                self.refuse(PickleRule::ExtensionRegistry, step);
+                self.machine.push(Value::Global)
+            }
+            Op::Build => self.build(step),
+            Op::NewObj | Op::Reduce => self.call(step),
+            Op::NewObjEx => self.call_with_names(step),
+            Op::Obj => self.obj(step),
+            Op::BinPersId => self.machine.pop().and_then(|_| self.persistent_id(step)),
+            Op::PersId => self.persistent_id(step),
+            Op::NextBuffer => {
+                self.refuse(PickleRule::OutOfBandBuffer, step);
+                self.plain()
+            }
+            Op::ReadonlyBuffer => {
+                self.refuse(PickleRule::OutOfBandBuffer, step);
+                self.machine.top().map(|_| ())
+            }
+        }?;
+        Ok(Next::More)
+    }
+
+    fn stop(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        self.machine.pop()?;
+        if !self.machine.is_empty() {
+            self.refuse(PickleRule::StackLeftover, step);
+        }
+        // After the pickle, the loader in Python continues behind the frame, and the one in C behind STOP.
+        if self.frame_end.is_some_and(|end| end != self.reader.offset()) {
+            self.refuse(PickleRule::FrameStraddled, step);
+        }
+        Ok(())
+    }
+
+    fn proto(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        let protocol = step.operand.first().copied().unwrap_or_default();
+        // The protocol decides which names are mapped, so everything after it depends on it.
+        if step.offset != self.start {
+            self.refuse(PickleRule::ProtocolLate, step);
+        }
+        if protocol > LAST_PROTOCOL {
+            return Err(PickleRule::ProtocolUnknown);
+        }
+        self.protocol = protocol;
+        Ok(())
+    }
+
+    fn frame(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        if self.frame_end.is_some() {
+            self.refuse(PickleRule::FrameNested, step);
+        }
+        let length = little_endian(step.operand).filter(|length| *length <= self.reader.rest());
+        let length = length.ok_or(PickleRule::Truncated)?;
+        self.frame_end = Some(self.reader.offset().saturating_add(length));
+        Ok(())
+    }
+}
+
+const LAST_PROTOCOL: u8 = 5;

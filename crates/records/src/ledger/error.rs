@@ -1,0 +1,190 @@
+//! Why a ledger refused a record, or does not work.
+
+use std::io;
+use std::path::PathBuf;
+
+use brine_core::{ClaimsError, Class, Classified, Timestamp};
+
+/// Why a ledger refused a record, or does not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// Another process handles the record.
+    #[error("record is being worked on until {until}")]
+    Busy {
+        /// When the lease ends.
+        until: Timestamp,
+    },
+
+    /// The time of the record does not hold.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+
+    /// The record holds now, but not at a later moment that the database has already seen.
+    #[error("clock says {now}, but the replay database has seen {latest}")]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// The latest moment that the database has seen.
+        latest: Timestamp,
+    },
+
+    /// The contents of the database contradict themselves.
+    #[error("replay database is damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+
+    /// The database below the ledger failed.
+    #[error("replay database: {0}")]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+
+    /// The record has no sequence, and does not say how long it is valid.
+    #[error("record has neither a sequence nor an expiry")]
+    ExpiryMissing,
+
+    /// A file could not be made, found or examined.
+    #[error("{path:?}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+
+    /// The database is full, and everything in it is still needed.
+    #[error("replay database is full: {limit} {what}")]
+    Full {
+        /// The limit.
+        limit: u64,
+        /// The unit of the limit.
+        what: &'static str,
+    },
+
+    /// The file was deleted, moved or replaced while it was open.
+    #[error("{path:?} was deleted or replaced while it was in use")]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The record has neither a sequence nor a `cti`.
+    #[error("record has no identity: neither a sequence nor a claim identifier")]
+    IdentityMissing,
+
+    /// The lease ran out, and another process reserved the record since.
+    #[error("lease was lost: somebody else took the record over")]
+    LeaseLost,
+
+    /// Another process kept the database locked for longer than the busy timeout.
+    #[error("replay database is locked by another process")]
+    Locked,
+
+    /// There is no such database, and a new one was not asked for.
+    #[error("{path:?} does not exist")]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+
+    /// The file is no replay database.
+    #[error("{path:?} is not a replay database")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The record was handled before.
+    #[error("record was handled before")]
+    Replayed,
+
+    /// The record is older than the database, and may have been handled before.
+    #[error(
+        "record was issued at {at}, and this database knows only of what was issued from {from} on"
+    )]
+    Unknown {
+        /// The `iat` claim.
+        at: Timestamp,
+        /// The first moment that the database answers for.
+        from: Timestamp,
+    },
+
+    /// The version of the database is not known.
+    #[error("replay database has format {found}, which is not supported")]
+    Version {
+        /// The version.
+        found: i64,
+    },
+}
+
+impl ReplayError {
+    /// Says what contradicts itself.
+    #[cfg(feature = "replay")]
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+}
+
+impl Classified for ReplayError {
+    /// Returns whose fault it is. [`Class::System`] says nothing about the record, which can be tried again.
+    fn class(&self) -> Class {
+        match self {
+            Self::Claims(error) => error.class(),
+            Self::ExpiryMissing | Self::IdentityMissing | Self::Replayed | Self::Unknown { .. } => {
+                Class::Untrusted
+            }
+            Self::Busy { .. }
+            | Self::ClockBehind { .. }
+            | Self::Damaged { .. }
+            | Self::Database(_)
+            | Self::File { .. }
+            | Self::Full { .. }
+            | Self::Gone { .. }
+            | Self::LeaseLost
+            | Self::Locked
+            | Self::Missing { .. }
+            | Self::NotADatabase { .. } => Class::System,
+            Self::Version { .. } => Class::Unsupported,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "replay-busy",
+            Self::Claims(error) => error.reason(),
+            Self::ClockBehind { .. } => "replay-clock",
+            Self::Damaged { .. } => "replay-damaged",
+            Self::Database(_) => "replay-database",
+            Self::ExpiryMissing => "replay-expiry-missing",
+            Self::File { .. } => "replay-file",
+            Self::Full { .. } => "replay-full",
+            Self::Gone { .. } => "replay-gone",
+            Self::IdentityMissing => "replay-identity-missing",
+            Self::LeaseLost => "replay-lease-lost",
+            Self::Locked => "replay-locked",
+            Self::Missing { .. } => "replay-missing",
+            Self::NotADatabase { .. } => "replay-not-a-database",
+            Self::Replayed => "replayed",
+            Self::Unknown { .. } => "replay-unknown",
+            Self::Version { .. } => "replay-version",
+        }
+    }
+}
+
+#[cfg(feature = "replay")]
+impl From<rusqlite::Error> for ReplayError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Locked
+            }
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::damaged(error.to_string())
+            }
+            // A value of another type or range than the schema allows, or a row that must be there.
+            None => Self::damaged(error.to_string()),
+            Some(_) => Self::Database(error.into()),
+        }
+    }
+}

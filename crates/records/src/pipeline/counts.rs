@@ -1,0 +1,94 @@
+//! Counts of what became of records.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use brine_core::Classified as _;
+
+use super::error::RecordError;
+
+/// How many records there were, and what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordCounts {
+    /// How many were verified and released.
+    pub verified: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// How many of the refused were kept.
+    pub kept: u64,
+    /// How many were released before and dropped, where repeated records are
+    /// [dropped](super::OnRepeated::Drop).
+    pub repeated: u64,
+    /// How many went back to the source because handling them failed.
+    pub retried: u64,
+    /// The records that are missing from the channels that were met, where a ledger knows.
+    pub missing: MissingRecords,
+    /// How many were refused for each reason.
+    pub reasons: BTreeMap<&'static str, u64>,
+}
+
+/// Numbers of channels that were never handled, below one that was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingRecords {
+    /// How many records are missing.
+    pub records: u64,
+    /// From how many channels they are missing.
+    pub channels: u64,
+}
+
+impl RecordCounts {
+    /// Counts a refused record.
+    pub(super) fn refuse(&mut self, why: &RecordError) {
+        self.refused += 1;
+        *self.reasons.entry(why.reason()).or_default() += 1;
+    }
+}
+
+impl fmt::Display for RecordCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} verified, {} refused", self.verified, self.refused)?;
+        let mut between = " (";
+        for (reason, count) in &self.reasons {
+            write!(f, "{between}{count} {reason}")?;
+            between = ", ";
+        }
+        f.write_str(if self.reasons.is_empty() { "" } else { ")" })?;
+        for (count, name) in [(self.repeated, "repeated"), (self.retried, "retried")] {
+            if count > 0 {
+                write!(f, ", {count} {name}")?;
+            }
+        }
+        match self.missing {
+            MissingRecords { records: 0, .. } => Ok(()),
+            MissingRecords { records, channels: 1 } => {
+                write!(f, "; {records} missing from a channel")
+            }
+            MissingRecords { records, channels } => {
+                write!(f, "; {records} missing from {channels} channels")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_read_as_a_line() {
+        let mut counts = RecordCounts { verified: 2, ..RecordCounts::default() };
+        assert_eq!(counts.to_string(), "2 verified, 0 refused");
+        counts.refused = 3;
+        counts.reasons = BTreeMap::from([("replayed", 1), ("expired", 2)]);
+        assert_eq!(counts.to_string(), "2 verified, 3 refused (2 expired, 1 replayed)");
+        counts.missing = MissingRecords { records: 7, channels: 1 };
+        let line = "2 verified, 3 refused (2 expired, 1 replayed); 7 missing from a channel";
+        assert_eq!(counts.to_string(), line);
+        counts = RecordCounts { repeated: 4, retried: 1, ..RecordCounts::default() };
+        counts.missing = MissingRecords { records: 7, channels: 2 };
+        let line = "0 verified, 0 refused, 4 repeated, 1 retried; 7 missing from 2 channels";
+        assert_eq!(counts.to_string(), line);
+    }
+}

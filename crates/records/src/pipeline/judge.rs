@@ -1,0 +1,151 @@
+//! Judges records, each by itself, on whatever thread.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use brine_core::{Clock, EnvelopeVerifier, Expectations, FormError, Timestamp, TrustAnchors};
+
+use super::error::{RecordError, StepError};
+use crate::framing::{FrameBlock, Framing, RecordFrame};
+use crate::ledger::Subject;
+
+/// Verifies records, and frames the payloads of those that hold.
+///
+/// It can be shared by threads: each verifies whole blocks. The clock is read once for each block, when its
+/// records have all arrived.
+pub struct RecordJudge {
+    clock: Arc<dyn Clock>,
+    expectations: Arc<Expectations>,
+    framing: Framing,
+    /// Whether a ledger needs to know each record.
+    identifies: bool,
+    trust: Arc<dyn TrustAnchors>,
+    /// One for each thread that judges, taken while it does.
+    verifiers: Mutex<Vec<EnvelopeVerifier>>,
+}
+
+impl RecordJudge {
+    /// Judges records by `expectations` and `trust`, at the time of `clock`. The payloads are framed by
+    /// `framing`.
+    #[must_use]
+    pub fn new(
+        expectations: Expectations,
+        trust: Arc<dyn TrustAnchors>,
+        clock: Arc<dyn Clock>,
+        framing: Framing,
+    ) -> Self {
+        let (expectations, verifiers) = (Arc::new(expectations), Mutex::default());
+        Self { clock, expectations, framing, identifies: false, trust, verifiers }
+    }
+
+    /// Identifies each record for a ledger, and refuses those that have no identity.
+    pub(super) fn identifying(self, identifies: bool) -> Self {
+        Self { identifies, ..self }
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Judges the records of a block, which decodes them.
+    pub(super) fn judge(&self, block: &mut FrameBlock) -> Result<Judgement, StepError> {
+        block.decode().map_err(StepError::Decode)?;
+        let at = self.clock.now()?;
+        let mut verifier = self.take_verifier();
+        let mut payloads = Vec::with_capacity(block.len().saturating_mul(PAYLOAD_BYTES));
+        let mut verdicts = Vec::with_capacity(block.len());
+        for frame in block.frames() {
+            let start = payloads.len();
+            let judged = self.judge_frame(frame, at, &mut verifier, &mut payloads);
+            verdicts.push(match judged {
+                Ok(subject) => RecordVerdict::Verified { payload: start..payloads.len(), subject },
+                Err(error) => RecordVerdict::Refused(error),
+            });
+        }
+        self.verifiers().push(verifier);
+        Ok(Judgement { at, payloads, verdicts })
+    }
+
+    /// Appends the payload if the record holds. What is appended of one that is refused is never looked at.
+    fn judge_frame(
+        &self,
+        frame: RecordFrame<'_>,
+        at: Timestamp,
+        verifier: &mut EnvelopeVerifier,
+        payloads: &mut Vec<u8>,
+    ) -> Result<Option<Subject>, RecordError> {
+        let envelope = match frame {
+            RecordFrame::Record(envelope) => envelope,
+            RecordFrame::Bad { error, .. } => return Err(error.into()),
+        };
+        let verified = verifier.verify(envelope, at)?;
+        let subject = self.identifies.then(|| Subject::of(verified)).transpose()?;
+        let payload = verified.in_memory().ok_or(FormError::DetachedPayload);
+        self.framing.write_content(payloads, payload.map_err(brine_core::Error::from)?)?;
+        Ok(subject)
+    }
+
+    fn take_verifier(&self) -> EnvelopeVerifier {
+        let new = || EnvelopeVerifier::new(Arc::clone(&self.expectations), Arc::clone(&self.trust));
+        let idle = self.verifiers().pop();
+        idle.unwrap_or_else(new)
+    }
+
+    fn verifiers(&self) -> MutexGuard<'_, Vec<EnvelopeVerifier>> {
+        self.verifiers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RecordJudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordJudge")
+            .field("expectations", &self.expectations)
+            .field("framing", &self.framing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was found of the records of a block.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    /// When they were judged.
+    pub(super) at: Timestamp,
+    /// The payloads of the records that hold, framed.
+    pub(super) payloads: Vec<u8>,
+    /// One for each record.
+    pub(super) verdicts: Vec<RecordVerdict>,
+}
+
+/// What was found of one record.
+#[derive(Debug)]
+pub(super) enum RecordVerdict {
+    /// It is not believed, or not released.
+    Refused(RecordError),
+    /// It was released before, and is dropped.
+    Repeated,
+    /// It holds.
+    Verified {
+        /// Where its payload is.
+        payload: Range<usize>,
+        /// Its identity, where a ledger asks for it.
+        subject: Option<Subject>,
+    },
+}
+
+impl RecordVerdict {
+    /// Returns where the payload is, if the record is to be released.
+    pub(super) const fn payload(&self) -> Option<&Range<usize>> {
+        match self {
+            Self::Refused(_) | Self::Repeated => None,
+            Self::Verified { payload, .. } => Some(payload),
+        }
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// What a small payload takes, about.
+const PAYLOAD_BYTES: usize = 256;

@@ -1,0 +1,201 @@
+//! Where verified payloads go.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::error::HandlerFailure;
+use super::judge::RecordVerdict;
+use crate::framing::{FrameBlock, RecordFrame};
+
+/// Where verified payloads go: a pipe, a file, or a handler of each record.
+pub trait Sink {
+    /// Why the sink fails.
+    type Error;
+
+    /// Waits until the sink takes something, and returns how much it takes without making the caller wait
+    /// again.
+    ///
+    /// Nothing is reserved in a ledger meanwhile, so a slow reader never blocks records for other processes.
+    /// A sink that waits for long [extends](Hold::extend) the leases of the source.
+    ///
+    /// # Errors
+    ///
+    /// If the sink fails. Nothing is reserved then.
+    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Self::Error> {
+        let _ = hold;
+        Ok(Room::ANY)
+    }
+
+    /// Writes the payloads of consecutive records, all or none.
+    ///
+    /// If somebody [relies](Hold::is_relied_on) on what was written, it **must** be flushed, and on the disk
+    /// where there is one, before this returns: the records are committed and acknowledged next.
+    ///
+    /// A sink that works for long [extends](Hold::extend) the leases now and then.
+    ///
+    /// # Errors
+    ///
+    /// If the payloads cannot be written. The work ends, and the records are neither committed nor
+    /// acknowledged.
+    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, Self::Error>;
+}
+
+/// How much a sink takes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The most bytes of payloads, with their framing. A longer payload is written alone.
+    pub bytes: usize,
+    /// The most records, at least one.
+    pub records: usize,
+}
+
+impl Room {
+    /// Room for everything.
+    pub const ANY: Self = Self { bytes: usize::MAX, records: usize::MAX };
+
+    /// Room for one record, for sinks that handle each by itself.
+    pub const ONE_RECORD: Self = Self { bytes: usize::MAX, records: 1 };
+
+    /// Returns room for so many bytes.
+    #[must_use]
+    pub const fn of_bytes(bytes: usize) -> Self {
+        Self { bytes, ..Self::ANY }
+    }
+}
+
+/// What the sink did with payloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// It handled them.
+    Done,
+    /// It cannot handle them, now or later. They become refused records.
+    Refused(HandlerFailure),
+    /// It failed, and may succeed later. They go back to the source.
+    Retry(HandlerFailure),
+}
+
+/// The leases that are held while a sink works.
+pub trait Hold {
+    /// Returns whether a ledger or the source relies on what the sink has written.
+    fn is_relied_on(&self) -> bool;
+
+    /// Extends the leases. It can be called often.
+    ///
+    /// # Errors
+    ///
+    /// [`HoldLost`] if the source may deliver the records again, so that handling them further is in vain.
+    fn extend(&mut self) -> Result<(), HoldLost>;
+}
+
+/// The source may deliver the records again: their leases could not be extended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the leases of the records could not be extended")]
+pub struct HoldLost;
+
+/// Consecutive records whose verified payloads are released together.
+///
+/// Only the pipeline makes one, from records that a [`RecordJudge`](crate::RecordJudge) has verified.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleasedRun<'a> {
+    block: &'a FrameBlock,
+    payloads: &'a [u8],
+    verdicts: &'a [RecordVerdict],
+    /// The index of the first in the block.
+    first: usize,
+}
+
+/// A record whose payload is released.
+#[derive(Clone, Copy, Debug)]
+pub struct ReleasedRecord<'a> {
+    /// The number of the record, counted from 1.
+    pub number: u64,
+    /// The envelope, which was verified.
+    pub envelope: &'a [u8],
+    /// The payload, framed for the output.
+    pub payload: &'a [u8],
+}
+
+impl<'a> ReleasedRun<'a> {
+    pub(super) fn new(
+        block: &'a FrameBlock,
+        payloads: &'a [u8],
+        verdicts: &'a [RecordVerdict],
+        records: Range<usize>,
+    ) -> Self {
+        let verdicts = verdicts.get(records.clone()).unwrap_or_default();
+        Self { block, payloads, verdicts, first: records.start }
+    }
+
+    /// Returns how many records are released.
+    pub(super) fn count(&self) -> usize {
+        self.verdicts.iter().filter(|verdict| verdict.payload().is_some()).count()
+    }
+
+    /// Returns all payloads, framed, one after the other.
+    ///
+    /// They are copied only if a record between them is not released.
+    #[must_use]
+    pub fn payloads(&self) -> Cow<'a, [u8]> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for payload in self.verdicts.iter().filter_map(RecordVerdict::payload) {
+            match runs.last_mut() {
+                Some(run) if run.end == payload.start => run.end = payload.end,
+                _ => runs.push(payload.clone()),
+            }
+        }
+        match runs.as_slice() {
+            [run] => Cow::Borrowed(self.bytes(run)),
+            runs => Cow::Owned(runs.iter().flat_map(|run| self.bytes(run)).copied().collect()),
+        }
+    }
+
+    /// Returns the records in order.
+    pub fn records(&self) -> impl Iterator<Item = ReleasedRecord<'a>> {
+        let run = *self;
+        run.verdicts.iter().enumerate().filter_map(move |(offset, verdict)| {
+            let payload = run.bytes(verdict.payload()?);
+            let index = run.first.saturating_add(offset);
+            let RecordFrame::Record(envelope) = run.block.get(index)? else { return None };
+            Some(ReleasedRecord { number: run.block.number(index), envelope, payload })
+        })
+    }
+
+    fn bytes(&self, payload: &Range<usize>) -> &'a [u8] {
+        self.payloads.get(payload.clone()).unwrap_or_default()
+    }
+}
+
+/// A sink, or none: payloads are then only verified.
+impl<K: Sink> Sink for Option<K> {
+    type Error = K::Error;
+
+    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, K::Error> {
+        self.as_mut().map_or(Ok(Room::ANY), |sink| sink.room(hold))
+    }
+
+    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, K::Error> {
+        self.as_mut().map_or(Ok(Handed::Done), |sink| sink.write(run, hold))
+    }
+}
+
+impl<K: Sink> Sink for &mut K {
+    type Error = K::Error;
+
+    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, K::Error> {
+        (**self).room(hold)
+    }
+
+    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, K::Error> {
+        (**self).write(run, hold)
+    }
+}
+
+/// Collects payloads in memory.
+impl Sink for Vec<u8> {
+    type Error = std::convert::Infallible;
+
+    fn write(&mut self, run: &ReleasedRun<'_>, _: &mut dyn Hold) -> Result<Handed, Self::Error> {
+        self.extend_from_slice(&run.payloads());
+        Ok(Handed::Done)
+    }
+}

@@ -1,0 +1,388 @@
+//! The replay database: a [`Ledger`] in an SQLite file.
+//!
+//! It remembers which records were handled: numbered records by key and channel, as ranges of numbers; other
+//! records by a hash of key and `cti`. A record is *reserved*, which gives a lease; it is handled; then the
+//! lease is *committed*. If a process dies in between, its lease runs out and the record is reserved again.
+//! Each lease has a fencing token, so a process that was too slow and was replaced cannot commit any more.
+//!
+//! It forgets only what is refused anyway: by age, at the latest moment that the database has seen, or
+//! because a record was issued before the moment from which the database answers. So neither pruning nor a
+//! clock that is set back lets an old record in, and a new database refuses what an older one may have
+//! handled. SPEC.md has the rules and the argument.
+//!
+//! Several processes can use one file on one machine. It has a write-ahead log, which no network file system
+//! carries. No other part of a process that has it open may open the file itself: closing it again would take
+//! away the locks (POSIX `fcntl`).
+//!
+//! ```
+//! use brine_core::{KnownSigners, Sequence, Signer, SigningKey, Statement, Timestamp, Unique, open, sign};
+//! use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions};
+//! use brine_records::{Reservation, Settled, Subject};
+//!
+//! let now = Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap();
+//! let key = SigningKey::generate()?;
+//! let trust = KnownSigners::new([Signer::new("alice", key.verifying_key().clone())]);
+//! let unique = Unique { sequence: Some(Sequence { channel: [9; 16], seq: 0 }), ..Unique::draw()? };
+//! let envelope = sign(&Statement::at(now).unique(unique), &key, b"pay 100")?.to_bytes();
+//! let verified = open(envelope)?.verify(&Default::default(), &trust, &now)?;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let options = ReplayOptions { birth: DatabaseBirth::AcceptOlder, ..ReplayOptions::default() };
+//! let mut database = ReplayDatabase::open(&directory.path().join("replay"), &options, now)?;
+//! let subject = Subject::of(&verified)?;
+//! match database.reserve(&subject, now)? {
+//!     Reservation::Fresh(lease) => {
+//!         // Handle the payload here, then commit.
+//!         assert_eq!(database.commit(&lease, now)?, Settled::Done);
+//!     }
+//!     other => panic!("{other:?}"),
+//! }
+//! assert!(matches!(database.reserve(&subject, now)?, Reservation::Replayed));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bookkeeping;
+mod channel;
+mod file;
+mod lease_end;
+mod number_span;
+mod prune;
+mod reserve;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::path::Path;
+use std::time::Duration;
+
+use brine_core::time::LEEWAY;
+use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use self::bookkeeping::Bookkeeping;
+use self::lease_end::{LeaseEnd, SettleLeases};
+use self::reserve::ReserveRecords;
+use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
+
+pub use self::number_span::NumberSpan;
+pub use self::prune::PrunedRows;
+pub use self::view::{ChannelStatus, ReplayStanding, ReplayStatus, ReplayView};
+
+/// How old a record may be, by default.
+pub const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a lease lasts, by default.
+pub const LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// How long one process waits for another, by default.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most ranges that the numbers of one channel may take.
+pub const MAX_RANGES: u64 = 65_536;
+
+/// The most rows of all tables: channels, ranges, leases and names.
+pub const MAX_ENTRIES: u64 = 1_000_000;
+
+/// How a replay database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayOptions {
+    /// What to do if there is no database.
+    pub birth: DatabaseBirth,
+    /// How long to wait for another process.
+    pub busy_timeout: Duration,
+    /// How long a lease lasts. Handling a record should take much less.
+    pub lease: Duration,
+    /// How old a record may be. A database keeps the largest value that it was ever opened with.
+    pub max_age: Duration,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        let (birth, lease) = (DatabaseBirth::Existing, LEASE);
+        Self { birth, busy_timeout: BUSY_TIMEOUT, lease, max_age: MAX_AGE }
+    }
+}
+
+/// What to do if there is no database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DatabaseBirth {
+    /// Make one that takes records of any time. The caller knows that none was handled before.
+    ///
+    /// It is for the first day, and **must not** stay in a command that runs again: if the database were
+    /// lost, everything it knew would be let in once more.
+    AcceptOlder,
+    /// Fail.
+    #[default]
+    Existing,
+    /// Make one that takes records issued from 61 seconds after now on. As clocks may differ by 60 seconds, a
+    /// record can have been handled that long before the moment at which it was issued.
+    RefuseOlder,
+}
+
+/// A database of handled records.
+#[derive(Debug)]
+pub struct ReplayDatabase {
+    view: ReplayView,
+    lease: Duration,
+    limits: DatabaseLimits,
+}
+
+/// The bounds of a database. Tests make them smaller.
+#[derive(Clone, Copy, Debug)]
+struct DatabaseLimits {
+    entries: u64,
+    ranges: u64,
+}
+
+impl ReplayDatabase {
+    /// Opens a database, or makes one as `options` say.
+    ///
+    /// Many processes can use it at once, and many threads with one `ReplayDatabase` each.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Missing`] with [`DatabaseBirth::Existing`]; [`ReplayError::NotADatabase`] for another
+    /// file, which is not changed; [`ReplayError::Version`], [`ReplayError::Damaged`], [`ReplayError::Gone`],
+    /// [`ReplayError::Locked`]; [`ReplayError::File`] and [`ReplayError::Database`] from the system.
+    pub fn open(path: &Path, options: &ReplayOptions, now: Timestamp) -> Result<Self, ReplayError> {
+        let most = Duration::from_secs(Timestamp::MAX.unix());
+        let max_age = options.max_age.min(most);
+        let floor = match options.birth {
+            DatabaseBirth::AcceptOlder => Timestamp::from_unix(0),
+            DatabaseBirth::Existing => None,
+            // A database before this one took records that were issued up to a leeway after this one was
+            // made.
+            DatabaseBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
+        };
+        if let Some(floor) = floor {
+            file::create(path, &Bookkeeping::new(now, floor, max_age))?;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let opened = file::open(path, flags, options.busy_timeout)?;
+        schema::wal(&opened.connection)?;
+        let limits = DatabaseLimits { entries: MAX_ENTRIES, ranges: MAX_RANGES };
+        let mut database = Self { view: ReplayView { opened }, lease: options.lease, limits };
+        let state = Bookkeeping::load(&database.view.opened.connection)?;
+        if state.max_age < max_age {
+            database.write(|_, state| -> Result<(), ReplayError> {
+                state.max_age = state.max_age.max(max_age);
+                Ok(())
+            })?;
+        }
+        Ok(database)
+    }
+
+    /// Reserves a record: see [`reserve_many`](Self::reserve_many).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reserve_many`](Self::reserve_many).
+    pub fn reserve(
+        &mut self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Reservation<ReplayLease>, ReplayError> {
+        let found = self.reserve_many(std::slice::from_ref(subject), now)?;
+        found.into_iter().next().ok_or_else(|| ReplayError::damaged("it gave no answer"))
+    }
+
+    /// Reserves what can be reserved in one transaction, and returns the outcome for each record, in order.
+    /// `now` is the reading of a clock, never a time that somebody typed.
+    ///
+    /// # Errors
+    ///
+    /// All of them are failures of the database, and then nothing is reserved: [`ReplayError::ClockBehind`]
+    /// if a record can only be judged by a clock that is right, [`ReplayError::Gone`],
+    /// [`ReplayError::Locked`], [`ReplayError::Damaged`], [`ReplayError::Database`].
+    pub fn reserve_many(
+        &mut self,
+        subjects: &[Subject],
+        now: Timestamp,
+    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
+        let (until, limits) = (now.plus(self.lease), self.limits);
+        let work = |connection: &Connection, state: &mut Bookkeeping| {
+            state.see(now);
+            if prune::is_due(state) {
+                prune::prune(connection, state, now)?;
+            }
+            ReserveRecords { connection, state, limits, now, until }.all(subjects)
+        };
+        // A clock that is far off refuses all records. Its time is then not kept.
+        self.write_if(work, |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))))
+    }
+
+    /// Notes that a record was handled: see [`commit_many`](Self::commit_many).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit_many`](Self::commit_many).
+    pub fn commit(&mut self, lease: &ReplayLease, now: Timestamp) -> Result<Settled, ReplayError> {
+        self.settle_one(lease, now, LeaseEnd::Done)
+    }
+
+    /// Notes that records were handled, in one transaction. When this returns, the note is on the disk.
+    ///
+    /// A lease that ran out is still good, unless another process has reserved its record since.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Gone`], [`ReplayError::Locked`], [`ReplayError::Damaged`], [`ReplayError::Database`].
+    /// Then it is not known whether the note is on the disk, and the records **must** be neither acknowledged
+    /// nor given back.
+    pub fn commit_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.settle(leases, now, LeaseEnd::Done)
+    }
+
+    /// Gives back a record that was not handled, so that it can be reserved again at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit_many`](Self::commit_many).
+    pub fn give_back(
+        &mut self,
+        lease: &ReplayLease,
+        now: Timestamp,
+    ) -> Result<Settled, ReplayError> {
+        self.settle_one(lease, now, LeaseEnd::GivenBack)
+    }
+
+    /// Gives back records that were not handled, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit_many`](Self::commit_many).
+    pub fn give_back_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.settle(leases, now, LeaseEnd::GivenBack)
+    }
+
+    /// Deletes what is refused by its time in any case. Reserving does so now and then.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit_many`](Self::commit_many).
+    pub fn prune(&mut self, now: Timestamp) -> Result<PrunedRows, ReplayError> {
+        self.write(|connection, state| {
+            state.see(now);
+            prune::prune(connection, state, now)
+        })
+    }
+
+    /// Returns a view of the database, which changes nothing.
+    #[must_use]
+    pub const fn view(&self) -> &ReplayView {
+        &self.view
+    }
+
+    fn settle_one(
+        &mut self,
+        lease: &ReplayLease,
+        now: Timestamp,
+        end: LeaseEnd,
+    ) -> Result<Settled, ReplayError> {
+        let found = self.settle(std::slice::from_ref(lease), now, end)?;
+        found.into_iter().next().ok_or_else(|| ReplayError::damaged("it gave no answer"))
+    }
+
+    fn settle(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+        end: LeaseEnd,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.write(|connection, state| {
+            state.see(now);
+            SettleLeases { connection, state, now, end }.all(leases)
+        })
+    }
+
+    /// Changes the database in one transaction, or not at all.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Bookkeeping) -> Result<T, ReplayError>,
+    ) -> Result<T, ReplayError> {
+        self.write_if(work, |_| true)
+    }
+
+    /// Changes the database in one transaction, unless the outcome is not to be kept.
+    fn write_if<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Bookkeeping) -> Result<T, ReplayError>,
+        is_kept: impl FnOnce(&T) -> bool,
+    ) -> Result<T, ReplayError> {
+        let connection = &mut self.view.opened.connection;
+        // A writer from the beginning: a reader that becomes a writer can find that another was faster.
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = connection.transaction_with_behavior(immediate)?;
+        let mut state = Bookkeeping::load(&transaction)?;
+        let outcome = work(&transaction, &mut state)?;
+        if is_kept(&outcome) {
+            state.save(&transaction)?;
+            transaction.commit()?;
+        } else {
+            transaction.rollback()?;
+        }
+        // Afterwards, and not before: a file that is still there now was there when it was written.
+        self.view.opened.watch.judge()?;
+        Ok(outcome)
+    }
+}
+
+impl Ledger for ReplayDatabase {
+    type Lease = ReplayLease;
+
+    fn reserve_many(
+        &mut self,
+        subjects: &[Subject],
+        now: Timestamp,
+    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
+        self.reserve_many(subjects, now)
+    }
+
+    fn commit_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.commit_many(leases, now)
+    }
+
+    fn give_back_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.give_back_many(leases, now)
+    }
+
+    fn missing_from(&self, key: KeyId, channel: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
+        let gaps = self.view.gaps(key, channel)?;
+        Ok(gaps.iter().map(NumberSpan::count).fold(0, u64::saturating_add))
+    }
+}
+
+/// The right to handle a record, until it runs out and another process reserves the record.
+///
+/// It cannot be copied, so it is committed once.
+#[derive(Debug)]
+#[must_use = "a lease that is not committed blocks the record until it runs out"]
+pub struct ReplayLease {
+    place: RecordPlace,
+    issued: Timestamp,
+    token: u64,
+}
+
+/// Where the database keeps a record.
+#[derive(Clone, Copy, Debug)]
+enum RecordPlace {
+    Named([u8; 32]),
+    Numbered { channel: i64, seq: u64 },
+}

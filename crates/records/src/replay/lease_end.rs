@@ -1,0 +1,147 @@
+//! The second phase: leases are committed or given back.
+
+use brine_core::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::bookkeeping::Bookkeeping;
+use super::channel::ChannelRow;
+use super::number_span::{self, NumberSpan};
+use super::{RecordPlace, ReplayLease};
+use crate::ledger::{ReplayError, Settled};
+
+/// How a lease ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LeaseEnd {
+    /// The record was handled.
+    Done,
+    /// The record was not handled, and may be tried again.
+    GivenBack,
+}
+
+/// One call, in one transaction.
+#[derive(Debug)]
+pub(super) struct SettleLeases<'t> {
+    pub(super) connection: &'t Connection,
+    pub(super) state: &'t mut Bookkeeping,
+    pub(super) now: Timestamp,
+    pub(super) end: LeaseEnd,
+}
+
+/// A number of a channel under a lease, with its index in the call.
+#[derive(Clone, Copy, Debug)]
+struct LeasedNumber {
+    channel: i64,
+    token: u64,
+    seq: u64,
+    index: usize,
+    issued: Timestamp,
+}
+
+impl SettleLeases<'_> {
+    /// Ends the leases that are still held, and returns the outcome for each, in order.
+    pub(super) fn all(mut self, leases: &[ReplayLease]) -> Result<Vec<Settled>, ReplayError> {
+        let mut outcomes = Vec::with_capacity(leases.len());
+        let mut items = Vec::with_capacity(leases.len());
+        for (index, lease) in leases.iter().enumerate() {
+            let ReplayLease { place, issued, token } = *lease;
+            match place {
+                RecordPlace::Named(name) => outcomes.push((index, self.named(&name, token)?)),
+                RecordPlace::Numbered { channel, seq } => {
+                    items.push(LeasedNumber { channel, token, seq, index, issued });
+                }
+            }
+        }
+        items.sort_unstable_by_key(|item| (item.channel, item.token, item.seq));
+        for of_one in items.chunk_by(|one, next| one.channel == next.channel) {
+            let Some(first) = of_one.first() else { continue };
+            match ChannelRow::by_id(self.connection, first.channel)? {
+                Some(channel) => self.channel(channel, of_one, &mut outcomes)?,
+                None => outcomes.extend(of_one.iter().map(|item| (item.index, Settled::Lost))),
+            }
+        }
+        outcomes.sort_unstable_by_key(|(index, _)| *index);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    fn channel(
+        &mut self,
+        mut channel: ChannelRow,
+        items: &[LeasedNumber],
+        outcomes: &mut Vec<(usize, Settled)>,
+    ) -> Result<(), ReplayError> {
+        let follows = |one: &LeasedNumber, next: &LeasedNumber| {
+            one.token == next.token && next.seq == one.seq.saturating_add(1)
+        };
+        for run in items.chunk_by(follows) {
+            let owned = self.take_back(channel.id, run)?;
+            for item in run {
+                let kept = owned.iter().any(|span| span.contains(item.seq));
+                outcomes.push((item.index, if kept { Settled::Done } else { Settled::Lost }));
+            }
+            if self.end == LeaseEnd::Done {
+                for span in &owned {
+                    self.record(&mut channel, span, run)?;
+                }
+            }
+        }
+        match self.end {
+            LeaseEnd::Done => channel.save(self.connection),
+            LeaseEnd::GivenBack => Ok(()),
+        }
+    }
+
+    /// Takes numbers out of their leases, and returns those that were still under their own token.
+    fn take_back(
+        &mut self,
+        channel: i64,
+        run: &[LeasedNumber],
+    ) -> Result<Vec<NumberSpan>, ReplayError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(Vec::new()) };
+        let span = NumberSpan { first: first.seq, last: last.seq };
+        let mut owned = Vec::new();
+        for held in number_span::leases(self.connection, channel, &span)? {
+            let Some(hole) = held.span.overlap(&span) else { continue };
+            if held.token == first.token {
+                self.state.grow(number_span::carve(self.connection, channel, &held, &hole)?);
+                owned.push(hole);
+            }
+        }
+        Ok(owned)
+    }
+
+    fn record(
+        &mut self,
+        channel: &mut ChannelRow,
+        span: &NumberSpan,
+        run: &[LeasedNumber],
+    ) -> Result<(), ReplayError> {
+        let times = run.iter().filter(|item| span.contains(item.seq)).map(|item| item.issued);
+        let issued = times.max().unwrap_or(self.now);
+        let growth = number_span::add_done(self.connection, channel.id, span, issued)?;
+        self.state.grow(growth);
+        channel.ranges = channel.ranges.saturating_add_signed(growth);
+        channel.highest = channel.highest.max(Some(span.last));
+        channel.seen = channel.seen.saturating_add(span.count());
+        channel.issued = channel.issued.max(issued);
+        channel.used = channel.used.max(self.now);
+        Ok(())
+    }
+
+    fn named(&mut self, name: &[u8; 32], token: u64) -> Result<Settled, ReplayError> {
+        let sql = match self.end {
+            LeaseEnd::Done => {
+                "UPDATE named SET taken = NULL, until = NULL, token = NULL \
+                 WHERE name = ?1 AND token = ?2"
+            }
+            LeaseEnd::GivenBack => "DELETE FROM named WHERE name = ?1 AND token = ?2",
+        };
+        let rows = self.connection.prepare_cached(sql)?.execute(params![name, token])?;
+        if rows == 0 {
+            return Ok(Settled::Lost);
+        }
+        if self.end == LeaseEnd::GivenBack {
+            self.state.grow(-1);
+        }
+        Ok(Settled::Done)
+    }
+}

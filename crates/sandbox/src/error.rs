@@ -1,0 +1,154 @@
+//! Why a job did not start, or could not be watched to its end.
+
+use std::io;
+use std::path::PathBuf;
+
+use brine_core::{Class, Classified};
+use brine_job::Layer;
+
+/// Why a job did not start, or could not be watched to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// A layer cannot be set up.
+    #[error("confinement could not be set up: {}: {step}: {source}", layer.name())]
+    Confinement {
+        /// The layer.
+        layer: Layer,
+        /// What was being done.
+        step: String,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The program cannot be executed.
+    #[error("{path:?} cannot be executed: {source}")]
+    NotExecutable {
+        /// The program.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The program does not exist.
+    #[error("{path:?} does not exist")]
+    NotFound {
+        /// The program.
+        path: PathBuf,
+    },
+    /// A path of the plan cannot be opened.
+    #[error("{path:?} was granted, but cannot be opened: {source}")]
+    Opening {
+        /// The path.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The program does not have the SHA-256 that the policy states.
+    #[error("{path:?} has another SHA-256 than the policy states")]
+    OtherProgram {
+        /// The program.
+        path: PathBuf,
+    },
+    /// The output cannot be written.
+    #[error("output of the job: {0}")]
+    Output(#[source] io::Error),
+    /// The payload is too large to be given as a file.
+    #[error("payload is {found} bytes, limit is {limit} if it is given as a file")]
+    PayloadTooLarge {
+        /// The size of the payload.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The system failed, outside the job.
+    #[error("{step}: {source}")]
+    System {
+        /// What was being done.
+        step: String,
+        /// The error of the system.
+        source: io::Error,
+    },
+}
+
+impl Classified for LaunchError {
+    fn class(&self) -> Class {
+        match self {
+            Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => Class::Untrusted,
+            Self::Confinement { .. }
+            | Self::NotExecutable { .. }
+            | Self::NotFound { .. }
+            | Self::Opening { .. }
+            | Self::Output(_)
+            | Self::System { .. } => Class::System,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Confinement { .. } => "confinement",
+            Self::NotExecutable { .. } => "not-executable",
+            Self::NotFound { .. } => "not-found",
+            Self::Opening { .. } => "opening",
+            Self::OtherProgram { .. } => "other-program",
+            Self::Output(_) => "output",
+            Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::System { .. } => "system",
+        }
+    }
+}
+
+impl LaunchError {
+    /// Returns the exit status of a program that ends with this error: those that env(1) and timeout(1) use
+    /// where the class says too little.
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Confinement { .. } | Self::Opening { .. } => 125,
+            Self::NotExecutable { .. } => 126,
+            Self::NotFound { .. } => 127,
+            Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => 5,
+            Self::Output(_) | Self::System { .. } => 4,
+        }
+    }
+
+    /// Returns what to do about it, if there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Confinement { layer, source, .. } => hint_for(*layer, source),
+            Self::NotExecutable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("its loader or interpreter must lie in a system directory that the plan names")
+            }
+            Self::Opening { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => {
+                Some("no part of a granted path may be a symbolic link; name the path itself")
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn system(step: &str, source: impl Into<io::Error>) -> Self {
+        Self::System { step: step.to_owned(), source: source.into() }
+    }
+}
+
+fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
+    match (layer, source.raw_os_error()) {
+        (
+            Layer::Namespaces | Layer::Network,
+            Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS),
+        ) => Some(
+            "this system denies you user namespaces: on Ubuntu give brine an AppArmor profile with \
+             \"userns,\"; on Debian see kernel.unprivileged_userns_clone, elsewhere user.max_user_namespaces; \
+             a container must be started with them",
+        ),
+        (Layer::Privileges, Some(libc::EINVAL | libc::EPERM)) => Some(
+            "root of a container that has no other user cannot become nobody: run brine as another user",
+        ),
+        (Layer::Landlock, Some(libc::ENOSYS | libc::EOPNOTSUPP)) => {
+            Some("Landlock needs Linux 5.19 or later, and \"landlock\" in the kernel's lsm= list")
+        }
+        (Layer::Seccomp, Some(libc::ENOSYS | libc::EINVAL)) => {
+            Some("seccomp filters need a kernel that was built with CONFIG_SECCOMP_FILTER")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! The reports of the init of a job to brine.
+
+use std::io;
+use std::time::Duration;
+
+use brine_core::cbor::{Decoder, Encoder, Malformed};
+use brine_job::Layer;
+
+use super::init_channel::MAX_MESSAGE_BYTES;
+use super::outcome::{LAYERS, ResourceUsage};
+
+/// Why the init gave up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct InitFault {
+    /// The layer that could not be set up, if any.
+    pub(super) layer: Option<Layer>,
+    /// What was being done.
+    pub(super) step: String,
+    /// The error number of the system.
+    pub(super) errno: i32,
+}
+
+/// A report of the init of a job.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InitReport {
+    /// These layers hold, and the program is about to start.
+    Held(Vec<Layer>),
+    /// The program will not start.
+    Failed(InitFault),
+    /// The program cannot be executed, for the reason with this error number.
+    NotExecuted(i32),
+    /// The program exited with this status.
+    Exited(u8),
+    /// This signal ended the program.
+    Signalled(i32),
+    /// Every process is gone, and they used this much.
+    Gone(ResourceUsage),
+}
+
+impl InitFault {
+    /// Returns the fault of a layer that could not be set up.
+    pub(super) fn of(layer: Layer, step: &str) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::new(Some(layer), step, &error)
+    }
+
+    pub(super) fn new(layer: Option<Layer>, step: &str, error: &io::Error) -> Self {
+        // An error that is not the system's has no number, so its text is kept.
+        match error.raw_os_error() {
+            Some(errno) => Self { layer, step: step.to_owned(), errno },
+            None => Self { layer, step: format!("{step}: {error}"), errno: libc::EINVAL },
+        }
+    }
+}
+
+impl InitReport {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        match self {
+            Self::Held(layers) => {
+                encoder.array(2).uint(0).array(wide(layers.len()));
+                for layer in layers {
+                    encoder.int(layer_number(*layer));
+                }
+            }
+            Self::Failed(fault) => {
+                let layer = fault.layer.map_or(-1, layer_number);
+                // A step can name a path of any length.
+                let step: String = fault.step.chars().take(MAX_MESSAGE_BYTES / 8).collect();
+                encoder.array(4).uint(1).int(layer).text(&step).int(fault.errno.into());
+            }
+            Self::NotExecuted(errno) => drop(encoder.array(2).uint(2).int((*errno).into())),
+            Self::Exited(status) => drop(encoder.array(2).uint(3).uint((*status).into())),
+            Self::Signalled(signal) => drop(encoder.array(2).uint(4).int((*signal).into())),
+            Self::Gone(usage) => {
+                encoder.array(4).uint(5).uint(micros(usage.user)).uint(micros(usage.system));
+                encoder.uint(usage.peak_memory);
+            }
+        }
+        encoder.into_bytes()
+    }
+
+    /// Reads a report; `None` if it is malformed.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::read(bytes).ok().flatten()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Self>, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        decoder.array()?;
+        let kind = decoder.int()?;
+        let message = match kind {
+            0 => {
+                let mut layers = Vec::new();
+                for _ in 0..decoder.array()? {
+                    layers.extend(layer_of(decoder.int()?));
+                }
+                Some(Self::Held(layers))
+            }
+            1 => {
+                let layer = layer_of(decoder.int()?);
+                let step = decoder.text()?.to_owned();
+                number(decoder.int()?).map(|errno| Self::Failed(InitFault { layer, step, errno }))
+            }
+            2 => number(decoder.int()?).map(Self::NotExecuted),
+            3 => number(decoder.int()?).map(Self::Exited),
+            4 => number(decoder.int()?).map(Self::Signalled),
+            5 => {
+                let (user, system) = (decoder.int()?, decoder.int()?);
+                let peak_memory = unsigned(decoder.int()?);
+                let time = |micros| Duration::from_micros(unsigned(micros));
+                Some(Self::Gone(ResourceUsage {
+                    user: time(user),
+                    system: time(system),
+                    peak_memory,
+                }))
+            }
+            _ => None,
+        };
+        decoder.finish()?;
+        Ok(message)
+    }
+}
+
+/// Returns the number of a layer in messages between the two processes.
+pub(super) fn layer_number(layer: Layer) -> i64 {
+    let place = LAYERS.iter().position(|other| *other == layer);
+    place.and_then(|place| i64::try_from(place).ok()).unwrap_or(-1)
+}
+
+pub(super) fn layer_of(number: i64) -> Option<Layer> {
+    usize::try_from(number).ok().and_then(|place| LAYERS.get(place)).copied()
+}
+
+fn number<T: TryFrom<i64>>(value: i64) -> Option<T> {
+    T::try_from(value).ok()
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_report_arrives_as_it_was_sent() {
+        let fault = |layer, step: &str| InitFault { layer, step: step.into(), errno: 13 };
+        let usage = ResourceUsage {
+            user: Duration::from_micros(7),
+            system: Duration::from_secs(2),
+            peak_memory: 1 << 40,
+        };
+        let mut messages = vec![
+            InitReport::Held(LAYERS.to_vec()),
+            InitReport::Held(Vec::new()),
+            InitReport::Failed(fault(None, "doing something")),
+            InitReport::NotExecuted(2),
+            InitReport::Exited(255),
+            InitReport::Signalled(9),
+            InitReport::Gone(usage),
+        ];
+        messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));
+        for message in messages {
+            assert_eq!(InitReport::decode(&message.encode()), Some(message));
+        }
+    }
+
+    #[test]
+    fn a_report_fits_however_long_a_path_is() {
+        let step = "\u{1f9c2}".repeat(10_000);
+        let message = InitReport::Failed(InitFault { layer: None, step, errno: 1 }).encode();
+        assert!(message.len() <= MAX_MESSAGE_BYTES);
+        assert!(matches!(InitReport::decode(&message), Some(InitReport::Failed(_))));
+    }
+
+    #[test]
+    fn malformed_reports_are_none() {
+        for bytes in [&[][..], b"x", &[0x82, 0x18, 0x63, 0x00], &[0x82, 0x03, 0x19, 0x01, 0x00]] {
+            assert_eq!(InitReport::decode(bytes), None, "{bytes:?}");
+        }
+    }
+}

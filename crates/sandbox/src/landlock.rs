@@ -1,0 +1,162 @@
+//! The layer `landlock`: what a job may do with files, ports, signals and sockets, whatever user it is.
+
+use std::error::Error as _;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use ::landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+use brine_job::Layer;
+
+use super::init_report::InitFault;
+use super::orders::{InitOrders, PlaceAccess, PlaceNode};
+use super::{prepare, syscalls};
+
+/// The files that the rules are about.
+pub(super) struct LandlockGround<'a> {
+    /// The descriptors of the places of the orders.
+    pub(super) places: &'a [OwnedFd],
+    pub(super) program: BorrowedFd<'a>,
+    /// The scratch directory, as this process sees it.
+    pub(super) scratch: &'a Path,
+    /// The payload, as this process sees it, if it is given as a file.
+    pub(super) payload: Option<&'a Path>,
+}
+
+/// Restricts this process and all its children to what the orders give.
+pub(super) fn restrict(orders: &InitOrders, ground: &LandlockGround<'_>) -> Result<(), InitFault> {
+    let version = syscalls::landlock_version()
+        .map_err(InitFault::of(Layer::Landlock, "asking for its version"))?;
+    let needed = needed_version(orders);
+    if version < needed {
+        let step =
+            format!("this kernel has version {version}, and {needed} is needed for the plan");
+        return Err(InitFault { layer: Some(Layer::Landlock), step, errno: libc::EOPNOTSUPP });
+    }
+    let abi = ABI::from(version);
+    rules(orders, ground, abi)
+        .and_then(|rules| rules.restrict_self().map_err(to_io))
+        .and_then(|status| match status.ruleset {
+            RulesetStatus::FullyEnforced => Ok(()),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        })
+        .map_err(InitFault::of(Layer::Landlock, "restricting the job"))
+}
+
+/// Returns the oldest version of Landlock that is enough. Other layers hold what older versions cannot: the
+/// private root covers truncation (version 3), and the process namespace and seccomp cover signals and abstract
+/// sockets (version 6). Granted ports need version 4, because no other layer tells ports apart.
+fn needed_version(orders: &InitOrders) -> i32 {
+    if orders.waives(Layer::Namespaces) || orders.waives(Layer::Seccomp) {
+        6
+    } else if orders.ports.is_empty() {
+        2
+    } else {
+        4
+    }
+}
+
+fn rules(orders: &InitOrders, ground: &LandlockGround<'_>, abi: ABI) -> io::Result<RulesetCreated> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(abi))
+        .map_err(to_io)?;
+    let ports = AccessNet::from_all(abi);
+    if !ports.is_empty() {
+        ruleset = ruleset.handle_access(ports).map_err(to_io)?;
+    }
+    let scopes = Scope::from_all(abi);
+    if !scopes.is_empty() {
+        ruleset = ruleset.scope(scopes).map_err(to_io)?;
+    }
+    let rules = LandlockRules { created: ruleset.create().map_err(to_io)?, abi };
+    rules.places(orders, ground)?.devices()?.ports(&orders.ports)
+}
+
+struct LandlockRules {
+    created: RulesetCreated,
+    abi: ABI,
+}
+
+impl LandlockRules {
+    fn places(mut self, orders: &InitOrders, ground: &LandlockGround<'_>) -> io::Result<Self> {
+        for (place, descriptor) in orders.opened_places().zip(ground.places) {
+            let access = match place.access {
+                PlaceAccess::Execute => self.read() | AccessFs::Execute,
+                PlaceAccess::Read => self.read(),
+                PlaceAccess::Write => self.write(),
+            };
+            self = self.allow(descriptor.as_fd(), &place.node, access)?;
+        }
+        // Executing a file needs the right to read it, too (LANDLOCK_ACCESS_FS_EXECUTE).
+        let program = AccessFs::Execute | AccessFs::ReadFile;
+        self = self.allow(ground.program, &PlaceNode::File, program)?;
+        let scratch = prepare::open_path(ground.scratch)?;
+        let access = self.write();
+        self = self.allow(scratch.as_fd(), &PlaceNode::Directory, access)?;
+        if let Some(path) = ground.payload {
+            let payload = prepare::open_path(path)?;
+            self = self.allow(payload.as_fd(), &PlaceNode::File, AccessFs::ReadFile.into())?;
+        }
+        Ok(self)
+    }
+
+    fn devices(mut self) -> io::Result<Self> {
+        for device in super::private_root::DEVICES {
+            let descriptor = prepare::open_path(Path::new(device))?;
+            let access = AccessFs::ReadFile | AccessFs::WriteFile;
+            self = self.allow(descriptor.as_fd(), &PlaceNode::File, access)?;
+        }
+        Ok(self)
+    }
+
+    fn ports(self, ports: &[u16]) -> io::Result<RulesetCreated> {
+        let rule = |port: &u16| Ok(NetPort::new(*port, AccessNet::ConnectTcp));
+        self.created
+            .add_rules(ports.iter().map(rule))
+            .map_err(|error: ::landlock::RulesetError| to_io(error))
+    }
+
+    fn allow(
+        self,
+        descriptor: BorrowedFd<'_>,
+        node: &PlaceNode,
+        access: BitFlags<AccessFs>,
+    ) -> io::Result<Self> {
+        let access = match node {
+            PlaceNode::Directory => access,
+            PlaceNode::File | PlaceNode::Link(_) => access & AccessFs::from_file(self.abi),
+        };
+        let rule = PathBeneath::new(descriptor, access);
+        Ok(Self { created: self.created.add_rule(rule).map_err(to_io)?, ..self })
+    }
+
+    fn read(&self) -> BitFlags<AccessFs> {
+        AccessFs::ReadFile | AccessFs::ReadDir
+    }
+
+    /// Returns all rights, except to execute, to make or use devices, and to connect to the sockets of others.
+    fn write(&self) -> BitFlags<AccessFs> {
+        let never = AccessFs::Execute
+            | AccessFs::IoctlDev
+            | AccessFs::MakeBlock
+            | AccessFs::MakeChar
+            | AccessFs::ResolveUnix;
+        AccessFs::from_all(self.abi) & !never
+    }
+}
+
+/// Returns the error of the system beneath an error of Landlock, or its text.
+fn to_io(error: ::landlock::RulesetError) -> io::Error {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return io::Error::from_raw_os_error(io);
+        }
+        cause = inner.source();
+    }
+    io::Error::other(error.to_string())
+}

@@ -1,0 +1,275 @@
+//! The orders of the init of a job: the plan, with every path resolved to a descriptor.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brine_core::cbor::{Decoder, Encoder, Malformed};
+use brine_job::{JobLimits, Layer, PayloadDelivery};
+
+use super::init_report::{layer_number, layer_of};
+
+/// The orders of the init of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InitOrders {
+    pub(super) arguments: Vec<OsString>,
+    /// `NAME=value`, as `execve` takes it.
+    pub(super) environment: Vec<OsString>,
+    pub(super) delivery: PayloadDelivery,
+    pub(super) payload_bytes: u64,
+    /// The files and directories that are visible inside, each directory before those that lie in it.
+    pub(super) places: Vec<PlaceInside>,
+    pub(super) ports: Vec<u16>,
+    pub(super) limits: JobLimits,
+    pub(super) waived: Vec<Layer>,
+    /// Whether the program begins with `#!`, so that its interpreter must be able to open it.
+    pub(super) script: Script,
+}
+
+/// Whether a program is a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Script {
+    No,
+    Yes,
+}
+
+/// A file or directory of this system that is visible inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlaceInside {
+    pub(super) source: PathBuf,
+    pub(super) target: PathBuf,
+    pub(super) access: PlaceAccess,
+    pub(super) node: PlaceNode,
+}
+
+/// What the job may do with a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlaceAccess {
+    /// Read and execute.
+    Execute,
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// The type of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PlaceNode {
+    Directory,
+    File,
+    /// A symbolic link to this target, made again inside. It has no descriptor.
+    Link(OsString),
+}
+
+impl InitOrders {
+    pub(super) fn waives(&self, layer: Layer) -> bool {
+        self.waived.contains(&layer)
+    }
+
+    /// Returns the places that come with a descriptor, in the order of the descriptors.
+    pub(super) fn opened_places(&self) -> impl Iterator<Item = &PlaceInside> {
+        self.places.iter().filter(|place| !matches!(place.node, PlaceNode::Link(_)))
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        encoder.array(9);
+        write_strings(&mut encoder, &self.arguments);
+        write_strings(&mut encoder, &self.environment);
+        encoder
+            .int(i64::from(self.delivery == PayloadDelivery::File))
+            .uint(clamp(self.payload_bytes));
+        encoder.array(wide(self.places.len()));
+        for place in &self.places {
+            write_place(&mut encoder, place);
+        }
+        encoder.array(wide(self.ports.len()));
+        for port in &self.ports {
+            encoder.uint((*port).into());
+        }
+        write_limits(&mut encoder, &self.limits);
+        encoder.array(wide(self.waived.len()));
+        for layer in &self.waived {
+            encoder.int(layer_number(*layer));
+        }
+        encoder.bool(self.script == Script::Yes);
+        encoder.into_bytes()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut decoder = Decoder::new(bytes);
+        let decoder = &mut decoder;
+        decoder.array_of(9)?;
+        let orders = Self {
+            arguments: list(decoder, read_string)?,
+            environment: list(decoder, read_string)?,
+            delivery: if decoder.int()? == 1 {
+                PayloadDelivery::File
+            } else {
+                PayloadDelivery::Stdin
+            },
+            payload_bytes: read_number(decoder)?,
+            places: list(decoder, read_place)?,
+            ports: list(decoder, |decoder| Ok(u16::try_from(decoder.int()?).unwrap_or(0)))?,
+            limits: read_limits(decoder)?,
+            waived: list(decoder, |decoder| Ok(layer_of(decoder.int()?)))?
+                .into_iter()
+                .flatten()
+                .collect(),
+            script: if decoder.bool()? { Script::Yes } else { Script::No },
+        };
+        decoder.finish()?;
+        Ok(orders)
+    }
+}
+
+fn write_strings(encoder: &mut Encoder, strings: &[OsString]) {
+    encoder.array(wide(strings.len()));
+    for string in strings {
+        encoder.bytes(string.as_bytes());
+    }
+}
+
+fn write_place(encoder: &mut Encoder, place: &PlaceInside) {
+    encoder.array(4).bytes(place.source.as_os_str().as_bytes());
+    encoder.bytes(place.target.as_os_str().as_bytes());
+    encoder.uint(match place.access {
+        PlaceAccess::Execute => 0,
+        PlaceAccess::Read => 1,
+        PlaceAccess::Write => 2,
+    });
+    match &place.node {
+        PlaceNode::Directory => encoder.uint(0),
+        PlaceNode::File => encoder.uint(1),
+        PlaceNode::Link(to) => encoder.bytes(to.as_bytes()),
+    };
+}
+
+fn read_place(decoder: &mut Decoder<'_>) -> Result<PlaceInside, Malformed> {
+    decoder.array_of(4)?;
+    let source = read_string(decoder)?.into();
+    let target = read_string(decoder)?.into();
+    let access = match decoder.int()? {
+        0 => PlaceAccess::Execute,
+        2 => PlaceAccess::Write,
+        _ => PlaceAccess::Read,
+    };
+    let node = match decoder.peek()? {
+        brine_core::cbor::ItemType::Bytes => PlaceNode::Link(read_string(decoder)?),
+        _ if decoder.int()? == 0 => PlaceNode::Directory,
+        _ => PlaceNode::File,
+    };
+    Ok(PlaceInside { source, target, access, node })
+}
+
+fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
+    let JobLimits { wall, cpu, memory, output, errors, file_size, processes, files, scratch } =
+        limits;
+    let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let numbers = [
+        millis(wall),
+        millis(cpu),
+        *memory,
+        *output,
+        *errors,
+        *file_size,
+        u64::from(*processes),
+        u64::from(*files),
+        *scratch,
+    ];
+    encoder.array(wide(numbers.len()));
+    for number in numbers {
+        encoder.uint(clamp(number));
+    }
+}
+
+fn read_limits(decoder: &mut Decoder<'_>) -> Result<JobLimits, Malformed> {
+    decoder.array_of(9)?;
+    let mut next = || read_number(decoder);
+    Ok(JobLimits {
+        wall: Duration::from_millis(next()?),
+        cpu: Duration::from_millis(next()?),
+        memory: next()?,
+        output: next()?,
+        errors: next()?,
+        file_size: next()?,
+        processes: u32::try_from(next()?).unwrap_or(0),
+        files: u32::try_from(next()?).unwrap_or(0),
+        scratch: next()?,
+    })
+}
+
+fn list<T>(
+    decoder: &mut Decoder<'_>,
+    mut item: impl FnMut(&mut Decoder<'_>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let count = decoder.array()?;
+    (0..count).map(|_| item(decoder)).collect()
+}
+
+fn read_string(decoder: &mut Decoder<'_>) -> Result<OsString, Malformed> {
+    Ok(OsStr::from_bytes(decoder.bytes()?).to_owned())
+}
+
+fn read_number(decoder: &mut Decoder<'_>) -> Result<u64, Malformed> {
+    Ok(u64::try_from(decoder.int()?).unwrap_or(0))
+}
+
+/// Lowers a number to 63 bits, which is what the reader takes. A larger limit is no limit anyway.
+fn clamp(number: u64) -> u64 {
+    number.min(i64::MAX.unsigned_abs())
+}
+
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_arrive_as_they_were_given() {
+        let place = |target: &str, access, node| PlaceInside {
+            source: "/source".into(),
+            target: target.into(),
+            access,
+            node,
+        };
+        let mut orders = InitOrders {
+            arguments: vec!["a".into(), OsStr::from_bytes(b"\xff").into()],
+            environment: vec!["A=b".into()],
+            delivery: PayloadDelivery::File,
+            payload_bytes: 1 << 33,
+            places: vec![
+                place("/a", PlaceAccess::Execute, PlaceNode::Directory),
+                place("/b", PlaceAccess::Read, PlaceNode::File),
+                place("/c", PlaceAccess::Write, PlaceNode::Link("to".into())),
+            ],
+            ports: vec![443, 65535],
+            limits: JobLimits {
+                wall: Duration::from_millis(1500),
+                cpu: Duration::from_millis(250),
+                memory: 1,
+                output: 2,
+                errors: 3,
+                file_size: 4,
+                processes: 5,
+                files: 6,
+                scratch: 7,
+            },
+            waived: vec![Layer::Landlock, Layer::Network],
+            script: Script::Yes,
+        };
+        assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
+        orders.delivery = PayloadDelivery::Stdin;
+        orders.script = Script::No;
+        assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
+        // A limit that is no limit stays one.
+        orders.limits.memory = u64::MAX;
+        let decoded = InitOrders::decode(&orders.encode()).unwrap();
+        assert_eq!(decoded.limits.memory, i64::MAX.unsigned_abs());
+    }
+}

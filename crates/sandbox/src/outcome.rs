@@ -1,0 +1,79 @@
+//! How a job ended.
+
+use std::time::Duration;
+
+use brine_job::Layer;
+
+/// How a job ended, and what it used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobOutcome {
+    /// How it ended.
+    pub end: JobEnd,
+    /// How long it ran, in wall-clock time.
+    pub wall: Duration,
+    /// What all its processes used together.
+    pub usage: ResourceUsage,
+    /// How many bytes of standard output were taken.
+    pub output_bytes: u64,
+    /// The beginning of standard error, up to the limit of the plan. The job wrote it, so it **must** be
+    /// escaped before anybody sees it.
+    pub errors: Vec<u8>,
+    /// How many bytes of standard error were dropped after that.
+    pub errors_dropped: u64,
+    /// The layers that held.
+    pub layers: Vec<Layer>,
+    /// Whether every process of the job was certainly killed.
+    pub tree: TreeKill,
+}
+
+/// How certain it is that no process of a job is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeKill {
+    /// The kernel killed the whole process namespace with its process 1.
+    Certain,
+    /// There was no namespace. The processes that could be found were killed.
+    Weak,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobEnd {
+    /// It exited with this status.
+    Exited(u8),
+    /// This signal ended it, which brine did not send.
+    Signalled(i32),
+    /// It exceeded its time limit.
+    TimedOut,
+    /// It exceeded its limit of standard output.
+    OutputTooLarge,
+    /// It exceeded its limit of CPU time.
+    OutOfProcessorTime,
+    /// The kernel killed it while memory was short.
+    OutOfMemory,
+    /// It exceeded the limit of a file's size.
+    FileTooLarge,
+    /// It did something for which a layer kills.
+    Violated(Layer),
+}
+
+/// What the processes of a job used together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResourceUsage {
+    /// CPU time in the programs.
+    pub user: Duration,
+    /// CPU time in the kernel.
+    pub system: Duration,
+    /// The most memory that one process held, in bytes.
+    pub peak_memory: u64,
+}
+
+/// All layers, in the order in which they are set up.
+pub(super) const LAYERS: [Layer; 6] = [
+    Layer::Namespaces,
+    Layer::Network,
+    Layer::Privileges,
+    Layer::Limits,
+    Layer::Landlock,
+    Layer::Seccomp,
+];

@@ -1,0 +1,315 @@
+//! Prepares a launch: opens every path of the plan, once, before anything starts.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use brine_core::hash::{Digest, HashAlgorithm, Hasher};
+use brine_job::{GrantedPath, JobProgram, Layer, PayloadDelivery, PlanParts};
+use rustix::fs::{CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags};
+use rustix::pipe::PipeFlags;
+
+use super::init_channel::InitChannel;
+use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
+use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES, SCRIPT_PATH};
+
+/// Everything that the init gets.
+pub(super) struct Prepared {
+    orders: InitOrders,
+    payload: OwnedFd,
+    program: File,
+    places: Vec<OwnedFd>,
+    /// How many processes the system had killed for want of memory before the job.
+    kills_before: Option<u64>,
+}
+
+/// An init that has its orders.
+pub(super) struct Started {
+    pub(super) init: Child,
+    pub(super) channel: InitChannel,
+    pub(super) output: OwnedFd,
+    pub(super) errors: OwnedFd,
+    pub(super) kills_before: Option<u64>,
+}
+
+/// A place, with its descriptor. A symbolic link has none.
+type OpenedPlace = (PlaceInside, Option<OwnedFd>);
+
+/// Opens every path of the plan.
+pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
+    let plan = launch.plan.parts();
+    let (program, script) = open_program(&plan.program)?;
+    let script_place = match script {
+        Script::Yes if !launch.plan.waives(Layer::Namespaces) => Some(script_place(&program)?),
+        _ => None,
+    };
+    let (places, descriptors) = open_places(plan, script_place)?;
+    let payload_bytes = payload_length(launch)?;
+    let orders = InitOrders {
+        arguments: plan.program.arguments.clone(),
+        environment: environment(plan),
+        delivery: plan.delivery,
+        payload_bytes,
+        places,
+        ports: plan.ports.iter().copied().collect(),
+        limits: plan.limits,
+        waived: plan.waived.iter().copied().collect(),
+        script,
+    };
+    Ok(Prepared {
+        orders,
+        payload: read_only(&launch.payload)
+            .map_err(|error| LaunchError::system("opening the payload for reading", error))?,
+        program,
+        places: descriptors,
+        kills_before: memory_kills(),
+    })
+}
+
+impl Prepared {
+    /// Starts the init and gives it its orders.
+    pub(super) fn start(self, program_init: &Path) -> Result<Started, LaunchError> {
+        let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
+        let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
+        let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
+        let (output, output_end) = pipe().map_err(failed("making a pipe"))?;
+        let (errors, errors_end) = pipe().map_err(failed("making a pipe"))?;
+        let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
+        let init = Command::new(program_init)
+            .arg0(INIT_NAME)
+            .arg((5 + self.places.len()).to_string())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs.into_socket()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed("starting the init"))?;
+        let started = Started { init, channel, output, errors, kills_before: self.kills_before };
+        let fixed = [
+            orders.as_fd(),
+            self.payload.as_fd(),
+            output_end.as_fd(),
+            errors_end.as_fd(),
+            self.program.as_fd(),
+        ];
+        let places = self.places.iter().map(AsFd::as_fd);
+        let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(places).collect();
+        started
+            .channel
+            .send_descriptors(&descriptors)
+            .map_err(failed("giving the init its descriptors"))?;
+        Ok(started)
+    }
+
+    /// Writes the orders into memory that the init can read.
+    fn written_orders(&self) -> io::Result<File> {
+        let memory = rustix::fs::memfd_create(c"orders", MemfdFlags::CLOEXEC)?;
+        let mut memory = File::from(memory);
+        memory.write_all(&self.orders.encode())?;
+        memory.rewind()?;
+        Ok(memory)
+    }
+}
+
+/// Opens the program once. The same descriptor is hashed and executed.
+fn open_program(program: &JobProgram) -> Result<(File, Script), LaunchError> {
+    let path = &program.path;
+    let not_executable = |source| LaunchError::NotExecutable { path: path.clone(), source };
+    // Opening must not block, as it would on a FIFO.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => LaunchError::NotFound { path: path.clone() },
+            _ => not_executable(error),
+        })?;
+    let metadata = file.metadata().map_err(not_executable)?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(not_executable(io::ErrorKind::PermissionDenied.into()));
+    }
+    let mut start = [0; 2];
+    let script = match file.read(&mut start) {
+        Ok(2) if start == *b"#!" => Script::Yes,
+        _ => Script::No,
+    };
+    if let Some(expected) = program.sha256 {
+        file.rewind().map_err(not_executable)?;
+        if sha256(&mut file).map_err(not_executable)?.as_ref() != expected {
+            return Err(LaunchError::OtherProgram { path: path.clone() });
+        }
+    }
+    file.rewind().map_err(not_executable)?;
+    Ok((file, script))
+}
+
+/// Returns the place of a script inside. Its interpreter opens it by name, so a descriptor is not enough.
+fn script_place(program: &File) -> Result<OpenedPlace, LaunchError> {
+    let failed = |error| LaunchError::system("finding the script", error);
+    let source = PathBuf::from(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    let source = source.read_link().map_err(failed)?;
+    let descriptor = program.try_clone().map_err(failed)?.into();
+    let target = OsStr::from_bytes(SCRIPT_PATH.to_bytes()).into();
+    Ok((
+        PlaceInside { source, target, access: PlaceAccess::Execute, node: PlaceNode::File },
+        Some(descriptor),
+    ))
+}
+
+fn sha256(file: &mut File) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// Opens every place, and sorts each directory before those that lie in it.
+fn open_places(
+    plan: &PlanParts,
+    script: Option<OpenedPlace>,
+) -> Result<(Vec<PlaceInside>, Vec<OwnedFd>), LaunchError> {
+    let mut opened = Vec::from_iter(script);
+    for path in &plan.system {
+        opened.extend(open_system(path)?);
+    }
+    for granted in &plan.granted_paths {
+        opened.push(open_granted(granted, plan)?);
+    }
+    opened.sort_by(|(one, _), (other, _)| one.target.cmp(&other.target));
+    let mut places = Vec::new();
+    let mut descriptors = Vec::new();
+    for (place, descriptor) in opened {
+        places.push(place);
+        descriptors.extend(descriptor);
+    }
+    Ok((places, descriptors))
+}
+
+/// Opens a system directory; `None` if this system does not have it.
+fn open_system(path: &Path) -> Result<Option<OpenedPlace>, LaunchError> {
+    let failed = |source| LaunchError::Opening { path: path.to_owned(), source };
+    let place = |node| PlaceInside {
+        source: path.to_owned(),
+        target: path.to_owned(),
+        access: PlaceAccess::Execute,
+        node,
+    };
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+        // As /bin is on systems that merged it with /usr/bin. Its target is inside, or it leads nowhere.
+        Ok(metadata) if metadata.is_symlink() => {
+            let to = path.read_link().map_err(failed)?;
+            Ok(Some((place(PlaceNode::Link(to.into_os_string())), None)))
+        }
+        Ok(_) => {
+            let (node, descriptor) = open_exactly(path)?;
+            Ok(Some((place(node), Some(descriptor))))
+        }
+    }
+}
+
+fn open_granted(granted: &GrantedPath, plan: &PlanParts) -> Result<OpenedPlace, LaunchError> {
+    let GrantedPath { source, target, writable } = granted;
+    if plan.waived.contains(&Layer::Namespaces) && source != target {
+        return Err(LaunchError::Confinement {
+            layer: Layer::Namespaces,
+            step: format!("showing {source:?} as {target:?}"),
+            source: io::ErrorKind::Unsupported.into(),
+        });
+    }
+    if !is_plain(target) {
+        let source = io::ErrorKind::InvalidInput.into();
+        return Err(LaunchError::Opening { path: target.clone(), source });
+    }
+    // Files in a system directory can be executed, and no job may execute what it wrote.
+    let overlaps = |system: &PathBuf| source.starts_with(system) || system.starts_with(source);
+    if *writable && plan.system.iter().any(overlaps) {
+        let refused = io::Error::other("what can be written may not lie in a system directory");
+        return Err(LaunchError::Opening { path: source.clone(), source: refused });
+    }
+    let (node, descriptor) = open_exactly(source)?;
+    let access = if *writable { PlaceAccess::Write } else { PlaceAccess::Read };
+    Ok((
+        PlaceInside { source: source.clone(), target: target.clone(), access, node },
+        Some(descriptor),
+    ))
+}
+
+/// Returns whether a path is absolute, below the root, and has no `..`.
+fn is_plain(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.next() == Some(Component::RootDir)
+        && parts.clone().next().is_some()
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Opens a file or directory, without following a symbolic link anywhere.
+fn open_exactly(path: &Path) -> Result<(PlaceNode, OwnedFd), LaunchError> {
+    let failed = |source: io::Error| LaunchError::Opening { path: path.to_owned(), source };
+    if !path.is_absolute() {
+        return Err(failed(io::ErrorKind::InvalidInput.into()));
+    }
+    let descriptor = open_path(path).map_err(failed)?;
+    let status = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+    match FileType::from_raw_mode(status.st_mode) {
+        FileType::Directory => Ok((PlaceNode::Directory, descriptor)),
+        FileType::RegularFile => Ok((PlaceNode::File, descriptor)),
+        FileType::Symlink => Err(failed(io::Error::from_raw_os_error(libc::ELOOP))),
+        _ => Err(failed(io::ErrorKind::Unsupported.into())),
+    }
+}
+
+/// Opens a path only to name it (`O_PATH`).
+pub(super) fn open_path(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    Ok(rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve)?)
+}
+
+fn environment(plan: &PlanParts) -> Vec<OsString> {
+    let pair = |(name, value): (&OsString, &OsString)| {
+        let mut pair = name.clone();
+        pair.push("=");
+        pair.push(value);
+        pair
+    };
+    plan.environment.iter().map(pair).collect()
+}
+
+fn payload_length(launch: &Launch<'_>) -> Result<u64, LaunchError> {
+    let metadata = launch.payload.metadata();
+    let found =
+        metadata.map_err(|error| LaunchError::system("looking at the payload", error))?.len();
+    let limit = MAX_FILE_PAYLOAD_BYTES;
+    if launch.plan.parts().delivery == PayloadDelivery::File && found > limit {
+        return Err(LaunchError::PayloadTooLarge { found, limit });
+    }
+    Ok(found)
+}
+
+/// Opens a file again, so that neither its mode nor its position is shared.
+fn read_only(file: &File) -> io::Result<OwnedFd> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    Ok(OpenOptions::new().read(true).open(path)?.into())
+}
+
+/// Returns how many processes the system has killed for want of memory since it started.
+pub(super) fn memory_kills() -> Option<u64> {
+    let mut text = String::new();
+    File::open("/proc/vmstat").ok()?.take(1 << 20).read_to_string(&mut text).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))
+        .and_then(|count| count.parse().ok())
+}

@@ -1,0 +1,284 @@
+//! The private root: read-only, except for the scratch directory and the granted paths that are writable.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path};
+
+use brine_job::{Layer, PAYLOAD_PATH, PayloadDelivery, SCRATCH_PATH};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags,
+};
+
+use super::init_report::InitFault;
+use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode};
+use super::syscalls::MountReach;
+use super::{NOBODY, prepare, syscalls};
+
+/// The devices that a job has.
+pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+
+/// Builds the root in the mount namespace of this process, and moves into it.
+///
+/// `opened` are the descriptors that brine opened in its own mount namespace. Only mounts of this namespace can
+/// be mounted again, so every path is opened again, and must lead to the same file.
+pub(super) fn build(
+    orders: &InitOrders,
+    opened: &[OwnedFd],
+    payload: &OwnedFd,
+) -> Result<(), InitFault> {
+    at("keeping mounts to itself", || {
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        Ok(rustix::mount::mount_change("/", private)?)
+    })?;
+    let mut trees = Vec::new();
+    for (place, descriptor) in orders.opened_places().zip(opened) {
+        let step = format!("mounting {:?}", place.source);
+        trees.push(at(&step, || place_tree(place, descriptor))?);
+    }
+    let devices = at("mounting devices", || DEVICES.iter().map(device_tree).collect())?;
+    let root = at("making the private root", || {
+        let bytes = ROOT_BYTES.saturating_add(file_payload_bytes(orders));
+        let root = tmpfs(bytes, "0755", MountAttrFlags::empty())?;
+        attach(&root)?;
+        Ok(PrivateRoot { directory: root })
+    })?;
+    root.fill(orders, trees, devices, payload)?;
+    at("entering the private root", || {
+        rustix::process::fchdir(&root.directory)?;
+        // With both at ".", the old root lies on top of the new one, and is unmounted (pivot_root(2), NOTES).
+        rustix::process::pivot_root(".", ".")?;
+        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+        rustix::process::chdir("/")?;
+        // Only this mount: the mounts in it have attributes of their own.
+        let root = prepare::open_path(Path::new("/"))?;
+        syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This)
+    })
+}
+
+struct PrivateRoot {
+    directory: OwnedFd,
+}
+
+impl PrivateRoot {
+    fn fill(
+        &self,
+        orders: &InitOrders,
+        trees: Vec<OwnedFd>,
+        devices: Vec<OwnedFd>,
+        payload: &OwnedFd,
+    ) -> Result<(), InitFault> {
+        let mut trees = trees.into_iter();
+        for place in &orders.places {
+            at(&format!("showing {:?}", place.target), || match &place.node {
+                PlaceNode::Link(to) => self.link(&place.target, to),
+                node => match trees.next() {
+                    Some(tree) => self.mount(&tree, &place.target, node),
+                    None => Err(io::ErrorKind::UnexpectedEof.into()),
+                },
+            })?;
+        }
+        for (device, path) in devices.iter().zip(DEVICES) {
+            at("showing devices", || self.mount(device, Path::new(path), &PlaceNode::File))?;
+        }
+        at("making the scratch directory", || self.scratch(orders))?;
+        match orders.delivery {
+            PayloadDelivery::Stdin => Ok(()),
+            PayloadDelivery::File => at("copying the payload", || self.payload(orders, payload)),
+        }
+    }
+
+    fn scratch(&self, orders: &InitOrders) -> io::Result<()> {
+        let bytes = orders.limits.scratch;
+        let mut flags = MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        if bytes == 0 {
+            // A tmpfs of size 0 has no limit.
+            flags |= MountAttrFlags::MOUNT_ATTR_RDONLY;
+        }
+        let tree = tmpfs(bytes.max(1), "0700", flags)?;
+        self.mount(&tree, Path::new(SCRATCH_PATH), &PlaceNode::Directory)
+    }
+
+    fn payload(&self, orders: &InitOrders, payload: &OwnedFd) -> io::Result<()> {
+        let (directory, name) = self.parent(Path::new(PAYLOAD_PATH))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let copy = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o444))?;
+        let mut source = io::Read::take(File::from(payload.try_clone()?), orders.payload_bytes);
+        io::copy(&mut source, &mut File::from(copy)).map(drop)
+    }
+
+    fn link(&self, path: &Path, to: &OsStr) -> io::Result<()> {
+        let (directory, name) = self.parent(path)?;
+        Ok(rustix::fs::symlinkat(to, &directory, name)?)
+    }
+
+    fn mount(&self, tree: &OwnedFd, path: &Path, node: &PlaceNode) -> io::Result<()> {
+        let (directory, name) = self.parent(path)?;
+        let point = match node {
+            PlaceNode::Directory => self.subdirectory(directory.as_fd(), name)?,
+            PlaceNode::File | PlaceNode::Link(_) => self.file(directory.as_fd(), name)?,
+        };
+        let flags =
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        Ok(rustix::mount::move_mount(tree, c"", &point, c"", flags)?)
+    }
+
+    /// Opens the directory of a path, makes it if it is missing, and returns it with the last name.
+    fn parent<'p>(&self, path: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut directory = self.directory.try_clone()?;
+        for part in path.parent().unwrap_or(path).components() {
+            match part {
+                Component::RootDir => {}
+                Component::Normal(name) => {
+                    directory = self.subdirectory(directory.as_fd(), name)?
+                }
+                _ => return Err(io::ErrorKind::InvalidInput.into()),
+            }
+        }
+        Ok((directory, name))
+    }
+
+    /// Opens a directory, and makes it if it is missing. It follows no link.
+    fn subdirectory(&self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
+        if self.owns(parent)? {
+            match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+    }
+
+    /// Opens a file to mount on, and makes it if it is missing.
+    fn file(&self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
+        if self.owns(parent)? {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            drop(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o444))?);
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+    }
+
+    /// Returns whether a directory belongs to the private root. Nothing may be made in others: they are of this
+    /// system.
+    fn owns(&self, directory: BorrowedFd<'_>) -> io::Result<bool> {
+        let own = rustix::fs::fstat(&self.directory)?;
+        Ok(rustix::fs::fstat(directory)?.st_dev == own.st_dev)
+    }
+}
+
+/// Returns a restricted copy of the mounts at a place.
+fn place_tree(place: &PlaceInside, opened: &OwnedFd) -> io::Result<OwnedFd> {
+    let again = prepare::open_path(&place.source)?;
+    same_file(opened, &again)?;
+    let attributes = match place.access {
+        PlaceAccess::Execute => libc::MOUNT_ATTR_RDONLY,
+        PlaceAccess::Read => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC,
+        PlaceAccess::Write => libc::MOUNT_ATTR_NOEXEC,
+    };
+    copied(&again, attributes | libc::MOUNT_ATTR_NODEV)
+}
+
+/// Demands that two descriptors are of one file. While the first is open, no other file gets its inode number.
+fn same_file(opened: &OwnedFd, again: &OwnedFd) -> io::Result<()> {
+    let (one, other) = (rustix::fs::fstat(opened)?, rustix::fs::fstat(again)?);
+    if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino) {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::ESTALE))
+    }
+}
+
+fn device_tree(path: &&str) -> io::Result<OwnedFd> {
+    copied(&prepare::open_path(Path::new(path))?, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC)
+}
+
+fn copied(place: &OwnedFd, attributes: u64) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    let tree = rustix::mount::open_tree(place, c"", flags)?;
+    syscalls::restrict_mount(
+        tree.as_fd(),
+        attributes | libc::MOUNT_ATTR_NOSUID,
+        MountReach::Below,
+    )?;
+    Ok(tree)
+}
+
+fn tmpfs(bytes: u64, mode: &str, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let nobody = NOBODY.to_string();
+    // One inode for each page, so that neither inodes nor bytes run out first for no reason.
+    let inodes = (bytes / 4096).clamp(64, MAX_INODES);
+    for (key, value) in [
+        ("size", bytes.to_string()),
+        ("nr_inodes", inodes.to_string()),
+        ("mode", mode.to_owned()),
+        ("uid", nobody.clone()),
+        ("gid", nobody),
+    ] {
+        rustix::mount::fsconfig_set_string(&context, key, value)?;
+    }
+    rustix::mount::fsconfig_create(&context)?;
+    let attributes =
+        attributes | MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+/// Mounts the new root at any directory. Nobody outside this namespace sees it.
+fn attach(root: &OwnedFd) -> io::Result<()> {
+    let mut last = io::ErrorKind::NotFound.into();
+    for path in ["/tmp", "/run", "/mnt", "/usr"] {
+        let point = match prepare::open_path(Path::new(path)) {
+            Ok(point) => point,
+            Err(error) => {
+                last = error;
+                continue;
+            }
+        };
+        let flags =
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        return Ok(rustix::mount::move_mount(root, c"", &point, c"", flags)?);
+    }
+    Err(last)
+}
+
+fn file_payload_bytes(orders: &InitOrders) -> u64 {
+    match orders.delivery {
+        PayloadDelivery::File => orders.payload_bytes.saturating_add(4096),
+        PayloadDelivery::Stdin => 0,
+    }
+}
+
+fn at<T>(step: &str, action: impl FnOnce() -> io::Result<T>) -> Result<T, InitFault> {
+    action().map_err(InitFault::of(Layer::Namespaces, step))
+}
+
+const ROOT_BYTES: u64 = 1 << 20;
+
+const MAX_INODES: u64 = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_was_exchanged_after_it_was_opened_is_not_mounted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("granted");
+        std::fs::create_dir(&path).unwrap();
+        let opened = prepare::open_path(&path).unwrap();
+        same_file(&opened, &prepare::open_path(&path).unwrap()).unwrap();
+        std::fs::rename(&path, directory.path().join("moved")).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let error = same_file(&opened, &prepare::open_path(&path).unwrap()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ESTALE));
+    }
+}

@@ -1,0 +1,60 @@
+//! The layer `limits`: resource limits of each process of a job.
+
+use std::io;
+use std::time::Duration;
+
+use brine_job::Layer;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::init_report::InitFault;
+use super::orders::InitOrders;
+
+/// Sets every limit. After this, allocating memory can fail.
+pub(super) fn set(orders: &InitOrders) -> Result<(), InitFault> {
+    let limits = &orders.limits;
+    let seconds = seconds_rounded_up(limits.cpu).max(1);
+    // SIGXCPU can be caught. SIGKILL, a second later, cannot.
+    set_one(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+    let processes = u64::from(limits.processes).saturating_add(own_processes(orders));
+    let both = [
+        (Resource::Core, CORE_BYTES),
+        (Resource::Fsize, limits.file_size),
+        (Resource::Memlock, 0),
+        (Resource::Msgqueue, 0),
+        (Resource::Nice, 0),
+        (Resource::Nofile, limits.files.into()),
+        (Resource::Nproc, processes),
+        (Resource::Rtprio, 0),
+        (Resource::Sigpending, SIGNALS),
+        (Resource::Stack, STACK_BYTES),
+        (Resource::As, limits.memory),
+    ];
+    both.into_iter().try_for_each(|(resource, limit)| set_one(resource, limit, limit))
+}
+
+/// Lowers a limit. A limit that is lower already stays.
+fn set_one(resource: Resource, soft: u64, hard: u64) -> Result<(), InitFault> {
+    let ceiling = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let hard = hard.min(ceiling);
+    let new = Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) };
+    setrlimit(resource, new).map_err(io::Error::from).map_err(|error| {
+        InitFault::new(Some(Layer::Limits), &format!("limiting {resource:?}"), &error)
+    })
+}
+
+/// Returns how many processes of brine are counted with those of the job: the init and process 1, if they are
+/// in a user namespace of their own.
+fn own_processes(orders: &InitOrders) -> u64 {
+    if orders.waives(Layer::Namespaces) { 0 } else { 2 }
+}
+
+fn seconds_rounded_up(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+/// Linux ignores a limit of 0 if core dumps are piped to a program, but not a limit of 1 (`core(5)`).
+const CORE_BYTES: u64 = 1;
+
+const SIGNALS: u64 = 256;
+
+const STACK_BYTES: u64 = 8 << 20;

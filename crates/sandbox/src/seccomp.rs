@@ -1,0 +1,222 @@
+//! The layer `seccomp`: the system calls that a job may make.
+//!
+//! There are three filters, and the strictest answer counts. One kills a process that makes a call no ordinary
+//! program makes, so that brine can report a violation. One refuses calls that ordinary programs try and can do
+//! without. The last one allows a list of calls, and answers all others as a kernel does that does not have
+//! them, which programs are prepared for.
+//!
+//! The x32 calls of x86-64 need no test: their numbers are not on the list. Calls of another architecture kill
+//! the process: the compiler of the first two filters adds that.
+
+mod allow_filter;
+mod calls;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use brine_job::Layer;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+
+use super::init_report::InitFault;
+use super::orders::InitOrders;
+
+/// Filters that are ready to be set.
+pub(super) struct SeccompFilters {
+    /// In the order in which they are set: each must still allow setting the next.
+    programs: [BpfProgram; 3],
+}
+
+impl SeccompFilters {
+    /// Compiles the filters. Setting them needs no memory.
+    pub(super) fn compile(orders: &InitOrders) -> Result<Self, InitFault> {
+        compile(orders).map_err(InitFault::of(Layer::Seccomp, "compiling the filters"))
+    }
+
+    /// Sets the filters, irrevocably.
+    pub(super) fn set(&self) -> Result<(), InitFault> {
+        for program in &self.programs {
+            seccompiler::apply_filter(program)
+                .map_err(to_io)
+                .map_err(InitFault::of(Layer::Seccomp, "setting a filter"))?;
+        }
+        Ok(())
+    }
+}
+
+type CallRules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn compile(orders: &InitOrders) -> io::Result<SeccompFilters> {
+    let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(to_io)?;
+    let compile = |rules: CallRules, matched, otherwise| -> io::Result<BpfProgram> {
+        SeccompFilter::new(rules, otherwise, matched, architecture)
+            .and_then(TryInto::try_into)
+            .map_err(to_io)
+    };
+    let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
+    Ok(SeccompFilters {
+        programs: [
+            compile(refused(orders)?, errno(libc::EPERM), SeccompAction::Allow)?,
+            compile(hostile()?, SeccompAction::KillProcess, SeccompAction::Allow)?,
+            allow_filter::compile(allowed(), libc::ENOSYS)?,
+        ],
+    })
+}
+
+/// Returns the calls that kill the process.
+fn hostile() -> io::Result<CallRules> {
+    let mut rules = always(calls::HOSTILE);
+    let new_namespace = |argument| any_bit_of(argument, NEW_NAMESPACES);
+    rules.insert(libc::SYS_clone, new_namespace(0)?);
+    rules.insert(libc::SYS_unshare, new_namespace(0)?);
+    let terminal = [libc::TIOCSTI, libc::TIOCLINUX];
+    let terminal = terminal.into_iter().map(|request| rule(&[equal(1, request)?]));
+    rules.insert(libc::SYS_ioctl, terminal.collect::<io::Result<_>>()?);
+    Ok(rules)
+}
+
+/// Returns the calls that are refused with `EPERM`, always or with some arguments.
+fn refused(orders: &InitOrders) -> io::Result<CallRules> {
+    let mut rules = always(calls::REFUSED);
+    // A datagram socket of a pair can send to any name. The others stay connected to each other.
+    let mut pair = outside(0, &[libc::AF_UNIX])?;
+    pair.extend(other_socket_types(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET])?);
+    rules.insert(libc::SYS_socketpair, pair);
+    if orders.ports.is_empty() {
+        rules.extend(always(&[libc::SYS_socket, libc::SYS_connect]));
+    } else {
+        let mut socket = outside(0, &[libc::AF_INET, libc::AF_INET6])?;
+        socket.extend(other_socket_types(&[libc::SOCK_STREAM])?);
+        // Landlock controls only TCP, but MPTCP and others are stream sockets, too.
+        socket.extend(outside(2, &[0, libc::IPPROTO_TCP])?);
+        rules.insert(libc::SYS_socket, socket);
+        // Landlock does not see a connection that is opened by sending its first bytes.
+        rules.insert(libc::SYS_sendto, any_bit_of(3, MSG_FASTOPEN)?);
+        rules.insert(libc::SYS_sendmsg, any_bit_of(2, MSG_FASTOPEN)?);
+        rules.insert(libc::SYS_sendmmsg, any_bit_of(3, MSG_FASTOPEN)?);
+    }
+    // A memory file could be executed, since no mount forbids it. With this flag it cannot.
+    rules.insert(libc::SYS_memfd_create, vec![rule(&[masked(1, MFD_NOEXEC_SEAL, 0)?])?]);
+    rules.extend(rights_of_files()?);
+    // Leases block other writers, and notices reveal what others do.
+    let controls = [libc::F_SETLEASE, libc::F_NOTIFY].map(|command| {
+        condition(1, SeccompCmpOp::Eq, command).and_then(|condition| rule(&[condition]))
+    });
+    rules.insert(libc::SYS_fcntl, controls.into_iter().collect::<io::Result<_>>()?);
+    // Only the query, and the default.
+    rules.insert(libc::SYS_personality, outside(0, &[0, -1])?);
+    Ok(rules)
+}
+
+/// Returns the calls that would set the set-user-ID or set-group-ID bit of a file. Inside the bits do nothing.
+/// But a granted directory outlives the job, and outside the bits would give others the rights of the user who
+/// ran it.
+fn rights_of_files() -> io::Result<CallRules> {
+    let mut rules = CallRules::new();
+    for (call, mode) in calls::MODES.iter().chain(calls::MODES_HERE) {
+        rules.insert(*call, any_bit_of(*mode, SET_ID)?);
+    }
+    for (call, flags, mode) in calls::OPENS.iter().chain(calls::OPENS_HERE) {
+        let mut found = Vec::new();
+        for making in [libc::O_CREAT, TMPFILE] {
+            for bit in [libc::S_ISUID, libc::S_ISGID] {
+                let makes = masked(*flags, making.cast_unsigned(), making)?;
+                found.push(rule(&[makes, masked(*mode, bit, bit.cast_signed())?])?);
+            }
+        }
+        rules.insert(*call, found);
+    }
+    Ok(rules)
+}
+
+fn allowed() -> impl Iterator<Item = i64> {
+    // Refused calls pass this filter, so that the answer of the other one counts.
+    [calls::ALLOWED, calls::ALLOWED_HERE, calls::REFUSED].into_iter().flatten().copied()
+}
+
+fn always(calls: &[i64]) -> CallRules {
+    calls.iter().map(|call| (*call, Vec::new())).collect()
+}
+
+/// Returns a rule for an argument that is none of these values.
+fn outside(argument: u8, values: &[i32]) -> io::Result<Vec<SeccompRule>> {
+    let conditions = values.iter().map(|value| condition(argument, SeccompCmpOp::Ne, *value));
+    let conditions: Vec<_> = conditions.collect::<io::Result<_>>()?;
+    Ok(vec![rule(&conditions)?])
+}
+
+/// Returns rules for an argument that has any of these bits.
+fn any_bit_of(argument: u8, bits: i32) -> io::Result<Vec<SeccompRule>> {
+    let single = (0..u32::BITS).map(|shift| 1_u32 << shift);
+    let set = single.filter(|bit| bits.cast_unsigned() & bit != 0);
+    set.map(|bit| rule(&[masked(argument, bit, bit.cast_signed())?])).collect()
+}
+
+fn rule(conditions: &[SeccompCondition]) -> io::Result<SeccompRule> {
+    SeccompRule::new(conditions.to_vec()).map_err(to_io)
+}
+
+fn equal(argument: u8, value: libc::Ioctl) -> io::Result<SeccompCondition> {
+    let value = u32::try_from(value).map_err(io::Error::other)?;
+    condition(argument, SeccompCmpOp::Eq, value.cast_signed())
+}
+
+fn masked(argument: u8, mask: u32, value: i32) -> io::Result<SeccompCondition> {
+    condition(argument, SeccompCmpOp::MaskedEq(mask.into()), value)
+}
+
+/// Returns rules for a type of socket that is none of these, with any flags.
+fn other_socket_types(kinds: &[i32]) -> io::Result<Vec<SeccompRule>> {
+    let others = (0..=SOCKET_TYPES.cast_signed()).filter(|kind| !kinds.contains(kind));
+    others.map(|kind| rule(&[masked(1, SOCKET_TYPES, kind)?])).collect()
+}
+
+/// Returns a condition on the lower half of an argument. The kernel ignores the upper half of all arguments
+/// that are looked at here.
+fn condition(argument: u8, operator: SeccompCmpOp, value: i32) -> io::Result<SeccompCondition> {
+    let value = u64::from(value.cast_unsigned());
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(to_io)
+}
+
+fn to_io(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::other(error)
+}
+
+/// The flags that make a namespace, except the one of time (0x80), which `clone` does not take.
+const NEW_NAMESPACES: i32 = libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWUTS;
+
+/// `S_ISUID` and `S_ISGID`.
+const SET_ID: i32 = 0o6000;
+
+/// `__O_TMPFILE`: `O_TMPFILE` without the bits of `O_DIRECTORY` in it.
+const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
+
+/// `SOCK_TYPE_MASK`: the bits above it are flags.
+const SOCKET_TYPES: u32 = 0xf;
+
+const MSG_FASTOPEN: i32 = libc::MSG_FASTOPEN;
+
+const MFD_NOEXEC_SEAL: u32 = libc::MFD_NOEXEC_SEAL;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::calls;
+
+    /// A call on two lists would have an answer that nobody chose.
+    #[test]
+    fn every_call_is_on_one_list() {
+        let lists = [calls::HOSTILE, calls::REFUSED, calls::ALLOWED, calls::ALLOWED_HERE];
+        let all: Vec<i64> = lists.concat();
+        assert_eq!(BTreeSet::from_iter(&all).len(), all.len());
+    }
+}

@@ -1,0 +1,195 @@
+//! System calls for which no crate has a safe function, each as one. All `unsafe` code of brine is here.
+#![allow(unsafe_code, reason = "the kernel's own interface; each block argues for itself")]
+
+use std::convert::Infallible;
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+use super::outcome::ResourceUsage;
+
+/// Moves this process into new namespaces.
+pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
+    // SAFETY: unsound only for `CLONE_FILES` in a process with threads. No caller passes it, and the init has
+    // one thread.
+    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
+}
+
+/// The side of a fork that this process is on.
+pub(super) enum Forked {
+    Child,
+    Parent(Pid),
+}
+
+/// Forks this process. It **must** have only one thread, as the init has.
+pub(super) fn fork() -> io::Result<Forked> {
+    // SAFETY: there is no other thread that could hold a lock, so the child may do whatever the parent may.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
+}
+
+/// Becomes the program behind a descriptor. Returns only if it fails.
+pub(super) fn execute(
+    program: BorrowedFd<'_>,
+    arguments: &[CString],
+    environment: &[CString],
+) -> Result<Infallible, io::Error> {
+    execute_at(program.as_raw_fd(), c"", arguments, environment, libc::AT_EMPTY_PATH)
+}
+
+/// Becomes the program at a path. Returns only if it fails.
+pub(super) fn execute_path(
+    path: &CStr,
+    arguments: &[CString],
+    environment: &[CString],
+) -> Result<Infallible, io::Error> {
+    execute_at(libc::AT_FDCWD, path, arguments, environment, 0)
+}
+
+fn execute_at(
+    directory: c_int,
+    path: &CStr,
+    arguments: &[CString],
+    environment: &[CString],
+    flags: c_int,
+) -> Result<Infallible, io::Error> {
+    let arguments = null_terminated(arguments);
+    let environment = null_terminated(environment);
+    // SAFETY: both vectors end in a null pointer. The strings that they and `path` point to end in NUL and
+    // outlive the call, which does not return if it succeeds.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            directory,
+            path.as_ptr(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+            flags,
+        );
+    }
+    Err(io::Error::last_os_error())
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// Ends this process at once, without running exit handlers.
+pub(super) fn end_now(status: u8) -> ! {
+    // SAFETY: the call has no conditions.
+    unsafe { libc::_exit(c_int::from(status)) }
+}
+
+/// The mounts that an attribute applies to.
+#[derive(Clone, Copy)]
+pub(super) enum MountReach {
+    /// This one, and all below it.
+    Below,
+    /// Only this one.
+    This,
+}
+
+/// Sets attributes of mounts.
+pub(super) fn restrict_mount(
+    mount: BorrowedFd<'_>,
+    attributes: u64,
+    reach: MountReach,
+) -> io::Result<()> {
+    let flags = match reach {
+        MountReach::Below => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+        MountReach::This => libc::AT_EMPTY_PATH,
+    };
+    let attributes =
+        libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the structure has the size that is passed, and is only read.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Marks every descriptor from `first` on to be closed by the next `exec`.
+pub(super) fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: nothing is closed now, so the owners of descriptors keep them.
+    let result =
+        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives every signal its default action, and blocks none.
+pub(super) fn reset_signals() {
+    for signal in 1..=SIGNALS {
+        // SAFETY: no handler is installed. The call fails for the two signals that cannot be changed, and for
+        // those that the C library keeps for itself; both are fine.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` initialises the set before `sigprocmask` reads it.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
+}
+
+/// Returns what all children that were waited for have used, and their children.
+pub(super) fn usage_of_children() -> ResourceUsage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` has room for the structure, and all zeroes are a valid value of it.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    ResourceUsage {
+        user: duration(usage.ru_utime),
+        system: duration(usage.ru_stime),
+        peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0).saturating_mul(1024),
+    }
+}
+
+/// Replaces the session keyring, which holds the keys of a login, by an empty one.
+pub(super) fn leave_keyring() -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: c_int = 1;
+    // SAFETY: a null pointer asks for a keyring without a name, so no memory is read.
+    let ring =
+        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, ptr::null::<c_char>()) };
+    let error = io::Error::last_os_error();
+    // A kernel without keyrings has none to leave.
+    if ring >= 0 || error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
+}
+
+/// Returns the version of Landlock that the kernel offers.
+pub(super) fn landlock_version() -> io::Result<i32> {
+    // SAFETY: with this flag (LANDLOCK_CREATE_RULESET_VERSION) the call reads no memory and creates nothing.
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, 1_u32)
+    };
+    if version < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(i32::try_from(version).unwrap_or(i32::MAX))
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
+}
+
+/// Signals are numbered from 1 to this number.
+const SIGNALS: c_int = 64;

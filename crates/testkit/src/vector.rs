@@ -1,0 +1,150 @@
+//! The vectors of `fixtures/vectors`: one file a rule. Their README describes the form.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use brine_core::{Expectations, KnownSigners, Signer, Timestamp, VerifyingKey};
+use data_encoding::BASE64;
+use sha2::{Digest as _, Sha256};
+
+use crate::{hex, project, project_text, unhex};
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub struct Vector {
+    /// The name of its file.
+    pub name: String,
+    /// `ok`, or the reason why it must be refused.
+    pub expect: String,
+    /// The trusted keys, as OpenSSH writes public keys.
+    pub keys: Vec<String>,
+    /// What a job requests, as it is shown.
+    pub grants: Vec<String>,
+    /// What arrives.
+    pub envelope: Vec<u8>,
+    options: BTreeMap<String, String>,
+    released: String,
+}
+
+impl Vector {
+    fn parse(name: &str, text: &str) -> Self {
+        let (head, body) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no body"));
+        let mut vector = Self {
+            name: name.to_owned(),
+            expect: String::new(),
+            keys: Vec::new(),
+            grants: Vec::new(),
+            envelope: unhex(body),
+            options: BTreeMap::new(),
+            released: String::new(),
+        };
+        for line in head.lines() {
+            let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("{name}: {line}"));
+            match key {
+                "comment" => {}
+                "expect" => value.clone_into(&mut vector.expect),
+                "grant" => vector.grants.push(value.to_owned()),
+                "key" => vector.keys.push(value.to_owned()),
+                "released" => value.clone_into(&mut vector.released),
+                "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
+                | "policy" | "typ" | "untagged" => {
+                    vector.options.insert(key.to_owned(), value.to_owned());
+                }
+                unknown => panic!("{name}: unknown key {unknown}"),
+            }
+        }
+        vector
+    }
+
+    /// Returns the text of an option.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    /// Returns an option that is in hex: `aad`, `detached` or `policy`.
+    #[must_use]
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.option(name).map(unhex)
+    }
+
+    /// Returns whether it is to be judged as `brine run` judges a job.
+    #[must_use]
+    pub fn is_job(&self) -> bool {
+        self.option("job").is_some()
+    }
+
+    /// Returns whether the verifier takes a bare array.
+    #[must_use]
+    pub fn is_untagged(&self) -> bool {
+        self.option("untagged").is_some()
+    }
+
+    /// Returns trust in its keys, each by its line.
+    #[must_use]
+    pub fn trust(&self) -> KnownSigners {
+        KnownSigners::new(self.keys.iter().map(|line| Signer::new(line, verifying_key(line))))
+    }
+
+    /// Returns what its verifier asks for, but for the kind.
+    #[must_use]
+    pub fn expectations(&self) -> Expectations {
+        let mut expectations =
+            Expectations::new().external_aad(self.bytes("aad").unwrap_or_default());
+        if let Some(context) = self.option("context") {
+            expectations = expectations.context(context);
+        }
+        if let Some(typ) = self.option("typ") {
+            expectations = expectations.typ(typ);
+        }
+        if let Some(seconds) = self.seconds("max-age") {
+            expectations = expectations.max_age(Duration::from_secs(seconds));
+        }
+        if self.is_untagged() { expectations.untagged() } else { expectations }
+    }
+
+    /// Returns the moment of judging.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.seconds("now").unwrap()).unwrap()
+    }
+
+    /// Demands that it was judged as it must be: `ok` or the reason, and the hash of everything that was
+    /// released, also where it was refused.
+    #[track_caller]
+    pub fn judge(&self, released: &[u8], verdict: &str) {
+        assert_eq!(verdict, self.expect, "{}", self.name);
+        assert_eq!(hex(&Sha256::digest(released)), self.released, "{}", self.name);
+    }
+
+    fn seconds(&self, name: &str) -> Option<u64> {
+        self.option(name).map(|text| text.parse().unwrap())
+    }
+}
+
+/// Reads all vectors, sorted by name.
+#[must_use]
+pub fn vectors() -> Vec<Vector> {
+    let mut names: Vec<_> = fs::read_dir(project("fixtures/vectors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".vector"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 452, "{} vectors", names.len());
+    let read =
+        |name: &String| Vector::parse(name, &project_text(&format!("fixtures/vectors/{name}")));
+    names.iter().map(read).collect()
+}
+
+/// Reads a line as OpenSSH writes public keys (RFC 8709, Section 4): the last 32 bytes are the point.
+#[must_use]
+pub fn verifying_key(line: &str) -> VerifyingKey {
+    const BEFORE: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
+    let mut words = line.split(' ');
+    assert_eq!(words.next(), Some("ssh-ed25519"), "{line}");
+    let blob = BASE64.decode(words.next().unwrap().as_bytes()).unwrap();
+    let point = blob.strip_prefix(BEFORE).and_then(|point| point.try_into().ok());
+    VerifyingKey::from_bytes(point.unwrap_or_else(|| panic!("{line}"))).unwrap()
+}

@@ -1,0 +1,236 @@
+//! Why a trust file was refused.
+
+use brine_core::{Class, Classified};
+use brine_keys::KeyFileError;
+
+use crate::pattern::ReservedGlob;
+
+/// Why a trust file, or a change of one, was refused. Lines are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// The file has an entry with this name and key already.
+    #[error("{name:?} is trusted with this key already")]
+    AlreadyThere {
+        /// The name.
+        name: String,
+    },
+
+    /// The list of revoked keys is in OpenSSH's binary form.
+    #[error("this is a binary OpenSSH key revocation list (KRL), not a list of public keys")]
+    BinaryKrl,
+
+    /// Text that people will be shown contains a control character.
+    #[error("line {line}: {key} contains a control character")]
+    ControlCharacter {
+        /// The line.
+        line: usize,
+        /// The key or field.
+        key: &'static str,
+    },
+
+    /// An option of allowed_signers is repeated.
+    #[error("line {line}: option {option} is repeated")]
+    DuplicateOption {
+        /// The line.
+        line: usize,
+        /// The option.
+        option: &'static str,
+    },
+
+    /// A window ends before it begins, or at the same moment.
+    #[error("line {line}: the window ends before it begins")]
+    EmptyWindow {
+        /// The line.
+        line: usize,
+    },
+
+    /// A context pattern contains a reserved character.
+    #[error("line {line}: {source}")]
+    Glob {
+        /// The line.
+        line: usize,
+        /// What the pattern contains.
+        source: ReservedGlob,
+    },
+
+    /// A trust.toml cannot express the entry, such as one from an allowed_signers file.
+    #[error("{name:?} cannot be written to a trust.toml")]
+    Inexpressible {
+        /// The name.
+        name: String,
+    },
+
+    /// A key cannot be used.
+    #[error("line {line}: {source}")]
+    Key {
+        /// The line.
+        line: usize,
+        /// Why it cannot be used.
+        source: KeyFileError,
+    },
+
+    /// A time has no offset from UTC, so it would be another moment on another machine.
+    #[error("line {line}: {key} is a local time, without an offset from UTC")]
+    LocalTime {
+        /// The line.
+        line: usize,
+        /// The key.
+        key: &'static str,
+    },
+
+    /// A line is malformed.
+    #[error("line {line}: {what}")]
+    Malformed {
+        /// The line.
+        line: usize,
+        /// The rule that was broken.
+        what: &'static str,
+    },
+
+    /// A required key is missing.
+    #[error("line {line}: {key} is missing")]
+    Missing {
+        /// The line at which the entry begins.
+        line: usize,
+        /// The key.
+        key: &'static str,
+    },
+
+    /// A name is empty or longer than [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES).
+    #[error("line {line}: name is {found} bytes, must be 1 to {limit}")]
+    NameLength {
+        /// The line.
+        line: usize,
+        /// The length of the name, in bytes.
+        found: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+
+    /// No entry has this name or key.
+    #[error("no signer {wanted:?}")]
+    NoSuchSigner {
+        /// The name or key.
+        wanted: String,
+    },
+
+    /// The file is not UTF-8 text, or contains a zero byte.
+    #[error("line {line}: not text")]
+    NotText {
+        /// The line.
+        line: usize,
+    },
+
+    /// A time cannot be read, or is outside the years 1970 to 9999.
+    #[error("line {line}: {key} is not a valid time: {found:?}")]
+    Time {
+        /// The line.
+        line: usize,
+        /// The key or option.
+        key: &'static str,
+        /// The text in the file.
+        found: String,
+    },
+
+    /// The file is larger than [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES).
+    #[error("trust file is {found} bytes, limit is {limit}")]
+    TooLarge {
+        /// The size of the file, in bytes.
+        found: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+
+    /// The file is not TOML.
+    // Only the parser's own words are kept: its message quotes the file over several lines.
+    #[error("line {line}: {what}")]
+    Toml {
+        /// The line.
+        line: usize,
+        /// What the parser says.
+        what: String,
+    },
+
+    /// A key is unknown. It may be a restriction.
+    #[error("line {line}: unknown key {key:?}")]
+    UnknownKey {
+        /// The line.
+        line: usize,
+        /// The key.
+        key: String,
+    },
+
+    /// A type of public key is unknown.
+    #[error("line {line}: unknown key type {found:?}")]
+    UnknownKeyType {
+        /// The line.
+        line: usize,
+        /// The word in its place.
+        found: String,
+    },
+
+    /// An option of allowed_signers is unknown. It may be a restriction.
+    #[error("line {line}: unknown option {option:?}")]
+    UnknownOption {
+        /// The line.
+        line: usize,
+        /// The option.
+        option: String,
+    },
+
+    /// The version of the file format is unknown.
+    #[error("line {line}: version is {found}, must be 1")]
+    Version {
+        /// The line.
+        line: usize,
+        /// The version.
+        found: i64,
+    },
+
+    /// A value has the wrong type for its key.
+    #[error("line {line}: {key} is of type {found}, must be {expected}")]
+    WrongType {
+        /// The line.
+        line: usize,
+        /// The key.
+        key: &'static str,
+        /// The type that the key takes.
+        expected: &'static str,
+        /// The type of the value.
+        found: &'static str,
+    },
+}
+
+impl Classified for TrustError {
+    fn class(&self) -> Class {
+        Class::Key
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::AlreadyThere { .. } => "trust-already-there",
+            Self::BinaryKrl => "trust-binary-krl",
+            Self::ControlCharacter { .. } => "trust-control-character",
+            Self::DuplicateOption { .. } => "trust-duplicate-option",
+            Self::EmptyWindow { .. } => "trust-empty-window",
+            Self::Glob { .. } => "trust-glob",
+            Self::Inexpressible { .. } => "trust-inexpressible",
+            Self::Key { .. } => "trust-key",
+            Self::LocalTime { .. } => "trust-local-time",
+            Self::Malformed { .. } => "trust-malformed",
+            Self::Missing { .. } => "trust-missing",
+            Self::NameLength { .. } => "trust-name-length",
+            Self::NoSuchSigner { .. } => "trust-no-such-signer",
+            Self::NotText { .. } => "trust-not-text",
+            Self::Time { .. } => "trust-time",
+            Self::TooLarge { .. } => "trust-too-large",
+            Self::Toml { .. } => "trust-toml",
+            Self::UnknownKey { .. } => "trust-unknown-key",
+            Self::UnknownKeyType { .. } => "trust-unknown-key-type",
+            Self::UnknownOption { .. } => "trust-unknown-option",
+            Self::Version { .. } => "trust-version",
+            Self::WrongType { .. } => "trust-wrong-type",
+        }
+    }
+}

@@ -1,0 +1,138 @@
+use brine_core::{Classified as _, Signer, Timestamp, VerifyingKey};
+use proptest::prelude::*;
+
+use super::*;
+
+pub(crate) const ALICE: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIET+QA4xCaomP4+xkZbqykQfTOFappgYVaYnFyVt7woD";
+pub(crate) const BOB: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKiI1Vfxu2othDwjG0jLp+Ek/R5nr7FEQkNwY6N9MLMh";
+pub(crate) const CAROL: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDPgbuCJ7eXz8YE1KmNoklwo9IA6ErgCZ+iBoP+WoUbX";
+
+pub(crate) fn key(text: &str) -> VerifyingKey {
+    brine_keys::read_openssh_line(text).unwrap().0
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+fn parse(text: impl AsRef<[u8]>) -> Result<Trust, TrustError> {
+    Trust::parse(text.as_ref(), &|| TimeZone::UTC)
+}
+
+#[test]
+fn files_are_told_apart_by_their_first_line() {
+    let toml = format!("[[signer]]\nname = \"alice\"\nkey = \"{ALICE}\"\n");
+    let lines = format!("alice {ALICE}\nbob ssh-rsa AAAA\n");
+    let alice = TrustEntry::new(Signer::new("alice", key(ALICE)));
+    for text in [toml.clone(), format!("# a\n\n{toml}"), format!("version=1\r\n{toml}")] {
+        let trust = parse(text).unwrap();
+        assert_eq!((trust.entries(), trust.skipped()), (&[alice.clone()][..], 0));
+    }
+    for text in [lines.clone(), format!(" # = [\n{lines}"), format!("\u{feff}{lines}")] {
+        let trust = parse(text).unwrap();
+        assert!(trust.entries()[0].answers_to("alice"));
+        assert_eq!((trust.entries().len(), trust.skipped()), (1, 1));
+    }
+    for text in ["", "\n \r\n", "# nobody", "# [[signer]]\n\t# a = 1\n"] {
+        let trust = parse(text).unwrap();
+        assert_eq!((trust.entries().len(), trust.skipped()), (0, 0));
+    }
+}
+
+#[test]
+fn either_format_is_held_to_its_rules() {
+    for (text, reason) in [
+        ("signer = 1", "trust-wrong-type"),
+        ("[other]", "trust-unknown-key"),
+        ("a=b ssh-ed25519 AAAA", "trust-toml"),
+        ("\"a b\" = 1", "trust-unknown-option"),
+        ("a valid-after=\"x\" ssh-ed25519 AAAA", "trust-time"),
+        (ALICE, "trust-unknown-option"),
+        ("-----BEGIN CERTIFICATE-----", "trust-unknown-option"),
+    ] {
+        assert_eq!(parse(text).unwrap_err().reason(), reason, "{text}");
+    }
+}
+
+#[test]
+fn files_of_other_than_text_are_refused() {
+    for (bytes, line) in [
+        (&b"\0"[..], 1),
+        (b"# a\n# b\0", 2),
+        (b"# a\n\n\xff\n", 3),
+        (b"\xef\xbb", 1),
+        (b"\xff\xfe[\0", 1),
+    ] {
+        assert_eq!(parse(bytes).unwrap_err(), TrustError::NotText { line });
+        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::NotText { line }));
+    }
+}
+
+#[test]
+fn files_are_bounded() {
+    let limit = MAX_TRUST_FILE_BYTES;
+    for found in [limit - 1, limit] {
+        let text = "#".repeat(found);
+        assert!(parse(&text).unwrap().entries().is_empty());
+        assert_eq!(Trust::parse_revoked(text.as_bytes()), Ok(Vec::new()));
+    }
+    let text = "#".repeat(limit + 1);
+    let error = TrustError::TooLarge { found: limit + 1, limit };
+    assert_eq!(parse(&text).unwrap_err(), error);
+    assert_eq!(Trust::parse_revoked(text.as_bytes()), Err(error.clone()));
+    assert_eq!(TrustStore::parse(&text), Err(error));
+}
+
+#[test]
+fn binary_revocation_lists_are_refused_by_name() {
+    for bytes in [&b"SSHKRL\n\0"[..], b"SSHKRL\n\0\0\0\0\x01"] {
+        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::BinaryKrl));
+    }
+    let error = TrustError::UnknownKeyType { line: 1, found: "SSHKRL".to_owned() };
+    assert_eq!(Trust::parse_revoked(b"SSHKRL\n"), Err(error));
+}
+
+#[test]
+fn errors_say_where_and_what() {
+    for (error, text) in [
+        (parse("\nx = 1").unwrap_err(), "line 2: unknown key \"x\""),
+        (parse("version = 3").unwrap_err(), "line 1: version is 3, must be 1"),
+        (
+            parse("signer = []").unwrap_err(),
+            "line 1: signer is of type array, must be array of tables",
+        ),
+        (parse("#\nalice").unwrap_err(), "line 2: no key"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parse(&bytes);
+        let _ = Trust::parse_revoked(&bytes);
+    }
+
+    #[test]
+    fn parsing_text_never_panics(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "alice", " ", " ", "\n", "\n", "\"", ",", "=", "cert-authority", "namespaces=\"",
+            "valid-after=\"", "2026", "0101", "Z", "ssh-ed25519 ", "AAAA", "é", "\\", "!", "*",
+            "[[signer]]\n", "name = ", "key = ", "contexts = ", "[", "]", "'", "#", "\r",
+            "not-before = ", "2026-01-01", "T00:00:00", "version = 1\n", ".", "ssh-rsa ",
+            ALICE,
+        ]), 0..30),
+    ) {
+        let text = words.concat();
+        let _ = parse(&text);
+        let _ = Trust::parse_revoked(text.as_bytes());
+        if let Ok(mut store) = TrustStore::parse(&text) {
+            let _ = store.remove("alice");
+            prop_assert!(store.trust().is_ok());
+        }
+    }
+}

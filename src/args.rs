@@ -1,0 +1,33 @@
+//! What can be typed.
+
+pub mod brine;
+pub mod brinekey;
+pub mod completions;
+pub mod inspect;
+pub mod judge;
+pub mod record;
+pub mod replay;
+pub mod run;
+pub mod scan;
+pub mod sign;
+pub mod value;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where passphrases come from, if not from the terminal.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PassphraseArgs {
+    /// Read the passphrase from FILE instead of the terminal
+    ///
+    /// A line end at the end of FILE is ignored. BRINE_PASSPHRASE_FILE names a file for all commands. A file that
+    /// cannot be read is an error, never an empty passphrase.
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Read the passphrase from the pipe or file that is open as descriptor N
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}

@@ -1,0 +1,66 @@
+//! The command line of `brine`.
+
+use clap::{Parser, Subcommand};
+
+use super::completions::{COMPLETIONS_EXAMPLES, Completions};
+use super::inspect::{INSPECT_EXAMPLES, Inspect};
+use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
+use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
+use super::scan::{self, Scan};
+use super::sign::{SIGN_EXAMPLES, Sign};
+use super::verify::{VERIFY_EXAMPLES, Verify};
+
+/// Sign what you serialise, and get it back only from those you trust
+///
+/// Wraps any bytes in a standard signature envelope (COSE_Sign1, Ed25519), and releases them only if a
+/// trusted key signed them. Start with "brinekey gen", which makes a key.
+#[derive(Debug, Parser)]
+#[command(name = "brine", version, propagate_version = true, after_long_help = EXAMPLES)]
+pub struct Brine {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: BrineVerb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Make a key, sign, verify:
+    $ brinekey gen
+    $ brine sign < in > out
+    $ brine verify < out
+
+  Run a script only if it is signed:
+    $ curl -s https://example.org/setup.sh.brine | brine verify --whole -p ./vendor.pub | sh
+
+  Move a tree to another machine, verified as it arrives:
+    $ tar c tree | brine sign | ssh host 'brine verify | tar x'";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum BrineVerb {
+    /// Sign FILE or standard input
+    #[command(after_long_help = SIGN_EXAMPLES)]
+    Sign(Sign),
+    /// Verify an envelope and write its payload
+    #[command(after_long_help = VERIFY_EXAMPLES)]
+    Verify(Verify),
+    /// Show what an envelope claims, without verifying anything
+    #[command(after_long_help = INSPECT_EXAMPLES)]
+    Inspect(Inspect),
+    /// Manage replay databases
+    #[command(subcommand, after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayVerb),
+    /// Show what a pickle would import, without loading it
+    #[command(after_long_help = scan::EXAMPLES)]
+    Scan(Scan),
+    /// Verify a job, then run it confined
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Check a policy file
+    #[command(subcommand, after_long_help = POLICY_EXAMPLES)]
+    Policy(PolicyVerb),
+    /// Write the completions for a shell to standard output
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+}

@@ -1,0 +1,385 @@
+//! The command line of `brinekey`.
+
+use std::path::PathBuf;
+
+use brine_core::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::PassphraseArgs;
+use super::value::{parse_context, parse_time};
+
+/// Make and keep keys, and choose whom to trust
+///
+/// Keys are files in $BRINE_HOME/keys, else $XDG_CONFIG_HOME/brine/keys, else ~/.config/brine/keys:
+/// NAME.key is the private half (PKCS#8), NAME.pub the public one. trust.toml beside them lists the
+/// signers that "brine verify" believes.
+#[derive(Debug, Parser)]
+#[command(name = "brinekey", version, propagate_version = true, after_long_help = EXAMPLES)]
+pub struct BrineKey {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: BrinekeyVerb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Make a key, and let others trust it:
+    $ brinekey gen
+    $ brinekey pub > me.pub
+
+  Trust somebody else's, for one purpose:
+    $ brinekey trust add alice ./alice.pub --context 'reports/*'";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum BrinekeyVerb {
+    /// Make a new Ed25519 key
+    #[command(after_long_help = GEN_EXAMPLES)]
+    Gen(Gen),
+    /// Write the public half of a key to standard output
+    #[command(after_long_help = PUB_EXAMPLES)]
+    Pub(Pub),
+    /// List the keys in the key store
+    #[command(after_long_help = LIST_EXAMPLES)]
+    List(List),
+    /// Show the fingerprints of a key
+    #[command(after_long_help = SHOW_EXAMPLES)]
+    Show(Show),
+    /// Change the passphrase of a key
+    #[command(after_long_help = PASSWD_EXAMPLES)]
+    Passwd(Passwd),
+    /// Import a private key file into the key store
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(Import),
+    /// Write a private key in another form
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(Export),
+    /// Manage the trust file
+    #[command(subcommand, after_long_help = TRUST_EXAMPLES)]
+    Trust(TrustVerb),
+}
+
+/// Make a new Ed25519 key
+///
+/// Asks for a passphrase if there is a terminal; an empty one leaves the key unencrypted. Adds the new key to
+/// the trust file under its name. Never overwrites a key. Writes the public key to standard output.
+#[derive(Args, Debug)]
+pub struct Gen {
+    /// The name of the key
+    #[arg(value_name = "NAME", default_value = "default")]
+    pub name: String,
+
+    /// Do not add the key to the trust file
+    #[arg(long)]
+    pub no_trust: bool,
+
+    /// Leave the key unencrypted, without asking for a passphrase
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    pub no_passphrase: bool,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+const GEN_EXAMPLES: &str = "\
+Examples:
+  Make the key that \"brine sign\" uses:
+    $ brinekey gen
+
+  Make a key for a worker, in a script:
+    $ brinekey gen worker --passphrase-file /run/secrets/worker";
+
+/// Write the public half of a key to standard output
+#[derive(Args, Debug)]
+pub struct Pub {
+    /// The key: a name or a file
+    #[arg(value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// The form to write
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub form: PublicForm,
+}
+
+const PUB_EXAMPLES: &str = "\
+Examples:
+  For a trust file or allowed_signers:
+    $ brinekey pub
+
+  For OpenSSL:
+    $ brinekey pub --form spki > me.pem";
+
+/// A form of public keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PublicForm {
+    /// One line: ssh-ed25519 ...
+    #[default]
+    Openssh,
+    /// SubjectPublicKeyInfo in PEM (RFC 8410)
+    Spki,
+}
+
+/// List the keys in the key store
+#[derive(Args, Debug)]
+pub struct List {
+    /// Write one line of JSON for each key
+    #[arg(long)]
+    pub json: bool,
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  The names of all encrypted keys:
+    $ brinekey list --json | jq -r 'select(.encrypted) | .name'";
+
+/// Show the fingerprints of a key
+///
+/// Shows the COSE key id (the thumbprint of RFC 9679) and the OpenSSH SHA256 fingerprint, each also in groups
+/// for reading aloud.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The key: a name, a file, or the text of an OpenSSH public key
+    #[arg(value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  Compare with a fingerprint that somebody reads to you:
+    $ brinekey show ./alice.pub";
+
+/// Change the passphrase of a key
+///
+/// Asks for the old passphrase, if there is one, and for the new one. An empty new passphrase leaves the key
+/// unencrypted.
+#[derive(Args, Debug)]
+pub struct Passwd {
+    /// The key: a name, or a PKCS#8 file
+    #[arg(value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// Read the new passphrase from FILE instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: Option<PathBuf>,
+
+    /// Leave the key unencrypted
+    #[arg(long, conflicts_with = "new_passphrase_file")]
+    pub no_passphrase: bool,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+const PASSWD_EXAMPLES: &str = "\
+Examples:
+  Give the default key a passphrase:
+    $ brinekey passwd
+
+  Rotate the passphrase of a worker in a script:
+    $ brinekey passwd worker --passphrase-file old --new-passphrase-file new";
+
+/// Import a private key file into the key store
+///
+/// Reads PKCS#8 (PEM) and OpenSSH private keys. The passphrase of FILE is kept.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The name of the key
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The private key; "-" is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Add the key to the trust file, too
+    #[arg(long)]
+    pub trust: bool,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  Sign with your SSH key by default:
+    $ brinekey import default ~/.ssh/id_ed25519";
+
+/// Write a private key in another form
+///
+/// The passphrase of the key is kept, unless --no-passphrase is given.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// The key: a name or a file
+    #[arg(value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// The form to write
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub form: PrivateForm,
+
+    /// Write to FILE, readable by its owner only; "-" is standard output, even a terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Leave the exported key unencrypted
+    #[arg(long)]
+    pub no_passphrase: bool,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  Use the key with ssh-keygen:
+    $ brinekey export --form openssh -o id_brine";
+
+/// A form of private keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PrivateForm {
+    /// PKCS#8 in PEM (RFC 5958), as OpenSSL reads it
+    #[default]
+    Pkcs8,
+    /// An OpenSSH private key file
+    Openssh,
+}
+
+/// Manage the trust file
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum TrustVerb {
+    /// Trust a key under a name
+    #[command(after_long_help = TRUST_ADD_EXAMPLES)]
+    Add(TrustAdd),
+    /// List the trusted signers
+    #[command(after_long_help = TRUST_LIST_EXAMPLES)]
+    List(TrustList),
+    /// Remove a signer
+    #[command(after_long_help = TRUST_REMOVE_EXAMPLES)]
+    Remove(TrustRemove),
+    /// Check whether signatures of a key would be accepted
+    #[command(after_long_help = TRUST_CHECK_EXAMPLES)]
+    Check(TrustCheck),
+}
+
+const TRUST_EXAMPLES: &str = "\
+Examples:
+  Trust alice for her reports, until the end of the year:
+    $ brinekey trust add alice ./alice.pub --context 'reports/*' --not-after 2027-01-01T00:00:00Z";
+
+/// Trust a key under a name
+///
+/// Comments in the trust file are kept.
+#[derive(Args, Debug)]
+pub struct TrustAdd {
+    /// The name of the signer
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The public key: its OpenSSH text, a file, or a name in the key store
+    #[arg(value_name = "KEY")]
+    pub key: String,
+
+    /// Trust the signer only for contexts like this; * matches anything but a slash (can be repeated)
+    ///
+    /// Signatures without a context are then refused.
+    #[arg(long = "context", value_name = "GLOB")]
+    pub contexts: Vec<String>,
+
+    /// Trust the signer from this time on
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub not_before: Option<Timestamp>,
+
+    /// Trust the signer until this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub not_after: Option<Timestamp>,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_ADD_EXAMPLES: &str = "\
+Examples:
+  From a file:
+    $ brinekey trust add alice ./alice.pub
+
+  From a message:
+    $ brinekey trust add alice \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"";
+
+/// List the trusted signers
+#[derive(Args, Debug)]
+pub struct TrustList {
+    /// Write one line of JSON for each signer
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_LIST_EXAMPLES: &str = "\
+Examples:
+  All signers, and their limits:
+    $ brinekey trust list";
+
+/// Remove a signer
+///
+/// Removes every entry with this name or key. To record that a key must not be trusted any more, give its entry
+/// a revoked-at time in the trust file instead.
+#[derive(Args, Debug)]
+pub struct TrustRemove {
+    /// The signer's name, its key id in hex, or the text of its public key
+    #[arg(value_name = "SIGNER")]
+    pub signer: String,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_REMOVE_EXAMPLES: &str = "\
+Examples:
+  By name:
+    $ brinekey trust remove alice";
+
+/// Check whether signatures of a key would be accepted
+///
+/// Exits with 0 if they would, and with 5 and the reason if not.
+#[derive(Args, Debug)]
+pub struct TrustCheck {
+    /// The public key: its OpenSSH text, a file, or a name
+    #[arg(value_name = "KEY")]
+    pub key: String,
+
+    /// The context of the signature; without it, a signature without a context
+    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    pub context: Option<String>,
+
+    /// Judge as of this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub now: Option<Timestamp>,
+
+    /// Refuse all keys in FILE, which has one OpenSSH public key a line
+    #[arg(long, value_name = "FILE")]
+    pub revoked: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_CHECK_EXAMPLES: &str = "\
+Examples:
+  Check a signature of alice for one context:
+    $ brinekey trust check ./alice.pub --context reports/daily";
+
+/// The trust file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustFile {
+    /// Use this trust file instead of the default one
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+}

@@ -1,0 +1,88 @@
+//! What judges an envelope, and where its verdict goes: the same options for every verb that verifies.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brine_core::Timestamp;
+use clap::Args;
+
+use super::value::{parse_context, parse_duration, parse_file, parse_time};
+
+/// What judges an envelope.
+#[derive(Args, Clone, Debug, Default)]
+pub struct JudgeArgs {
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    /// Accept only the signer of this name in the trust file
+    #[arg(long, value_name = "NAME")]
+    pub signer: Option<String>,
+
+    /// Require a signature for this context
+    ///
+    /// Signer and verifier must name the same context, or both none.
+    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    pub context: Option<String>,
+
+    /// Refuse signatures older than this, like 90s, 12h or 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_age: Option<Duration>,
+
+    /// Judge as of this time; the verdict says so
+    #[arg(long, value_name = "WHEN", value_parser = parse_time)]
+    pub now: Option<Timestamp>,
+
+    /// Verify the bytes of FILE as well; they were signed together with the payload
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub aad: Option<PathBuf>,
+
+    /// Accept envelopes without a CBOR tag, too
+    #[arg(long)]
+    pub untagged: bool,
+}
+
+/// Whom to believe.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustArgs {
+    /// Trust KEY (can be repeated)
+    ///
+    /// KEY is the text of an OpenSSH public key; or a file, if it has a slash in it or ends in .key, .pub or
+    /// .pem; or a name in the trust file or the key store. Replaces the default trust file.
+    #[arg(short = 'p', long = "public-key", value_name = "KEY")]
+    pub public_keys: Vec<String>,
+
+    /// Trust the signers in FILE, a trust.toml or an OpenSSH allowed_signers file
+    ///
+    /// Replaces the default trust file. With -p, only those keys are trusted: FILE then says which keys the
+    /// names stand for, and keys that it revokes stay revoked.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+
+    /// Refuse all keys in FILE, which has one OpenSSH public key a line
+    #[arg(long, value_name = "FILE")]
+    pub revoked: Option<PathBuf>,
+}
+
+/// Where the verdict goes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerdictArgs {
+    /// Write the verdict, and nothing else, to standard error as a line of JSON
+    ///
+    /// Where several files are verified, there is a line for each.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write the verdict to FILE as a line of JSON
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub report: Option<PathBuf>,
+
+    /// Say who signed, even where standard error is not a terminal
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Print no progress, and nothing on success
+    ///
+    /// What a job writes to standard error is not shown either.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}

@@ -1,0 +1,145 @@
+//! What `brine run` and `brine policy` take.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use brine_job::{Grant, Layer, Limit, OutputFormat};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+
+use super::judge::{JudgeArgs, VerdictArgs};
+use super::record::and_records;
+use super::value::parse_file;
+
+/// Verify a job, then run it confined
+///
+/// Verifies the whole job first, as "brine sign --job" makes it. Then runs CMD, or the interpreter that the job
+/// requests by its name in the policy, with the payload on standard input. The command sees the system
+/// directories, a scratch directory of its own, and what both the signer and the policy grant; nothing else.
+/// Output is released only if the command exits with 0 and its output matches the declared format.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// The job; "-" or nothing is standard input
+    #[arg(value_name = "FILE")]
+    pub input: Option<PathBuf>,
+
+    /// The command to run, and its arguments; "{}" is the path of the payload
+    ///
+    /// A job that requests an interpreter takes no command.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+
+    /// Allow what the policy FILE says; by default policy.toml beside the trust file, if there is one
+    ///
+    /// Without a policy, a job that requests anything is refused.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
+    /// Write the output to FILE, whole or not at all; "-" is standard output, even a terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Write output that is not released to FILE
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub partial_output: Option<PathBuf>,
+
+    /// Require a format of the output, if the job declares none
+    #[arg(long, value_name = "FORMAT", value_parser = one_of(OutputFormat::ALL, OutputFormat::name))]
+    pub format: Option<OutputFormat>,
+
+    /// Lower a limit, as in wall=5s or memory=256MiB (can be repeated)
+    ///
+    /// NAME is wall, cpu, memory, output, errors, file-size, processes, files or scratch. A limit is never
+    /// raised.
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse_pair)]
+    pub limits: Vec<(Limit, u64)>,
+
+    /// Leave out a layer of confinement; the verdict says so (can be repeated)
+    #[arg(long, value_name = "LAYER", value_parser = one_of(Layer::ALL, Layer::name))]
+    pub without: Vec<Layer>,
+
+    /// Show the plan, and run nothing
+    ///
+    /// With --json, as a line of JSON.
+    #[arg(long, conflicts_with = "partial_output")]
+    pub explain: bool,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+}
+
+pub(super) const RUN_EXAMPLES: &str = "\
+Examples:
+  Run a script that somebody signed, with the shell and nothing else:
+    $ brine sign --job --context jobs/nightly work.sh -o work.job
+    $ brine run --context jobs/nightly work.job -- sh
+
+  Let the job request what it needs, and the policy allow it:
+    $ brine sign --grant run=sh --grant read=data --grant wall=5s work.sh -o work.job
+    $ brine run --policy ./policy.toml work.job > result
+
+  See the plan:
+    $ brine run --explain work.job";
+
+pub(super) const POLICY_EXAMPLES: &str = "\
+Examples:
+  Check a policy before it is used:
+    $ brine policy check ./policy.toml";
+
+/// Check a policy file
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum PolicyVerb {
+    /// Read a policy, and show its entries, or the line that is wrong
+    #[command(after_long_help = POLICY_EXAMPLES)]
+    Check(CheckPolicy),
+}
+
+/// Read a policy, and show its entries, or the line that is wrong
+#[derive(Args, Debug)]
+pub struct CheckPolicy {
+    /// The policy; by default policy.toml beside the trust file
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Jobs, as `brine sign` makes them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct JobArgs {
+    /// Sign a job: work for "brine run"; "brine verify" does not accept it
+    ///
+    /// A job is one envelope of any size up to 64 GiB.
+    #[arg(long, conflicts_with_all = and_records(["detached", "plain", "flush_after"]))]
+    pub job: bool,
+
+    /// Let the job request something (can be repeated); implies --job
+    ///
+    /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443. Limits: wall=5s,
+    /// cpu=2s, memory=256MiB, output=1MiB, file-size=1MiB, processes=8, files=64, scratch=64MiB. Output:
+    /// format=json. The policy of the operator must allow all of it, or the job is refused.
+    #[arg(long = "grant", value_name = "NAME=VALUE",
+        conflicts_with_all = and_records(["detached", "plain", "flush_after"]))]
+    pub grants: Vec<Grant>,
+}
+
+impl JobArgs {
+    /// Returns whether a job is to be signed.
+    #[must_use]
+    pub fn is_job(&self) -> bool {
+        self.job || !self.grants.is_empty()
+    }
+}
+
+/// Takes one of some values by its name.
+fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    values: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values.map(name)).try_map(move |found| {
+        let meant = values.into_iter().find(|value| name(*value) == found);
+        meant.ok_or("there is no such value")
+    })
+}

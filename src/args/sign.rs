@@ -1,0 +1,174 @@
+//! What `brine sign` takes.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brine_core::Algorithm;
+use brine_core::hash::HashAlgorithm;
+use clap::{Args, ValueEnum};
+
+use super::PassphraseArgs;
+use super::record::{BatchArgs, RecordArgs, and_records, record_groups};
+use super::run::JobArgs;
+use super::value::{
+    When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size,
+    parse_when,
+};
+
+/// Sign FILE or standard input
+///
+/// Writes one envelope (a COSE_Sign1) if the input fits a segment, which is 1 MiB by default. Writes a
+/// stream of signed segments if the input is larger. A stream can have any size.
+#[derive(Args, Debug)]
+#[command(groups = record_groups())]
+pub struct Sign {
+    /// The file to sign; "-" or nothing is standard input; several files with --detached
+    #[arg(value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Sign with KEY: a name in the key store or a key file
+    ///
+    /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519. Otherwise it
+    /// is a name in the key store.
+    #[arg(short, long, value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Leave the payload out of the envelope
+    ///
+    /// Writes the envelope of FILE to FILE.brine, which must not exist, and that of standard input to standard
+    /// output. Signs the whole input if it fits a segment, and its digest if it is larger.
+    #[arg(short, long, conflicts_with_all = and_records([]))]
+    pub detached: bool,
+
+    /// Write text instead of binary
+    #[arg(short, long, conflicts_with_all = and_records([]))]
+    pub armor: bool,
+
+    /// Sign for one purpose; verifiers must name the same context
+    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    pub context: Option<String>,
+
+    /// State what the payload is: a media type, or the number of a CoAP content format
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_content_type)]
+    pub content_type: Option<String>,
+
+    /// Let the signature expire, after a duration like 7d or at a time
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub expires: Option<When>,
+
+    /// Let the signature become valid later, after a duration or at a time
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub not_before: Option<When>,
+
+    /// Sign the bytes of FILE as well; verifiers need the same file
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub aad: Option<PathBuf>,
+
+    /// The algorithm identifier to write; the algorithm is always Ed25519
+    #[arg(long, value_enum, value_name = "ALG", default_value_t)]
+    pub alg: Alg,
+
+    /// Write only algorithm, key id and content type: the smallest envelope, and reproducible
+    #[arg(long, conflicts_with_all = ["context", "expires", "not_before"])]
+    pub plain: bool,
+
+    /// Write one envelope of any size up to 64 GiB, never a stream
+    ///
+    /// Input over 4 MiB is copied to a temporary file first, in the directory that TMPDIR names. Implied
+    /// by --armor (up to 256 MiB) and --plain. With --detached, signs a large file whole instead of its
+    /// digest: this is slower, and other COSE software can verify it.
+    #[arg(long, conflicts_with_all = and_records([]))]
+    pub single: bool,
+
+    /// The length of a stream's segments, like 64KiB or 1MiB, at most 4MiB
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse_segment_size)]
+    pub segment_size: usize,
+
+    /// The hash of a stream's segments, and of files that -d signs by their digest
+    #[arg(long, value_enum, value_name = "HASH", default_value_t)]
+    pub hash: Hash,
+
+    /// Write a stream, and close a segment when its first byte has waited this long, like 1s
+    ///
+    /// Use it for pipes that stay open, as with "tail -f".
+    #[arg(long, value_name = "TIME", value_parser = parse_pause,
+        conflicts_with_all = and_records(["single", "plain", "armor", "detached"]))]
+    pub flush_after: Option<Duration>,
+
+    /// The number of threads that hash and sign; by default one for each processor, at most 16
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+
+    /// Print no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+
+    #[command(flatten, next_help_heading = "Jobs")]
+    pub job: JobArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub records: RecordArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub batch: BatchArgs,
+}
+
+pub(super) const SIGN_EXAMPLES: &str = "\
+Examples:
+  Sign a pickle for one purpose, for a week:
+    $ brine sign --context jobs/nightly --expires 7d job.pkl -o job.pkl.brine
+
+  Sign files of any size, each with an envelope beside it, with an SSH key:
+    $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
+
+  Put a signed message on a queue:
+    $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m
+
+  Sign each line that a program writes, as it comes:
+    $ ./events | brine sign --lines --batch 256 | kcat -P -b host -t events";
+
+/// The algorithm identifier in the envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Alg {
+    /// -8, which most COSE libraries understand
+    #[default]
+    Eddsa,
+    /// -19, fully specified (RFC 9864)
+    Ed25519,
+}
+
+/// The hash of content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Hash {
+    /// The fastest; its identifier is for private use
+    #[default]
+    Blake3,
+    /// Has a registered identifier, for other COSE software
+    Sha256,
+}
+
+impl From<Hash> for HashAlgorithm {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Blake3 => Self::Blake3,
+            Hash::Sha256 => Self::Sha256,
+        }
+    }
+}
+
+impl From<Alg> for Algorithm {
+    fn from(alg: Alg) -> Self {
+        match alg {
+            Alg::Eddsa => Self::EdDsa,
+            Alg::Ed25519 => Self::Ed25519,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What `brine verify` takes.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::judge::{JudgeArgs, VerdictArgs};
+use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
+
+/// Verify an envelope and write its payload
+///
+/// Writes the payload only after signature, signer, context and time have been verified. Writes each segment
+/// of a stream as soon as it has been verified; --whole holds it back until the end. By default, trusts the
+/// signers in the trust file, and accepts only signatures without a context.
+#[derive(Args, Debug)]
+#[command(groups = record_groups())]
+pub struct Verify {
+    /// The envelope, or with --detached the payload; "-" or nothing is standard input
+    #[arg(value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Verify each FILE against FILE.brine beside it
+    ///
+    /// Writes a line for each file to standard output: its name, then OK or the reason. The exit status is that
+    /// of the first file that did not verify.
+    #[arg(short = 'd', long, requires = "inputs",
+        conflicts_with_all = and_records(["check", "detached", "output", "whole", "retry"]))]
+    pub beside: bool,
+
+    /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["check", "detached"])]
+    pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    /// Verify FILE against the envelope SIG, and write nothing
+    #[arg(long, value_name = "SIG", conflicts_with_all = and_records(["retry"]))]
+    pub detached: Option<PathBuf>,
+
+    /// Verify, and write no payload
+    #[arg(long)]
+    pub check: bool,
+
+    /// Write nothing until the end of a stream has been verified
+    #[arg(long, conflicts_with_all = and_records(["retry"]))]
+    pub whole: bool,
+
+    /// The number of threads that verify; by default one for each processor, at most 16
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+
+    /// Accept an envelope whose type (RFC 9596) is TYPE, as data
+    #[arg(long, value_name = "TYPE")]
+    pub typ: Option<String>,
+
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub records: RecordArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub rejects: RejectArgs,
+}
+
+pub(super) const VERIFY_EXAMPLES: &str = "\
+Examples:
+  Unpickle only a pickle that a trusted key signed for this purpose, this week:
+    $ brine verify --whole --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
+
+  Check a release against one key, and many files at once:
+    $ brine verify -p ./vendor.pub --detached release.tar.brine release.tar
+    $ brine verify -p ./vendor.pub -d *.tar
+
+  Read signed messages from a queue, and keep the refused ones:
+    $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
+
+  Release each message once, even if the queue delivers it again:
+    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --reject-to refused | ./work
+
+  Try the refused ones again when their signer is trusted:
+    $ brine verify --retry refused --out lines --reject-to refused.again | ./work
+
+  Keep the verdict for a program to read:
+    $ brine verify --check --report verdict.json message";

@@ -1,0 +1,66 @@
+//! From the command line to the exit status.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::brine::Brine;
+use crate::args::brinekey::BrineKey;
+use crate::report::exit::Status;
+use crate::report::{Failure, console};
+use crate::verbs;
+
+/// Runs `brine` with the arguments of the process.
+#[must_use]
+pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    run::<Brine>("brine", arguments, verbs::brine)
+}
+
+/// Runs `brinekey` with the arguments of the process.
+#[must_use]
+pub fn brinekey(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    run::<BrineKey>("brinekey", arguments, verbs::brinekey)
+}
+
+fn run<P: Parser>(
+    program: &'static str,
+    arguments: impl Iterator<Item = OsString>,
+    verb: impl FnOnce(P) -> Status,
+) -> ExitCode {
+    console::set_program(program);
+    forbid_core_dumps();
+    let status = match P::try_parse_from(arguments) {
+        Ok(parsed) => verb(parsed),
+        Err(help_or_error) => print_clap(&help_or_error),
+    };
+    status.into()
+}
+
+/// Prints what clap has to say: help and versions to stdout, errors to stderr.
+fn print_clap(message: &clap::Error) -> Status {
+    if message.use_stderr() {
+        console::usage(&message.render().to_string());
+        return Status::Usage;
+    }
+    match message.print() {
+        Ok(()) => Status::Done,
+        Err(error) => {
+            let failure = Failure::io("standard output", error);
+            console::complain(&failure);
+            failure.status()
+        }
+    }
+}
+
+/// Keeps secrets out of core files.
+///
+/// A limit of 1 byte and not of 0: Linux ignores the limit when cores are piped to a program, except
+/// for this value, which it takes as a refusal (`core(5)`; `fs/coredump.c`). `PR_SET_DUMPABLE` would
+/// do the same, and make `/dev/stdin` and `/dev/fd` unreadable to anyone but root.
+fn forbid_core_dumps() {
+    let one = rustix::process::Rlimit { current: Some(1), maximum: Some(1) };
+    // A hard limit of 0 cannot be raised. Then no core is written to a file, and the program that cores are
+    // piped to decides about those.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, one);
+}

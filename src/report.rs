@@ -1,0 +1,15 @@
+//! How it went: lines for people, verdicts for programs, exit statuses.
+//!
+//! This is the only module that knows the errors of all crates.
+
+pub mod exit;
+
+pub(crate) mod console;
+pub(crate) mod verdict;
+
+mod failure;
+mod hint;
+mod outcome;
+
+pub(crate) use self::failure::Failure;
+pub(crate) use self::outcome::{FileOutcome, Outcome, Signed, status_of};

@@ -1,0 +1,271 @@
+//! What can go wrong: the errors of all crates, and those of the programs.
+
+use std::io;
+use std::path::PathBuf;
+
+use brine_core::{Classified as _, SystemError};
+use brine_job::{JobError, PolicyError, PolicyFileError};
+use brine_keys::KeyFileError;
+use brine_pickle::{AllowListError, PickleRule};
+use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
+use brine_trust::TrustError;
+
+use super::exit::Status;
+use super::hint;
+
+/// Why a program ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{path:?}: {source}")]
+    AllowList { path: PathBuf, source: AllowListError },
+
+    #[error("{0:?} is not a key name")]
+    BadName(String),
+
+    #[error("will not write {what} to a terminal")]
+    BinaryToTerminal { what: &'static str },
+
+    #[error(transparent)]
+    Core(#[from] brine_core::Error),
+
+    #[error("{path:?} exists already")]
+    Exists { path: PathBuf },
+
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+
+    #[error(transparent)]
+    Job(#[from] JobError),
+
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+
+    #[error("{path:?}: {source}")]
+    KeyFile { path: PathBuf, source: KeyFileError },
+
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
+    #[error(transparent)]
+    Launch(#[from] brine_sandbox::LaunchError),
+
+    #[error("no home directory: neither BRINE_HOME, XDG_CONFIG_HOME nor HOME is set")]
+    NoHome,
+
+    #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+    #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
+    NoSandbox,
+
+    #[error("no key named {name:?} in {directory:?}")]
+    NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
+
+    #[error("nobody called {name:?} is trusted, and no key has that name")]
+    NoSuchSigner { name: String, similar: Option<String> },
+
+    #[error("{program:?}: {source}")]
+    NotExecutable { program: PathBuf, source: io::Error },
+
+    #[error("no program {program:?}")]
+    NotFound { program: PathBuf },
+
+    #[error("passphrase: {0}")]
+    Passphrase(String),
+
+    #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
+    PassphraseNeeded,
+
+    #[error("{name}: {message}")]
+    Pickle { name: String, message: String, rule: PickleRule },
+
+    #[error("{path:?}: {source}")]
+    PolicyFile { path: PathBuf, source: PolicyFileError },
+
+    #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
+    Precious { path: PathBuf },
+
+    #[error("record {number}: {why}")]
+    Record { number: u64, why: RecordError },
+
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+
+    #[error("input and output are the same file")]
+    SameFile,
+
+    #[error("{path:?}: {source}")]
+    TrustFile { path: PathBuf, source: TrustError },
+
+    #[error("{path:?}: {source}")]
+    Unreadable { path: PathBuf, source: io::Error },
+
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    /// Wraps a failure of reading or writing `what`.
+    pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    /// Says what to type instead.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::Usage(text.into())
+    }
+
+    /// Says what could not be read of records.
+    pub(crate) fn reading_records(name: &str, error: FrameReadError) -> Self {
+        match error {
+            FrameReadError::Framing(error) => error.into(),
+            FrameReadError::Input(error) => Self::io(name, error),
+            FrameReadError::OutOfMemory { bytes } => SystemError::OutOfMemory { bytes }.into(),
+        }
+    }
+
+    /// Says why work on the records of a pipe ended. `name` is what the pipe is called.
+    pub(crate) fn of_pipeline<R: Into<Self>>(
+        error: PipelineError<FrameReadError, Self, R>,
+        name: &str,
+    ) -> Self {
+        match error {
+            PipelineError::Clock(error) => error.into(),
+            PipelineError::Decode(error) | PipelineError::Source(error) => {
+                Self::reading_records(name, error)
+            }
+            PipelineError::Ledger(error) => error.into(),
+            PipelineError::Record { number, why } => Self::Record { number, why },
+            PipelineError::Rejects(failure) => failure.into(),
+            PipelineError::Sink(failure) => failure,
+            PipelineError::Thread(error) => Self::io("thread", error),
+            PipelineError::WorkerLost(_) => SystemError::WorkerLost.into(),
+        }
+    }
+
+    /// Says what could not be read, where reading is what failed. Where the library called back, and there was a
+    /// failure, it is that failure.
+    pub(crate) fn reading(name: &str, error: brine_core::Error) -> Self {
+        match error {
+            brine_core::Error::System(SystemError::Input(error)) => {
+                error.downcast().unwrap_or_else(|error| Self::io(name, error))
+            }
+            other => other.into(),
+        }
+    }
+
+    /// Returns the exit status.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Core(error) => error.class().into(),
+            Self::Framing(error) => error.class().into(),
+            Self::Job(error) => error.class().into(),
+            Self::Replay(error) => error.class().into(),
+            Self::Pickle { rule, .. } => rule.fault().into(),
+            Self::Record { why, .. } => why.class().into(),
+            Self::AllowList { .. }
+            | Self::BadName(_)
+            | Self::BinaryToTerminal { .. }
+            | Self::Precious { .. }
+            | Self::SameFile
+            | Self::Usage(_) => Status::Usage,
+            Self::Exists { .. } | Self::Io { .. } | Self::NoHome => Status::Io,
+            #[cfg(all(feature = "sandbox", target_os = "linux"))]
+            Self::Launch(error) => Status::from_code(error.status()),
+            #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+            Self::NoSandbox => Status::NotConfined,
+            Self::NotExecutable { .. } => Status::NotExecutable,
+            Self::NotFound { .. } => Status::NotFound,
+            Self::Key(_)
+            | Self::KeyFile { .. }
+            | Self::PolicyFile { .. }
+            | Self::NoSuchKey { .. }
+            | Self::NoSuchSigner { .. }
+            | Self::Passphrase(_)
+            | Self::PassphraseNeeded
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. } => Status::Key,
+        }
+    }
+
+    /// Returns the short name that stands in JSON verdicts.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::AllowList { .. } => "allow-list-form",
+            Self::BadName(_) => "bad-name",
+            Self::BinaryToTerminal { .. } => "binary-to-terminal",
+            Self::Core(error) => error.reason(),
+            Self::Exists { .. } => "exists",
+            Self::Framing(error) => error.reason(),
+            Self::Io { .. } => "io",
+            Self::Job(error) => error.reason(),
+            Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
+            #[cfg(all(feature = "sandbox", target_os = "linux"))]
+            Self::Launch(error) => error.reason(),
+            Self::NoHome => "no-home",
+            #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+            Self::NoSandbox => "no-sandbox",
+            Self::NotExecutable { .. } => "not-executable",
+            Self::NotFound { .. } => "program-not-found",
+            Self::PolicyFile { source, .. } => source.reason(),
+            Self::NoSuchKey { .. } => "no-such-key",
+            Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::Passphrase(_) => "passphrase-unreadable",
+            Self::PassphraseNeeded => "passphrase-needed",
+            Self::Pickle { rule, .. } => rule.reason(),
+            Self::Precious { .. } => "precious-file",
+            Self::Record { why, .. } => why.reason(),
+            Self::Replay(error) => error.reason(),
+            Self::SameFile => "same-file",
+            Self::TrustFile { source, .. } => source.reason(),
+            Self::Unreadable { .. } => "unreadable",
+            Self::Usage(_) => "usage",
+        }
+    }
+
+    /// Returns what to type next, where there is something.
+    pub(crate) fn hint(&self) -> Option<String> {
+        hint::of(self)
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+impl From<brine_core::KeyError> for Failure {
+    fn from(error: brine_core::KeyError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<SystemError> for Failure {
+    fn from(error: SystemError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::FormError> for Failure {
+    fn from(error: brine_core::FormError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::Untrusted> for Failure {
+    fn from(error: brine_core::Untrusted) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::time::ClockBefore1970> for Failure {
+    fn from(error: brine_core::time::ClockBefore1970) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<std::convert::Infallible> for Failure {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

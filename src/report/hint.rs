@@ -1,0 +1,211 @@
+//! Hints: what to type next. All of them are here.
+
+use brine_core::ClaimsError;
+use brine_core::{Error, FormError, Kind, KindError, Untrusted};
+use brine_job::{JobError, PolicyError};
+use brine_keys::KeyFileError;
+use brine_pickle::PickleRule;
+use brine_records::{FramingError, RecordError, ReplayError};
+
+use super::Failure;
+
+/// Returns the hint of a failure, where there is one.
+pub(super) fn of(failure: &Failure) -> Option<String> {
+    let hint = match failure {
+        Failure::AllowList { .. } => {
+            "a list has a line like collections:OrderedDict for each name, without wildcards"
+        }
+        Failure::BadName(_) => {
+            "use letters, digits and . _ @ + -, not first a dot or hyphen, and no key-file suffix"
+        }
+        Failure::BinaryToTerminal { .. } => {
+            "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
+        }
+        Failure::Core(error) => return of_core(error),
+        Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
+        Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
+        Failure::Key(source) | Failure::KeyFile { source, .. } => {
+            return of_key_file(source).map(str::to_owned);
+        }
+        #[cfg(all(feature = "sandbox", target_os = "linux"))]
+        Failure::Launch(error) => return error.hint().map(str::to_owned),
+        Failure::NoHome => "set BRINE_HOME to the directory with your keys",
+        Failure::NoSuchKey { similar: Some(similar), .. }
+        | Failure::NoSuchSigner { similar: Some(similar), .. } => {
+            return Some(format!("did you mean {similar:?}?"));
+        }
+        Failure::NoSuchKey { name, .. } if name == "default" => {
+            "\"brinekey gen\" makes one; \"-k FILE\" takes a key file"
+        }
+        Failure::NoSuchKey { .. } | Failure::NoSuchSigner { .. } => {
+            "\"brinekey list\" shows the keys, \"brinekey trust list\" the signers; a file needs a \
+             slash, as in ./NAME"
+        }
+        Failure::NotFound { .. } => {
+            "a path has a slash in it, as in ./NAME; others are sought in PATH"
+        }
+        Failure::Passphrase(_) => "the source that was configured is the only one asked",
+        Failure::PassphraseNeeded => {
+            "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
+        }
+        Failure::Pickle { rule, .. } => return of_pickle(*rule).map(str::to_owned),
+        Failure::PolicyFile { .. } => {
+            "docs/policy.md has every key; \"brine policy check FILE\" reads it"
+        }
+        Failure::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
+        Failure::Record { why, .. } => return of_record(why),
+        Failure::Replay(error) => return of_replay(error).map(str::to_owned),
+        Failure::SameFile => "write elsewhere and move it",
+        #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+        Failure::NoSandbox => return None,
+        Failure::Framing(error) => return of_framing(error).map(str::to_owned),
+        Failure::Io { .. }
+        | Failure::Job(_)
+        | Failure::NotExecutable { .. }
+        | Failure::TrustFile { .. }
+        | Failure::Unreadable { .. }
+        | Failure::Usage(_) => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn of_core(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::Claims(ClaimsError::ContextMissing { .. }) => {
+            "leave out \"--context\" if signatures for any purpose will do"
+        }
+        Error::Claims(ClaimsError::ContextUnexpected { .. }) => {
+            "if that is what you expect, name it with \"--context\""
+        }
+        Error::Claims(ClaimsError::ContextMismatch { .. }) => {
+            "\"brine inspect\" shows what it was signed for"
+        }
+        Error::Form(error) => return of_form(error).map(str::to_owned),
+        Error::Kind(KindError::UnknownTyp { typ }) => {
+            return Some(format!("if that is what you expect, give --typ {typ:?}"));
+        }
+        Error::Kind(KindError::Wrong { expected: Kind::Job, .. }) => {
+            "\"brine sign --job\" makes jobs"
+        }
+        Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
+        Error::Trust(Untrusted::NoAnchors) => {
+            "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
+        }
+        Error::Trust(Untrusted::Unknown { .. }) => {
+            "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn of_record(error: &RecordError) -> Option<String> {
+    match error {
+        RecordError::Envelope(error) => of_core(error),
+        RecordError::Framing(error) => of_framing(error).map(str::to_owned),
+        RecordError::Replay(error) => of_replay(error).map(str::to_owned),
+        _ => None,
+    }
+}
+
+const fn of_framing(error: &FramingError) -> Option<&'static str> {
+    match error {
+        FramingError::Base64 => {
+            Some("\"brine sign --lines\" makes such text; unsigned data is never passed on")
+        }
+        _ => None,
+    }
+}
+
+const fn of_form(error: &FormError) -> Option<&'static str> {
+    Some(match error {
+        FormError::AttachedPayload => "leave out \"--detached\"",
+        FormError::CritUnknown { .. } => "a newer brine may understand it",
+        FormError::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
+        FormError::NotAnEnvelope { .. } => {
+            "\"brine sign\" makes envelopes; unsigned data is never passed on"
+        }
+        FormError::OtherCose { .. } => "\"brine inspect\" shows what it holds",
+        FormError::Untagged => "if you know that it is one, give --untagged",
+        _ => return None,
+    })
+}
+
+const fn of_policy(error: &PolicyError) -> Option<&'static str> {
+    Some(match error {
+        PolicyError::CommandGiven { .. } => "leave out the command after --",
+        PolicyError::NoEntry { .. } => {
+            "the policy names whom it is for: [[allow]] with signers, contexts and content-types"
+        }
+        PolicyError::NoPolicy { .. } => {
+            "\"--policy FILE\" says what jobs may have; \"brine inspect\" shows all that this one asks for"
+        }
+        PolicyError::NoProgram => "say what to run: brine run FILE -- CMD",
+        PolicyError::NotAllowed { .. } | PolicyError::Arguments { .. } => {
+            "\"brine inspect\" shows all that it asks for"
+        }
+        _ => return None,
+    })
+}
+
+const fn of_replay(error: &ReplayError) -> Option<&'static str> {
+    Some(match error {
+        ReplayError::ClockBehind { .. } => {
+            "set the clock, and the record is as good; if it is right, the database was used under a wrong one: \
+             make another with \"brine replay init\""
+        }
+        ReplayError::Damaged { .. } | ReplayError::Version { .. } => {
+            "keep the file, and make another with \"brine replay init\", which refuses what is older than itself"
+        }
+        ReplayError::ExpiryMissing => "sign with --expires, or as records with brine",
+        ReplayError::Full { .. } => {
+            "\"brine replay status\" shows what fills it; what is older than its maximum age makes room by itself"
+        }
+        ReplayError::LeaseLost => {
+            "the record may have been released twice; --lease holds records longer"
+        }
+        ReplayError::Database(_) | ReplayError::File { .. } => {
+            "it takes a directory that can be written, for the files beside it"
+        }
+        ReplayError::Gone { .. } => {
+            "what it knew is lost; \"brine replay init\" makes one that refuses what is older than itself"
+        }
+        ReplayError::Missing { .. } | ReplayError::NotADatabase { .. } => {
+            "\"brine replay init FILE\" makes one, where there is no file"
+        }
+        ReplayError::Unknown { .. } => {
+            "a new database cannot know what an older one released; if there never was one, make it with \
+             \"brine replay init --accept-older\""
+        }
+        _ => return None,
+    })
+}
+
+const fn of_pickle(rule: PickleRule) -> Option<&'static str> {
+    Some(match rule {
+        PickleRule::ImportNotAllowed => {
+            "what may be imported is given with \"--allow LIST\"; what is on a list runs"
+        }
+        PickleRule::PersistentId => {
+            "if its loader expects them, as torch does, give \"--persistent-ids\""
+        }
+        PickleRule::TrailingBytes => {
+            "if it is several pickles one after the other, give \"--multi\""
+        }
+        PickleRule::NotAPickle => "take the pickle out of its archive or envelope first",
+        _ => return None,
+    })
+}
+
+const fn of_key_file(error: &KeyFileError) -> Option<&'static str> {
+    Some(match error {
+        KeyFileError::NotEd25519 { .. }
+        | KeyFileError::Unrecognised
+        | KeyFileError::UnsupportedForm { .. } => {
+            "brine takes Ed25519 keys as PKCS#8 or OpenSSH files: \"brinekey gen\", or ssh-keygen -t ed25519"
+        }
+        KeyFileError::PassphraseNeeded => "name the public half instead: the .pub file",
+        KeyFileError::PrivateExpected => "that is a public key; signing takes the private one",
+        _ => return None,
+    })
+}

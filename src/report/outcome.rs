@@ -1,0 +1,148 @@
+//! What a verb that did its work has to say.
+
+use brine_core::text::hex;
+use brine_core::{Kind, Verified};
+use brine_records::RecordCounts;
+use serde::Serialize;
+
+use super::Failure;
+use super::exit::Status;
+use super::verdict::{PlanFacts, RunFacts};
+
+/// What a verb that did its work has to say.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Several files, each with an outcome of its own.
+    Files(Vec<FileOutcome>),
+    /// A job was run.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
+    Ran { signed: Box<Signed>, plan: PlanFacts, run: Box<RunFacts>, status: Status, line: String },
+    /// Records were judged, as far as `failure` let them be.
+    Records { counts: RecordCounts, failure: Option<Failure> },
+    /// There is nothing to say.
+    Silent,
+    /// The verb said itself how it went, and ends like this.
+    Told(Status),
+    /// An envelope was verified; of a job, with the plan that it would run by.
+    Verified { signed: Box<Signed>, plan: Option<PlanFacts> },
+}
+
+/// How one of several files did.
+#[derive(Debug)]
+pub(crate) struct FileOutcome {
+    pub(crate) name: String,
+    pub(crate) outcome: Result<Outcome, Failure>,
+}
+
+/// What was verified, and who signed it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Signed {
+    algorithm: i64,
+    clock: &'static str,
+    content_type: Option<String>,
+    context: Option<Vec<String>>,
+    cti: Option<String>,
+    detached: bool,
+    expires: Option<String>,
+    issued_at: Option<String>,
+    judged_at: String,
+    key_id: String,
+    kind: &'static str,
+    not_before: Option<String>,
+    payload_bytes: u64,
+    signer: String,
+    typ: Option<String>,
+}
+
+impl Signed {
+    /// Describes an envelope with its payload in it.
+    pub(crate) fn attached(verified: &Verified, clock: &'static str) -> Self {
+        Self::of(verified, clock, false)
+    }
+
+    /// Describes an envelope beside its payload.
+    pub(crate) fn beside(verified: &Verified, clock: &'static str) -> Self {
+        Self::of(verified, clock, true)
+    }
+
+    fn of(verified: &Verified, clock: &'static str, detached: bool) -> Self {
+        let (header, claims, kind) = (verified.header(), verified.claims(), verified.kind());
+        let time = |at: Option<brine_core::Timestamp>| at.map(|at| at.to_string());
+        let names = |found: brine_core::claims::Audience<'_>| {
+            found.names().map(str::to_owned).collect::<Vec<_>>()
+        };
+        Self {
+            algorithm: header.algorithm().id(),
+            clock,
+            content_type: header.content_type().map(|found| found.to_string()),
+            context: claims.audience.map(names),
+            cti: claims.cti.map(hex),
+            detached,
+            expires: time(claims.expires),
+            issued_at: time(claims.issued_at),
+            judged_at: verified.judged_at().to_string(),
+            key_id: verified.signer().key().id().to_string(),
+            kind: if kind == Kind::Segment { "stream" } else { kind.name() },
+            not_before: time(claims.not_before),
+            payload_bytes: verified.payload_bytes(),
+            signer: verified.signer().name().to_owned(),
+            typ: header.typ().filter(|_| kind == Kind::Foreign).map(|typ| typ.to_string()),
+        }
+    }
+
+    /// Says who signed, for a person.
+    pub(crate) fn line(&self) -> String {
+        let context = self.context.as_ref().map(|names| names.join(", "));
+        let about: Vec<_> = context.iter().chain(&self.issued_at).map(String::as_str).collect();
+        match about.as_slice() {
+            [] => format!("signed by {}", self.signer),
+            about => format!("signed by {} ({})", self.signer, about.join(", ")),
+        }
+    }
+}
+
+impl Outcome {
+    /// Says that an envelope was verified.
+    pub(crate) fn verified(signed: Signed) -> Self {
+        Self::Verified { signed: Box::new(signed), plan: None }
+    }
+
+    /// Returns the exit status. Of several files, it is that of the first that was refused.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Files(files) => files
+                .iter()
+                .map(|file| status_of(&file.outcome))
+                .find(|status| *status != Status::Done)
+                .unwrap_or(Status::Done),
+            Self::Ran { status, .. } | Self::Told(status) => *status,
+            Self::Records { counts, failure } => match failure {
+                Some(failure) => failure.status(),
+                // Skipped, and kept nowhere.
+                None if counts.refused > counts.kept => Status::Altered,
+                None => Status::Done,
+            },
+            Self::Silent | Self::Verified { .. } => Status::Done,
+        }
+    }
+
+    /// Returns the failure that ended the work early.
+    pub(super) const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Records { failure, .. } => failure.as_ref(),
+            Self::Files(_)
+            | Self::Ran { .. }
+            | Self::Silent
+            | Self::Told(_)
+            | Self::Verified { .. } => None,
+        }
+    }
+}
+
+/// Returns the exit status of a result.
+pub(crate) fn status_of(result: &Result<Outcome, Failure>) -> Status {
+    result.as_ref().map_or_else(Failure::status, Outcome::status)
+}

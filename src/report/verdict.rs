@@ -1,0 +1,164 @@
+//! Verdicts: one line of JSON each. docs/verdict.md describes them.
+
+use std::collections::BTreeMap;
+
+use brine_records::RecordCounts;
+use serde::Serialize;
+
+use super::console::json_line;
+use super::exit::Status;
+use super::outcome::status_of;
+use super::{Failure, Outcome, Signed};
+
+/// The version of the verdict's form.
+const SCHEMA: &str = "brine.verdict/1";
+
+/// Writes the lines of a result: one, or one for each file.
+pub(crate) fn lines(result: &Result<Outcome, Failure>) -> String {
+    match result {
+        Ok(Outcome::Files(files)) => files
+            .iter()
+            .map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name))))
+            .collect(),
+        result => json_line(&Verdict::of(result, None)),
+    }
+}
+
+/// A verdict.
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    schema: &'static str,
+    status: u8,
+    verdict: Word,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(flatten)]
+    refusal: Option<RefusalFacts>,
+    #[serde(flatten)]
+    records: Option<RecordFacts<'a>>,
+    #[serde(flatten)]
+    signed: Option<&'a Signed>,
+    #[serde(flatten)]
+    plan: Option<&'a PlanFacts>,
+    #[serde(flatten)]
+    run: Option<&'a RunFacts>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Failed,
+    Ran,
+    Refused,
+    Verified,
+}
+
+/// Why something was refused.
+#[derive(Debug, Serialize)]
+pub(crate) struct RefusalFacts {
+    message: String,
+    reason: &'static str,
+}
+
+impl RefusalFacts {
+    pub(crate) fn of(failure: &Failure) -> Self {
+        Self { message: failure.to_string(), reason: failure.reason() }
+    }
+
+    pub(crate) fn new(error: &dyn brine_core::Classified) -> Self {
+        Self { message: error.to_string(), reason: error.reason() }
+    }
+}
+
+/// What became of records, in numbers.
+#[derive(Debug, Serialize)]
+struct RecordFacts<'a> {
+    records_verified: u64,
+    records_refused: u64,
+    records_kept: u64,
+    records_missing: u64,
+    /// How many were refused for each reason.
+    reasons: &'a BTreeMap<&'static str, u64>,
+}
+
+impl<'a> RecordFacts<'a> {
+    const fn of(counts: &'a RecordCounts) -> Self {
+        Self {
+            records_verified: counts.verified,
+            records_refused: counts.refused,
+            records_kept: counts.kept,
+            records_missing: counts.missing.records,
+            reasons: &counts.reasons,
+        }
+    }
+}
+
+/// The plan by which a job ran, or would run.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlanFacts {
+    pub(crate) command: Vec<String>,
+    pub(crate) plan_digest: String,
+    pub(crate) waived: Vec<&'static str>,
+}
+
+/// What became of a job that ran.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunFacts {
+    pub(crate) errors: String,
+    pub(crate) errors_dropped: u64,
+    pub(crate) exit_code: Option<u8>,
+    pub(crate) layers: Vec<&'static str>,
+    pub(crate) memory_bytes: u64,
+    pub(crate) outcome: &'static str,
+    pub(crate) output_bytes: u64,
+    pub(crate) output_error: Option<RefusalFacts>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) system_ms: u64,
+    pub(crate) tree_killed: bool,
+    pub(crate) user_ms: u64,
+    pub(crate) violated: Option<&'static str>,
+    pub(crate) wall_ms: u64,
+}
+
+impl<'a> Verdict<'a> {
+    fn of(result: &'a Result<Outcome, Failure>, file: Option<&'a str>) -> Self {
+        let status = status_of(result);
+        let failure = result.as_ref().map_or_else(Some, Outcome::failure);
+        let mut verdict = Self {
+            schema: SCHEMA,
+            status: status.code(),
+            verdict: Word::Verified,
+            file,
+            refusal: failure.map(RefusalFacts::of),
+            records: None,
+            signed: None,
+            plan: None,
+            run: None,
+        };
+        match result {
+            Ok(Outcome::Ran { signed, plan, run, .. }) => {
+                verdict.verdict = Word::Ran;
+                verdict.signed = Some(signed);
+                verdict.plan = Some(plan);
+                verdict.run = Some(run);
+            }
+            Ok(Outcome::Records { counts, .. }) => {
+                verdict.records = Some(RecordFacts::of(counts));
+                if counts.refused > 0 {
+                    verdict.verdict = Word::Refused;
+                }
+            }
+            Ok(Outcome::Verified { signed, plan }) => {
+                verdict.signed = Some(signed);
+                verdict.plan = plan.as_ref();
+            }
+            Ok(Outcome::Files(_) | Outcome::Silent | Outcome::Told(_)) | Err(_) => {}
+        }
+        if failure.is_some() {
+            let refused =
+                matches!(status, Status::Altered | Status::Unsupported | Status::Untrusted);
+            verdict.verdict = if refused { Word::Refused } else { Word::Failed };
+        }
+        verdict
+    }
+}

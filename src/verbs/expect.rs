@@ -1,0 +1,55 @@
+//! From the options that judge an envelope to what the library takes.
+
+use std::path::Path;
+
+use brine_core::Expectations;
+use brine_trust::Trust;
+
+use crate::args::judge::JudgeArgs;
+use crate::report::Failure;
+use crate::world::clock::Moment;
+use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
+use crate::world::named_key;
+use crate::world::overwrite_guard::OverwriteGuard;
+
+/// What an envelope is held to: expectations, trust and clock.
+pub(super) struct Judge {
+    pub(super) expectations: Expectations,
+    pub(super) trust: Trust,
+    pub(super) moment: Moment,
+}
+
+impl Judge {
+    /// Reads what the options name.
+    pub(super) fn resolve(args: &JudgeArgs) -> Result<Self, Failure> {
+        let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
+        let trust = named_key::trust(&args.trust)?;
+        let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
+        let mut expectations = Expectations::new().external_aad(aad);
+        if let Some(context) = &args.context {
+            expectations = expectations.context(context);
+        }
+        if let Some(max_age) = args.max_age {
+            expectations = expectations.max_age(max_age);
+        }
+        if let Some(signer) = &args.signer {
+            expectations = expectations.signer(signer);
+        }
+        if args.untagged {
+            expectations = expectations.untagged();
+        }
+        Ok(Self { expectations, trust, moment: Moment::new(args.now) })
+    }
+}
+
+/// Adds the files that the options name to those that are not written over.
+pub(super) fn guarded(guard: OverwriteGuard, args: &JudgeArgs) -> OverwriteGuard {
+    let files = [&args.aad, &args.trust.trust, &args.trust.revoked];
+    let guard = files.iter().fold(guard, |guard, file| guard.and(file.as_deref()));
+    args.trust.public_keys.iter().fold(guard, |guard, key| guard.and_key(key))
+}
+
+/// Returns whether a path stands for standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}

@@ -1,0 +1,47 @@
+//! `brinekey export`.
+
+use std::fs;
+use std::path::Path;
+
+use brine_keys::openssh_private;
+
+use super::key_store;
+use crate::args::brinekey::{Export, PrivateForm};
+use crate::report::Failure;
+use crate::world::named_key;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::passphrase::Source;
+use crate::world::whole_file::Access;
+
+pub(super) fn run(args: &Export) -> Result<(), Failure> {
+    let path = named_key::private_path(&args.key)?;
+    let output = output(args, &path)?;
+    output.refuse_terminal("a private key")?;
+    let bytes = named_key::read_private(&path)?;
+    let (key, passphrase) = key_store::open(&path, &bytes, &Source::find(&args.passphrase))?;
+    let passphrase = passphrase.filter(|_| !args.no_passphrase);
+    let text = match args.form {
+        PrivateForm::Openssh => {
+            let comment = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+            let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_str());
+            openssh_private(&key, &comment, passphrase)?
+        }
+        PrivateForm::Pkcs8 => key_store::write_pkcs8(&key, passphrase.as_deref())?,
+    };
+    output.write(Access::Secret, |file| file.write_all(text.as_bytes()))
+}
+
+fn output(args: &Export, key_file: &Path) -> Result<Output, Failure> {
+    match args.output.as_deref() {
+        // A private key goes over no other file, even if one appears while a passphrase is typed.
+        Some(target) if target != Path::new("-") && !is_device(target) => {
+            Output::new_file(target.to_owned())
+        }
+        target => Output::plan(target, &OverwriteGuard::default().and(Some(key_file))),
+    }
+}
+
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+}

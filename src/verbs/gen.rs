@@ -1,0 +1,55 @@
+//! `brinekey gen`.
+
+use brine_core::{Signer, SigningKey, VerifyingKey};
+use brine_keys::openssh_line;
+
+use super::{key_store, trust_file};
+use crate::args::brinekey::Gen;
+use crate::report::Failure;
+use crate::report::console::note;
+use crate::world::home::{Home, KeyName};
+use crate::world::named_key;
+use crate::world::output::Output;
+use crate::world::passphrase::{self, Source};
+use crate::world::whole_file::Access;
+
+pub(super) fn run(args: &Gen) -> Result<(), Failure> {
+    let name = KeyName::parse(&args.name)?;
+    let home = Home::find()?;
+    key_store::refuse_existing(&home, &name)?;
+    if !args.no_trust {
+        // Before there is a key: a trust file that cannot be read cannot be added to.
+        named_key::default_trust()?;
+    }
+    let passphrase = if args.no_passphrase {
+        None
+    } else {
+        Source::find(&args.passphrase).choose(&format!("{:?}", name.as_str()))?
+    };
+    let key = SigningKey::generate()?;
+    let pem = key_store::write_pkcs8(&key, passphrase.as_deref())?;
+    key_store::store(&home, &name, &pem, key.verifying_key())?;
+    if passphrase.is_none() {
+        let why = if args.no_passphrase || passphrase::has_terminal() {
+            ""
+        } else {
+            " (there is no terminal to ask for a passphrase)"
+        };
+        note(&format!("the key is not encrypted{why}; \"brinekey passwd\" changes that"));
+    }
+    if !args.no_trust {
+        let signer = Signer::new(name.as_str(), key.verifying_key().clone());
+        trust_file::add_to_default(&home, &signer)?;
+    }
+    announce(&home, &name, key.verifying_key())
+}
+
+/// Says where the key is, and what others type to trust it.
+fn announce(home: &Home, name: &KeyName, public: &VerifyingKey) -> Result<(), Failure> {
+    let line = openssh_line(public, name.as_str());
+    // "default" tells others nothing about whose key it is.
+    let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
+    note(&format!("made {:?}; keep it secret", home.private_key(name)));
+    note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
+    Output::stdout().write(Access::Ordinary, |output| writeln!(output, "{line}"))
+}

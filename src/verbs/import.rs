@@ -1,0 +1,49 @@
+//! `brinekey import`.
+
+use std::path::Path;
+
+use brine_core::{FormError, Signer};
+use brine_keys::{KeyFileError, MAX_KEY_FILE_BYTES};
+use zeroize::Zeroizing;
+
+use super::{key_store, trust_file};
+use crate::args::brinekey::Import;
+use crate::report::{Failure, console};
+use crate::world::home::{Home, KeyName};
+use crate::world::input::InputFile;
+use crate::world::named_key;
+use crate::world::passphrase::Source;
+
+pub(super) fn run(args: &Import) -> Result<(), Failure> {
+    let name = KeyName::parse(&args.name)?;
+    let home = Home::find()?;
+    key_store::refuse_existing(&home, &name)?;
+    let bytes = read(args)?;
+    let (key, passphrase) = key_store::open(&args.file, &bytes, &Source::find(&args.passphrase))?;
+    let pem = key_store::write_pkcs8(&key, passphrase.as_deref())?;
+    key_store::store(&home, &name, &pem, key.verifying_key())?;
+    if args.trust {
+        let signer = Signer::new(name.as_str(), key.verifying_key().clone());
+        trust_file::add_to_default(&home, &signer)?;
+    }
+    let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
+    console::note(&format!("made {:?}, {state}", home.private_key(&name)));
+    Ok(())
+}
+
+fn read(args: &Import) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if args.file != Path::new("-") {
+        return named_key::read_private(&args.file);
+    }
+    if args.passphrase.passphrase_fd == Some(0) {
+        return Err(Failure::usage("standard input cannot be both the key and the passphrase"));
+    }
+    let limit = u64::try_from(MAX_KEY_FILE_BYTES).unwrap_or(u64::MAX);
+    let read = InputFile::open(None)?.read(limit);
+    read.map(Zeroizing::new).map_err(|failure| match failure {
+        Failure::Core(brine_core::Error::Form(FormError::TooLarge { .. })) => {
+            KeyFileError::TooLarge.into()
+        }
+        other => other,
+    })
+}

@@ -1,0 +1,195 @@
+//! What an envelope claims.
+
+use brine_core::batch::{BatchProof, Signature};
+use brine_core::cbor::{Decoder, diagnose, quote};
+use brine_core::cose::{HeaderMap, Label, Outline, Tagging, label, label_name};
+use brine_core::text::hex;
+use brine_core::{
+    Algorithm, Claims, ContentType, FormError, KindError, Position, Sequence, Timestamp,
+    UnverifiedEnvelope,
+};
+use brine_job::Grants;
+use serde::Serialize;
+
+use super::LONGEST_SHOWN;
+use crate::report::console::json_line;
+use crate::report::verdict::RefusalFacts;
+
+/// The version of the line's form.
+pub(in crate::verbs) const INSPECT_SCHEMA: &str = "brine.inspect/1";
+
+/// What an envelope claims, each part read as far as it can be, whatever the others are like.
+pub(super) struct Claimed<'a> {
+    pub(super) algorithm: String,
+    pub(super) batch: Option<BatchProof<'a>>,
+    pub(super) claims: Option<Claims<'a>>,
+    /// Of the payload, or of the content that it is the digest of.
+    pub(super) content_type: Option<ContentType<'a>>,
+    /// What a job requests, as it is typed.
+    pub(super) grants: Vec<String>,
+    pub(super) key_id: Option<String>,
+    pub(super) kind: String,
+    pub(super) position: Option<Position>,
+    /// Why nobody will verify it, if its form tells that.
+    pub(super) refusal: Option<FormError>,
+    pub(super) sequence: Option<Sequence>,
+}
+
+impl<'a> Claimed<'a> {
+    pub(super) fn of(envelope: &'a [u8], outline: &Outline<'a>) -> Self {
+        let get = |label| outline.protected.get(label);
+        let parsed = UnverifiedEnvelope::parse(envelope, Tagging::Optional);
+        let of_parsed = |label| parsed.as_ref().ok().and_then(|parsed| parsed.header().get(label));
+        Self {
+            algorithm: get(label::ALG).map_or_else(|| "none".to_owned(), named),
+            batch: parsed.as_ref().ok().and_then(|parsed| match parsed.signature() {
+                Signature::Batch(proof) => Some(proof),
+                Signature::Plain(_) => None,
+            }),
+            claims: get(label::CWT_CLAIMS).and_then(|map| Claims::decode(map).ok()),
+            content_type: get(label::CONTENT_TYPE)
+                .or_else(|| get(label::PREIMAGE_CONTENT_TYPE))
+                .and_then(|value| ContentType::decode(value).ok()),
+            grants: get(label::GRANTS)
+                .and_then(|value| Grants::decode(value).ok())
+                .map(|grants| grants.iter().map(|grant| grant.to_string()).collect())
+                .unwrap_or_default(),
+            key_id: get(label::KID).and_then(|value| Decoder::new(value).bytes().ok().map(hex)),
+            kind: match parsed.as_ref().map(|parsed| parsed.kind(None)) {
+                Ok(Ok(kind)) => kind.name().to_owned(),
+                Ok(Err(KindError::UnknownTyp { typ })) => quote(&typ),
+                Ok(Err(_)) | Err(_) => "unknown".to_owned(),
+            },
+            position: of_parsed(label::POSITION).and_then(|value| Position::decode(value).ok()),
+            sequence: of_parsed(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
+            refusal: parsed.err(),
+        }
+    }
+
+    /// Writes a line for programs.
+    pub(super) fn to_json(
+        &self,
+        envelope: &[u8],
+        outline: &Outline<'_>,
+        number: Option<u64>,
+    ) -> String {
+        let claims = self.claims.unwrap_or_default();
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        json_line(&ClaimedLine {
+            schema: INSPECT_SCHEMA,
+            number,
+            verified: false,
+            envelope_bytes: envelope.len(),
+            kind: &self.kind,
+            algorithm: &self.algorithm,
+            key_id: self.key_id.as_deref(),
+            content_type: self.content_type.map(|found| found.to_string()),
+            context: claims.audience.map(|audience| audience.names().collect()),
+            issuer: claims.issuer,
+            subject: claims.subject,
+            issued_at: time(claims.issued_at),
+            not_before: time(claims.not_before),
+            expires: time(claims.expires),
+            cti: claims.cti.map(hex),
+            sequence: self
+                .sequence
+                .map(|found| SequenceLine { channel: hex(&found.channel), seq: found.seq }),
+            detached: outline.payload.is_none(),
+            payload_bytes: outline.payload.map(<[u8]>::len),
+            signature: hex(outline.signature),
+            grants: &self.grants,
+            batch: self.batch.map(|proof| BatchLine {
+                tree_size: proof.tree_size(),
+                leaf_index: proof.leaf_index(),
+                path_nodes: proof.path_length(),
+                root_signature: hex(proof.signature()),
+            }),
+            protected: parameters(&outline.protected),
+            unprotected: parameters(&outline.unprotected),
+            refusal: self.refusal.as_ref().map(|error| RefusalFacts::new(error)),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct ClaimedLine<'a> {
+    schema: &'static str,
+    number: Option<u64>,
+    verified: bool,
+    envelope_bytes: usize,
+    kind: &'a str,
+    algorithm: &'a str,
+    key_id: Option<&'a str>,
+    content_type: Option<String>,
+    context: Option<Vec<&'a str>>,
+    issuer: Option<&'a str>,
+    subject: Option<&'a str>,
+    issued_at: Option<String>,
+    not_before: Option<String>,
+    expires: Option<String>,
+    cti: Option<String>,
+    sequence: Option<SequenceLine>,
+    detached: bool,
+    payload_bytes: Option<usize>,
+    signature: String,
+    grants: &'a [String],
+    batch: Option<BatchLine>,
+    protected: Vec<ParameterLine>,
+    unprotected: Vec<ParameterLine>,
+    refusal: Option<RefusalFacts>,
+}
+
+#[derive(Serialize)]
+struct SequenceLine {
+    channel: String,
+    seq: u64,
+}
+
+#[derive(Serialize)]
+struct BatchLine {
+    tree_size: u64,
+    leaf_index: u64,
+    path_nodes: usize,
+    root_signature: String,
+}
+
+#[derive(Serialize)]
+struct ParameterLine {
+    label: LabelLine,
+    name: Option<&'static str>,
+    value: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LabelLine {
+    Number(i64),
+    Text(String),
+}
+
+fn parameters(map: &HeaderMap<'_>) -> Vec<ParameterLine> {
+    let line = |(label, value): (Label<'_>, &[u8])| ParameterLine {
+        name: name_of(&label),
+        label: match label {
+            Label::Int(number) => LabelLine::Number(number),
+            Label::Text(text) => LabelLine::Text(text.into_owned()),
+        },
+        value: diagnose(value, LONGEST_SHOWN).text,
+    };
+    map.iter().map(line).collect()
+}
+
+/// Returns the registered name of a label.
+pub(super) const fn name_of(label: &Label<'_>) -> Option<&'static str> {
+    match label {
+        Label::Int(number) => label_name(*number),
+        Label::Text(_) => None,
+    }
+}
+
+/// Adds the algorithm's name to its number.
+fn named(id: &[u8]) -> String {
+    let id = diagnose(id, 64).text;
+    let known = id.parse().ok().and_then(Algorithm::from_id);
+    known.map_or_else(|| id.clone(), |algorithm| format!("{id} ({})", algorithm.name()))
+}

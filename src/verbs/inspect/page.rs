@@ -1,0 +1,87 @@
+//! What an envelope claims, as a page for people.
+
+use std::fmt::Write as _;
+
+use brine_core::cbor::diagnose;
+use brine_core::cose::{HeaderMap, Outline};
+use brine_core::text::hex;
+use brine_core::{Claims, Sequence, Timestamp};
+
+use super::claimed::{Claimed, name_of};
+use super::{LONGEST_SHOWN, WARNING};
+use crate::report::console::printable;
+
+pub(super) fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
+    let claimed = Claimed::of(envelope, outline);
+    let mut page = Page(format!("{WARNING}\n\n"));
+    page.line("envelope", &format!("COSE_Sign1, {} bytes", envelope.len()));
+    page.line("kind", &claimed.kind);
+    if let Some(position) = claimed.position {
+        page.line("stream", &format!("{}, segment {}", hex(&position.stream_id), position.index));
+    }
+    page.line("algorithm", &claimed.algorithm);
+    page.line("key id", claimed.key_id.as_deref().unwrap_or("none"));
+    page.optional("content type", claimed.content_type.map(|found| found.to_string()));
+    if let Some(claims) = &claimed.claims {
+        page.claims(claims);
+    }
+    if let Some(Sequence { channel, seq }) = claimed.sequence {
+        page.line("sequence", &format!("{seq} of channel {}", hex(&channel)));
+    }
+    for grant in &claimed.grants {
+        page.line("asks for", grant);
+    }
+    let payload = outline.payload.map(|payload| format!("{} bytes", payload.len()));
+    page.line("payload", payload.as_deref().unwrap_or("detached"));
+    if let Some(proof) = claimed.batch {
+        let (leaf, size) = (proof.leaf_index(), proof.tree_size());
+        page.line("batch", &format!("leaf {leaf} of {size}, path of {}", proof.path_length()));
+    }
+    let signature = claimed.batch.map_or(outline.signature, |proof| proof.signature());
+    page.line("signature", &hex(signature));
+    page.map("protected header", &outline.protected);
+    page.map("unprotected header (anyone can have changed it)", &outline.unprotected);
+    if let Some(refusal) = claimed.refusal {
+        let refusal = printable(&refusal.to_string());
+        let _ = write!(page.0, "\n\"brine verify\" will refuse it: {refusal}\n");
+    }
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, name: &str, value: &str) {
+        // Writing to a String does not fail.
+        let _ = writeln!(self.0, "{name:<13} {}", printable(value));
+    }
+
+    fn optional(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.line(name, &value);
+        }
+    }
+
+    fn claims(&mut self, claims: &Claims<'_>) {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        self.optional("context", claims.audience.map(|audience| audience.to_string()));
+        self.optional("issuer", claims.issuer.map(str::to_owned));
+        self.optional("subject", claims.subject.map(str::to_owned));
+        self.optional("issued at", time(claims.issued_at));
+        self.optional("not before", time(claims.not_before));
+        self.optional("expires", time(claims.expires));
+        self.optional("claim id", claims.cti.map(hex));
+    }
+
+    fn map(&mut self, title: &str, map: &HeaderMap<'_>) {
+        if map.is_empty() {
+            return;
+        }
+        let _ = writeln!(self.0, "\n{title}");
+        for (label, value) in map.iter() {
+            let name = name_of(&label).map(|name| format!(" ({name})")).unwrap_or_default();
+            let value = diagnose(value, LONGEST_SHOWN).text;
+            let _ = writeln!(self.0, "  {label}{name}: {}", printable(&value));
+        }
+    }
+}

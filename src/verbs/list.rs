@@ -1,0 +1,75 @@
+//! `brinekey list`.
+
+use std::fmt::Write as _;
+
+use brine_keys::{is_encrypted, ssh_fingerprint};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::args::brinekey::List;
+use crate::report::Failure;
+use crate::report::console::json_line;
+use crate::world::home::{Home, KeyName};
+use crate::world::input::read_small;
+use crate::world::named_key;
+use crate::world::output::Output;
+
+pub(super) fn run(args: &List) -> Result<(), Failure> {
+    let home = Home::find()?;
+    let names = named_key::names_in_store(&home)?;
+    let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for name in &names {
+        let key = StoredKey::read(&home, name);
+        // Writing to a String does not fail.
+        let _ = match args.json {
+            true => text.write_str(&json_line(&key)),
+            false => writeln!(text, "{:<width$}  {}", key.name, key.summary()),
+        };
+    }
+    Output::stdout().print(&text)
+}
+
+/// A key of the store, as far as it can be read.
+#[derive(Serialize)]
+struct StoredKey<'a> {
+    schema: &'static str,
+    name: &'a str,
+    /// `None` without a private half.
+    encrypted: Option<bool>,
+    private: bool,
+    key_id: Option<String>,
+    ssh_fingerprint: Option<String>,
+    #[serde(skip)]
+    short_id: Option<String>,
+}
+
+impl<'a> StoredKey<'a> {
+    fn read(home: &Home, name: &'a KeyName) -> Self {
+        let private = read_small(&home.private_key(name)).ok().map(Zeroizing::new);
+        let encrypted = private.as_ref().and_then(|bytes| is_encrypted(bytes).ok());
+        let halves = [home.public_key(name), home.private_key(name)];
+        let public = halves.iter().find_map(|path| named_key::read_public(path).ok());
+        Self {
+            schema: KEY_SCHEMA,
+            name: name.as_str(),
+            encrypted,
+            private: encrypted.is_some(),
+            key_id: public.as_ref().map(|key| key.id().to_string()),
+            ssh_fingerprint: public.as_ref().map(ssh_fingerprint),
+            short_id: public.as_ref().map(|key| key.id().short()),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let state = match self.encrypted {
+            Some(true) => "encrypted",
+            Some(false) => "not encrypted",
+            None => "public half only",
+        };
+        format!("{}  {state}", self.short_id.as_deref().unwrap_or("unreadable"))
+    }
+}
+
+/// The version of the form in which keys are shown to programs.
+pub(super) const KEY_SCHEMA: &str = "brine.key/1";

@@ -1,0 +1,37 @@
+//! `brinekey passwd`.
+
+use std::io::Write as _;
+
+use super::key_store;
+use crate::args::brinekey::Passwd;
+use crate::report::Failure;
+use crate::report::console::note;
+use crate::world::named_key;
+use crate::world::passphrase::{self, Source};
+use crate::world::whole_file::{Access, Existing, write_whole};
+
+pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
+    let path = named_key::private_path(&args.key)?;
+    let bytes = named_key::read_private(&path)?;
+    if bytes.starts_with(b"-----BEGIN OPENSSH") {
+        return Err(Failure::Usage(format!(
+            "{path:?} is an OpenSSH key: ssh-keygen -p changes its passphrase"
+        )));
+    }
+    let (key, _) = key_store::open(&path, &bytes, &Source::find(&args.passphrase))?;
+    let chosen = match &args.new_passphrase_file {
+        _ if args.no_passphrase => None,
+        Some(file) => Source::File(file.clone()).choose("")?,
+        None if passphrase::has_terminal() => Source::Terminal.choose(&format!("{path:?}"))?,
+        None => return Err(Failure::Passphrase(NOBODY_TO_ASK.to_owned())),
+    };
+    let pem = key_store::write_pkcs8(&key, chosen.as_deref())?;
+    write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))
+        .map_err(|error| Failure::io(format!("{path:?}"), error))?;
+    let state = if chosen.is_some() { "encrypted" } else { "not encrypted" };
+    note(&format!("{path:?} is {state} now"));
+    Ok(())
+}
+
+const NOBODY_TO_ASK: &str =
+    "there is no terminal to ask for the new one; give --new-passphrase-file or --no-passphrase";

@@ -1,0 +1,59 @@
+//! `brine policy`, and where a policy comes from.
+
+use std::io;
+use std::path::Path;
+
+use brine_job::{Policy, PolicyEntry};
+
+use crate::args::run::{CheckPolicy, PolicyVerb};
+use crate::report::Failure;
+use crate::report::console::printable;
+use crate::world::home::Home;
+use crate::world::input::read_small;
+use crate::world::output::Output;
+
+pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
+    match verb {
+        PolicyVerb::Check(args) => check(args),
+    }
+}
+
+/// Reads the policy that was named, else the default one; without that there is none.
+pub(super) fn find(named: Option<&Path>) -> Result<Policy, Failure> {
+    if let Some(path) = named {
+        return read(path);
+    }
+    match Home::find().and_then(|home| read(&home.policy_file())) {
+        Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(Policy::none())
+        }
+        Err(Failure::NoHome) => Ok(Policy::none()),
+        other => other,
+    }
+}
+
+fn read(path: &Path) -> Result<Policy, Failure> {
+    let bytes = read_small(path)?;
+    Policy::parse(&bytes).map_err(|source| Failure::PolicyFile { path: path.to_owned(), source })
+}
+
+fn check(args: &CheckPolicy) -> Result<(), Failure> {
+    let path = args.file.clone().map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
+    let policy = read(&path)?;
+    let lines: String = policy.entries().iter().map(line).collect();
+    Output::stdout().print(&lines)
+}
+
+/// For whom an entry is.
+fn line(entry: &PolicyEntry) -> String {
+    let list = |names: &mut dyn Iterator<Item = &str>| names.collect::<Vec<_>>().join(", ");
+    let mut line =
+        format!("line {}: {}", entry.line(), list(&mut entry.signers().iter().map(String::as_str)));
+    if let Some(contexts) = entry.contexts() {
+        line += &format!("  only {}", list(&mut contexts.iter().map(|glob| glob.as_str())));
+    }
+    if let Some(types) = entry.content_types() {
+        line += &format!("  of type {}", list(&mut types.iter().map(String::as_str)));
+    }
+    printable(&line) + "\n"
+}

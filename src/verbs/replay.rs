@@ -1,0 +1,178 @@
+//! `brine replay`: make a replay database, look at it, make it smaller.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use brine_core::text::hex;
+use brine_records::replay::{
+    ChannelStatus, DatabaseBirth, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayStatus, ReplayView,
+};
+use serde::Serialize;
+
+use crate::args::replay::{InitArgs, PruneArgs, ReplayVerb, StatusArgs};
+use crate::report::Failure;
+use crate::report::console::json_line;
+use crate::world::clock;
+use crate::world::output::Output;
+
+pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
+    match verb {
+        ReplayVerb::Init(args) => init(args),
+        ReplayVerb::Status(args) => status(args),
+        ReplayVerb::Prune(args) => prune(args),
+    }
+}
+
+fn init(args: &InitArgs) -> Result<(), Failure> {
+    if args.file.symlink_metadata().is_ok() {
+        return Err(Failure::Exists { path: args.file.clone() });
+    }
+    let birth =
+        if args.accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
+    let max_age = args.max_age.unwrap_or(MAX_AGE);
+    let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
+    ReplayDatabase::open(&args.file, &options, clock::read()?)?;
+    Ok(())
+}
+
+fn prune(args: &PruneArgs) -> Result<(), Failure> {
+    let mut database = open(&args.file)?;
+    let pruned = database.prune(clock::read()?)?;
+    let text = format!(
+        "forgot {} ranges, {} claim ids, {} channels and {} leases\n",
+        pruned.ranges, pruned.names, pruned.channels, pruned.leases
+    );
+    Output::stdout().print(&text)
+}
+
+/// Opens a database that is there, and leaves its maximum age as it is.
+fn open(path: &Path) -> Result<ReplayDatabase, Failure> {
+    let options = ReplayOptions { max_age: std::time::Duration::ZERO, ..ReplayOptions::default() };
+    Ok(ReplayDatabase::open(path, &options, clock::read()?)?)
+}
+
+fn status(args: &StatusArgs) -> Result<(), Failure> {
+    let view = ReplayView::open(&args.file)?;
+    let now = clock::read()?;
+    let status = view.status(now)?;
+    let mut text = if args.json { json_line(&DatabaseLine::of(&status)) } else { page(&status) };
+    view.channels(now, |channel| {
+        text.push_str(&match args.json {
+            true => json_line(&ChannelLine::of(&channel)),
+            false => channel_line(&channel),
+        });
+    })?;
+    Output::stdout().print(&text)
+}
+
+fn page(status: &ReplayStatus) -> String {
+    let mut page = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a String does not fail.
+        let _ = writeln!(page, "{name:<14} {value}");
+    };
+    let answers = match status.answers_from.unix() {
+        0 => "records of any time".to_owned(),
+        _ => format!("records signed from {} on", status.answers_from),
+    };
+    line("knows", &answers);
+    line("maximum age", &format!("{}s", status.max_age.as_secs()));
+    line("released", &format!("{} numbered, {} by claim id", status.seen, status.names));
+    line("missing", &status.missing.to_string());
+    line("being released", &status.leases.to_string());
+    line("channels", &format!("{}, in {} ranges", status.channels, status.ranges));
+    line("entries", &format!("{} of {}", status.entries, status.entries_limit));
+    line("size", &format!("{} bytes", status.file_bytes));
+    line("made", &status.born.to_string());
+    line("last used", &status.latest.to_string());
+    page
+}
+
+fn channel_line(channel: &ChannelStatus) -> String {
+    let highest = channel.highest.map_or_else(|| "none".to_owned(), |seq| seq.to_string());
+    format!(
+        "channel {} of {}: {} released, highest {highest}, {} missing\n",
+        hex(&channel.channel),
+        channel.key,
+        channel.seen,
+        channel.missing
+    )
+}
+
+/// A database, as it is shown to programs.
+#[derive(Serialize)]
+struct DatabaseLine {
+    schema: &'static str,
+    answers_from: String,
+    born: String,
+    bytes: u64,
+    channels: u64,
+    entries: u64,
+    entries_limit: u64,
+    latest: String,
+    leases: u64,
+    max_age_seconds: u64,
+    missing: u64,
+    names: u64,
+    pruned: String,
+    ranges: u64,
+    released: u64,
+}
+
+impl DatabaseLine {
+    fn of(status: &ReplayStatus) -> Self {
+        Self {
+            schema: SCHEMA,
+            answers_from: status.answers_from.to_string(),
+            born: status.born.to_string(),
+            bytes: status.file_bytes,
+            channels: status.channels,
+            entries: status.entries,
+            entries_limit: status.entries_limit,
+            latest: status.latest.to_string(),
+            leases: status.leases,
+            max_age_seconds: status.max_age.as_secs(),
+            missing: status.missing,
+            names: status.names,
+            pruned: status.pruned.to_string(),
+            ranges: status.ranges,
+            released: status.seen,
+        }
+    }
+}
+
+/// A channel, as it is shown to programs.
+#[derive(Serialize)]
+struct ChannelLine {
+    schema: &'static str,
+    channel: String,
+    handled_at: String,
+    highest: Option<u64>,
+    issued_at: String,
+    key_id: String,
+    leases: u64,
+    missing: u64,
+    ranges: u64,
+    released: u64,
+}
+
+impl ChannelLine {
+    fn of(channel: &ChannelStatus) -> Self {
+        Self {
+            schema: CHANNEL_SCHEMA,
+            channel: hex(&channel.channel),
+            handled_at: channel.handled_at.to_string(),
+            highest: channel.highest,
+            issued_at: channel.issued_at.to_string(),
+            key_id: channel.key.to_string(),
+            leases: channel.leases,
+            missing: channel.missing,
+            ranges: channel.ranges,
+            released: channel.seen,
+        }
+    }
+}
+
+/// The versions of the forms; docs/replay.md describes them.
+const SCHEMA: &str = "brine.replay/1";
+const CHANNEL_SCHEMA: &str = "brine.replay-channel/1";

@@ -1,0 +1,152 @@
+//! `brine run`: verify, plan, explain or launch, judge, release; in this order, and each by itself.
+
+mod command;
+mod explain;
+mod imports;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+mod launch;
+mod outputs;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use brine_core::text::hex;
+use brine_core::{Kind, Verified, open};
+use brine_job::{Grants, Plan, Policy, PolicyQuestion};
+
+use self::outputs::RunOutputs;
+use super::expect::{self, Judge};
+use super::policy;
+use crate::args::run::Run;
+use crate::report::verdict::PlanFacts;
+use crate::report::{Failure, Outcome, Signed};
+use crate::world::clock::Moment;
+use crate::world::input::InputFile;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::release::stored;
+use crate::world::spool::{Spool, TEMPORARY_FILE};
+use crate::world::store::PayloadStore;
+
+pub(super) fn run(args: &Run, guard: &OverwriteGuard) -> Result<Outcome, Failure> {
+    let outputs = RunOutputs::plan(args, guard)?;
+    let judge = Judge::resolve(&args.judge)?;
+    let policy = policy::find(args.policy.as_deref())?;
+    let job = VerifiedJob::read(args, judge)?;
+    let plan = job.plan(args, &policy)?;
+    let facts = PlanFacts::of(&plan);
+    if args.explain {
+        let text = match args.verdict.json {
+            true => explain::line(&plan),
+            false => explain::page(&plan, job.verified.signer().name()),
+        };
+        outputs.output.print(&text)?;
+        return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
+    }
+    outputs.keep_out_of(&plan, args)?;
+    launch(args, job, &plan, facts, &outputs)
+}
+
+/// Everything that the command line names to be read.
+pub(super) fn guard(args: &Run) -> OverwriteGuard {
+    let guard = OverwriteGuard::default().and_input(args.input.as_deref());
+    let guard = guard.and(args.policy.as_deref());
+    // A program that is found in PATH is nobody's to name for output by mistake.
+    let guard = guard.and(args.command.first().map(Path::new));
+    expect::guarded(guard, &args.judge)
+}
+
+/// A job of which everything holds. Its payload is a copy that nobody else can change.
+struct VerifiedJob {
+    verified: Verified,
+    grants: Grants,
+    payload: Spool,
+    moment: Moment,
+}
+
+impl VerifiedJob {
+    /// Verifies a job to its end before anything else is done with it.
+    fn read(args: &Run, judge: Judge) -> Result<Self, Failure> {
+        let Judge { expectations, trust, moment } = judge;
+        let input = InputFile::open(args.input.as_deref())?;
+        let name = input.name().to_owned();
+        let store = PayloadStore::default();
+        let verified = open(input.into_envelope_input()?)
+            .and_then(|opening| {
+                opening.store(store.clone()).verify(&expectations.kind(Kind::Job), &trust, &moment)
+            })
+            .map_err(|error| stored(error, &name))?;
+        let grants = Grants::of(&verified)?;
+        let payload = match store.take_temporary_file() {
+            Some(file) => Spool::written(file, verified.payload_bytes()),
+            None => {
+                let payload = verified.in_memory().unwrap_or_default();
+                Spool::copy_of(payload, &mut io::empty(), TEMPORARY_FILE)?
+            }
+        };
+        Ok(Self { verified, grants, payload, moment })
+    }
+
+    /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.
+    fn plan(&self, args: &Run, policy: &Policy) -> Result<Plan, Failure> {
+        let content_type = self.verified.header().content_type().map(|found| found.to_string());
+        let system = system_directories();
+        let question = PolicyQuestion {
+            signer: self.verified.signer().name(),
+            context: args.judge.context.as_deref(),
+            content_type: content_type.as_deref(),
+            system: &system,
+        };
+        let command = command::find(&args.command)?;
+        let permit = policy.plan(&question, &self.grants, command.as_ref())?;
+        if let Some(lists) = &permit.pickle_imports {
+            imports::judge(lists, &self.payload)?;
+        }
+        let mut plan = permit.plan;
+        args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));
+        if let Some(format) = args.format {
+            plan.require_format(format)?;
+        }
+        args.without.iter().for_each(|layer| plan.waive(*layer));
+        Ok(plan)
+    }
+
+    fn signed(&self) -> Signed {
+        Signed::attached(&self.verified, self.moment.name())
+    }
+}
+
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+use self::launch::launch;
+
+/// Says that this program cannot run jobs.
+#[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+fn launch(
+    _: &Run,
+    _: VerifiedJob,
+    _: &Plan,
+    _: PlanFacts,
+    _: &RunOutputs,
+) -> Result<Outcome, Failure> {
+    Err(Failure::NoSandbox)
+}
+
+impl PlanFacts {
+    fn of(plan: &Plan) -> Self {
+        let parts = plan.parts();
+        let command = parts.program.arguments.iter().map(|text| text.to_string_lossy());
+        Self {
+            command: command.map(std::borrow::Cow::into_owned).collect(),
+            plan_digest: hex(&plan.digest()),
+            waived: parts.waived.iter().map(|layer| layer.name()).collect(),
+        }
+    }
+}
+
+/// Returns the directories of programs and their libraries, as far as they exist.
+fn system_directories() -> BTreeSet<PathBuf> {
+    SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
+}
+
+const SYSTEM_PATHS: [&str; 8] =
+    ["/bin", "/etc/alternatives", "/etc/ld.so.cache", "/lib", "/lib32", "/lib64", "/sbin", "/usr"];

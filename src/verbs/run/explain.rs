@@ -1,0 +1,116 @@
+//! The plan, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+
+use brine_core::text::hex;
+use brine_job::{GrantedPath, PAYLOAD_PATH, PayloadDelivery, Plan};
+use serde::Serialize;
+
+use crate::report::console::{json_line, printable};
+
+/// Describes a plan on a page for people.
+pub(super) fn page(plan: &Plan, signer: &str) -> String {
+    let parts = plan.parts();
+    let mut page = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a String does not fail.
+        let _ = writeln!(page, "{name:<12} {}", printable(value));
+    };
+    line("signed by", signer);
+    line("program", &parts.program.path.to_string_lossy());
+    if let Some(digest) = &parts.program.sha256 {
+        line("with SHA-256", &hex(digest));
+    }
+    for argument in parts.program.arguments.iter().skip(1) {
+        line("argument", &shown(argument));
+    }
+    line(
+        "payload",
+        match parts.delivery {
+            PayloadDelivery::File => PAYLOAD_PATH,
+            PayloadDelivery::Stdin => "on standard input",
+        },
+    );
+    for (name, value) in &parts.environment {
+        line("environment", &format!("{}={}", name.to_string_lossy(), shown(value)));
+    }
+    for path in &parts.system {
+        line("system", &path.to_string_lossy());
+    }
+    for GrantedPath { source, target, writable } in &parts.granted_paths {
+        let (source, target) = (source.to_string_lossy(), target.to_string_lossy());
+        line(if *writable { "write" } else { "read" }, &format!("{source} as {target}"));
+    }
+    for port in &parts.ports {
+        line("tcp", &port.to_string());
+    }
+    if parts.ports.is_empty() {
+        line("network", "none");
+    }
+    for (limit, value) in &parts.limits.values() {
+        line(limit.name(), &limit.show(*value));
+    }
+    line("format", parts.format.name());
+    for layer in &parts.waived {
+        line("without", layer.name());
+    }
+    line("plan", &hex(&plan.digest()));
+    page
+}
+
+/// Describes a plan on a line for programs.
+pub(super) fn line(plan: &Plan) -> String {
+    let parts = plan.parts();
+    let path = |path: &GrantedPath| GrantedPathLine {
+        source: shown(&path.source),
+        target: shown(&path.target),
+        writable: path.writable,
+    };
+    json_line(&PlanLine {
+        schema: SCHEMA,
+        program: shown(&parts.program.path),
+        sha256: parts.program.sha256.map(|digest| hex(&digest)),
+        arguments: parts.program.arguments.iter().map(shown).collect(),
+        delivery: parts.delivery.name(),
+        environment: parts.environment.iter().map(|(n, v)| (shown(n), shown(v))).collect(),
+        system: parts.system.iter().map(shown).collect(),
+        openings: parts.granted_paths.iter().map(path).collect(),
+        ports: parts.ports.iter().copied().collect(),
+        limits: parts.limits.values().iter().map(|(limit, n)| (limit.name(), *n)).collect(),
+        format: parts.format.name(),
+        waived: parts.waived.iter().map(|layer| layer.name()).collect(),
+        plan_digest: hex(&plan.digest()),
+    })
+}
+
+#[derive(Serialize)]
+struct PlanLine {
+    schema: &'static str,
+    program: String,
+    sha256: Option<String>,
+    arguments: Vec<String>,
+    delivery: &'static str,
+    environment: BTreeMap<String, String>,
+    system: Vec<String>,
+    openings: Vec<GrantedPathLine>,
+    ports: Vec<u16>,
+    limits: BTreeMap<&'static str, u64>,
+    format: &'static str,
+    waived: Vec<&'static str>,
+    plan_digest: String,
+}
+
+#[derive(Serialize)]
+struct GrantedPathLine {
+    source: String,
+    target: String,
+    writable: bool,
+}
+
+fn shown(text: impl AsRef<OsStr>) -> String {
+    text.as_ref().to_string_lossy().into_owned()
+}
+
+const SCHEMA: &str = "brine.plan/1";

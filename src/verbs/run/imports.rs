@@ -1,0 +1,30 @@
+//! The imports of a payload, where the policy says that it is a pickle.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use brine_core::FormError;
+use brine_job::ImportList;
+use brine_pickle::ScanOptions;
+
+use crate::report::Failure;
+use crate::verbs::scan;
+use crate::world::input::MAX_WHOLE_BYTES;
+use crate::world::spool::{Spool, TEMPORARY_FILE};
+
+/// Refuses a payload that would import names that are on none of the lists, before anything loads it.
+pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure> {
+    let path = |list: &ImportList| match list {
+        ImportList::BuiltIn(name) => PathBuf::from(name),
+        ImportList::File(path) => path.clone(),
+    };
+    let allow = scan::list(&lists.iter().map(path).collect::<Vec<_>>())?;
+    if payload.length() > MAX_WHOLE_BYTES {
+        return Err(FormError::TooLarge { limit: MAX_WHOLE_BYTES }.into());
+    }
+    let mut bytes = Vec::new();
+    let read = payload.reader().read_to_end(&mut bytes);
+    read.map_err(|error| Failure::io(TEMPORARY_FILE, error))?;
+    let report = brine_pickle::scan(&bytes, &ScanOptions::new(&allow));
+    scan::failure("payload", &bytes, &report).map_or(Ok(()), Err)
+}

@@ -1,0 +1,160 @@
+//! Runs a job confined, and releases its output only if all is well.
+
+use std::path::Path;
+use std::time::Duration;
+
+use brine_job::Plan;
+use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, judge};
+
+use super::VerifiedJob;
+use super::outputs::RunOutputs;
+use crate::args::run::Run;
+use crate::report::exit::Status;
+use crate::report::verdict::{PlanFacts, RefusalFacts, RunFacts};
+use crate::report::{Failure, Outcome, console};
+use crate::world::spool::{Spool, TEMPORARY_FILE};
+
+/// Runs a verified job by its plan, and releases its output if all is well.
+pub(super) fn launch(
+    args: &Run,
+    job: VerifiedJob,
+    plan: &Plan,
+    facts: PlanFacts,
+    outputs: &RunOutputs,
+) -> Result<Outcome, Failure> {
+    let signed = Box::new(job.signed());
+    let finished = FinishedJob::run(plan, job.payload)?;
+    if !args.verdict.quiet && !args.verdict.json {
+        finished.show_errors();
+    }
+    let verdict = finished.settle(plan, outputs)?;
+    Ok(Outcome::Ran {
+        signed,
+        plan: facts,
+        status: status(&verdict, finished.outcome.end),
+        line: line(&verdict, plan, &finished.outcome),
+        run: Box::new(RunFacts::of(&verdict, &finished.outcome)),
+    })
+}
+
+/// A job that has ended, and what it wrote, which nobody has seen yet.
+struct FinishedJob {
+    outcome: JobOutcome,
+    output: Spool,
+}
+
+impl FinishedJob {
+    fn run(plan: &Plan, payload: Spool) -> Result<Self, Failure> {
+        let temporary = |error| Failure::io(TEMPORARY_FILE, error);
+        let payload = payload.into_read_only().map_err(temporary)?;
+        let mut output = Spool::new().map_err(temporary)?;
+        let launch = Launch { plan, payload, program_init: Path::new(SELF) };
+        let outcome = brine_sandbox::launch(launch, &mut output)?;
+        Ok(Self { outcome, output })
+    }
+
+    /// Shows what it wrote to standard error.
+    fn show_errors(&self) {
+        let JobOutcome { errors, errors_dropped, .. } = &self.outcome;
+        for line in String::from_utf8_lossy(errors).lines() {
+            console::note(&format!("job: {line}"));
+        }
+        if *errors_dropped > 0 {
+            console::note(&format!("job: and {errors_dropped} bytes more"));
+        }
+    }
+
+    /// Judges it, and releases its output if all is well.
+    fn settle(&self, plan: &Plan, outputs: &RunOutputs) -> Result<JobVerdict, Failure> {
+        let verdict = judge(plan, &self.outcome, &mut self.output.reader());
+        let released = match verdict.releases_output() {
+            true => Some(self.output.release_to(&outputs.output)),
+            false => None,
+        };
+        // A job may not be repeatable: output that cannot be written where it belongs is kept, too.
+        if let (None | Some(Err(_)), Some(partial)) = (&released, &outputs.partial) {
+            self.output.release_to(partial)?;
+        }
+        released.unwrap_or(Ok(())).map(|()| verdict)
+    }
+}
+
+impl RunFacts {
+    fn of(verdict: &JobVerdict, outcome: &JobOutcome) -> Self {
+        let JobOutcome { end, wall, usage, output_bytes, errors, errors_dropped, layers, tree } =
+            outcome;
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            errors: String::from_utf8_lossy(errors).into_owned(),
+            errors_dropped: *errors_dropped,
+            exit_code: match end {
+                JobEnd::Exited(code) => Some(*code),
+                _ => None,
+            },
+            layers: layers.iter().map(|layer| layer.name()).collect(),
+            memory_bytes: usage.peak_memory,
+            outcome: verdict.name(),
+            output_bytes: *output_bytes,
+            output_error: match verdict {
+                JobVerdict::InvalidOutput(error) => Some(RefusalFacts::new(error)),
+                _ => None,
+            },
+            signal: match end {
+                JobEnd::Signalled(signal) => Some(*signal),
+                _ => None,
+            },
+            system_ms: ms(usage.system),
+            tree_killed: *tree == TreeKill::Certain,
+            user_ms: ms(usage.user),
+            violated: match verdict {
+                JobVerdict::Violated(layer) => Some(layer.name()),
+                _ => None,
+            },
+            wall_ms: ms(*wall),
+        }
+    }
+}
+
+/// Returns how `run` ends. The command's own status is passed on as it is.
+fn status(verdict: &JobVerdict, end: JobEnd) -> Status {
+    match (verdict, verdict.status(end)) {
+        (JobVerdict::Ok, _) => Status::Done,
+        // Only what is well ends with 0.
+        (_, 0) => Status::NotReleased,
+        (_, code) => Status::Command(code),
+    }
+}
+
+/// Says for a person how it went.
+fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
+    let limits = &plan.parts().limits;
+    match verdict {
+        JobVerdict::Ok => format!("ran for {} ms", outcome.wall.as_millis()),
+        JobVerdict::Failed => match outcome.end {
+            JobEnd::Exited(code) => format!("the command ended with {code}"),
+            JobEnd::Signalled(signal) => format!("signal {signal} ended the command"),
+            _ => "the command failed".to_owned(),
+        },
+        JobVerdict::InvalidOutput(error) => error.to_string(),
+        JobVerdict::OutputTooLarge => format!("the output is over {} bytes", limits.output),
+        JobVerdict::TimedOut => {
+            format!("the command took longer than {} ms", limits.wall.as_millis())
+        }
+        JobVerdict::OutOfMemory => format!("the command had {} bytes of memory", limits.memory),
+        JobVerdict::OutOfProcessorTime => {
+            format!("the command had {} ms of processor time", limits.cpu.as_millis())
+        }
+        JobVerdict::Killed if outcome.end == JobEnd::FileTooLarge => {
+            format!("the command wrote a file over {} bytes", limits.file_size)
+        }
+        JobVerdict::Killed => "the command was killed".to_owned(),
+        JobVerdict::Violated(layer) => format!("the command did what {} forbids", layer.name()),
+        _ => "the command was not run".to_owned(),
+    }
+}
+
+/// This program, which is also process 1 of the job.
+const SELF: &str = "/proc/self/exe";
+
+#[cfg(test)]
+mod tests;

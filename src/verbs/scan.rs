@@ -1,0 +1,251 @@
+//! `brine scan`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use brine_pickle::{
+    AllowList, PickleImport, PickleRefusal, PickleRule, ScanOptions, ScanReport, other_format, scan,
+};
+use serde::Serialize;
+
+use super::expect::is_standard_input;
+use crate::args::scan::Scan;
+use crate::report::console::{complain, json_line, note, printable};
+use crate::report::exit::Status;
+use crate::report::verdict::RefusalFacts;
+use crate::report::{Failure, Outcome};
+use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
+use crate::world::output::Output;
+
+/// Judges each file, whatever became of those before. The status is that of the first that was refused.
+pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
+    let standard_input = [PathBuf::from("-")];
+    let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
+    if inputs.iter().filter(|path| is_standard_input(path)).count() > 1 {
+        return Err(Failure::usage("standard input can be read only once"));
+    }
+    let allow = list(&args.allow)?;
+    for (module, name) in allow.gadgets() {
+        note(&format!("warning: the list has {module}:{name}, which can reach what is not on it"));
+    }
+    let options =
+        ScanOptions { allow: &allow, many: args.multi, persistent_ids: args.persistent_ids };
+    let mut status = Status::Done;
+    for path in inputs {
+        let ended = one(path, &options, args.json)?;
+        if status == Status::Done {
+            status = ended;
+        }
+    }
+    Ok(Outcome::Told(status))
+}
+
+/// A file that could be read.
+struct Scanned {
+    bytes: usize,
+    report: ScanReport,
+}
+
+/// Judges a file and says how it did. Fails only if nobody can be told.
+fn one(path: &Path, options: &ScanOptions<'_>, as_json: bool) -> Result<Status, Failure> {
+    let name = if is_standard_input(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let (scanned, failure) =
+        match InputFile::open(Some(path)).and_then(|file| file.read(MAX_WHOLE_BYTES)) {
+            Err(failure) => (None, Some(failure)),
+            Ok(bytes) => {
+                let report = scan(&bytes, options);
+                let failure = failure(&name, &bytes, &report);
+                (Some(Scanned { bytes: bytes.len(), report }), failure)
+            }
+        };
+    let text = if as_json {
+        json_line(&ScanLine::of(path, scanned.as_ref(), failure.as_ref()))
+    } else {
+        scanned.map_or_else(String::new, |scanned| page(&name, &scanned.report))
+    };
+    Output::stdout().print(&text)?;
+    failure.map_or(Ok(Status::Done), |failure| {
+        complain(&failure);
+        Ok(failure.status())
+    })
+}
+
+/// Puts the lists together that were asked for.
+pub(super) fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
+    let mut list = AllowList::new();
+    for path in named {
+        list.extend(match path.to_str() {
+            Some("std") => AllowList::std(),
+            Some("numpy") => AllowList::numpy(),
+            _ => read_list(path)?,
+        });
+    }
+    Ok(list)
+}
+
+fn read_list(path: &Path) -> Result<AllowList, Failure> {
+    let bytes = InputFile::open_file(path)?.read(MAX_LIST_BYTES)?;
+    let parsed = AllowList::parse(&String::from_utf8_lossy(&bytes));
+    parsed.map_err(|source| Failure::AllowList { path: path.to_owned(), source })
+}
+
+/// Says why a pickle is refused, if it is.
+pub(super) fn failure(name: &str, bytes: &[u8], report: &ScanReport) -> Option<Failure> {
+    let refusal = report.verdict().err()?;
+    let message = match other_format(bytes) {
+        Some(format) => format!("{}: it is {format}", refusal.rule),
+        None => format!("{}, at byte {}", report.explain(&refusal), refusal.offset),
+    };
+    Some(Failure::Pickle { name: name.to_owned(), message, rule: refusal.rule })
+}
+
+/// A page for people.
+fn page(name: &str, report: &ScanReport) -> String {
+    let mut page = String::new();
+    let mut line = |text: &str| {
+        // Writing to a String does not fail.
+        let _ = writeln!(page, "{}", printable(text));
+    };
+    let verdict = match (report.verdict(), report.imports.is_empty()) {
+        (Err(_), _) => "refused",
+        (Ok(()), true) => "allowed, it imports nothing",
+        (Ok(()), false) => "allowed, it imports nothing else than",
+    };
+    line(&format!("{name}: {verdict}"));
+    let widest = report.imports.iter().map(|import| import.to_string().len()).max().unwrap_or(0);
+    let width = widest.min(LONGEST_COLUMN);
+    for import in &report.imports {
+        let verdict = import.refusal.map_or("allowed", |_| "refused");
+        let (how, offset) = (import.how.name(), import.offset);
+        let text = import.to_string();
+        line(&format!("  {verdict}  {text:width$}  {how} at byte {offset}{}", times(import)));
+    }
+    // Those of imports stand beside them.
+    let of_import = |refusal: &&PickleRefusal| {
+        report.imports.iter().all(|import| import.refusal != Some(refusal.rule))
+    };
+    for refusal in report.refusals.iter().filter(of_import) {
+        line(&format!("  refused  it {refusal}"));
+    }
+    if !report.complete {
+        line("  it could not be followed to its end, so there may be more imports");
+    }
+    page
+}
+
+fn times(import: &PickleImport) -> String {
+    if import.times == 1 { String::new() } else { format!(", {} times", import.times) }
+}
+
+/// A file that was judged, as it is shown to programs.
+#[derive(Serialize)]
+struct ScanLine<'a> {
+    schema: &'static str,
+    file: String,
+    verdict: &'static str,
+    status: u8,
+    #[serde(flatten)]
+    refusal: Option<RefusalFacts>,
+    #[serde(flatten)]
+    found: Option<FoundLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct FoundLine<'a> {
+    bytes: usize,
+    pickles: usize,
+    complete: bool,
+    imports: Vec<ImportLine<'a>>,
+    refusals: Vec<RuleLine>,
+}
+
+#[derive(Serialize)]
+struct ImportLine<'a> {
+    module: &'a str,
+    name: &'a str,
+    mapped: Option<MappedLine<'a>>,
+    protocol: u8,
+    how: &'static str,
+    offset: usize,
+    times: usize,
+    verdict: &'static str,
+    reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct MappedLine<'a> {
+    module: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct RuleLine {
+    reason: &'static str,
+    message: String,
+    offset: usize,
+}
+
+impl<'a> ScanLine<'a> {
+    fn of(path: &Path, scanned: Option<&'a Scanned>, failure: Option<&Failure>) -> Self {
+        let status = failure.map_or(Status::Done, Failure::status);
+        Self {
+            schema: SCHEMA,
+            file: path.to_string_lossy().into_owned(),
+            verdict: match status {
+                Status::Done => "allowed",
+                Status::Altered | Status::Unsupported | Status::Untrusted => "refused",
+                _ => "failed",
+            },
+            status: status.code(),
+            refusal: failure.map(RefusalFacts::of),
+            found: scanned.map(FoundLine::of),
+        }
+    }
+}
+
+impl<'a> FoundLine<'a> {
+    fn of(Scanned { bytes, report }: &'a Scanned) -> Self {
+        let rule = |refusal: &PickleRefusal| RuleLine {
+            reason: refusal.rule.reason(),
+            message: report.explain(refusal),
+            offset: refusal.offset,
+        };
+        Self {
+            bytes: *bytes,
+            pickles: report.pickles,
+            complete: report.complete,
+            imports: report.imports.iter().map(ImportLine::of).collect(),
+            refusals: report.refusals.iter().map(rule).collect(),
+        }
+    }
+}
+
+impl<'a> ImportLine<'a> {
+    fn of(import: &'a PickleImport) -> Self {
+        let mapped = import.mapped.as_ref();
+        Self {
+            module: &import.module,
+            name: &import.name,
+            mapped: mapped.map(|found| MappedLine { module: found.module, name: &found.name }),
+            protocol: import.protocol,
+            how: import.how.name(),
+            offset: import.offset,
+            times: import.times,
+            verdict: if import.refusal.is_none() { "allowed" } else { "refused" },
+            reason: import.refusal.map(PickleRule::reason),
+        }
+    }
+}
+
+/// The version of the line's form; docs/scan.md describes it.
+const SCHEMA: &str = "brine.scan/1";
+
+/// The largest list, in bytes.
+const MAX_LIST_BYTES: u64 = 1024 * 1024;
+
+/// Wider names push what follows them to the right, in characters.
+const LONGEST_COLUMN: usize = 60;

@@ -1,0 +1,72 @@
+//! What a signature says, as it was typed.
+
+use brine_core::{Algorithm, Statement, Timestamp};
+
+use crate::args::sign::Sign;
+use crate::args::value::When;
+use crate::report::Failure;
+use crate::world::clock;
+
+/// What signatures say. Times that are counted from the moment of signing are not known yet.
+pub(super) struct Stated {
+    algorithm: Algorithm,
+    content_type: Option<String>,
+    context: Option<String>,
+    expires: Option<When>,
+    external_aad: Vec<u8>,
+    is_plain: bool,
+    not_before: Option<When>,
+}
+
+impl Stated {
+    /// Takes what was typed, and refuses a signature that nobody can ever accept.
+    pub(super) fn resolve(args: &Sign) -> Result<Self, Failure> {
+        let stated = Self {
+            algorithm: args.alg.into(),
+            content_type: args.content_type.clone(),
+            context: args.context.clone(),
+            expires: args.expires,
+            external_aad: Vec::new(),
+            is_plain: args.plain,
+            not_before: args.not_before,
+        };
+        stated.refuse_empty_window(clock::read()?)?;
+        Ok(stated)
+    }
+
+    /// Signs these bytes as well.
+    pub(super) fn external_aad(self, external_aad: Vec<u8>) -> Self {
+        Self { external_aad, ..self }
+    }
+
+    /// Returns what a signature says that is made `now`.
+    pub(super) fn at(&self, now: Timestamp) -> Statement {
+        let mut statement = if self.is_plain { Statement::plain() } else { Statement::at(now) };
+        if let Some(content_type) = &self.content_type {
+            statement = statement.content_type(content_type);
+        }
+        if let Some(context) = &self.context {
+            statement = statement.context(context);
+        }
+        if let Some(expires) = self.expires {
+            statement = statement.expires(expires.from(now));
+        }
+        if let Some(not_before) = self.not_before {
+            statement = statement.not_before(not_before.from(now));
+        }
+        statement.algorithm(self.algorithm).external_aad(self.external_aad.as_slice())
+    }
+
+    fn refuse_empty_window(&self, now: Timestamp) -> Result<(), Failure> {
+        let at = |when: Option<When>| when.map(|when| when.from(now));
+        match (at(self.not_before), at(self.expires)) {
+            (_, Some(expires)) if expires <= now => {
+                Err(Failure::usage(format!("--expires {expires} has passed already")))
+            }
+            (Some(start), Some(end)) if end <= start => {
+                Err(Failure::usage(format!("--expires {end} is not after --not-before {start}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Changes a trust file.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use brine_core::Signer;
+use brine_trust::{TrustError, TrustStore};
+
+use crate::report::Failure;
+use crate::world::home::Home;
+use crate::world::input::read_small;
+use crate::world::named_key::trust_file;
+use crate::world::whole_file::{Access, Existing, write_whole};
+
+/// Trusts a signer in the default trust file.
+pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure> {
+    edit(&home.trust_file(), |store| match store.add(&signer.clone().into()) {
+        Err(TrustError::AlreadyThere { .. }) => Ok(()),
+        other => other,
+    })
+}
+
+/// Changes a trust file: locked against others who do the same, and replaced in one step.
+pub(super) fn edit(
+    path: &Path,
+    change: impl FnOnce(&mut TrustStore) -> Result<(), TrustError>,
+) -> Result<(), Failure> {
+    let failed = |error| Failure::io(format!("{path:?}"), error);
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(failed(io::Error::other("not a regular file")));
+    }
+    if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    }
+    // The lock is a file of its own: the trust file is replaced, and a lock on it would be lost.
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path.with_added_extension("lock"))
+        .map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    let text = match read_small(path) {
+        Ok(bytes) => bytes,
+        Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Vec::new()
+        }
+        Err(other) => return Err(other),
+    };
+    let refused = |error| trust_file(path, error);
+    let text = String::from_utf8(text).map_err(|_| refused(TrustError::NotText { line: 1 }))?;
+    let mut store = TrustStore::parse(&text).map_err(refused)?;
+    change(&mut store).map_err(refused)?;
+    let text = store.to_string();
+    write_whole(path, Access::Ordinary, Existing::Replace, |file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    })
+    .map_err(failed)
+}

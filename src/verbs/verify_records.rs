@@ -1,0 +1,133 @@
+//! `brine verify` of records.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions};
+use brine_records::{
+    FrameReader, FrameSide, FrameSource, Framing, LongWait, OnBadRecord, Patience, RecordJudge,
+    RecordPipeline,
+};
+
+use super::expect::Judge;
+use super::reject_file::{KeptRecords, RejectFile};
+use crate::args::record::OnBad;
+use crate::args::verify::Verify;
+use crate::report::{Failure, Outcome, console};
+use crate::world::input::InputFile;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::record_output::RecordOutput;
+use crate::world::whole_file::resolved;
+use crate::world::{clock, threads};
+
+/// Verifies each record of the input, and writes the payloads in the same order.
+pub(super) fn verify_records(
+    args: &Verify,
+    judge: Judge,
+    (framing, framed): (Framing, Framing),
+    output: Option<&Output>,
+    guard: &OverwriteGuard,
+) -> Result<Outcome, Failure> {
+    let rejects = reject_file(args, output, guard)?;
+    let database = args.rejects.replay_db.as_deref().map(|path| open_database(args, path));
+    let database = database.transpose()?;
+    let sink = output.map(|output| RecordOutput::open(output, database.is_some()));
+    let mut sink = sink.transpose()?;
+    let (source, name) = source(args, framing)?;
+    let Judge { expectations, trust, moment } = judge;
+    let judge = RecordJudge::new(expectations, Arc::new(trust), Arc::new(moment), framed);
+    let run = RecordPipeline::new(judge, &mut sink)
+        .on_bad(on_bad(args))
+        .threads(threads(args.threads))
+        .rejects(rejects)
+        .ledger(database)
+        .patience(ToldPatience)
+        .run(source);
+    let ended = run.end.map_err(|error| Failure::of_pipeline(error, &name));
+    let finished = ended.and_then(|()| sink.map_or(Ok(()), RecordOutput::finish));
+    Ok(Outcome::Records { counts: run.counts, failure: finished.err() })
+}
+
+/// Stops at a refused record, unless that is kept somewhere or something else was asked for.
+fn on_bad(args: &Verify) -> OnBadRecord {
+    match (args.rejects.on_bad, &args.rejects.reject_to) {
+        (Some(OnBad::Stop), _) | (None, None) => OnBadRecord::Stop,
+        (Some(OnBad::Skip), _) | (None, Some(_)) => OnBadRecord::Skip,
+    }
+}
+
+/// Opens the file for refused records, which is neither the output, nor read, nor part of the database.
+fn reject_file(
+    args: &Verify,
+    output: Option<&Output>,
+    guard: &OverwriteGuard,
+) -> Result<Option<RejectFile>, Failure> {
+    let Some(path) = &args.rejects.reject_to else { return Ok(None) };
+    let kept = Output::plan(Some(path), guard)?;
+    let is_output = output.is_some_and(|output| output.is_same_as(&kept));
+    let mut database = args.rejects.replay_db.iter().flat_map(|database| database_files(database));
+    if is_output || database.any(|file| resolved(&file) == resolved(path)) {
+        return Err(Failure::SameFile);
+    }
+    RejectFile::open(path).map(Some)
+}
+
+/// The files that SQLite keeps a database in.
+fn database_files(database: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", "-wal", "-shm", "-journal"].into_iter().map(|suffix| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    })
+}
+
+fn open_database(args: &Verify, path: &Path) -> Result<ReplayDatabase, Failure> {
+    // A file that appears at the end has nothing in it while the database says that it has.
+    if args.output.as_deref().is_some_and(|output| output != Path::new("-")) {
+        return Err(Failure::usage(
+            "--replay-db goes with standard output, which has a record when it was released: \
+             redirect it instead of giving -o",
+        ));
+    }
+    let options = ReplayOptions {
+        busy_timeout: SHORT_WAIT,
+        lease: args.rejects.lease.unwrap_or(LEASE),
+        max_age: args.judge.max_age.unwrap_or(MAX_AGE),
+        // One that is not there was lost, or its name is wrong: a new one would know nothing.
+        ..ReplayOptions::default()
+    };
+    Ok(ReplayDatabase::open(path, &options, clock::read()?)?)
+}
+
+type RecordInput = Box<dyn Read + Send>;
+
+/// Returns the records of the input, or those that were kept, and what to call where they are.
+fn source(args: &Verify, framing: Framing) -> Result<(FrameSource<RecordInput>, String), Failure> {
+    let (input, name): (RecordInput, _) = match &args.rejects.retry {
+        None => {
+            let input = InputFile::open(args.inputs.first().map(PathBuf::as_path))?;
+            let (file, name) = input.into_file();
+            (Box::new(file), name)
+        }
+        Some(kept) => {
+            let (file, name) = InputFile::open_file(kept)?.into_file();
+            (Box::new(KeptRecords::new(file)), name)
+        }
+    };
+    Ok((FrameSource::new(FrameReader::new(input, framing, FrameSide::Envelope)), name))
+}
+
+/// Tells a person about long waits.
+struct ToldPatience;
+
+impl Patience for ToldPatience {
+    fn note(&mut self, wait: LongWait) {
+        console::note(&wait.to_string());
+    }
+}
+
+/// How long nothing is said about a database that another process has locked.
+const SHORT_WAIT: Duration = Duration::from_secs(1);

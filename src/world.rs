@@ -1,0 +1,37 @@
+//! Everything that is not a value: files, clock, environment, terminal.
+
+pub(crate) mod beside;
+pub(crate) mod clock;
+pub(crate) mod home;
+pub(crate) mod input;
+pub(crate) mod named_key;
+pub(crate) mod output;
+pub(crate) mod overwrite_guard;
+pub(crate) mod passphrase;
+pub(crate) mod progress;
+pub(crate) mod record_output;
+pub(crate) mod release;
+pub(crate) mod spool;
+pub(crate) mod store;
+pub(crate) mod whole_file;
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use brine_core::stream::MAX_THREADS;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Returns how many threads to work with: as many as were asked for, else one for each processor.
+pub(crate) fn threads(asked: Option<NonZero<usize>>) -> usize {
+    let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    asked.map_or_else(available, NonZero::get).min(MAX_THREADS)
+}
+
+/// Waits until a file has something to read, or has ended, and returns whether that was in time.
+///
+/// A failure here comes again in reading.
+pub(crate) fn is_ready_within(file: &std::fs::File, most: Duration) -> bool {
+    let Ok(most) = Timespec::try_from(most) else { return true };
+    let mut files = [PollFd::new(file, PollFlags::IN)];
+    poll(&mut files, Some(&most)).map_or(true, |ready| ready > 0)
+}

@@ -1,0 +1,200 @@
+//! Reading files and standard input, within limits.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brine_core::hash::ReadAt;
+use brine_core::{FormError, MAX_ARMORED_BYTES};
+use rustix::stdio;
+
+use crate::report::Failure;
+
+/// The most that is read into memory where all of it must be there at once, in bytes: text, external
+/// data, and what `inspect` shows.
+pub(crate) const MAX_WHOLE_BYTES: u64 = MAX_ARMORED_BYTES;
+
+/// Something to read: a file, or standard input.
+#[derive(Debug)]
+pub(crate) struct InputFile {
+    name: String,
+    /// Standard input too is read as a file: the library's reader takes a descriptor that cannot be
+    /// read for an empty one.
+    file: File,
+}
+
+impl InputFile {
+    /// Opens `path`, or standard input for nothing and for `-`.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        match path {
+            Some(path) if path != Path::new("-") => Self::open_file(path),
+            _ => {
+                let name = "standard input".to_owned();
+                let file = rustix::io::dup(stdio::stdin()).map(File::from);
+                let file = file.map_err(|error| Failure::io(&name, error.into()))?;
+                Ok(Self { name, file })
+            }
+        }
+    }
+
+    /// Opens `path` as a file.
+    pub(crate) fn open_file(path: &Path) -> Result<Self, Failure> {
+        let name = format!("{path:?}");
+        let file = File::open(path).map_err(|error| Failure::io(&name, error))?;
+        Ok(Self { name, file })
+    }
+
+    /// Takes a file that is open already.
+    pub(crate) const fn of(file: File, name: String) -> Self {
+        Self { name, file }
+    }
+
+    /// Returns whether a person has to type it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        rustix::termios::isatty(&self.file)
+    }
+
+    /// Returns what to call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns how long it is, if it is a regular file.
+    pub(crate) fn length(&self) -> Option<u64> {
+        length_of(&self.file)
+    }
+
+    /// Returns the open file, for reading piece by piece, and what to call it.
+    pub(crate) fn into_file(self) -> (File, String) {
+        grow_pipe(&self.file);
+        (self.file, self.name)
+    }
+
+    /// Gives it to the front door of the library.
+    pub(crate) fn into_envelope_input(self) -> Result<brine_core::Input, Failure> {
+        grow_pipe(&self.file);
+        let Some((offset, bytes)) = extent(&self.file, 0) else {
+            return Ok(brine_core::Input::new(self.file));
+        };
+        let again = self.file.try_clone().map_err(|error| Failure::io(&self.name, error))?;
+        Ok(brine_core::Input::new(self.file).anywhere(Arc::new(FileAt::new(again)), offset, bytes))
+    }
+
+    /// Reads all of it, refusing more than `limit` bytes before there is memory for them.
+    pub(crate) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
+        match self.read_up_to(limit)? {
+            Arrived::All(bytes) => Ok(bytes),
+            Arrived::Large(_) => Err(FormError::TooLarge { limit }.into()),
+        }
+    }
+
+    /// Reads all of it, if it is `most` bytes or fewer.
+    pub(crate) fn read_up_to(self, most: u64) -> Result<Arrived, Failure> {
+        let Self { file, name } = self;
+        let mut bytes = Vec::new();
+        let expected = length_of(&file).unwrap_or(0);
+        // One byte more than expected, so that the end is seen without growing.
+        let capacity = usize::try_from(expected).unwrap_or(usize::MAX).saturating_add(1);
+        if expected <= most && bytes.try_reserve_exact(capacity).is_ok() {
+            let read = (&file).take(most.saturating_add(1)).read_to_end(&mut bytes);
+            read.map_err(|error| Failure::io(&name, error))?;
+            if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
+                return Ok(Arrived::All(bytes));
+            }
+        }
+        Ok(Arrived::Large(LargeInput { beginning: bytes, file, name }))
+    }
+}
+
+/// The result of reading as much as there is room for.
+pub(crate) enum Arrived {
+    All(Vec<u8>),
+    Large(LargeInput),
+}
+
+/// An input that does not fit memory.
+pub(crate) struct LargeInput {
+    /// What was read of it already, which can be nothing.
+    pub(crate) beginning: Vec<u8>,
+    /// Where the rest is.
+    pub(crate) file: File,
+    /// What to call that.
+    pub(crate) name: String,
+}
+
+impl LargeInput {
+    /// Returns where in a regular file it begins, and how long it is.
+    pub(crate) fn extent(&self) -> Option<(u64, u64)> {
+        extent(&self.file, self.beginning.len())
+    }
+}
+
+/// Returns where in a regular file an input begins of which `read` bytes have been read, and how long it is.
+fn extent(file: &File, read: usize) -> Option<(u64, u64)> {
+    let length = length_of(file)?;
+    // A file that was handed over open may have been read in part by somebody else.
+    let now = { file }.stream_position().ok()?;
+    let offset = now.checked_sub(u64::try_from(read).ok()?)?;
+    // Bytes that were read and are not there were never counted: a file of the system says that it is empty.
+    let left = length.checked_sub(now)?;
+    if left == 0 && read == 0 { None } else { Some((offset, left.checked_add(now - offset)?)) }
+}
+
+/// Returns how long a file is, if it is a regular one.
+pub(crate) fn length_of(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len())
+}
+
+/// A file that is read from anywhere, from an offset on.
+#[derive(Debug)]
+pub(crate) struct FileAt {
+    file: File,
+    offset: u64,
+}
+
+impl FileAt {
+    pub(crate) const fn new(file: File) -> Self {
+        Self { file, offset: 0 }
+    }
+
+    /// Counts offsets from `offset` on.
+    pub(crate) const fn from(file: File, offset: u64) -> Self {
+        Self { file, offset }
+    }
+}
+
+impl ReadAt for FileAt {
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(&self.file, room, self.offset.saturating_add(offset))
+    }
+}
+
+/// Reads a small file that the command line names, such as a key or a trust file.
+pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let expected = file.metadata().map_or(0, |found| found.len().min(MAX_SMALL_BYTES));
+    // One byte more than expected, so that the end is seen without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
+    file.take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SMALL_BYTES) {
+        Ok(bytes)
+    } else {
+        Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")))
+    }
+}
+
+/// Lets a pipe hold as much as an unprivileged process may ask for, so that both ends work at once.
+///
+/// It is a pipe or it is not, and the system grants it or does not: neither changes what is done.
+pub(crate) fn grow_pipe(file: &File) {
+    let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE_BYTES);
+}
+
+/// Linux's default for `fs.pipe-max-size`.
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// The largest key, trust or passphrase file, in bytes.
+const MAX_SMALL_BYTES: u64 = 4 * 1024 * 1024;

@@ -1,0 +1,246 @@
+//! From what a person calls a key or a signer to the key or signer itself.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use brine_core::{Signer, SigningKey, VerifyingKey};
+use brine_keys::KeyFileError;
+use brine_trust::{Scope, Trust, TrustEntry, TrustError};
+use jiff::tz::TimeZone;
+use zeroize::Zeroizing;
+
+use super::home::{Home, KEY_SUFFIXES, KeyName};
+use super::input::read_small;
+use super::passphrase::Source;
+use crate::args::judge::TrustArgs;
+use crate::report::Failure;
+use crate::report::console::note;
+
+/// What a text names.
+#[derive(Debug)]
+pub(crate) enum Named {
+    File(PathBuf),
+    Name(KeyName),
+    OpenSsh(String),
+}
+
+impl Named {
+    /// Tells them apart by the text alone: what lies in the current directory has no say.
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        if text.starts_with("ssh-ed25519 ") {
+            return Ok(Self::OpenSsh(text.to_owned()));
+        }
+        let suffix = KEY_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
+        if text.contains('/') || suffix {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        KeyName::parse(text).map(Self::Name)
+    }
+}
+
+/// Returns the file of the private key that a person names.
+pub(crate) fn private_path(text: &str) -> Result<PathBuf, Failure> {
+    match Named::parse(text)? {
+        Named::OpenSsh(_) => Err(KeyFileError::PrivateExpected.into()),
+        Named::File(path) => Ok(path),
+        Named::Name(name) => store_path(&name, Home::private_key),
+    }
+}
+
+/// Opens a private key, asking for its passphrase if it has one.
+pub(crate) fn signing_key(path: &Path, passphrases: &Source) -> Result<SigningKey, Failure> {
+    let bytes = read_private(path)?;
+    let mut ask = || passphrases.open(&format!("{path:?}"));
+    brine_keys::read_private(&bytes, &mut ask).map_err(|failure| in_file(path, failure))
+}
+
+/// Reads a private key file into memory that is wiped, and warns if others can read it.
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = Zeroizing::new(read_small(path)?);
+    let shared = fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0);
+    if shared
+        && brine_keys::read_private(&bytes, &mut || Err(KeyFileError::PassphraseNeeded)).is_ok()
+    {
+        note(&format!("warning: {path:?} can be read by others: chmod 600 {path:?}"));
+    }
+    Ok(bytes)
+}
+
+/// Says in which file a key is that cannot be used.
+pub(crate) fn in_file(path: &Path, failure: Failure) -> Failure {
+    match failure {
+        Failure::Key(source) => Failure::KeyFile { path: path.to_owned(), source },
+        other => other,
+    }
+}
+
+/// Finds the public key that a person names: text, a file, or a name in the key store.
+pub(crate) fn verifying_key(text: &str) -> Result<VerifyingKey, Failure> {
+    match Named::parse(text)? {
+        Named::OpenSsh(line) => Ok(brine_keys::read_openssh_line(&line)?.0),
+        Named::File(path) => read_public(&path),
+        Named::Name(name) => read_public(&store_path(&name, Home::public_key)?),
+    }
+}
+
+/// Reads the public key in a file of either half.
+pub(crate) fn read_public(path: &Path) -> Result<VerifyingKey, Failure> {
+    let bytes = Zeroizing::new(read_small(path)?);
+    brine_keys::read_public(&bytes).map_err(|error| in_file(path, error.into()))
+}
+
+/// Returns the path of a key in the store, which must be there.
+pub(crate) fn store_path(
+    name: &KeyName,
+    half: impl Fn(&Home, &KeyName) -> PathBuf,
+) -> Result<PathBuf, Failure> {
+    let home = Home::find()?;
+    let path = half(&home, name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let known = names_in_store(&home).unwrap_or_default();
+    let similar = closest(name.as_str(), known.iter().map(KeyName::as_str));
+    Err(Failure::NoSuchKey { name: name.as_str().to_owned(), directory: home.keys(), similar })
+}
+
+/// Returns the names of the keys in the store, sorted.
+pub(crate) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
+    let directory = home.keys();
+    let entries = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| Failure::io(format!("{directory:?}"), error))?,
+    };
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            KeyName::parse(name.strip_suffix(".pub").or(name.strip_suffix(".key"))?).ok()
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Collects whom to believe: what `-p` and `--trust` name, else the default trust file.
+pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
+    let is_name = |text: &String| matches!(Named::parse(text), Ok(Named::Name(_)));
+    let file = match &args.trust {
+        Some(path) => read_trust(path)?,
+        // Keys that were given whole owe nothing to the default file.
+        None if !args.public_keys.is_empty() && !args.public_keys.iter().any(is_name) => {
+            Trust::default()
+        }
+        None => default_trust()?,
+    };
+    let mut trust = if args.public_keys.is_empty() { file } else { named_only(args, &file)? };
+    if let Some(path) = &args.revoked {
+        trust.revoke(read_revoked(path)?);
+    }
+    Ok(trust)
+}
+
+/// Believes only the keys that `-p` names. The file says what names mean, and what it revokes stays revoked.
+fn named_only(args: &TrustArgs, file: &Trust) -> Result<Trust, Failure> {
+    let mut entries = Vec::new();
+    for text in &args.public_keys {
+        entries.extend(named_entries(text, file)?);
+    }
+    // An entry that revokes only takes away: a revocation that is yet to come must not make it speak for
+    // anything until then.
+    let nothing = Scope::Globs(Vec::new());
+    let revoked = file.entries().iter().filter(|entry| {
+        entry.revocation().is_some() && entries.iter().any(|named| named.key() == entry.key())
+    });
+    let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
+    Ok(Trust::new(entries.into_iter().chain(revoked)))
+}
+
+/// Reads a trust file of either form.
+pub(crate) fn read_trust(path: &Path) -> Result<Trust, Failure> {
+    let bytes = read_small(path)?;
+    Trust::parse(&bytes, &TimeZone::system).map_err(|source| trust_file(path, source))
+}
+
+/// Reads the default trust file; where there is none, nobody is trusted.
+pub(crate) fn default_trust() -> Result<Trust, Failure> {
+    match read_trust(&Home::find()?.trust_file()) {
+        Err(Failure::Unreadable { source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(Trust::default())
+        }
+        other => other,
+    }
+}
+
+/// Reads a list of revoked keys.
+pub(crate) fn read_revoked(path: &Path) -> Result<Vec<VerifyingKey>, Failure> {
+    Trust::parse_revoked(&read_small(path)?).map_err(|source| trust_file(path, source))
+}
+
+pub(crate) fn trust_file(path: &Path, source: TrustError) -> Failure {
+    Failure::TrustFile { path: path.to_owned(), source }
+}
+
+/// Finds the entries that one `-p` names.
+///
+/// A name stands for its entries in the trust file, else for the key of that name in the store. Where
+/// the file has entries for that key, these are meant: a name is no way around the contexts and windows
+/// that the file gives a key.
+fn named_entries(text: &str, file: &Trust) -> Result<Vec<TrustEntry>, Failure> {
+    let Named::Name(name) = Named::parse(text)? else {
+        return Ok(vec![Signer::new(text, verifying_key(text)?).into()]);
+    };
+    let name = name.as_str();
+    let answering = file.entries().iter().filter(|entry| entry.answers_to(name));
+    let mut entries: Vec<_> = answering.cloned().collect();
+    if entries.is_empty() {
+        let key = stored_key(name, file)?;
+        entries.extend(file.entries_of(key.id()).cloned());
+        if entries.is_empty() {
+            entries.push(Signer::new(name, key).into());
+        }
+    }
+    Ok(entries)
+}
+
+fn stored_key(name: &str, file: &Trust) -> Result<VerifyingKey, Failure> {
+    verifying_key(name).map_err(|failure| match failure {
+        Failure::NoSuchKey { name, similar, .. } => {
+            let known = file.entries().iter().map(TrustEntry::name);
+            let similar = similar.or_else(|| closest(&name, known));
+            Failure::NoSuchSigner { name, similar }
+        }
+        other => other,
+    })
+}
+
+/// Returns the known name that differs least from `name`, if it is close.
+fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    known
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+/// Levenshtein's distance, in bytes.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(other.bytes()) {
+            let substituted = diagonal + usize::from(a != b);
+            diagonal = *cell;
+            *cell = substituted.min(left + 1).min(diagonal + 1);
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,132 @@
+//! Writes a verified payload to where it may be seen.
+
+use std::io::{self, Write as _};
+
+use brine_core::Verified;
+
+use super::input::grow_pipe;
+use super::output::{Opened, Output, TextPieces};
+use super::progress::Progress;
+use super::spool::{Spool, TEMPORARY_FILE};
+use super::whole_file::Access;
+use crate::report::Failure;
+
+/// How much of a stream is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Nothing: each segment is released as soon as it has verified.
+    Nothing,
+    /// Everything, until the end has verified.
+    Whole,
+}
+
+/// Writes the payload to `output`, piece by piece, and lets it appear. `input` is what is read meanwhile.
+pub(crate) fn release(
+    verified: &mut Verified,
+    output: &Output,
+    hold: Hold,
+    input: &str,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let mut release = None;
+    while let Some(piece) = next_piece(verified, input)? {
+        // Nothing is opened before something has verified.
+        let opened = release.take().map_or_else(|| Release::open(output, hold), Ok);
+        release.insert(opened?).write(piece)?;
+        progress.advance(piece.len());
+    }
+    release.map_or_else(|| Release::open(output, hold), Ok)?.finish()
+}
+
+/// Reads the payload to its end and writes it nowhere.
+pub(crate) fn discard(
+    verified: &mut Verified,
+    input: &str,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    while let Some(piece) = next_piece(verified, input)? {
+        progress.advance(piece.len());
+    }
+    Ok(())
+}
+
+fn next_piece<'v>(verified: &'v mut Verified, input: &str) -> Result<Option<&'v [u8]>, Failure> {
+    verified.next_piece().map_err(|error| stored(error, input))
+}
+
+/// Says what could not be read: the input, or the place where a payload was kept.
+pub(crate) fn stored(error: brine_core::Error, input: &str) -> Failure {
+    match error {
+        brine_core::Error::System(brine_core::SystemError::Store(error)) => {
+            Failure::io(TEMPORARY_FILE, error)
+        }
+        other => Failure::reading(input, other),
+    }
+}
+
+/// Where verified pieces go.
+struct Release<'a> {
+    output: &'a Output,
+    sink: PieceSink,
+    /// For a terminal that takes text only.
+    text: Option<TextPieces>,
+}
+
+enum PieceSink {
+    Output(Opened),
+    /// Nobody sees it before the end.
+    Spool(Spool),
+}
+
+impl<'a> Release<'a> {
+    fn open(output: &'a Output, hold: Hold) -> Result<Self, Failure> {
+        let sink = match hold {
+            Hold::Whole => PieceSink::Spool(Spool::new().map_err(spooling)?),
+            Hold::Nothing => {
+                let opened = output.open(Access::Ordinary)?;
+                grow_pipe(opened.file());
+                PieceSink::Output(opened)
+            }
+        };
+        let text = output.is_terminal().then(TextPieces::default);
+        Ok(Self { output, sink, text })
+    }
+
+    fn write(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        let shown;
+        let piece = match &mut self.text {
+            None => piece,
+            Some(text) => {
+                shown = text.add(piece).ok_or(BINARY)?;
+                &shown
+            }
+        };
+        match &mut self.sink {
+            PieceSink::Output(opened) => {
+                opened.file().write_all(piece).map_err(|error| self.output.failed(error))
+            }
+            PieceSink::Spool(spool) => spool.write_all(piece).map_err(spooling),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        if self.text.as_ref().is_some_and(TextPieces::has_rest) {
+            return Err(BINARY);
+        }
+        let opened = match self.sink {
+            PieceSink::Output(opened) => opened,
+            PieceSink::Spool(spool) => {
+                let opened = self.output.open(Access::Ordinary)?;
+                spool.release(opened.file()).map_err(|error| self.output.failed(error))?;
+                opened
+            }
+        };
+        self.output.finish(opened)
+    }
+}
+
+fn spooling(error: io::Error) -> Failure {
+    Failure::io(TEMPORARY_FILE, error)
+}
+
+const BINARY: Failure = Failure::BinaryToTerminal { what: "binary data" };

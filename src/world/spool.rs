@@ -1,0 +1,251 @@
+//! A private place for what may not be seen yet, and for what may not change any more.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileExt, PermissionsExt as _};
+
+use brine_core::FormError;
+use brine_core::cose::MAX_PAYLOAD_BYTES;
+use brine_core::hash::{ReadAt, Section};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+use super::input::LargeInput;
+use super::output::{Output, TextPieces};
+use super::whole_file::Access;
+use crate::report::Failure;
+
+/// What to call a spool that has no other name.
+pub(crate) const TEMPORARY_FILE: &str = "temporary file";
+
+/// A file without a name, which nobody but this process can open. Its end gives its space back.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    file: File,
+    length: u64,
+    /// Where the system would end the process (`SIGXFSZ`) instead of reporting an error.
+    most: u64,
+}
+
+impl Spool {
+    /// Makes one in the directory for temporary files, which is that of `TMPDIR`.
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = tempfile::tempfile()?;
+        // It is made as the umask lets. It is empty so far, and without a name.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok(Self::onto(file))
+    }
+
+    /// Takes a temporary file that `length` bytes were written to.
+    pub(crate) fn written(file: File, length: u64) -> Self {
+        Self { length, ..Self::onto(file) }
+    }
+
+    /// Returns the file under a second descriptor.
+    pub(super) fn try_clone_file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Takes an empty file, which **must** have no name.
+    pub(crate) fn onto(file: File) -> Self {
+        let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+        Self { file, length: 0, most }
+    }
+
+    /// Makes one with a copy of `beginning` and of what follows it in `source`, read once.
+    pub(crate) fn copy_of(
+        beginning: &[u8],
+        source: &mut impl Read,
+        name: &str,
+    ) -> Result<Self, Failure> {
+        let temporary = |error| Failure::io(TEMPORARY_FILE, error);
+        let mut spool = Self::new().map_err(temporary)?;
+        spool.write_all(beginning).map_err(temporary)?;
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match source.read(&mut piece) {
+                Ok(0) => return Ok(spool),
+                Ok(read) => {
+                    spool.write_all(piece.get(..read).unwrap_or_default()).map_err(temporary)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Failure::io(name, error)),
+            }
+            if spool.length > MAX_PAYLOAD_BYTES {
+                return Err(FormError::TooLarge { limit: MAX_PAYLOAD_BYTES }.into());
+            }
+        }
+    }
+
+    /// Returns how much was written to it.
+    #[must_use]
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads it from the beginning.
+    #[must_use]
+    pub(crate) fn reader(&self) -> Section<'_, Self> {
+        Section::new(self, 0, self.length)
+    }
+
+    /// Copies it to where it may be seen.
+    pub(crate) fn release(&self, output: &File) -> io::Result<()> {
+        let (mut from, mut to) = (&self.file, output);
+        io::Seek::rewind(&mut from)?;
+        // From file to file or pipe, which the system does without a copy in memory.
+        io::copy(&mut from, &mut to).map(drop)
+    }
+
+    /// Copies it to an output, if that takes what it is.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
+    pub(crate) fn release_to(&self, output: &Output) -> Result<(), Failure> {
+        let unreadable = |error| Failure::io(TEMPORARY_FILE, error);
+        if let Err(refusal) = output.refuse_terminal("binary data")
+            && !self.is_printable().map_err(unreadable)?
+        {
+            return Err(refusal);
+        }
+        let opened = output.open(Access::Ordinary)?;
+        self.release(opened.file()).map_err(|error| output.failed(error))?;
+        output.finish(opened)
+    }
+
+    /// Gives it to somebody who may read it from its beginning, and not write to it.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
+    pub(crate) fn into_read_only(self) -> io::Result<File> {
+        let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let file = File::open(descriptor)?;
+        // Nor may they open it once more.
+        file.set_permissions(Permissions::from_mode(0o400))?;
+        Ok(file)
+    }
+
+    /// Returns whether a terminal would show all of it as it is.
+    pub(crate) fn is_printable(&self) -> io::Result<bool> {
+        let mut reader = self.reader();
+        let mut text = TextPieces::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(!text.has_rest()),
+                read if text.add(piece.get(..read).unwrap_or_default()).is_none() => {
+                    return Ok(false);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.most.saturating_sub(self.length)).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        if room == 0 {
+            return Err(Errno::FBIG.into());
+        }
+        let count = self.file.write(bytes)?;
+        self.length = self.length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ReadAt for Spool {
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(&self.file, room, offset)
+    }
+}
+
+impl LargeInput {
+    /// Copies it, once, to where nobody else can change it.
+    pub(crate) fn into_spool(self) -> Result<Spool, Failure> {
+        if self.extent().is_some_and(|(_, length)| length > MAX_PAYLOAD_BYTES) {
+            return Err(FormError::TooLarge { limit: MAX_PAYLOAD_BYTES }.into());
+        }
+        let Self { beginning, mut file, name } = self;
+        Spool::copy_of(&beginning, &mut file, &name)
+    }
+}
+
+const PIECE_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spool(content: &[u8]) -> Spool {
+        Spool::copy_of(&[], &mut &content[..], "input").unwrap()
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let content: Vec<u8> = (0..=255).cycle().take(2 * PIECE_BYTES + 1).collect();
+        for at in [0, 1, PIECE_BYTES, content.len()] {
+            let (beginning, mut rest) = content.split_at(at);
+            let spool = Spool::copy_of(beginning, &mut rest, "input").unwrap();
+            let mut back = Vec::new();
+            spool.reader().read_to_end(&mut back).unwrap();
+            assert!(back == content, "{at}");
+            assert_eq!(spool.length(), u64::try_from(content.len()).unwrap());
+            let released = tempfile::tempfile().unwrap();
+            spool.release(&released).unwrap();
+            let mut back = vec![0; content.len() + 1];
+            assert_eq!(FileExt::read_at(&released, &mut back, 0).unwrap(), content.len());
+            assert!(back[..content.len()] == content, "{at}");
+        }
+    }
+
+    #[test]
+    fn nobody_else_can_open_it() {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = Spool::new().unwrap().file.metadata().unwrap();
+        assert_eq!((found.nlink(), found.mode() & 0o777), (0, 0o600));
+    }
+
+    #[test]
+    fn who_may_read_it_cannot_write_to_it() {
+        let file = spool(b"payload").into_read_only().unwrap();
+        let mut content = String::new();
+        (&file).read_to_string(&mut content).unwrap();
+        assert_eq!(content, "payload");
+        assert_eq!((&file).write(b"x").unwrap_err().raw_os_error(), Some(9));
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o400);
+    }
+
+    #[test]
+    fn a_limit_of_the_system_is_an_error_at_its_byte() {
+        let mut spool = Spool { most: 5, ..Spool::new().unwrap() };
+        spool.write_all(b"12345").unwrap();
+        assert_eq!(spool.write_all(b"6").unwrap_err().raw_os_error(), Some(27));
+        let mut spool = Spool { most: 5, ..Spool::new().unwrap() };
+        assert_eq!(spool.write_all(b"123456").unwrap_err().raw_os_error(), Some(27));
+        assert_eq!(spool.length(), 5);
+    }
+
+    #[test]
+    fn characters_are_told_across_pieces() {
+        let cut = |at: usize| [&vec![b'a'; PIECE_BYTES - at][..], "\u{1d11e}".as_bytes()].concat();
+        for at in 0..=4 {
+            assert!(spool(&cut(at)).is_printable().unwrap(), "{at}");
+            let mut broken = cut(at);
+            broken.pop();
+            assert!(!spool(&broken).is_printable().unwrap(), "{at}");
+            broken.extend(b"aaaa");
+            assert!(!spool(&broken).is_printable().unwrap(), "{at}");
+        }
+        assert!(spool(b"").is_printable().unwrap());
+        assert!(!spool(&[&cut(0)[..], b"\x1b[2J"].concat()).is_printable().unwrap());
+    }
+}
