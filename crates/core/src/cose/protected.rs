@@ -17,6 +17,7 @@ pub struct Profile {
 pub struct Protected<'a> {
     map: HeaderMap<'a>,
     labels: LabelFilter,
+    others: OtherValues<'a>,
     /// `alg` (1).
     pub algorithm: Algorithm,
     /// The claims set (15); empty if the header parameter is absent.
@@ -47,6 +48,7 @@ impl<'a> Protected<'a> {
         Ok(Self {
             map,
             labels: index.labels,
+            others: index.others,
             typ: content_type(index.typ)?,
             algorithm: algorithm(index.algorithm)?,
             claims: index.claims.map_or(Ok(Claims::default()), Claims::decode)?,
@@ -60,7 +62,11 @@ impl<'a> Protected<'a> {
     /// Returns the value with an integer label.
     #[must_use]
     pub fn get(&self, label: i64) -> Option<&'a [u8]> {
-        if self.labels.may_have(label) { self.map.get(label) } else { None }
+        if !self.labels.may_have(label) {
+            return None;
+        }
+        let known = self.others.iter().flatten().find(|(known, _)| *known == label);
+        known.map_or_else(|| self.map.get(label), |(_, value)| Some(value))
     }
 
     /// Returns the whole map.
@@ -69,6 +75,9 @@ impl<'a> Protected<'a> {
         self.map
     }
 }
+
+/// The first parameters that no standard defines, so that finding one does not read the map again.
+type OtherValues<'a> = [Option<(i64, &'a [u8])>; 4];
 
 /// The values of the parameters that the standards define, found while a map was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +89,7 @@ pub(super) struct Index<'a> {
     hash: Option<&'a [u8]>,
     key_id: Option<&'a [u8]>,
     labels: LabelFilter,
+    others: OtherValues<'a>,
     preimage_content_type: Option<&'a [u8]>,
     typ: Option<&'a [u8]>,
 }
@@ -96,7 +106,12 @@ impl<'a> Index<'a> {
             label::PAYLOAD_HASH_ALG => &mut self.hash,
             label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
             label::TYP => &mut self.typ,
-            _ => return,
+            _ => {
+                if let Some(place) = self.others.iter_mut().find(|place| place.is_none()) {
+                    *place = Some((label, value));
+                }
+                return;
+            }
         };
         *place = Some(value);
     }
