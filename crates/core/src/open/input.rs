@@ -39,7 +39,8 @@ impl Input {
         Self { beginning, is_whole: false, reader, expected: 0, anywhere: None }
     }
 
-    /// Says how many bytes the reader probably gives.
+    /// Says how many bytes the reader probably gives. An input that is said not to fit memory is not read into it,
+    /// and nothing else depends on it.
     #[must_use]
     pub fn expecting(self, bytes: u64) -> Self {
         Self { expected: bytes, ..self }

@@ -809,3 +809,43 @@ fn what_was_not_read_comes_back() {
         }
     });
 }
+
+/// What is shown of an input is what arrived, without its armor; of a stream, the envelope that speaks for it, and
+/// no more of it is read.
+#[test]
+fn what_is_shown_unverified_is_what_arrived() {
+    let show = |input: Input| open(input).and_then(Opening::into_unverified_bytes);
+    let envelope = signed(b"payload");
+    let text = armor::encode(&envelope).unwrap().into_bytes();
+    for input in [
+        envelope.as_slice().into(),
+        Input::new(Arriving::new(envelope.as_slice(), Arrival::AtOnce(1))),
+        too_large(Input::new(Arriving::new(envelope.as_slice(), Arrival::Whole)))
+            .expecting(MAX_MEMORY_BYTES + 1),
+        text.as_slice().into(),
+        Input::new(Arriving::new(text.as_slice(), Arrival::AtOnce(1))),
+    ] {
+        assert_eq!(show(input).unwrap(), envelope);
+    }
+    // What is no envelope is shown as it is, for others to say so.
+    assert_eq!(show(b"GIF89a".as_slice().into()).unwrap(), b"GIF89a");
+    let (signer, options) = (Arc::new(key(1)), StreamOptions::new().segment_bytes(4));
+    let mut stream = StreamWriter::new(Vec::new(), signer, statement(), options).unwrap();
+    stream.write_all(b"content").unwrap();
+    let stream = stream.finish().unwrap();
+    let content = stream.windows(5).position(|window| window == b"\x44cont").unwrap();
+    let shown = show(Input::new(io::Cursor::new(stream[..content].to_vec()).chain(Unreadable)));
+    assert_eq!(shown.unwrap(), stream[..content]);
+    assert_eq!(show(stream.as_slice().into()).unwrap(), stream[..content]);
+    let error = show(stream[..content - 1].into()).unwrap_err();
+    assert_eq!(error.reason(), "stream-cut");
+}
+
+/// Nobody reads from it.
+struct Unreadable;
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        panic!("too much is read")
+    }
+}
