@@ -56,7 +56,7 @@ enum Word {
 /// Why something was refused.
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusalFacts {
-    message: String,
+    pub(crate) message: String,
     reason: &'static str,
 }
 

@@ -5,8 +5,7 @@ use brine_core::cbor::{Decoder, diagnose, quote};
 use brine_core::cose::{HeaderMap, Label, Outline, Tagging, label, label_name};
 use brine_core::text::hex;
 use brine_core::{
-    Algorithm, Claims, ContentType, FormError, KindError, Position, Sequence, Timestamp,
-    UnverifiedEnvelope,
+    Algorithm, Claims, ContentType, KindError, Position, Sequence, Timestamp, UnverifiedEnvelope,
 };
 use brine_job::Grants;
 use serde::Serialize;
@@ -31,7 +30,7 @@ pub(super) struct Claimed<'a> {
     pub(super) kind: String,
     pub(super) position: Option<Position>,
     /// Why nobody will verify it, if its form tells that.
-    pub(super) refusal: Option<FormError>,
+    pub(super) refusal: Option<RefusalFacts>,
     pub(super) sequence: Option<Sequence>,
 }
 
@@ -62,7 +61,11 @@ impl<'a> Claimed<'a> {
             },
             position: of_parsed(label::POSITION).and_then(|value| Position::decode(value).ok()),
             sequence: of_parsed(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
-            refusal: parsed.err(),
+            refusal: parsed
+                .as_ref()
+                .err()
+                .map(|error| RefusalFacts::new(error))
+                .or_else(|| malformed_grants(get(label::GRANTS)?)),
         }
     }
 
@@ -106,7 +109,7 @@ impl<'a> Claimed<'a> {
             }),
             protected: parameters(&outline.protected),
             unprotected: parameters(&outline.unprotected),
-            refusal: self.refusal.as_ref().map(|error| RefusalFacts::new(error)),
+            refusal: self.refusal.as_ref(),
         })
     }
 }
@@ -136,7 +139,7 @@ struct ClaimedLine<'a> {
     batch: Option<BatchLine>,
     protected: Vec<ParameterLine>,
     unprotected: Vec<ParameterLine>,
-    refusal: Option<RefusalFacts>,
+    refusal: Option<&'a RefusalFacts>,
 }
 
 #[derive(Serialize)]
@@ -177,6 +180,11 @@ fn parameters(map: &HeaderMap<'_>) -> Vec<ParameterLine> {
         value: diagnose(value, LONGEST_SHOWN).text,
     };
     map.iter().map(line).collect()
+}
+
+/// Says why nobody will run a job with these grants.
+fn malformed_grants(grants: &[u8]) -> Option<RefusalFacts> {
+    Grants::decode(grants).err().map(|error| RefusalFacts::new(&error))
 }
 
 /// Returns the registered name of a label.

@@ -42,8 +42,8 @@ pub(super) fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String 
     page.map("protected header", &outline.protected);
     page.map("unprotected header (anyone can have changed it)", &outline.unprotected);
     if let Some(refusal) = claimed.refusal {
-        let refusal = printable(&refusal.to_string());
-        let _ = write!(page.0, "\n\"brine verify\" will refuse it: {refusal}\n");
+        let message = printable(&refusal.message);
+        let _ = write!(page.0, "\n\"brine verify\" will refuse it: {message}\n");
     }
     page.0
 }

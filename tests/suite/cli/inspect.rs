@@ -184,3 +184,19 @@ fn each_process_that_signs_has_a_channel_of_its_own_and_numbers_without_gaps() {
     }
     assert_ne!(one[0]["channel"], other[0]["channel"]);
 }
+
+#[test]
+fn a_job_that_nobody_will_run_is_announced() {
+    let person = Person::new();
+    let mut seen = 0;
+    for vector in brine_testkit::vectors() {
+        if !vector.is_job() || !["grants-path", "grants-name"].contains(&vector.expect.as_str()) {
+            continue;
+        }
+        let output = person.brine(["inspect", "--json"]).write_stdin(vector.envelope).output();
+        let facts: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        assert_eq!(facts["refusal"]["reason"], vector.expect, "{}", vector.name);
+        seen += 1;
+    }
+    assert!(seen > 10, "only {seen} vectors");
+}
