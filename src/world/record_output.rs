@@ -15,18 +15,17 @@ use crate::report::Failure;
 pub(crate) struct RecordOutput<'a> {
     output: &'a Output,
     opened: Opened,
-    /// Whether a replay database says what was written.
-    has_ledger: bool,
 }
 
 impl<'a> RecordOutput<'a> {
+    /// Opens an output. With a ledger, a replay database says what was written.
     pub(crate) fn open(output: &'a Output, has_ledger: bool) -> Result<Self, Failure> {
         let opened = output.open(Access::Ordinary)?;
         // What is in a pipe is lost with its reader. With a replay database, that is kept small.
         if !has_ledger {
             grow_pipe(opened.file());
         }
-        Ok(Self { output, opened, has_ledger })
+        Ok(Self { output, opened })
     }
 
     /// Lets the output appear under its name.
@@ -38,8 +37,8 @@ impl<'a> RecordOutput<'a> {
 impl Sink for RecordOutput<'_> {
     type Error = Failure;
 
-    fn room(&mut self, _: &mut dyn Hold) -> Result<Room, Failure> {
-        Ok(match self.has_ledger {
+    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Failure> {
+        Ok(match hold.is_relied_on() {
             true => room_in(self.opened.file()),
             false => Room::ANY,
         })
