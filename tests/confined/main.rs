@@ -18,6 +18,8 @@ mod faults;
 mod granted;
 mod jobs;
 mod probes;
+#[path = "../../crates/sandbox/tests/shared/jobs.rs"]
+mod shared_jobs;
 mod world;
 
 use std::fs;

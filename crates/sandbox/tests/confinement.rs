@@ -9,6 +9,10 @@
     reason = "a test fails by panicking, and says what it does"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "shared/jobs.rs"]
+mod jobs;
+
 #[cfg(not(target_os = "linux"))]
 fn main() {}
 
@@ -19,17 +23,17 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::io::{Seek as _, Write as _};
-    use std::path::{Path, PathBuf};
+    use std::collections::BTreeSet;
+    use std::io::Write as _;
+    use std::path::Path;
     use std::process::ExitCode;
     use std::time::Duration;
 
     use brine_core::{Class, Classified as _};
-    use brine_job::{JobLimits, JobProgram, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
-    use brine_sandbox::{
-        JobEnd, JobOutcome, JobVerdict, Launch, LaunchError, enter, judge, launch,
-    };
+    use brine_job::{Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
+    use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, LaunchError, enter, judge};
+
+    use crate::jobs::{run_by, shell, started};
 
     type Test = (&'static str, fn());
 
@@ -65,58 +69,16 @@ mod linux {
         ExitCode::SUCCESS
     }
 
-    /// The plan of a program that is given nothing but the system.
-    fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
-        PlanParts {
-            program: JobProgram {
-                path: path.into(),
-                sha256: None,
-                arguments: arguments.iter().map(Into::into).collect(),
-            },
-            delivery: PayloadDelivery::Stdin,
-            environment: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
-            system: ["/bin", "/lib", "/lib64", "/usr"].map(PathBuf::from).into(),
-            granted_paths: BTreeSet::new(),
-            ports: BTreeSet::new(),
-            limits: JobLimits {
-                wall: Duration::from_secs(20),
-                cpu: Duration::from_secs(5),
-                memory: 512 << 20,
-                output: 1 << 16,
-                errors: 1 << 12,
-                file_size: 1 << 20,
-                processes: 1000,
-                files: 64,
-                scratch: 1 << 20,
-            },
-            format: OutputFormat::Bytes,
-            waived: BTreeSet::new(),
-        }
-    }
-
-    /// The plan of a shell that is given a script.
-    fn shell(script: &str) -> PlanParts {
-        plan("/bin/sh", &["sh", "-c", script])
-    }
-
     /// Runs a job, and returns how it ended and what it wrote.
     fn run(job: &PlanParts, payload: &[u8]) -> Result<(JobOutcome, Vec<u8>), LaunchError> {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(payload).unwrap();
-        file.rewind().unwrap();
-        let mut output = Vec::new();
-        let (plan, program_init) = (&Plan::from(job.clone()), Path::new("/proc/self/exe"));
-        let outcome = launch(Launch { plan, payload: file, program_init }, &mut output)?;
-        Ok((outcome, output))
+        run_by(Path::new("/proc/self/exe"), job, payload)
     }
 
     /// Runs a job that must start. A system that does not let it start fails the test: what brine promises does
     /// not hold there.
     #[track_caller]
     fn ran(job: &PlanParts, payload: &[u8]) -> (JobOutcome, Vec<u8>) {
-        run(job, payload).unwrap_or_else(|error| {
-            panic!("no job can be confined here: {error}; {}", error.hint().unwrap_or_default())
-        })
+        started(run(job, payload))
     }
 
     /// Runs a shell behind every layer that must exit with 0, and returns what it wrote.
