@@ -1,4 +1,23 @@
-//! Every small change of some bytes.
+//! An envelope with everything in it, and every small change of some bytes.
+
+use std::time::Duration;
+
+use brine_core::{Sequence, Unique, sign};
+
+use crate::{key, now, statement, unique};
+
+/// Returns an envelope with every field that brine writes, numbered as records are.
+#[must_use]
+pub fn full_envelope() -> Vec<u8> {
+    let sequence = Some(Sequence { channel: [9; 16], seq: 70_000 });
+    let statement = statement()
+        .content_type("application/json")
+        .context("orders")
+        .expires(now().plus(Duration::from_secs(600)))
+        .not_before(now())
+        .unique(Unique { sequence, ..unique(7) });
+    sign(&statement, &key(1), b"{\"amount\": 1000}").unwrap().to_bytes()
+}
 
 /// Returns each small change of `original`, with a name: every bit flipped, every byte dropped or doubled, every
 /// cut, and bytes added in every place. Some leave the bytes as they are.

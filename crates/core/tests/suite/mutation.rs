@@ -1,12 +1,9 @@
 //! Every bit flipped, every byte dropped, doubled or added: all refused.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use brine_core::{
-    Class, Classified as _, Error, Expectations, Sequence, Statement, Unique, open, sign,
-};
-use brine_testkit::{key, mutations, now, signers, statement, unique};
+use brine_core::{Class, Classified as _, Error, Expectations, Statement, open, sign};
+use brine_testkit::{full_envelope, key, mutations, now, signers, statement};
 
 use crate::common::release;
 
@@ -32,21 +29,9 @@ fn all_refused(original: &[u8], expectations: &Expectations) -> BTreeSet<&'stati
     reasons
 }
 
-/// An envelope with every field that brine writes, numbered as records are.
-fn envelope() -> Vec<u8> {
-    let sequence = Some(Sequence { channel: [9; 16], seq: 70_000 });
-    let statement = statement()
-        .content_type("application/json")
-        .context("orders")
-        .expires(now().plus(Duration::from_secs(600)))
-        .not_before(now())
-        .unique(Unique { sequence, ..unique(7) });
-    sign(&statement, &key(1), b"{\"amount\": 1000}").unwrap().to_bytes()
-}
-
 #[test]
 fn every_mutation_is_refused_by_the_library() {
-    let original = envelope();
+    let original = full_envelope();
     let expectations = Expectations::new().context("orders");
     assert_eq!(judge(&original, &expectations).unwrap(), b"{\"amount\": 1000}");
     let reasons = all_refused(&original, &expectations);
