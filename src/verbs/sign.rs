@@ -145,7 +145,7 @@ fn sign_detached(
         return sign_single(args, key, statement, input, &place.output);
     }
     let hash = args.hash.into();
-    let work = HashWork { threads: threads(args.threads), show: Show::unless(args.quiet) };
+    let work = HashWork { threads: args.threads, show: Show::unless(args.quiet) };
     match SignedBeside::read(input, args.segment_size, hash, work)? {
         SignedBeside::Bytes(payload) => {
             let envelope = sign(statement, key, payload.as_slice())?;

@@ -119,7 +119,9 @@ fn embedded(
         open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
     let is_stream = opening.is_stream();
     let quiet = !is_stream || is_quiet(args) || output.is_some_and(Output::is_seen);
-    let opening = opening.threads(threads(args.threads)).store(store.clone());
+    let opening = opening.store(store.clone());
+    // Counting processors reads the control group's files: a tenth of the time that a small message takes.
+    let opening = if is_stream { opening.threads(threads(args.threads)) } else { opening };
     let opening = if output.is_none() { opening.without_payload() } else { opening };
     let verified = opening.verify(&judge.expectations, &judge.trust, &judge.moment);
     let mut verified = verified.map_err(|error| not_kept(error, &name, &store, output))?;
@@ -186,7 +188,7 @@ fn detached(
     let name = signature.name().to_owned();
     let opening =
         open(signature.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
-    let work = HashWork { threads: threads(args.threads), show: Show::unless(is_quiet(args)) };
+    let work = HashWork { threads: args.threads, show: Show::unless(is_quiet(args)) };
     let mut content = ContentFile::new(content, work);
     let verified =
         opening.verify_beside(&mut content, &judge.expectations, &judge.trust, &judge.moment);

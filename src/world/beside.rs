@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _};
+use std::num::NonZero;
 use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use brine_core::{Beside, Hashed, MAX_MEMORY_BYTES, WholeContent};
 use super::input::{Arrived, FileAt, InputFile};
 use super::progress::{Progress, Show};
 use super::spool::Spool;
+use super::threads;
 use crate::report::Failure;
 
 /// Returns where the signature of a file lies unless another place is named: `FILE.brine`.
@@ -24,7 +26,7 @@ pub(crate) fn signature_path(file: &Path) -> PathBuf {
 /// How content is hashed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HashWork {
-    pub(crate) threads: usize,
+    pub(crate) threads: Option<NonZero<usize>>,
     pub(crate) show: Show,
 }
 
@@ -140,7 +142,7 @@ fn digest(
     let is_at_start = { &*file }.stream_position().is_ok_and(|now| now == read);
     if let Some(bytes) = length.filter(|length| *length >= read && is_at_start) {
         let counted = CountedFile { file, progress: &progress };
-        let digest = digest_of(hash, &counted, bytes, work.threads)?;
+        let digest = digest_of(hash, &counted, bytes, threads(work.threads))?;
         refuse_change(&before, file)?;
         return Ok(Hashed { digest, bytes });
     }
