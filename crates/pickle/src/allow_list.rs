@@ -1,7 +1,8 @@
 //! Lists of the names that may be imported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::entry::Entry;
 use super::import::is_name;
 use super::{builtin_lists, gadgets};
 
@@ -9,9 +10,21 @@ use super::{builtin_lists, gadgets};
 ///
 /// There are no wildcards. A module from which anything may be imported also gives away what was left in it by
 /// accident, and what it imported itself.
+///
+/// The names of the built-in lists have rules: with which arguments they may be called, and which state and items
+/// their results may take. A rule holds wherever its name is listed, unless the line ends in `any`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
-    names: BTreeMap<String, BTreeSet<String>>,
+    names: BTreeMap<String, BTreeMap<String, Use>>,
+}
+
+/// What may be done with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    /// What its rule allows. Without a rule, anything.
+    ByItsRule,
+    /// Anything, whatever its rule says.
+    Any,
 }
 
 /// A line of a list is not a pair.
@@ -43,7 +56,8 @@ impl AllowList {
         Self::of(builtin_lists::NUMPY)
     }
 
-    /// Reads a list: one `module:name` a line, empty lines, and comments after `#`.
+    /// Reads a list: one `module:name` a line, empty lines, and comments after `#`. The word `any` after a name
+    /// lifts the rule that brine has for it.
     ///
     /// # Errors
     ///
@@ -55,7 +69,11 @@ impl AllowList {
             if entry.is_empty() {
                 continue;
             }
-            let pair = entry.split_once(':').filter(|(module, name)| list.insert(module, name));
+            let (pair, what) = match entry.strip_suffix("any").map(str::trim_end) {
+                Some(pair) if pair.len() + "any".len() < entry.len() => (pair, Use::Any),
+                _ => (entry, Use::ByItsRule),
+            };
+            let pair = pair.split_once(':').filter(|(module, name)| list.add(module, name, what));
             if pair.is_none() {
                 let text = entry.chars().take(LONGEST_SHOWN).collect();
                 return Err(AllowListError { line: index.saturating_add(1), text });
@@ -67,9 +85,20 @@ impl AllowList {
     /// Adds a pair, unless one of its names does not consist of ASCII identifiers with dots between them.
     /// Returns whether it was added.
     pub fn insert(&mut self, module: &str, name: &str) -> bool {
+        self.add(module, name, Use::ByItsRule)
+    }
+
+    /// Adds a pair as [`insert`](Self::insert) does, and lifts the rule that brine has for it.
+    pub fn insert_any(&mut self, module: &str, name: &str) -> bool {
+        self.add(module, name, Use::Any)
+    }
+
+    fn add(&mut self, module: &str, name: &str, what: Use) -> bool {
         let good = is_name(module) && is_name(name);
         if good {
-            self.names.entry(module.to_owned()).or_default().insert(name.to_owned());
+            let names = self.names.entry(module.to_owned()).or_default();
+            let known = names.entry(name.to_owned()).or_insert(what);
+            *known = what.max(*known);
         }
         good
     }
@@ -77,34 +106,51 @@ impl AllowList {
     /// Adds all pairs of another list.
     pub fn extend(&mut self, other: Self) {
         for (module, names) in other.names {
-            self.names.entry(module).or_default().extend(names);
+            for (name, what) in names {
+                self.add(&module, &name, what);
+            }
         }
     }
 
     /// Returns whether a pair is on the list.
     #[must_use]
     pub fn allows(&self, module: &str, name: &str) -> bool {
-        self.names.get(module).is_some_and(|names| names.contains(name))
+        self.names.get(module).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// Returns whether a pair is on the list, and its rule is lifted.
+    #[must_use]
+    pub fn allows_anything(&self, module: &str, name: &str) -> bool {
+        self.names.get(module).and_then(|names| names.get(name)) == Some(&Use::Any)
+    }
+
+    /// Returns why what the rule of a pair allows is harmless, if brine has a rule for it.
+    #[must_use]
+    pub fn reason(module: &str, name: &str) -> Option<&'static str> {
+        builtin_lists::find(module, name).map(|entry| entry.why)
     }
 
     /// Returns all pairs, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.names
             .iter()
-            .flat_map(|(module, names)| names.iter().map(|name| (module.as_str(), name.as_str())))
+            .flat_map(|(module, names)| names.keys().map(|name| (module.as_str(), name.as_str())))
     }
 
     /// Returns the pairs through which a pickle can reach names that are not on the list, as far as they are
-    /// known. That a pair is not among them says nothing.
+    /// known: by their name, or because their rule is lifted. That a pair is not among them says nothing.
     pub fn gadgets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter().filter(|(module, name)| gadgets::is_known(module, name))
+        self.iter().filter(|(module, name)| {
+            let lifted = self.allows_anything(module, name);
+            gadgets::is_known(module, name)
+                || (lifted && builtin_lists::find(module, name).is_some())
+        })
     }
 
-    fn of(pairs: &[(&str, &[&str])]) -> Self {
+    fn of(entries: &[Entry]) -> Self {
         let mut list = Self::new();
-        for (module, names) in pairs {
-            let names = names.iter().map(|name| (*name).to_owned());
-            list.names.entry((*module).to_owned()).or_default().extend(names);
+        for (module, name) in entries.iter().flat_map(|entry| entry.names) {
+            list.insert(module, name);
         }
         list
     }

@@ -1,70 +1,51 @@
-//! The lists that brine comes with.
+//! The lists that brine comes with, and the rule of each of their entries.
 
-/// Values of Python's standard library, with the names that Python 2 and protocols 0 to 2 use for them.
-///
-/// The plain types are here because a `defaultdict` is made with them, and because protocols 0 to 2 write empty
-/// bytes as a call of `bytes`.
-pub(super) const STD: &[(&str, &[&str])] = &[
-    (
-        "__builtin__",
-        &[
-            "bool",
-            "bytearray",
-            "bytes",
-            "complex",
-            "dict",
-            "float",
-            "frozenset",
-            "int",
-            "list",
-            "long",
-            "object",
-            "set",
-            "slice",
-            "str",
-            "tuple",
-            "unicode",
-            "xrange",
-        ],
-    ),
-    ("_codecs", &["encode"]),
-    (
-        "builtins",
-        &[
-            "bool",
-            "bytearray",
-            "bytes",
-            "complex",
-            "dict",
-            "float",
-            "frozenset",
-            "int",
-            "list",
-            "object",
-            "range",
-            "set",
-            "slice",
-            "str",
-            "tuple",
-        ],
-    ),
-    ("collections", &["Counter", "OrderedDict", "defaultdict", "deque"]),
-    ("copy_reg", &["_reconstructor"]),
-    ("copyreg", &["_reconstructor"]),
-    ("datetime", &["date", "datetime", "time", "timedelta", "timezone"]),
-    ("decimal", &["Decimal"]),
-    ("fractions", &["Fraction"]),
-    ("pathlib", &["PurePosixPath"]),
-    // The module of CPython 3.13.
-    ("pathlib._local", &["PurePosixPath"]),
-    ("uuid", &["UUID"]),
-];
+mod numpy;
+mod std;
 
-/// Arrays, scalars and types of NumPy, which renamed `core` to `_core` in version 2.
-pub(super) const NUMPY: &[(&str, &[&str])] = &[
-    ("numpy", &["dtype", "ndarray"]),
-    ("numpy._core.multiarray", &["_reconstruct", "scalar"]),
-    ("numpy._core.numeric", &["_frombuffer"]),
-    ("numpy.core.multiarray", &["_reconstruct", "scalar"]),
-    ("numpy.core.numeric", &["_frombuffer"]),
-];
+use super::entry::Entry;
+
+/// Values of Python's standard library.
+pub(super) use self::std::STD;
+
+/// Arrays, scalars and types of NumPy.
+pub(super) use self::numpy::NUMPY;
+
+/// Returns the entry of a name that brine knows, whether or not its list is asked for.
+pub(super) fn find(module: &str, name: &str) -> Option<&'static Entry> {
+    let known = [STD, NUMPY].into_iter().flatten();
+    { known }.find(|entry| entry.names.contains(&(module, name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::CallRule;
+
+    #[test]
+    fn every_entry_has_its_reason_and_names_of_its_own() {
+        let mut names = ::std::collections::BTreeSet::new();
+        for entry in [STD, NUMPY].into_iter().flatten() {
+            assert!(entry.why.len() > 20 && entry.why.ends_with('.'), "{entry:?}");
+            for name in entry.names {
+                assert!(names.insert(name), "{name:?} is there twice");
+            }
+        }
+    }
+
+    /// A form that admits anything says nothing. Only what keeps values in a row takes them all.
+    #[test]
+    fn no_call_takes_just_anything() {
+        for entry in [STD, NUMPY].into_iter().flatten() {
+            if let CallRule::With(forms) = entry.call {
+                assert!(
+                    forms.iter().all(|form| matches!(
+                        form,
+                        crate::shape::Shape::Tuple(_) | crate::shape::Shape::TupleOf(_)
+                    )),
+                    "{entry:?}"
+                );
+            }
+        }
+    }
+}

@@ -2,17 +2,22 @@
 
 use std::collections::HashMap;
 
+use super::entry::{Attributes, Entry};
 use super::import::{ImportOpcode, MappedName, PickleImport, is_name, shown};
 use super::rule::{PickleRefusal, PickleRule};
-use super::{AllowList, MAX_IMPORTS, python2_names};
+use super::{AllowList, MAX_IMPORTS, builtin_lists, python2_names};
 
 /// The imports and refusals that a walk has found so far, each once.
 #[derive(Debug)]
 pub(super) struct Findings<'a, 'o> {
     allow: &'o AllowList,
-    known: HashMap<ImportKey<'a>, usize>,
+    known: HashMap<ImportKey<'a>, u16>,
     pub(super) imports: Vec<PickleImport>,
     pub(super) refusals: Vec<PickleRefusal>,
+    /// The rule of each import, where brine knows one.
+    pub(super) rules: Vec<Option<&'static Entry>>,
+    /// The imports that refusals are about.
+    pub(super) subjects: Vec<(PickleRefusal, usize)>,
     beyond_the_end: bool,
 }
 
@@ -31,6 +36,8 @@ impl<'a, 'o> Findings<'a, 'o> {
             known: HashMap::new(),
             imports: Vec::new(),
             refusals: Vec::new(),
+            rules: Vec::new(),
+            subjects: Vec::new(),
             beyond_the_end: false,
         }
     }
@@ -44,30 +51,64 @@ impl<'a, 'o> Findings<'a, 'o> {
         }
     }
 
+    /// Notes that something done with an import breaks its rule.
+    pub(super) fn refuse_about(&mut self, import: u16, rule: PickleRule, offset: usize) {
+        let import = usize::from(import);
+        self.refuse(rule, offset);
+        let refusal = PickleRefusal { rule, offset };
+        if self.refusals.contains(&refusal) {
+            self.subjects.push((refusal, import));
+        }
+    }
+
+    /// Returns whether the list lifts the rule of an import.
+    pub(super) fn is_lifted(&self, import: u16) -> bool {
+        self.imports.get(usize::from(import)).is_some_and(|import| {
+            let mapped = import.mapped.as_ref();
+            self.allow.allows_anything(&import.module, &import.name)
+                && mapped
+                    .is_none_or(|mapped| self.allow.allows_anything(mapped.module, &mapped.name))
+        })
+    }
+
+    /// Returns the rule of an import, if brine knows one.
+    pub(super) fn rule(&self, import: u16) -> Option<&'static Entry> {
+        self.rules.get(usize::from(import)).copied().flatten()
+    }
+
+    /// Returns whether the attributes of an import cannot be set.
+    pub(super) fn is_native(&self, import: u16) -> bool {
+        self.rule(import).is_some_and(|entry| entry.attributes == Attributes::Fixed)
+    }
+
     /// Notes that the file continues after its pickle. Imports found there are listed, too.
     pub(super) fn go_beyond_the_end(&mut self, offset: usize) {
         self.refuse(PickleRule::TrailingBytes, offset);
         self.beyond_the_end = true;
     }
 
-    /// Notes an import, and judges it.
+    /// Notes an import, judges it, and returns its index.
     pub(super) fn import(
         &mut self,
         (module, name): (&'a [u8], &'a [u8]),
         how: ImportOpcode,
         protocol: u8,
         offset: usize,
-    ) -> Result<(), PickleRule> {
+    ) -> Result<u16, PickleRule> {
+        let index = u16::try_from(self.imports.len()).map_err(|_| PickleRule::TooManyImports);
         let names = listable(module).zip(listable(name));
         let python2 = protocol < FIRST_PROTOCOL_OF_PYTHON_3;
         if let Some((module, name)) = names {
             let key = ImportKey { module, name, how, python2 };
-            let known = self.known.get(&key).and_then(|index| self.imports.get_mut(*index));
-            if let Some(import) = known {
-                import.times = import.times.saturating_add(1);
-                return Ok(());
+            if let Some(known) = self.known.get(&key).copied() {
+                if let Some(import) = self.imports.get_mut(usize::from(known)) {
+                    import.times = import.times.saturating_add(1);
+                }
+                return Ok(known);
             }
-            self.known.insert(key, self.imports.len());
+            if let Ok(index) = index {
+                self.known.insert(key, index);
+            }
         }
         if self.imports.len() >= MAX_IMPORTS {
             return Err(PickleRule::TooManyImports);
@@ -78,6 +119,11 @@ impl<'a, 'o> Findings<'a, 'o> {
         if let Some(rule) = refusal {
             self.refuse(rule, offset);
         }
+        self.rules.push(names.and_then(|(module, name)| {
+            let of_old_name = builtin_lists::find(module, name);
+            of_old_name
+                .or_else(|| mapped.as_ref().and_then(|to| builtin_lists::find(to.module, &to.name)))
+        }));
         let (module, name) = (shown(module), shown(name));
         self.imports.push(PickleImport {
             module,
@@ -89,7 +135,7 @@ impl<'a, 'o> Findings<'a, 'o> {
             times: 1,
             refusal,
         });
-        Ok(())
+        index
     }
 
     fn judge(

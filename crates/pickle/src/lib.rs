@@ -22,11 +22,16 @@
 
 mod allow_list;
 mod builtin_lists;
+mod dtype;
+mod entry;
+mod facts;
 mod findings;
 mod gadgets;
 mod import;
+mod literal;
 mod machine;
 mod number_text;
+mod objects;
 mod opcode;
 mod opcode_reader;
 mod other_format;
@@ -34,6 +39,8 @@ mod python2_names;
 mod report;
 mod rule;
 mod scan;
+mod scene;
+mod shape;
 mod walk;
 
 pub use self::allow_list::{AllowList, AllowListError};
@@ -57,6 +64,9 @@ pub const MAX_NAME_BYTES: usize = 256;
 
 /// The deepest nesting of values while they are built, which is also the limit of CPython's pickler.
 pub const MAX_NESTING: u16 = 1000;
+
+/// The most tuples, containers and results that can still be reached.
+const MAX_OBJECTS: usize = 1 << 24;
 
 /// The most values on the stack, and the most marks.
 pub const MAX_STACK: usize = 1 << 24;

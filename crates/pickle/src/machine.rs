@@ -1,70 +1,34 @@
 //! The stack, the marks and the memo of CPython's loaders.
-//!
-//! Of each value only its sort is known, how deep it nests, and of a text where it is in the file.
 
 use std::collections::HashMap;
 
+use super::objects::{Body, Depth, DictItems, Object, Objects, Taken, Traits};
 use super::rule::PickleRule;
-use super::{MAX_MEMO, MAX_NESTING, MAX_STACK};
+use super::{MAX_MEMO, MAX_STACK};
 
-/// What is known of a value. Those that hold others know how deep they nest.
+/// What is known of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    Dict(Depth),
-    Frozenset(Depth),
-    /// Something that was imported. Nothing else may be called.
-    Global,
-    List(Depth),
-    /// A value that holds no others: a number, bytes, or a text that is not in the file as it is.
-    Plain,
-    /// The result of a call, or of the loader's `persistent_load`. It can be anything.
-    Result(Depth),
-    Set(Depth),
-    /// A `str` that is in the file as it is.
-    Text {
-        start: usize,
-        length: u32,
+    /// The empty tuple, of which there is only one.
+    EmptyTuple,
+    /// Something that was imported, by the index of the import. Nothing else may be called.
+    Global {
+        import: u16,
+        /// Whether its attributes cannot be set.
+        native: bool,
     },
-    Tuple(Depth),
-}
-
-impl Value {
-    const fn depth(self) -> Depth {
-        match self {
-            Self::Dict(depth)
-            | Self::Frozenset(depth)
-            | Self::List(depth)
-            | Self::Result(depth)
-            | Self::Set(depth)
-            | Self::Tuple(depth) => depth,
-            Self::Global | Self::Plain | Self::Text { .. } => Depth(0),
-        }
-    }
-}
-
-/// How many levels of values nest in a value, itself included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Depth(u16);
-
-impl Depth {
-    /// The depth of an empty container.
-    pub(super) const EMPTY: Self = Self(1);
-
-    /// Returns the depth of a container that holds `items`.
-    pub(super) fn around(items: &[Value]) -> Self {
-        let deepest = items.iter().map(|item| item.depth()).max().unwrap_or_default();
-        Self(deepest.0.saturating_add(1))
-    }
-
-    /// Returns whether it is over [`MAX_NESTING`].
-    pub(super) const fn is_too_deep(self) -> bool {
-        self.0 > MAX_NESTING
-    }
+    /// A number, a text, bytes, a truth value or `None`: where its opcode is in the file.
+    Literal(u32),
+    /// A tuple, a container, or a result.
+    Object(super::objects::ObjectId),
+    /// A value of which nothing is known. The pickle is refused, or larger than 4 GiB.
+    Unknown,
 }
 
 /// The state of a loader.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
+    pub(super) objects: Objects,
     stack: Vec<Value>,
     /// The length of the stack at each mark. Values below the last mark are out of reach.
     marks: Vec<usize>,
@@ -75,11 +39,23 @@ pub(super) struct Machine {
     memoized: usize,
 }
 
+/// Values that an opcode takes from the top of the stack: where they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Topmost(usize);
+
+impl Topmost {
+    /// Returns all but the lowest.
+    pub(super) const fn after_first(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 impl Machine {
     /// Prepares for another pickle, and keeps the memo, as an Unpickler does.
     pub(super) fn restart(&mut self) {
         self.stack.clear();
         self.marks.clear();
+        self.objects.forget_all();
     }
 
     /// Returns whether no values and no marks are left.
@@ -95,28 +71,73 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn pop(&mut self) -> Result<Value, PickleRule> {
-        self.top()?;
-        self.stack.pop().ok_or(PickleRule::StackUnderflow)
+    /// Pushes a container, and returns its depth.
+    pub(super) fn push_container(&mut self, body: Body, taken: Taken) -> Result<(), PickleRule> {
+        let Taken { depth, traits } = taken;
+        let object = self.objects.add(Object { body, depth, traits })?;
+        self.push(object)
+    }
+
+    /// Pushes an empty container.
+    pub(super) fn push_empty(&mut self, body: Body) -> Result<(), PickleRule> {
+        self.push_container(body, Taken { depth: Depth::EMPTY, traits: Traits::NONE })
+    }
+
+    /// Takes values from the stack, and pushes a tuple of them.
+    pub(super) fn push_tuple(&mut self, items: Topmost) -> Result<Depth, PickleRule> {
+        let tuple = match self.stack.get(items.0..).unwrap_or_default() {
+            [] => Value::EmptyTuple,
+            items => self.objects.add_tuple(items)?,
+        };
+        self.stack.truncate(items.0);
+        self.push(tuple)?;
+        Ok(self.objects.depth(tuple))
     }
 
     pub(super) fn top(&self) -> Result<Value, PickleRule> {
         self.reachable().last().copied().ok_or(PickleRule::StackUnderflow)
     }
 
-    /// Replaces the topmost value.
-    pub(super) fn set_top(&mut self, value: Value) -> Result<(), PickleRule> {
-        self.pop()?;
-        self.push(value)
+    /// Returns where the `count` topmost values begin.
+    pub(super) fn topmost(&self, count: usize) -> Result<Topmost, PickleRule> {
+        let fence = self.marks.last().copied().unwrap_or(0);
+        let first = self.stack.len().checked_sub(count).filter(|first| *first >= fence);
+        first.map(Topmost).ok_or(PickleRule::StackUnderflow)
     }
 
-    /// Takes the `count` topmost values, and returns the depth of a container that holds them.
-    pub(super) fn pop_many(&mut self, count: usize) -> Result<Depth, PickleRule> {
-        let reachable = self.reachable();
-        let first = reachable.len().checked_sub(count).ok_or(PickleRule::StackUnderflow)?;
-        let depth = Depth::around(reachable.get(first..).unwrap_or_default());
-        self.stack.truncate(self.stack.len().saturating_sub(count));
-        Ok(depth)
+    /// Takes the last mark, and returns where the values above it begin.
+    pub(super) fn above_mark(&mut self) -> Result<Topmost, PickleRule> {
+        self.marks.pop().map(Topmost).ok_or(PickleRule::MarkMissing)
+    }
+
+    /// Returns the value below these.
+    pub(super) fn below(&self, topmost: Topmost) -> Result<Value, PickleRule> {
+        let fence = self.marks.last().copied().unwrap_or(0);
+        let below = topmost.0.checked_sub(1).filter(|place| *place >= fence);
+        let value = below.and_then(|place| self.stack.get(place).copied());
+        value.ok_or(PickleRule::StackUnderflow)
+    }
+
+    pub(super) fn values(&self, topmost: Topmost) -> &[Value] {
+        self.stack.get(topmost.0..).unwrap_or_default()
+    }
+
+    /// Notes that something holds these values from now on, and returns what it takes from them.
+    pub(super) fn take(&mut self, topmost: Topmost) -> Taken {
+        self.objects.take(self.stack.get(topmost.0..).unwrap_or_default())
+    }
+
+    /// Drops values from the stack.
+    pub(super) fn drop(&mut self, topmost: Topmost) {
+        self.objects.forget(self.stack.get(topmost.0..).unwrap_or_default());
+        self.stack.truncate(topmost.0);
+    }
+
+    /// Moves values from the stack into a dict, which is below them or in the memo.
+    pub(super) fn move_pairs(&mut self, topmost: Topmost, dict: super::objects::ObjectId) {
+        let pairs = self.stack.get(topmost.0..).unwrap_or_default();
+        self.objects.add_pairs(dict, pairs);
+        self.stack.truncate(topmost.0);
     }
 
     pub(super) fn mark(&mut self) -> Result<(), PickleRule> {
@@ -127,26 +148,48 @@ impl Machine {
         Ok(())
     }
 
-    /// Takes the values above the last mark, and the mark.
-    pub(super) fn pop_mark(&mut self) -> Result<MarkedItems, PickleRule> {
-        let start = self.marks.pop().ok_or(PickleRule::MarkMissing)?;
-        let items = self.stack.get(start..).unwrap_or_default();
-        let found = MarkedItems {
-            count: items.len(),
-            depth: Depth::around(items),
-            first: items.first().copied(),
-        };
-        self.stack.truncate(start);
-        Ok(found)
-    }
-
     /// Takes the topmost value, or the mark if there is no value above it.
     pub(super) fn pop_value_or_mark(&mut self) -> Result<(), PickleRule> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.marks.pop();
             return Ok(());
         }
-        self.pop().map(|_| ())
+        let top = self.topmost(1)?;
+        self.drop(top);
+        Ok(())
+    }
+
+    /// Pushes the topmost value again.
+    pub(super) fn duplicate(&mut self) -> Result<(), PickleRule> {
+        let top = self.top()?;
+        self.objects.keep();
+        self.push(top)
+    }
+
+    /// Returns the contents that a new dict has: unknown, unless a rule may ask for them.
+    ///
+    /// A rule asks for the state of a result, which lies on the result at once or in a tuple that is being built
+    /// there, and for the dicts in it. All other dicts would cost memory for nothing.
+    pub(super) fn new_dict(&self) -> DictItems {
+        let reachable = self.reachable();
+        let fence = self.stack.len().saturating_sub(reachable.len());
+        let below = |place: usize| place.checked_sub(1).and_then(|place| self.stack.get(place));
+        let near =
+            [below(self.stack.len()), below(self.stack.len().saturating_sub(1)), below(fence)];
+        if near.into_iter().flatten().any(|value| self.asks_for_contents(*value)) {
+            DictItems::Empty
+        } else {
+            DictItems::Unknown
+        }
+    }
+
+    fn asks_for_contents(&self, value: Value) -> bool {
+        let Some(object) = self.objects.of(value) else { return false };
+        match object.body {
+            Body::Result(origin) => origin.ruled_by.is_some() && !object.traits.has(Traits::BUILT),
+            Body::Dict(items) => items != DictItems::Unknown,
+            _ => false,
+        }
     }
 
     pub(super) fn get(&mut self, index: usize) -> Result<(), PickleRule> {
@@ -162,6 +205,9 @@ impl Machine {
     /// loader and here.
     pub(super) fn put(&mut self, index: usize, offset: usize) -> Result<bool, PickleRule> {
         let value = self.top()?;
+        if matches!(value, Value::Object(_)) {
+            self.objects.keep();
+        }
         let near = index <= offset;
         let new = if near {
             if index >= MAX_MEMO {
@@ -195,15 +241,6 @@ impl Machine {
     }
 }
 
-/// The values above a mark.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct MarkedItems {
-    pub(super) count: usize,
-    /// The depth of a container that holds them.
-    pub(super) depth: Depth,
-    pub(super) first: Option<Value>,
-}
-
 /// The most values in the far memo. A pickle that has one is refused already, and is followed only to list its
 /// imports.
 const MAX_FAR_MEMO: usize = 10_000;
@@ -215,13 +252,13 @@ mod tests {
     #[test]
     fn the_stack_the_marks_and_the_memo_are_full_at_their_limits() {
         let mut machine =
-            Machine { stack: vec![Value::Plain; MAX_STACK - 1], ..Machine::default() };
-        assert_eq!(machine.push(Value::Plain), Ok(()));
-        assert_eq!(machine.push(Value::Plain), Err(PickleRule::StackTooLarge));
+            Machine { stack: vec![Value::Unknown; MAX_STACK - 1], ..Machine::default() };
+        assert_eq!(machine.push(Value::Unknown), Ok(()));
+        assert_eq!(machine.push(Value::Unknown), Err(PickleRule::StackTooLarge));
         let mut machine = Machine { marks: vec![0; MAX_STACK - 1], ..Machine::default() };
         assert_eq!(machine.mark(), Ok(()));
         assert_eq!(machine.mark(), Err(PickleRule::StackTooLarge));
-        let mut machine = Machine { stack: vec![Value::Plain], ..Machine::default() };
+        let mut machine = Machine { stack: vec![Value::Unknown], ..Machine::default() };
         assert_eq!(machine.put(MAX_MEMO - 1, usize::MAX), Ok(true));
         assert_eq!(machine.put(MAX_MEMO, usize::MAX), Err(PickleRule::MemoTooLarge));
         for index in 1..=MAX_FAR_MEMO {
@@ -233,15 +270,16 @@ mod tests {
 
     #[test]
     fn memoize_numbers_by_how_many_there_are() {
-        let mut machine = Machine { stack: vec![Value::Global], ..Machine::default() };
+        let mut machine = Machine { stack: vec![Value::EmptyTuple], ..Machine::default() };
         // Offsets grow, so an index that is too large at first need not stay so.
         for (index, offset) in [(2, 9), (2, 9), (30, 10), (30, 11), (30, 40)] {
             machine.put(index, offset).unwrap();
         }
         assert_eq!(machine.memoized, 2);
-        machine.set_top(Value::Plain).unwrap();
+        machine.pop_value_or_mark().unwrap();
+        machine.push(Value::Unknown).unwrap();
         assert_eq!(machine.memoize(41), Ok(true));
         machine.get(2).unwrap();
-        assert_eq!(machine.pop(), Ok(Value::Plain));
+        assert_eq!(machine.top(), Ok(Value::Unknown));
     }
 }

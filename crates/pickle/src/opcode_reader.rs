@@ -2,6 +2,7 @@
 
 use std::io::BufRead as _;
 
+use super::literal::MAX_WORD_BYTES;
 use super::opcode::{Opcode, Operand};
 use super::rule::PickleRule;
 
@@ -24,6 +25,22 @@ pub(super) struct OpcodeStep<'a> {
     pub(super) second: &'a [u8],
 }
 
+/// An opcode that pushes a literal, read again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LiteralStep<'a> {
+    pub(super) opcode: Opcode,
+    /// The operand; none if it is a line that is too long to be read again and again.
+    pub(super) operand: Option<&'a [u8]>,
+}
+
+impl LiteralStep<'_> {
+    /// Returns whether it is a line that stands for another text than its bytes.
+    pub(super) fn has_escapes(&self) -> bool {
+        self.opcode == Opcode::Unicode
+            && self.operand.is_none_or(|line| !line.is_ascii() || line.contains(&b'\\'))
+    }
+}
+
 impl<'a> OpcodeReader<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
@@ -43,10 +60,19 @@ impl<'a> OpcodeReader<'a> {
         self.bytes.len().saturating_sub(self.offset)
     }
 
-    /// Returns the part of the file from `start` on.
-    pub(super) fn part(&self, start: usize, length: usize) -> &'a [u8] {
-        let end = start.saturating_add(length);
-        self.bytes.get(start..end).unwrap_or_default()
+    /// Reads the opcode of a literal again. It takes no longer for a long operand.
+    pub(super) fn literal(&self, offset: u32) -> Option<LiteralStep<'a>> {
+        let offset = usize::try_from(offset).ok()?;
+        let opcode = Opcode::from_byte(*self.bytes.get(offset)?)?;
+        let bytes = match opcode.operand() {
+            Operand::Line | Operand::Lines => {
+                let end = offset.saturating_add(MAX_WORD_BYTES);
+                self.bytes.get(..end).unwrap_or(self.bytes)
+            }
+            _ => self.bytes,
+        };
+        let operand = Self { bytes, offset }.step().ok().map(|step| step.operand);
+        Some(LiteralStep { opcode, operand })
     }
 
     /// Reads the next opcode.

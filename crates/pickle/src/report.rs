@@ -19,6 +19,8 @@ pub struct ScanReport {
     pub pickles: usize,
     /// Whether the file was read to its end.
     pub complete: bool,
+    /// The imports that refusals of calls, states and items are about.
+    pub(super) subjects: Vec<(PickleRefusal, usize)>,
 }
 
 impl ScanReport {
@@ -37,8 +39,10 @@ impl ScanReport {
         let refused = |import: &&PickleImport| {
             import.offset == refusal.offset && import.refusal == Some(refusal.rule)
         };
-        match self.imports.iter().find(refused) {
-            Some(import) => format!("imports {import}, {}", refusal.rule.of_import()),
+        let subject = self.subjects.iter().find(|(about, _)| about == refusal);
+        let subject = subject.and_then(|(_, index)| self.imports.get(*index));
+        match subject.or_else(|| self.imports.iter().find(refused)) {
+            Some(import) => refusal.rule.of_import(import),
             None => refusal.rule.to_string(),
         }
     }

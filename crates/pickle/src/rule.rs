@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::import::PickleImport;
+
 /// A rule that a pickle breaks, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PickleRefusal {
@@ -60,14 +62,19 @@ macro_rules! rules {
 }
 
 rules! {
+    /// Items, members or state for an object that has its state, which picklers write last.
+    AfterBuild: Forbidden, "after-build", "changes an object that already has its state";
     /// A call whose arguments are not a tuple, or whose argument names are not a dict.
     ArgumentsForm: Malformed, "arguments-form", "calls with arguments that are not a tuple";
+    /// A call of a name that brine knows, with arguments that its rule does not allow.
+    CallNotAllowed: Forbidden, "call-not-allowed",
+        "calls a listed name with arguments that its rule does not allow";
     /// A call of something that a call or `persistent_load` returned.
     CallsAResult: Forbidden, "calls-a-result", "calls the result of a call, which can be anything";
     /// A call of something that is neither imported nor a result.
     CallsNoCallable: Malformed, "calls-no-callable", "calls a value that cannot be called";
-    /// State, items or members for something that was imported.
-    ChangesAGlobal: Forbidden, "changes-a-global", "changes something that it imported";
+    /// State, items or members for something that was imported, or that a function gave back and may have been.
+    ChangesAGlobal: Forbidden, "changes-a-global", "changes something that it imported, or may have";
     /// An import by a module or name that is not in the file as it is.
     DynamicImport: Forbidden, "dynamic-import", "imports a name that it computes while it is loaded";
     /// An import by number, from the registry of extensions.
@@ -81,6 +88,9 @@ rules! {
     ImportName: Forbidden, "import-name", "imports a name that is not made of ASCII identifiers";
     /// An import that is not on the list.
     ImportNotAllowed: Forbidden, "import-not-allowed", "imports a name that is not on the list";
+    /// Items or members for a result that takes none by its rule.
+    ItemsNotAllowed: Forbidden, "items-not-allowed",
+        "adds items to an object that takes none by its rule";
     /// A length below zero.
     LengthNegative: Malformed, "length-negative", "has a length below zero";
     /// An opcode needs a mark, and there is none.
@@ -110,12 +120,17 @@ rules! {
     ProtocolLate: Malformed, "protocol-late", "states its protocol after its beginning";
     /// A protocol after 5.
     ProtocolUnknown: Unsupported, "protocol-unknown", "has a protocol after 5";
+    /// A state by which an object would get a method that the loader calls.
+    SetsAMethod: Forbidden, "sets-a-method", "gives an object a method that the loader calls";
     /// Values or marks are left at the end, besides the value that is loaded.
     StackLeftover: Malformed, "stack-leftover", "leaves values on the stack";
     /// More than [`MAX_STACK`](crate::MAX_STACK) values or marks on the stack.
     StackTooLarge: Malformed, "stack-too-large", "puts too much on the stack";
     /// An opcode needs a value, and there is none, or it lies below a mark.
     StackUnderflow: Malformed, "stack-underflow", "needs a value, and there is none";
+    /// A state that the rule of an object's class does not allow.
+    StateNotAllowed: Forbidden, "state-not-allowed",
+        "gives an object a state that its rule does not allow";
     /// A string of protocol 0 without quotes.
     StringForm: Malformed, "string-form", "has a string without quotes";
     /// A text that is not UTF-8.
@@ -135,11 +150,20 @@ rules! {
 }
 
 impl PickleRule {
-    /// Says how an import breaks the rule, after the name of the import.
-    pub(super) const fn of_import(self) -> &'static str {
+    /// Says how an import breaks the rule.
+    pub(super) fn of_import(self, import: &PickleImport) -> String {
         match self {
-            Self::ImportName => "which is not made of ASCII identifiers",
-            _ => "which is not on the list",
+            Self::CallNotAllowed => {
+                format!("calls {import} with arguments that its rule does not allow")
+            }
+            Self::ImportName => format!("imports {import}, which is not made of ASCII identifiers"),
+            Self::ItemsNotAllowed => {
+                format!("adds items to a result of {import}, which takes none by its rule")
+            }
+            Self::StateNotAllowed => {
+                format!("gives a result of {import} a state that its rule does not allow")
+            }
+            _ => format!("imports {import}, which is not on the list"),
         }
     }
 }

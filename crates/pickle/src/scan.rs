@@ -39,6 +39,7 @@ pub fn scan(bytes: &[u8], options: &ScanOptions<'_>) -> ScanReport {
             refusals: vec![PickleRefusal { rule: PickleRule::NotAPickle, offset: 0 }],
             pickles: 0,
             complete: false,
+            subjects: Vec::new(),
         };
     }
     let mut report = walk(bytes, options, MemoLifetime::OnePickle);

@@ -3,12 +3,17 @@
 mod calls;
 mod values;
 
+use std::cell::Cell;
+
+use self::calls::Making;
 use self::values::{ItemSort, check_quotes, index};
 use super::findings::Findings;
-use super::machine::{Depth, Machine, Value};
+use super::machine::{Machine, Value};
+use super::objects::Body;
 use super::opcode::Opcode;
 use super::opcode_reader::{OpcodeReader, OpcodeStep, little_endian};
 use super::rule::PickleRule;
+use super::scene::Scene;
 use super::{ScanOptions, ScanReport, number_text};
 
 /// How long the memo is kept.
@@ -30,10 +35,12 @@ pub(super) fn walk(bytes: &[u8], options: &ScanOptions<'_>, memo: MemoLifetime) 
         protocol: 0,
         reader: OpcodeReader::new(bytes),
         start: 0,
+        work: Cell::new(0),
+        work_until: Cell::new(0),
     };
     let (pickles, complete) = walk.all(memo);
-    let Findings { imports, refusals, .. } = walk.findings;
-    ScanReport { imports, refusals, pickles, complete }
+    let Findings { imports, refusals, subjects, .. } = walk.findings;
+    ScanReport { imports, refusals, pickles, complete, subjects }
 }
 
 struct PickleWalk<'a, 'o> {
@@ -46,6 +53,9 @@ struct PickleWalk<'a, 'o> {
     reader: OpcodeReader<'a>,
     /// The beginning of the pickle.
     start: usize,
+    /// How many values rules may still look at, and up to which byte that was reckoned.
+    work: Cell<usize>,
+    work_until: Cell<usize>,
 }
 
 /// Whether a pickle has more opcodes.
@@ -129,6 +139,19 @@ impl<'a> PickleWalk<'a, '_> {
         self.findings.refuse(rule, step.offset);
     }
 
+    /// Lets a rule look at values.
+    fn scene<T>(&self, step: &OpcodeStep<'_>, look: impl FnOnce(&Scene<'_, 'a>) -> T) -> T {
+        let passed = step.offset.saturating_sub(self.work_until.replace(step.offset));
+        let more = passed.saturating_mul(WORK_PER_BYTE);
+        self.work.set(self.work.get().saturating_add(more));
+        look(&Scene {
+            objects: &self.machine.objects,
+            reader: &self.reader,
+            rules: &self.findings.rules,
+            work: &self.work,
+        })
+    }
+
     fn execute(&mut self, step: &OpcodeStep<'a>) -> Result<Next, PickleRule> {
         use Opcode as Op;
         match step.opcode {
@@ -136,38 +159,42 @@ impl<'a> PickleWalk<'a, '_> {
             Op::Proto => self.proto(step),
             Op::Frame => self.frame(step),
 
-            Op::None | Op::NewTrue | Op::NewFalse => self.plain(),
-            Op::BinInt | Op::BinInt1 | Op::BinInt2 | Op::BinFloat => self.plain(),
-            Op::Long1 | Op::Long4 | Op::BinBytes | Op::BinBytes8 => self.plain(),
-            Op::ShortBinBytes | Op::ByteArray8 | Op::BinString | Op::ShortBinString => self.plain(),
+            Op::None | Op::NewTrue | Op::NewFalse => self.literal(step),
+            Op::BinInt | Op::BinInt1 | Op::BinInt2 | Op::BinFloat => self.literal(step),
+            Op::Long1 | Op::Long4 | Op::BinBytes | Op::BinBytes8 => self.literal(step),
+            Op::ShortBinBytes | Op::ByteArray8 => self.literal(step),
+            Op::BinString | Op::ShortBinString | Op::Unicode => self.literal(step),
             Op::Int => self.written(number_text::check_integer(step.operand), step),
             Op::Long => self.written(number_text::check_long(step.operand), step),
             Op::Float => self.written(number_text::check_float(step.operand), step),
             Op::String => self.written(check_quotes(step.operand), step),
-            Op::Unicode => self.unicode_line(step),
             Op::BinUnicode | Op::BinUnicode8 | Op::ShortBinUnicode => self.unicode(step),
 
-            Op::EmptyDict => self.machine.push(Value::Dict(Depth::EMPTY)),
-            Op::EmptyList => self.machine.push(Value::List(Depth::EMPTY)),
-            Op::EmptySet => self.machine.push(Value::Set(Depth::EMPTY)),
-            Op::EmptyTuple => self.machine.push(Value::Tuple(Depth::EMPTY)),
+            Op::EmptyDict => self.empty_dict(),
+            Op::EmptyList => self.machine.push_empty(Body::List),
+            Op::EmptySet => self.machine.push_empty(Body::Set),
+            Op::EmptyTuple => self.machine.push(Value::EmptyTuple),
             Op::Tuple1 => self.tuple(1, step),
             Op::Tuple2 => self.tuple(2, step),
             Op::Tuple3 => self.tuple(3, step),
-            Op::Dict => self.gather(Value::Dict, ItemSort::Pairs, step),
-            Op::FrozenSet => self.gather(Value::Frozenset, ItemSort::Any, step),
-            Op::List => self.gather(Value::List, ItemSort::Any, step),
-            Op::Tuple => self.gather(Value::Tuple, ItemSort::Any, step),
+            Op::Dict => self.marked_dict(step),
+            Op::FrozenSet => self.marked(Body::Frozenset, step),
+            Op::List => self.marked(Body::List, step),
+            Op::Tuple => self.marked_tuple(step),
             Op::AddItems => self.add_marked(ItemSort::Members, step),
             Op::Append => self.add(1, ItemSort::Any, step),
             Op::Appends => self.add_marked(ItemSort::Any, step),
             Op::SetItem => self.add(2, ItemSort::Pairs, step),
             Op::SetItems => self.add_marked(ItemSort::Pairs, step),
 
-            Op::Dup => self.machine.top().and_then(|value| self.machine.push(value)),
+            Op::Dup => self.machine.duplicate(),
             Op::Mark => self.machine.mark(),
             Op::Pop => self.machine.pop_value_or_mark(),
-            Op::PopMark => self.machine.pop_mark().map(|_| ()),
+            Op::PopMark => {
+                let above = self.machine.above_mark()?;
+                self.machine.drop(above);
+                Ok(())
+            }
             Op::Get => self.written_index(step).and_then(|index| self.machine.get(index)),
             Op::BinGet | Op::LongBinGet => self.machine.get(index(step)),
             Op::Put => self.written_index(step).and_then(|index| self.put(index, step)),
@@ -182,17 +209,22 @@ impl<'a> PickleWalk<'a, '_> {
             Op::Inst => self.inst(step),
             Op::Ext1 | Op::Ext2 | Op::Ext4 => {
                 self.refuse(PickleRule::ExtensionRegistry, step);
-                self.machine.push(Value::Global)
+                self.machine.push(Value::Unknown)
             }
             Op::Build => self.build(step),
-            Op::NewObj | Op::Reduce => self.call(step),
+            Op::NewObj => self.call(Making::New, step),
+            Op::Reduce => self.call(Making::Call, step),
             Op::NewObjEx => self.call_with_names(step),
             Op::Obj => self.obj(step),
-            Op::BinPersId => self.machine.pop().and_then(|_| self.persistent_id(step)),
+            Op::BinPersId => {
+                let id = self.machine.topmost(1)?;
+                self.machine.drop(id);
+                self.persistent_id(step)
+            }
             Op::PersId => self.persistent_id(step),
             Op::NextBuffer => {
                 self.refuse(PickleRule::OutOfBandBuffer, step);
-                self.plain()
+                self.machine.push(Value::Unknown)
             }
             Op::ReadonlyBuffer => {
                 self.refuse(PickleRule::OutOfBandBuffer, step);
@@ -203,7 +235,8 @@ impl<'a> PickleWalk<'a, '_> {
     }
 
     fn stop(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
-        self.machine.pop()?;
+        let result = self.machine.topmost(1)?;
+        self.machine.drop(result);
         if !self.machine.is_empty() {
             self.refuse(PickleRule::StackLeftover, step);
         }
@@ -239,3 +272,7 @@ impl<'a> PickleWalk<'a, '_> {
 }
 
 const LAST_PROTOCOL: u8 = 5;
+
+/// How many values rules may look at for each byte of the file. Rules look at each value that a pickler writes a
+/// few times; more often, only at values that are used again and again.
+const WORK_PER_BYTE: usize = 64;

@@ -1,14 +1,18 @@
 //! Values, containers and the memo.
 
 use super::PickleWalk;
-use crate::machine::{Depth, Value};
+use crate::entry::ItemRule;
+use crate::machine::{Topmost, Value};
 use crate::number_text;
+use crate::objects::{Body, Depth, DictItems, ObjectId, Traits};
 use crate::opcode_reader::{OpcodeStep, little_endian};
 use crate::rule::PickleRule;
 
 impl PickleWalk<'_, '_> {
-    pub(super) fn plain(&mut self) -> Result<(), PickleRule> {
-        self.machine.push(Value::Plain)
+    pub(super) fn literal(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        // A literal that is further away is known to nobody.
+        let value = u32::try_from(step.offset).map_or(Value::Unknown, Value::Literal);
+        self.machine.push(value)
     }
 
     /// Pushes a value that is written as text, and refuses it if it is not in the form that picklers write.
@@ -20,33 +24,15 @@ impl PickleWalk<'_, '_> {
         if let Err(rule) = checked {
             self.refuse(rule, step);
         }
-        self.plain()
+        self.literal(step)
     }
 
     pub(super) fn unicode(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
         if str::from_utf8(step.operand).is_err() {
             self.refuse(PickleRule::TextNotUtf8, step);
-            return self.plain();
+            return self.machine.push(Value::Unknown);
         }
-        let length = step.operand.len();
-        self.text(self.reader.offset().saturating_sub(length), length)
-    }
-
-    /// Pushes a text of protocol 0, which is Latin-1 with escapes. ASCII without escapes stands for itself.
-    pub(super) fn unicode_line(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
-        let known = step.operand.is_ascii() && !step.operand.contains(&b'\\');
-        if known {
-            self.text(step.offset.saturating_add(1), step.operand.len())
-        } else {
-            self.plain()
-        }
-    }
-
-    pub(super) fn text(&mut self, start: usize, length: usize) -> Result<(), PickleRule> {
-        match u32::try_from(length) {
-            Ok(length) => self.machine.push(Value::Text { start, length }),
-            Err(_) => self.plain(),
-        }
+        self.literal(step)
     }
 
     pub(super) fn written_index(&mut self, step: &OpcodeStep<'_>) -> Result<usize, PickleRule> {
@@ -72,34 +58,96 @@ impl PickleWalk<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn tuple(&mut self, count: usize, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
-        let depth = self.machine.pop_many(count)?;
-        self.push_holder(Value::Tuple(depth), depth, step)
-    }
-
-    pub(super) fn gather(
-        &mut self,
-        holder: fn(Depth) -> Value,
-        what: ItemSort,
-        step: &OpcodeStep<'_>,
-    ) -> Result<(), PickleRule> {
-        let items = self.machine.pop_mark()?;
-        if what == ItemSort::Pairs && items.count % 2 != 0 {
-            return Err(PickleRule::OddItems);
-        }
-        self.push_holder(holder(items.depth), items.depth, step)
-    }
-
-    pub(super) fn push_holder(
-        &mut self,
-        value: Value,
-        depth: Depth,
-        step: &OpcodeStep<'_>,
-    ) -> Result<(), PickleRule> {
+    pub(super) fn check_depth(&mut self, depth: Depth, step: &OpcodeStep<'_>) {
         if depth.is_too_deep() {
             self.refuse(PickleRule::TooDeep, step);
         }
-        self.machine.push(value)
+    }
+
+    pub(super) fn tuple(&mut self, count: usize, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        let items = self.machine.topmost(count)?;
+        let depth = self.machine.push_tuple(items)?;
+        self.check_depth(depth, step);
+        Ok(())
+    }
+
+    pub(super) fn marked_tuple(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        let items = self.machine.above_mark()?;
+        let depth = self.machine.push_tuple(items)?;
+        self.check_depth(depth, step);
+        Ok(())
+    }
+
+    pub(super) fn empty_dict(&mut self) -> Result<(), PickleRule> {
+        let contents = self.machine.new_dict();
+        self.machine.push_empty(Body::Dict(contents))
+    }
+
+    /// Pushes a dict of the pairs above the mark.
+    pub(super) fn marked_dict(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        let pairs = self.machine.above_mark()?;
+        if !self.machine.values(pairs).is_empty() {
+            return self.gather(Body::Dict(DictItems::Unknown), ItemSort::Pairs, pairs, step);
+        }
+        self.empty_dict()
+    }
+
+    pub(super) fn marked(&mut self, body: Body, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        let items = self.machine.above_mark()?;
+        self.gather(body, ItemSort::Any, items, step)
+    }
+
+    fn gather(
+        &mut self,
+        body: Body,
+        what: ItemSort,
+        items: Topmost,
+        step: &OpcodeStep<'_>,
+    ) -> Result<(), PickleRule> {
+        let mut taken = self.machine.take(items);
+        taken.traits = taken.traits.and(self.traits_of_items(what, items, step)?);
+        self.machine.drop(items);
+        self.check_depth(taken.depth, step);
+        self.machine.push_container(body, taken)
+    }
+
+    /// Returns what items say about what they are put into.
+    fn traits_of_items(
+        &self,
+        what: ItemSort,
+        items: Topmost,
+        step: &OpcodeStep<'_>,
+    ) -> Result<Traits, PickleRule> {
+        let items = self.machine.values(items);
+        if items.is_empty() {
+            return Ok(Traits::NONE);
+        }
+        if what != ItemSort::Pairs {
+            return Ok(Traits::FILLED);
+        }
+        if !items.len().is_multiple_of(2) {
+            return Err(PickleRule::OddItems);
+        }
+        let names_method =
+            items.chunks_exact(2).any(|pair| self.is_method(pair.first(), pair.last(), step));
+        Ok(if names_method { Traits::FILLED.and(Traits::NAMES_METHOD) } else { Traits::FILLED })
+    }
+
+    /// Returns whether a pair would be a method that the loader calls, if it were an attribute.
+    fn is_method(&self, key: Option<&Value>, value: Option<&Value>, step: &OpcodeStep<'_>) -> bool {
+        let (Some(key), Some(value)) = (key, value) else { return false };
+        let callable = match value {
+            Value::Global { .. } | Value::Unknown => true,
+            Value::Object(id) => self.is_result(*id),
+            Value::EmptyTuple | Value::Literal(_) => false,
+        };
+        callable
+            && match key {
+                Value::Literal(_) => self.scene(step, |scene| scene.may_be_word(*key, CALLED)),
+                Value::Object(id) => self.is_result(*id),
+                Value::Unknown => true,
+                Value::EmptyTuple | Value::Global { .. } => false,
+            }
     }
 
     pub(super) fn add(
@@ -108,8 +156,8 @@ impl PickleWalk<'_, '_> {
         what: ItemSort,
         step: &OpcodeStep<'_>,
     ) -> Result<(), PickleRule> {
-        let depth = self.machine.pop_many(count)?;
-        self.add_to_top(depth, what, step)
+        let items = self.machine.topmost(count)?;
+        self.add_to_below(items, what, step)
     }
 
     pub(super) fn add_marked(
@@ -117,35 +165,67 @@ impl PickleWalk<'_, '_> {
         what: ItemSort,
         step: &OpcodeStep<'_>,
     ) -> Result<(), PickleRule> {
-        let items = self.machine.pop_mark()?;
-        if what == ItemSort::Pairs && items.count % 2 != 0 {
-            return Err(PickleRule::OddItems);
-        }
-        self.add_to_top(items.depth, what, step)
+        let items = self.machine.above_mark()?;
+        self.add_to_below(items, what, step)
     }
 
-    pub(super) fn add_to_top(
+    fn add_to_below(
         &mut self,
-        around: Depth,
+        items: Topmost,
         what: ItemSort,
         step: &OpcodeStep<'_>,
     ) -> Result<(), PickleRule> {
-        let target = self.machine.top()?;
-        if around.is_too_deep() {
-            self.refuse(PickleRule::TooDeep, step);
-        }
-        let grown = match (target, what) {
-            (Value::Global, _) => {
+        let mut taken = self.machine.take(items);
+        taken.traits = taken.traits.and(self.traits_of_items(what, items, step)?);
+        let target = self.machine.below(items)?;
+        self.check_depth(taken.depth, step);
+        let id = match target {
+            Value::Object(id) => id,
+            Value::Global { .. } => {
                 self.refuse(PickleRule::ChangesAGlobal, step);
+                self.machine.drop(items);
                 return Ok(());
             }
-            (Value::Result(depth), _) => Value::Result(depth.max(around)),
-            (Value::List(depth), ItemSort::Any) => Value::List(depth.max(around)),
-            (Value::Dict(depth), ItemSort::Pairs) => Value::Dict(depth.max(around)),
-            (Value::Set(depth), ItemSort::Members) => Value::Set(depth.max(around)),
-            _ => return Err(PickleRule::WrongTarget),
+            Value::Unknown => {
+                self.machine.drop(items);
+                return Ok(());
+            }
+            Value::EmptyTuple | Value::Literal(_) => return Err(PickleRule::WrongTarget),
         };
-        self.machine.set_top(grown)
+        match (self.machine.objects.of(target).map(|object| object.body), what) {
+            (Some(Body::Result(_)), _) => self.judge_items(id, what, step),
+            (Some(Body::Dict(_)), ItemSort::Pairs)
+            | (Some(Body::List), ItemSort::Any)
+            | (Some(Body::Set), ItemSort::Members) => {}
+            _ => return Err(PickleRule::WrongTarget),
+        }
+        self.machine.objects.grow(id, taken);
+        if what == ItemSort::Pairs {
+            self.machine.move_pairs(items, id);
+        } else {
+            self.machine.drop(items);
+        }
+        Ok(())
+    }
+
+    /// Judges items for a result.
+    fn judge_items(&mut self, id: ObjectId, what: ItemSort, step: &OpcodeStep<'_>) {
+        self.judge_change(Value::Object(id), Value::Unknown, step);
+        let takes = match what {
+            ItemSort::Any => ItemRule::List,
+            ItemSort::Members => ItemRule::Members,
+            ItemSort::Pairs => ItemRule::Pairs,
+        };
+        let Some(Body::Result(origin)) = self.machine.objects.get(id).map(|object| object.body)
+        else {
+            return;
+        };
+        if let Some(import) = origin.ruled_by
+            && self.findings.rule(import).is_some_and(|rule| rule.items != takes)
+            && !self.findings.is_lifted(import)
+        {
+            self.findings.refuse_about(import, PickleRule::ItemsNotAllowed, step.offset);
+        }
     }
 }
 
@@ -167,3 +247,6 @@ pub(super) fn check_quotes(line: &[u8]) -> Result<(), PickleRule> {
 pub(super) fn index(step: &OpcodeStep<'_>) -> usize {
     little_endian(step.operand).unwrap_or(usize::MAX)
 }
+
+/// The attributes that a loader calls, or that say what is called.
+const CALLED: &[&str] = &["__class__", "__dict__", "__setstate__", "add", "append", "extend"];

@@ -1,0 +1,382 @@
+//! The objects that a pickle makes: tuples, containers, and the results of calls.
+//!
+//! A value on the stack or in the memo names its object, so that what happens to an object holds for all its
+//! places. The contents of tuples are kept, and those of dicts that a rule may ask for. What nothing can reach
+//! any more is dropped as soon as it is the newest.
+
+mod traits;
+
+pub(super) use self::traits::{Depth, Traits};
+
+use super::MAX_OBJECTS;
+use super::facts::Facts;
+use super::machine::Value;
+use super::rule::PickleRule;
+
+/// An object, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ObjectId(u32);
+
+/// An object that a pickle has made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object {
+    pub(super) body: Body,
+    pub(super) depth: Depth,
+    pub(super) traits: Traits,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Dict(DictItems),
+    Frozenset,
+    List,
+    /// The result of a call, or of the loader's `persistent_load`.
+    Result(Origin),
+    Set,
+    Tuple(TupleItems),
+}
+
+/// The items of a tuple, if they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TupleItems {
+    Known { start: u32, length: u32 },
+    Unknown,
+}
+
+/// The pairs of a dict, if they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DictItems {
+    Empty,
+    /// The first and the last of the chunks in which they were added.
+    Known {
+        first: u32,
+        last: u32,
+    },
+    Unknown,
+}
+
+/// Which import made a result, and what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The index of the import, if its rule was kept. Without one, the result can be anything.
+    pub(super) ruled_by: Option<u16>,
+    /// The index of its facts, if it has any.
+    facts: u32,
+}
+
+/// What a container takes from its items.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    /// The depth of a container that holds them.
+    pub(super) depth: Depth,
+    /// What they share with what holds them.
+    pub(super) traits: Traits,
+}
+
+/// The objects of a pickle, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    all: Vec<Object>,
+    /// Items of tuples, and keys and values of dicts, in turn.
+    items: Vec<Value>,
+    chunks: Vec<Chunk>,
+    facts: Vec<Facts>,
+    /// What may be in the memo. Newer objects have one place only: on the stack, or in one object.
+    kept: Kept,
+    /// What objects took that others held already.
+    shared_late: Traits,
+}
+
+/// How much of each sort is not to be dropped.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    objects: usize,
+    items: usize,
+    chunks: usize,
+    facts: usize,
+}
+
+/// Some pairs of a dict, and where those that were added before them are.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    start: u32,
+    length: u32,
+    previous: Option<u32>,
+}
+
+impl Objects {
+    /// Adds an object.
+    pub(super) fn add(&mut self, object: Object) -> Result<Value, PickleRule> {
+        let number = u32::try_from(self.all.len()).map_err(|_| PickleRule::StackTooLarge)?;
+        if self.all.len() >= MAX_OBJECTS {
+            return Err(PickleRule::StackTooLarge);
+        }
+        self.all.push(object);
+        Ok(Value::Object(ObjectId(number)))
+    }
+
+    /// Adds a tuple of these items.
+    pub(super) fn add_tuple(&mut self, items: &[Value]) -> Result<Value, PickleRule> {
+        let taken = self.take(items);
+        let known = self.store(items);
+        if known.is_none() {
+            self.forget(items);
+        }
+        let items = known
+            .map_or(TupleItems::Unknown, |(start, length)| TupleItems::Known { start, length });
+        let traits = taken.traits.and(Traits::FILLED);
+        self.add(Object { body: Body::Tuple(items), depth: taken.depth, traits })
+    }
+
+    /// Adds the result of a call.
+    pub(super) fn add_result(
+        &mut self,
+        (ruled_by, facts): (Option<u16>, Facts),
+        taken: Taken,
+    ) -> Result<Value, PickleRule> {
+        let facts = if facts == Facts::None { NO_FACTS } else { self.add_facts(facts) };
+        let body = Body::Result(Origin { ruled_by, facts });
+        self.add(Object { body, depth: taken.depth, traits: taken.traits })
+    }
+
+    fn add_facts(&mut self, facts: Facts) -> u32 {
+        let Ok(number) = u32::try_from(self.facts.len()) else { return NO_FACTS };
+        self.facts.push(facts);
+        number
+    }
+
+    pub(super) fn get(&self, id: ObjectId) -> Option<&Object> {
+        self.all.get(index(id.0))
+    }
+
+    pub(super) fn get_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        self.all.get_mut(index(id.0))
+    }
+
+    /// Returns the object of a value, if it is one.
+    pub(super) fn of(&self, value: Value) -> Option<&Object> {
+        match value {
+            Value::Object(id) => self.get(id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn depth(&self, value: Value) -> Depth {
+        match value {
+            Value::EmptyTuple => Depth::EMPTY,
+            _ => self.of(value).map(|object| object.depth).unwrap_or_default(),
+        }
+    }
+
+    /// Returns what a value shares with what holds it.
+    pub(super) fn shared(&self, value: Value) -> Traits {
+        match value {
+            Value::Global { native: false, .. } => Traits::HOLDS_GLOBAL,
+            Value::Object(id) => {
+                let own = self.get(id).map(|object| object.traits).unwrap_or_default();
+                own.only(Traits::SHARED).and(self.shared_late)
+            }
+            _ => Traits::NONE,
+        }
+    }
+
+    /// Notes that something holds these values from now on, and returns what that takes from them.
+    pub(super) fn take(&mut self, values: &[Value]) -> Taken {
+        let mut taken = Taken { depth: Depth::default(), traits: Traits::NONE };
+        for value in values {
+            taken.depth = taken.depth.max(self.depth(*value));
+            taken.traits = taken.traits.and(self.shared(*value));
+            if let Value::Object(id) = value
+                && let Some(object) = self.get_mut(*id)
+            {
+                object.traits = object.traits.and(Traits::INSIDE);
+            }
+        }
+        taken.depth = taken.depth.around();
+        taken
+    }
+
+    /// Adds what an object takes from new items or from its state.
+    pub(super) fn grow(&mut self, id: ObjectId, taken: Taken) {
+        let Some(object) = self.get_mut(id) else { return };
+        object.depth = object.depth.max(taken.depth);
+        object.traits = object.traits.and(taken.traits);
+        if object.traits.has(Traits::INSIDE) {
+            self.shared_late = self.shared_late.and(taken.traits.only(Traits::SHARED));
+        }
+    }
+
+    /// Adds pairs to a dict whose contents are known. Afterwards they may not be.
+    pub(super) fn add_pairs(&mut self, id: ObjectId, pairs: &[Value]) {
+        let Some(Body::Dict(old)) = self.get(id).map(|object| object.body) else {
+            return self.forget(pairs);
+        };
+        let previous = match old {
+            DictItems::Empty => None,
+            DictItems::Known { last, .. } => Some(last),
+            DictItems::Unknown => return self.forget(pairs),
+        };
+        let new = self.store(pairs).and_then(|(start, length)| {
+            let number = u32::try_from(self.chunks.len()).ok()?;
+            self.chunks.push(Chunk { start, length, previous });
+            Some(match old {
+                DictItems::Known { first, .. } => DictItems::Known { first, last: number },
+                _ => DictItems::Known { first: number, last: number },
+            })
+        });
+        if let Some(object) = self.get_mut(id) {
+            object.body = Body::Dict(new.unwrap_or(DictItems::Unknown));
+        }
+        self.keep_contents_of(id);
+    }
+
+    /// Stores values, and returns where; `None` if they are too many.
+    fn store(&mut self, values: &[Value]) -> Option<(u32, u32)> {
+        if values.len() > MAX_CONTENTS || self.items.len() >= MAX_ITEMS {
+            return None;
+        }
+        let start = u32::try_from(self.items.len()).ok()?;
+        self.items.extend_from_slice(values);
+        Some((start, u32::try_from(values.len()).ok()?))
+    }
+
+    /// Returns the items of a tuple, if they are known.
+    pub(super) fn tuple(&self, value: Value) -> Option<&[Value]> {
+        if value == Value::EmptyTuple {
+            return Some(&[]);
+        }
+        match self.of(value)?.body {
+            Body::Tuple(TupleItems::Known { start, length }) => self.stored(start, length),
+            _ => None,
+        }
+    }
+
+    /// Returns the pairs of a dict in some order, if they are known.
+    pub(super) fn pairs(&self, value: Value) -> Option<impl Iterator<Item = (Value, Value)>> {
+        let last = match self.of(value)?.body {
+            Body::Dict(DictItems::Empty) => None,
+            Body::Dict(DictItems::Known { last, .. }) => Some(last),
+            _ => return None,
+        };
+        let chunk = |number: u32| self.chunks.get(index(number));
+        let chunks = std::iter::successors(last.and_then(chunk), move |found| {
+            found.previous.and_then(chunk)
+        });
+        Some(chunks.flat_map(|found| {
+            let items = self.stored(found.start, found.length).unwrap_or_default();
+            items.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?)))
+        }))
+    }
+
+    fn stored(&self, start: u32, length: u32) -> Option<&[Value]> {
+        let start = index(start);
+        self.items.get(start..start.saturating_add(index(length)))
+    }
+
+    /// Returns what is known of a result.
+    pub(super) fn facts(&self, value: Value) -> Facts {
+        match self.of(value).map(|object| object.body) {
+            Some(Body::Result(origin)) => {
+                self.facts.get(index(origin.facts)).copied().unwrap_or_default()
+            }
+            _ => Facts::None,
+        }
+    }
+
+    pub(super) fn set_facts(&mut self, id: ObjectId, facts: Facts) {
+        if self.facts(Value::Object(id)) == facts {
+            return;
+        }
+        let number = if facts == Facts::None { NO_FACTS } else { self.add_facts(facts) };
+        if let Some(Object { body: Body::Result(origin), .. }) = self.get_mut(id) {
+            origin.facts = number;
+        }
+        self.keep_contents_of(id);
+    }
+
+    /// Notes that what there is now can have several places.
+    pub(super) const fn keep(&mut self) {
+        self.kept.objects = self.all.len();
+        self.keep_contents();
+    }
+
+    /// Keeps what was just added to an object that is itself kept.
+    const fn keep_contents_of(&mut self, id: ObjectId) {
+        if index(id.0) < self.kept.objects {
+            self.keep_contents();
+        }
+    }
+
+    const fn keep_contents(&mut self) {
+        self.kept.items = self.items.len();
+        self.kept.chunks = self.chunks.len();
+        self.kept.facts = self.facts.len();
+    }
+
+    /// Drops all that is not in the memo.
+    pub(super) fn forget_all(&mut self) {
+        self.drop_from(self.kept.objects);
+    }
+
+    /// Drops the objects of values that are no longer on the stack and in no object, and what only they hold.
+    ///
+    /// The values must have been the topmost on the stack: all newer objects are then theirs.
+    pub(super) fn forget(&mut self, values: &[Value]) {
+        if let Some(oldest) = self.oldest_single(values) {
+            self.drop_from(oldest);
+        }
+    }
+
+    /// Returns the oldest object of these values that has no other place.
+    fn oldest_single(&self, values: &[Value]) -> Option<usize> {
+        let single = |value: &Value| match value {
+            Value::Object(id) => Some(*id).filter(|id| index(id.0) >= self.kept.objects),
+            _ => None,
+        };
+        // Values lie on the stack in the order in which their objects were made, so the first is the oldest.
+        // Only a tuple is newer than what it holds.
+        let mut found = values.iter().find_map(single)?;
+        while let Some(items) = self.tuple(Value::Object(found))
+            && let Some(older) = items.iter().find_map(single)
+        {
+            found = older;
+        }
+        Some(index(found.0))
+    }
+
+    fn drop_from(&mut self, first: usize) {
+        let kept = self.kept;
+        while self.all.len() > first {
+            let Some(object) = self.all.pop() else { return };
+            match object.body {
+                Body::Dict(DictItems::Known { first, .. }) => {
+                    let start = self.chunks.get(index(first)).map(|chunk| index(chunk.start));
+                    self.items.truncate(start.map_or(usize::MAX, |start| start.max(kept.items)));
+                    self.chunks.truncate(index(first).max(kept.chunks));
+                }
+                Body::Tuple(TupleItems::Known { start, .. }) => {
+                    self.items.truncate(index(start).max(kept.items));
+                }
+                Body::Result(Origin { facts, .. }) => {
+                    self.facts.truncate(index(facts).max(kept.facts));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "no target has a usize of fewer than 32 bits")]
+const fn index(number: u32) -> usize {
+    number as usize
+}
+
+/// The number of the facts of a result that has none.
+const NO_FACTS: u32 = u32::MAX;
+
+/// The most items of a tuple, or keys and values in one step, that are known.
+const MAX_CONTENTS: usize = 4096;
+
+/// The most items and pairs that are known. Later tuples and dicts have contents that nobody knows.
+const MAX_ITEMS: usize = 1 << 24;

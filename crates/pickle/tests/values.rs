@@ -1,0 +1,527 @@
+//! The rules on values of the built-in lists: for each entry, what picklers write, and what would run code, read
+//! memory or allocate it.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use brine_pickle::{AllowList, PickleRule, ScanOptions, ScanReport, scan};
+
+/// Writes a pickle as one reads it: `numpy:dtype` imports, `'f8'`, `b'x'` and `5` are literals, and other words
+/// stand for opcodes.
+fn assemble(text: &str) -> Vec<u8> {
+    let mut code = b"\x80\x04".to_vec();
+    for word in text.split_whitespace() {
+        code.extend(opcode(word));
+    }
+    code.push(b'.');
+    code
+}
+
+fn opcode(word: &str) -> Vec<u8> {
+    let text =
+        |text: &str| [b"\x8c", &[u8::try_from(text.len()).unwrap()][..], text.as_bytes()].concat();
+    let simple: &[u8] = match word {
+        "None" => b"N",
+        "True" => b"\x88",
+        "False" => b"\x89",
+        "1.5" => b"G\x3f\xf8\0\0\0\0\0\0",
+        "()" => b")",
+        "[]" => b"]",
+        "{}" => b"}",
+        "set" => b"\x8f",
+        "(" => b"(",
+        "tuple" => b"t",
+        "tuple1" => b"\x85",
+        "tuple2" => b"\x86",
+        "tuple3" => b"\x87",
+        "call" => b"R",
+        "new" => b"\x81",
+        "new_ex" => b"\x92",
+        "build" => b"b",
+        "append" => b"a",
+        "appends" => b"e",
+        "setitem" => b"s",
+        "setitems" => b"u",
+        "additems" => b"\x90",
+        "pop" => b"0",
+        "dup" => b"2",
+        "obj" => b"o",
+        _ => b"",
+    };
+    if !simple.is_empty() {
+        return simple.to_vec();
+    }
+    let index = |word: &str| u8::try_from(word.parse::<usize>().unwrap()).unwrap();
+    if let Some(number) = word.strip_prefix("put") {
+        return vec![b'q', index(number)];
+    }
+    if let Some(number) = word.strip_prefix("get") {
+        return vec![b'h', index(number)];
+    }
+    if let Some(bytes) = word.strip_prefix("b'").and_then(|rest| rest.strip_suffix('\'')) {
+        let bytes = unescape(bytes);
+        return [b"C", &[u8::try_from(bytes.len()).unwrap()][..], &bytes].concat();
+    }
+    if let Some(bytes) = word.strip_prefix("ba'").and_then(|rest| rest.strip_suffix('\'')) {
+        let bytes = unescape(bytes);
+        return [b"\x96", &u64::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat();
+    }
+    if let Some(quoted) = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        return text(quoted);
+    }
+    if let Ok(number) = word.parse::<i64>() {
+        return [b"\x8a\x08", &number.to_le_bytes()[..]].concat();
+    }
+    let (module, name) = word.split_once(':').unwrap_or_else(|| panic!("{word:?}"));
+    [text(module), text(name), b"\x93".to_vec()].concat()
+}
+
+/// `\xNN` and nothing else.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut parts = text.split("\\x");
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    bytes
+}
+
+fn judge(text: &str, list: &AllowList) -> ScanReport {
+    scan(&assemble(text), &ScanOptions::new(list))
+}
+
+fn both() -> AllowList {
+    let mut list = AllowList::std();
+    list.extend(AllowList::numpy());
+    list
+}
+
+/// Pieces that stand for what NumPy writes of its types.
+fn expand(text: &str) -> String {
+    let made = |code: &str, state: &str| {
+        format!("numpy:dtype '{code}' False True tuple3 call ( {state} tuple build")
+    };
+    text.replace("<f8>", &made("f8", "3 '<' None None None -1 -1 0"))
+        .replace("<i8>", &made("i8", "3 '<' None None None -1 -1 0"))
+        .replace("<i4>", &made("i4", "3 '<' None None None -1 -1 0"))
+        .replace("<U2>", &made("U2", "3 '<' None None None 8 4 8"))
+        .replace("<O>", &made("O8", "3 '|' None None None -1 -1 63"))
+        .replace("<array>", &format!("{RECONSTRUCT} numpy:ndarray 0 tuple1 b'b' tuple3 call"))
+        .replace("<_reconstruct>", RECONSTRUCT)
+        .replace("<scalar>", "numpy._core.multiarray:scalar")
+        .replace("<_frombuffer>", "numpy._core.numeric:_frombuffer")
+        .replace("<8>", r"b'\x00\x00\x00\x00\x00\x00\x00\x00'")
+        .replace("<16>", r"b'\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'")
+        .replace("<result>", "collections:deque () call")
+}
+
+const RECONSTRUCT: &str = "numpy._core.multiarray:_reconstruct";
+
+/// What picklers write, and what is as harmless.
+const ALLOWED: &[&str] = &[
+    "builtins:bytearray b'ab' tuple1 call",
+    "builtins:bytearray 'ab' 'latin-1' tuple2 call",
+    "builtins:bytes () call",
+    "builtins:complex 1.5 1.5 tuple2 call",
+    "builtins:frozenset [] 1 append tuple1 call",
+    "builtins:object () new",
+    "builtins:range 0 9 1 tuple3 call",
+    "builtins:set [] tuple1 call",
+    "builtins:slice 1 None 'x' tuple3 call",
+    "_codecs:encode 'x' 'latin1' tuple2 call",
+    "collections:Counter {} 'a' 1 setitem tuple1 call",
+    "collections:OrderedDict () call ( 'a' 1 'b' 2 setitems",
+    "collections:OrderedDict [] ( [] ( 'a' 1 appends appends tuple1 call",
+    "collections:OrderedDict () call {} '_metadata' collections:OrderedDict () call setitem build",
+    "collections:defaultdict builtins:list tuple1 call 'a' [] setitem",
+    "collections:defaultdict None tuple1 call",
+    "collections:deque () call ( 1 2 appends",
+    "collections:deque () 9 tuple2 call 1 append",
+    "copyreg:_reconstructor builtins:object builtins:object None tuple3 call",
+    "copyreg:_reconstructor uuid:UUID builtins:object None tuple3 call {} 'int' 5 setitem build",
+    r"datetime:date b'\x07\xea\x01\x1f' tuple1 call",
+    r"datetime:datetime b'\x07\xea\x8b\x1f\x17\x3b\x3b\x0f\x42\x3f' tuple1 call",
+    r"datetime:datetime b'\x07\xea\x0b\x1f\x17\x3b\x3b\x0f\x42\x3f' datetime:timezone datetime:timedelta 0 3600 0 tuple3 call tuple1 call tuple2 call",
+    r"datetime:time b'\x97\x3b\x3b\x0f\x42\x3f' tuple1 call",
+    r"datetime:date _codecs:encode 'aa' 'latin1' tuple2 call pop b'\x07\xea\x01\x1f' tuple1 call",
+    "decimal:Decimal '1.5' tuple1 call",
+    "fractions:Fraction '-1/3' tuple1 call",
+    "fractions:Fraction 1 3 tuple2 call",
+    "pathlib:PurePosixPath ( '/' 'a' 'b' 'c' tuple call",
+    "uuid:UUID () new {} ( 'int' 5 'is_safe' 0 setitems build",
+    "<array> ( 1 2 tuple1 <f8> False <16> tuple build",
+    "<array> ( 1 2 tuple1 <O> False [] ( 1 None appends tuple build",
+    "<array> ( 1 0 3 tuple2 <f8> False builtins:bytes () call tuple build",
+    "<array> ( 1 () <i8> False <8> tuple build",
+    "<scalar> <f8> <8> tuple2 call",
+    "<_frombuffer> ( ba'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00' <f8> 1 tuple1 'C' tuple call",
+    "<_frombuffer> ( <16> <f8> 2 1 tuple2 'K' 1 0 tuple2 tuple call",
+    "numpy:dtype 'M8' False True tuple3 call ( 4 '<' None None None -1 -1 0 {} ( b'ns' 1 1 1 tuple tuple2 tuple build",
+    "numpy:dtype 'V9' False True tuple3 call ( 3 '|' None 'a' 'b' tuple2 {} ( 'a' <O> 0 tuple2 'b' numpy:dtype 'i1' False True tuple3 call 8 tuple2 setitems 9 1 27 tuple build",
+    "numpy:dtype 'V12' False True tuple3 call ( 3 '|' None 'a' 'b' tuple2 {} ( 'a' <i4> 0 't' tuple3 put9 't' get9 'b' <f8> 4 tuple2 setitems 12 1 16 tuple build",
+    "numpy:dtype 'V16' False True tuple3 call ( 3 '|' <f8> 2 tuple1 tuple2 None None 16 8 0 tuple build",
+];
+
+/// What no pickler writes, and why it would be worth writing to somebody else.
+const REFUSED: &[(PickleRule, &str, &str)] = {
+    use PickleRule::{
+        AfterBuild, CallNotAllowed as Call, CallsAResult, ItemsNotAllowed as Items,
+        StateNotAllowed as State,
+    };
+    &[
+        // The first chain: an array of objects over a buffer, read as numbers, is addresses.
+        (
+            Call,
+            "an array over any buffer",
+            "numpy:ndarray ( 1 tuple1 'O' ba'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00' 0 tuple call",
+        ),
+        (Call, "an address as a number", "builtins:int <array> tuple1 call"),
+        (
+            State,
+            "memory at any address",
+            "collections:Counter () call {} '__array_interface__' {} setitem build",
+        ),
+        (
+            State,
+            "a call of an attribute",
+            "collections:Counter () call {} 'append' builtins:set setitem build",
+        ),
+        (
+            Items,
+            "a copy of that memory",
+            "<array> builtins:slice None None None tuple3 call 1 setitem",
+        ),
+        // The second: a type of objects for bytes that are in the file.
+        (Call, "objects out of bytes", "<_frombuffer> ( <8> <O> 1 tuple1 'C' tuple call"),
+        (State, "objects out of bytes", "<array> ( 1 1 tuple1 <O> False <8> tuple build"),
+        (
+            State,
+            "objects without references",
+            "numpy:dtype 'O8' False True tuple3 call ( 3 '|' None None None -1 -1 0 tuple build",
+        ),
+        (
+            State,
+            "pointers with their bytes turned round",
+            "numpy:dtype 'O8' False True tuple3 call ( 3 '>' None None None -1 -1 63 tuple build",
+        ),
+        (
+            State,
+            "numbers that are counted as references",
+            "numpy:dtype 'i8' False True tuple3 call ( 3 '<' None None None -1 -1 63 tuple build",
+        ),
+        (
+            State,
+            "a number over a pointer",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' 'b' tuple2 {} ( 'a' <O> 0 tuple2 'b' <i8> 0 tuple2 setitems 8 1 27 tuple build",
+        ),
+        (
+            State,
+            "a pointer that no flag tells of",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' tuple1 {} 'a' <O> 0 tuple2 setitem 8 1 16 tuple build",
+        ),
+        (
+            State,
+            "a field outside of its type",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' tuple1 {} 'a' <i8> 4 tuple2 setitem 8 1 16 tuple build",
+        ),
+        (
+            State,
+            "a title of another type",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' tuple1 {} ( 'a' <i8> 0 tuple2 't' <O> 0 't' tuple3 setitems 8 1 16 tuple build",
+        ),
+        (
+            State,
+            "more bytes than there are",
+            "numpy:dtype 'S5' False True tuple3 call ( 3 '|' None None None 5000 1 0 tuple build",
+        ),
+        (
+            State,
+            "pointers in several elements",
+            "numpy:dtype 'V16' False True tuple3 call ( 3 '|' <O> 2 tuple1 tuple2 None None 16 8 0 tuple build",
+        ),
+        (Call, "a type that all share", "numpy:dtype 'f8' False False tuple3 call"),
+        (Call, "a type by a list of fields", "numpy:dtype 'f8,O' False True tuple3 call"),
+        (Call, "a type of an object's own", "numpy:dtype <result> False True tuple3 call"),
+        (
+            Call,
+            "any shape at once",
+            "<_reconstruct> numpy:ndarray 1099511627776 tuple1 b'b' tuple3 call",
+        ),
+        (
+            Call,
+            "an array of objects, not filled",
+            "<_reconstruct> numpy:ndarray 0 tuple1 b'O' tuple3 call",
+        ),
+        (
+            Call,
+            "an array of no class of arrays",
+            "<_reconstruct> collections:Counter 0 tuple1 b'b' tuple3 call",
+        ),
+        (State, "a list for numbers", "<array> ( 1 1 tuple1 <f8> False [] 1 append tuple build"),
+        (
+            State,
+            "fewer bytes than the shape needs",
+            "<array> ( 1 2 tuple1 <f8> False <8> tuple build",
+        ),
+        (State, "a type that is no type", "<array> ( 1 1 tuple1 <result> False <8> tuple build"),
+        (
+            AfterBuild,
+            "another state",
+            "<array> put0 ( 1 1 tuple1 <f8> False <8> tuple build get0 ( 1 1 tuple1 <f8> False <8> tuple build tuple2",
+        ),
+        (Call, "whatever it is given", "<scalar> <O> collections:Counter tuple2 call"),
+        (Call, "what an object gives as its bytes", "<scalar> <f8> <result> tuple2 call"),
+        (Call, "a buffer that may change", "<_frombuffer> ( <result> <f8> 1 tuple1 'C' tuple call"),
+        (
+            Call,
+            "fewer bytes than the shape needs",
+            "<_frombuffer> ( <8> <f8> 2 tuple1 'C' tuple call",
+        ),
+        // Other entries.
+        (Call, "a terabyte", "builtins:bytearray 1099511627776 tuple1 call"),
+        (Call, "what an object has as its buffer", "builtins:bytearray <result> tuple1 call"),
+        (Call, "a terabyte", "builtins:bytes 1099511627776 tuple1 call"),
+        (Call, "the truth of an object", "builtins:bool <result> tuple1 call"),
+        (Call, "the value of an object", "builtins:complex <result> 1.5 tuple2 call"),
+        (Call, "the value of an object", "builtins:float <result> tuple1 call"),
+        (Call, "the items of an object", "builtins:dict <result> tuple1 call"),
+        (Call, "the items of an object", "builtins:list <result> tuple1 call"),
+        (Call, "the items of an object", "builtins:tuple <result> tuple1 call"),
+        (Call, "the items of an object", "builtins:set <result> tuple1 call"),
+        (Call, "the items of an object", "builtins:frozenset <result> tuple1 call"),
+        (Call, "the text of an object", "builtins:str <result> tuple1 call"),
+        (Call, "an argument", "builtins:object 1 tuple1 new"),
+        (Call, "the index of an object", "builtins:range <result> 1 1 tuple3 call"),
+        (Call, "more arguments than it takes", "builtins:slice ( 1 1 1 1 tuple call"),
+        (Call, "a codec that inflates", "_codecs:encode 'x' 'zlib_codec' tuple2 call"),
+        (Call, "a module of encodings", "_codecs:encode 'x' 'idna' tuple2 call"),
+        (Call, "no text", "_codecs:encode <result> 'latin1' tuple2 call"),
+        (Call, "the items of an object", "collections:Counter <result> tuple1 call"),
+        (
+            State,
+            "a method hidden by a value",
+            "collections:OrderedDict () call {} 'items' builtins:set setitem build",
+        ),
+        (Call, "the items of an object", "collections:OrderedDict <result> tuple1 call"),
+        (Call, "a factory that a call gave", "collections:defaultdict <result> tuple1 call"),
+        (Call, "the items of an object", "collections:deque <result> tuple1 call"),
+        (Items, "keys", "collections:deque () call 1 1 setitem"),
+        (
+            Call,
+            "a class that is made by its rule",
+            "copyreg:_reconstructor collections:Counter builtins:dict {} tuple3 call",
+        ),
+        (
+            Call,
+            "a base that is no plain type",
+            "copyreg:_reconstructor builtins:object collections:Counter {} tuple3 call",
+        ),
+        (
+            Call,
+            "a state that is an object",
+            "copyreg:_reconstructor uuid:UUID builtins:list <result> tuple3 call",
+        ),
+        (Call, "a day that no table has", r"datetime:date b'\x07\xea\x01\xff' tuple1 call"),
+        (
+            Call,
+            "a year before the first",
+            r"datetime:datetime b'\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00' tuple1 call",
+        ),
+        (
+            Call,
+            "a zone that is no zone",
+            r"datetime:datetime b'\x07\xea\x0b\x1f\x17\x3b\x3b\x0f\x42\x3f' <result> tuple2 call",
+        ),
+        (Call, "an hour that no day has", r"datetime:time b'\x18\x00\x00\x00\x00\x00' tuple1 call"),
+        (Call, "the value of an object", "datetime:timedelta <result> 1 1 tuple3 call"),
+        (Call, "no timedelta", "datetime:timezone <result> tuple1 call"),
+        (Call, "a tuple to take apart", "decimal:Decimal ( 0 1 tuple1 9 tuple tuple1 call"),
+        (
+            Call,
+            "a number of a thousand million digits",
+            "fractions:Fraction '1e1000000000' tuple1 call",
+        ),
+        (Call, "the ratio of an object", "fractions:Fraction <result> tuple1 call"),
+        (Call, "the path of an object", "pathlib:PurePosixPath <result> tuple1 call"),
+        (
+            State,
+            "an attribute that is no number",
+            "uuid:UUID () new {} 'int' <result> setitem build",
+        ),
+        (
+            State,
+            "an attribute of another name",
+            "uuid:UUID () new {} ( 'int' 5 'x' 6 setitems build",
+        ),
+        (
+            State,
+            "a dict of which nobody knows what is in it",
+            "{} 'int' 5 setitem put0 pop uuid:UUID () new get0 build",
+        ),
+        (Call, "arguments by name", "builtins:set () {} 'a' 1 setitem new_ex"),
+        // What a call gave is not called, neither directly nor as an attribute.
+        (CallsAResult, "what a call gave", "builtins:set () call () call"),
+        (
+            AfterBuild,
+            "an attribute that APPEND calls",
+            "uuid:UUID () new put0 {} 'int' 5 setitem build get0 1 append tuple2",
+        ),
+    ]
+};
+
+#[test]
+fn what_picklers_write_of_each_entry_is_allowed() {
+    for text in ALLOWED {
+        let report = judge(&expand(text), &both());
+        assert_eq!(report.verdict(), Ok(()), "{text}: {report:?}");
+        assert!(report.complete);
+    }
+}
+
+#[test]
+fn what_no_pickler_writes_is_refused_by_its_rule() {
+    for (rule, what, text) in REFUSED {
+        let report = judge(&expand(text), &both());
+        let found: Vec<_> = report.refusals.iter().map(|refusal| refusal.rule).collect();
+        assert_eq!(found.first(), Some(rule), "{what}: {text}: {report:?}");
+        assert!(report.imports.iter().all(|import| import.refusal.is_none()), "{text}");
+    }
+}
+
+/// Every name of the lists is refused for something, and the page says what each may do.
+#[test]
+fn each_entry_has_a_case_and_is_documented() {
+    let cases: Vec<_> = REFUSED.iter().map(|case| expand(case.2)).collect();
+    // These are other modules of the same entries.
+    let other = [
+        "__builtin__",
+        "copy_reg",
+        "numpy.core.multiarray",
+        "numpy.core.numeric",
+        "pathlib._local",
+    ];
+    for (module, name) in both().iter().filter(|(module, _)| !other.contains(module)) {
+        let pair = format!("{module}:{name}");
+        let refused = cases.iter().any(|case| case.split_whitespace().any(|word| word == pair));
+        assert!(refused, "{pair}");
+    }
+}
+
+/// A rule holds for a name wherever it is listed, until somebody lifts it in so many words.
+#[test]
+fn a_rule_holds_in_every_list_and_is_lifted_by_a_word() {
+    let text = "builtins:str 5 tuple1 call";
+    let by = |list: &str| judge(text, &AllowList::parse(list).unwrap());
+    let refused = by("builtins:str").verdict().unwrap_err();
+    assert_eq!(refused.rule, PickleRule::CallNotAllowed);
+    assert_eq!(by("builtins:str any").verdict(), Ok(()));
+    assert_eq!(by("builtins:str any\nbuiltins:str").verdict(), Ok(()));
+    let mut both = AllowList::std();
+    both.extend(AllowList::parse("builtins:str any").unwrap());
+    assert_eq!(judge(text, &both).verdict(), Ok(()));
+    assert!(AllowList::parse("builtins:strany").unwrap().allows("builtins", "strany"));
+    let report = by("builtins:str");
+    assert_eq!(
+        report.explain(&refused),
+        "calls builtins:str with arguments that its rule does not allow"
+    );
+}
+
+/// Somebody's own names have no rule, and three bounds all the same.
+#[test]
+fn objects_of_names_without_a_rule_are_bounded_too() {
+    let own =
+        AllowList::parse("shop:Order\nshop:same\nshop:__pyx_unpickle_Order\nshop:make").unwrap();
+    let mut list = AllowList::std();
+    list.extend(own);
+    for text in [
+        "shop:Order () new {} 'total' 5 setitem build",
+        "shop:Order () new put0 pop [] get0 append get0 {} 'append' 5 setitem build tuple2",
+        "shop:Order () new ( 1 2 appends 1 2 setitem {} build",
+        "shop:same shop:Order tuple1 call",
+        "shop:same shop:Order tuple1 call 1 tuple1 build",
+        "shop:same builtins:list tuple1 call {} 'a' 1 setitem build",
+        "shop:__pyx_unpickle_Order shop:Order 5 None tuple3 call {} 'a' 1 setitem build",
+        "shop:make 5 tuple1 call {} 'a' 1 setitem build",
+        "shop:make shop:Order () new {} 'a' 1 setitem build tuple1 call {} 'a' 1 setitem build",
+        "shop:Order shop:Order tuple1 new {} 'a' 1 setitem build",
+        "{} ( 'add' 5 'append' None 'extend' [] setitems",
+        "shop:Order () new {} 'kind' shop:Order setitem build",
+        "copyreg:_reconstructor shop:Order builtins:object None tuple3 call {} 'a' 1 setitem build",
+        "copyreg:_reconstructor shop:Order builtins:dict {} tuple3 call {} 'a' 1 setitem build",
+    ] {
+        let report = judge(text, &list);
+        assert_eq!(report.verdict(), Ok(()), "{text}: {report:?}");
+    }
+    for (rule, text) in [
+        (PickleRule::AfterBuild, "shop:Order () new {} build 1 append"),
+        (PickleRule::AfterBuild, "shop:Order () new {} build ( 1 appends"),
+        (PickleRule::AfterBuild, "shop:Order () new {} build 1 2 setitem"),
+        (PickleRule::AfterBuild, "shop:Order () new {} build ( 1 2 setitems"),
+        (PickleRule::AfterBuild, "shop:Order () new {} build ( 1 additems"),
+        (PickleRule::AfterBuild, "shop:Order () new {} build {} build"),
+        // By the memo, by a copy on the stack, and from inside a container.
+        (PickleRule::AfterBuild, "shop:Order () new put0 {} build pop get0 1 append"),
+        (PickleRule::AfterBuild, "shop:Order () new dup {} build pop 1 append"),
+        (PickleRule::AfterBuild, "[] shop:Order () new put0 {} build append pop get0 {} build"),
+        (PickleRule::SetsAMethod, "shop:Order () new {} 'append' shop:make setitem build"),
+        (
+            PickleRule::SetsAMethod,
+            "shop:Order () new {} '__setstate__' shop:make () call setitem build",
+        ),
+        (PickleRule::SetsAMethod, "shop:Order () new None {} 'add' shop:make setitem tuple2 build"),
+        (
+            PickleRule::SetsAMethod,
+            "shop:Order () new {} builtins:bytes () call shop:make setitem build",
+        ),
+        // What a function gives back may be what it was given.
+        (PickleRule::ChangesAGlobal, "shop:same shop:Order tuple1 call {} 'a' 1 setitem build"),
+        (PickleRule::ChangesAGlobal, "shop:same shop:Order tuple1 call put0 pop get0 1 append"),
+        (
+            PickleRule::ChangesAGlobal,
+            "shop:same [] shop:Order append tuple1 call {} 'a' 1 setitem build",
+        ),
+        (PickleRule::ChangesAGlobal, "( shop:same shop:Order obj {} 'a' 1 setitem build"),
+        (
+            PickleRule::ChangesAGlobal,
+            "[] put0 tuple1 put1 pop get0 shop:Order append pop shop:same get1 tuple1 call {} build",
+        ),
+        (
+            PickleRule::ChangesAGlobal,
+            "shop:same shop:same shop:Order tuple1 call tuple1 call {} build",
+        ),
+        (
+            PickleRule::AfterBuild,
+            "shop:same shop:Order () new shop:make () call build tuple1 call 1 append",
+        ),
+    ] {
+        let report = judge(text, &list);
+        assert_eq!(
+            report.verdict().map_err(|refusal| refusal.rule),
+            Err(rule),
+            "{text}: {report:?}"
+        );
+    }
+}
+
+/// The memo and the containers tell of the same object, however far it has gone.
+#[test]
+fn values_are_known_through_the_memo() {
+    for text in [
+        "'f8' put0 pop numpy:dtype get0 False True tuple3 call",
+        "0 tuple1 put0 pop <_reconstruct> numpy:ndarray get0 b'b' tuple3 call",
+        "( <array> put0 ( 1 1 tuple1 <f8> put1 False <8> put2 tuple build <scalar> get1 get2 tuple2 call tuple",
+    ] {
+        let report = judge(&expand(text), &both());
+        assert_eq!(report.verdict(), Ok(()), "{text}: {report:?}");
+    }
+    // A type that is built later is another type than the one that was judged.
+    let text = "numpy:dtype 'V8' False True tuple3 call put0 <array> ( 1 1 tuple1 get0 False <8> tuple build pop \
+                ( 3 '|' None 'a' tuple1 {} 'a' <O> 0 tuple2 setitem 8 1 27 tuple build";
+    let report = judge(&expand(text), &both());
+    assert!(report.verdict().is_err(), "{report:?}");
+}
