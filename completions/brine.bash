@@ -645,13 +645,17 @@ _brine() {
             return 0
             ;;
         brine__subcmd__scan)
-            opts="-h -V --allow --multi --persistent-ids --json --help --version"
+            opts="-h -V --allow --multi --persistent-ids --max-inflated --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-inflated)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

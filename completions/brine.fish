@@ -142,6 +142,7 @@ complete -c brine -n "__fish_brine_using_subcommand replay; and __fish_seen_subc
 complete -c brine -n "__fish_brine_using_subcommand replay; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove entries of records that are too old to be accepted; this also happens by itself'
 complete -c brine -n "__fish_brine_using_subcommand replay; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brine -n "__fish_brine_using_subcommand scan" -l allow -d 'Allow the names on LIST: std, numpy, or a file with lines like "module:name" (can be repeated)' -r -F
+complete -c brine -n "__fish_brine_using_subcommand scan" -l max-inflated -d 'Refuse files from which more than SIZE would be inflated' -r
 complete -c brine -n "__fish_brine_using_subcommand scan" -l multi -d 'Accept several pickles in a file, one after the other'
 complete -c brine -n "__fish_brine_using_subcommand scan" -l persistent-ids -d 'Accept persistent ids, which a loader passes to its persistent_load'
 complete -c brine -n "__fish_brine_using_subcommand scan" -l json -d 'Write a line of JSON for each file'

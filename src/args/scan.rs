@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::value::parse_size;
+
 /// Show what a pickle would import, without loading it
 ///
 /// Follows the opcodes of a pickle without importing or calling anything, and lists every import. Exits with
@@ -12,6 +14,9 @@ use clap::Args;
 ///
 /// Exits with 5 if an import is not on the list, or the pickle does something that no list allows; with 1 if it
 /// is malformed, or loaders could disagree about it; with 3 if it is not a pickle. docs/scan.md has every reason.
+///
+/// ZIP archives (torch, .npz), .npy files, gzip and zlib are looked into, and all pickles in them are judged. Other
+/// compressed files and archives are refused, with the command that unpacks them.
 #[derive(Args, Debug)]
 pub struct Scan {
     /// The pickles; "-" or nothing is standard input
@@ -32,6 +37,10 @@ pub struct Scan {
     #[arg(long)]
     pub persistent_ids: bool,
 
+    /// Refuse files from which more than SIZE would be inflated
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    pub max_inflated: u64,
+
     /// Write a line of JSON for each file
     #[arg(long)]
     pub json: bool,
@@ -44,6 +53,9 @@ Examples:
 
   Allow NumPy's arrays and what the program itself pickles:
     $ brine scan --allow std --allow numpy --allow ./mine.list *.pkl
+
+  See what a model imports, which torch saved as an archive of a pickle and weights:
+    $ brine scan --persistent-ids --allow std --allow ./torch.list model.pt
 
   Begin a list with what a pickle imports now:
     $ brine scan --json model.pkl | jq -r '.imports[] | \"\\(.module):\\(.name)\"' > mine.list

@@ -79,16 +79,24 @@ pub(super) fn parse_content_type(text: &str) -> Result<String, String> {
 /// The longest context or content type that is signed, in bytes: far from the limit of a header.
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// Reads a number of bytes, with KiB or MiB after it if need be.
 pub(super) fn parse_segment_size(text: &str) -> Result<usize, String> {
-    let (digits, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20)]
+    parse_bytes(text)
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| (1..=MAX_SEGMENT_BYTES).contains(bytes))
+        .ok_or_else(|| "expected a size like 65536, 64KiB or 1MiB, from 1 byte to 4MiB".to_owned())
+}
+
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
+    parse_bytes(text).ok_or_else(|| "expected a size like 65536, 64KiB, 1MiB or 2GiB".to_owned())
+}
+
+/// Reads a number of bytes, with KiB, MiB or GiB after it if need be.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let (digits, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
         .into_iter()
         .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))
         .unwrap_or((text, 1));
-    let bytes = digits.trim_end().parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
-    bytes
-        .filter(|bytes| (1..=MAX_SEGMENT_BYTES).contains(bytes))
-        .ok_or_else(|| "expected a size like 65536, 64KiB or 1MiB, from 1 byte to 4MiB".to_owned())
+    digits.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(unit))
 }
 
 /// Contexts are compared to the byte, so what cannot be seen has no place in them.

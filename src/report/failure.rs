@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use brine_core::{Classified as _, SystemError};
 use brine_job::{JobError, PolicyError, PolicyFileError};
 use brine_keys::KeyFileError;
-use brine_pickle::{AllowListError, PickleRule};
+use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
 use brine_trust::TrustError;
 
@@ -76,7 +76,14 @@ pub(crate) enum Failure {
     PassphraseNeeded,
 
     #[error("{name}: {message}")]
-    Pickle { name: String, message: String, rule: PickleRule },
+    Pickle {
+        name: String,
+        message: String,
+        rule: PickleRule,
+        form: Option<FileForm>,
+        /// The lines of a list that would allow it.
+        allow: Vec<String>,
+    },
 
     #[error("{path:?}: {source}")]
     PolicyFile { path: PathBuf, source: PolicyFileError },

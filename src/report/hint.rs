@@ -4,7 +4,7 @@ use brine_core::ClaimsError;
 use brine_core::{Error, FormError, Kind, KindError, Untrusted};
 use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
-use brine_pickle::PickleRule;
+use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
 
 use super::Failure;
@@ -48,7 +48,10 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::PassphraseNeeded => {
             "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
         }
-        Failure::Pickle { rule, .. } => return of_pickle(*rule).map(str::to_owned),
+        Failure::Pickle { rule, allow, .. } if !allow.is_empty() => {
+            return Some(of_import(*rule, allow));
+        }
+        Failure::Pickle { rule, form, .. } => return of_pickle(*rule, *form).map(str::to_owned),
         Failure::PolicyFile { .. } => {
             "docs/policy.md has every key; \"brine policy check FILE\" reads it"
         }
@@ -181,18 +184,56 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
     })
 }
 
-const fn of_pickle(rule: PickleRule) -> Option<&'static str> {
+/// Gives the lines of a list that allow an import, or lift its rule.
+fn of_import(rule: PickleRule, lines: &[String]) -> String {
+    let noun = if lines.len() == 1 { "line" } else { "lines" };
+    let lines: Vec<_> = lines.iter().map(|line| format!("{line:?}")).collect();
+    let with =
+        format!("a list with the {noun} {}, given with \"--allow LIST\",", lines.join(" and "));
+    match rule {
+        PickleRule::ImportNotAllowed => format!("{with} allows it; what is on a list runs"),
+        _ => format!(
+            "{with} lifts the rule; the pickle may then give it anything, which can run any code"
+        ),
+    }
+}
+
+const fn of_pickle(rule: PickleRule, form: Option<FileForm>) -> Option<&'static str> {
     Some(match rule {
         PickleRule::ImportNotAllowed => {
             "what may be imported is given with \"--allow LIST\"; what is on a list runs"
         }
+        PickleRule::InflatedTooLarge => "a larger limit is given with \"--max-inflated SIZE\"",
         PickleRule::PersistentId => {
             "if its loader expects them, as torch does, give \"--persistent-ids\""
         }
         PickleRule::TrailingBytes => {
             "if it is several pickles one after the other, give \"--multi\""
         }
-        PickleRule::NotAPickle => "take the pickle out of its archive or envelope first",
+        PickleRule::NotAPickle => return of_file_form(form),
+        PickleRule::ZipEncrypted | PickleRule::ZipMethod => {
+            "unpack it with \"7z x FILE\", and scan what comes out"
+        }
+        _ => return None,
+    })
+}
+
+/// Gives the command that unpacks a file that brine does not look into.
+const fn of_file_form(form: Option<FileForm>) -> Option<&'static str> {
+    let Some(form) = form else { return None };
+    Some(match form {
+        FileForm::Bzip2 => "\"bzip2 -dc FILE | brine scan\" scans what is in it",
+        FileForm::Envelope => {
+            "\"brine verify FILE | brine scan\" verifies it, and scans what is in it"
+        }
+        FileForm::Lz4 => "\"lz4 -dc FILE | brine scan\" scans what is in it",
+        FileForm::Lzma | FileForm::Xz => "\"xz -dc FILE | brine scan\" scans what is in it",
+        FileForm::OldTorch => {
+            "torch.load(FILE, weights_only=True) loads it, and torch.save writes a form that brine reads"
+        }
+        FileForm::SevenZip => "unpack it with \"7z x FILE\", and scan what comes out",
+        FileForm::Tar => "unpack it with \"tar -xf FILE\", and scan what comes out",
+        FileForm::Zstd => "\"zstd -dc FILE | brine scan\" scans what is in it",
         _ => return None,
     })
 }

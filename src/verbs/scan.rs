@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use brine_pickle::{
-    AllowList, PickleImport, PickleRefusal, PickleRule, ScanOptions, ScanReport, other_format, scan,
+    AllowList, FileForm, PickleImport, PickleRefusal, PickleRule, ScanOptions, ScanReport,
+    ScannedPart, scan,
 };
 use serde::Serialize;
 
@@ -28,8 +29,12 @@ pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
     for (module, name) in allow.gadgets() {
         note(&format!("warning: the list has {module}:{name}, which can reach what is not on it"));
     }
-    let options =
-        ScanOptions { allow: &allow, many: args.multi, persistent_ids: args.persistent_ids };
+    let options = ScanOptions {
+        many: args.multi,
+        persistent_ids: args.persistent_ids,
+        max_inflated: args.max_inflated,
+        ..ScanOptions::new(&allow)
+    };
     let mut status = Status::Done;
     for path in inputs {
         let ended = one(path, &options, args.json)?;
@@ -58,7 +63,7 @@ fn one(path: &Path, options: &ScanOptions<'_>, as_json: bool) -> Result<Status, 
             Err(failure) => (None, Some(failure)),
             Ok(bytes) => {
                 let report = scan(&bytes, options);
-                let failure = failure(&name, &bytes, &report);
+                let failure = failure(&name, &report);
                 (Some(Scanned { bytes: bytes.len(), report }), failure)
             }
         };
@@ -94,13 +99,16 @@ fn read_list(path: &Path) -> Result<AllowList, Failure> {
 }
 
 /// Says why a pickle is refused, if it is.
-pub(super) fn failure(name: &str, bytes: &[u8], report: &ScanReport) -> Option<Failure> {
-    let refusal = report.verdict().err()?;
-    let message = match other_format(bytes) {
-        Some(format) => format!("{}: it is {format}", refusal.rule),
-        None => format!("{}, at byte {}", report.explain(&refusal), refusal.offset),
+pub(super) fn failure(name: &str, report: &ScanReport) -> Option<Failure> {
+    let (part, refusal) = report.first_refusal()?;
+    let form = part.report.form;
+    let found = match form.filter(|_| refusal.rule == PickleRule::NotAPickle) {
+        Some(form) => format!("{}: it is {}", refusal.rule, form.name()),
+        None => format!("{}, at byte {}", part.report.explain(&refusal), refusal.offset),
     };
-    Some(Failure::Pickle { name: name.to_owned(), message, rule: refusal.rule })
+    let message = part.inside.iter().map(|name| format!("{name}: ")).chain([found]).collect();
+    let allow = part.report.lines_that_allow(&refusal);
+    Some(Failure::Pickle { name: name.to_owned(), message, rule: refusal.rule, form, allow })
 }
 
 /// A page for people.
@@ -110,31 +118,48 @@ fn page(name: &str, report: &ScanReport) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(page, "{}", printable(text));
     };
-    let verdict = match (report.verdict(), report.imports.is_empty()) {
+    let parts = report.parts();
+    let imports = || parts.iter().flat_map(|part| &part.report.imports);
+    let verdict = match (report.verdict(), imports().next()) {
         (Err(_), _) => "refused",
-        (Ok(()), true) => "allowed, it imports nothing",
-        (Ok(()), false) => "allowed, it imports nothing else than",
+        (Ok(()), None) => "allowed, it imports nothing",
+        (Ok(()), Some(_)) => "allowed, it imports nothing else than",
     };
     line(&format!("{name}: {verdict}"));
-    let widest = report.imports.iter().map(|import| import.to_string().len()).max().unwrap_or(0);
-    let width = widest.min(LONGEST_COLUMN);
-    for import in &report.imports {
-        let verdict = import.refusal.map_or("allowed", |_| "refused");
-        let (how, offset) = (import.how.name(), import.offset);
-        let text = import.to_string();
-        line(&format!("  {verdict}  {text:width$}  {how} at byte {offset}{}", times(import)));
-    }
-    // Those of imports stand beside them.
-    let of_import = |refusal: &&PickleRefusal| {
-        report.imports.iter().all(|import| import.refusal != Some(refusal.rule))
-    };
-    for refusal in report.refusals.iter().filter(of_import) {
-        line(&format!("  refused  it {refusal}"));
+    let width = imports().map(|import| import.to_string().len()).max().unwrap_or(0);
+    let width = width.min(LONGEST_COLUMN);
+    for part in &parts {
+        part_lines(part, width).iter().for_each(|text| line(text));
     }
     if !report.complete {
         line("  it could not be followed to its end, so there may be more imports");
     }
     page
+}
+
+/// The lines about a part of a file.
+fn part_lines(part: &ScannedPart<'_>, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let inside = in_member(&part.inside);
+    for import in &part.report.imports {
+        let verdict = import.refusal.map_or("allowed", |_| "refused");
+        let (how, offset, times) = (import.how.name(), import.offset, times(import));
+        let text = import.to_string();
+        lines.push(format!("  {verdict}  {text:width$}  {how} at byte {offset}{inside}{times}"));
+    }
+    // Those of imports stand beside them.
+    let of_import = |refusal: &&PickleRefusal| {
+        part.report.imports.iter().all(|import| import.refusal != Some(refusal.rule))
+    };
+    for refusal in part.report.refusals.iter().filter(of_import) {
+        lines.push(format!("  refused  it {refusal}{inside}"));
+    }
+    lines
+}
+
+/// Says in which member something is, after its offset.
+fn in_member(inside: &[&str]) -> String {
+    inside.iter().rev().map(|name| format!(" of {name}")).collect()
 }
 
 fn times(import: &PickleImport) -> String {
@@ -156,15 +181,18 @@ struct ScanLine<'a> {
 
 #[derive(Serialize)]
 struct FoundLine<'a> {
+    form: &'static str,
     bytes: usize,
     pickles: usize,
+    data_members: usize,
     complete: bool,
     imports: Vec<ImportLine<'a>>,
-    refusals: Vec<RuleLine>,
+    refusals: Vec<RuleLine<'a>>,
 }
 
 #[derive(Serialize)]
 struct ImportLine<'a> {
+    inside: Vec<&'a str>,
     module: &'a str,
     name: &'a str,
     mapped: Option<MappedLine<'a>>,
@@ -183,7 +211,8 @@ struct MappedLine<'a> {
 }
 
 #[derive(Serialize)]
-struct RuleLine {
+struct RuleLine<'a> {
+    inside: Vec<&'a str>,
     reason: &'static str,
     message: String,
     offset: usize,
@@ -209,25 +238,41 @@ impl<'a> ScanLine<'a> {
 
 impl<'a> FoundLine<'a> {
     fn of(Scanned { bytes, report }: &'a Scanned) -> Self {
-        let rule = |refusal: &PickleRefusal| RuleLine {
-            reason: refusal.rule.reason(),
-            message: report.explain(refusal),
-            offset: refusal.offset,
-        };
+        let parts = report.parts();
+        let imports = parts
+            .iter()
+            .flat_map(|part| part.report.imports.iter().map(|import| ImportLine::of(part, import)));
+        let refusals = parts.iter().flat_map(|part| {
+            part.report.refusals.iter().map(|refusal| RuleLine::of(part, refusal))
+        });
         Self {
+            form: report.form.map_or("pickle", FileForm::short_name),
             bytes: *bytes,
-            pickles: report.pickles,
+            pickles: parts.iter().map(|part| part.report.pickles).sum(),
+            data_members: parts.iter().map(|part| part.report.data_members).sum(),
             complete: report.complete,
-            imports: report.imports.iter().map(ImportLine::of).collect(),
-            refusals: report.refusals.iter().map(rule).collect(),
+            imports: imports.collect(),
+            refusals: refusals.collect(),
+        }
+    }
+}
+
+impl<'a> RuleLine<'a> {
+    fn of(part: &ScannedPart<'a>, refusal: &PickleRefusal) -> Self {
+        Self {
+            inside: part.inside.clone(),
+            reason: refusal.rule.reason(),
+            message: part.report.explain(refusal),
+            offset: refusal.offset,
         }
     }
 }
 
 impl<'a> ImportLine<'a> {
-    fn of(import: &'a PickleImport) -> Self {
+    fn of(part: &ScannedPart<'a>, import: &'a PickleImport) -> Self {
         let mapped = import.mapped.as_ref();
         Self {
+            inside: part.inside.clone(),
             module: &import.module,
             name: &import.name,
             mapped: mapped.map(|found| MappedLine { module: found.module, name: &found.name }),

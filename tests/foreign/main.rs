@@ -20,6 +20,7 @@ mod openssh;
 mod openssl;
 mod page;
 mod pickle;
+mod pickle_containers;
 mod signed_jobs;
 mod soak;
 mod streams;

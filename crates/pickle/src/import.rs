@@ -52,6 +52,12 @@ pub struct PickleImport {
 }
 
 impl PickleImport {
+    /// Returns the pairs that must be on a list for the import to be allowed.
+    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+        let mapped = self.mapped.as_ref().map(|mapped| (mapped.module, mapped.name.as_str()));
+        [(self.module.as_str(), self.name.as_str())].into_iter().chain(mapped).collect()
+    }
+
     /// Returns what two imports share that are listed as one.
     pub(super) fn key(&self) -> (&str, &str, ImportOpcode, bool) {
         (&self.module, &self.name, self.how, self.mapped.is_some())

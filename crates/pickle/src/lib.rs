@@ -22,9 +22,11 @@
 
 mod allow_list;
 mod builtin_lists;
+mod container;
 mod dtype;
 mod entry;
 mod facts;
+mod file_form;
 mod findings;
 mod gadgets;
 mod import;
@@ -34,7 +36,6 @@ mod number_text;
 mod objects;
 mod opcode;
 mod opcode_reader;
-mod other_format;
 mod python2_names;
 mod report;
 mod rule;
@@ -44,17 +45,26 @@ mod shape;
 mod walk;
 
 pub use self::allow_list::{AllowList, AllowListError};
+pub use self::file_form::FileForm;
 pub use self::import::{ImportOpcode, MappedName, PickleImport};
-pub use self::other_format::other_format;
-pub use self::report::ScanReport;
+pub use self::report::{MemberReport, ScanReport, ScannedPart};
 pub use self::rule::{PickleFault, PickleRefusal, PickleRule};
 pub use self::scan::{ScanOptions, scan};
+
+/// The deepest nesting of containers: archives, arrays and what is compressed.
+pub const MAX_CONTAINER_LEVELS: u8 = 4;
 
 /// The most digits of a number in decimal, which is CPython's limit.
 pub const MAX_DIGITS: usize = 4300;
 
 /// The most different imports that are listed.
 pub const MAX_IMPORTS: usize = 10_000;
+
+/// The most bytes that come out of all that is compressed in a file, unless another limit is given.
+pub const MAX_INFLATED_BYTES: u64 = 256 << 20;
+
+/// The most members of an archive.
+pub const MAX_MEMBERS: usize = 100_000;
 
 /// The most values in the memo.
 pub const MAX_MEMO: usize = 1 << 24;

@@ -75,6 +75,8 @@ rules! {
     CallsNoCallable: Malformed, "calls-no-callable", "calls a value that cannot be called";
     /// State, items or members for something that was imported, or that a function gave back and may have been.
     ChangesAGlobal: Forbidden, "changes-a-global", "changes something that it imported, or may have";
+    /// A container in a container, deeper than [`MAX_CONTAINER_LEVELS`](crate::MAX_CONTAINER_LEVELS).
+    ContainersNested: Malformed, "containers-nested", "nests archives too deep";
     /// An import by a module or name that is not in the file as it is.
     DynamicImport: Forbidden, "dynamic-import", "imports a name that it computes while it is loaded";
     /// An import by number, from the registry of extensions.
@@ -88,6 +90,10 @@ rules! {
     ImportName: Forbidden, "import-name", "imports a name that is not made of ASCII identifiers";
     /// An import that is not on the list.
     ImportNotAllowed: Forbidden, "import-not-allowed", "imports a name that is not on the list";
+    /// Compressed data that is broken, or has another length or checksum than it should.
+    InflateForm: Malformed, "inflate-form", "has data that is broken, or not what its checksum says";
+    /// More comes out of what is compressed than [`ScanOptions::max_inflated`](crate::ScanOptions::max_inflated).
+    InflatedTooLarge: Unsupported, "inflated-too-large", "inflates to more than the limit";
     /// Items or members for a result that takes none by its rule.
     ItemsNotAllowed: Forbidden, "items-not-allowed",
         "adds items to an object that takes none by its rule";
@@ -106,6 +112,8 @@ rules! {
     MemoTooLarge: Malformed, "memo-too-large", "puts too much into the memo";
     /// The file does not begin as a pickle does.
     NotAPickle: Unsupported, "not-a-pickle", "does not begin as a pickle does";
+    /// The header of an array in a form that NumPy does not write.
+    NpyForm: Malformed, "npy-form", "has the header of an array in a form that NumPy does not write";
     /// A number in a form that no pickler writes.
     NumberForm: Malformed, "number-form", "has a number in a form that no pickler writes";
     /// A number of more than [`MAX_DIGITS`](crate::MAX_DIGITS) digits.
@@ -139,14 +147,28 @@ rules! {
     TooDeep: Malformed, "too-deep", "nests values too deep";
     /// More than [`MAX_IMPORTS`](crate::MAX_IMPORTS) different imports.
     TooManyImports: Malformed, "too-many-imports", "imports too many different names";
+    /// An archive of more than [`MAX_MEMBERS`](crate::MAX_MEMBERS) members.
+    TooManyMembers: Malformed, "too-many-members", "has too many members";
     /// Bytes after the pickle.
     TrailingBytes: Malformed, "trailing-bytes", "goes on after its end";
     /// The file ends before the pickle does.
     Truncated: Malformed, "truncated", "is cut short";
+    /// A file that some loaders take for an archive, and others for a pickle.
+    TwoReadings: Malformed, "two-readings", "is an archive to some loaders, and a pickle to others";
     /// A byte that is not an opcode.
     UnknownOpcode: Malformed, "unknown-opcode", "has a byte that is not an opcode";
     /// Items, members or state for a value that takes none.
     WrongTarget: Malformed, "wrong-target", "adds items or state to a value that takes none";
+    /// The directory of a ZIP archive is missing, or does not describe all of the file.
+    ZipDirectory: Malformed, "zip-directory", "is an archive whose directory does not describe all of it";
+    /// Two members of a ZIP archive with one name.
+    ZipDuplicate: Malformed, "zip-duplicate", "has two members with one name";
+    /// A member of a ZIP archive that is encrypted.
+    ZipEncrypted: Unsupported, "zip-encrypted", "has an encrypted member";
+    /// A member of a ZIP archive that the directory describes in another way than the header before it.
+    ZipHeaders: Malformed, "zip-headers", "describes a member in two ways";
+    /// A member of a ZIP archive that is neither stored nor deflated.
+    ZipMethod: Unsupported, "zip-method", "has a member that is neither stored nor deflated";
 }
 
 impl PickleRule {

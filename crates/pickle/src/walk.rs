@@ -12,7 +12,7 @@ use super::machine::{Machine, Value};
 use super::objects::Body;
 use super::opcode::Opcode;
 use super::opcode_reader::{OpcodeReader, OpcodeStep, little_endian};
-use super::rule::PickleRule;
+use super::rule::{PickleRefusal, PickleRule};
 use super::scene::Scene;
 use super::{ScanOptions, ScanReport, number_text};
 
@@ -38,9 +38,18 @@ pub(super) fn walk(bytes: &[u8], options: &ScanOptions<'_>, memo: MemoLifetime) 
         work: Cell::new(0),
         work_until: Cell::new(0),
     };
-    let (pickles, complete) = walk.all(memo);
+    let (pickles, stop) = walk.all(memo);
     let Findings { imports, refusals, subjects, .. } = walk.findings;
-    ScanReport { imports, refusals, pickles, complete, subjects }
+    let complete = stop.is_none();
+    ScanReport {
+        imports,
+        refusals,
+        pickles,
+        complete,
+        subjects,
+        stop,
+        ..ScanReport::of_container()
+    }
 }
 
 struct PickleWalk<'a, 'o> {
@@ -66,17 +75,17 @@ enum Next {
 }
 
 impl<'a> PickleWalk<'a, '_> {
-    /// Follows all pickles, and returns how many there are and whether everything was read.
-    fn all(&mut self, memo: MemoLifetime) -> (usize, bool) {
+    /// Follows all pickles, and returns how many there are and where it stopped before the end.
+    fn all(&mut self, memo: MemoLifetime) -> (usize, Option<PickleRefusal>) {
         let mut pickles = 0_usize;
         loop {
             if let Err((rule, offset)) = self.pickle() {
                 self.findings.refuse(rule, offset);
-                return (pickles, false);
+                return (pickles, Some(PickleRefusal { rule, offset }));
             }
             pickles = pickles.saturating_add(1);
             if self.reader.is_at_end() {
-                return (pickles, true);
+                return (pickles, None);
             }
             if !self.options.many {
                 self.findings.go_beyond_the_end(self.reader.offset());

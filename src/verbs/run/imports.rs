@@ -26,5 +26,5 @@ pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure
     let read = payload.reader().read_to_end(&mut bytes);
     read.map_err(|error| Failure::io(TEMPORARY_FILE, error))?;
     let report = brine_pickle::scan(&bytes, &ScanOptions::new(&allow));
-    scan::failure("payload", &bytes, &report).map_or(Ok(()), Err)
+    scan::failure("payload", &report).map_or(Ok(()), Err)
 }

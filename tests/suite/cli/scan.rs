@@ -52,7 +52,9 @@ fn scan_ends_with_1_for_what_is_broken_and_with_3_for_what_is_no_pickle() {
     let output = person.brine(["scan"]).write_stdin(&SET[..5]).output().unwrap();
     assert_ends(&output, 1, "is cut short, at byte 2");
     assert!(stdout(&output).ends_with("there may be more imports\n"), "{}", stdout(&output));
-    for nothing in [&b""[..], b"{}", b"PK\x03\x04"] {
+    let output = person.brine(["scan", "-"]).write_stdin("PK\x03\x04").output().unwrap();
+    assert_ends(&output, 1, "is an archive whose directory does not describe all of it, at byte 4");
+    for nothing in [&b""[..], b"{}"] {
         let output = person.brine(["scan", "-"]).write_stdin(nothing).output().unwrap();
         assert_ends(&output, 3, "does not begin as a pickle does");
     }
@@ -142,21 +144,26 @@ fn scan_writes_a_line_of_json_for_each_file() {
             "status": 5,
             "reason": "import-not-allowed",
             "message": "bad: imports os:getpid, which is not on the list, at byte 28",
+            "form": "pickle",
             "bytes": 40,
             "pickles": 1,
+            "data_members": 0,
             "complete": true,
             "imports": [
                 {
+                    "inside": [],
                     "module": "collections", "name": "OrderedDict", "mapped": null, "protocol": 4,
                     "how": "GLOBAL", "offset": 2, "times": 1, "verdict": "allowed", "reason": null,
                 },
                 {
+                    "inside": [],
                     "module": "os", "name": "getpid", "mapped": null, "protocol": 4,
                     "how": "GLOBAL", "offset": 28, "times": 1, "verdict": "refused",
                     "reason": "import-not-allowed",
                 },
             ],
             "refusals": [{
+                "inside": [],
                 "reason": "import-not-allowed",
                 "message": "imports os:getpid, which is not on the list",
                 "offset": 28,
@@ -171,6 +178,92 @@ fn scan_writes_a_line_of_json_for_each_file() {
         "reason": "io", "message": lines[2]["message"],
     });
     assert_eq!(lines[2], missing);
+}
+
+/// A refusal says what to type next: the line of a list, the command that unpacks, or the option.
+#[test]
+fn a_refusal_says_what_would_allow_it_or_unpack_it() {
+    let person = Person::new();
+    let gzip = project("fixtures/pickle/containers/plain.pkl.gz");
+    let gzip = gzip.to_str().unwrap();
+    for (pickle, status, hint) in [
+        (
+            &b"\x80\x04cshop.orders\nOrder\n."[..],
+            5,
+            "a list with the line \"shop.orders:Order\", given",
+        ),
+        (b"c__builtin__\nchr\n.", 5, "the lines \"__builtin__:chr\""),
+        (
+            b"\x80\x04cdatetime\ndate\nN\x85R.",
+            5,
+            "the line \"datetime:date any\", given with \"--allow LIST\", lifts the rule",
+        ),
+        (b"BZh91AY&SY", 3, "\"bzip2 -dc FILE | brine scan\" scans what is in it"),
+        (b"\xfd7zXZ\0", 3, "\"xz -dc FILE | brine scan\" scans"),
+        (b"\x28\xb5\x2f\xfd", 3, "\"zstd -dc FILE | brine scan\" scans"),
+        (b"\x04\x22\x4d\x18", 3, "\"lz4 -dc FILE | brine scan\" scans"),
+        (b"7z\xbc\xaf\x27\x1c", 3, "\"7z x FILE\""),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", 3, "torch.load(FILE, weights_only=True)"),
+    ] {
+        let output = person.brine(["scan"]).write_stdin(pickle).output().unwrap();
+        assert_ends(&output, status, hint);
+    }
+    // No list should have what reaches any other name.
+    let output = person.brine(["scan"]).write_stdin(GETPID).output().unwrap();
+    assert_ends(&output, 5, "hint: what may be imported is given with \"--allow LIST\"");
+    let output = person.brine(["scan", "--max-inflated", "9", gzip]).output().unwrap();
+    assert_ends(
+        &output,
+        3,
+        "inflates to more than the limit, at byte 0\nbrine: hint: a larger limit",
+    );
+    let output = person.brine(["scan", "--max-inflated", "1KiB", gzip]).output().unwrap();
+    assert_ends(&output, 0, "");
+    let output = person.brine(["scan", "--max-inflated", "1KB", gzip]).output().unwrap();
+    assert_ends(&output, 2, "expected a size like 65536");
+}
+
+#[test]
+fn scan_says_in_which_member_something_is() {
+    let person = Person::new();
+    let model = project("fixtures/pickle/containers/layout_bad.pt");
+    let model = model.to_str().unwrap();
+    let output = person.brine(["scan", model]).output().unwrap();
+    assert_ends(&output, 5, "layout_bad.pt: archive/data.pkl: imports posix:getpid, which is not");
+    let line = "\n  refused  posix:getpid  GLOBAL at byte 2 of archive/data.pkl\n";
+    assert!(stdout(&output).ends_with(line), "{}", stdout(&output));
+    let output = person.brine(["scan", "--json", model]).output().unwrap();
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&line["form"], &line["pickles"], &line["data_members"]),
+        (&json!("zip"), &json!(1), &json!(4))
+    );
+    assert_eq!(line["imports"][0]["inside"], json!(["archive/data.pkl"]));
+    assert_eq!(line["refusals"][0]["inside"], json!(["archive/data.pkl"]));
+}
+
+/// The name of a member comes from the file, and can be made to look like anything.
+#[test]
+fn the_name_of_a_member_does_not_reach_the_terminal_as_it_is() {
+    let person = Person::new();
+    let model = std::fs::read(project("fixtures/pickle/containers/layout_bad.pt")).unwrap();
+    let name = b"archive/data.pkl";
+    let evil = "\x1b[2J\r\u{202e}a.pkl\t..".as_bytes();
+    assert_eq!(name.len(), evil.len());
+    let mut changed = model.clone();
+    for at in 0..model.len() - name.len() {
+        if model[at..].starts_with(name) {
+            changed[at..at + evil.len()].copy_from_slice(evil);
+        }
+    }
+    person.write("model.pt", &changed);
+    for arguments in [["scan", "--multi", "model.pt"], ["scan", "--json", "model.pt"]] {
+        let output = person.brine(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(5));
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("a.pkl"), "{text:?}");
+        assert!(!text.contains(['\x1b', '\r', '\t', '\u{202e}']), "{text:?}");
+    }
 }
 
 /// docs/scan.md names every member.
