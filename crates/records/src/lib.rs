@@ -58,9 +58,9 @@ pub use self::framing::{
 pub use self::ledger::{Ledger, NoLedger, ReplayError, Reservation, Settled, Subject};
 pub use self::pipeline::{
     BLOCK_RECORDS, DeadLetter, DeliveredBlock, Deliveries, FrameSource, Handed, HandlerFailure,
-    Hold, HoldLost, LongWait, MissingRecords, NoRejects, OnBadRecord, OnRepeated, Patience,
-    PipedRecords, PipelineError, QuietPatience, RecordCounts, RecordError, RecordJudge,
-    RecordPipeline, RecordRun, RejectedRecord, Rejects, ReleasedRecord, ReleasedRun, Room, Sink,
-    Source,
+    Hold, HoldLost, LongWait, MAX_BYTES_IN_FLIGHT, MissingRecords, NoRejects, OnBadRecord,
+    OnRepeated, Patience, PipedRecords, PipelineError, QuietPatience, RecordCounts, RecordError,
+    RecordJudge, RecordPipeline, RecordRun, RejectedRecord, Rejects, ReleasedRecord, ReleasedRun,
+    Room, Sink, Source,
 };
 pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord, sign_records};

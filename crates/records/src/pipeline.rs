@@ -28,6 +28,7 @@ use self::error::StepError;
 pub use self::error::{HandlerFailure, PipelineError, RecordError};
 pub use self::frame_source::{BLOCK_RECORDS, FrameSource, PipedRecords};
 pub use self::judge::RecordJudge;
+pub use self::ordered_pool::MAX_BYTES_IN_FLIGHT;
 pub(crate) use self::ordered_pool::in_order;
 pub use self::patience::{LongWait, Patience, QuietPatience};
 pub use self::rejects::{NoRejects, RejectedRecord, Rejects};
@@ -42,7 +43,8 @@ pub use self::sink::{Handed, Hold, HoldLost, ReleasedRecord, ReleasedRun, Room, 
 /// - A record is acknowledged only after it was written and committed, or kept.
 ///
 /// [`run`](Self::run) uses the sink, the rejects and the ledger on the calling thread alone, and reads and
-/// judges on others. With `n` threads, at most `n` + 3 blocks are in memory.
+/// judges on others. With `n` threads, at most `n` + 3 blocks are in memory, and together they take
+/// [`MAX_BYTES_IN_FLIGHT`] at most, beside the one that is being read.
 #[derive(Debug)]
 pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
     judge: RecordJudge,
@@ -186,7 +188,8 @@ where
         let judgement = judge(&mut block)?;
         Ok::<_, StepError>(JudgedBlock { block, deliveries, judgement })
     };
-    let done =
-        in_order(threads, move || source.next_block(), judge_block, |judged| release.take(judged?));
+    let weigh = |delivered: &DeliveredBlock<S::Deliveries>| delivered.block.weight();
+    let next = move || source.next_block();
+    let done = in_order(threads, weigh, next, judge_block, |judged| release.take(judged?));
     release.finish(done.map_err(PipelineError::from))
 }

@@ -220,7 +220,9 @@ where
         deliveries.finish(block);
         failed.map_or(Ok(()), |(number, why)| Err(PipelineError::Record { number, why }))
     };
-    in_order(threads, move || source.next_block(), sign_block, pass_on).map_err(PipelineError::from)
+    let weigh = |delivered: &DeliveredBlock<S::Deliveries>| delivered.block.weight();
+    let next = move || source.next_block();
+    in_order(threads, weigh, next, sign_block, pass_on).map_err(PipelineError::from)
 }
 
 fn content(frame: RecordFrame<'_>) -> Result<&[u8], RecordError> {

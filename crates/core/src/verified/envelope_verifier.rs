@@ -36,6 +36,13 @@ impl EnvelopeVerifier {
         Self { memory, ..self }
     }
 
+    /// Gives the memory of the last payload back, if that is over `most` bytes.
+    pub fn shrink(&mut self, most: u64) {
+        if self.last.as_ref().is_some_and(|last| last.payload_bytes() > most) {
+            self.last = None;
+        }
+    }
+
     /// Verifies one envelope at `now`.
     ///
     /// # Errors

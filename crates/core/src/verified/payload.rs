@@ -63,6 +63,10 @@ impl Payload {
             Place::Memory { bytes, start } => {
                 *start = 0;
                 bytes.clear();
+                // Memory for a long payload is not kept for short ones.
+                if bytes.capacity() / 2 > payload.len().max(KEPT_BYTES) {
+                    *bytes = Vec::new();
+                }
                 bytes.extend_from_slice(payload);
             }
             other => *other = Place::Memory { bytes: payload.to_vec(), start: 0 },
@@ -192,3 +196,6 @@ fn length_of(bytes: &[u8]) -> u64 {
 }
 
 const PIECE_BYTES: usize = 256 * 1024;
+
+/// How much memory is kept for the next payload, whatever that is.
+const KEPT_BYTES: usize = 256 * 1024;

@@ -76,6 +76,13 @@ impl FrameBlock {
         self.records.is_empty()
     }
 
+    /// Returns how many bytes of memory it takes while it is worked on, about: as it was read, decoded, and as
+    /// payloads or envelopes.
+    #[must_use]
+    pub const fn weight(&self) -> usize {
+        self.memory.len().saturating_mul(3)
+    }
+
     /// Returns the number of the frame at `index`, counted from 1 at the beginning of the input.
     #[must_use]
     pub fn number(&self, index: usize) -> u64 {

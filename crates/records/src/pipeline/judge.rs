@@ -63,6 +63,7 @@ impl RecordJudge {
                 Err(error) => RecordVerdict::Refused(error),
             });
         }
+        verifier.shrink(KEPT_PAYLOAD_BYTES);
         self.verifiers().push(verifier);
         Ok(Judgement { at, payloads, verdicts })
     }
@@ -149,3 +150,6 @@ impl RecordVerdict {
 
 /// What a small payload takes, about.
 const PAYLOAD_BYTES: usize = 256;
+
+/// The largest payload whose memory is kept for the next, by each thread.
+const KEPT_PAYLOAD_BYTES: u64 = 256 * 1024;
