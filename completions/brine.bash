@@ -563,7 +563,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__run)
-            opts="-o -p -v -q -h -V --policy --output --partial-output --format --limit --without --explain --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --json --report --verbose --quiet --help --version"
+            opts="-o -p -v -q -h -V --policy --output --partial-output --format --limit --without --explain --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --json --report --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -630,6 +630,10 @@ _brine() {
                     return 0
                     ;;
                 --aad)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --try-keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -765,7 +769,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --detached --check --whole --threads --typ --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
+            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --detached --check --whole --threads --typ --untyped --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -812,6 +816,10 @@ _brine() {
                     return 0
                     ;;
                 --aad)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --try-keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

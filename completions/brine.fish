@@ -83,6 +83,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l context -d 'Requi
 complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as of this time; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well; they were signed together with the payload' -r -F
+complete -c brine -n "__fish_brine_using_subcommand verify" -l try-keys -d 'Try up to N trusted keys, instead of 16, if an envelope names none of them' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l detached -d 'Verify FILE against the envelope SIG, and write nothing' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l threads -d 'The number of threads that verify; by default one for each processor, at most 16' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l typ -d 'Accept an envelope whose type (RFC 9596) is TYPE, as data' -r
@@ -103,8 +104,10 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -l replay-db -d 'Rel
 complete -c brine -n "__fish_brine_using_subcommand verify" -l lease -d 'How long other processes leave a record to this one if it dies; by default 1m' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -s d -l beside -d 'Verify each FILE against FILE.brine beside it'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l untagged -d 'Accept envelopes without a CBOR tag, too'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l outer-tags -d 'Accept envelopes inside the CBOR tags 61 (a CWT) and 55799 (CBOR), too'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l check -d 'Verify, and write no payload'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l whole -d 'Write nothing until the end of a stream has been verified'
+complete -c brine -n "__fish_brine_using_subcommand verify" -l untyped -d 'Accept an envelope without a type, as data'
 complete -c brine -n "__fish_brine_using_subcommand verify" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s v -l verbose -d 'Say who signed, even where standard error is not a terminal'
 complete -c brine -n "__fish_brine_using_subcommand verify" -s q -l quiet -d 'Print no progress, and nothing on success'
@@ -171,9 +174,11 @@ complete -c brine -n "__fish_brine_using_subcommand run" -l context -d 'Require 
 complete -c brine -n "__fish_brine_using_subcommand run" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l now -d 'Judge as of this time; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l aad -d 'Verify the bytes of FILE as well; they were signed together with the payload' -r -F
+complete -c brine -n "__fish_brine_using_subcommand run" -l try-keys -d 'Try up to N trusted keys, instead of 16, if an envelope names none of them' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l report -d 'Write the verdict to FILE as a line of JSON' -r -F
 complete -c brine -n "__fish_brine_using_subcommand run" -l explain -d 'Show the plan, and run nothing'
 complete -c brine -n "__fish_brine_using_subcommand run" -l untagged -d 'Accept envelopes without a CBOR tag, too'
+complete -c brine -n "__fish_brine_using_subcommand run" -l outer-tags -d 'Accept envelopes inside the CBOR tags 61 (a CWT) and 55799 (CBOR), too'
 complete -c brine -n "__fish_brine_using_subcommand run" -l json -d 'Write the verdict, and nothing else, to standard error as a line of JSON'
 complete -c brine -n "__fish_brine_using_subcommand run" -s v -l verbose -d 'Say who signed, even where standard error is not a terminal'
 complete -c brine -n "__fish_brine_using_subcommand run" -s q -l quiet -d 'Print no progress, and nothing on success'

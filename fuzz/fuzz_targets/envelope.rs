@@ -17,13 +17,13 @@ use sha2::{Digest as _, Sha256};
 
 fuzz_target!(|input: &[u8]| {
     read_cbor(input);
-    for tagging in [Tagging::Required, Tagging::Optional] {
+    for tagging in [Tagging::Required, Tagging::Optional, Tagging::Outer, Tagging::Any] {
         let outline = Outline::parse(input, tagging);
         let Ok(envelope) = UnverifiedEnvelope::parse(input, tagging) else { continue };
         let outline = outline.expect("an envelope has an outline");
         assert_eq!(outline.payload, envelope.sign1().unverified_payload());
-        let untagged = UnverifiedEnvelope::parse(input, Tagging::Optional);
-        assert!(untagged.is_ok(), "taken only with its tag required");
+        let lenient = UnverifiedEnvelope::parse(input, Tagging::Any);
+        assert!(lenient.is_ok(), "taken only with its tag required");
         stands_where_it_should(input, &outline);
         judge(input, &envelope, tagging);
     }
@@ -42,8 +42,10 @@ fn read_cbor(input: &[u8]) {
 
 /// Envelopes have one encoding but for the unprotected header: all around it is written anew.
 fn stands_where_it_should(input: &[u8], outline: &Outline<'_>) {
-    let tag = if input[0] == 0xd2 { [0xd2, 0x84].as_slice() } else { &[0x84] };
-    let before = [tag, &bytes(outline.protected_bytes)].concat();
+    let outer = [&b"\xd9\xd9\xf7\xd8\x3d"[..], b"\xd9\xd9\xf7", b"\xd8\x3d"];
+    let outer = outer.into_iter().find(|outer| input.starts_with(outer)).unwrap_or_default();
+    let tag = if input[outer.len()] == 0xd2 { [0xd2, 0x84].as_slice() } else { &[0x84] };
+    let before = [outer, tag, &bytes(outline.protected_bytes)].concat();
     let payload = outline.payload.map_or(vec![0xf6], bytes);
     let after = [payload, bytes(outline.signature)].concat();
     let rest = input.strip_prefix(before.as_slice()).expect("the protected header comes first");
@@ -82,9 +84,12 @@ fn judge(input: &[u8], envelope: &UnverifiedEnvelope<'_>, tagging: Tagging) {
 
 fn expectations(envelope: &UnverifiedEnvelope<'_>, tagging: Tagging) -> Expectations {
     let header = envelope.header();
-    let mut expectations = Expectations::new();
-    if tagging == Tagging::Optional {
+    let mut expectations = Expectations::new().untyped();
+    if matches!(tagging, Tagging::Optional | Tagging::Any) {
         expectations = expectations.untagged();
+    }
+    if matches!(tagging, Tagging::Outer | Tagging::Any) {
+        expectations = expectations.outer_tags();
     }
     if let Some(typ) = header.typ {
         expectations = expectations.typ(typ.to_string());
@@ -200,11 +205,11 @@ const KEY: [u8; 32] = [
     0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
 ];
 
-/// What a root of that key is signed under: alg, the key's id, typ and vds.
-const ROOT_HEADER: &[u8] = b"\xa4\x01\x27\x04\x58\x20\
+/// What a root of that key is signed under: alg, crit, the key's id and typ.
+const ROOT_HEADER: &[u8] = b"\xa4\x01\x27\x02\x81\x10\x04\x58\x20\
     \x86\x6e\xef\xbd\x67\x18\xc8\x84\x6c\xd7\xdd\xfe\x43\xfc\x74\xab\
     \x1d\xaa\xc4\x53\x8f\xf8\x51\x4e\xa2\xec\x2d\x41\x0a\x41\x57\x43\
-    \x10\x78\x25application/vnd.brine.batch-root+cose\x19\x01\x8b\x01";
+    \x10\x78\x25application/vnd.brine.batch-root+cose";
 
 /// The time that most vectors are judged at.
 fn now() -> Timestamp {

@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
 fn judge(edited: &[u8]) {
     let Ok(envelope) = UnverifiedEnvelope::parse(edited, Tagging::Optional) else { return };
     for context in [None, Some("jobs"), Some("orders")] {
-        let expectations = Expectations::new().untagged();
+        let expectations = Expectations::new().untagged().untyped();
         let expectations = match context {
             Some(context) => expectations.context(context),
             None => expectations,

@@ -1,5 +1,6 @@
 //! What judges an envelope, and where its verdict goes: the same options for every verb that verifies.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,16 @@ pub struct JudgeArgs {
     /// Accept envelopes without a CBOR tag, too
     #[arg(long)]
     pub untagged: bool,
+
+    /// Accept envelopes inside the CBOR tags 61 (a CWT) and 55799 (CBOR), too
+    #[arg(long)]
+    pub outer_tags: bool,
+
+    /// Try up to N trusted keys, instead of 16, if an envelope names none of them
+    ///
+    /// Keys are tried in the order of -p or of the trust file.
+    #[arg(long, value_name = "N")]
+    pub try_keys: Option<NonZero<usize>>,
 }
 
 /// Whom to believe.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use brine_core::stream::MAX_SEGMENT_BYTES;
-use brine_core::{ContentType, Timestamp};
+use brine_core::{ContentType, Kind, Timestamp};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use jiff::SpanRelativeTo;
 
@@ -74,6 +74,14 @@ pub(super) fn parse_content_type(text: &str) -> Result<String, String> {
         .filter(|_| text.len() <= MAX_TEXT_BYTES)
         .map(|_| text.to_owned())
         .ok_or_else(|| "expected a media type like application/json, or a CoAP format".to_owned())
+}
+
+/// Reads a type (RFC 9596) that is somebody else's.
+pub(super) fn parse_typ(text: &str) -> Result<String, String> {
+    if Kind::is_reserved_typ(text) {
+        return Err("that is a type of brine's own, which each command takes by itself".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// The longest context or content type that is signed, in bytes: far from the limit of a header.

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
+use super::value::parse_typ;
 
 /// Verify an envelope and write its payload
 ///
@@ -52,8 +53,18 @@ pub struct Verify {
     pub threads: Option<NonZero<usize>>,
 
     /// Accept an envelope whose type (RFC 9596) is TYPE, as data
-    #[arg(long, value_name = "TYPE")]
+    ///
+    /// TYPE is a media type, or the number of a CoAP content format. It cannot be one of brine's own types.
+    #[arg(long, value_name = "TYPE", value_parser = parse_typ)]
     pub typ: Option<String>,
+
+    /// Accept an envelope without a type, as data
+    ///
+    /// Its signature does not say what it is for. Give this only if the signer's key signs nothing else that must
+    /// not be taken for data, such as tokens for somebody else. It is for other COSE software, and for what "brine
+    /// sign --plain" makes.
+    #[arg(long)]
+    pub untyped: bool,
 
     #[command(flatten)]
     pub verdict: VerdictArgs,

@@ -84,8 +84,14 @@ fn of_core(error: &Error) -> Option<String> {
             "\"brine inspect\" shows what it was signed for"
         }
         Error::Form(error) => return of_form(error).map(str::to_owned),
+        Error::Kind(KindError::UnknownTyp { typ }) if Kind::is_reserved_typ(typ) => {
+            "a newer brine may know it"
+        }
         Error::Kind(KindError::UnknownTyp { typ }) => {
             return Some(format!("if that is what you expect, give --typ {typ:?}"));
+        }
+        Error::Kind(KindError::Untyped) => {
+            "if \"sign --plain\" or other COSE software made it as data, and this key signs no tokens for others, give --untyped"
         }
         Error::Kind(KindError::Wrong { expected: Kind::Job, .. }) => {
             "\"brine sign --job\" makes jobs"
@@ -93,6 +99,9 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
         Error::Trust(Untrusted::NoAnchors) => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
+        }
+        Error::Trust(Untrusted::Untried { .. }) => {
+            "\"-p KEY\" names the signer; \"--try-keys N\" tries more keys"
         }
         Error::Trust(Untrusted::Unknown { .. }) => {
             "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
@@ -129,6 +138,7 @@ const fn of_form(error: &FormError) -> Option<&'static str> {
             "\"brine sign\" makes envelopes; unsigned data is never passed on"
         }
         FormError::OtherCose { .. } => "\"brine inspect\" shows what it holds",
+        FormError::OuterTag { .. } => "if that is what you expect, give --outer-tags",
         FormError::Untagged => "if you know that it is one, give --untagged",
         _ => return None,
     })

@@ -38,6 +38,12 @@ impl Judge {
         if args.untagged {
             expectations = expectations.untagged();
         }
+        if args.outer_tags {
+            expectations = expectations.outer_tags();
+        }
+        if let Some(most) = args.try_keys {
+            expectations = expectations.tried_keys(most.get());
+        }
         Ok(Self { expectations, trust, moment: Moment::new(args.now) })
     }
 }

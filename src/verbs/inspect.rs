@@ -3,11 +3,11 @@
 mod claimed;
 mod page;
 
-use brine_core::cbor::{Malformed, diagnose};
+use brine_core::cbor::{Encoder, Malformed, diagnose};
 use brine_core::cose::{FormError, Outline, Tagging};
-use brine_core::open;
+use brine_core::{LargeEnvelope, Skimmed, UnverifiedEnvelope, open};
 
-use self::claimed::Claimed;
+use self::claimed::{Claimed, Lengths};
 use super::inspect_records::inspect_records;
 use crate::args::inspect::Inspect;
 use crate::report::Failure;
@@ -22,11 +22,20 @@ pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
     }
     let input = InputFile::open(args.input.as_deref())?;
     let name = input.name().to_owned();
-    // The header of segment 0 speaks for a stream, however long that is.
-    let envelope =
-        open(input.into_envelope_input()?).and_then(brine_core::Opening::into_unverified_bytes);
-    let envelope = envelope.map_err(|error| Failure::reading(&name, error))?;
-    let shown = show(args, &envelope, None)?;
+    let input = input.into_envelope_input()?.armored_up_to(MAX_ARMORED_BYTES);
+    // The header of segment 0 speaks for a stream, however long that is, and no payload is shown.
+    let skimmed = open(input).and_then(brine_core::Opening::skim);
+    let shown = match skimmed.map_err(|error| Failure::reading(&name, error))? {
+        Skimmed::Whole(envelope) => show(args, &envelope, None)?,
+        Skimmed::Large(envelope) => show_large(args, &envelope)?,
+        Skimmed::Broken { beginning, why } => {
+            if !args.json {
+                let shown = diagnostic(&beginning).text;
+                Output::stdout().print(&format!("{shown}/ more follows, and is not shown /\n"))?;
+            }
+            return Err(why.into());
+        }
+    };
     Output::stdout().print(&shown.text)?;
     shown.unreadable.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -48,14 +57,51 @@ pub(super) fn show(
         return Ok(diagnostic(envelope));
     }
     let whole = |text| Shown { text, unreadable: None };
-    match Outline::parse(envelope, Tagging::Optional) {
+    let parsed = || UnverifiedEnvelope::parse(envelope, Tagging::Any);
+    let lengths = |outline: &Outline<'_>| Lengths::of(envelope, outline);
+    match Outline::parse(envelope, Tagging::Any) {
         Ok(outline) if args.json => {
-            Ok(whole(Claimed::of(envelope, &outline).to_json(envelope, &outline, number)))
+            let claimed = Claimed::of(parsed(), &outline);
+            Ok(whole(claimed.to_json(lengths(&outline), &outline, number)))
         }
-        Ok(outline) => Ok(whole(page::describe(envelope, &outline))),
+        Ok(outline) => Ok(whole(page::describe(parsed(), lengths(&outline), &outline))),
         Err(error) if args.json => Err(error),
         Err(error) => Ok(Shown { unreadable: Some(error), ..diagnostic(envelope) }),
     }
+}
+
+/// Shows an envelope whose payload was passed over.
+fn show_large(args: &Inspect, envelope: &LargeEnvelope) -> Result<Shown, FormError> {
+    let outline = envelope.outline()?;
+    let lengths = Lengths {
+        envelope: envelope.envelope_bytes(),
+        payload: envelope.payload_bytes(),
+        signature: u64::try_from(envelope.signature_bytes()).unwrap_or(u64::MAX),
+    };
+    let text = if args.diag {
+        large_diagnostic(&outline, &lengths)
+    } else if args.json {
+        Claimed::of(envelope.parse(), &outline).to_json(lengths, &outline, None)
+    } else {
+        page::describe(envelope.parse(), lengths, &outline)
+    };
+    Ok(Shown { text, unreadable: None })
+}
+
+/// Shows an envelope in diagnostic notation, and says how long the payload is that was passed over.
+fn large_diagnostic(outline: &Outline<'_>, lengths: &Lengths) -> String {
+    let bytes = |content: &[u8]| {
+        let mut item = Encoder::new();
+        item.bytes(content);
+        diagnose(item.as_bytes(), LONGEST_SHOWN).text
+    };
+    let payload = lengths.payload.map_or_else(
+        || "null".to_owned(),
+        |length| format!("h'' / {length} bytes, which are not shown /"),
+    );
+    let (protected, signature) = (bytes(outline.protected_bytes), bytes(outline.signature));
+    let unprotected = diagnose(outline.unprotected.as_bytes(), LONGEST_SHOWN).text;
+    format!("/ {WARNING} /\n18([{protected}, {unprotected}, {payload}, {signature}])\n")
 }
 
 /// Shows everything in diagnostic notation, item by item, as far as it goes.
@@ -81,5 +127,8 @@ const WARNING: &str = "nothing below has been verified: anyone can have written 
 
 /// Longer strings are cut, in bytes.
 const LONGEST_SHOWN: usize = 1024;
+
+/// The largest payload of an armored envelope that is shown, in bytes: armor is held in memory.
+const MAX_ARMORED_BYTES: u64 = 16 * 1024 * 1024;
 
 const MAX_DIAGNOSTIC_BYTES: usize = 16 * 1024 * 1024;

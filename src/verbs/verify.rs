@@ -26,6 +26,9 @@ pub(super) fn run(args: &Verify, guard: &OverwriteGuard) -> Result<Outcome, Fail
     if let Some(typ) = &args.typ {
         judge.expectations = judge.expectations.typ(typ);
     }
+    if args.untyped {
+        judge.expectations = judge.expectations.untyped();
+    }
     match task {
         Task::Beside(files) => beside(args, &judge, files),
         Task::Detached { signature, content } => {

@@ -148,7 +148,7 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
                 assert!(signed.status.success(), "{arguments:?} {signed:?}");
 
                 let verify = || {
-                    let mut command = person.brine(["verify", "-p", "./key.pub"]);
+                    let mut command = person.brine(["verify", "--untyped", "-p", "./key.pub"]);
                     command.args(with_aad.then_some("--aad=aad"));
                     if detached {
                         command.args(["--detached", "envelope", "payload"]);
@@ -188,14 +188,15 @@ fn brine_refuses_a_flipped_byte_in_what_both_libraries_sign() {
             let mut altered = envelope.clone();
             altered[position] ^= 1;
             person.write("altered", altered);
-            let output = person.brine(["verify", "-p", "./key.pub", "altered"]).output().unwrap();
-            assert_refused(&output, 1, "signature");
+            let line = ["verify", "--untyped", "-p", "./key.pub", "altered"];
+            assert_refused(&person.brine(line).output().unwrap(), 1, "signature");
         }
         let detached = [library, "sign", "--key", &seed, alg, "--detached", "payload", "envelope"];
         client(&person, &detached);
         person.write("altered", "pbyload");
         for (file, accepted) in [("payload", true), ("altered", false)] {
-            let arguments = ["verify", "-p", "./key.pub", "--detached", "envelope", file];
+            let arguments =
+                ["verify", "--untyped", "-p", "./key.pub", "--detached", "envelope", file];
             let output = person.brine(arguments).output().unwrap();
             assert_eq!(output.status.code(), Some(i32::from(!accepted)), "{file} {output:?}");
         }

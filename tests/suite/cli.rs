@@ -16,3 +16,4 @@ mod session;
 mod streams;
 mod terminal;
 mod trust;
+mod untyped;

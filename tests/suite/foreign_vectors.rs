@@ -11,7 +11,7 @@ use crate::common::{Person, assert_refused};
 
 /// What `brine verify` releases, or its reason for refusing.
 fn through_program(case: &ForeignCase, person: &Person) -> Result<Vec<u8>, String> {
-    let mut command = person.brine(["verify", "--json"]);
+    let mut command = person.brine(["verify", "--json", "--untyped"]);
     for (index, key) in case.keys.iter().enumerate() {
         let name = format!("{index}.pem");
         person.write(&name, spki_pem(key));
@@ -70,7 +70,7 @@ fn generated_hash_envelopes_verify_beside_their_content() {
     for case in foreign_hash_envelopes() {
         person.write("envelope", &case.envelope);
         person.write("key.pem", spki_pem(&case.keys[0]));
-        let arguments = ["verify", "-p", "./key.pem", "--detached", "envelope"];
+        let arguments = ["verify", "--untyped", "-p", "./key.pem", "--detached", "envelope"];
         let content = case.detached.unwrap();
         let output = person.brine(arguments).write_stdin(content.clone()).output().unwrap();
         assert!(output.status.success() && output.stdout.is_empty(), "{}: {output:?}", case.id);

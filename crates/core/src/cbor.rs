@@ -1,9 +1,9 @@
 //! Strict CBOR (RFC 8949): the subset that SPEC.md allows in an envelope, and nothing else.
 //!
 //! The reader accepts one encoding of each value: definite lengths, shortest heads, no repeated map
-//! key at any depth. It borrows from its input, allocates only for maps that are not in
-//! deterministic order (a place for each key, so whoever reads a map bounds it), and never believes a
-//! length before the bytes are there.
+//! key at any depth. It borrows from its input, reads each byte once, allocates only for maps of more than a few
+//! keys (a place for each, so whoever reads a map bounds it), and never believes a length before the bytes are
+//! there.
 //!
 //! What is nobody's envelope is only measured: [`ExtentFinder`] takes any well-formed CBOR.
 
@@ -11,10 +11,14 @@ mod decode;
 mod diagnostic;
 mod encode;
 mod extent;
+mod float;
 mod head;
 mod item_type;
+mod map_keys;
 
 pub use self::decode::Decoder;
+#[cfg(test)]
+pub(crate) use self::decode::HEADS_READ;
 pub use self::diagnostic::{Diagnostic, diagnose, quote};
 pub use self::encode::Encoder;
 pub(crate) use self::encode::HeadBytes;

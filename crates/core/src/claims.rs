@@ -10,12 +10,14 @@ use crate::time::{LEEWAY, Timestamp};
 /// What a claims set says (RFC 8392, Section 3.1).
 ///
 /// ```cddl
-/// claims = { ? 1 => tstr, ? 2 => tstr, ? 3 => tstr / [+ tstr], ? 4 => uint, ? 5 => uint,
-///            ? 6 => uint, ? 7 => bstr, * (int / tstr) => any }
+/// claims = { ? 1 => tstr, ? 2 => tstr, ? 3 => tstr / [+ tstr], ? 4 => date, ? 5 => date,
+///            ? 6 => date, ? 7 => bstr, * (int / tstr) => any }
+/// date = uint / float
 /// ```
 ///
-/// Dates are whole seconds: floats and tags are refused, as everywhere in a header that brine acts
-/// on. Claims that brine does not know are left alone.
+/// Dates are read to the second: a fraction is left off, as it is of a clock. What stands in the place of a date
+/// and is none is remembered, and [refused](Self::judge_time) when time is judged. Claims that brine does not know
+/// are left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims<'a> {
     /// `aud` (3): what the signature is for.
@@ -32,6 +34,8 @@ pub struct Claims<'a> {
     pub not_before: Option<Timestamp>,
     /// `sub` (2): what the signer says it is about.
     pub subject: Option<&'a str>,
+    /// The name of a claim that should be a date and is none, so that time cannot be judged.
+    pub undated: Option<&'static str>,
 }
 
 impl<'a> Claims<'a> {
@@ -61,13 +65,25 @@ impl<'a> Claims<'a> {
             1 => self.issuer = Some(value.text().map_err(|_| range("iss"))?),
             2 => self.subject = Some(value.text().map_err(|_| range("sub"))?),
             3 => self.audience = Some(Audience::decode(value).map_err(|_| range("aud"))?),
-            4 => self.expires = Some(date(value, "exp")?),
-            5 => self.not_before = Some(date(value, "nbf")?),
-            6 => self.issued_at = Some(date(value, "iat")?),
+            4 => self.expires = self.date(value, "exp"),
+            5 => self.not_before = self.date(value, "nbf"),
+            6 => self.issued_at = self.date(value, "iat"),
             7 => self.cti = Some(value.bytes().map_err(|_| range("cti"))?),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reads a date (NumericDate, RFC 8392, Section 2), or remembers that it is none.
+    ///
+    /// The signer wrote it: that it cannot be judged is no reason to call the envelope altered.
+    fn date(&mut self, mut value: Decoder<'_>, claim: &'static str) -> Option<Timestamp> {
+        let seconds = value.whole_number().ok().flatten();
+        let date = seconds.and_then(Timestamp::from_unix);
+        if date.is_none() {
+            self.undated = Some(claim);
+        }
+        date
     }
 
     /// Writes the claims that brine signs, sorted by key.
@@ -99,9 +115,13 @@ impl<'a> Claims<'a> {
     ///
     /// # Errors
     ///
-    /// [`ClaimsError::Expired`], [`ClaimsError::NotYetValid`], [`ClaimsError::IssuedInFuture`]; with a `max_age` also
-    /// [`ClaimsError::TooOld`] and [`ClaimsError::IssuedAtMissing`].
+    /// [`ClaimsError::Date`], [`ClaimsError::Expired`], [`ClaimsError::NotYetValid`],
+    /// [`ClaimsError::IssuedInFuture`]; with a `max_age` also [`ClaimsError::TooOld`] and
+    /// [`ClaimsError::IssuedAtMissing`].
     pub fn judge_time(&self, now: Timestamp, max_age: Option<Duration>) -> Result<(), ClaimsError> {
+        if let Some(claim) = self.undated {
+            return Err(ClaimsError::Date { claim });
+        }
         if let Some(at) = self.expires
             && now >= at.plus(LEEWAY)
         {
@@ -206,11 +226,6 @@ impl fmt::Display for Audience<'_> {
     }
 }
 
-fn date(mut value: Decoder<'_>, claim: &'static str) -> Result<Timestamp, ClaimsFlaw> {
-    let seconds = value.int().ok().and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.and_then(Timestamp::from_unix).ok_or_else(|| range(claim))
-}
-
 const fn range(claim: &'static str) -> ClaimsFlaw {
     ClaimsFlaw::Range { claim }
 }
@@ -265,6 +280,15 @@ pub enum ClaimsError {
         /// The context that was signed.
         found: String,
     },
+    /// A claim is no date that can be judged: not a number, before 1970 or after the year 9999, infinite, or inside
+    /// a tag (RFC 8392, Section 2).
+    #[error(
+        "claim {claim} is not a date: it must be a number of seconds from 1970 to 9999, without a tag"
+    )]
+    Date {
+        /// The claim's name, as in RFC 8392.
+        claim: &'static str,
+    },
     /// `exp` has passed (RFC 8392, Section 3.1.4).
     #[error("signature expired at {at}")]
     Expired {
@@ -306,6 +330,7 @@ impl Classified for ClaimsError {
             Self::ContextMismatch { .. } => "context-mismatch",
             Self::ContextMissing { .. } => "context-missing",
             Self::ContextUnexpected { .. } => "context-unexpected",
+            Self::Date { .. } => "claim-date",
             Self::Expired { .. } => "expired",
             Self::IssuedAtMissing => "issued-at-missing",
             Self::IssuedInFuture { .. } => "issued-in-future",
@@ -324,26 +349,53 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_whole_seconds_of_four_digit_years() {
+    fn dates_are_numbers_of_seconds_in_four_digit_years() {
         let cases: &[(&[u8], Option<u64>)] = &[
             (b"\xa1\x06\x00", Some(0)),
             (b"\xa1\x06\x1b\x00\x00\x00\x3a\xff\xf4\x41\x7f", Some(253_402_300_799)),
             (b"\xa1\x06\x1b\x00\x00\x00\x3a\xff\xf4\x41\x80", None),
-            (b"\xa1\x06\x20", None),                 // -1
-            (b"\xa1\x06\xf9\x7e\x00", None),         // NaN
-            (b"\xa1\x06\xf9\x7c\x00", None),         // Infinity
-            (b"\xa1\x06\xfa\x4f\x00\x00\x00", None), // a float that is whole
-            (b"\xa1\x06\xc1\x00", None),             // tag 1
-            (b"\xa1\x06\xc2\x41\x01", None),         // a bignum
+            (b"\xa1\x06\xf9\x3e\x00", Some(1)), // 1.5
+            (b"\xa1\x06\xfa\x4f\x00\x00\x00", Some(1 << 31)),
+            (b"\xa1\x06\xfb\x42\x4d\x7f\xfa\x20\xbf\xff\xff", Some(253_402_300_799)),
+            (b"\xa1\x06\xfb\x42\x4d\x7f\xfa\x20\xc0\x00\x00", None), // 253402300800.0
+            (b"\xa1\x06\x20", None),                                 // -1
+            (b"\xa1\x06\xf9\xbc\x00", None),                         // -1.0
+            (b"\xa1\x06\xf9\x7e\x00", None),                         // NaN
+            (b"\xa1\x06\xf9\x7c\x00", None),                         // Infinity
+            (b"\xa1\x06\xc1\x00", None),                             // tag 1
+            (b"\xa1\x06\xc2\x41\x01", None),                         // a bignum
             (b"\xa1\x06\x6a2026-11-21", None),
             (b"\xa1\x06\xf6", None),
         ];
         for (map, expected) in cases {
-            match (Claims::decode(map), expected) {
-                (Ok(claims), Some(seconds)) => assert_eq!(claims.issued_at, Some(at(*seconds))),
-                (Err(ClaimsFlaw::Range { claim: "iat" }), None) => {}
-                (other, _) => panic!("{map:02x?}: {other:?}"),
+            let claims = Claims::decode(map).unwrap();
+            assert_eq!(claims.issued_at, expected.map(at), "{map:02x?}");
+            // Whatever the moment is, what is no date does not hold.
+            for now in [Timestamp::from_unix(0).unwrap(), Timestamp::MAX] {
+                let judged = claims.judge_time(now, None);
+                let is_date = judged != Err(ClaimsError::Date { claim: "iat" });
+                assert_eq!(is_date, expected.is_some(), "{map:02x?}: {judged:?}");
             }
+        }
+    }
+
+    /// One that is no date is not made good by others that are.
+    #[test]
+    fn every_date_must_be_one() {
+        let dates: [(u8, &str, &[u8]); 3] =
+            [(4, "exp", b"\x1a\xff\xff\xff\xff"), (5, "nbf", b"\x00"), (6, "iat", b"\x00")];
+        for (bad, claim, _) in dates {
+            let mut map = vec![0xa3];
+            for (key, _, good) in dates {
+                map.push(key);
+                map.extend(if key == bad { b"\xf9\x7e\x00" } else { good });
+            }
+            let claims = Claims::decode(&map).unwrap();
+            assert_eq!(
+                claims.judge_time(at(1), None),
+                Err(ClaimsError::Date { claim }),
+                "{map:02x?}"
+            );
         }
     }
 

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 /// let expectations = Expectations::new().context("reports/daily").max_age(Duration::from_secs(86_400));
 /// # let _ = expectations;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Expectations {
     pub(crate) context: Option<String>,
@@ -25,7 +25,28 @@ pub struct Expectations {
     pub(crate) max_age: Option<Duration>,
     pub(crate) signer: Option<String>,
     pub(crate) tagging: Tagging,
+    pub(crate) tried_keys: usize,
     pub(crate) typ: Option<String>,
+    pub(crate) untyped: bool,
+}
+
+/// How many trusted keys are tried, where an envelope names none of them and nothing else is asked for.
+pub const TRIED_KEYS: usize = 16;
+
+impl Default for Expectations {
+    fn default() -> Self {
+        Self {
+            context: None,
+            external_aad: Vec::new(),
+            kind: Kind::default(),
+            max_age: None,
+            signer: None,
+            tagging: Tagging::default(),
+            tried_keys: TRIED_KEYS,
+            typ: None,
+            untyped: false,
+        }
+    }
 }
 
 impl Expectations {
@@ -66,20 +87,46 @@ impl Expectations {
         Self { signer: Some(name.into()), ..self }
     }
 
-    /// Takes envelopes of this foreign type (RFC 9596) as data.
+    /// Takes envelopes of this foreign type (RFC 9596) as data: a media type, without case, or the number of a
+    /// CoAP Content-Format. No type of brine's own is foreign, and one that is named here is not taken.
     #[must_use]
     pub fn typ(self, typ: impl Into<String>) -> Self {
         Self { typ: Some(typ.into()), ..self }
     }
 
+    /// Tries up to so many trusted keys, at least one, where an envelope names none of them, instead of
+    /// [`TRIED_KEYS`]. Anyone can send such envelopes, and each costs so many signatures to verify. Of large payloads
+    /// fewer are tried.
+    #[must_use]
+    pub fn tried_keys(self, most: usize) -> Self {
+        Self { tried_keys: most, ..self }
+    }
+
+    /// Takes envelopes inside the CBOR tags 61 (a CWT) and 55799 (CBOR), too.
+    #[must_use]
+    pub fn outer_tags(self) -> Self {
+        Self { tagging: self.tagging.or_outer(), ..self }
+    }
+
     /// Takes envelopes without their CBOR tag, too.
     #[must_use]
     pub fn untagged(self) -> Self {
-        Self { tagging: Tagging::Optional, ..self }
+        Self { tagging: self.tagging.or_bare(), ..self }
     }
 
-    /// Returns whether an envelope of this kind is taken.
+    /// Takes envelopes without a type (RFC 9596), too, where data or a digest is asked for.
+    ///
+    /// The signature of such an envelope does not say what it is for. It **must** only be asked for where the
+    /// signer's key signs nothing else, such as tokens for other recipients: other COSE software, or
+    /// [`Statement::plain`](crate::Statement::plain).
+    #[must_use]
+    pub fn untyped(self) -> Self {
+        Self { untyped: true, ..self }
+    }
+
+    /// Returns whether an envelope of this kind is taken, given that it has a type if it must have one.
     pub(crate) fn takes(&self, kind: Kind) -> bool {
-        kind == self.kind || (self.kind == Kind::Data && kind == Kind::Foreign)
+        kind == self.kind
+            || (self.kind == Kind::Data && matches!(kind, Kind::Foreign | Kind::Untyped))
     }
 }

@@ -32,11 +32,17 @@ pub enum Kind {
     Revocation,
     /// One part of a stream.
     Segment,
+    /// Bytes of which the signature does not say what they are for. It is data only where the caller says so.
+    Untyped,
 }
 
 /// The header parameters of all kinds that are not from the standards.
-pub(crate) const PROFILE: Profile =
-    Profile { private: &[label::POSITION, label::SEQUENCE, label::GRANTS] };
+///
+/// They are brine's under a type of brine's alone: everybody may use these numbers for something else.
+pub(crate) const PROFILE: Profile = Profile {
+    private: &[label::POSITION, label::SEQUENCE, label::GRANTS],
+    is_own: |typ| Kind::from_typ(typ).is_some(),
+};
 
 /// How a kind is written in its places.
 struct Row {
@@ -49,9 +55,10 @@ struct Row {
     may_be_batched: bool,
 }
 
-/// All kinds. A segment may not be batched, because its stream holds its algorithm to that of the first.
-/// The others that may not have no writer yet; each is to be thought through first.
-const TABLE: [Row; 10] = [
+/// All kinds. A segment may not be batched, because its stream holds its algorithm to that of the first, and
+/// what is not of brine's types, because the algorithm of batches is brine's own. The others that may not have
+/// no writer yet; each is to be thought through first.
+const TABLE: [Row; 11] = [
     row(
         Kind::BatchRoot,
         "batch-root",
@@ -65,7 +72,7 @@ const TABLE: [Row; 10] = [
         Some("application/vnd.brine.digest+cose"),
         "the detached digest of a file",
     ),
-    batched(Kind::Foreign, "foreign", None, "an envelope of a foreign type"),
+    row(Kind::Foreign, "foreign", None, "an envelope of a foreign type"),
     row(Kind::Job, "job", Some("application/vnd.brine.job+cose"), "a job"),
     row(Kind::Manifest, "manifest", Some("application/vnd.brine.manifest+cose"), "a manifest"),
     row(Kind::Receipt, "receipt", None, "a receipt"),
@@ -82,6 +89,7 @@ const TABLE: [Row; 10] = [
         Some("application/vnd.brine.segment+cose"),
         "a segment of a stream",
     ),
+    row(Kind::Untyped, "untyped", None, "an envelope without a type"),
 ];
 
 const fn row(
@@ -109,10 +117,19 @@ impl Kind {
         self.row()?.typ
     }
 
-    /// Returns the kind whose media type this is, letter for letter.
+    /// Returns the kind whose media type this is. Media types have no case (RFC 2045, Section 5.1).
     #[must_use]
     pub fn from_typ(typ: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.typ == Some(typ)).map(|row| row.kind)
+        let is_its = |own: &str| own.eq_ignore_ascii_case(typ);
+        TABLE.iter().find(|row| row.typ.is_some_and(is_its)).map(|row| row.kind)
+    }
+
+    /// Returns whether a media type is one of brine's own, of a kind that is known or not. Nobody else's envelope
+    /// has one, so that asking for it by name does not make it foreign.
+    #[must_use]
+    pub fn is_reserved_typ(typ: &str) -> bool {
+        let start = typ.trim_start().get(..OWN_TYPES.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(OWN_TYPES))
     }
 
     /// Returns all kinds.
@@ -143,6 +160,9 @@ impl fmt::Display for Kind {
     }
 }
 
+/// How all media types of brine begin.
+const OWN_TYPES: &str = "application/vnd.brine.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +175,10 @@ mod tests {
             if let Some(typ) = row.typ {
                 assert_eq!(typ, format!("application/vnd.brine.{}+cose", row.name));
                 assert_eq!(Kind::from_typ(typ), Some(row.kind));
+                assert_eq!(Kind::from_typ(&typ.to_uppercase()), Some(row.kind));
+                assert!(Kind::is_reserved_typ(&typ.to_uppercase()));
+                assert_eq!(Kind::from_typ(&format!("{typ};v=1")), None);
+                assert!(Kind::is_reserved_typ(&format!(" {typ};v=1")));
             }
         }
     }

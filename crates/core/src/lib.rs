@@ -59,11 +59,12 @@ pub use crate::cose::{Algorithm, ContentType, FormError};
 pub use crate::error::{
     BatchError, Error, KindError, Result, SignatureError, StreamError, SystemError,
 };
-pub use crate::expectations::Expectations;
+pub use crate::expectations::{Expectations, TRIED_KEYS};
 pub use crate::key::{KeyError, KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
 pub use crate::open::{
-    Beside, Hashed, Input, MAX_ARMORED_BYTES, MAX_MEMORY_BYTES, Opening, WholeContent, open,
+    Beside, Hashed, Input, LargeEnvelope, MAX_ARMORED_BYTES, MAX_MEMORY_BYTES, Opening, Skimmed,
+    WholeContent, open,
 };
 pub use crate::position::Position;
 pub use crate::sequence::{CHANNEL_BYTES, Sequence};

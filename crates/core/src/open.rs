@@ -7,6 +7,7 @@
 mod beside;
 mod input;
 mod large;
+mod skim;
 
 use std::io::{Cursor, Read};
 
@@ -25,6 +26,7 @@ use crate::verify::{verify_in_memory, wrong_kind};
 
 pub use self::beside::{Beside, Hashed, WholeContent};
 pub use self::input::Input;
+pub use self::skim::{LargeEnvelope, Skimmed};
 
 use self::input::Arrived;
 use self::large::Large;
@@ -87,9 +89,10 @@ impl Found {
                 if !input.is_armored()? {
                     return Ok(Self::Large(input));
                 }
-                match input.read_up_to(armor::longest(MAX_ARMORED_BYTES))? {
+                let limit = input.most_armored;
+                match input.read_up_to(armor::longest(limit))? {
                     Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
-                    Arrived::More(_) => Err(TOO_LARGE.into()),
+                    Arrived::More(_) => Err(FormError::TooLarge { limit }.into()),
                 }
             }
         }
@@ -149,17 +152,6 @@ impl Opening {
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         matches!(self.found, Found::Stream { .. })
-    }
-
-    /// Returns the bytes of the envelope, of which nothing has been verified; of a stream, those of segment 0,
-    /// whose header speaks for all of it.
-    ///
-    /// # Errors
-    ///
-    /// [`FormError::TooLarge`] beyond [`MAX_ARMORED_BYTES`]; [`SystemError::Input`](crate::SystemError::Input);
-    /// [`StreamError`](crate::StreamError) for a broken segment 0.
-    pub fn into_unverified_bytes(self) -> Result<Vec<u8>> {
-        self.found.into_unverified_bytes()
     }
 
     /// Verifies it: signature, kind, trust, context and time, in this order. Time is read from `clock` when the

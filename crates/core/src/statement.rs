@@ -76,6 +76,7 @@ impl Unique {
 
 impl Statement {
     /// Says nothing: no type and no claims, so the same key and payload give the same envelope each time.
+    /// Verifiers take it only where [`Expectations::untyped`](crate::Expectations::untyped) is asked for.
     #[must_use]
     pub fn plain() -> Self {
         Self::default()
@@ -254,7 +255,10 @@ impl HeaderOf<'_> {
             Role::Segment(_, position) => {
                 writer.put_critical(label::POSITION, |value| position.encode(value));
             }
-            Role::Content => statement.put_parameters(writer, unique),
+            Role::Content => {
+                let sequence = unique.and_then(|unique| unique.sequence);
+                statement.put_parameters(writer, sequence.filter(|_| kind == Kind::Data));
+            }
             Role::Digest(_) => {}
         }
         writer.write(output);
@@ -293,9 +297,9 @@ impl Statement {
         writer.put(label::CWT_CLAIMS, |value| claims.encode(value));
     }
 
-    fn put_parameters(&self, writer: &mut HeaderWriter, unique: Option<Unique>) {
-        if let Some(sequence) = unique.and_then(|unique| unique.sequence) {
-            writer.put(label::SEQUENCE, |value| sequence.encode(value));
+    fn put_parameters(&self, writer: &mut HeaderWriter, sequence: Option<Sequence>) {
+        if let Some(sequence) = sequence {
+            writer.put_critical(label::SEQUENCE, |value| sequence.encode(value));
         }
         for Parameter { label, value } in &self.parameters {
             writer.put_critical(*label, |output| output.raw(value));

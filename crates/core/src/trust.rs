@@ -83,9 +83,12 @@ pub trait TrustAnchors: Send + Sync {
     /// Returns the trusted key with this id, revoked or not.
     fn key(&self, id: KeyId) -> Option<&VerifyingKey>;
 
-    /// Returns all keys, each once, in the order in which they are to be tried: not all are tried for a large
-    /// payload. Revoked keys are among them, so that their signatures are refused for that reason.
-    fn keys(&self) -> Vec<&VerifyingKey>;
+    /// Returns the first `most` keys, each once, in the order in which they are to be tried, where an envelope does
+    /// not name one of them. Revoked keys are among them, so that their signatures are refused for that reason.
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey>;
+
+    /// Returns how many keys there are in all.
+    fn key_count(&self) -> usize;
 
     /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
     /// only where it is not the signer of the envelope before.
@@ -114,6 +117,8 @@ pub struct KnownSigners {
     signers: Vec<Signer>,
     /// The place of the first signer with each key.
     by_key: BTreeMap<KeyId, usize>,
+    /// The same places, in order.
+    firsts: Vec<usize>,
 }
 
 impl KnownSigners {
@@ -121,11 +126,14 @@ impl KnownSigners {
     #[must_use]
     pub fn new(signers: impl IntoIterator<Item = Signer>) -> Self {
         let signers: Vec<_> = signers.into_iter().collect();
-        let mut by_key = BTreeMap::new();
+        let (mut by_key, mut firsts) = (BTreeMap::new(), Vec::new());
         for (index, signer) in signers.iter().enumerate() {
-            by_key.entry(signer.key().id()).or_insert(index);
+            by_key.entry(signer.key().id()).or_insert_with(|| {
+                firsts.push(index);
+                index
+            });
         }
-        Self { signers, by_key }
+        Self { signers, by_key, firsts }
     }
 
     fn find(&self, id: KeyId) -> Option<&Signer> {
@@ -138,10 +146,12 @@ impl TrustAnchors for KnownSigners {
         self.find(id).map(Signer::key)
     }
 
-    fn keys(&self) -> Vec<&VerifyingKey> {
-        let mut first: Vec<_> = self.by_key.values().copied().collect();
-        first.sort_unstable();
-        first.into_iter().filter_map(|index| Some(self.signers.get(index)?.key())).collect()
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
+        self.firsts.iter().take(most).filter_map(|&at| Some(self.signers.get(at)?.key())).collect()
+    }
+
+    fn key_count(&self) -> usize {
+        self.firsts.len()
     }
 
     fn judge(
@@ -212,6 +222,16 @@ pub enum Untrusted {
         /// The key id, in hex.
         key_id: String,
     },
+    /// The envelope names no trusted key, and not all of them were tried.
+    #[error(
+        "envelope names no trusted key, and none of the {tried} of {trusted} that were tried verifies it"
+    )]
+    Untried {
+        /// How many keys were tried.
+        tried: usize,
+        /// How many are trusted.
+        trusted: usize,
+    },
     /// A trusted key of somebody else made the signature.
     #[error("signed by {found}, not by {expected}")]
     WrongSigner {
@@ -242,7 +262,7 @@ impl Classified for Untrusted {
             Self::Revoked { .. } => "signer-revoked",
             Self::TooEarly { .. } => "signer-too-early",
             Self::TooLate { .. } => "signer-too-late",
-            Self::Unknown { .. } => "unknown-signer",
+            Self::Unknown { .. } | Self::Untried { .. } => "unknown-signer",
             Self::WrongSigner { .. } => "wrong-signer",
         }
     }

@@ -3,6 +3,7 @@
 use crate::batch::Signature;
 use crate::cose::{Algorithm, ContentType, FormError, Label, Protected, Sign1, Tagging, label};
 use crate::error::KindError;
+use crate::hash::HashAlgorithm;
 use crate::kind::{Kind, PROFILE};
 use crate::position::Position;
 use crate::sequence::Sequence;
@@ -20,8 +21,9 @@ impl<'a> UnverifiedEnvelope<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Sign1::parse`] and [`Signature::of`]; [`FormError::Grants`], [`FormError::SequenceVersion`]
-    /// and [`FormError::StreamVersion`].
+    /// Those of [`Sign1::parse`] and [`Signature::of`]; by what is brine's own [`FormError::Grants`],
+    /// [`FormError::Position`], [`FormError::Sequence`], [`FormError::SequenceVersion`] and
+    /// [`FormError::StreamVersion`].
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self, FormError> {
         Self::new(Sign1::parse(input, tagging, &PROFILE)?)
     }
@@ -53,10 +55,17 @@ impl<'a> UnverifiedEnvelope<'a> {
         self.signature
     }
 
+    /// Returns the value of a private header parameter, which is brine's under a type of brine's alone.
+    #[must_use]
+    pub fn private(&self, label: i64) -> Option<&'a [u8]> {
+        let header = self.header();
+        header.typ.and_then(own_kind).and_then(|_| header.get(label))
+    }
+
     /// Returns what the envelope says it is for. `foreign_typ` is a type that the caller asked for.
     ///
-    /// Without `typ` it is data. Data, own or foreign, that carries the digest of something else (258) or a
-    /// proof (395, 396) is taken for that, so that neither comes out as content.
+    /// Data, a foreign type and no type at all that carry the digest of something else (258) or a proof (395, 396)
+    /// are taken for that, so that neither comes out as content.
     ///
     /// # Errors
     ///
@@ -65,7 +74,7 @@ impl<'a> UnverifiedEnvelope<'a> {
     pub fn kind(&self, foreign_typ: Option<&str>) -> Result<Kind, KindError> {
         let stated = self.stated_kind(foreign_typ)?;
         let kind = match stated {
-            Kind::Data | Kind::Foreign => self.carried_kind().unwrap_or(stated),
+            Kind::Data | Kind::Foreign | Kind::Untyped => self.carried_kind().unwrap_or(stated),
             other => other,
         };
         let algorithm = self.header().algorithm;
@@ -76,10 +85,10 @@ impl<'a> UnverifiedEnvelope<'a> {
     }
 
     fn stated_kind(&self, foreign_typ: Option<&str>) -> Result<Kind, KindError> {
-        let Some(typ) = self.header().typ else { return Ok(Kind::Data) };
+        let Some(typ) = self.header().typ else { return Ok(Kind::Untyped) };
         match own_kind(typ) {
             Some(kind) => Ok(kind),
-            None if foreign_typ.is_some_and(|asked| typ.to_string() == asked) => Ok(Kind::Foreign),
+            None if foreign_typ.is_some_and(|asked| is_asked_for(typ, asked)) => Ok(Kind::Foreign),
             None => Err(KindError::UnknownTyp { typ: typ.to_string() }),
         }
     }
@@ -102,21 +111,147 @@ fn own_kind(typ: ContentType<'_>) -> Option<Kind> {
     }
 }
 
-/// Judges the form of the private header parameters, each by the rule of the kind that it belongs to.
-fn judge_private(header: &Protected<'_>) -> Result<(), FormError> {
-    header.get(label::GRANTS).map_or(Ok(()), |_| judge_grants(header))?;
-    header.get(label::POSITION).map_or(Ok(()), |value| Position::decode(value).map(drop))?;
-    header.get(label::SEQUENCE).map_or(Ok(()), |value| Sequence::decode(value).map(drop))
+/// Returns whether this is the foreign type that a caller named. A type of brine's own is nobody else's, whoever
+/// asks for it.
+fn is_asked_for(typ: ContentType<'_>, asked: &str) -> bool {
+    let asked = asked.parse().map_or(ContentType::Media(asked), ContentType::Format);
+    !matches!(typ, ContentType::Media(media) if Kind::is_reserved_typ(media))
+        && typ.is_same_as(&asked)
 }
 
-/// Grants stand in jobs alone, and software that does not know them has to refuse the job. Their content is
-/// for the crate of jobs to read.
-fn judge_grants(header: &Protected<'_>) -> Result<(), FormError> {
-    if header.typ.and_then(own_kind) != Some(Kind::Job) {
-        return Err(FormError::Grants { what: "they are in an envelope that is not a job" });
+/// Judges the form of what is brine's own: each header parameter by the rule of the kind that it belongs to.
+///
+/// Under any other type, or none, private numbers are somebody else's, and mean nothing here.
+fn judge_private(header: &Protected<'_>) -> Result<(), FormError> {
+    let Some(kind) = header.typ.and_then(own_kind) else { return judge_foreign(header) };
+    if header.get(label::GRANTS).is_some() {
+        let place = Place::of(header, label::GRANTS, kind == Kind::Job);
+        place.judge().map_err(|what| FormError::Grants { what })?;
     }
-    if !header.map().crit_lists(label::GRANTS) {
-        return Err(FormError::Grants { what: "crit does not list them" });
+    if let Some(value) = header.get(label::POSITION) {
+        if kind != Kind::Segment {
+            return Err(FormError::Position { what: "it is in an envelope that is not a segment" });
+        }
+        Position::decode(value)?;
+    }
+    if let Some(value) = header.get(label::SEQUENCE) {
+        let place = Place::of(header, label::SEQUENCE, kind == Kind::Data);
+        place.judge().map_err(|what| FormError::Sequence { what })?;
+        Sequence::decode(value)?;
     }
     Ok(())
+}
+
+/// Where a private header parameter stands. Software that does not know it has to refuse the envelope, so that
+/// `crit` lists it.
+struct Place {
+    is_of_its_kind: bool,
+    is_critical: bool,
+}
+
+impl Place {
+    fn of(header: &Protected<'_>, label: i64, is_of_its_kind: bool) -> Self {
+        Self { is_of_its_kind, is_critical: header.crit_lists(label) }
+    }
+
+    const fn judge(&self) -> Result<(), &'static str> {
+        match self {
+            Self { is_of_its_kind: false, .. } => Err("an envelope of this kind has none"),
+            Self { is_critical: false, .. } => Err("crit does not list it"),
+            Self { .. } => Ok(()),
+        }
+    }
+}
+
+/// Refuses the private algorithms of others.
+fn judge_foreign(header: &Protected<'_>) -> Result<(), FormError> {
+    let Protected { algorithm, hash, .. } = header;
+    if is_private(algorithm.id()) {
+        return Err(FormError::AlgorithmUnsupported { found: Label::Int(algorithm.id()) });
+    }
+    match hash.map(HashAlgorithm::id) {
+        Some(id) if is_private(id) => Err(FormError::HashUnsupported { found: Label::Int(id) }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a number is for private use, as the registries of COSE have it.
+const fn is_private(number: i64) -> bool {
+    number < -65_536
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cbor::{Encoder, HEADS_READ};
+
+    /// An envelope with these headers, and how many heads are read until its kind is known.
+    fn heads_read(protected: &[u8], unprotected: &[u8]) -> (usize, u64) {
+        let mut envelope = Encoder::new();
+        envelope.tag(18).array(4).bytes(protected).raw(unprotected).bytes(b"x").bytes(&[0; 64]);
+        let envelope = envelope.into_bytes();
+        let before = HEADS_READ.get();
+        if let Ok(parsed) = UnverifiedEnvelope::parse(&envelope, Tagging::Required) {
+            let _ = parsed.kind(None);
+        }
+        (envelope.len(), HEADS_READ.get() - before)
+    }
+
+    /// Maps with as much in them as there may be, in every order, that begin with the items of `before`.
+    fn shapes(before: &[u8], pairs_before: u64, first: i64) -> Vec<Vec<u8>> {
+        let zeros = |count: u16| {
+            let mut array = Encoder::new();
+            array.array(count.into()).raw(&vec![0; count.into()]);
+            array.into_bytes()
+        };
+        let nested = (0..14).fold(vec![0], |deep, _| [b"\xa2\x02", &*deep, b"\x01\x00"].concat());
+        let mut shapes = Vec::new();
+        for labels in [4_u16, 990] {
+            for value in [zeros(60_000 / labels), nested.clone()] {
+                let (mut rising, mut falling, mut text) =
+                    (Encoder::new(), Encoder::new(), Encoder::new());
+                for map in [&mut rising, &mut falling, &mut text] {
+                    map.map(pairs_before + u64::from(labels)).raw(before);
+                }
+                for label in first..first + i64::from(labels) {
+                    rising.int(label).raw(&value);
+                    falling.int(2 * first - label).raw(&value);
+                    text.text(&label.to_string()).raw(&value);
+                }
+                shapes.extend([rising, falling, text].map(Encoder::into_bytes));
+            }
+        }
+        shapes
+    }
+
+    /// Whoever makes a header chooses what is in it, and not how often it is read: no shape of one costs more than a
+    /// few heads for each of its bytes.
+    #[test]
+    fn reading_a_header_takes_time_in_proportion_to_its_length() {
+        let mut protected = shapes(b"\x01\x27", 1, 100_000);
+        // What crit lists is looked for, whether it is there, is understood, or is neither.
+        for listed in [100_000, 200_000, -70_005] {
+            let mut before = Encoder::new();
+            before.int(1).int(-8).int(16).text("application/vnd.brine.data+cose").int(2).array(990);
+            for label in listed..listed + 990 {
+                before.int(label);
+            }
+            protected.extend(shapes(before.as_bytes(), 3, 100_000));
+        }
+        let mut unprotected = shapes(&[], 0, 300_000);
+        unprotected.push(vec![0xa0]);
+        let mut most = 0;
+        for (index, protected) in protected.iter().enumerate() {
+            for turn in 0..2 {
+                let unprotected = &unprotected[(index + 5 * turn) % unprotected.len()];
+                let (bytes, heads) = heads_read(protected, unprotected);
+                let share = heads / u64::try_from(bytes).unwrap();
+                assert!(share < MOST_HEADS_PER_BYTE, "{heads} heads in {bytes} bytes");
+                most = most.max(share);
+            }
+        }
+        assert!(most > 0, "the bound is far from what is needed");
+    }
+
+    const MOST_HEADS_PER_BYTE: u64 = 8;
 }

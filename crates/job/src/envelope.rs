@@ -51,12 +51,12 @@ impl Grants {
     }
 }
 
-/// The header parameters with which software could take a job for a digest, a segment or a receipt.
-const LABELS_OF_OTHER_KINDS: [i64; 6] = [
+/// The header parameters with which software could take a job for a digest or a receipt. Those of brine's other
+/// kinds are refused already.
+const LABELS_OF_OTHER_KINDS: [i64; 5] = [
     label::PAYLOAD_HASH_ALG,
     label::PREIMAGE_CONTENT_TYPE,
     label::PAYLOAD_LOCATION,
-    label::POSITION,
     label::VDS,
     label::VDP,
 ];

@@ -64,6 +64,8 @@ impl ForeignCase {
             None => expectations,
             Some(context) => expectations.context(context),
         };
+        // None of them says what it is for.
+        let expectations = expectations.untyped();
         if self.is_untagged { expectations.untagged() } else { expectations }
     }
 

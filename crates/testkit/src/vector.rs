@@ -48,7 +48,7 @@ impl Vector {
                 "key" => vector.keys.push(value.to_owned()),
                 "released" => value.clone_into(&mut vector.released),
                 "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
-                | "policy" | "typ" | "untagged" => {
+                | "outer-tags" | "policy" | "try-keys" | "typ" | "untagged" | "untyped" => {
                     vector.options.insert(key.to_owned(), value.to_owned());
                 }
                 unknown => panic!("{name}: unknown key {unknown}"),
@@ -75,10 +75,9 @@ impl Vector {
         self.option("job").is_some()
     }
 
-    /// Returns whether the verifier takes a bare array.
-    #[must_use]
-    pub fn is_untagged(&self) -> bool {
-        self.option("untagged").is_some()
+    /// Returns the options that its verifier is given or not: `outer-tags`, `untagged` and `untyped`.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        ["outer-tags", "untagged", "untyped"].into_iter().filter(|name| self.option(name).is_some())
     }
 
     /// Returns trust in its keys, each by its line.
@@ -101,7 +100,14 @@ impl Vector {
         if let Some(seconds) = self.seconds("max-age") {
             expectations = expectations.max_age(Duration::from_secs(seconds));
         }
-        if self.is_untagged() { expectations.untagged() } else { expectations }
+        if let Some(most) = self.option("try-keys") {
+            expectations = expectations.tried_keys(most.parse().unwrap());
+        }
+        self.flags().fold(expectations, |expectations, flag| match flag {
+            "outer-tags" => expectations.outer_tags(),
+            "untagged" => expectations.untagged(),
+            _ => expectations.untyped(),
+        })
     }
 
     /// Returns the moment of judging.

@@ -155,8 +155,13 @@ impl TrustAnchors for Trust {
         self.entries_of(id).next().map(TrustEntry::key)
     }
 
-    fn keys(&self) -> Vec<&VerifyingKey> {
-        self.firsts.iter().filter_map(|&index| Some(self.entries.get(index)?.key())).collect()
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
+        let firsts = self.firsts.iter().take(most);
+        firsts.filter_map(|&index| Some(self.entries.get(index)?.key())).collect()
+    }
+
+    fn key_count(&self) -> usize {
+        self.firsts.len()
     }
 
     fn judge(

@@ -2,10 +2,11 @@
 
 use brine_core::batch::{BatchProof, Signature};
 use brine_core::cbor::{Decoder, diagnose, quote};
-use brine_core::cose::{HeaderMap, Label, Outline, Tagging, label, label_name};
+use brine_core::cose::{FormError, HeaderMap, Label, Outline, label, label_name};
 use brine_core::text::hex;
 use brine_core::{
-    Algorithm, Claims, ContentType, KindError, Position, Sequence, Timestamp, UnverifiedEnvelope,
+    Algorithm, Claims, ClaimsError, ContentType, Kind, KindError, Position, Sequence, Timestamp,
+    UnverifiedEnvelope,
 };
 use brine_job::Grants;
 use serde::Serialize;
@@ -13,6 +14,9 @@ use serde::Serialize;
 use super::LONGEST_SHOWN;
 use crate::report::console::json_line;
 use crate::report::verdict::RefusalFacts;
+
+/// The most of a signature field that is shown, in bytes: more than any proof of a batch has.
+const MAX_SIGNATURE_SHOWN: usize = 4096;
 
 /// The version of the line's form.
 pub(in crate::verbs) const INSPECT_SCHEMA: &str = "brine.inspect/1";
@@ -28,28 +32,56 @@ pub(super) struct Claimed<'a> {
     pub(super) grants: Vec<String>,
     pub(super) key_id: Option<String>,
     pub(super) kind: String,
+    /// What private numbers mean.
+    pub(super) numbers: Numbers,
     pub(super) position: Option<Position>,
     /// Why nobody will verify it, if its form tells that.
     pub(super) refusal: Option<RefusalFacts>,
     pub(super) sequence: Option<Sequence>,
 }
 
-impl<'a> Claimed<'a> {
-    pub(super) fn of(envelope: &'a [u8], outline: &Outline<'a>) -> Self {
-        let get = |label| outline.protected.get(label);
-        let parsed = UnverifiedEnvelope::parse(envelope, Tagging::Optional);
-        let of_parsed = |label| parsed.as_ref().ok().and_then(|parsed| parsed.header().get(label));
+/// How long an envelope and its parts are, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Lengths {
+    pub(super) envelope: u64,
+    /// `None` if the payload is detached.
+    pub(super) payload: Option<u64>,
+    pub(super) signature: u64,
+}
+
+impl Lengths {
+    /// Measures an envelope that is in memory.
+    pub(super) fn of(envelope: &[u8], outline: &Outline<'_>) -> Self {
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Self {
-            algorithm: get(label::ALG).map_or_else(|| "none".to_owned(), named),
+            envelope: length(envelope),
+            payload: outline.payload.map(length),
+            signature: length(outline.signature),
+        }
+    }
+}
+
+impl<'a> Claimed<'a> {
+    pub(super) fn of(
+        parsed: Result<UnverifiedEnvelope<'a>, FormError>,
+        outline: &Outline<'a>,
+    ) -> Self {
+        let get = |label| outline.protected.get(label);
+        let numbers = Numbers::under(get(label::TYP));
+        let private = |label| parsed.as_ref().ok().and_then(|parsed| parsed.private(label));
+        let claims = get(label::CWT_CLAIMS).and_then(|map| Claims::decode(map).ok());
+        Self {
+            algorithm: get(label::ALG)
+                .map_or_else(|| "none".to_owned(), |id| numbers.algorithm_shown(id)),
             batch: parsed.as_ref().ok().and_then(|parsed| match parsed.signature() {
                 Signature::Batch(proof) => Some(proof),
                 Signature::Plain(_) => None,
             }),
-            claims: get(label::CWT_CLAIMS).and_then(|map| Claims::decode(map).ok()),
+            claims,
             content_type: get(label::CONTENT_TYPE)
                 .or_else(|| get(label::PREIMAGE_CONTENT_TYPE))
                 .and_then(|value| ContentType::decode(value).ok()),
-            grants: get(label::GRANTS)
+            grants: private(label::GRANTS)
                 .and_then(|value| Grants::decode(value).ok())
                 .map(|grants| grants.iter().map(|grant| grant.to_string()).collect())
                 .unwrap_or_default(),
@@ -59,20 +91,22 @@ impl<'a> Claimed<'a> {
                 Ok(Err(KindError::UnknownTyp { typ })) => quote(&typ),
                 Ok(Err(_)) | Err(_) => "unknown".to_owned(),
             },
-            position: of_parsed(label::POSITION).and_then(|value| Position::decode(value).ok()),
-            sequence: of_parsed(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
+            numbers,
+            position: private(label::POSITION).and_then(|value| Position::decode(value).ok()),
+            sequence: private(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
             refusal: parsed
                 .as_ref()
                 .err()
                 .map(|error| RefusalFacts::new(error))
-                .or_else(|| malformed_grants(get(label::GRANTS)?)),
+                .or_else(|| malformed_grants(private(label::GRANTS)?))
+                .or_else(|| undated(claims?)),
         }
     }
 
     /// Writes a line for programs.
     pub(super) fn to_json(
         &self,
-        envelope: &[u8],
+        lengths: Lengths,
         outline: &Outline<'_>,
         number: Option<u64>,
     ) -> String {
@@ -82,7 +116,7 @@ impl<'a> Claimed<'a> {
             schema: INSPECT_SCHEMA,
             number,
             verified: false,
-            envelope_bytes: envelope.len(),
+            envelope_bytes: lengths.envelope,
             kind: &self.kind,
             algorithm: &self.algorithm,
             key_id: self.key_id.as_deref(),
@@ -97,9 +131,10 @@ impl<'a> Claimed<'a> {
             sequence: self
                 .sequence
                 .map(|found| SequenceLine { channel: hex(&found.channel), seq: found.seq }),
-            detached: outline.payload.is_none(),
-            payload_bytes: outline.payload.map(<[u8]>::len),
-            signature: hex(outline.signature),
+            detached: lengths.payload.is_none(),
+            payload_bytes: lengths.payload,
+            signature: hex(signature_shown(outline)),
+            signature_bytes: lengths.signature,
             grants: &self.grants,
             batch: self.batch.map(|proof| BatchLine {
                 tree_size: proof.tree_size(),
@@ -107,8 +142,8 @@ impl<'a> Claimed<'a> {
                 path_nodes: proof.path_length(),
                 root_signature: hex(proof.signature()),
             }),
-            protected: parameters(&outline.protected),
-            unprotected: parameters(&outline.unprotected),
+            protected: self.numbers.parameters(&outline.protected),
+            unprotected: self.numbers.parameters(&outline.unprotected),
             refusal: self.refusal.as_ref(),
         })
     }
@@ -119,7 +154,7 @@ struct ClaimedLine<'a> {
     schema: &'static str,
     number: Option<u64>,
     verified: bool,
-    envelope_bytes: usize,
+    envelope_bytes: u64,
     kind: &'a str,
     algorithm: &'a str,
     key_id: Option<&'a str>,
@@ -133,8 +168,9 @@ struct ClaimedLine<'a> {
     cti: Option<String>,
     sequence: Option<SequenceLine>,
     detached: bool,
-    payload_bytes: Option<usize>,
+    payload_bytes: Option<u64>,
     signature: String,
+    signature_bytes: u64,
     grants: &'a [String],
     batch: Option<BatchLine>,
     protected: Vec<ParameterLine>,
@@ -170,16 +206,9 @@ enum LabelLine {
     Text(String),
 }
 
-fn parameters(map: &HeaderMap<'_>) -> Vec<ParameterLine> {
-    let line = |(label, value): (Label<'_>, &[u8])| ParameterLine {
-        name: name_of(&label),
-        label: match label {
-            Label::Int(number) => LabelLine::Number(number),
-            Label::Text(text) => LabelLine::Text(text.into_owned()),
-        },
-        value: diagnose(value, LONGEST_SHOWN).text,
-    };
-    map.iter().map(line).collect()
+/// Returns as much of a signature field as is shown: all of it, if there can be such a signature.
+pub(super) fn signature_shown<'a>(outline: &Outline<'a>) -> &'a [u8] {
+    outline.signature.get(..MAX_SIGNATURE_SHOWN).unwrap_or(outline.signature)
 }
 
 /// Says why nobody will run a job with these grants.
@@ -187,17 +216,60 @@ fn malformed_grants(grants: &[u8]) -> Option<RefusalFacts> {
     Grants::decode(grants).err().map(|error| RefusalFacts::new(&error))
 }
 
-/// Returns the registered name of a label.
-pub(super) const fn name_of(label: &Label<'_>) -> Option<&'static str> {
-    match label {
-        Label::Int(number) => label_name(*number),
-        Label::Text(_) => None,
+/// Says why nobody can judge the time of an envelope with these claims.
+fn undated(claims: Claims<'_>) -> Option<RefusalFacts> {
+    let claim = claims.undated?;
+    Some(RefusalFacts::new(&ClaimsError::Date { claim }))
+}
+
+/// What the numbers of an envelope mean. Private ones are brine's under a type of brine's alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    Own,
+    Foreign,
+}
+
+impl Numbers {
+    /// Returns what numbers mean under this type.
+    fn under(typ: Option<&[u8]>) -> Self {
+        match typ.and_then(|value| ContentType::decode(value).ok()) {
+            Some(ContentType::Media(typ)) if Kind::from_typ(typ).is_some() => Self::Own,
+            _ => Self::Foreign,
+        }
+    }
+
+    fn are_known(self, number: i64) -> bool {
+        self == Self::Own || number >= FIRST_NOT_PRIVATE
+    }
+
+    /// Returns the registered name of a label.
+    pub(super) fn name_of(self, label: &Label<'_>) -> Option<&'static str> {
+        match label {
+            Label::Int(number) if self.are_known(*number) => label_name(*number),
+            Label::Int(_) | Label::Text(_) => None,
+        }
+    }
+
+    /// Adds the algorithm's name to its number.
+    fn algorithm_shown(self, id: &[u8]) -> String {
+        let id = diagnose(id, 64).text;
+        let number = id.parse().ok().filter(|number| self.are_known(*number));
+        let known = number.and_then(Algorithm::from_id);
+        known.map_or_else(|| id.clone(), |algorithm| format!("{id} ({})", algorithm.name()))
+    }
+
+    fn parameters(self, map: &HeaderMap<'_>) -> Vec<ParameterLine> {
+        let line = |(label, value): (Label<'_>, &[u8])| ParameterLine {
+            name: self.name_of(&label),
+            label: match label {
+                Label::Int(number) => LabelLine::Number(number),
+                Label::Text(text) => LabelLine::Text(text.into_owned()),
+            },
+            value: diagnose(value, LONGEST_SHOWN).text,
+        };
+        map.iter().map(line).collect()
     }
 }
 
-/// Adds the algorithm's name to its number.
-fn named(id: &[u8]) -> String {
-    let id = diagnose(id, 64).text;
-    let known = id.parse().ok().and_then(Algorithm::from_id);
-    known.map_or_else(|| id.clone(), |algorithm| format!("{id} ({})", algorithm.name()))
-}
+/// All numbers below it are for private use, as the registries of COSE have it.
+const FIRST_NOT_PRIVATE: i64 = -65_536;

@@ -3,18 +3,22 @@
 use std::fmt::Write as _;
 
 use brine_core::cbor::diagnose;
-use brine_core::cose::{HeaderMap, Outline};
+use brine_core::cose::{FormError, HeaderMap, Outline};
 use brine_core::text::hex;
-use brine_core::{Claims, Sequence, Timestamp};
+use brine_core::{Claims, Sequence, Timestamp, UnverifiedEnvelope};
 
-use super::claimed::{Claimed, name_of};
+use super::claimed::{Claimed, Lengths, Numbers, signature_shown};
 use super::{LONGEST_SHOWN, WARNING};
 use crate::report::console::printable;
 
-pub(super) fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String {
-    let claimed = Claimed::of(envelope, outline);
+pub(super) fn describe<'a>(
+    parsed: Result<UnverifiedEnvelope<'a>, FormError>,
+    lengths: Lengths,
+    outline: &Outline<'a>,
+) -> String {
+    let claimed = Claimed::of(parsed, outline);
     let mut page = Page(format!("{WARNING}\n\n"));
-    page.line("envelope", &format!("COSE_Sign1, {} bytes", envelope.len()));
+    page.line("envelope", &format!("COSE_Sign1, {} bytes", lengths.envelope));
     page.line("kind", &claimed.kind);
     if let Some(position) = claimed.position {
         page.line("stream", &format!("{}, segment {}", hex(&position.stream_id), position.index));
@@ -31,16 +35,23 @@ pub(super) fn describe<'a>(envelope: &'a [u8], outline: &Outline<'a>) -> String 
     for grant in &claimed.grants {
         page.line("asks for", grant);
     }
-    let payload = outline.payload.map(|payload| format!("{} bytes", payload.len()));
+    let payload = lengths.payload.map(|length| format!("{length} bytes"));
     page.line("payload", payload.as_deref().unwrap_or("detached"));
     if let Some(proof) = claimed.batch {
         let (leaf, size) = (proof.leaf_index(), proof.tree_size());
         page.line("batch", &format!("leaf {leaf} of {size}, path of {}", proof.path_length()));
     }
-    let signature = claimed.batch.map_or(outline.signature, |proof| proof.signature());
-    page.line("signature", &hex(signature));
-    page.map("protected header", &outline.protected);
-    page.map("unprotected header (anyone can have changed it)", &outline.unprotected);
+    let signature = match claimed.batch {
+        Some(proof) => hex(proof.signature()),
+        None => hex(signature_shown(outline)),
+    };
+    let shown = u64::try_from(signature_shown(outline).len()).unwrap_or(u64::MAX);
+    let is_cut = shown < lengths.signature;
+    let note = if is_cut { format!(" ... {} bytes", lengths.signature) } else { String::new() };
+    page.line("signature", &format!("{signature}{note}"));
+    page.map("protected header", &outline.protected, claimed.numbers);
+    let title = "unprotected header (anyone can have changed it)";
+    page.map(title, &outline.unprotected, claimed.numbers);
     if let Some(refusal) = claimed.refusal {
         let message = printable(&refusal.message);
         let _ = write!(page.0, "\n\"brine verify\" will refuse it: {message}\n");
@@ -73,13 +84,13 @@ impl Page {
         self.optional("claim id", claims.cti.map(hex));
     }
 
-    fn map(&mut self, title: &str, map: &HeaderMap<'_>) {
+    fn map(&mut self, title: &str, map: &HeaderMap<'_>, numbers: Numbers) {
         if map.is_empty() {
             return;
         }
         let _ = writeln!(self.0, "\n{title}");
         for (label, value) in map.iter() {
-            let name = name_of(&label).map(|name| format!(" ({name})")).unwrap_or_default();
+            let name = numbers.name_of(&label).map(|name| format!(" ({name})")).unwrap_or_default();
             let value = diagnose(value, LONGEST_SHOWN).text;
             let _ = writeln!(self.0, "  {label}{name}: {}", printable(&value));
         }

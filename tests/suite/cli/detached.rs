@@ -189,11 +189,11 @@ fn with_plain_or_single_a_large_payload_is_signed_whole() {
     assert!(run(&person, "head -c 5000000 /dev/urandom > large").status.success());
     for option in ["--plain", "--single", "--single --armor"] {
         let line = format!(
-            "brine sign -d {option} -o sig large && brine verify --detached sig large && \
+            "brine sign -d {option} -o sig large && brine verify --untyped --detached sig large && \
              brine inspect sig | grep -q 'payload       detached'"
         );
         assert!(run(&person, &line).status.success(), "{option}");
-        let output = run(&person, "printf x >> large; brine verify --detached sig large");
+        let output = run(&person, "printf x >> large; brine verify --untyped --detached sig large");
         assert_refused(&output, 1, "signature");
     }
 }

@@ -51,7 +51,7 @@ fn what_is_too_large_for_memory_comes_back() {
         "cat one | brine verify | cat > out",
         "brine verify one -o out",
         "cat one | brine verify -o out",
-        "brine sign --plain in | brine verify > out",
+        "brine sign --plain in | brine verify --untyped > out",
         "cat in | brine sign --single --context c -o two && brine verify --context c two > out",
         "brine sign -a --single in | brine verify > out",
         "brine sign -a --single in > text && brine verify text > out",
@@ -75,8 +75,8 @@ fn untagged_ones_of_others_come_back_too() {
     let envelope = sign(&Statement::plain(), &key(1), content().as_slice()).unwrap().to_bytes();
     person.write("bare", &envelope[1..]);
     person.write("in", content());
-    done(&person, "brine verify --untagged -p ./key.pub bare | cmp in");
-    done(&person, "cat bare | brine verify --untagged -p ./key.pub | cmp in");
+    done(&person, "brine verify --untagged --untyped -p ./key.pub bare | cmp in");
+    done(&person, "cat bare | brine verify --untagged --untyped -p ./key.pub | cmp in");
     let refused = run(&person, "brine verify -p ./key.pub bare");
     assert_refused(&refused, 3, "looks like an untagged COSE_Sign1");
 }
@@ -135,9 +135,50 @@ fn memory_does_not_grow_with_the_payload() {
         sh -c 'ulimit -d 32768; exec brine sign --single in' | \
         sh -c 'ulimit -d 32768; exec brine verify' | cmp in && \
         sh -c 'ulimit -d 32768; exec brine sign --plain' < in > one && \
-        sh -c 'ulimit -d 32768; exec brine verify one -o out' && cmp in out && \
-        sh -c 'ulimit -d 32768; exec brine verify --check < one'";
+        sh -c 'ulimit -d 32768; exec brine verify --untyped one -o out' && cmp in out && \
+        sh -c 'ulimit -d 32768; exec brine verify --untyped --check < one'";
     done(&person, line);
+}
+
+/// What is shown of an input is bounded, and so is what is held of it: the payload of an envelope, a signature field
+/// that is none, items without end, and what nobody can read.
+#[test]
+fn what_inspect_holds_and_shows_does_not_grow_with_the_input() {
+    let person = Person::with_key();
+    let front = crate::common::unhex("d2 84 43 a10127 a0");
+    let claim = |bytes: u32| [&[0x5a][..], &bytes.to_be_bytes()].concat();
+    person.write("long-signature", [&front[..], b"\x41x", &claim(300_000_000)].concat());
+    person.write("items", [0x9a, 0x11, 0xe1, 0xa3, 0x00]);
+    person.write("junk", [0xff]);
+    done(
+        &person,
+        "truncate -s 300M in && brine sign --single in > large && \
+        for file in items junk; do truncate -s 300M $file; done && \
+        truncate -s $(($(stat -c %s long-signature) + 300000000)) long-signature",
+    );
+    for (file, status) in [("large", 0), ("long-signature", 0), ("items", 3), ("junk", 3)] {
+        for option in ["", "--json", "--diag"] {
+            for line in [
+                format!("exec brine inspect {option} {file}"),
+                format!("cat {file} | (exec brine inspect {option})"),
+            ] {
+                let output = run(&person, &format!("ulimit -d 49152; {line}"));
+                // From a pipe, nobody counts to the end of a signature field that is none.
+                let expected =
+                    if file == "long-signature" && line.starts_with("cat") { 1 } else { status };
+                assert_eq!(output.status.code(), Some(expected), "{line}: {output:?}");
+                assert!(output.stdout.len() < 1 << 20, "{line}: {} bytes", output.stdout.len());
+            }
+        }
+    }
+    let output = run(&person, "brine inspect large");
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("\npayload       314572800 bytes\n"), "{page}");
+    let output = run(&person, "brine inspect --json long-signature | tail -c 2000");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"signature_bytes\":300000000"));
+    // Armor is held in memory.
+    let output = run(&person, "head -c 20M in | brine sign -a --single | brine inspect");
+    assert_refused(&output, 3, "input is over 16777216 bytes");
 }
 
 #[test]
@@ -234,7 +275,7 @@ fn what_is_rewritten_while_it_is_signed_is_signed_as_it_was_read() {
     while_doing(write, || {
         for _ in 0..10 {
             done(&person, "brine sign --single in > two && brine verify two > back");
-            done(&person, "brine sign --plain < in > two && brine verify --check < two");
+            done(&person, "brine sign --plain < in > two && brine verify --untyped --check < two");
         }
     });
     assert!(person.read("back") != content(), "nothing was rewritten");

@@ -29,7 +29,7 @@ fn records_come_back_in_every_framing_and_from_one_into_another() {
         ("--in lines --out null", "--in null --out lines"),
         ("--in lines --out cbor --batch 64", "--in cbor --out lines"),
         ("--lines --threads 1", "--lines --threads 1"),
-        ("--lines --plain", "--lines"),
+        ("--lines --plain", "--lines --untyped"),
     ] {
         let line = format!("brine sign {sign} < lines | brine verify {verify}");
         let output = run(&person, &line);

@@ -44,7 +44,8 @@ fn ages_and_signers_are_enforced() {
     refuse(&person, "--now 1970-01-02T00:00:00Z", &envelope, 5, "in the future");
     refuse(&person, "--signer alice", &envelope, 5, "signed by default, not by alice");
     let plain = person.sign(["--plain"], b"x");
-    refuse(&person, "--max-age 1d", &plain, 5, "no issue time");
+    refuse(&person, "--untyped --max-age 1d", &plain, 5, "no issue time");
+    refuse(&person, "", &plain, 3, "envelope has no type");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn nothing_that_is_refused_for_another_reason_changes_what_is_known() {
         echo 1 | brine sign --lines --not-before 7d > later; \
         echo 1 | brine sign --lines --plain > plain; \
         for bad in tampered stranger context later plain; do \
-        brine verify --lines --replay-db db --on-bad skip --json < $bad 2>&1 | grep -o 'reasons[^}]*'; done";
+        brine verify --untyped --lines --replay-db db --on-bad skip --json < $bad 2>&1 | grep -o 'reasons[^}]*'; done";
     let output = run(&person, line);
     let expected = "reasons\":{\"signature-bad\":1\nreasons\":{\"unknown-signer\":1\n\
         reasons\":{\"context-unexpected\":1\nreasons\":{\"not-yet-valid\":1\n\

@@ -70,12 +70,14 @@ pub(super) fn verify_root(key: &VerifyingKey, root: &Hash, signature: &[u8]) -> 
 }
 
 /// Encodes the protected header under which a root is signed, and nothing else ever is.
+///
+/// It has no label 395 and has `crit`, so that a root passes for no receipt (RFC 9942), and for nothing with
+/// software that does not know its type.
 fn root_header(key_id: KeyId) -> Vec<u8> {
     let mut header = HeaderWriter::default();
     header.put(label::ALG, |value| value.int(ROOT_ALGORITHM.id()));
     header.put(label::KID, |value| value.bytes(key_id.as_bytes()));
-    header.put(label::TYP, |value| value.text(Kind::BatchRoot.typ().unwrap_or_default()));
-    header.put(label::VDS, |value| value.int(RFC9162_SHA256));
+    header.put_critical(label::TYP, |value| value.text(Kind::BatchRoot.typ().unwrap_or_default()));
     let mut bytes = Encoder::new();
     header.write(&mut bytes);
     bytes.into_bytes()
@@ -83,9 +85,6 @@ fn root_header(key_id: KeyId) -> Vec<u8> {
 
 /// The algorithm of roots.
 const ROOT_ALGORITHM: Algorithm = Algorithm::EdDsa;
-
-/// The verifiable data structure (RFC 9942, Section 5.2).
-const RFC9162_SHA256: i64 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -184,17 +183,16 @@ mod tests {
         let key = SigningKey::from_seed(&zeroize::Zeroizing::new([1; 32]));
         let id = key.verifying_key().id();
         let header = [
-            b"\xa4\x01\x27\x04\x58\x20",
+            b"\xa4\x01\x27\x02\x81\x10\x04\x58\x20",
             id.as_bytes().as_slice(),
             b"\x10\x78\x25application/vnd.brine.batch-root+cose",
-            b"\x19\x01\x8b\x01",
         ];
         let header = header.concat();
         assert_eq!(root_header(id), header);
-        assert_eq!(header.len(), 0x52);
+        assert_eq!(header.len(), 0x51);
         let root = [5; 32];
         let signed =
-            [b"\x84\x6aSignature1\x58\x52", header.as_slice(), b"\x40\x58\x20", &root].concat();
+            [b"\x84\x6aSignature1\x58\x51", header.as_slice(), b"\x40\x58\x20", &root].concat();
         let signature = sign_root(&key, &root).unwrap();
         assert_eq!(signature, key.sign(&[&signed]));
         assert!(verify_root(key.verifying_key(), &root, &signature));

@@ -1,5 +1,7 @@
 //! The strict reader.
 
+use super::float::float_part;
+use super::map_keys::KeyPlaces;
 use super::{Flaw, Head, ItemType, MAX_DEPTH, Major, Malformed};
 
 /// Reads strict CBOR from a slice, item by item.
@@ -176,6 +178,26 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
+    /// Reads a number, an integer or a float of any width, and leaves off its fraction; `None` if it is below 0,
+    /// beyond 63 bits, infinite or no number.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
+    pub fn whole_number(&mut self) -> Result<Option<u64>, Malformed> {
+        let head = self.head()?;
+        let whole = match (head.major, head.info) {
+            (Major::Unsigned, _) => Some(head.argument),
+            (Major::Negative, _) => None,
+            (Major::Simple, 25) => float_part(head.argument, 10, 5),
+            (Major::Simple, 26) => float_part(head.argument, 23, 8),
+            (Major::Simple, 27) => float_part(head.argument, 52, 11),
+            _ => return Err(self.unexpected("a number", &head)),
+        };
+        self.position += head.size;
+        Ok(whole.filter(|whole| i64::try_from(*whole).is_ok()))
+    }
+
     /// Reads `false` or `true`.
     ///
     /// # Errors
@@ -198,7 +220,7 @@ impl<'a> Decoder<'a> {
     /// of [`Head::read_strict`].
     pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.position;
-        self.skip_nested(MAX_DEPTH, Keys::Compare)?;
+        self.skip_nested(MAX_DEPTH)?;
         Ok(self.since(start))
     }
 
@@ -219,7 +241,7 @@ impl<'a> Decoder<'a> {
         let start = self.position;
         let within = self.input.get(..start.saturating_add(limit));
         let mut limited = Self { input: within.unwrap_or(self.input), position: start };
-        match limited.skip_map(MAX_DEPTH - 1, Keys::Compare, &mut visit) {
+        match limited.skip_map(MAX_DEPTH - 1, &mut visit) {
             Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) if within.is_some() => Ok(None),
             Err(malformed) => Err(malformed),
             Ok(()) => {
@@ -241,7 +263,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn skip_nested(&mut self, depth_left: usize, keys: Keys) -> Result<(), Malformed> {
+    fn skip_nested(&mut self, depth_left: usize) -> Result<(), Malformed> {
         let offset = self.position;
         let head = self.head()?;
         let deeper = || depth_left.checked_sub(1).ok_or(Malformed::new(offset, Flaw::TooDeep));
@@ -253,17 +275,17 @@ impl<'a> Decoder<'a> {
                 let depth_left = deeper()?;
                 self.position += head.size;
                 for _ in 0..head.argument {
-                    self.skip_nested(depth_left, keys)?;
+                    self.skip_nested(depth_left)?;
                 }
             }
             Major::Map => {
                 let depth_left = deeper()?;
-                self.skip_map(depth_left, keys, &mut |_, _| Ok(()))?;
+                self.skip_map(depth_left, &mut |_, _| Ok(()))?;
             }
             Major::Tag => {
                 let depth_left = deeper()?;
                 self.position += head.size;
-                self.skip_nested(depth_left, keys)?;
+                self.skip_nested(depth_left)?;
             }
         }
         Ok(())
@@ -272,52 +294,30 @@ impl<'a> Decoder<'a> {
     /// Skips a map and refuses a repeated key.
     ///
     /// Every value has one encoding here (but for the order of inner maps and the width of floats,
-    /// which COSE does not use as labels), so keys are equal when their bytes are. Keys in
-    /// ascending order are distinct, which costs no memory; only another order makes a list.
+    /// which COSE does not use as labels), so keys are equal when their bytes are. Keys in ascending order
+    /// are distinct; others are sorted. Where they are is remembered, so that nothing is read twice: reading
+    /// each level of nested maps again would multiply the work.
     fn skip_map(
         &mut self,
         depth_left: usize,
-        keys: Keys,
         visit: &mut impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         let pairs = self.map()?;
-        let start = *self;
+        let mut keys = KeyPlaces::default();
         let mut last: Option<&[u8]> = None;
         let mut ascending = true;
         for _ in 0..pairs {
             let at_key = *self;
-            self.skip_nested(depth_left, keys)?;
+            self.skip_nested(depth_left)?;
             let key = self.since(at_key.position);
+            keys.push(at_key.position..self.position);
             ascending &= last.is_none_or(|last| last < key);
             last = Some(key);
             let value_start = self.position;
-            self.skip_nested(depth_left, keys)?;
+            self.skip_nested(depth_left)?;
             visit(at_key, self.since(value_start))?;
         }
-        match keys {
-            Keys::Compare if !ascending => start.refuse_duplicates(pairs, depth_left),
-            Keys::Compare | Keys::Compared => Ok(()),
-        }
-    }
-
-    /// Sorts the keys of `pairs` pairs that have been read once already and compares neighbours.
-    ///
-    /// Inner maps were compared on the first reading. Doing it again would double the work at
-    /// every level.
-    fn refuse_duplicates(mut self, pairs: u64, depth_left: usize) -> Result<(), Malformed> {
-        let mut keys = Vec::new();
-        for _ in 0..pairs {
-            let start = self.position;
-            self.skip_nested(depth_left, Keys::Compared)?;
-            keys.push((self.since(start), start));
-            self.skip_nested(depth_left, Keys::Compared)?;
-        }
-        keys.sort_unstable();
-        let twice = keys.windows(2).find_map(|pair| match pair {
-            [(one, _), (other, offset)] if one == other => Some(*offset),
-            _ => None,
-        });
-        twice.map_or(Ok(()), |offset| Err(Malformed::new(offset, Flaw::DuplicateKey)))
+        if ascending { Ok(()) } else { keys.refuse_duplicates(self.input) }
     }
 
     #[inline]
@@ -357,6 +357,8 @@ impl<'a> Decoder<'a> {
 
     #[inline]
     fn head(&self) -> Result<Head, Malformed> {
+        #[cfg(test)]
+        HEADS_READ.set(HEADS_READ.get() + 1);
         match Head::read_short(self.rest()) {
             Some(head) => Ok(head),
             None => self.head_slowly(),
@@ -384,11 +386,10 @@ impl<'a> Decoder<'a> {
 
 const BYTES_OR_NIL: &str = "a byte string or nil";
 
-/// Whether the keys of the maps in an item are still to be compared.
-#[derive(Clone, Copy)]
-enum Keys {
-    Compare,
-    Compared,
+#[cfg(test)]
+std::thread_local! {
+    /// How many heads this thread has read, so that tests can count what an input costs.
+    pub(crate) static HEADS_READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
@@ -527,6 +528,59 @@ mod tests {
         assert_eq!(int(b"\x3b\x80\x00\x00\x00\x00\x00\x00\x00"), Err(Flaw::IntegerRange));
         let bignum = Flaw::UnexpectedType { expected: "an integer", found: ItemType::Tag(2) };
         assert_eq!(int(b"\xc2\x41\x08"), Err(bignum));
+    }
+
+    #[test]
+    fn numbers_lose_their_fraction_and_nothing_else() {
+        let cases: &[(&[u8], Option<u64>)] = &[
+            (b"\x00", Some(0)),
+            (b"\x1b\x7f\xff\xff\xff\xff\xff\xff\xff", Some(u64::MAX >> 1)),
+            (b"\x1b\x80\x00\x00\x00\x00\x00\x00\x00", None),
+            (b"\x20", None),
+            // Half precision: 0, -0, the least, 1.5, 65504, -1, infinity, NaN.
+            (b"\xf9\x00\x00", Some(0)),
+            (b"\xf9\x80\x00", Some(0)),
+            (b"\xf9\x00\x01", Some(0)),
+            (b"\xf9\x3e\x00", Some(1)),
+            (b"\xf9\x7b\xff", Some(65_504)),
+            (b"\xf9\xbc\x00", None),
+            (b"\xf9\x7c\x00", None),
+            (b"\xf9\x7e\x00", None),
+            // The least below 0 has no whole part that is 0 or more.
+            (b"\xf9\x80\x01", None),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(Decoder::new(bytes).whole_number(), Ok(*expected), "{bytes:02x?}");
+        }
+        for bytes in [b"\x41\x00".as_slice(), b"\x61\x31", b"\xc1\x00", b"\xf6", b"\xf5"] {
+            let flaw = Decoder::new(bytes).whole_number().unwrap_err().flaw;
+            assert!(matches!(flaw, Flaw::UnexpectedType { .. }), "{bytes:02x?}: {flaw}");
+        }
+    }
+
+    /// The whole part of every float is that of the standard library.
+    #[test]
+    #[expect(clippy::as_conversions, reason = "what they truncate to is what is compared")]
+    fn floats_lose_their_fraction_as_the_standard_library_truncates() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for round in 0..200_000_u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round | 1);
+            // Every other one near the dates that there are.
+            let double = if round & 1 == 0 {
+                f64::from_bits(state)
+            } else {
+                f64::from_bits(state >> 12 | 0x41d0 << 48)
+            };
+            let single = f32::from_bits(u32::try_from(state >> 32).unwrap());
+            let whole = |value: f64| {
+                let fits = value >= 0.0 && value < 2f64.powi(63);
+                fits.then_some(value as u64)
+            };
+            let bytes = [&[0xfb][..], &double.to_bits().to_be_bytes()].concat();
+            assert_eq!(Decoder::new(&bytes).whole_number(), Ok(whole(double)), "{double:e}");
+            let bytes = [&[0xfa][..], &single.to_bits().to_be_bytes()].concat();
+            assert_eq!(Decoder::new(&bytes).whole_number(), Ok(whole(single.into())), "{single:e}");
+        }
     }
 
     #[test]

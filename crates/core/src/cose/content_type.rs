@@ -40,6 +40,23 @@ impl<'a> ContentType<'a> {
         u16::try_from(number).map(Self::Format).map_err(|_| Malformed::new(0, Flaw::IntegerRange))
     }
 
+    /// Returns whether both are the same type. Names of media types have no case (RFC 2045, Section 5.1);
+    /// parameters, if there are any, are compared to the byte.
+    #[must_use]
+    pub fn is_same_as(&self, other: &ContentType<'_>) -> bool {
+        match (self, other) {
+            (Self::Format(one), ContentType::Format(other)) => one == other,
+            (Self::Media(one), ContentType::Media(other)) => {
+                let (name, parameters) = name_and_parameters(one);
+                let (other_name, other_parameters) = name_and_parameters(other);
+                name.eq_ignore_ascii_case(other_name) && parameters == other_parameters
+            }
+            (Self::Format(_), ContentType::Media(_)) | (Self::Media(_), ContentType::Format(_)) => {
+                false
+            }
+        }
+    }
+
     pub(crate) fn encode(self, encoder: &mut Encoder) -> &mut Encoder {
         match self {
             Self::Format(format) => encoder.int(i64::from(format)),
@@ -48,11 +65,47 @@ impl<'a> ContentType<'a> {
     }
 }
 
+fn name_and_parameters(media: &str) -> (&str, Option<&str>) {
+    match media.split_once(';') {
+        Some((name, parameters)) => (name.trim(), Some(parameters.trim())),
+        None => (media, None),
+    }
+}
+
 impl fmt::Display for ContentType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Format(format) => format.fmt(f),
             Self::Media(media) => f.write_str(media),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ContentType::{Format, Media};
+
+    #[test]
+    fn media_types_are_compared_without_case_and_numbers_with_numbers_alone() {
+        let alike = [
+            (Media("application/cwt"), Media("Application/CWT")),
+            (Media("text/plain;a=B"), Media("TEXT/plain ; a=B")),
+            (Format(61), Format(61)),
+        ];
+        for (one, other) in alike {
+            assert!(one.is_same_as(&other) && other.is_same_as(&one), "{one} and {other}");
+        }
+        let different = [
+            (Media("application/cwt"), Media("application/cw")),
+            (Media("application/cwt"), Media("application/cwt;a=b")),
+            (Media("text/plain;a=B"), Media("text/plain;a=b")),
+            (Media("61"), Format(61)),
+            (Format(61), Format(16)),
+            // Only letters of ASCII have a second case: U+212A lower-cases to k.
+            (Media("application/k"), Media("application/\u{212a}")),
+        ];
+        for (one, other) in different {
+            assert!(!one.is_same_as(&other) && !other.is_same_as(&one), "{one} and {other}");
         }
     }
 }

@@ -95,6 +95,20 @@ pub enum FormError {
         /// Its name in RFC 9052.
         name: &'static str,
     },
+    /// Another CBOR tag stands around an envelope, and the caller did not ask for that.
+    #[error("envelope is inside tag {tag}, {name}")]
+    OuterTag {
+        /// The outermost tag.
+        tag: u64,
+        /// What the tag says.
+        name: &'static str,
+    },
+    /// The position of a segment stands where it means nothing.
+    #[error("position is malformed: {what}")]
+    Position {
+        /// The rule that it breaks.
+        what: &'static str,
+    },
     /// A batch proof is not of its form.
     #[error("batch proof is malformed: {0}")]
     ProofForm(Malformed),
@@ -113,6 +127,12 @@ pub enum FormError {
         size: u64,
         /// Which of them this is said to be, from 0.
         index: u64,
+    },
+    /// A sequence stands where it means nothing, or where other software would not see it.
+    #[error("sequence is malformed: {what}")]
+    Sequence {
+        /// The rule that it breaks.
+        what: &'static str,
     },
     /// A channel is numbered in a way that is not known.
     #[error("sequence format {found} is not supported")]
@@ -177,9 +197,11 @@ impl Classified for FormError {
             | Self::LabelInBothHeaders { .. }
             | Self::LabelUnprotected { .. }
             | Self::Malformed(_)
+            | Self::Position { .. }
             | Self::ProofForm(_)
             | Self::ProofPath { .. }
             | Self::ProofSize { .. }
+            | Self::Sequence { .. }
             | Self::SignatureLength { .. }
             | Self::TooManyLabels { .. } => Class::Altered,
             Self::AlgorithmUnsupported { .. }
@@ -189,6 +211,7 @@ impl Classified for FormError {
             | Self::HashUnsupported { .. }
             | Self::NotAnEnvelope { .. }
             | Self::OtherCose { .. }
+            | Self::OuterTag { .. }
             | Self::SequenceVersion { .. }
             | Self::StreamVersion { .. }
             | Self::TooLarge { .. }
@@ -215,9 +238,12 @@ impl Classified for FormError {
             Self::Malformed(malformed) => malformed.reason(),
             Self::NotAnEnvelope { .. } => "not-an-envelope",
             Self::OtherCose { .. } => "other-cose",
+            Self::OuterTag { .. } => "outer-tag",
+            Self::Position { .. } => "segment-form",
             Self::ProofForm(_) => "proof-form",
             Self::ProofPath { .. } => "proof-path",
             Self::ProofSize { .. } => "proof-size",
+            Self::Sequence { .. } => "sequence-form",
             Self::SequenceVersion { .. } => "sequence-version",
             Self::SignatureLength { .. } => "signature-length",
             Self::StreamVersion { .. } => "stream-version",

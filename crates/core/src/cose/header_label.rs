@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cbor::{self, Decoder, Malformed};
 
 /// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Label<'a> {
     /// An integer, as in the registry.
     Int(i64),
@@ -30,6 +30,13 @@ impl<'a> Label<'a> {
             Self::Text(text) => Label::Text(Cow::Owned(text.into_owned())),
         }
     }
+}
+
+/// Returns the labels in a list that was read before.
+pub(super) fn labels_of(list: &[u8]) -> impl Iterator<Item = Label<'_>> {
+    let mut list = Decoder::new(list);
+    let count = list.array().unwrap_or(0);
+    (0..count).map_while(move |_| Label::decode(&mut list).ok())
 }
 
 impl fmt::Display for Label<'_> {

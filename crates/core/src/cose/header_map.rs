@@ -1,5 +1,6 @@
 //! Header maps (RFC 9052, Section 3).
 
+use super::header_label::labels_of;
 use super::{FormError, Label, MAX_HEADER_BYTES, MAX_LABELS, label};
 use crate::cbor::{Decoder, ItemType};
 
@@ -56,6 +57,12 @@ impl<'a> HeaderMap<'a> {
         if bytes.is_empty() { Self::EMPTY } else { Self { bytes } }
     }
 
+    /// Returns the map as it was received.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Returns the labels with the bytes of their values, in the order of the map.
     pub fn iter(&self) -> impl Iterator<Item = (Label<'a>, &'a [u8])> + use<'a> {
         let mut decoder = Decoder::new(self.bytes);
@@ -79,24 +86,17 @@ impl<'a> HeaderMap<'a> {
     /// Returns whether `crit` (2) lists these labels, in any order, and no others.
     #[must_use]
     pub fn crit_is(&self, expected: &[i64]) -> bool {
-        let found = self.crit();
-        let all = expected.iter().all(|label| found.contains(&Label::Int(*label)));
-        all && found.len() == expected.len()
+        let all = expected.iter().all(|label| self.crit_lists(*label));
+        all && self.crit().count() == expected.len()
     }
 
     /// Returns whether `crit` (2) lists this label.
     #[must_use]
     pub fn crit_lists(&self, label: i64) -> bool {
-        self.crit().contains(&Label::Int(label))
+        self.crit().any(|found| found == Label::Int(label))
     }
 
-    fn crit(&self) -> Vec<Label<'a>> {
-        let Some(mut list) = self.get(label::CRIT).map(Decoder::new) else { return Vec::new() };
-        let count = list.array().unwrap_or(0);
-        (0..count).map_while(|_| Label::decode(&mut list).ok()).collect()
-    }
-
-    pub(super) fn contains(&self, label: &Label<'_>) -> bool {
-        self.iter().any(|(found, _)| found == *label)
+    fn crit(&self) -> impl Iterator<Item = Label<'a>> {
+        self.get(label::CRIT).into_iter().flat_map(labels_of)
     }
 }

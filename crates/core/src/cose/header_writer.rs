@@ -51,17 +51,34 @@ impl HeaderWriter {
 
     /// Writes the map in deterministic order (RFC 8949, Section 4.2.1).
     pub(crate) fn write(&mut self, output: &mut Encoder) {
+        let others = self.places.len();
         self.put_crit();
         output.map(count(self.places.len()));
-        // Most headers are put together in this order already.
-        if self.places.is_sorted_by_key(|(label, _)| order(*label)) {
-            output.raw(self.encoded.as_bytes());
+        // Most headers are put together in this order already, but for crit, which comes of the others.
+        if let Some((before, crit, after)) = self.in_order(others) {
+            let part =
+                |place| self.encoded.as_bytes().get::<Range<usize>>(place).unwrap_or_default();
+            output.raw(part(before)).raw(part(crit)).raw(part(after));
             return;
         }
         self.places.sort_unstable_by_key(|(label, _)| order(*label));
         for (_, place) in &self.places {
             output.raw(self.encoded.as_bytes().get(place.clone()).unwrap_or_default());
         }
+    }
+
+    /// Returns where the parameters before `crit`, `crit` itself and those after it are encoded, if all of the
+    /// first `others` parameters are in their order.
+    fn in_order(&self, others: usize) -> Option<(Range<usize>, Range<usize>, Range<usize>)> {
+        let (others, crit) = self.places.split_at_checked(others)?;
+        if !others.is_sorted_by_key(|(label, _)| order(*label)) {
+            return None;
+        }
+        let end = others.last().map_or(0, |(_, place)| place.end);
+        let later = others.iter().find(|(label, _)| order(*label) > order(label::CRIT));
+        let cut = later.map_or(end, |(_, place)| place.start);
+        let crit = crit.first().map_or(end..end, |(_, place)| place.clone());
+        Some((0..cut, crit, cut..end))
     }
 
     fn put_crit(&mut self) {
@@ -116,5 +133,36 @@ mod tests {
         output.clear();
         writer.clear().put(1, |value| value.int(-8)).write(&mut output);
         assert_eq!(hex(output.as_bytes()), "a10127");
+    }
+
+    /// The same parameters give the same bytes, in whatever order they were put.
+    #[test]
+    fn crit_stands_in_its_place_whatever_the_order() {
+        let expected = "a50127".to_owned()   // alg: -8
+            + "02823a000111733a00011174"     // crit: [-70004, -70005]
+            + "0443616263"                   // kid: 'abc'
+            + "3a0001117301" // sequence
+            + "3a0001117402"; // grants
+        let put = |writer: &mut HeaderWriter, label: i64| {
+            let _ = match label {
+                1 => writer.put(1, |value| value.int(-8)),
+                4 => writer.put(4, |value| value.bytes(b"abc")),
+                -70_004 => writer.put_critical(-70_004, |value| value.int(1)),
+                _ => writer.put_critical(-70_005, |value| value.int(2)),
+            };
+        };
+        let (mut writer, mut output) = (HeaderWriter::default(), Encoder::new());
+        for labels in [
+            [1, 4, -70_004, -70_005],
+            [4, -70_004, -70_005, 1],
+            [-70_005, -70_004, 4, 1],
+            [-70_004, 1, -70_005, 4],
+        ] {
+            writer.clear();
+            labels.iter().for_each(|label| put(&mut writer, *label));
+            output.clear();
+            writer.write(&mut output);
+            assert_eq!(hex(output.as_bytes()), expected, "{labels:?}");
+        }
     }
 }

@@ -4,14 +4,47 @@ use super::protected::{Index, Profile};
 use super::{FormError, HeaderMap, Protected, TAG_SIGN1};
 use crate::cbor::{Decoder, Head, Major};
 
-/// Whether an envelope must bear its tag.
+/// Which tags an envelope may bear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tagging {
+    /// A bare array, and what stands inside outer tags.
+    Any,
     /// A bare array is taken too, because the caller knows that it is a COSE_Sign1.
     Optional,
-    /// Tag 18 must be there.
+    /// Tag 18 may stand inside the tags that say no more than the caller knows: 55799 (CBOR: RFC 8949, Section
+    /// 3.4.6), 61 (a CWT: RFC 8392, Section 6), or the first around the second.
+    Outer,
+    /// Tag 18 must be there, and be the outermost.
     #[default]
     Required,
+}
+
+impl Tagging {
+    /// Takes a bare array, too.
+    #[must_use]
+    pub const fn or_bare(self) -> Self {
+        match self {
+            Self::Any | Self::Outer => Self::Any,
+            Self::Optional | Self::Required => Self::Optional,
+        }
+    }
+
+    /// Takes outer tags, too.
+    #[must_use]
+    pub const fn or_outer(self) -> Self {
+        match self {
+            Self::Any | Self::Optional => Self::Any,
+            Self::Outer | Self::Required => Self::Outer,
+        }
+    }
+
+    const fn takes_bare(self) -> bool {
+        matches!(self, Self::Any | Self::Optional)
+    }
+
+    const fn takes_outer(self) -> bool {
+        matches!(self, Self::Any | Self::Outer)
+    }
 }
 
 /// The four parts of a COSE_Sign1 of any algorithm and kind: well-formed, and nothing more.
@@ -38,7 +71,8 @@ impl<'a> Outline<'a> {
     ///
     /// # Errors
     ///
-    /// - [`FormError::NotAnEnvelope`], [`FormError::OtherCose`], [`FormError::Untagged`] by the first bytes;
+    /// - [`FormError::NotAnEnvelope`], [`FormError::OtherCose`], [`FormError::OuterTag`] and
+    ///   [`FormError::Untagged`] by the first bytes;
     /// - [`FormError::Malformed`], [`FormError::HeaderTooLarge`], [`FormError::TooManyLabels`] by the form.
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self, FormError> {
         Self::read(input, tagging).map(|(outline, _)| outline)
@@ -97,17 +131,68 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// Reads the tag, if there must be or is one, and the head of the array.
+/// Reads the tags, if there must be or are any, and the head of the array.
 pub(super) fn begin(
     decoder: &mut Decoder<'_>,
     input: &[u8],
     tagging: Tagging,
 ) -> Result<(), FormError> {
-    if recognise(input, tagging)? == Beginning::Tagged {
+    let outermost = outer_tag(input);
+    if let Some(tag) = outermost {
+        let inside = skip_outer_tags(decoder, input)?;
+        // What is inside is judged first: a token that is encrypted is no envelope with a tag too many.
+        recognise(inside, Tagging::Required).map_err(|error| match error {
+            FormError::Untagged => FormError::NotAnEnvelope { found: BARE_INSIDE },
+            other => other,
+        })?;
+        if !tagging.takes_outer() {
+            return Err(FormError::OuterTag { tag, name: outer_name(tag).unwrap_or_default() });
+        }
+        decoder.tag()?;
+    } else if recognise(input, tagging)? == Beginning::Tagged {
         decoder.tag()?;
     }
     Ok(decoder.array_of(4)?)
 }
+
+/// Returns the tag that an input begins with, if it is one that may stand around an envelope.
+fn outer_tag(input: &[u8]) -> Option<u64> {
+    // Envelopes begin with another byte, which is all that is looked at of them.
+    let head =
+        input.first().filter(|byte| **byte >= LONG_TAG).and_then(|_| Head::read(input).ok())?;
+    (head.major == Major::Tag && outer_name(head.argument).is_some()).then_some(head.argument)
+}
+
+/// Reads the outer tags, each in its place, and returns what is inside.
+fn skip_outer_tags<'a>(decoder: &mut Decoder<'_>, input: &'a [u8]) -> Result<&'a [u8], FormError> {
+    let rest = |decoder: &Decoder<'_>| input.get(decoder.position()..).unwrap_or_default();
+    for place in [TAG_SELF_DESCRIBED, TAG_CWT] {
+        if outer_tag(rest(decoder)) == Some(place) {
+            decoder.tag()?;
+        }
+    }
+    Ok(rest(decoder))
+}
+
+/// Returns what a tag says that may stand around an envelope.
+const fn outer_name(tag: u64) -> Option<&'static str> {
+    match tag {
+        TAG_CWT => Some("a CBOR Web Token"),
+        TAG_SELF_DESCRIBED => Some("self-described CBOR"),
+        _ => None,
+    }
+}
+
+const BARE_INSIDE: &str = "no CBOR tag 18 inside the outer one";
+
+/// The initial byte of a tag that does not fit it.
+const LONG_TAG: u8 = 0xd8;
+
+/// A CBOR Web Token (RFC 8392, Section 6).
+const TAG_CWT: u64 = 61;
+
+/// Self-described CBOR (RFC 8949, Section 3.4.6).
+const TAG_SELF_DESCRIBED: u64 = 55_799;
 
 /// How an envelope begins.
 #[derive(PartialEq, Eq)]
@@ -131,7 +216,7 @@ fn recognise(input: &[u8], tagging: Tagging) -> Result<Beginning, FormError> {
                 FormError::NotAnEnvelope { found: "input begins with another CBOR tag than 18" }
             }
         }),
-        (Major::Array, 4) if tagging == Tagging::Optional => Ok(Beginning::Bare),
+        (Major::Array, 4) if tagging.takes_bare() => Ok(Beginning::Bare),
         (Major::Array, 4) if looks_like_sign1(input) => Err(FormError::Untagged),
         _ => Err(FormError::NotAnEnvelope { found: "input does not begin with CBOR tag 18" }),
     }

@@ -1,15 +1,33 @@
 //! The protected header: what the standards define of it.
 
+use std::cell::OnceCell;
+
+use super::header_label::labels_of;
 use super::{Algorithm, ContentType, FormError, HeaderMap, Label, MAX_LABELS, label};
 use crate::cbor::Decoder;
 use crate::claims::Claims;
 use crate::hash::HashAlgorithm;
 
-/// The header parameters beyond the standards that an application understands.
+/// The header parameters beyond the standards that an application understands in envelopes of its own types.
+///
+/// Private-use numbers belong to whoever uses them (RFC 8126, Section 4.1): in an envelope of any other type they
+/// are numbers that nobody here knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
     /// The labels that `crit` may list besides those of the standards, and that count only under the signature.
     pub private: &'static [i64],
+    /// Whether a media type is one of the application's own.
+    pub is_own: fn(&str) -> bool,
+}
+
+impl Profile {
+    /// Returns the labels that are known in envelopes of this type.
+    fn private_under(&self, typ: Option<ContentType<'_>>) -> &'static [i64] {
+        match typ {
+            Some(ContentType::Media(media)) if (self.is_own)(media) => self.private,
+            _ => &[],
+        }
+    }
 }
 
 /// What the standards define of a protected header.
@@ -18,6 +36,7 @@ pub struct Protected<'a> {
     map: HeaderMap<'a>,
     labels: LabelFilter,
     others: OtherValues<'a>,
+    crit: Option<&'a [u8]>,
     /// `alg` (1).
     pub algorithm: Algorithm,
     /// The claims set (15); empty if the header parameter is absent.
@@ -42,14 +61,18 @@ impl<'a> Protected<'a> {
         unprotected: &HeaderMap<'_>,
         profile: &Profile,
     ) -> Result<Self, FormError> {
-        judge_unprotected(&map, unprotected, profile)?;
-        judge_crit(&map, index.crit, profile)?;
         let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
+        let typ = content_type(index.typ)?;
+        let private = profile.private_under(typ);
+        let present = Present { map, index, sorted: OnceCell::new() };
+        judge_unprotected(&present, unprotected, private)?;
+        judge_crit(&present, private)?;
         Ok(Self {
             map,
             labels: index.labels,
             others: index.others,
-            typ: content_type(index.typ)?,
+            crit: index.crit,
+            typ,
             algorithm: algorithm(index.algorithm)?,
             claims: index.claims.map_or(Ok(Claims::default()), Claims::decode)?,
             content_type: content_type(index.content_type)?,
@@ -67,6 +90,12 @@ impl<'a> Protected<'a> {
         }
         let known = self.others.iter().flatten().find(|(known, _)| *known == label);
         known.map_or_else(|| self.map.get(label), |(_, value)| Some(value))
+    }
+
+    /// Returns whether `crit` (2) lists this label.
+    #[must_use]
+    pub fn crit_lists(&self, label: i64) -> bool {
+        self.crit.is_some_and(|list| labels_of(list).any(|found| found == Label::Int(label)))
     }
 
     /// Returns the whole map.
@@ -97,7 +126,16 @@ pub(super) struct Index<'a> {
 impl<'a> Index<'a> {
     pub(super) fn add(&mut self, label: i64, value: &'a [u8]) {
         self.labels.add(label);
-        let place = match label {
+        if let Some(place) = self.place(label) {
+            *place = Some(value);
+        } else if let Some(place) = self.others.iter_mut().find(|place| place.is_none()) {
+            *place = Some((label, value));
+        }
+    }
+
+    /// Returns the place of a parameter that the standards define.
+    const fn place(&mut self, label: i64) -> Option<&mut Option<&'a [u8]>> {
+        Some(match label {
             label::ALG => &mut self.algorithm,
             label::CONTENT_TYPE => &mut self.content_type,
             label::CRIT => &mut self.crit,
@@ -106,14 +144,48 @@ impl<'a> Index<'a> {
             label::PAYLOAD_HASH_ALG => &mut self.hash,
             label::PREIMAGE_CONTENT_TYPE => &mut self.preimage_content_type,
             label::TYP => &mut self.typ,
-            _ => {
-                if let Some(place) = self.others.iter_mut().find(|place| place.is_none()) {
-                    *place = Some((label, value));
-                }
-                return;
-            }
+            _ => return None,
+        })
+    }
+
+    /// Returns whether the map has this label; `None` if only the map can tell.
+    fn has(&self, label: i64) -> Option<bool> {
+        if !self.labels.may_have(label) {
+            return Some(false);
+        }
+        if self.others.iter().flatten().any(|(known, _)| *known == label) {
+            return Some(true);
+        }
+        let mut found = *self;
+        found.place(label).map(|place| place.is_some())
+    }
+}
+
+/// Which labels a protected header has.
+///
+/// Where the index cannot tell, the map is read once more, however many labels are looked for: whoever makes a
+/// header must not choose how often it is read.
+struct Present<'a, 'i> {
+    map: HeaderMap<'a>,
+    index: &'i Index<'a>,
+    sorted: OnceCell<Vec<Label<'a>>>,
+}
+
+impl Present<'_, '_> {
+    fn has(&self, label: &Label<'_>) -> bool {
+        let indexed = match label {
+            Label::Int(number) => self.index.has(*number),
+            Label::Text(_) => None,
         };
-        *place = Some(value);
+        indexed.unwrap_or_else(|| self.sorted().binary_search_by(|found| found.cmp(label)).is_ok())
+    }
+
+    fn sorted(&self) -> &[Label<'_>] {
+        self.sorted.get_or_init(|| {
+            let mut labels: Vec<_> = self.map.iter().map(|(label, _)| label).collect();
+            labels.sort_unstable();
+            labels
+        })
     }
 }
 
@@ -161,14 +233,13 @@ fn hash_algorithm(value: &[u8]) -> Result<HashAlgorithm, FormError> {
 /// `alg` in the unprotected header alone comes out as [`FormError::AlgorithmMissing`]: several libraries
 /// take it, which lets anyone choose the algorithm.
 fn judge_unprotected(
-    protected: &HeaderMap<'_>,
+    present: &Present<'_, '_>,
     unprotected: &HeaderMap<'_>,
-    profile: &Profile,
+    private: &[i64],
 ) -> Result<(), FormError> {
-    let only_protected =
-        |number: &i64| PROTECTED_ONLY.contains(number) || profile.private.contains(number);
+    let only_protected = |number: &i64| PROTECTED_ONLY.contains(number) || private.contains(number);
     for (label, _) in unprotected.iter() {
-        if protected.contains(&label) {
+        if present.has(&label) {
             return Err(FormError::LabelInBothHeaders { label: label.into_owned() });
         }
         if matches!(&label, Label::Int(number) if only_protected(number)) {
@@ -179,12 +250,8 @@ fn judge_unprotected(
 }
 
 /// Judges `crit` (RFC 9052, Section 3.1): each label listed is present, and understood.
-fn judge_crit(
-    protected: &HeaderMap<'_>,
-    value: Option<&[u8]>,
-    profile: &Profile,
-) -> Result<(), FormError> {
-    let Some(value) = value else { return Ok(()) };
+fn judge_crit(present: &Present<'_, '_>, private: &[i64]) -> Result<(), FormError> {
+    let Some(value) = present.index.crit else { return Ok(()) };
     let mut list = Decoder::new(value);
     let count = list.array()?;
     if count == 0 {
@@ -193,22 +260,25 @@ fn judge_crit(
     if count > MAX_LABELS {
         return Err(FormError::TooManyLabels { found: count, limit: MAX_LABELS });
     }
-    let understood = |number: &i64| UNDERSTOOD.contains(number) || profile.private.contains(number);
+    let understood = |number: &i64| UNDERSTOOD.contains(number) || private.contains(number);
     let mut seen = Vec::new();
     for _ in 0..count {
         let label = Label::decode(&mut list)?;
-        if !protected.contains(&label) {
+        if !present.has(&label) {
             let what = "it lists a header parameter that is absent";
-            return Err(FormError::CritMalformed { what });
-        }
-        if seen.contains(&label) {
-            let what = "it lists a header parameter twice";
             return Err(FormError::CritMalformed { what });
         }
         if !matches!(&label, Label::Int(number) if understood(number)) {
             return Err(FormError::CritUnknown { label: label.into_owned() });
         }
-        seen.push(label);
+        // What is understood is little, so that this list is short.
+        if seen.contains(&label) {
+            let what = "it lists a header parameter twice";
+            return Err(FormError::CritMalformed { what });
+        }
+        if count > 1 {
+            seen.push(label);
+        }
     }
     Ok(())
 }

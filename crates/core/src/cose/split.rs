@@ -3,7 +3,7 @@
 use super::outline::{Headers, begin};
 use super::protected::{Index, Profile};
 use super::sign1::SignaturePlace;
-use super::{FormError, HeaderMap, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Sign1, Tagging};
+use super::{FormError, HeaderMap, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Outline, Sign1, Tagging};
 use crate::cbor::{Decoder, Flaw, Head, Malformed};
 
 /// Everything of an envelope before the bytes of its payload: well-formed, and nothing more.
@@ -64,6 +64,16 @@ impl<'a> Front<'a> {
     /// Returns the refusal of an envelope that ends inside its payload.
     pub(crate) const fn cut(&self) -> FormError {
         FormError::Malformed(Malformed::new(self.payload_head.0, Flaw::UnexpectedEnd))
+    }
+
+    /// Returns the four parts, as those of an envelope whose payload is elsewhere.
+    pub(crate) fn outline(self, ends: Ends<'a>) -> Result<Outline<'a>, FormError> {
+        Ok(self.headers.outline(Field::read(ends)?.kept))
+    }
+
+    /// Returns how long the signature field is, of which `ends` may have the beginning alone.
+    pub(crate) fn signature_bytes(ends: Ends<'_>) -> Result<usize, FormError> {
+        Ok(Field::read(ends)?.length)
     }
 
     /// Puts both ends together, as an envelope whose payload is elsewhere.

@@ -20,6 +20,9 @@ pub enum KindError {
         /// The type.
         typ: String,
     },
+    /// There is no `typ`, and the caller did not say that such an envelope is data.
+    #[error("envelope has no type: its signature does not say what it is for")]
+    Untyped,
     /// The operation does not take envelopes of this kind.
     #[error("this is {found}, not {expected}")]
     Wrong {
@@ -39,6 +42,7 @@ impl Classified for KindError {
         match self {
             Self::Batched { .. } => "algorithm-unsupported",
             Self::UnknownTyp { .. } => "unknown-typ",
+            Self::Untyped => "untyped",
             Self::Wrong { .. } => "wrong-kind",
         }
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use super::MAX_ARMORED_BYTES;
 use crate::armor;
 use crate::error::{Error, Result};
 use crate::hash::ReadAt;
@@ -15,6 +16,8 @@ pub struct Input {
     pub(super) reader: Box<dyn Read + Send>,
     /// How much more there is, as far as somebody knows: it saves memory and is not relied on.
     expected: u64,
+    /// The largest envelope that is read as armored text, in bytes of its payload.
+    pub(super) most_armored: u64,
     pub(super) anywhere: Option<Anywhere>,
 }
 
@@ -36,7 +39,8 @@ impl Input {
 
     /// Continues after what was read already.
     pub(super) fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
-        Self { beginning, is_whole: false, reader, expected: 0, anywhere: None }
+        let most_armored = MAX_ARMORED_BYTES;
+        Self { beginning, is_whole: false, reader, expected: 0, most_armored, anywhere: None }
     }
 
     /// Says how many bytes the reader probably gives. An input that is said not to fit memory is not read into it,
@@ -44,6 +48,13 @@ impl Input {
     #[must_use]
     pub fn expecting(self, bytes: u64) -> Self {
         Self { expected: bytes, ..self }
+    }
+
+    /// Refuses armored text, which is held in memory, of envelopes with more than `bytes` of payload. There is no
+    /// room for more than [`MAX_ARMORED_BYTES`] in any case.
+    #[must_use]
+    pub fn armored_up_to(self, bytes: u64) -> Self {
+        Self { most_armored: bytes.min(MAX_ARMORED_BYTES), ..self }
     }
 
     /// Says that the same input can be read from anywhere: it is the `bytes` of `source` from `offset` on. A

@@ -93,7 +93,7 @@ fn of_store(error: Error) -> Error {
 }
 
 /// An envelope without its payload, which is or will be elsewhere.
-struct Shell {
+pub(super) struct Shell {
     beginning: Vec<u8>,
     tagging: Tagging,
     tail: Vec<u8>,
@@ -103,7 +103,7 @@ struct Shell {
 impl Shell {
     /// Reads all of an input, and keeps its payload. No more is written than arrives, whatever the payload says of
     /// its length.
-    fn read(
+    pub(super) fn read(
         input: Input,
         store: &mut dyn Store,
         tagging: Tagging,
@@ -138,7 +138,7 @@ impl Shell {
     }
 
     /// Reads everything but the payload from the `length` bytes of `source` that begin at `offset`.
-    fn read_around(
+    pub(super) fn read_around(
         source: &dyn ReadAt,
         offset: u64,
         length: u64,
@@ -159,8 +159,21 @@ impl Shell {
         Ok(Self { beginning, tagging, tail, tail_bytes })
     }
 
-    fn payload_offset(&self) -> u64 {
+    pub(super) fn payload_offset(&self) -> u64 {
         length_of(&self.beginning)
+    }
+
+    pub(super) const fn tail_bytes(&self) -> u64 {
+        self.tail_bytes
+    }
+
+    /// Returns everything before the payload, which was parsed before.
+    pub(super) fn front(&self) -> Result<Front<'_>, FormError> {
+        Front::parse(&self.beginning, self.tagging)
+    }
+
+    pub(super) const fn ends(&self) -> Ends<'_> {
+        Ends { tail: self.tail.as_slice(), tail_bytes: self.tail_bytes }
     }
 
     /// Verifies it over a payload that is read once, and passes each piece to `keep`.
@@ -173,9 +186,8 @@ impl Shell {
         clock: &dyn Clock,
         place: fn(u64) -> Payload,
     ) -> Result<Verified> {
-        let front = Front::parse(&self.beginning, self.tagging)?;
-        let ends = Ends { tail: &self.tail, tail_bytes: self.tail_bytes };
-        let envelope = UnverifiedEnvelope::new(front.with_ends(ends, &PROFILE)?)?;
+        let front = self.front()?;
+        let envelope = UnverifiedEnvelope::new(front.with_ends(self.ends(), &PROFILE)?)?;
         let Some(bytes) = front.payload_bytes() else {
             return Err(wrong_kind(&envelope, expectations, FormError::DetachedPayload.into()));
         };
@@ -202,7 +214,7 @@ impl PassingBy<'_> {
         trust: &'t dyn TrustAnchors,
         clock: &dyn Clock,
     ) -> Result<(Judged<'t>, Timestamp)> {
-        let trial = Trial::begin(envelope, &expectations.external_aad, self.bytes, trust);
+        let trial = Trial::begin(envelope, expectations, self.bytes, trust);
         let key = match trial {
             Err(error) => Err(error),
             Ok(mut trial) => {
@@ -224,7 +236,7 @@ fn cut() -> Error {
 }
 
 /// Reads `most` bytes, or up to the end.
-fn read_some(input: &mut dyn Read, most: usize, bytes: &mut Vec<u8>) -> Result<()> {
+pub(super) fn read_some(input: &mut dyn Read, most: usize, bytes: &mut Vec<u8>) -> Result<()> {
     let most = u64::try_from(most).unwrap_or(u64::MAX);
     input.take(most).read_to_end(bytes).map(drop).map_err(Error::input)
 }

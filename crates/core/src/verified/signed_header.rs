@@ -4,6 +4,7 @@ use crate::cbor::Decoder;
 use crate::claims::Claims;
 use crate::cose::{Algorithm, ContentType, HeaderMap, label};
 use crate::hash::HashAlgorithm;
+use crate::kind::Kind;
 use crate::sequence::Sequence;
 
 /// The protected header of an envelope that has verified.
@@ -71,10 +72,13 @@ impl SignedHeader {
         id.and_then(HashAlgorithm::from_id)
     }
 
-    /// Returns which record of a channel the envelope is (−70004).
+    /// Returns which record of a channel the envelope is (−70004). Under a type that is not brine's, that number is
+    /// somebody else's, and there is none.
     #[must_use]
     pub fn sequence(&self) -> Option<Sequence> {
-        self.get(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok())
+        let value = self.get(label::SEQUENCE)?;
+        let is_data = matches!(self.typ(), Some(ContentType::Media(typ)) if Kind::from_typ(typ) == Some(Kind::Data));
+        if is_data { Sequence::decode(value).ok() } else { None }
     }
 
     /// Returns `typ` (16).

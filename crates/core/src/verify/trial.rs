@@ -4,19 +4,18 @@ use std::io::{self, Read};
 
 use super::judgement::{meant_key, most_tried, no_key_fits};
 use crate::batch::{self, BatchProof, Leaf, Signature};
-use crate::cose::{Protected, ToBeSigned};
+use crate::cose::ToBeSigned;
 use crate::error::{Error, Result, SignatureError};
+use crate::expectations::Expectations;
 use crate::key::{Verification, VerifyingKey};
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
 
 /// The keys that may have made a signature, while the payload passes by.
 pub(crate) struct Trial<'a, 't> {
-    header: &'a Protected<'a>,
     over: Over<'a, 't>,
-    /// Whether the envelope names one of them.
-    is_meant: bool,
-    trusted: usize,
+    /// Why it is refused, if none of them has made it.
+    refusal: Error,
 }
 
 /// What the payload is fed to.
@@ -29,15 +28,18 @@ impl<'a, 't> Trial<'a, 't> {
     /// Chooses keys as a payload in memory is verified with, and feeds what is signed before the payload.
     pub(crate) fn begin(
         envelope: &'a UnverifiedEnvelope<'a>,
-        external_aad: &[u8],
+        expectations: &Expectations,
         payload_bytes: u64,
         trust: &'t dyn TrustAnchors,
     ) -> Result<Self> {
         let header = envelope.header();
         let meant = meant_key(header, trust);
-        let keys = meant.map_or_else(|| trust.keys(), |key| vec![key]);
-        let tried: Vec<_> = keys.into_iter().take(most_tried(payload_bytes)).collect();
-        let trusted = tried.len();
+        let most = most_tried(expectations, payload_bytes);
+        let tried = meant.map_or_else(|| trust.keys(most), |key| vec![key]);
+        let refusal = match meant {
+            Some(_) => SignatureError::Bad.into(),
+            None => no_key_fits(header, tried.len(), trust),
+        };
         let over = match envelope.signature() {
             Signature::Batch(proof) => Over::InBatch { keys: tried, leaf: Leaf::begin(), proof },
             Signature::Plain(signature) => {
@@ -45,13 +47,14 @@ impl<'a, 't> Trial<'a, 't> {
                 Over::Alone(tried.into_iter().filter_map(begin).collect())
             }
         };
-        let mut trial = Self { header, over, is_meant: meant.is_some(), trusted };
+        let mut trial = Self { over, refusal };
         if trial.is_lost() {
             // However the payload is, this is the result.
-            return Err(trial.refusal());
+            return Err(trial.refusal);
         }
         let protected = envelope.sign1().protected_bytes();
-        let before = ToBeSigned::before(protected, external_aad, payload_bytes);
+        let aad = &expectations.external_aad;
+        let before = ToBeSigned::before(protected, aad, payload_bytes);
         before.parts().iter().for_each(|part| trial.update(part));
         Ok(trial)
     }
@@ -68,8 +71,8 @@ impl<'a, 't> Trial<'a, 't> {
 
     /// Returns the key that verifies the signature.
     pub(crate) fn finish(self) -> Result<&'t VerifyingKey> {
-        let refusal = self.refusal();
-        let found = match self.over {
+        let Self { over, refusal } = self;
+        let found = match over {
             Over::Alone(candidates) => candidates
                 .into_iter()
                 .find_map(|(key, verification)| verification.finish().then_some(key)),
@@ -85,13 +88,6 @@ impl<'a, 't> Trial<'a, 't> {
         match &self.over {
             Over::Alone(candidates) => candidates.is_empty(),
             Over::InBatch { keys, .. } => keys.is_empty(),
-        }
-    }
-
-    fn refusal(&self) -> Error {
-        match self.is_meant {
-            true => SignatureError::Bad.into(),
-            false => no_key_fits(self.header, self.trusted),
         }
     }
 }

@@ -9,8 +9,8 @@ use brine_core::cose::{MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, ToBeSigned};
 use brine_core::hash::{HashAlgorithm, ReadAt};
 use brine_core::{
     Beside, Classified as _, Content, Error, Expectations, Hashed, Input, Kept, Kind, KnownSigners,
-    MAX_MEMORY_BYTES, Opening, Result, Signer, SigningError, Statement, Store, StreamOptions,
-    StreamWriter, SystemError, Timestamp, Verified, WholeContent, armor, open, sign,
+    MAX_MEMORY_BYTES, Opening, Result, Signer, SigningError, Skimmed, Statement, Store,
+    StreamOptions, StreamWriter, SystemError, Timestamp, Verified, WholeContent, armor, open, sign,
 };
 use brine_testkit::{Arrival, Arriving, Vector, key, now, statement, vectors};
 
@@ -279,12 +279,14 @@ fn long_ends_are_judged_alike() {
 #[test]
 fn a_long_signature_under_a_bad_header_is_judged_alike() {
     for (label, reason) in [
-        (-70_001, "stream-version"), // position
+        (-70_001, "segment-form"), // position
         (-70_004, "sequence-version"),
         (-70_005, "grants-form"),
     ] {
         let mut header = Encoder::new();
-        header.map(2).int(1).int(-8).int(label).array(3).int(2).bytes(&[7; 16]).int(0);
+        header.map(4).int(1).int(-8).int(2).array(1).int(label);
+        header.int(16).text("application/vnd.brine.data+cose");
+        header.int(label).array(3).int(2).bytes(&[7; 16]).int(0);
         for length in [63, TAIL_BYTES, 2 * TAIL_BYTES] {
             let mut envelope = Encoder::new();
             envelope.tag(18).array(4).bytes(header.as_bytes()).map(0).bytes(b"payload");
@@ -335,10 +337,9 @@ fn payloads_of_every_length_come_back() {
             assert!(written == envelope, "{length}");
             let detached = sign(&statement, &key(1), payload.as_slice()).unwrap().detached();
             assert!(large.detached() == detached && large.to_bytes() == detached, "{length}");
-            let untagged = Expectations::new().untagged();
-            for (bytes, expectations) in
-                [(&envelope[..], &Expectations::new()), (&envelope[1..], &untagged)]
-            {
+            let (tagged, untagged) =
+                (Expectations::new().untyped(), Expectations::new().untyped().untagged());
+            for (bytes, expectations) in [(&envelope[..], &tagged), (&envelope[1..], &untagged)] {
                 ask_for(bytes, &[1], |asked| {
                     let asked = Asked { expectations, ..asked };
                     assert!(asked.in_memory().as_ref() == Ok(&payload), "{length}");
@@ -379,7 +380,8 @@ fn keys_that_are_not_named_are_tried_alike() {
         (&named, &[1, 2], Some("unknown-signer")),
         (&named, &[], Some("unknown-signer")),
     ] {
-        let found = ask_for(bytes, seeds, |asked| asked.judge("kid"));
+        let expectations = &Expectations::new().untyped();
+        let found = ask_for(bytes, seeds, |asked| Asked { expectations, ..asked }.judge("kid"));
         assert_eq!(
             found.err().map(|message| refused(Err(message))).as_deref(),
             expected,
@@ -814,14 +816,17 @@ fn what_was_not_read_comes_back() {
 /// no more of it is read.
 #[test]
 fn what_is_shown_unverified_is_what_arrived() {
-    let show = |input: Input| open(input).and_then(Opening::into_unverified_bytes);
+    let show = |input: Input| -> Result<Vec<u8>> {
+        match open(input)?.skim()? {
+            Skimmed::Whole(bytes) => Ok(bytes),
+            other => panic!("{other:?}"),
+        }
+    };
     let envelope = signed(b"payload");
     let text = armor::encode(&envelope).unwrap().into_bytes();
     for input in [
         envelope.as_slice().into(),
         Input::new(Arriving::new(envelope.as_slice(), Arrival::AtOnce(1))),
-        too_large(Input::new(Arriving::new(envelope.as_slice(), Arrival::Whole)))
-            .expecting(MAX_MEMORY_BYTES + 1),
         text.as_slice().into(),
         Input::new(Arriving::new(text.as_slice(), Arrival::AtOnce(1))),
     ] {
@@ -839,6 +844,51 @@ fn what_is_shown_unverified_is_what_arrived() {
     assert_eq!(show(stream.as_slice().into()).unwrap(), stream[..content]);
     let error = show(stream[..content - 1].into()).unwrap_err();
     assert_eq!(error.reason(), "stream-cut");
+}
+
+/// Of what does not fit memory, all but the payload is shown, and as much is held, from a pipe or a file.
+#[test]
+fn what_does_not_fit_memory_is_shown_without_its_payload() {
+    let length = usize::try_from(MAX_MEMORY_BYTES).unwrap() + 1;
+    let envelope = signed(&vec![7; length]);
+    let file = Input::new(io::empty()).anywhere(
+        Arc::new(KeptInMemory(envelope.clone())),
+        0,
+        length_of(&envelope),
+    );
+    for input in [file, Input::new(Arriving::new(envelope.as_slice(), Arrival::AtOnce(50_000)))] {
+        let Skimmed::Large(large) = open(input).unwrap().skim().unwrap() else { panic!() };
+        let (outline, parsed) = (large.outline().unwrap(), large.parse().unwrap());
+        assert_eq!(outline.protected_bytes, parsed.sign1().protected_bytes());
+        assert_eq!(outline.signature, &envelope[envelope.len() - 64..]);
+        assert_eq!(
+            (outline.payload, large.payload_bytes()),
+            (None, Some(length_of(&envelope[..length])))
+        );
+        assert_eq!((large.envelope_bytes(), large.signature_bytes()), (length_of(&envelope), 64));
+    }
+    // What is no envelope is shown as far as an envelope would show what it is.
+    let junk = vec![0x80; length];
+    let file =
+        Input::new(io::empty()).anywhere(Arc::new(KeptInMemory(junk.clone())), 0, length_of(&junk));
+    for input in [file, Input::new(Arriving::new(junk.as_slice(), Arrival::Whole))] {
+        let Skimmed::Broken { beginning, why } = open(input).unwrap().skim().unwrap() else {
+            panic!()
+        };
+        assert_eq!(why.reason(), "not-an-envelope");
+        assert!(
+            junk.starts_with(&beginning) && beginning.len() <= FRONT_BYTES,
+            "{}",
+            beginning.len()
+        );
+    }
+    // Armor is held in memory, up to what is asked for.
+    let text = armor::encode(&signed(&vec![7; 5_000_000])).unwrap().into_bytes();
+    for (most, fits) in [(5_000_000, true), (3_000_000, false)] {
+        let input = Input::new(Arriving::new(text.as_slice(), Arrival::Whole));
+        let opened = open(input.armored_up_to(most)).map_err(|error| error.reason());
+        assert_eq!(opened.map(drop), if fits { Ok(()) } else { Err("too-large") }, "{most}");
+    }
 }
 
 /// Nobody reads from it.

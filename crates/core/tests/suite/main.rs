@@ -10,6 +10,7 @@
 
 mod batch;
 mod common;
+mod cost;
 mod documents;
 mod extent;
 mod foreign_vectors;

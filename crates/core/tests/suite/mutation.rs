@@ -53,8 +53,9 @@ fn every_mutation_is_refused_by_the_library() {
 #[test]
 fn every_mutation_of_a_plain_envelope_is_refused() {
     let original = sign(&Statement::plain(), &key(1), b"hello").unwrap().to_bytes();
-    assert_eq!(judge(&original, &Expectations::new()).unwrap(), b"hello");
-    all_refused(&original, &Expectations::new());
+    let expectations = Expectations::new().untyped();
+    assert_eq!(judge(&original, &expectations).unwrap(), b"hello");
+    all_refused(&original, &expectations);
 }
 
 /// Of a detached signature, and of a hash envelope, every mutation of either side.

@@ -414,8 +414,12 @@ impl TrustAnchors for Delegated {
         self.0.key(id)
     }
 
-    fn keys(&self) -> Vec<&VerifyingKey> {
-        self.0.keys()
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
+        self.0.keys(most)
+    }
+
+    fn key_count(&self) -> usize {
+        self.0.key_count()
     }
 
     fn judge(

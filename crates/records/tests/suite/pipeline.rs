@@ -71,8 +71,16 @@ fn judge(framing: Framing) -> RecordJudge {
 }
 
 fn judge_at(framing: Framing, clock: impl Clock + 'static) -> RecordJudge {
+    judge_by(Expectations::new(), framing, clock)
+}
+
+fn judge_by(
+    expectations: Expectations,
+    framing: Framing,
+    clock: impl Clock + 'static,
+) -> RecordJudge {
     let trust = KnownSigners::new([Signer::new("k", key(1).verifying_key().clone())]);
-    RecordJudge::new(Expectations::new(), Arc::new(trust), Arc::new(clock), framing)
+    RecordJudge::new(expectations, Arc::new(trust), Arc::new(clock), framing)
 }
 
 /// The reasons for refusing records, and how often.
@@ -363,7 +371,8 @@ mod once {
     fn a_record_without_an_identity_is_refused() {
         let directory = TempDir::new().unwrap();
         let envelopes = [signed(&Statement::plain(), 1), signed(&statement(), 1)];
-        let pipeline = RecordPipeline::new(judge(Framing::Lines), Vec::new());
+        let judge = judge_by(Expectations::new().untyped(), Framing::Lines, now());
+        let pipeline = RecordPipeline::new(judge, Vec::new());
         let input = enveloped(Framing::Lines, &envelopes);
         let run = pipeline.ledger(database(&directory)).on_bad(OnBadRecord::Skip).run(source(
             Framing::Lines,

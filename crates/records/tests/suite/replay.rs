@@ -9,17 +9,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use brine_core::cbor::Encoder;
-use brine_core::cose::label;
+use brine_core::cose::{ToBeSigned, label};
 use brine_core::{Classified as _, Sequence, Statement, Timestamp, Unique};
 use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions, ReplayView};
 use brine_records::{ReplayError, Reservation, Settled, Subject};
 use tempfile::TempDir;
 
-use crate::common::{now, signed, statement, verified};
+use crate::common::{key, now, signed, statement, verified};
 
 /// The identity of a verified envelope with this statement, which has this sequence.
 fn subject(statement: &Statement, sequence: Option<Sequence>) -> Result<Subject, ReplayError> {
-    let verified = verified(signed(statement, 1));
+    subject_of(signed(statement, 1), sequence)
+}
+
+fn subject_of(envelope: Vec<u8>, sequence: Option<Sequence>) -> Result<Subject, ReplayError> {
+    let verified = verified(envelope);
     assert_eq!(verified.header().sequence(), sequence);
     Subject::of(&verified)
 }
@@ -48,11 +52,17 @@ fn claims(cti: u8, expires: Option<Timestamp>, sequence: Option<Sequence>) -> St
     }
 }
 
-/// A statement that numbers a record and has no claims, which brine itself never signs.
-fn numbered_without_claims(sequence: Sequence) -> Statement {
-    let mut value = Encoder::new();
-    value.array(3).int(1).bytes(&sequence.channel).uint(sequence.seq);
-    Statement::plain().critical_parameter(label::SEQUENCE, value.into_bytes())
+/// A record that is numbered and has no claims, which brine itself never signs.
+fn numbered_without_claims(sequence: Sequence) -> Vec<u8> {
+    let mut header = Encoder::new();
+    header.map(4).int(label::ALG).int(-8).int(label::CRIT).array(1).int(label::SEQUENCE);
+    header.int(label::TYP).text("application/vnd.brine.data+cose").int(label::SEQUENCE);
+    header.array(3).int(1).bytes(&sequence.channel).uint(sequence.seq);
+    let header = header.into_bytes();
+    let signature = key(1).sign(&ToBeSigned::new(&header, &[], b"payload").parts());
+    let mut envelope = Encoder::new();
+    envelope.tag(18).array(4).bytes(&header).map(0).bytes(b"payload").bytes(&signature);
+    envelope.into_bytes()
 }
 
 #[test]
@@ -64,18 +74,18 @@ fn a_record_is_held_by_its_sequence_or_its_cti() {
     let first = Sequence { channel: [9; 16], seq: 0 };
     let sequence = Some(first);
     let cases = [
-        (claims(1, Some(later(5)), None), None, "fresh"),
-        (claims(1, Some(later(5)), None), None, "replayed"),
-        (claims(2, Some(later(5)), None), None, "fresh"),
-        (claims(3, None, None), None, "replay-expiry-missing"),
-        (claims(3, None, sequence), sequence, "fresh"),
-        (claims(4, None, sequence), sequence, "replayed"),
+        (signed(&claims(1, Some(later(5)), None), 1), None, "fresh"),
+        (signed(&claims(1, Some(later(5)), None), 1), None, "replayed"),
+        (signed(&claims(2, Some(later(5)), None), 1), None, "fresh"),
+        (signed(&claims(3, None, None), 1), None, "replay-expiry-missing"),
+        (signed(&claims(3, None, sequence), 1), sequence, "fresh"),
+        (signed(&claims(4, None, sequence), 1), sequence, "replayed"),
         // Without claims the age of a record is unknown.
         (numbered_without_claims(first), sequence, "issued-at-missing"),
-        (Statement::plain(), None, "replay-identity-missing"),
+        (signed(&Statement::plain(), 1), None, "replay-identity-missing"),
     ];
-    for (statement, sequence, expected) in cases {
-        let found = match subject(&statement, sequence) {
+    for (place, (envelope, sequence, expected)) in cases.into_iter().enumerate() {
+        let found = match subject_of(envelope, sequence) {
             Err(error) => error.reason(),
             Ok(subject) => match database.reserve(&subject, now()).unwrap() {
                 Reservation::Fresh(lease) => {
@@ -85,7 +95,7 @@ fn a_record_is_held_by_its_sequence_or_its_cti() {
                 other => other.into_lease().unwrap_err().reason(),
             },
         };
-        assert_eq!(found, expected, "{statement:?}");
+        assert_eq!(found, expected, "{place}");
     }
 }
 
