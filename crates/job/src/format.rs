@@ -19,7 +19,8 @@ pub enum OutputFormat {
     /// Any bytes.
     #[default]
     Bytes,
-    /// UTF-8 text without control characters other than tab, line feed and carriage return.
+    /// UTF-8 text without control characters other than tab, line feed and carriage return, and without
+    /// bidirectional and invisible characters.
     Utf8,
     /// One JSON text (RFC 8259).
     Json,
@@ -56,13 +57,15 @@ impl OutputFormat {
 
     /// Reads `output` to its end, and checks that it has this format.
     ///
-    /// It reads piece by piece, and memory is bounded by [`MAX_JSON_NAMES`] and [`MAX_JSON_DEPTH`].
+    /// It reads piece by piece. Memory is bounded by [`MAX_JSON_NAMES`], [`MAX_JSON_DEPTH`] and
+    /// [`MAX_CBOR_KEYS`].
     ///
     /// JSON is that of RFC 8259, without the constructs that readers understand differently: a byte order mark,
-    /// a name that occurs twice in one object, and escapes that are half a character. In `ndjson`, no line is
-    /// blank, the last one may lack its LF, and there may be no lines at all. A CBOR item is well-formed (RFC
-    /// 8949, Section 5.3.1) in any encoding, and nests no deeper than
-    /// [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH).
+    /// a name that occurs twice in one object, escapes that are half a character, and numbers beyond the range
+    /// and precision that readers have in common (Section 6). In `ndjson`, no line is blank, the last one may lack
+    /// its LF, and there may be no lines at all. A CBOR item is valid in any encoding: well-formed, with text that
+    /// is UTF-8, and no key twice in a map (RFC 8949, Section 5.3.1). What tags say of their content is not
+    /// judged. It nests no deeper than [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH).
     ///
     /// # Errors
     ///
@@ -84,6 +87,9 @@ pub const MAX_JSON_DEPTH: usize = 128;
 /// The most names in all JSON objects that are open at one time. They are remembered to find repeated ones.
 pub const MAX_JSON_NAMES: usize = 1 << 18;
 
+/// The most keys in all CBOR maps that are open at one time. They are remembered to find repeated ones.
+pub const MAX_CBOR_KEYS: usize = 1 << 18;
+
 /// Why output does not have its format. Offsets are in bytes from its beginning.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -99,6 +105,15 @@ pub enum FormatError {
         offset: u64,
     },
 
+    /// The text has a character that nobody sees, or that changes the order of others.
+    #[error("output has the hidden character U+{:04X} at byte {offset}", u32::from(*.character))]
+    HiddenCharacter {
+        /// Where.
+        offset: u64,
+        /// The character.
+        character: char,
+    },
+
     /// The output cannot be read.
     #[error("output: {0}")]
     Io(#[from] io::Error),
@@ -110,6 +125,13 @@ pub enum FormatError {
         offset: u64,
         /// The rule that is broken there.
         what: &'static str,
+    },
+
+    /// The maps that are open have more keys than are remembered.
+    #[error("output has more than {MAX_CBOR_KEYS} keys in open maps at byte {offset}")]
+    TooManyKeys {
+        /// Where.
+        offset: u64,
     },
 
     /// The output is not UTF-8.
@@ -126,7 +148,9 @@ impl Classified for FormatError {
             Self::Io(_) => Class::System,
             Self::Cbor(_)
             | Self::ControlCharacter { .. }
+            | Self::HiddenCharacter { .. }
             | Self::Json { .. }
+            | Self::TooManyKeys { .. }
             | Self::Utf8 { .. } => Class::Altered,
         }
     }
@@ -135,8 +159,10 @@ impl Classified for FormatError {
         match self {
             Self::Cbor(_) => "output-not-cbor",
             Self::ControlCharacter { .. } => "output-control-character",
+            Self::HiddenCharacter { .. } => "output-hidden-character",
             Self::Io(_) => "io",
             Self::Json { .. } => "output-not-json",
+            Self::TooManyKeys { .. } => "output-too-many-keys",
             Self::Utf8 { .. } => "output-not-utf8",
         }
     }

@@ -52,7 +52,7 @@ mod plan;
 mod policy;
 
 pub use self::error::JobError;
-pub use self::format::{FormatError, MAX_JSON_DEPTH, MAX_JSON_NAMES, OutputFormat};
+pub use self::format::{FormatError, MAX_CBOR_KEYS, MAX_JSON_DEPTH, MAX_JSON_NAMES, OutputFormat};
 pub use self::grants::{
     Grant, GrantSyntaxError, Grants, GrantsError, MAX_ARGUMENT_BYTES, MAX_GRANTS_BYTES,
     MAX_GRANTS_OF_A_KIND,

@@ -32,7 +32,9 @@ pub enum ItemType {
 }
 
 impl ItemType {
-    pub(super) const fn of(head: &Head) -> Self {
+    /// Returns the type of the item that a head begins.
+    #[must_use]
+    pub const fn of(head: &Head) -> Self {
         match (head.major, head.info) {
             (Major::Unsigned | Major::Negative, _) => Self::Integer,
             (Major::Bytes, _) => Self::Bytes,

@@ -1,9 +1,12 @@
 //! JSON (RFC 8259) that arrives in pieces, without a tree in memory.
 
+mod number;
+
 use std::collections::BTreeSet;
 
 use brine_core::hash::{HashAlgorithm, Hasher};
 
+use self::number::JsonNumber;
 use super::text::Utf8Pieces;
 use super::{FormatCheck, FormatError, MAX_JSON_DEPTH, MAX_JSON_NAMES};
 
@@ -64,6 +67,8 @@ struct JsonText {
     /// How many names all open objects have.
     names: usize,
     name: Option<JsonName>,
+    /// The number that is being read.
+    number: JsonNumber,
     /// The first half of an escaped character beyond U+FFFF.
     high: Option<u32>,
 }
@@ -119,6 +124,9 @@ impl JsonText {
 
     fn end(&mut self, offset: u64) -> Result<(), FormatError> {
         let is_number = matches!(self.state, JsonState::Number(part) if part.may_end());
+        if is_number {
+            self.number.end().map_err(|what| wrong(offset, what))?;
+        }
         if self.open.is_empty() && (self.state == JsonState::After || is_number) {
             return Ok(());
         }
@@ -133,11 +141,13 @@ impl JsonText {
         if let JsonState::Number(part) = self.state {
             if let Some(next) = part.continued_by(character) {
                 self.state = JsonState::Number(next);
+                self.number.take(next, character);
                 return Ok(());
             }
             if !part.may_end() {
                 return Err("a number is malformed");
             }
+            self.number.end()?;
             self.state = JsonState::After;
         }
         let is_space = matches!(character, ' ' | '\t' | '\n' | '\r');
@@ -175,13 +185,19 @@ impl JsonText {
             't' => JsonState::Literal("rue"),
             'f' => JsonState::Literal("alse"),
             'n' => JsonState::Literal("ull"),
-            '-' => JsonState::Number(NumberPart::IntegerFirst),
-            '0' => JsonState::Number(NumberPart::Zero),
-            '1'..='9' => JsonState::Number(NumberPart::Integer),
+            '-' => self.begin_number(NumberPart::IntegerFirst, first),
+            '0' => self.begin_number(NumberPart::Zero, first),
+            '1'..='9' => self.begin_number(NumberPart::Integer, first),
             '\u{feff}' => return Err("there is a byte order mark"),
             _ => return Err("a value is missing"),
         };
         self.expect(state)
+    }
+
+    fn begin_number(&mut self, part: NumberPart, first: char) -> JsonState {
+        self.number = JsonNumber::default();
+        self.number.take(part, first);
+        JsonState::Number(part)
     }
 
     fn open(&mut self, open: OpenHolder, state: JsonState) -> Result<(), &'static str> {

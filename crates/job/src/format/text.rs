@@ -1,5 +1,7 @@
 //! UTF-8 that arrives in pieces.
 
+use brine_core::text::is_harmless;
+
 use super::{FormatCheck, FormatError, at};
 
 /// A reader of UTF-8 whose characters may be cut by the end of a piece.
@@ -59,17 +61,17 @@ impl Utf8Pieces {
     }
 }
 
-/// Checks for text without control characters.
+/// Checks for text that shows what it is: without control, bidirectional and invisible characters.
 #[derive(Debug, Default)]
 pub(super) struct TextCheck(Utf8Pieces);
 
 impl FormatCheck for TextCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
-        self.0.piece(piece, offset, |character, offset| {
-            if character.is_control() && !matches!(character, '\t' | '\n' | '\r') {
-                return Err(FormatError::ControlCharacter { offset });
-            }
-            Ok(())
+        self.0.piece(piece, offset, |character, offset| match character {
+            '\t' | '\n' | '\r' => Ok(()),
+            _ if character.is_control() => Err(FormatError::ControlCharacter { offset }),
+            _ if is_harmless(character) => Ok(()),
+            _ => Err(FormatError::HiddenCharacter { offset, character }),
         })
     }
 
