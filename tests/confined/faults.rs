@@ -175,6 +175,66 @@ fn a_daemon_ends_with_the_job_and_is_not_waited_for() {
     }
 }
 
+/// Processor time is counted when a process is waited for, and those that are killed are waited for, too.
+#[test]
+fn what_was_killed_has_used_what_it_used() {
+    let busy = "import os, time\nr, w = os.pipe()\nfor _ in range(2):\n if os.fork() == 0:\n  while time.process_time() < 0.2: pass\n  \
+                os.write(w, b'x'); time.sleep(1000)\nfor _ in range(2): os.read(r, 1)\n";
+    for (then, end) in [
+        ("os._exit(0)", JobEnd::Exited(0)),
+        ("while True: os.write(1, b'x' * 4096)", JobEnd::OutputTooLarge),
+        ("os.kill(os.getpid(), 11)", JobEnd::Signalled(11)),
+    ] {
+        let (outcome, _) = ran(&python(&format!("{busy}{then}")), b"");
+        assert_eq!((outcome.end, outcome.tree), (end, TreeKill::Certain), "{then}");
+        let used = outcome.usage.user + outcome.usage.system;
+        assert!(used >= Duration::from_millis(400), "{then}: {used:?}");
+    }
+}
+
+/// Otherwise many small processes make the kernel kill the largest process of the system.
+#[test]
+fn a_job_is_the_first_that_is_killed_when_memory_is_short() {
+    let mark = mark();
+    let mut job = shell(&format!(": {mark}; sleep 1000"));
+    job.limits.wall = Duration::from_secs(2);
+    let score =
+        |process: &str| fs::read_to_string(format!("/proc/{process}/oom_score_adj")).unwrap();
+    let ours = score("self");
+    assert_ne!(ours, "1000\n");
+    std::thread::scope(|scope| {
+        let job = scope.spawn(|| ran(&job, b"").0);
+        eventually("the job", || !marked(&mark).is_empty());
+        assert_eq!(score(&marked(&mark)[0]), "1000\n");
+        assert_eq!(score("self"), ours);
+        assert_eq!(job.join().unwrap().end, JobEnd::TimedOut);
+    });
+}
+
+/// A personality changes what programs see, and how predictable their memory is.
+#[test]
+fn a_job_inherits_no_personality() {
+    let mut command = Command::new("setarch");
+    command.args(["--addr-no-randomize", "--uname-2.6"]);
+    command.args(itself("a_personality_is_told_for_another_test")).env(MARK, mark());
+    let output = command.env(BRINE, brine()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("personality 0"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Not a test: what the one above runs.
+#[test]
+#[ignore = "does nothing unless another test starts it"]
+fn a_personality_is_told_for_another_test() {
+    if std::env::var_os(MARK).is_none() {
+        return;
+    }
+    let told = fs::read_to_string("/proc/self/personality").unwrap();
+    assert_ne!(told, "00000000\n");
+    let ask = "import ctypes; print('personality', ctypes.CDLL(None).personality(0xffffffff))";
+    println!("{}", String::from_utf8(ran(&python(ask), b"").1).unwrap());
+}
+
 #[test]
 fn orphans_are_reaped_while_the_job_runs() {
     // More of them, one after the other, than there may be at one time.
@@ -226,6 +286,17 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
     assert!(said.contains("hint: this system denies you user namespaces"), "{said}");
 }
 
+/// In such a namespace root cannot become anybody else, and a job would be root outside.
+#[test]
+fn a_namespace_with_one_user_is_said_to_have_one() {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user"]).args(itself("a_job_is_run_for_another_test"));
+    let output = command.env(MARK, mark()).env(BRINE, brine()).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("confinement could not be set up"), "{said}");
+    assert!(said.contains("hint: this user namespace has only one user or group"), "{said}");
+}
+
 /// Runs a job where no namespace can be made, and returns what is said of it.
 fn run_without_namespaces() -> String {
     // A user namespace may be told to hold no other.
@@ -247,12 +318,31 @@ fn itself(name: &str) -> [String; 5] {
 
 /// A process of its own that runs a job until it is killed.
 fn runner(mark: &str) -> Child {
+    runner_within(mark, Duration::from_secs(60))
+}
+
+/// Such a process, whose job has this much time.
+fn runner_within(mark: &str, wall: Duration) -> Child {
     let mut command = Command::new(&itself("")[0]);
     command.args(&itself("a_job_is_run_for_another_test")[1..]).env(MARK, mark);
-    command.env(BRINE, brine());
+    command.env(BRINE, brine()).env(WALL, wall.as_secs().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // A group of its own, as a shell gives it.
     command.process_group(0).spawn().unwrap()
+}
+
+/// Returns the init of the job of a runner.
+fn init_of(runner: &Child) -> Pid {
+    let runners = runner.id().to_string();
+    let inits = fs::read_to_string(format!("/proc/{runners}/task/{runners}/children")).unwrap();
+    // The tests run in threads; the init is a child of one of them.
+    let of_threads = fs::read_dir(format!("/proc/{runners}/task")).unwrap().flatten();
+    let all: String = of_threads
+        .map(|thread| fs::read_to_string(thread.path().join("children")).unwrap())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let init = format!("{inits} {all}").split_whitespace().next().unwrap().parse().unwrap();
+    Pid::from_raw(init).unwrap()
 }
 
 /// Not a test: what `runner` runs.
@@ -263,7 +353,8 @@ fn a_job_is_run_for_another_test() {
     let mark = mark.to_str().unwrap().to_owned();
     let job = shell(&format!(": {mark}; (setsid sh -c ': {mark}; sleep 1000' &); sleep 1000"));
     let mut job = job;
-    job.limits.wall = Duration::from_secs(60);
+    let wall = std::env::var(WALL).ok().and_then(|wall| wall.parse().ok());
+    job.limits.wall = Duration::from_secs(wall.unwrap_or(60));
     let payload = tempfile::tempfile().unwrap();
     let plan = &Plan::from(job);
     let launched = launch(Launch { plan, payload, program_init: &brine() }, &mut Vec::new());
@@ -274,6 +365,9 @@ fn a_job_is_run_for_another_test() {
 }
 
 const MARK: &str = "BRINE_TEST_MARK";
+
+/// The time limit of the job of a runner, in seconds.
+const WALL: &str = "BRINE_TEST_WALL";
 
 #[test]
 fn nothing_survives_brine_however_it_is_ended() {
@@ -303,20 +397,27 @@ fn nothing_survives_the_init() {
     let mark = mark();
     let mut runner = runner(&mark);
     eventually("the job", || marked(&mark).len() >= 2);
-    let runners = runner.id().to_string();
-    let inits = fs::read_to_string(format!("/proc/{runners}/task/{runners}/children")).unwrap();
-    // The tests run in threads; the init is a child of one of them.
-    let of_threads = fs::read_dir(format!("/proc/{runners}/task")).unwrap().flatten();
-    let all: String = of_threads
-        .map(|thread| fs::read_to_string(thread.path().join("children")).unwrap())
-        .collect::<Vec<_>>()
-        .join(" ");
-    let init = format!("{inits} {all}").split_whitespace().next().unwrap().parse().unwrap();
-    rustix::process::kill_process(Pid::from_raw(init).unwrap(), Signal::KILL).unwrap();
+    rustix::process::kill_process(init_of(&runner), Signal::KILL).unwrap();
     let mut said = String::new();
     BufReader::new(runner.stdout.take().unwrap()).lines().for_each(|line| said += &line.unwrap());
     runner.wait().unwrap();
     assert!(said.contains("Signalled(9)"), "{said}");
+    // The kernel is killing the job, and nobody has seen its end.
+    assert!(said.contains("tree: Unconfirmed"), "{said}");
+    eventually("the end of all of it", || marked(&mark).is_empty());
+}
+
+/// An init that does not answer is killed in the end, and the job is not said to be dead.
+#[test]
+fn what_is_not_known_to_be_dead_is_not_said_to_be() {
+    let mark = mark();
+    let mut runner = runner_within(&mark, Duration::from_secs(2));
+    eventually("the job", || marked(&mark).len() >= 2);
+    rustix::process::kill_process(init_of(&runner), Signal::STOP).unwrap();
+    let mut said = String::new();
+    BufReader::new(runner.stdout.take().unwrap()).lines().for_each(|line| said += &line.unwrap());
+    runner.wait().unwrap();
+    assert!(said.contains("end: TimedOut") && said.contains("tree: Unconfirmed"), "{said}");
     eventually("the end of all of it", || marked(&mark).is_empty());
 }
 

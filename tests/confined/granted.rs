@@ -10,7 +10,8 @@ use brine_job::{GrantedPath, Layer, PayloadDelivery, PlanParts};
 use brine_sandbox::{JobEnd, LaunchError};
 use sha2::{Digest, Sha256};
 
-use crate::jobs::{LAYERS, plan, ran, run, shell};
+use crate::jobs::{LAYERS, brine, plan, ran, run, shell};
+use crate::shared_jobs::{run_by, started};
 use crate::world::{World, neighbour, open_to_all, probe};
 
 fn opening(source: PathBuf, target: &str, writable: bool) -> GrantedPath {
@@ -181,6 +182,70 @@ fn a_program_is_executed_only_if_it_is_the_one_that_was_hashed() {
     let error = run(&job, b"").unwrap_err();
     assert!(matches!(error, LaunchError::OtherProgram { .. }), "{error}");
     assert_eq!(error.status(), 5);
+}
+
+/// A program that is started in place of the init: it changes what was hashed, and becomes the init.
+fn meddling_init(world: &World, meddle: &str) -> PathBuf {
+    let path = world.at("init");
+    let brine = brine();
+    let text = format!("#!/bin/bash\n{meddle}\nexec -a brine-init {} \"$@\"\n", brine.display());
+    fs::write(&path, text).unwrap();
+    open_to_all(&path);
+    path
+}
+
+/// Whoever may write to the program, or beside it, may do so at the worst of moments: after it was hashed.
+#[test]
+fn what_was_hashed_is_what_runs() {
+    let world = World::new();
+    let (tool, other) = (world.at("pinned"), world.at("other"));
+    let script = "#!/bin/sh\necho good\n";
+    let evil = script.replace("good", "evil");
+    let echo = fs::read("/bin/echo").unwrap();
+    for (good, bad) in [(script.as_bytes(), evil.as_bytes()), (&echo, evil.as_bytes())] {
+        fs::write(&other, bad).unwrap();
+        open_to_all(&other);
+        for meddle in [
+            format!("cat {} > {}", other.display(), tool.display()),
+            format!("cp {0} {0}2; mv {0}2 {1}", other.display(), tool.display()),
+        ] {
+            let init = meddling_init(&world, &meddle);
+            let attempt = |job: &PlanParts| started(run_by(&init, job, b"")).1;
+            let mut job = plan(&tool, &["pinned", "good"]);
+            job.program.sha256 = Some(Sha256::digest(good).into());
+            for waived in [&[][..], &[Layer::Namespaces], &LAYERS] {
+                job.waived = waived.iter().copied().collect();
+                fs::write(&tool, good).unwrap();
+                open_to_all(&tool);
+                assert_eq!(attempt(&job), b"good\n", "{meddle} {waived:?}");
+                assert_eq!(fs::read(&tool).unwrap(), bad, "{meddle} did nothing");
+            }
+        }
+    }
+}
+
+/// A program that looks for itself, or for what lies beside it, looks there.
+#[test]
+fn what_was_hashed_lies_at_its_own_path_and_cannot_be_written() {
+    let world = World::new();
+    let tool = world.at("pinned");
+    let text = "#!/bin/sh\necho \"$0\"; cmp \"$0\" /job/program && ! echo >> \"$0\" && ! rm \"$0\" && ! chmod 700 \"$0\"\n";
+    fs::write(&tool, text).unwrap();
+    open_to_all(&tool);
+    let mut job = plan(&tool, &["pinned"]);
+    job.program.sha256 = Some(Sha256::digest(text).into());
+    assert_eq!(succeeds(&job), format!("{}\n", tool.canonicalize().unwrap().display()));
+    // Inside a system directory, and by a symbolic link.
+    let link = world.at("link");
+    symlink("/bin/sh", &link).unwrap();
+    let shell = fs::read("/bin/sh").unwrap();
+    for path in ["/bin/sh".into(), link] {
+        let sh = fs::canonicalize("/bin/sh").unwrap();
+        let script = format!("cmp {} /job/program && ! echo >> {0} && echo same", sh.display());
+        let mut job = plan(path, &["sh", "-c", &script]);
+        job.program.sha256 = Some(Sha256::digest(&shell).into());
+        assert_eq!(succeeds(&job), "same\n");
+    }
 }
 
 #[test]

@@ -89,6 +89,12 @@ static int set_id(void) { struct stat s; return stat("own", &s) || !(s.st_mode &
 static int file_set_id(void) { own(0700); chmod("own", 04755); return set_id(); }
 static int file_set_id_at(void) { own(0700); fchmodat(AT_FDCWD, "own", 02755, 0); return set_id(); }
 static int file_set_id_open(void) { int fd = own(0700); fchmod(fd, 06755); return set_id(); }
+static int file_whiteout(void) {
+    struct stat s;
+    own(0600);
+    /* RENAME_WHITEOUT leaves a device where the file was. */
+    return syscall(SYS_renameat2, AT_FDCWD, "own", AT_FDCWD, "moved", 4u) || stat("own", &s) ? -1 : 0;
+}
 static int file_set_id_made(void) { own(04755); return set_id(); }
 static int file_lease(void) { int fd = own(0600); close(fd); return fcntl(open("own", O_RDONLY), F_SETLEASE, F_RDLCK); }
 static int file_notify(void) { return fcntl(open("/usr", O_RDONLY), F_NOTIFY, DN_ACCESS); }
@@ -180,7 +186,15 @@ static int process_descriptor(void) {
     int p = (int)syscall(SYS_pidfd_open, number(), 0);
     return p < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, p, 1, 0);
 }
-static int process_priority(void) { return setpriority(PRIO_PROCESS, number(), 1); }
+/* The lowest priority: a higher one than that of the process is nobody's to give. */
+static int process_priority(void) { return setpriority(PRIO_PROCESS, number(), 19); }
+static int process_schedule(void) {
+    struct sched_param none = {0};
+    return sched_setscheduler(number(), SCHED_BATCH, &none);
+}
+/* IOPRIO_WHO_PROCESS and IOPRIO_WHO_USER; best effort, 4, as everything has it. */
+static int process_io_priority(void) { return (int)syscall(SYS_ioprio_set, 1, number(), 2 << 13 | 4); }
+static int user_io_priority(void) { return (int)syscall(SYS_ioprio_set, 3, getuid(), 2 << 13 | 4); }
 static int process_affinity(void) {
     cpu_set_t set;
     return sched_getaffinity(number(), sizeof set, &set);
@@ -323,7 +337,7 @@ static int message_queue(void) {
     errno = error;
     return queue;
 }
-static int bare_handle(void) { return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1); }
+static int new_rules(void) { return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1); }
 #if defined(__x86_64__)
 static int old_call(void) {
     long result;
@@ -415,6 +429,46 @@ static int reopens_stdin(void) { return opens("/proc/self/fd/0", O_RDWR); }
 static int reopens_dev_stdin(void) { return opens("/dev/stdin", O_RDWR); }
 static int kill_all(void) { return kill(-1, SIGKILL); }
 static int kill_one(void) { kill(1, SIGKILL); kill(1, SIGTERM); kill(1, SIGSTOP); usleep(20000); return -1; }
+/* What decides when and where process 1 runs, and what its limits are; and what signals it. */
+static int acts_on_one(void) {
+    struct sched_param none = {0};
+    struct rlimit limit = {0, RLIM_INFINITY};
+    unsigned attributes[12] = {48, SCHED_BATCH};
+    int done = -1;
+    cpu_set_t all;
+    sched_getaffinity(0, sizeof all, &all);
+#define TRY(what) if ((long)(what) >= 0) { puts(#what); done = 0; }
+    TRY(sched_setaffinity(1, sizeof all, &all))
+    TRY(sched_setscheduler(1, SCHED_BATCH, &none))
+    TRY(sched_setparam(1, &none))
+    TRY(syscall(SYS_sched_setattr, 1, attributes, 0))
+    TRY(setpriority(PRIO_PROCESS, 1, 19))
+    TRY(setpriority(PRIO_USER, 0, 19))
+    TRY(syscall(SYS_setpriority, 0xffffffff00000000ul | PRIO_PROCESS, 0xffffffff00000001ul, 19))
+    TRY(syscall(SYS_ioprio_set, 1, 1, 3 << 13))
+    TRY(syscall(SYS_ioprio_set, 3, getuid(), 3 << 13))
+    TRY(prlimit(1, RLIMIT_NOFILE, &limit, NULL))
+    TRY(prlimit(1, RLIMIT_NOFILE, NULL, &limit))
+    TRY(kill(1, SIGCHLD))
+    TRY(syscall(SYS_tgkill, 1, 1, SIGCHLD))
+    TRY(syscall(SYS_tkill, 1, SIGCHLD))
+    TRY(syscall(SYS_pidfd_open, 1, 0))
+    return done;
+}
+/* What programs do to themselves, by either of their names. */
+static int acts_on_itself(void) {
+    struct sched_param none = {0};
+    struct rlimit limit;
+    cpu_set_t set;
+    for (int i = 0; i < 2; i++) {
+        pid_t self = i ? getpid() : 0;
+        if (sched_getaffinity(self, sizeof set, &set) || sched_setaffinity(self, sizeof set, &set)) return -1;
+        if (prlimit(self, RLIMIT_NOFILE, NULL, &limit) || prlimit(self, RLIMIT_NOFILE, &limit, NULL)) return -1;
+        if (setpriority(PRIO_PROCESS, self, 19) || sched_setscheduler(self, SCHED_BATCH, &none)) return -1;
+        if (syscall(SYS_ioprio_set, 1, self, 2 << 13 | 4) || kill(getpid(), SIGCONT)) return -1;
+    }
+    return 0;
+}
 static int trace_one(void) { return (int)ptrace(PTRACE_SEIZE, 1, 0, 0); }
 
 #define P(name) {#name, name}
@@ -427,16 +481,17 @@ static const struct { const char *name; int (*try)(void); } probes[] = {
     P(exec_outside), P(exec_written), P(exec_by_loader), P(exec_memory), P(map_written), P(set_user_id),
     P(process_signal), P(process_trace), P(process_read), P(process_environment), P(process_memory),
     P(process_command), P(process_descriptor), P(process_priority), P(process_affinity), P(process_limit),
+    P(process_schedule), P(process_io_priority), P(user_io_priority), P(file_whiteout),
     P(process_compare), P(process_session), P(ipc_memory), P(ipc_queue), P(ipc_new_memory), P(host_name),
     P(tcp_connect), P(mptcp_connect), P(tcp_listen), P(tcp_listen_unbound), P(tcp_fast_open),
     P(tcp_fast_open_message), P(udp_send), P(unix_connect), P(unix_abstract), P(unix_by_pair), P(netlink),
     P(local_socket), P(new_user), P(new_user_clone), P(new_user_clone_upper), P(clone_three), P(io_uring),
     P(keyring), P(session_keyring), P(add_key), P(user_fault), P(no_randomisation), P(performance), P(file_handle), P(fanotify),
-    P(splice_memory), P(message_queue), P(bare_handle), P(much_memory), P(locked_memory), P(large_file),
+    P(splice_memory), P(message_queue), P(new_rules), P(much_memory), P(locked_memory), P(large_file),
     P(many_files), P(many_processes), P(much_scratch), P(many_scratch_files), P(core_file), P(may_gain),
     P(bounding_set), P(call), P(terminal_input), P(terminal_input_upper), P(new_mounts), P(descriptors),
     P(terminal), P(writes_stdin), P(reopens_stdin), P(reopens_dev_stdin), P(kill_all), P(kill_one),
-    P(trace_one),
+    P(trace_one), P(acts_on_one), P(acts_on_itself),
 #if defined(__x86_64__)
     P(old_call), P(descriptor_table),
 #endif

@@ -57,6 +57,7 @@ const PROBES: &[(&str, About, &str)] = &[
     ("file_set_id_at", Itself, "S"),
     ("file_set_id_open", Itself, "S"),
     ("file_set_id_made", Itself, "S"),
+    ("file_whiteout", Itself, "S"),
     ("file_lease", Itself, "S"),
     ("file_notify", Itself, "S"),
     ("file_statfs", Files, "N"),
@@ -78,9 +79,13 @@ const PROBES: &[(&str, About, &str)] = &[
     ("process_memory", Neighbour("pid"), "eNL"),
     ("process_command", Neighbour("pid"), "NL"),
     ("process_descriptor", Neighbour("pid"), "eNLS"),
-    ("process_priority", Neighbour("pid"), "N"),
+    ("process_priority", Neighbour("pid"), "NS"),
+    ("process_schedule", Neighbour("pid"), "NS"),
+    ("process_io_priority", Neighbour("pid"), "NS"),
+    // In a namespace it stops at process 1, which then has more capabilities than the job.
+    ("user_io_priority", Itself, "NS"),
     ("process_affinity", Neighbour("pid"), "N"),
-    ("process_limit", Neighbour("pid"), "N"),
+    ("process_limit", Neighbour("pid"), "NS"),
     ("process_compare", Neighbour("pid"), "eNLS"),
     ("process_session", Neighbour("pid"), "N"),
     // What processes share.
@@ -111,6 +116,8 @@ const PROBES: &[(&str, About, &str)] = &[
     ("io_uring", Itself, "RS"),
     ("keyring", Itself, "S"),
     ("add_key", Itself, "S"),
+    // The kernel keeps rules in memory that no limit counts.
+    ("new_rules", Itself, "S"),
     ("user_fault", Itself, "S"),
     ("no_randomisation", Itself, "S"),
     ("performance", Itself, "S"),
@@ -276,6 +283,28 @@ fn a_job_is_not_given_what_brine_holds() {
     }
     let (outcome, _) = ran(&probing("trace_one", "", &[Layer::Seccomp]), b"");
     assert_eq!(outcome.end, JobEnd::Exited(1), "{}", told(&outcome));
+}
+
+/// Process 1 kills the job, and runs as its user. Whoever keeps it from running keeps the job alive.
+#[test]
+fn no_call_of_a_job_acts_on_process_1() {
+    let (outcome, output) =
+        ran(&probing("acts_on_one", "", &[Layer::Landlock, Layer::Seccomp]), b"");
+    let done = String::from_utf8(output).unwrap();
+    assert_eq!(outcome.end, JobEnd::Exited(0), "without seccomp: {}", told(&outcome));
+    assert!(done.contains("sched_setaffinity") && done.contains("PRIO_USER"), "{done}");
+    for waived in [&[][..], &[Layer::Landlock], &[Layer::Privileges, Layer::Limits]] {
+        let (outcome, output) = ran(&probing("acts_on_one", "", waived), b"");
+        let done = String::from_utf8_lossy(&output);
+        assert_eq!(
+            (outcome.end, &*done),
+            (JobEnd::Exited(1), ""),
+            "{waived:?}: {}",
+            told(&outcome)
+        );
+    }
+    let (outcome, _) = ran(&probing("acts_on_itself", "", &[]), b"");
+    assert_eq!(outcome.end, JobEnd::Exited(0), "{}", told(&outcome));
 }
 
 /// The keys of a login are possessed by whoever has its session keyring.

@@ -63,8 +63,8 @@ pub struct PlanParts {
 pub struct JobProgram {
     /// The absolute path on this system.
     pub path: PathBuf,
-    /// The SHA-256 that the file must have, if the policy states one. The launcher opens the file once, hashes
-    /// what it opened, and executes that descriptor.
+    /// The SHA-256 that the file must have, if the policy states one. The launcher copies the file, hashes the
+    /// copy, and executes the copy.
     pub sha256: Option<[u8; 32]>,
     /// `argv[0]` and the arguments. An argument that is exactly [`PAYLOAD_ARGUMENT`] becomes [`PAYLOAD_PATH`].
     pub arguments: Vec<OsString>,

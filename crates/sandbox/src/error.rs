@@ -1,6 +1,7 @@
 //! Why a job did not start, or could not be watched to its end.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use brine_core::{Class, Classified};
@@ -131,6 +132,14 @@ impl LaunchError {
 }
 
 fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
+    let of_users = matches!(layer, Layer::Namespaces | Layer::Network | Layer::Privileges);
+    let refused = matches!(source.raw_os_error(), Some(libc::EACCES | libc::EINVAL | libc::EPERM));
+    if of_users && refused && has_one_user() {
+        return Some(
+            "this user namespace has only one user or group, and a job needs another: run brine outside of it, or \
+             map more of them (unshare --map-auto, newuidmap)",
+        );
+    }
     match (layer, source.raw_os_error()) {
         (
             Layer::Namespaces | Layer::Network,
@@ -152,3 +161,18 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Returns whether the user namespace of this process has fewer than two users or groups (user_namespaces(7)).
+fn has_one_user() -> bool {
+    let has_one = |name: &str| {
+        let mut map = String::new();
+        let file = File::open(format!("/proc/self/{name}")).ok()?;
+        file.take(MAX_MAP_BYTES).read_to_string(&mut map).ok()?;
+        let counts = map.lines().map(|line| line.split_ascii_whitespace().nth(2)?.parse().ok());
+        Some(counts.map(|count: Option<u64>| count.unwrap_or(0)).sum::<u64>() < 2)
+    };
+    has_one("uid_map") == Some(true) || has_one("gid_map") == Some(true)
+}
+
+/// As long as a map can be (user_namespaces(7)).
+const MAX_MAP_BYTES: u64 = 4096;

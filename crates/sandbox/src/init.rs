@@ -1,5 +1,7 @@
 //! The init of a job: a process that brine starts and that confines itself.
 
+mod reaper;
+
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
@@ -17,16 +19,22 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, Wa
 use super::init_channel::InitChannel;
 use super::init_report::{InitFault, InitReport};
 use super::landlock::LandlockGround;
+use super::oom_score::OomScore;
 use super::orders::{InitOrders, Script};
 use super::outcome::LAYERS;
 use super::seccomp::SeccompFilters;
 use super::syscalls::{self, Forked};
 use super::{
-    INIT_NAME, SCRIPT_PATH, landlock, namespaces, private_root, privileges, rlimits, tree_kill,
+    INIT_NAME, SCRIPT_PATH, landlock, namespaces, prepare, private_root, privileges, rlimits,
+    tree_kill,
 };
 
 /// How much later than brine the init ends a job. Normally brine ends it, and reports why.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long process 1 has to kill and reap the job. After this it is killed itself, and what the job used is not
+/// known.
+const REAPING: Duration = Duration::from_secs(3);
 
 /// Acts as the init of a job if this process was started as one, and returns its exit code; `None` if it was
 /// not.
@@ -56,6 +64,8 @@ struct Init {
     places: Vec<OwnedFd>,
     /// The directories of a job that has no private root.
     borrowed: Option<Borrowed>,
+    /// Raised until the job is forked.
+    score: Option<OomScore>,
 }
 
 /// Directories of this system, for a job without a private root.
@@ -83,6 +93,7 @@ impl Init {
             program: next()?,
             places: received.collect(),
             borrowed: None,
+            score: None,
         })
     }
 
@@ -105,9 +116,17 @@ impl Init {
         syscalls::leave_keyring().map_err(io_fault("leaving the keyring"))?;
         self.die_with_parent()?;
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        if !self.orders.waives(Layer::Limits) {
+            self.score = Some(OomScore::raise()?);
+        }
+        syscalls::reset_personality().map_err(io_fault("resetting the personality"))?;
         namespaces::enter(&self.orders, || {
-            private_root::build(&self.orders, &self.places, &self.payload)
+            private_root::build(&self.orders, &self.places, &self.payload, &self.program)
         })?;
+        if let (false, Some(copy)) = (self.orders.waives(Layer::Namespaces), &self.orders.copy) {
+            self.program =
+                prepare::open_path(&copy.path).map_err(io_fault("opening the program"))?;
+        }
         if !self.orders.waives(Layer::Privileges) {
             privileges::drop_all()?;
         } else if !self.orders.waives(Layer::Landlock) || !self.orders.waives(Layer::Seccomp) {
@@ -147,25 +166,30 @@ impl Init {
     }
 
     /// Starts the job and waits for its end.
-    fn start(&self) -> Result<(), InitFault> {
+    fn start(&mut self) -> Result<(), InitFault> {
+        let score = self.score.take();
         if self.orders.waives(Layer::Namespaces) {
-            return self.start_weakly();
+            return self.start_weakly(score);
         }
-        let (go, ready) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(errno_fault("making a pipe"))?;
         let child = match syscalls::fork().map_err(io_fault("forking process 1"))? {
             Forked::Child => {
-                drop(ready);
-                self.act_as_process_1(go)
+                drop(ours);
+                self.act_as_process_1(&theirs)
             }
             Forked::Parent(child) => child,
         };
-        drop(go);
+        drop((theirs, score));
         // If the child has died already, the wait below notices.
-        let _ = rustix::io::write(&ready, &[1]);
-        let process = self.wait_or_hang_up(child)?;
-        if let Waited::HungUp = process {
-            let _ = rustix::process::kill_process(child, Signal::KILL);
+        let _ = rustix::io::write(&ours, &[1]);
+        let process = watched(child)?;
+        if let Waited::HungUp = self.wait_or_hang_up(&process)? {
+            drop(ours);
+            // A process 1 that is killed leaves the rest to the kernel, which does not count what that used.
+            if !ends_within(&process, REAPING) {
+                let _ = rustix::process::kill_process(child, Signal::KILL);
+            }
         }
         rustix::process::waitpid(Some(child), WaitOptions::empty())
             .map_err(errno_fault("waiting for process 1"))?;
@@ -173,43 +197,15 @@ impl Init {
         Ok(())
     }
 
-    /// Acts as process 1 of the namespace: it reaps, and the namespace ends with it.
-    fn act_as_process_1(&self, go: OwnedFd) -> ! {
-        // The init may have died before this process was tied to it; then nothing comes through the pipe.
-        let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
-        if !tied || !matches!(rustix::io::read(&go, &mut [0]), Ok(1)) {
-            syscalls::end_now(125);
-        }
-        drop(go);
-        match syscalls::fork() {
-            Ok(Forked::Child) => self.become_job(),
-            Ok(Forked::Parent(job)) => self.reap_until(job),
-            Err(error) => {
-                let fault = InitFault::new(Some(Layer::Namespaces), "forking the job", &error);
-                self.report(&InitReport::Failed(fault));
-            }
-        }
-        syscalls::end_now(0)
-    }
-
-    fn reap_until(&self, job: Pid) {
-        loop {
-            match rustix::process::wait(WaitOptions::empty()) {
-                Ok(Some((child, status))) if child == job => return self.report_end(status),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn start_weakly(&self) -> Result<(), InitFault> {
+    fn start_weakly(&self, score: Option<OomScore>) -> Result<(), InitFault> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno_fault("inheriting orphans"))?;
         let job = match syscalls::fork().map_err(io_fault("forking the job"))? {
             Forked::Child => self.become_job(),
             Forked::Parent(job) => job,
         };
-        if let Waited::Ended = self.wait_or_hang_up(job)? {
+        drop(score);
+        if let Waited::Ended = self.wait_or_hang_up(&watched(job)?)? {
             let status = rustix::process::waitpid(Some(job), WaitOptions::empty());
             if let Ok(Some((_, status))) = status {
                 self.report_end(status);
@@ -221,13 +217,11 @@ impl Init {
     }
 
     /// Waits until a process ends, or brine hangs up or dies.
-    fn wait_or_hang_up(&self, process: Pid) -> Result<Waited, InitFault> {
-        let handle = rustix::process::pidfd_open(process, PidfdFlags::empty())
-            .map_err(errno_fault("watching the job"))?;
+    fn wait_or_hang_up(&self, process: &OwnedFd) -> Result<Waited, InitFault> {
         let deadline = Instant::now().checked_add(self.orders.limits.wall.saturating_add(GRACE));
         loop {
             let mut both = [
-                PollFd::new(&handle, PollFlags::IN),
+                PollFd::new(process, PollFlags::IN),
                 PollFd::new(&self.channel, PollFlags::IN | PollFlags::RDHUP),
             ];
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -268,6 +262,7 @@ impl Init {
         let arguments = self.arguments().map_err(|error| failed(io_fault("an argument")(error)))?;
         let environment = terminated(&self.orders.environment)
             .map_err(|error| failed(io_fault("the environment")(error)))?;
+        let script = self.script().map_err(|error| failed(io_fault("the script")(error)))?;
         let held = InitReport::Held(self.held()).encode();
         let waives = |layer| self.orders.waives(layer);
         let filters = if waives(Layer::Seccomp) {
@@ -288,7 +283,7 @@ impl Init {
         let _ = self.channel.send(&held);
         let private = !waives(Layer::Namespaces);
         match self.orders.script {
-            Script::Yes if private => syscalls::execute_path(SCRIPT_PATH, &arguments, &environment),
+            Script::Yes if private => syscalls::execute_path(&script, &arguments, &environment),
             _ => syscalls::execute(self.program.as_fd(), &arguments, &environment),
         }
         .map_err(|error| InitReport::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL)))
@@ -322,15 +317,25 @@ impl Init {
         terminated(&self.orders.arguments.iter().map(given).collect::<Vec<_>>())
     }
 
+    /// Returns the path inside of a program that begins with `#!`.
+    fn script(&self) -> io::Result<CString> {
+        match &self.orders.copy {
+            Some(copy) => Ok(CString::new(copy.path.as_os_str().as_bytes())?),
+            None => Ok(SCRIPT_PATH.to_owned()),
+        }
+    }
+
     fn scratch(&self) -> &Path {
         self.borrowed.as_ref().map_or(Path::new(SCRATCH_PATH), |borrowed| &borrowed.scratch)
     }
 
     fn ground(&self) -> LandlockGround<'_> {
         let path = self.borrowed.as_ref().map_or(Path::new(PAYLOAD_PATH), |own| &own.payload);
+        // Without a private root a copy is memory, which has no place in the file system.
+        let has_place = self.orders.copy.is_none() || !self.orders.waives(Layer::Namespaces);
         LandlockGround {
             places: &self.places,
-            program: self.program.as_fd(),
+            program: has_place.then_some(self.program.as_fd()),
             scratch: self.scratch(),
             payload: (self.orders.delivery == PayloadDelivery::File).then_some(path),
         }
@@ -345,7 +350,11 @@ impl Init {
     }
 
     fn report_end(&self, status: WaitStatus) {
-        let signal = status.terminating_signal().map(InitReport::Signalled);
+        let signalled = |signal| {
+            let used = syscalls::usage_of_children();
+            InitReport::Signalled(signal, used.user + used.system)
+        };
+        let signal = status.terminating_signal().map(signalled);
         let exited = || status.exit_status().and_then(|status| u8::try_from(status).ok());
         if let Some(message) = signal.or_else(|| exited().map(InitReport::Exited)) {
             self.report(&message);
@@ -362,6 +371,18 @@ impl Init {
 enum Waited {
     Ended,
     HungUp,
+}
+
+/// Returns a descriptor that can be read when a process has ended.
+fn watched(process: Pid) -> Result<OwnedFd, InitFault> {
+    rustix::process::pidfd_open(process, PidfdFlags::empty())
+        .map_err(errno_fault("watching the job"))
+}
+
+fn ends_within(process: &OwnedFd, most: Duration) -> bool {
+    let Ok(most) = Timespec::try_from(most) else { return false };
+    let mut polled = [PollFd::new(process, PollFlags::IN)];
+    matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
 }
 
 fn terminated(strings: &[OsString]) -> io::Result<Vec<CString>> {

@@ -31,8 +31,9 @@ pub(super) enum InitReport {
     NotExecuted(i32),
     /// The program exited with this status.
     Exited(u8),
-    /// This signal ended the program.
-    Signalled(i32),
+    /// This signal ended the program, after it and everything that was reaped before had used this much
+    /// processor time.
+    Signalled(i32, Duration),
     /// Every process is gone, and they used this much.
     Gone(ResourceUsage),
 }
@@ -70,7 +71,9 @@ impl InitReport {
             }
             Self::NotExecuted(errno) => drop(encoder.array(2).uint(2).int((*errno).into())),
             Self::Exited(status) => drop(encoder.array(2).uint(3).uint((*status).into())),
-            Self::Signalled(signal) => drop(encoder.array(2).uint(4).int((*signal).into())),
+            Self::Signalled(signal, used) => {
+                encoder.array(3).uint(4).int((*signal).into()).uint(micros(*used));
+            }
             Self::Gone(usage) => {
                 encoder.array(4).uint(5).uint(micros(usage.user)).uint(micros(usage.system));
                 encoder.uint(usage.peak_memory);
@@ -103,11 +106,14 @@ impl InitReport {
             }
             2 => number(decoder.int()?).map(Self::NotExecuted),
             3 => number(decoder.int()?).map(Self::Exited),
-            4 => number(decoder.int()?).map(Self::Signalled),
+            4 => {
+                let signal = number(decoder.int()?);
+                let used = time(decoder.int()?);
+                signal.map(|signal| Self::Signalled(signal, used))
+            }
             5 => {
                 let (user, system) = (decoder.int()?, decoder.int()?);
                 let peak_memory = unsigned(decoder.int()?);
-                let time = |micros| Duration::from_micros(unsigned(micros));
                 Some(Self::Gone(ResourceUsage {
                     user: time(user),
                     system: time(system),
@@ -139,6 +145,10 @@ fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
+fn time(micros: i64) -> Duration {
+    Duration::from_micros(unsigned(micros))
+}
+
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
@@ -165,7 +175,7 @@ mod tests {
             InitReport::Failed(fault(None, "doing something")),
             InitReport::NotExecuted(2),
             InitReport::Exited(255),
-            InitReport::Signalled(9),
+            InitReport::Signalled(9, Duration::from_micros(11)),
             InitReport::Gone(usage),
         ];
         messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));

@@ -19,7 +19,8 @@ use super::{prepare, syscalls};
 pub(super) struct LandlockGround<'a> {
     /// The descriptors of the places of the orders.
     pub(super) places: &'a [OwnedFd],
-    pub(super) program: BorrowedFd<'a>,
+    /// The program, if it is a file that rules can name.
+    pub(super) program: Option<BorrowedFd<'a>>,
     /// The scratch directory, as this process sees it.
     pub(super) scratch: &'a Path,
     /// The payload, as this process sees it, if it is given as a file.
@@ -92,8 +93,10 @@ impl LandlockRules {
             self = self.allow(descriptor.as_fd(), &place.node, access)?;
         }
         // Executing a file needs the right to read it, too (LANDLOCK_ACCESS_FS_EXECUTE).
-        let program = AccessFs::Execute | AccessFs::ReadFile;
-        self = self.allow(ground.program, &PlaceNode::File, program)?;
+        if let Some(program) = ground.program {
+            let access = AccessFs::Execute | AccessFs::ReadFile;
+            self = self.allow(program, &PlaceNode::File, access)?;
+        }
         let scratch = prepare::open_path(ground.scratch)?;
         let access = self.write();
         self = self.allow(scratch.as_fd(), &PlaceNode::Directory, access)?;

@@ -56,11 +56,13 @@ mod init_channel;
 mod init_report;
 mod landlock;
 mod namespaces;
+mod oom_score;
 mod orders;
 mod outcome;
 mod prepare;
 mod private_root;
 mod privileges;
+mod program;
 mod rlimits;
 mod seccomp;
 mod syscalls;
@@ -95,8 +97,7 @@ pub struct Launch<'a> {
 /// Runs a job, writes its standard output to `output`, and returns how it ended.
 ///
 /// `output` **must** be a private file, or memory: nothing in it may be released before [`judge`] has allowed
-/// it. When this returns, no process of the job is left, except where namespaces are waived and the job forked
-/// faster than it was killed.
+/// it. When this returns, no process of the job is left, or [`JobOutcome::tree`] says that this is not known.
 ///
 /// # Errors
 ///
@@ -119,7 +120,7 @@ const INIT_NAME: &str = "brine-init";
 /// The user and group of a job, inside; outside, too, if root starts it: nobody.
 const NOBODY: u32 = 65_534;
 
-/// The path inside of a program that begins with `#!`.
+/// The path inside of a program that begins with `#!`, and of the private copy of a program.
 const SCRIPT_PATH: &CStr = c"/job/program";
 
 /// The largest payload that is given as a file, in bytes. It is held in memory.

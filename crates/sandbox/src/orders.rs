@@ -25,6 +25,16 @@ pub(super) struct InitOrders {
     pub(super) waived: Vec<Layer>,
     /// Whether the program begins with `#!`, so that its interpreter must be able to open it.
     pub(super) script: Script,
+    /// The private copy of a program whose hash is pinned.
+    pub(super) copy: Option<ProgramCopy>,
+}
+
+/// The private copy of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ProgramCopy {
+    /// Its path inside, which is that of the program.
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
 }
 
 /// Whether a program is a script.
@@ -75,7 +85,7 @@ impl InitOrders {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.array(9);
+        encoder.array(10);
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
         encoder
@@ -95,13 +105,18 @@ impl InitOrders {
             encoder.int(layer_number(*layer));
         }
         encoder.bool(self.script == Script::Yes);
+        let copy = self.copy.iter();
+        encoder.array(wide(copy.len()));
+        for ProgramCopy { path, bytes } in copy {
+            encoder.array(2).bytes(path.as_os_str().as_bytes()).uint(clamp(*bytes));
+        }
         encoder.into_bytes()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(bytes);
         let decoder = &mut decoder;
-        decoder.array_of(9)?;
+        decoder.array_of(10)?;
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
@@ -119,10 +134,16 @@ impl InitOrders {
                 .flatten()
                 .collect(),
             script: if decoder.bool()? { Script::Yes } else { Script::No },
+            copy: list(decoder, read_copy)?.pop(),
         };
         decoder.finish()?;
         Ok(orders)
     }
+}
+
+fn read_copy(decoder: &mut Decoder<'_>) -> Result<ProgramCopy, Malformed> {
+    decoder.array_of(2)?;
+    Ok(ProgramCopy { path: read_string(decoder)?.into(), bytes: read_number(decoder)? })
 }
 
 fn write_strings(encoder: &mut Encoder, strings: &[OsString]) {
@@ -262,10 +283,12 @@ mod tests {
             },
             waived: vec![Layer::Landlock, Layer::Network],
             script: Script::Yes,
+            copy: Some(ProgramCopy { path: "/usr/bin/tool".into(), bytes: 1 << 20 }),
         };
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         orders.delivery = PayloadDelivery::Stdin;
         orders.script = Script::No;
+        orders.copy = None;
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         // A limit that is no limit stays one.
         orders.limits.memory = u64::MAX;

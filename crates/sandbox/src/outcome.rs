@@ -29,8 +29,11 @@ pub struct JobOutcome {
 /// How certain it is that no process of a job is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeKill {
-    /// The kernel killed the whole process namespace with its process 1.
+    /// The process namespace has ended, and the kernel has waited for every process in it.
     Certain,
+    /// The process namespace was killed, and its end was not seen in time. Killed processes can still be running:
+    /// they end when they get processor time.
+    Unconfirmed,
     /// There was no namespace. The processes that could be found were killed.
     Weak,
 }

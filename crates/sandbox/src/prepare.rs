@@ -1,28 +1,27 @@
 //! Prepares a launch: opens every path of the plan, once, before anything starts.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use brine_core::hash::{Digest, HashAlgorithm, Hasher};
-use brine_job::{GrantedPath, JobProgram, Layer, PayloadDelivery, PlanParts};
+use brine_job::{GrantedPath, Layer, PayloadDelivery, PlanParts};
 use rustix::fs::{CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags};
 use rustix::pipe::PipeFlags;
 
 use super::init_channel::InitChannel;
 use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
-use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES, SCRIPT_PATH};
+use super::program::OpenedProgram;
+use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES};
 
 /// Everything that the init gets.
 pub(super) struct Prepared {
     orders: InitOrders,
     payload: OwnedFd,
+    /// The program, or the copy of it that was hashed.
     program: File,
     places: Vec<OwnedFd>,
     /// How many processes the system had killed for want of memory before the job.
@@ -39,14 +38,15 @@ pub(super) struct Started {
 }
 
 /// A place, with its descriptor. A symbolic link has none.
-type OpenedPlace = (PlaceInside, Option<OwnedFd>);
+pub(super) type OpenedPlace = (PlaceInside, Option<OwnedFd>);
 
 /// Opens every path of the plan.
 pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
     let plan = launch.plan.parts();
-    let (program, script) = open_program(&plan.program)?;
-    let script_place = match script {
-        Script::Yes if !launch.plan.waives(Layer::Namespaces) => Some(script_place(&program)?),
+    let program = OpenedProgram::open(&plan.program)?;
+    let private = !launch.plan.waives(Layer::Namespaces);
+    let script_place = match (private, &program.copy, program.script) {
+        (true, None, Script::Yes) => Some(program.script_place()?),
         _ => None,
     };
     let (places, descriptors) = open_places(plan, script_place)?;
@@ -60,13 +60,14 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
         ports: plan.ports.iter().copied().collect(),
         limits: plan.limits,
         waived: plan.waived.iter().copied().collect(),
-        script,
+        script: program.script,
+        copy: program.copy,
     };
     Ok(Prepared {
         orders,
         payload: read_only(&launch.payload)
             .map_err(|error| LaunchError::system("opening the payload for reading", error))?,
-        program,
+        program: program.file,
         places: descriptors,
         kills_before: memory_kills(),
     })
@@ -115,62 +116,6 @@ impl Prepared {
         memory.write_all(&self.orders.encode())?;
         memory.rewind()?;
         Ok(memory)
-    }
-}
-
-/// Opens the program once. The same descriptor is hashed and executed.
-fn open_program(program: &JobProgram) -> Result<(File, Script), LaunchError> {
-    let path = &program.path;
-    let not_executable = |source| LaunchError::NotExecutable { path: path.clone(), source };
-    // Opening must not block, as it would on a FIFO.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => LaunchError::NotFound { path: path.clone() },
-            _ => not_executable(error),
-        })?;
-    let metadata = file.metadata().map_err(not_executable)?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(not_executable(io::ErrorKind::PermissionDenied.into()));
-    }
-    let mut start = [0; 2];
-    let script = match file.read(&mut start) {
-        Ok(2) if start == *b"#!" => Script::Yes,
-        _ => Script::No,
-    };
-    if let Some(expected) = program.sha256 {
-        file.rewind().map_err(not_executable)?;
-        if sha256(&mut file).map_err(not_executable)?.as_ref() != expected {
-            return Err(LaunchError::OtherProgram { path: path.clone() });
-        }
-    }
-    file.rewind().map_err(not_executable)?;
-    Ok((file, script))
-}
-
-/// Returns the place of a script inside. Its interpreter opens it by name, so a descriptor is not enough.
-fn script_place(program: &File) -> Result<OpenedPlace, LaunchError> {
-    let failed = |error| LaunchError::system("finding the script", error);
-    let source = PathBuf::from(format!("/proc/self/fd/{}", program.as_raw_fd()));
-    let source = source.read_link().map_err(failed)?;
-    let descriptor = program.try_clone().map_err(failed)?.into();
-    let target = OsStr::from_bytes(SCRIPT_PATH.to_bytes()).into();
-    Ok((
-        PlaceInside { source, target, access: PlaceAccess::Execute, node: PlaceNode::File },
-        Some(descriptor),
-    ))
-}
-
-fn sha256(file: &mut File) -> io::Result<Digest> {
-    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            count => hasher.update(buffer.get(..count).unwrap_or_default()),
-        }
     }
 }
 

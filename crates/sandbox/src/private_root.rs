@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 use brine_job::{Layer, PAYLOAD_PATH, PayloadDelivery, SCRATCH_PATH};
@@ -14,9 +15,9 @@ use rustix::mount::{
 };
 
 use super::init_report::InitFault;
-use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode};
+use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, ProgramCopy};
 use super::syscalls::MountReach;
-use super::{NOBODY, prepare, syscalls};
+use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
 
 /// The devices that a job has.
 pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
@@ -29,6 +30,7 @@ pub(super) fn build(
     orders: &InitOrders,
     opened: &[OwnedFd],
     payload: &OwnedFd,
+    program: &OwnedFd,
 ) -> Result<(), InitFault> {
     at("keeping mounts to itself", || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -41,12 +43,16 @@ pub(super) fn build(
     }
     let devices = at("mounting devices", || DEVICES.iter().map(device_tree).collect())?;
     let root = at("making the private root", || {
-        let bytes = ROOT_BYTES.saturating_add(file_payload_bytes(orders));
+        let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
+        let bytes = ROOT_BYTES.saturating_add(copied);
         let root = tmpfs(bytes, "0755", MountAttrFlags::empty())?;
         attach(&root)?;
         Ok(PrivateRoot { directory: root })
     })?;
     root.fill(orders, trees, devices, payload)?;
+    if let Some(copy) = &orders.copy {
+        at("copying the program", || root.program(copy, program))?;
+    }
     at("entering the private root", || {
         rustix::process::fchdir(&root.directory)?;
         // With both at ".", the old root lies on top of the new one, and is unmounted (pivot_root(2), NOTES).
@@ -108,6 +114,22 @@ impl PrivateRoot {
         let copy = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o444))?;
         let mut source = io::Read::take(File::from(payload.try_clone()?), orders.payload_bytes);
         io::copy(&mut source, &mut File::from(copy)).map(drop)
+    }
+
+    /// Puts the copy of the program where the program itself would be, whatever is mounted there.
+    ///
+    /// The descriptor is of memory, which cannot be mounted, so it is copied once more.
+    fn program(&self, copy: &ProgramCopy, program: &OwnedFd) -> io::Result<()> {
+        let (directory, name) =
+            self.parent(Path::new(OsStr::from_bytes(SCRIPT_PATH.to_bytes())))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o555))?;
+        let mut source = io::Read::take(File::from(program.try_clone()?), copy.bytes);
+        io::copy(&mut source, &mut File::from(made))?;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&directory, name, flags, Mode::empty())?;
+        let tree = copied(&made, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV)?;
+        self.mount(&tree, &copy.path, &PlaceNode::File)
     }
 
     fn link(&self, path: &Path, to: &OsStr) -> io::Result<()> {
@@ -255,6 +277,10 @@ fn file_payload_bytes(orders: &InitOrders) -> u64 {
         PayloadDelivery::File => orders.payload_bytes.saturating_add(4096),
         PayloadDelivery::Stdin => 0,
     }
+}
+
+fn copied_program_bytes(orders: &InitOrders) -> u64 {
+    orders.copy.as_ref().map_or(0, |copy| copy.bytes.saturating_add(4096))
 }
 
 fn at<T>(step: &str, action: impl FnOnce() -> io::Result<T>) -> Result<T, InitFault> {

@@ -101,12 +101,39 @@ fn refused(orders: &InitOrders) -> io::Result<CallRules> {
     rules.insert(libc::SYS_memfd_create, vec![rule(&[masked(1, MFD_NOEXEC_SEAL, 0)?])?]);
     rules.extend(rights_of_files()?);
     // Leases block other writers, and notices reveal what others do.
-    let controls = [libc::F_SETLEASE, libc::F_NOTIFY].map(|command| {
-        condition(1, SeccompCmpOp::Eq, command).and_then(|condition| rule(&[condition]))
-    });
+    let controls = [libc::F_SETLEASE, libc::F_NOTIFY]
+        .map(|command| equals(1, command).and_then(|condition| rule(&[condition])));
     rules.insert(libc::SYS_fcntl, controls.into_iter().collect::<io::Result<_>>()?);
     // Only the query, and the default.
     rules.insert(libc::SYS_personality, outside(0, &[0, -1])?);
+    // It leaves a device, which a later reader of a granted directory may take for a deletion (overlayfs).
+    rules.insert(libc::SYS_renameat2, any_bit_of(4, RENAME_WHITEOUT)?);
+    rules.extend(processes_of_brine(orders)?);
+    Ok(rules)
+}
+
+/// Returns the calls that would act on process 1 of the namespace, or on the init.
+///
+/// Both run as the user of the job. The kernel ignores most signals to process 1, but lets everybody of its user
+/// decide how rarely and where it runs. A process 1 that hardly runs cannot end the job. The init has no number
+/// inside. Without a namespace it has one, so that a job can then schedule only the caller itself.
+fn processes_of_brine(orders: &InitOrders) -> io::Result<CallRules> {
+    let namespace = !orders.waives(Layer::Namespaces);
+    let mut rules = CallRules::new();
+    for (call, number) in calls::SCHEDULING {
+        let others = if namespace {
+            vec![rule(&[equals(*number, PROCESS_1)?])?]
+        } else {
+            outside(*number, &[0])?
+        };
+        rules.insert(*call, others);
+    }
+    for (call, user) in calls::SCHEDULING_USERS {
+        rules.entry(*call).or_default().push(rule(&[equals(0, user.cast_signed())?])?);
+    }
+    for (call, number) in calls::SIGNALLING.iter().filter(|_| namespace) {
+        rules.insert(*call, vec![rule(&[equals(*number, PROCESS_1)?])?]);
+    }
     Ok(rules)
 }
 
@@ -160,7 +187,11 @@ fn rule(conditions: &[SeccompCondition]) -> io::Result<SeccompRule> {
 
 fn equal(argument: u8, value: libc::Ioctl) -> io::Result<SeccompCondition> {
     let value = u32::try_from(value).map_err(io::Error::other)?;
-    condition(argument, SeccompCmpOp::Eq, value.cast_signed())
+    equals(argument, value.cast_signed())
+}
+
+fn equals(argument: u8, value: i32) -> io::Result<SeccompCondition> {
+    condition(argument, SeccompCmpOp::Eq, value)
 }
 
 fn masked(argument: u8, mask: u32, value: i32) -> io::Result<SeccompCondition> {
@@ -193,6 +224,11 @@ const NEW_NAMESPACES: i32 = libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS;
 
+/// The number that process 1 has in its namespace.
+const PROCESS_1: i32 = 1;
+
+const RENAME_WHITEOUT: i32 = libc::RENAME_WHITEOUT.cast_signed();
+
 /// `S_ISUID` and `S_ISGID`.
 const SET_ID: i32 = 0o6000;
 
@@ -218,5 +254,14 @@ mod tests {
         let lists = [calls::HOSTILE, calls::REFUSED, calls::ALLOWED, calls::ALLOWED_HERE];
         let all: Vec<i64> = lists.concat();
         assert_eq!(BTreeSet::from_iter(&all).len(), all.len());
+    }
+
+    /// A rule about an argument of a call that is not allowed would have no meaning.
+    #[test]
+    fn calls_that_are_judged_by_their_arguments_are_allowed() {
+        let numbered = calls::SCHEDULING.iter().chain(calls::SIGNALLING).map(|(call, _)| *call);
+        for call in numbered.chain(calls::SCHEDULING_USERS.iter().map(|(call, _)| *call)) {
+            assert!(calls::ALLOWED.contains(&call), "{call}");
+        }
     }
 }

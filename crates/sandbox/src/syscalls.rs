@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -145,6 +145,38 @@ pub(super) fn reset_signals() {
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
     }
+}
+
+/// Blocks the signal that a child ends with, and returns a descriptor that can be read when one has ended.
+pub(super) fn ends_of_children() -> io::Result<OwnedFd> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` initialises the set before it is read. `signalfd` returns a new descriptor, which
+    // nobody else owns, or a negative number.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+        let descriptor = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(descriptor))
+    }
+}
+
+/// Kills every process that this one can see and may kill, but not itself. In process 1 these are all others of
+/// its namespace.
+pub(super) fn kill_all_others() {
+    // SAFETY: the call reads no memory. It fails if there is no other process, which is as good.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
+/// Gives this process, and what it becomes, the personality of an ordinary program.
+pub(super) fn reset_personality() -> io::Result<()> {
+    const PER_LINUX: libc::c_ulong = 0;
+    // SAFETY: the call reads no memory.
+    let former = unsafe { libc::personality(PER_LINUX) };
+    if former < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Returns what all children that were waited for have used, and their children.

@@ -59,6 +59,8 @@ struct JobProgress {
     cause: Option<JobEnd>,
     /// How the program ended by itself.
     end: Option<JobEnd>,
+    /// The processor time that was used until a signal ended it.
+    used_by_end: Duration,
     fault: Option<LaunchError>,
     usage: Option<ResourceUsage>,
     gone: bool,
@@ -157,7 +159,10 @@ impl JobWatch<'_> {
                 self.state.fault = Some(LaunchError::NotExecutable { path, source });
             }
             Some(InitReport::Exited(status)) => self.end(JobEnd::Exited(status)),
-            Some(InitReport::Signalled(signal)) => self.end(JobEnd::Signalled(signal)),
+            Some(InitReport::Signalled(signal, used)) => {
+                self.state.used_by_end = used;
+                self.end(JobEnd::Signalled(signal));
+            }
             Some(InitReport::Gone(usage)) => {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
@@ -171,7 +176,10 @@ impl JobWatch<'_> {
         let now = Instant::now();
         self.state.end.get_or_insert(end);
         self.state.ended.get_or_insert(now);
-        self.deadline = now + PATIENCE;
+        // Time already runs if brine hung up before.
+        if self.state.cause.is_none() {
+            self.deadline = now + PATIENCE;
+        }
     }
 
     fn run_out_of_time(&mut self) -> Result<(), LaunchError> {
@@ -212,12 +220,14 @@ impl JobWatch<'_> {
         let usage = state.usage.unwrap_or_default();
         let end = state.cause.or(state.end).unwrap_or(JobEnd::Signalled(libc::SIGKILL));
         let more_kills = || kills_before.zip(memory_kills()).is_some_and(|(one, two)| two > one);
-        let tree = match layers.contains(&Layer::Namespaces) {
-            true => TreeKill::Certain,
-            false => TreeKill::Weak,
+        // The init reports what was used when the kernel has waited for every process of the namespace.
+        let tree = match (layers.contains(&Layer::Namespaces), state.usage) {
+            (true, Some(_)) => TreeKill::Certain,
+            (true, None) => TreeKill::Unconfirmed,
+            (false, _) => TreeKill::Weak,
         };
         Ok(JobOutcome {
-            end: explain(end, &usage, self.plan, more_kills, &layers),
+            end: explain(end, state.used_by_end, self.plan, more_kills, &layers),
             wall: state.ended.unwrap_or_else(Instant::now).saturating_duration_since(started),
             usage,
             output_bytes: self.output.kept,
@@ -232,7 +242,7 @@ impl JobWatch<'_> {
 /// Explains a signal that a limit or a filter sends.
 fn explain(
     end: JobEnd,
-    usage: &ResourceUsage,
+    used: Duration,
     plan: &PlanParts,
     killed_for_memory: impl FnOnce() -> bool,
     layers: &[Layer],
@@ -245,9 +255,7 @@ fn explain(
         JobEnd::Signalled(libc::SIGXCPU) if limited => JobEnd::OutOfProcessorTime,
         JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
         // The limit of CPU time sends SIGKILL to a program that ignored SIGXCPU.
-        JobEnd::Signalled(libc::SIGKILL)
-            if limited && usage.user + usage.system > plan.limits.cpu =>
-        {
+        JobEnd::Signalled(libc::SIGKILL) if limited && used > plan.limits.cpu => {
             JobEnd::OutOfProcessorTime
         }
         JobEnd::Signalled(libc::SIGKILL) if killed_for_memory() => JobEnd::OutOfMemory,

@@ -143,9 +143,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_ioprio_get,
     libc::SYS_ioprio_set,
     libc::SYS_kill,
-    libc::SYS_landlock_add_rule,
-    libc::SYS_landlock_create_ruleset,
-    libc::SYS_landlock_restrict_self,
     libc::SYS_lgetxattr,
     libc::SYS_linkat,
     libc::SYS_listxattr,
@@ -347,3 +344,31 @@ pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[(libc::SYS_open, 1, 2)];
 /// Other architectures have no older call.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const OPENS_HERE: &[(i64, u8, u8)] = &[];
+
+/// Calls that schedule or limit the process that an argument numbers, and which argument that is. 0 is the caller
+/// itself.
+pub(super) const SCHEDULING: &[(i64, u8)] = &[
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_setpriority, 1),
+];
+
+/// Calls that schedule all processes of a user if their first argument has this value.
+pub(super) const SCHEDULING_USERS: &[(i64, u32)] =
+    &[(libc::SYS_ioprio_set, IOPRIO_WHO_USER), (libc::SYS_setpriority, libc::PRIO_USER)];
+
+/// Calls that signal the process that an argument numbers, and which argument that is.
+pub(super) const SIGNALLING: &[(i64, u8)] = &[
+    (libc::SYS_kill, 0),
+    (libc::SYS_pidfd_open, 0),
+    (libc::SYS_rt_sigqueueinfo, 0),
+    (libc::SYS_rt_tgsigqueueinfo, 0),
+    (libc::SYS_tgkill, 0),
+    (libc::SYS_tkill, 0),
+];
+
+const IOPRIO_WHO_USER: u32 = 3;
