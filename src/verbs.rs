@@ -28,6 +28,7 @@ mod verify_records;
 
 use std::path::Path;
 
+use self::run::JobGround;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
@@ -48,7 +49,13 @@ pub(crate) fn brine(parsed: Brine) -> Status {
         BrineVerb::Run(args) => {
             let guard = run::guard(&args);
             let outputs = [args.output.as_deref(), args.partial_output.as_deref()];
-            reported(&args.verdict, &outputs, &guard, || run::run(&args, &guard))
+            // Before the file for the verdict is opened: a job may have left a link in its place.
+            match JobGround::survey(&args) {
+                Ok(ground) => {
+                    reported(&args.verdict, &outputs, &guard, || run::run(&args, &guard, &ground))
+                }
+                Err(failure) => Reporter::without_file(args.verdict.json).finish(Err(failure)),
+            }
         }
         BrineVerb::Sign(args) => silent(sign::run(&args)),
         BrineVerb::Inspect(args) => silent(inspect::run(&args)),

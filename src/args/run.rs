@@ -94,11 +94,17 @@ Examples:
 #[command(defer = true)]
 pub enum PolicyVerb {
     /// Read a policy, and show its entries, or the line that is wrong
+    ///
+    /// Also refuses a policy by which some job could never run on this system, or could change a program or file
+    /// that the policy relies on.
     #[command(after_long_help = POLICY_EXAMPLES)]
     Check(CheckPolicy),
 }
 
 /// Read a policy, and show its entries, or the line that is wrong
+///
+/// Also refuses a policy by which some job could never run on this system, or could change a program or file that
+/// the policy relies on.
 #[derive(Args, Debug)]
 pub struct CheckPolicy {
     /// The policy; by default policy.toml beside the trust file

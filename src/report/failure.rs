@@ -34,6 +34,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Framing(#[from] FramingError),
 
+    #[error("{path:?} lies in {root:?}, where the policy lets jobs write")]
+    InJobsReach { path: PathBuf, root: PathBuf },
+
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
 
@@ -87,6 +90,9 @@ pub(crate) enum Failure {
 
     #[error("{path:?}: {source}")]
     PolicyFile { path: PathBuf, source: PolicyFileError },
+
+    #[error("{path:?}: line {line}: {what}")]
+    PolicyUnusable { path: PathBuf, line: usize, what: String },
 
     #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
     Precious { path: PathBuf },
@@ -184,7 +190,9 @@ impl Failure {
             Self::NotFound { .. } => Status::NotFound,
             Self::Key(_)
             | Self::KeyFile { .. }
+            | Self::InJobsReach { .. }
             | Self::PolicyFile { .. }
+            | Self::PolicyUnusable { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
             | Self::Passphrase(_)
@@ -203,6 +211,7 @@ impl Failure {
             Self::Core(error) => error.reason(),
             Self::Exists { .. } => "exists",
             Self::Framing(error) => error.reason(),
+            Self::InJobsReach { .. } => "in-jobs-reach",
             Self::Io { .. } => "io",
             Self::Job(error) => error.reason(),
             Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
@@ -214,6 +223,7 @@ impl Failure {
             Self::NotExecutable { .. } => "not-executable",
             Self::NotFound { .. } => "program-not-found",
             Self::PolicyFile { source, .. } => source.reason(),
+            Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
             Self::Passphrase(_) => "passphrase-unreadable",

@@ -29,6 +29,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         #[cfg(all(feature = "sandbox", target_os = "linux"))]
         Failure::Launch(error) => return error.hint().map(str::to_owned),
+        Failure::InJobsReach { .. } => {
+            "a job could exchange it; move it, or let jobs write elsewhere"
+        }
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }
         | Failure::NoSuchSigner { similar: Some(similar), .. } => {
@@ -65,6 +68,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
+        | Failure::PolicyUnusable { .. }
         | Failure::TrustFile { .. }
         | Failure::Unreadable { .. }
         | Failure::Usage(_) => return None,

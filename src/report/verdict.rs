@@ -99,6 +99,8 @@ pub(crate) struct PlanFacts {
     pub(crate) command: Vec<String>,
     pub(crate) plan_digest: String,
     pub(crate) waived: Vec<&'static str>,
+    /// The directories outside the system directories in which the program may look for its libraries.
+    pub(crate) outside: Vec<String>,
 }
 
 /// What became of a job that ran.

@@ -1,10 +1,13 @@
 //! `brine policy`, and where a policy comes from.
 
+mod check;
+
 use std::io;
 use std::path::Path;
 
 use brine_job::{Policy, PolicyEntry};
 
+use self::check::PolicyCheck;
 use crate::args::run::{CheckPolicy, PolicyVerb};
 use crate::report::Failure;
 use crate::report::console::printable;
@@ -40,6 +43,7 @@ fn read(path: &Path) -> Result<Policy, Failure> {
 fn check(args: &CheckPolicy) -> Result<(), Failure> {
     let path = args.file.clone().map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
     let policy = read(&path)?;
+    PolicyCheck::new(&path, &policy).run()?;
     let lines: String = policy.entries().iter().map(line).collect();
     Output::stdout().print(&lines)
 }

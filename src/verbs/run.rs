@@ -2,6 +2,7 @@
 
 mod command;
 mod explain;
+mod ground;
 mod imports;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 mod launch;
@@ -13,28 +14,36 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
-use brine_job::{Grants, Plan, Policy, PolicyQuestion};
+use brine_job::{Grants, Plan, PolicyQuestion};
 
+pub(super) use self::ground::JobGround;
 use self::outputs::RunOutputs;
 use super::expect::{self, Judge};
-use super::policy;
 use crate::args::run::Run;
 use crate::report::verdict::PlanFacts;
 use crate::report::{Failure, Outcome, Signed};
 use crate::world::clock::Moment;
 use crate::world::input::InputFile;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::program_file;
 use crate::world::release::stored;
 use crate::world::spool::{Spool, TEMPORARY_FILE};
 use crate::world::store::PayloadStore;
 
-pub(super) fn run(args: &Run, guard: &OverwriteGuard) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    args: &Run,
+    guard: &OverwriteGuard,
+    ground: &JobGround,
+) -> Result<Outcome, Failure> {
     let outputs = RunOutputs::plan(args, guard)?;
     let judge = Judge::resolve(&args.judge)?;
-    let policy = policy::find(args.policy.as_deref())?;
     let job = VerifiedJob::read(args, judge)?;
-    let plan = job.plan(args, &policy)?;
-    let facts = PlanFacts::of(&plan);
+    let plan = job.plan(args, ground)?;
+    let outside = program_file::outside(&plan.parts().program.path, &plan.parts().system);
+    let facts = PlanFacts::of(&plan, &outside);
+    if !outside.is_empty() && !args.verdict.json && !args.verdict.quiet {
+        explain::note_outside(&plan, &outside);
+    }
     if args.explain {
         let text = match args.verdict.json {
             true => explain::line(&plan),
@@ -43,7 +52,6 @@ pub(super) fn run(args: &Run, guard: &OverwriteGuard) -> Result<Outcome, Failure
         outputs.output.print(&text)?;
         return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
     }
-    outputs.keep_out_of(&plan, args)?;
     launch(args, job, &plan, facts, &outputs)
 }
 
@@ -88,7 +96,7 @@ impl VerifiedJob {
     }
 
     /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.
-    fn plan(&self, args: &Run, policy: &Policy) -> Result<Plan, Failure> {
+    fn plan(&self, args: &Run, ground: &JobGround) -> Result<Plan, Failure> {
         let content_type = self.verified.header().content_type().map(|found| found.to_string());
         let system = system_directories();
         let question = PolicyQuestion {
@@ -98,8 +106,10 @@ impl VerifiedJob {
             system: &system,
         };
         let command = command::find(&args.command)?;
-        let permit = policy.plan(&question, &self.grants, command.as_ref())?;
+        let permit = ground.policy.plan(&question, &self.grants, command.as_ref())?;
+        ground.refuse_program(&permit.plan.parts().program.path)?;
         if let Some(lists) = &permit.pickle_imports {
+            ground.refuse_lists(lists)?;
             imports::judge(lists, &self.payload)?;
         }
         let mut plan = permit.plan;
@@ -132,19 +142,20 @@ fn launch(
 }
 
 impl PlanFacts {
-    fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan, outside: &BTreeSet<PathBuf>) -> Self {
         let parts = plan.parts();
         let command = parts.program.arguments.iter().map(|text| text.to_string_lossy());
         Self {
             command: command.map(std::borrow::Cow::into_owned).collect(),
             plan_digest: hex(&plan.digest()),
             waived: parts.waived.iter().map(|layer| layer.name()).collect(),
+            outside: outside.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         }
     }
 }
 
 /// Returns the directories of programs and their libraries, as far as they exist.
-fn system_directories() -> BTreeSet<PathBuf> {
+pub(super) fn system_directories() -> BTreeSet<PathBuf> {
     SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 

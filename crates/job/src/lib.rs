@@ -65,5 +65,5 @@ pub use self::plan::{
 };
 pub use self::policy::{
     FILES_PATH, ImportList, MAX_POLICY_BYTES, MAX_POLICY_ENTRIES, OperatorCommand, Permit, Policy,
-    PolicyEntry, PolicyError, PolicyFileError, PolicyQuestion,
+    PolicyEntry, PolicyError, PolicyFileError, PolicyInterpreter, PolicyQuestion,
 };

@@ -17,7 +17,7 @@ use super::plan::{
     GrantedPath, JobProgram, PAYLOAD_ARGUMENT, PayloadDelivery, Plan, PlanParts, SCRATCH_PATH,
 };
 
-pub use self::entry::{ImportList, PolicyEntry};
+pub use self::entry::{ImportList, PolicyEntry, PolicyInterpreter};
 pub use self::error::{PolicyError, PolicyFileError};
 
 /// The largest policy file, in bytes.
@@ -107,6 +107,15 @@ impl Policy {
     #[must_use]
     pub fn entries(&self) -> &[PolicyEntry] {
         self.entries.as_deref().unwrap_or_default()
+    }
+
+    /// Returns every root that some job may write, each once.
+    ///
+    /// Nothing that the operator relies on may lie there: a job can leave a link or another file in its place, also
+    /// for a later job of somebody else.
+    #[must_use]
+    pub fn write_roots(&self) -> BTreeSet<&Path> {
+        self.entries().iter().flat_map(PolicyEntry::write_roots).collect()
     }
 
     /// Plans a job: it gets nothing that its signer does not request, and nothing that this policy does not

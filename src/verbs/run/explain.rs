@@ -1,14 +1,15 @@
 //! The plan, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use brine_core::text::hex;
 use brine_job::{GrantedPath, PAYLOAD_PATH, PayloadDelivery, Plan};
 use serde::Serialize;
 
-use crate::report::console::{json_line, printable};
+use crate::report::console::{json_line, note, printable};
 
 /// Describes a plan on a page for people.
 pub(super) fn page(plan: &Plan, signer: &str) -> String {
@@ -58,6 +59,18 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
     }
     line("plan", &hex(&plan.digest()));
     page
+}
+
+/// Says that the program of a plan may look for its libraries where the job sees nothing.
+pub(super) fn note_outside(plan: &Plan, outside: &BTreeSet<PathBuf>) {
+    let parts = plan.parts();
+    let path = &parts.program.path;
+    note(&format!(
+        "warning: {path:?} lies outside the system directories of the plan: without its own libraries it may load \
+         others, or not start"
+    ));
+    let all: Vec<_> = parts.system.union(outside).collect();
+    note(&format!("hint: a policy that has system = {all:?} lets the job see {outside:?}"));
 }
 
 /// Describes a plan on a line for programs.

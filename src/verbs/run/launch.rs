@@ -27,6 +27,11 @@ pub(super) fn launch(
     if !args.verdict.quiet && !args.verdict.json {
         finished.show_errors();
     }
+    if finished.outcome.tree == TreeKill::Unconfirmed && !args.verdict.json {
+        console::note(
+            "warning: killed processes of the job had not all ended in time, and may still be there",
+        );
+    }
     let verdict = finished.settle(plan, outputs)?;
     Ok(Outcome::Ran {
         signed,

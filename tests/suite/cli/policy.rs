@@ -26,3 +26,60 @@ fn the_default_policy_is_checked_where_none_is_named() {
     let output = person.brine(["policy", "check"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0));
 }
+
+/// By such a policy no job would ever run.
+#[test]
+fn a_policy_that_no_job_can_run_by_is_refused() {
+    let person = Person::new();
+    let here = person.path(".").canonicalize().unwrap();
+    std::os::unix::fs::symlink(&here, person.path("link")).unwrap();
+    person.write("text", "no program");
+    let at = |name: &str| here.join(name).to_str().unwrap().to_owned();
+    for (lines, said) in [
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("none")),
+            format!("line 1: interpreter x: {:?}: No such file", at("none")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("text")),
+            format!("line 1: interpreter x: {:?} cannot be executed", at("text")),
+        ),
+        (
+            format!("interpreters.x = {{ path = \"/bin/sh\", sha256 = \"{}\" }}", "0".repeat(64)),
+            "line 1: interpreter x: \"/bin/sh\" has the SHA-256 ".to_owned(),
+        ),
+        (
+            "write.work = \"/usr/share/work\"".to_owned(),
+            "jobs may not write to \"/usr/share/work\", as it overlaps the system directory \"/usr\"".to_owned(),
+        ),
+        (
+            "write.work = \"/opt\"\nsystem = [\"/usr\", \"/opt/tool\"]".to_owned(),
+            "as it overlaps the system directory \"/opt/tool\"".to_owned(),
+        ),
+        (
+            format!("read.data = {:?}", at("link/data")),
+            format!("{:?} has a symbolic link in it", at("link/data")),
+        ),
+        (
+            format!("write.data = {:?}", at("link")),
+            format!("{:?} has a symbolic link in it", at("link")),
+        ),
+        (format!("pickle-imports = [{:?}]", at("names")), format!("{:?}: No such file", at("names"))),
+    ] {
+        person.write("policy.toml", format!("[[allow]]\nsigners = [\"bob\"]\n{lines}\n"));
+        let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
+        assert_refused(&output, 6, &said);
+    }
+    let good = format!(
+        "[[allow]]\nsigners = [\"bob\"]\nread.data = {:?}\ninterpreters.sh = {{ path = \"/bin/sh\" }}\n",
+        at("later")
+    );
+    person.write("policy.toml", good);
+    let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(
+        stderr,
+        format!("brine: warning: \"policy.toml\": line 1: there is no {:?} yet\n", at("later"))
+    );
+}

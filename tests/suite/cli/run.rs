@@ -320,21 +320,151 @@ fn with_writable(directory: &str) -> Person {
     person
 }
 
-#[test]
-fn nothing_is_written_where_the_job_may_leave_a_link() {
+/// A directory that jobs of somebody else may write to. The job of this person asks for nothing.
+fn beside_writable() -> (tempfile::TempDir, std::path::PathBuf, Person) {
     let outside = tempfile::tempdir().unwrap();
     let granted = outside.path().canonicalize().unwrap();
-    let person = with_writable(granted.to_str().unwrap());
-    // A link that is not in the directory, and leads into it.
+    let person = person(&["run=sh"]);
+    let other = format!("\n[[allow]]\nsigners = [\"bob\"]\nwrite = {{ work = {granted:?} }}\n");
+    person.write("policy.toml", POLICY.to_owned() + &other);
+    (outside, granted, person)
+}
+
+/// A job of one signer can leave a link for the results of a job of another, who asks for nothing.
+#[test]
+fn nothing_is_written_where_any_job_may_leave_a_link() {
+    let (outside, granted, person) = beside_writable();
+    let mine = person.path("mine");
+    fs::write(&mine, "precious").unwrap();
+    std::os::unix::fs::symlink(&mine, granted.join("planted")).unwrap();
+    std::os::unix::fs::symlink(person.path("."), granted.join("away")).unwrap();
+    // Links that are not in the directory, and lead into it, or through it.
     std::os::unix::fs::symlink(granted.join("other"), person.path("link")).unwrap();
-    for option in ["-o", "--partial-output"] {
-        for place in [granted.join("out"), person.path("link")] {
+    std::os::unix::fs::symlink(granted.join("away/made"), person.path("detour")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), person.path("directory")).unwrap();
+    let places = [
+        granted.join("out"),
+        granted.join("planted"),
+        granted.join("away/made"),
+        granted.join("none/../../out"),
+        person.path("link"),
+        person.path("detour"),
+        person.path("directory/out"),
+    ];
+    for option in ["-o", "--partial-output", "--report"] {
+        for place in &places {
             let place = place.to_str().unwrap();
-            let output = run(&person, ["--policy", "policy.toml", option, place]);
-            assert_refused(&output, 2, "lies where the job may write");
+            for more in [&[][..], &["--explain"]] {
+                if option == "--partial-output" && !more.is_empty() {
+                    continue;
+                }
+                let mut command = person.brine(["run", "job", "--context", "jobs/a"]);
+                command.args(["--policy", "policy.toml", option, place]).args(more);
+                let output = command.output().unwrap();
+                assert_refused(&output, 2, "where the policy lets jobs write");
+            }
         }
     }
-    assert_eq!(fs::read_dir(&granted).unwrap().count(), 0);
+    assert_eq!(fs::read(&mine).unwrap(), b"precious");
+    assert_eq!(fs::read_dir(&granted).unwrap().count(), 2);
+    assert!(!person.path("made").exists());
+}
+
+/// The same directory under another name.
+#[test]
+fn a_place_where_jobs_write_is_known_by_any_name() {
+    let (_outside, granted, person) = beside_writable();
+    let policy = person.read("policy.toml");
+    let text = String::from_utf8(policy).unwrap();
+    fs::write(granted.join("file"), "").unwrap();
+    fs::hard_link(granted.join("file"), person.path("hard")).unwrap();
+    let file = granted.join("file");
+    person.write("policy.toml", text.replace(granted.to_str().unwrap(), file.to_str().unwrap()));
+    let output = run(&person, ["--policy", "policy.toml", "-o", "hard"]);
+    assert_refused(&output, 2, "where the policy lets jobs write");
+}
+
+/// Only root can give a link to somebody else.
+#[test]
+fn a_link_of_another_user_is_not_followed() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let person = person(&[]);
+    let target = person.path("target");
+    let link = person.path("link");
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(65_534), None).unwrap();
+    for option in ["-o", "--partial-output", "--report"] {
+        let output = run(&person, [option, "link", "--", "sh"]);
+        assert_refused(&output, 2, "is a link of another user");
+    }
+    assert!(!target.exists());
+}
+
+/// What a job could exchange is not what decides about jobs.
+#[test]
+fn nothing_that_jobs_may_write_is_relied_on() {
+    let (_outside, granted, person) = beside_writable();
+    let sh = fs::canonicalize("/bin/sh").unwrap();
+    for name in ["tool", "list", "trust.toml", "revoked", "alice.pub"] {
+        fs::copy(&sh, granted.join(name)).unwrap();
+    }
+    fs::copy(person.path("policy.toml"), granted.join("policy.toml")).unwrap();
+    let at = |name: &str| granted.join(name).to_str().unwrap().to_owned();
+    let policy = String::from_utf8(person.read("policy.toml")).unwrap();
+    let said = |name: &str| {
+        format!("{:?} lies in {granted:?}, where the policy lets jobs write", granted.join(name))
+    };
+    for (option, name) in [
+        ("--policy", "policy.toml"),
+        ("--trust", "trust.toml"),
+        ("--revoked", "revoked"),
+        ("-p", "alice.pub"),
+    ] {
+        let mut command = person.brine(["run", "job", "--context", "jobs/a", "--report", "report"]);
+        if option != "--policy" {
+            command.args(["--policy", "policy.toml"]);
+        }
+        let output = command.args([option, &at(name)]).output().unwrap();
+        assert_refused(&output, 6, &said(name));
+    }
+    person.write("tool.toml", policy.replace("\"/bin/sh\"", &format!("{:?}", at("tool"))));
+    person.write(
+        "list.toml",
+        policy.replace("ports = [443]", &format!("pickle-imports = [{:?}]", at("list"))),
+    );
+    for (name, of) in [("tool.toml", "tool"), ("list.toml", "list")] {
+        assert_refused(&run(&person, ["--policy", name]), 6, &said(of));
+        let output = person.brine(["policy", "check", name]).output().unwrap();
+        assert_refused(&output, 6, &said(of));
+    }
+    let output = person.brine(["policy", "check", &at("policy.toml")]).output().unwrap();
+    assert_refused(&output, 6, &said("policy.toml"));
+    // The operator's command.
+    sign(&person, &[], "jobs/a");
+    let output = run(&person, ["--policy", "policy.toml", "--", &at("tool")]);
+    assert_refused(&output, 6, &said("tool"));
+    assert!(!person.path("report").exists());
+}
+
+/// The loader takes other libraries of the same name, and says nothing.
+#[test]
+fn a_program_outside_the_system_directories_is_said_to_be() {
+    let person = person(&[]);
+    fs::create_dir(person.path("bin")).unwrap();
+    fs::copy("/bin/sh", person.path("bin/shell")).unwrap();
+    let output = run(&person, ["--explain", "--", "./bin/shell"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let home = person.path(".").canonicalize().unwrap();
+    assert!(stderr.contains("lies outside the system directories of the plan"), "{stderr}");
+    assert!(stderr.contains("hint: a policy that has system = ["), "{stderr}");
+    assert!(stderr.contains(home.to_str().unwrap()), "{stderr}");
+    let output = run(&person, ["--explain", "--json", "--", "./bin/shell"]);
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(verdict["outside"], serde_json::json!([home]));
+    let output = run(&person, ["--explain", "--", "sh"]);
+    assert!(output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]

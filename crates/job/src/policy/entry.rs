@@ -1,7 +1,7 @@
 //! An entry of a policy: the jobs that it applies to, and its terms.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use brine_core::ContextGlob;
 
@@ -43,6 +43,38 @@ impl PolicyEntry {
     #[must_use]
     pub const fn content_types(&self) -> Option<&BTreeSet<String>> {
         self.content_types.as_ref()
+    }
+
+    /// Returns the programs that may run jobs.
+    pub fn interpreters(&self) -> impl Iterator<Item = PolicyInterpreter<'_>> {
+        let interpreters = self.terms.interpreters.iter().flatten();
+        interpreters.map(|(alias, interpreter)| PolicyInterpreter {
+            alias,
+            path: &interpreter.path,
+            sha256: interpreter.sha256.as_ref(),
+        })
+    }
+
+    /// Returns the roots that jobs may read, and not write.
+    pub fn read_roots(&self) -> impl Iterator<Item = &Path> {
+        self.terms.read.iter().flatten().map(|(_, path)| path.as_path())
+    }
+
+    /// Returns the roots that jobs may write.
+    pub fn write_roots(&self) -> impl Iterator<Item = &Path> {
+        self.terms.write.iter().flatten().map(|(_, path)| path.as_path())
+    }
+
+    /// Returns the lists of names that payloads may import; `None` if payloads are not scanned.
+    #[must_use]
+    pub fn pickle_imports(&self) -> Option<&[ImportList]> {
+        self.terms.pickle_imports.as_deref()
+    }
+
+    /// Returns the system directories that jobs see; `None` for the default ones.
+    #[must_use]
+    pub const fn system(&self) -> Option<&BTreeSet<PathBuf>> {
+        self.terms.system.as_ref()
     }
 
     pub(super) const fn terms(&self) -> &PolicyTerms {
@@ -143,6 +175,18 @@ impl PolicyTerms {
     pub(super) fn default_format(&self) -> OutputFormat {
         self.formats.iter().flatten().next().copied().unwrap_or_default()
     }
+}
+
+/// A program of a policy that may run jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyInterpreter<'a> {
+    /// The name by which jobs request it.
+    pub alias: &'a InterpreterAlias,
+    /// The absolute path.
+    pub path: &'a Path,
+    /// The SHA-256 that it must have, if any.
+    pub sha256: Option<&'a [u8; 32]>,
 }
 
 /// A program that runs payloads.

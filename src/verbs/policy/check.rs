@@ -1,0 +1,143 @@
+//! Whether jobs can run by a policy on this system, and whether they can change what it relies on.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use brine_core::hash::{HashAlgorithm, Hasher};
+use brine_core::text::hex;
+use brine_job::{ImportList, Policy, PolicyEntry, PolicyInterpreter};
+
+use crate::report::Failure;
+use crate::report::console::note;
+use crate::verbs::{run, scan};
+use crate::world::home::Home;
+use crate::world::program_file;
+use crate::world::trail::Trail;
+use crate::world::writable_roots::WritableRoots;
+
+/// A policy that is held against this system.
+pub(super) struct PolicyCheck<'p> {
+    path: &'p Path,
+    policy: &'p Policy,
+    roots: WritableRoots,
+    system: BTreeSet<PathBuf>,
+}
+
+impl<'p> PolicyCheck<'p> {
+    pub(super) fn new(path: &'p Path, policy: &'p Policy) -> Self {
+        let roots = WritableRoots::new(&policy.write_roots());
+        Self { path, policy, roots, system: run::system_directories() }
+    }
+
+    /// Refuses a policy by which a job that it allows can never run, and one that lets jobs change what it relies
+    /// on.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        self.roots.refuse_input(self.path)?;
+        if let Ok(home) = Home::find() {
+            self.roots.refuse_input(&home.trust_file())?;
+        }
+        self.policy.entries().iter().try_for_each(|entry| self.entry(entry))
+    }
+
+    fn entry(&self, entry: &PolicyEntry) -> Result<(), Failure> {
+        let system = entry.system().unwrap_or(&self.system);
+        for root in entry.write_roots() {
+            // Files in a system directory can be executed, and no job may execute what it wrote.
+            let overlaps =
+                |directory: &&PathBuf| root.starts_with(directory) || directory.starts_with(root);
+            if let Some(directory) = system.iter().find(overlaps) {
+                let what = format!(
+                    "jobs may not write to {root:?}, as it overlaps the system directory {directory:?}"
+                );
+                return Err(self.unusable(entry, what));
+            }
+        }
+        for root in entry.write_roots().chain(entry.read_roots()) {
+            self.root(entry, root)?;
+        }
+        for interpreter in entry.interpreters() {
+            self.interpreter(entry, &interpreter, system)?;
+        }
+        self.lists(entry.pickle_imports().unwrap_or_default())
+    }
+
+    fn root(&self, entry: &PolicyEntry, root: &Path) -> Result<(), Failure> {
+        if Trail::of(root).has_links() {
+            let what = format!(
+                "{root:?} has a symbolic link in it, and no link is followed to a granted path"
+            );
+            return Err(self.unusable(entry, what));
+        }
+        if fs::symlink_metadata(root).is_err() {
+            note(&format!(
+                "warning: {:?}: line {}: there is no {root:?} yet",
+                self.path,
+                entry.line()
+            ));
+        }
+        Ok(())
+    }
+
+    fn interpreter(
+        &self,
+        entry: &PolicyEntry,
+        interpreter: &PolicyInterpreter<'_>,
+        system: &BTreeSet<PathBuf>,
+    ) -> Result<(), Failure> {
+        let PolicyInterpreter { alias, path, sha256, .. } = interpreter;
+        self.roots.refuse_input(path)?;
+        let unusable =
+            |what: String| Err(self.unusable(entry, format!("interpreter {alias}: {what}")));
+        match fs::metadata(path) {
+            Err(error) => return unusable(format!("{path:?}: {error}")),
+            Ok(found) if !found.is_file() || found.permissions().mode() & 0o111 == 0 => {
+                return unusable(format!("{path:?} cannot be executed"));
+            }
+            Ok(_) => {}
+        }
+        if let Some(stated) = sha256 {
+            let found = sha256_of(path).map_err(|error| Failure::io(format!("{path:?}"), error))?;
+            if found != hex(*stated) {
+                return unusable(format!(
+                    "{path:?} has the SHA-256 {found}, and not the one that is stated"
+                ));
+            }
+        }
+        for directory in program_file::outside(path, system) {
+            note(&format!(
+                "warning: {:?}: line {}: interpreter {alias} may look for its libraries in {directory:?}, which is not \
+                 in system",
+                self.path,
+                entry.line()
+            ));
+        }
+        Ok(())
+    }
+
+    fn lists(&self, lists: &[ImportList]) -> Result<(), Failure> {
+        for list in lists {
+            let ImportList::File(path) = list else { continue };
+            self.roots.refuse_input(path)?;
+            scan::list(std::slice::from_ref(path))?;
+        }
+        Ok(())
+    }
+
+    fn unusable(&self, entry: &PolicyEntry, what: String) -> Failure {
+        Failure::PolicyUnusable { path: self.path.to_owned(), line: entry.line(), what }
+    }
+}
+
+fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+    let mut file = File::open(path)?;
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match std::io::Read::read(&mut file, &mut piece)? {
+            0 => return Ok(hex(hasher.finish().as_ref())),
+            read => hasher.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
+}

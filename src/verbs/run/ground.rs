@@ -1,0 +1,66 @@
+//! What jobs may reach, and what must be out of their reach.
+
+use std::path::{Path, PathBuf};
+
+use brine_job::{ImportList, Policy};
+
+use crate::args::judge::JudgeArgs;
+use crate::args::run::Run;
+use crate::report::Failure;
+use crate::verbs::policy;
+use crate::world::home::Home;
+use crate::world::named_key::Named;
+use crate::world::writable_roots::WritableRoots;
+
+/// The policy, and the roots that it lets any job write.
+#[derive(Debug)]
+pub(crate) struct JobGround {
+    pub(super) policy: Policy,
+    roots: WritableRoots,
+}
+
+impl JobGround {
+    /// Reads the policy before anything is opened for writing, and refuses a command line that relies on what a job
+    /// may have left.
+    pub(crate) fn survey(args: &Run) -> Result<Self, Failure> {
+        let policy = policy::find(args.policy.as_deref())?;
+        let roots = WritableRoots::new(&policy.write_roots());
+        let outputs = [&args.output, &args.partial_output, &args.verdict.report];
+        for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
+            roots.refuse_output(path)?;
+        }
+        let files = [args.policy.clone().or_else(|| home(Home::policy_file))];
+        for path in files.into_iter().flatten().chain(trusted(&args.judge)) {
+            roots.refuse_input(&path)?;
+        }
+        Ok(Self { policy, roots })
+    }
+
+    /// Refuses a program that a job may write or exchange.
+    pub(super) fn refuse_program(&self, program: &Path) -> Result<(), Failure> {
+        self.roots.refuse_input(program)
+    }
+
+    /// Refuses lists of imports that a job may write or exchange.
+    pub(super) fn refuse_lists(&self, lists: &[ImportList]) -> Result<(), Failure> {
+        lists.iter().try_for_each(|list| match list {
+            ImportList::BuiltIn(_) => Ok(()),
+            ImportList::File(path) => self.roots.refuse_input(path),
+        })
+    }
+}
+
+/// Returns the files that say who is trusted.
+fn trusted(args: &JudgeArgs) -> impl Iterator<Item = PathBuf> {
+    let trust = args.trust.trust.clone().or_else(|| home(Home::trust_file));
+    let keys = args.trust.public_keys.iter().filter_map(|key| match Named::parse(key) {
+        Ok(Named::File(path)) => Some(path),
+        Ok(Named::Name(_)) => home(Home::keys),
+        Ok(Named::OpenSsh(_)) | Err(_) => None,
+    });
+    trust.into_iter().chain(args.trust.revoked.clone()).chain(keys)
+}
+
+fn home(file: impl FnOnce(&Home) -> PathBuf) -> Option<PathBuf> {
+    Home::find().ok().map(|home| file(&home))
+}

@@ -1,0 +1,69 @@
+//! Where jobs may write, and what must not lie there.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::trail::{Place, Trail};
+use crate::report::Failure;
+
+/// The roots that jobs may write, of all entries of a policy.
+///
+/// One job can leave a link, or a file, that waits for another job. So it does not matter which job runs now.
+#[derive(Debug, Default)]
+pub(crate) struct WritableRoots {
+    roots: Vec<WritableRoot>,
+}
+
+#[derive(Debug)]
+struct WritableRoot {
+    path: PathBuf,
+    /// Which directory it is, whatever its name.
+    place: Option<Place>,
+}
+
+impl WritableRoots {
+    pub(crate) fn new(roots: &BTreeSet<&Path>) -> Self {
+        let root = |path: &&Path| WritableRoot {
+            path: (*path).to_owned(),
+            place: std::fs::metadata(path).ok().as_ref().map(Place::of),
+        };
+        Self { roots: roots.iter().map(root).collect() }
+    }
+
+    /// Returns the root that somebody passes who opens a path, if there is one.
+    pub(crate) fn passed_by(&self, trail: &Trail) -> Option<&Path> {
+        let passed = self.roots.iter().find(|root| {
+            trail.steps.iter().any(|step| {
+                step.path.starts_with(&root.path)
+                    || (step.place.is_some() && step.place == root.place)
+            })
+        });
+        passed.map(|root| root.path.as_path())
+    }
+
+    /// Refuses to write results where a job may leave a link, and through the link of somebody else.
+    pub(crate) fn refuse_output(&self, path: &Path) -> Result<(), Failure> {
+        let trail = Trail::of(path);
+        if let Some(root) = self.passed_by(&trail) {
+            return Err(Failure::usage(format!(
+                "{path:?} lies in {root:?}, where the policy lets jobs write; give another place for the results"
+            )));
+        }
+        match trail.foreign_link() {
+            Some(link) => Err(Failure::usage(format!(
+                "{link:?} is a link of another user, who decides where it leads; name the place itself"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to rely on a file that a job may write or exchange.
+    pub(crate) fn refuse_input(&self, path: &Path) -> Result<(), Failure> {
+        match self.passed_by(&Trail::of(path)) {
+            Some(root) => {
+                Err(Failure::InJobsReach { path: path.to_owned(), root: root.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+}
