@@ -23,26 +23,29 @@ pub(super) struct PolicyCheck<'p> {
     policy: &'p Policy,
     roots: WritableRoots,
     system: BTreeSet<PathBuf>,
+    warnings: Vec<String>,
 }
 
 impl<'p> PolicyCheck<'p> {
     pub(super) fn new(path: &'p Path, policy: &'p Policy) -> Self {
         let roots = WritableRoots::new(&policy.write_roots());
-        Self { path, policy, roots, system: run::system_directories() }
+        Self { path, policy, roots, system: run::system_directories(), warnings: Vec::new() }
     }
 
     /// Refuses a policy by which a job that it allows can never run, and one that lets jobs change what it relies
     /// on.
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    pub(super) fn run(mut self) -> Result<(), Failure> {
         self.roots.refuse_input(self.path)?;
         if let Ok(home) = Home::find() {
             self.roots.refuse_input(&home.trust_file())?;
         }
-        self.policy.entries().iter().try_for_each(|entry| self.entry(entry))
+        self.policy.entries().iter().try_for_each(|entry| self.entry(entry))?;
+        self.warnings.iter().for_each(|warning| note(warning));
+        Ok(())
     }
 
-    fn entry(&self, entry: &PolicyEntry) -> Result<(), Failure> {
-        let system = entry.system().unwrap_or(&self.system);
+    fn entry(&mut self, entry: &PolicyEntry) -> Result<(), Failure> {
+        let system = &entry.system().unwrap_or(&self.system).clone();
         for root in entry.write_roots() {
             // Files in a system directory can be executed, and no job may execute what it wrote.
             let overlaps =
@@ -60,10 +63,10 @@ impl<'p> PolicyCheck<'p> {
         for interpreter in entry.interpreters() {
             self.interpreter(entry, &interpreter, system)?;
         }
-        self.lists(entry.pickle_imports().unwrap_or_default())
+        self.lists(entry, entry.pickle_imports().unwrap_or_default())
     }
 
-    fn root(&self, entry: &PolicyEntry, root: &Path) -> Result<(), Failure> {
+    fn root(&mut self, entry: &PolicyEntry, root: &Path) -> Result<(), Failure> {
         if Trail::of(root).has_links() {
             let what = format!(
                 "{root:?} has a symbolic link in it, and no link is followed to a granted path"
@@ -71,17 +74,13 @@ impl<'p> PolicyCheck<'p> {
             return Err(self.unusable(entry, what));
         }
         if fs::symlink_metadata(root).is_err() {
-            note(&format!(
-                "warning: {:?}: line {}: there is no {root:?} yet",
-                self.path,
-                entry.line()
-            ));
+            self.warn(entry, &format!("there is no {root:?} yet"));
         }
         Ok(())
     }
 
     fn interpreter(
-        &self,
+        &mut self,
         entry: &PolicyEntry,
         interpreter: &PolicyInterpreter<'_>,
         system: &BTreeSet<PathBuf>,
@@ -106,23 +105,27 @@ impl<'p> PolicyCheck<'p> {
             }
         }
         for directory in program_file::outside(path, system) {
-            note(&format!(
-                "warning: {:?}: line {}: interpreter {alias} may look for its libraries in {directory:?}, which is not \
-                 in system",
-                self.path,
-                entry.line()
-            ));
+            let what = format!(
+                "interpreter {alias} may look for its libraries in {directory:?}, which is not in system"
+            );
+            self.warn(entry, &what);
         }
         Ok(())
     }
 
-    fn lists(&self, lists: &[ImportList]) -> Result<(), Failure> {
+    fn lists(&self, entry: &PolicyEntry, lists: &[ImportList]) -> Result<(), Failure> {
         for list in lists {
             let ImportList::File(path) = list else { continue };
             self.roots.refuse_input(path)?;
-            scan::list(std::slice::from_ref(path))?;
+            let read = scan::list(std::slice::from_ref(path));
+            read.map_err(|failure| self.unusable(entry, format!("pickle-imports: {failure}")))?;
         }
         Ok(())
+    }
+
+    /// Keeps a warning. Warnings are given if nothing is refused.
+    fn warn(&mut self, entry: &PolicyEntry, what: &str) {
+        self.warnings.push(format!("warning: {:?}: line {}: {what}", self.path, entry.line()));
     }
 
     fn unusable(&self, entry: &PolicyEntry, what: String) -> Failure {
