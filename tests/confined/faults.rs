@@ -211,6 +211,46 @@ fn a_job_is_the_first_that_is_killed_when_memory_is_short() {
     });
 }
 
+/// What the kernel counts by user is then not shared by the jobs of root.
+#[test]
+fn jobs_of_root_are_users_of_their_own() {
+    let ids = fs::read_to_string("/proc/self/uid_map").unwrap();
+    if !is_root() || ids.split_whitespace().nth(2) != Some("4294967295") {
+        // Others have no other users to give.
+        return;
+    }
+    let marks = [mark(), mark()];
+    let users = marks.clone().map(|mark| {
+        std::thread::spawn(move || {
+            let mut job =
+                shell(&format!(": {mark}; id -u; id -g; touch f; stat -c %u.%g f . /; sleep 1000"));
+            job.limits.wall = Duration::from_secs(3);
+            ran(&job, b"")
+        })
+    });
+    let outside = marks.each_ref().map(|mark| {
+        eventually("the job", || !marked(mark).is_empty());
+        let status = fs::read_to_string(format!("/proc/{}/status", marked(mark)[0])).unwrap();
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()
+        };
+        let (user, group) = (of("Uid:"), of("Gid:"));
+        assert!(user == group && user.iter().all(|id| *id == user[0]), "{user:?} {group:?}");
+        assert!(of("Groups:").is_empty());
+        user[0]
+    });
+    assert!(
+        outside[0] != outside[1] && outside.iter().all(|user| *user >= 0x7000_0000),
+        "{outside:?}"
+    );
+    for job in users {
+        let (outcome, output) = job.join().unwrap();
+        let nobody = "65534\n65534\n65534.65534\n65534.65534\n65534.65534\n";
+        assert_eq!((outcome.end, &*String::from_utf8_lossy(&output)), (JobEnd::TimedOut, nobody));
+    }
+}
+
 /// A personality changes what programs see, and how predictable their memory is.
 #[test]
 fn a_job_inherits_no_personality() {

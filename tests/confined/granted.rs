@@ -1,8 +1,8 @@
 //! What is granted can be used, and no more than was granted.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 
 use brine_core::Classified as _;
@@ -10,9 +10,10 @@ use brine_job::{GrantedPath, Layer, PayloadDelivery, PlanParts};
 use brine_sandbox::{JobEnd, LaunchError};
 use sha2::{Digest, Sha256};
 
+use crate::NOBODY;
 use crate::jobs::{LAYERS, brine, plan, ran, run, shell};
 use crate::shared_jobs::{run_by, started};
-use crate::world::{World, neighbour, open_to_all, probe};
+use crate::world::{World, is_root, neighbour, open_to_all, probe};
 
 fn opening(source: PathBuf, target: &str, writable: bool) -> GrantedPath {
     GrantedPath { source, target: target.into(), writable }
@@ -84,6 +85,33 @@ fn a_link_in_what_is_granted_leads_nowhere_outside() {
     let mut job = shell("! cat /data/link");
     job.granted_paths.insert(opening(world.path().into(), "/data", true));
     succeeds(&job);
+}
+
+/// Whoever the job is outside, it has the rights of nobody in what is granted, and makes files of nobody's.
+#[test]
+fn what_is_granted_keeps_its_owners() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    for (name, owner) in [("nobodys", NOBODY), ("roots", 0), ("somebodys", 1000)] {
+        fs::write(world.at(name), name).unwrap();
+        chown(world.at(name), Some(owner), Some(owner)).unwrap();
+        fs::set_permissions(world.at(name), Permissions::from_mode(0o600)).unwrap();
+    }
+    let script = "cat /data/nobodys && ! cat /data/roots && ! cat /data/somebodys && touch /data/made \
+                  && mkdir /data/directory && ! chmod 666 /data/roots && chmod 640 /data/made \
+                  && stat -c %u.%g /data/nobodys /data/made";
+    let mut job = shell(script);
+    job.granted_paths.insert(opening(world.path().into(), "/data", true));
+    assert_eq!(succeeds(&job), "nobodys65534.65534\n65534.65534\n");
+    for name in ["nobodys", "made", "directory"] {
+        let found = fs::metadata(world.at(name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{name}");
+    }
+    let mut job = shell("cat /data/nobodys; ! cat /data/roots");
+    job.granted_paths.insert(opening(world.path().into(), "/data", false));
+    assert_eq!(succeeds(&job), "nobodys");
 }
 
 /// A place is made for a grant in the private root, never on this system.

@@ -82,8 +82,8 @@ const PROBES: &[(&str, About, &str)] = &[
     ("process_priority", Neighbour("pid"), "NS"),
     ("process_schedule", Neighbour("pid"), "NS"),
     ("process_io_priority", Neighbour("pid"), "NS"),
-    // In a namespace it stops at process 1, which then has more capabilities than the job.
-    ("user_io_priority", Itself, "NS"),
+    // In a user namespace it stops at a process of brine's, which then has more capabilities than the job.
+    ("user_io_priority", Itself, "eNS"),
     ("process_affinity", Neighbour("pid"), "N"),
     ("process_limit", Neighbour("pid"), "NS"),
     ("process_compare", Neighbour("pid"), "eNLS"),

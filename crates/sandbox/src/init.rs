@@ -120,8 +120,8 @@ impl Init {
             self.score = Some(OomScore::raise()?);
         }
         syscalls::reset_personality().map_err(io_fault("resetting the personality"))?;
-        namespaces::enter(&self.orders, || {
-            private_root::build(&self.orders, &self.places, &self.payload, &self.program)
+        namespaces::enter(&self.orders, |user| {
+            private_root::build(&self.orders, &self.places, &self.payload, &self.program, user)
         })?;
         if let (false, Some(copy)) = (self.orders.waives(Layer::Namespaces), &self.orders.copy) {
             self.program =

@@ -54,6 +54,7 @@ mod error;
 mod init;
 mod init_channel;
 mod init_report;
+mod job_user;
 mod landlock;
 mod namespaces;
 mod oom_score;
@@ -117,7 +118,7 @@ pub fn launch(launch: Launch<'_>, output: &mut dyn Write) -> Result<JobOutcome, 
 /// The first argument of a process that acts as the init of a job.
 const INIT_NAME: &str = "brine-init";
 
-/// The user and group of a job, inside; outside, too, if root starts it: nobody.
+/// The user and group of a job, inside; outside, too, if root starts it and it cannot have a user of its own: nobody.
 const NOBODY: u32 = 65_534;
 
 /// The path inside of a program that begins with `#!`, and of the private copy of a program.

@@ -10,6 +10,7 @@ use rustix::process::DumpableBehavior;
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
 use super::init_report::InitFault;
+use super::job_user::JobUser;
 use super::orders::InitOrders;
 use super::{NOBODY, privileges, syscalls};
 
@@ -21,7 +22,7 @@ use super::{NOBODY, privileges, syscalls};
 /// namespace.
 pub(super) fn enter(
     orders: &InitOrders,
-    build_root: impl FnOnce() -> Result<(), InitFault>,
+    build_root: impl FnOnce(&JobUser) -> Result<u32, InitFault>,
 ) -> Result<(), InitFault> {
     let flags = wanted(orders);
     let private_root = !orders.waives(Layer::Namespaces);
@@ -29,28 +30,27 @@ pub(super) fn enter(
     let own = if flags.is_empty() { None } else { Some(own_process()?) };
     let root = rustix::process::geteuid().is_root() || rustix::process::getuid().is_root();
     if root && may_administer() {
+        let user = JobUser::choose(orders);
         if !flags.is_empty() {
             unshare(flags, orders)?;
         }
-        if private_root {
-            build_root()?;
-        }
-        become_nobody(orders)?;
+        let user = if private_root { build_root(&user)? } else { NOBODY };
+        become_user(orders, user)?;
         if let (Some(own), true) = (own, private_root) {
             unshare(UnshareFlags::NEWUSER, orders)?;
-            map_ids(&own, NOBODY, NOBODY)?;
+            map_ids(&own, user, user)?;
         }
         return Ok(());
     }
     if root {
-        become_nobody(orders)?;
+        become_user(orders, NOBODY)?;
     }
     if let Some(own) = own {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
         unshare(flags | UnshareFlags::NEWUSER, orders)?;
         map_ids(&own, user.as_raw(), group.as_raw())?;
     }
-    if private_root { build_root() } else { Ok(()) }
+    if private_root { build_root(&JobUser::nobody()).map(drop) } else { Ok(()) }
 }
 
 fn wanted(orders: &InitOrders) -> UnshareFlags {
@@ -84,11 +84,11 @@ fn may_administer() -> bool {
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
-fn become_nobody(orders: &InitOrders) -> Result<(), InitFault> {
+fn become_user(orders: &InitOrders, user: u32) -> Result<(), InitFault> {
     if !orders.waives(Layer::Privileges) {
         privileges::empty_bounding_set()?;
     }
-    privileges::become_nobody()?;
+    privileges::become_user(user)?;
     // After a change of user, the files of a process in /proc belong to root until it is dumpable again. It
     // must write to its own id maps, and has no secrets yet.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use brine_core::cbor::{Decoder, Encoder, Malformed};
 use brine_job::{JobLimits, Layer, PayloadDelivery};
 
+use super::SCRIPT_PATH;
 use super::init_report::{layer_number, layer_of};
 
 /// The orders of the init of a job.
@@ -51,6 +52,16 @@ pub(super) struct PlaceInside {
     pub(super) target: PathBuf,
     pub(super) access: PlaceAccess,
     pub(super) node: PlaceNode,
+}
+
+impl PlaceInside {
+    /// Returns whether it was given to this job, so that the job has the rights of nobody in it. In the system
+    /// directories a job has the rights that everybody has.
+    pub(super) fn keeps_owners(&self) -> bool {
+        let is_script = self.target.as_os_str().as_bytes() == SCRIPT_PATH.to_bytes();
+        let is_link = matches!(self.node, PlaceNode::Link(_));
+        !is_link && (is_script || self.access != PlaceAccess::Execute)
+    }
 }
 
 /// What the job may do with a place.

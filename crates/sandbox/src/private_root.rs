@@ -15,6 +15,7 @@ use rustix::mount::{
 };
 
 use super::init_report::InitFault;
+use super::job_user::JobUser;
 use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, ProgramCopy};
 use super::syscalls::MountReach;
 use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
@@ -22,7 +23,8 @@ use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
 /// The devices that a job has.
 pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
-/// Builds the root in the mount namespace of this process, and moves into it.
+/// Builds the root in the mount namespace of this process, moves into it, and returns the user whom it belongs to:
+/// the one that was chosen, or nobody if a file system of a granted path cannot show other owners.
 ///
 /// `opened` are the descriptors that brine opened in its own mount namespace. Only mounts of this namespace can
 /// be mounted again, so every path is opened again, and must lead to the same file.
@@ -31,23 +33,25 @@ pub(super) fn build(
     opened: &[OwnedFd],
     payload: &OwnedFd,
     program: &OwnedFd,
-) -> Result<(), InitFault> {
+    user: &JobUser,
+) -> Result<u32, InitFault> {
     at("keeping mounts to itself", || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         Ok(rustix::mount::mount_change("/", private)?)
     })?;
-    let mut trees = Vec::new();
-    for (place, descriptor) in orders.opened_places().zip(opened) {
-        let step = format!("mounting {:?}", place.source);
-        trees.push(at(&step, || place_tree(place, descriptor))?);
-    }
+    let map = user.map().map(AsFd::as_fd);
+    let (trees, number) = match place_trees(orders, opened, map) {
+        // A file system that cannot show other owners shows nobody's files as nobody's.
+        Err(_) if map.is_some() => (place_trees(orders, opened, None)?, NOBODY),
+        trees => (trees?, user.number()),
+    };
     let devices = at("mounting devices", || DEVICES.iter().map(device_tree).collect())?;
     let root = at("making the private root", || {
         let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
         let bytes = ROOT_BYTES.saturating_add(copied);
-        let root = tmpfs(bytes, "0755", MountAttrFlags::empty())?;
+        let root = tmpfs(bytes, "0755", MountAttrFlags::empty(), number)?;
         attach(&root)?;
-        Ok(PrivateRoot { directory: root })
+        Ok(PrivateRoot { directory: root, user: number })
     })?;
     root.fill(orders, trees, devices, payload)?;
     if let Some(copy) = &orders.copy {
@@ -61,12 +65,28 @@ pub(super) fn build(
         rustix::process::chdir("/")?;
         // Only this mount: the mounts in it have attributes of their own.
         let root = prepare::open_path(Path::new("/"))?;
-        syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This)
-    })
+        syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This, None)
+    })?;
+    Ok(number)
+}
+
+fn place_trees(
+    orders: &InitOrders,
+    opened: &[OwnedFd],
+    map: Option<BorrowedFd<'_>>,
+) -> Result<Vec<OwnedFd>, InitFault> {
+    let places = orders.opened_places().zip(opened);
+    let trees = places.map(|(place, descriptor)| {
+        let map = map.filter(|_| place.keeps_owners());
+        at(&format!("mounting {:?}", place.source), || place_tree(place, descriptor, map))
+    });
+    trees.collect()
 }
 
 struct PrivateRoot {
     directory: OwnedFd,
+    /// The user of the job.
+    user: u32,
 }
 
 impl PrivateRoot {
@@ -104,7 +124,7 @@ impl PrivateRoot {
             // A tmpfs of size 0 has no limit.
             flags |= MountAttrFlags::MOUNT_ATTR_RDONLY;
         }
-        let tree = tmpfs(bytes.max(1), "0700", flags)?;
+        let tree = tmpfs(bytes.max(1), "0700", flags, self.user)?;
         self.mount(&tree, Path::new(SCRATCH_PATH), &PlaceNode::Directory)
     }
 
@@ -128,7 +148,7 @@ impl PrivateRoot {
         io::copy(&mut source, &mut File::from(made))?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let made = rustix::fs::openat(&directory, name, flags, Mode::empty())?;
-        let tree = copied(&made, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV)?;
+        let tree = copied(&made, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV, None)?;
         self.mount(&tree, &copy.path, &PlaceNode::File)
     }
 
@@ -195,7 +215,11 @@ impl PrivateRoot {
 }
 
 /// Returns a restricted copy of the mounts at a place.
-fn place_tree(place: &PlaceInside, opened: &OwnedFd) -> io::Result<OwnedFd> {
+fn place_tree(
+    place: &PlaceInside,
+    opened: &OwnedFd,
+    map: Option<BorrowedFd<'_>>,
+) -> io::Result<OwnedFd> {
     let again = prepare::open_path(&place.source)?;
     same_file(opened, &again)?;
     let attributes = match place.access {
@@ -203,7 +227,7 @@ fn place_tree(place: &PlaceInside, opened: &OwnedFd) -> io::Result<OwnedFd> {
         PlaceAccess::Read => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC,
         PlaceAccess::Write => libc::MOUNT_ATTR_NOEXEC,
     };
-    copied(&again, attributes | libc::MOUNT_ATTR_NODEV)
+    copied(&again, attributes | libc::MOUNT_ATTR_NODEV, map)
 }
 
 /// Demands that two descriptors are of one file. While the first is open, no other file gets its inode number.
@@ -217,10 +241,11 @@ fn same_file(opened: &OwnedFd, again: &OwnedFd) -> io::Result<()> {
 }
 
 fn device_tree(path: &&str) -> io::Result<OwnedFd> {
-    copied(&prepare::open_path(Path::new(path))?, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC)
+    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC;
+    copied(&prepare::open_path(Path::new(path))?, attributes, None)
 }
 
-fn copied(place: &OwnedFd, attributes: u64) -> io::Result<OwnedFd> {
+fn copied(place: &OwnedFd, attributes: u64, map: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH
@@ -230,21 +255,22 @@ fn copied(place: &OwnedFd, attributes: u64) -> io::Result<OwnedFd> {
         tree.as_fd(),
         attributes | libc::MOUNT_ATTR_NOSUID,
         MountReach::Below,
+        map,
     )?;
     Ok(tree)
 }
 
-fn tmpfs(bytes: u64, mode: &str, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+fn tmpfs(bytes: u64, mode: &str, attributes: MountAttrFlags, owner: u32) -> io::Result<OwnedFd> {
     let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    let nobody = NOBODY.to_string();
+    let owner = owner.to_string();
     // One inode for each page, so that neither inodes nor bytes run out first for no reason.
     let inodes = (bytes / 4096).clamp(64, MAX_INODES);
     for (key, value) in [
         ("size", bytes.to_string()),
         ("nr_inodes", inodes.to_string()),
         ("mode", mode.to_owned()),
-        ("uid", nobody.clone()),
-        ("gid", nobody),
+        ("uid", owner.clone()),
+        ("gid", owner),
     ] {
         rustix::mount::fsconfig_set_string(&context, key, value)?;
     }

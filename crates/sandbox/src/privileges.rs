@@ -6,16 +6,15 @@ use brine_job::Layer;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
-use super::NOBODY;
 use super::init_report::InitFault;
 
-/// Becomes nobody, irrevocably.
-pub(super) fn become_nobody() -> Result<(), InitFault> {
-    let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+/// Becomes another user, with the group of the same number, irrevocably.
+pub(super) fn become_user(number: u32) -> Result<(), InitFault> {
+    let (user, group) = (Uid::from_raw(number), Gid::from_raw(number));
     let failed = |step| move |error| InitFault::of(Layer::Privileges, step)(io::Error::from(error));
     rustix::thread::set_thread_groups(&[]).map_err(failed("leaving all groups"))?;
     rustix::thread::set_thread_res_gid(group, group, group).map_err(failed("leaving its group"))?;
-    rustix::thread::set_thread_res_uid(user, user, user).map_err(failed("becoming nobody"))
+    rustix::thread::set_thread_res_uid(user, user, user).map_err(failed("becoming another user"))
 }
 
 /// Removes every capability from the bounding set.

@@ -98,18 +98,25 @@ pub(super) enum MountReach {
     This,
 }
 
-/// Sets attributes of mounts.
+/// Sets attributes of mounts. With a user namespace, owners in the mounts are shown as it maps them; the mounts may
+/// not be attached yet.
 pub(super) fn restrict_mount(
     mount: BorrowedFd<'_>,
     attributes: u64,
     reach: MountReach,
+    map: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
     let flags = match reach {
         MountReach::Below => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
         MountReach::This => libc::AT_EMPTY_PATH,
     };
-    let attributes =
-        libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let map = map.map(|map| map.as_raw_fd());
+    let attributes = libc::mount_attr {
+        attr_set: attributes | map.map_or(0, |_| libc::MOUNT_ATTR_IDMAP),
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: map.and_then(|map| u64::try_from(map).ok()).unwrap_or(0),
+    };
     // SAFETY: the structure has the size that is passed, and is only read.
     let result = unsafe {
         libc::syscall(
