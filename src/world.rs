@@ -10,12 +10,14 @@ pub(crate) mod overwrite_guard;
 pub(crate) mod passphrase;
 pub(crate) mod program_file;
 pub(crate) mod progress;
+mod readiness;
 pub(crate) mod record_output;
 pub(crate) mod release;
 pub(crate) mod spool;
 pub(crate) mod store;
 pub(crate) mod trail;
 pub(crate) mod whole_file;
+pub(crate) mod whole_records;
 pub(crate) mod writable_roots;
 
 use std::num::NonZero;

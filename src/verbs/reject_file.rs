@@ -1,7 +1,7 @@
 //! Refused records, kept whole with the reason, to be looked at and tried again.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Cursor, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -15,13 +15,14 @@ use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::report::exit::Status;
 use crate::world::whole_file::directory_of;
+use crate::world::whole_records::{Care, WholeRecords};
 
 /// The version of the form; docs/rejected.md describes it.
 const SCHEMA: &str = "brine.rejected/1";
 
-/// A file that refused records are added to, a line of JSON each.
+/// A file that refused records are added to, a line of JSON each. Several processes can share it.
 pub(super) struct RejectFile {
-    file: File,
+    records: WholeRecords,
     name: String,
 }
 
@@ -29,58 +30,39 @@ impl RejectFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = format!("{path:?}");
         let file = Self::open_file(path).map_err(|error| Failure::io(&name, error))?;
-        Ok(Self { file, name })
+        let shown = file.metadata().is_ok_and(|found| found.is_file());
+        let shown = if shown { File::open(path).ok() } else { None };
+        Ok(Self { records: WholeRecords::new(file, Some(b'\n')).or_shown_by(shown), name })
     }
 
     fn open_file(path: &Path) -> io::Result<File> {
         // Refused records may be as secret as others.
         let mut options = OpenOptions::new();
-        options.read(true).append(true).mode(0o600);
-        let mut file = match options.clone().create_new(true).open(path) {
+        options.append(true).mode(0o600);
+        match options.clone().create_new(true).open(path) {
             Ok(file) => {
                 // A file that is on the disk without its name is lost with the power.
                 File::open(directory_of(path))?.sync_all()?;
-                return Ok(file);
+                Ok(file)
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                match options.open(path) {
-                    // A pipe is only written.
-                    Err(_) => return OpenOptions::new().append(true).open(path),
-                    opened => opened?,
-                }
-            }
-            Err(error) => return Err(error),
-        };
-        // Half a line that a killed process left does not spoil the next.
-        if file.metadata()?.is_file() && file.seek(SeekFrom::End(0))? > 0 {
-            let mut last = [0];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                file.write_all(b"\n")?;
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+            Err(error) => Err(error),
         }
-        Ok(file)
     }
 }
 
 impl Rejects for RejectFile {
     type Error = Failure;
 
+    fn may_wait(&self) -> bool {
+        self.records.has_reader()
+    }
+
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Failure> {
-        let lines: String = rejected.iter().map(RejectedLine::of).collect();
-        let before = self.file.metadata().map(|found| (found.is_file(), found.len()));
-        let written = self.file.write_all(lines.as_bytes());
-        if let (Err(_), Ok((true, length))) = (&written, before) {
-            // Half a line keeps nothing. If this fails too, the first failure is the one to tell of.
-            let _ = self.file.set_len(length);
-        }
-        // What is no regular file has no disk to be on.
-        let kept = written.and_then(|()| match self.file.metadata()?.is_file() {
-            true => self.file.sync_data(),
-            false => Ok(()),
-        });
-        kept.map_err(|error| Failure::io(&self.name, error))
+        let lines: Vec<String> = rejected.iter().map(RejectedLine::of).collect();
+        let lengths = lines.iter().map(String::len);
+        let written = self.records.write(lines.concat().as_bytes(), lengths, Care::Kept);
+        written.failed.map_or(Ok(()), |error| Err(Failure::io(&self.name, error)))
     }
 }
 

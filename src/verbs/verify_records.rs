@@ -34,7 +34,7 @@ pub(super) fn verify_records(
     let rejects = reject_file(args, output, guard)?;
     let database = args.rejects.replay_db.as_deref().map(|path| open_database(args, path));
     let database = database.transpose()?;
-    let sink = output.map(|output| RecordOutput::open(output, database.is_some()));
+    let sink = output.map(|output| RecordOutput::open(output, framed, database.is_some()));
     let mut sink = sink.transpose()?;
     let (source, name) = source(args, framing)?;
     let Judge { expectations, trust, moment } = judge;
@@ -94,7 +94,8 @@ fn open_database(args: &Verify, path: &Path) -> Result<ReplayDatabase, Failure> 
     }
     let options = ReplayOptions {
         busy_timeout: SHORT_WAIT,
-        lease: args.rejects.lease.unwrap_or(LEASE),
+        // Moments are whole seconds, so that a second of a lease may have passed when it begins.
+        lease: args.rejects.lease.unwrap_or(LEASE).saturating_add(Duration::from_secs(1)),
         max_age: args.judge.max_age.unwrap_or(MAX_AGE),
         // One that is not there was lost, or its name is wrong: a new one would know nothing.
         ..ReplayOptions::default()

@@ -13,6 +13,7 @@ mod replay;
 mod run;
 mod scan;
 mod session;
+mod slow_outputs;
 mod streams;
 mod terminal;
 mod trust;

@@ -53,7 +53,8 @@ impl Framing {
     }
 
     /// Returns the byte that ends a record, if the framing has one.
-    const fn delimiter(self) -> Option<u8> {
+    #[must_use]
+    pub const fn delimiter(self) -> Option<u8> {
         match self {
             Self::Cbor | Self::Len32 => None,
             Self::Lines => Some(b'\n'),

@@ -3,6 +3,8 @@
 mod error;
 mod subject;
 
+use std::time::Duration;
+
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
 pub use self::error::ReplayError;
@@ -14,7 +16,8 @@ pub use self::subject::Subject;
 ///
 /// Work is done in two phases. A record is *reserved*, which gives a lease; it is handled; then the lease is
 /// *committed*, and every later copy of the record is [`Replayed`](Reservation::Replayed). A process that
-/// dies in between leaves a lease that runs out, after which the record is reserved again.
+/// dies in between leaves a lease that runs out, after which the record is reserved again. A process that is
+/// alive *renews* its leases, so that none runs out while it is at work.
 pub trait Ledger {
     /// The right to handle one record.
     type Lease;
@@ -23,6 +26,9 @@ pub trait Ledger {
     fn is_kept(&self) -> bool {
         true
     }
+
+    /// Returns how long a lease lasts that is neither settled nor renewed.
+    fn lease_length(&self) -> Duration;
 
     /// Reserves what can be reserved, and returns the outcome for each record, in order.
     ///
@@ -37,6 +43,17 @@ pub trait Ledger {
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<Self::Lease>>, ReplayError>;
+
+    /// Renews leases: each that is still held lasts from `now` on as long as a new one.
+    ///
+    /// # Errors
+    ///
+    /// A failure of the ledger. Then no lease was renewed.
+    fn renew_many(
+        &mut self,
+        leases: &[Self::Lease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError>;
 
     /// Notes that records were handled. When it returns, the note is durable.
     ///
@@ -110,7 +127,7 @@ impl<L> Reservation<L> {
     }
 }
 
-/// The outcome of committing a lease, or of giving it back.
+/// The outcome of committing a lease, of giving it back, or of renewing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a lease that was lost commits nothing"]
 pub enum Settled {
@@ -131,12 +148,20 @@ impl Ledger for NoLedger {
         false
     }
 
+    fn lease_length(&self) -> Duration {
+        Duration::MAX
+    }
+
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
         _: Timestamp,
     ) -> Result<Vec<Reservation<()>>, ReplayError> {
         Ok(subjects.iter().map(|_| Reservation::Fresh(())).collect())
+    }
+
+    fn renew_many(&mut self, leases: &[()], _: Timestamp) -> Result<Vec<Settled>, ReplayError> {
+        Ok(leases.iter().map(|()| Settled::Done).collect())
     }
 
     fn commit_many(&mut self, leases: &[()], _: Timestamp) -> Result<Vec<Settled>, ReplayError> {
@@ -159,12 +184,24 @@ impl<L: Ledger> Ledger for &mut L {
         (**self).is_kept()
     }
 
+    fn lease_length(&self) -> Duration {
+        (**self).lease_length()
+    }
+
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<L::Lease>>, ReplayError> {
         (**self).reserve_many(subjects, now)
+    }
+
+    fn renew_many(
+        &mut self,
+        leases: &[L::Lease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        (**self).renew_many(leases, now)
     }
 
     fn commit_many(
@@ -196,12 +233,24 @@ impl<L: Ledger> Ledger for Option<L> {
         self.as_ref().is_some_and(Ledger::is_kept)
     }
 
+    fn lease_length(&self) -> Duration {
+        self.as_ref().map_or(Duration::MAX, Ledger::lease_length)
+    }
+
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<L::Lease>>, ReplayError> {
         self.as_mut().map_or(Ok(Vec::new()), |ledger| ledger.reserve_many(subjects, now))
+    }
+
+    fn renew_many(
+        &mut self,
+        leases: &[L::Lease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.as_mut().map_or(Ok(Vec::new()), |ledger| ledger.renew_many(leases, now))
     }
 
     fn commit_many(

@@ -61,6 +61,6 @@ pub use self::pipeline::{
     Hold, HoldLost, LongWait, MAX_BYTES_IN_FLIGHT, MissingRecords, NoRejects, OnBadRecord,
     OnRepeated, Patience, PipedRecords, PipelineError, QuietPatience, RecordCounts, RecordError,
     RecordJudge, RecordPipeline, RecordRun, RejectedRecord, Rejects, ReleasedRecord, ReleasedRun,
-    Room, Sink, Source,
+    Room, Sink, Source, WriteFailure,
 };
 pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord, sign_records};

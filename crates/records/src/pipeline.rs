@@ -5,6 +5,8 @@ mod delivery;
 mod error;
 mod frame_source;
 mod judge;
+mod lease_hold;
+mod lease_keeper;
 mod ordered_pool;
 mod patience;
 mod rejects;
@@ -17,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::judge::Judgement;
+use self::lease_keeper::LeaseKeeper;
 use self::release::{JudgedBlock, Release};
 use self::replay_gate::ReplayGate;
 use crate::framing::FrameBlock;
@@ -32,18 +35,22 @@ pub use self::ordered_pool::MAX_BYTES_IN_FLIGHT;
 pub(crate) use self::ordered_pool::in_order;
 pub use self::patience::{LongWait, Patience, QuietPatience};
 pub use self::rejects::{NoRejects, RejectedRecord, Rejects};
-pub use self::sink::{Handed, Hold, HoldLost, ReleasedRecord, ReleasedRun, Room, Sink};
+pub use self::sink::{
+    Handed, Hold, HoldLost, ReleasedRecord, ReleasedRun, Room, Sink, WriteFailure,
+};
 
 /// Verifies records from a source, and releases the payloads of those that hold.
 ///
 /// - A payload reaches the [sink](Sink) only after its record was judged, and in the order of the source.
 /// - With a [ledger](Ledger), each record is released once. Only a process that dies between writing a record
 ///   and committing it can release that record again.
+/// - A record is reserved in the ledger only when the sink takes it, and its lease is renewed until it is
+///   committed. So what a live process has reserved, no other process releases, however slow the sink is.
 /// - With [rejects](Rejects), refused records are kept before other records are written.
 /// - A record is acknowledged only after it was written and committed, or kept.
 ///
-/// [`run`](Self::run) uses the sink, the rejects and the ledger on the calling thread alone, and reads and
-/// judges on others. With `n` threads, at most `n` + 3 blocks are in memory, and together they take
+/// [`run`](Self::run) uses the sink and the rejects on the calling thread alone, reads and judges on others, and
+/// renews leases on one more. With `n` threads, at most `n` + 3 blocks are in memory, and together they take
 /// [`MAX_BYTES_IN_FLIGHT`] at most, beside the one that is being read.
 #[derive(Debug)]
 pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
@@ -156,14 +163,17 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
         S: Source + Send + 'static,
         S::Deliveries: Send + 'static,
         S::Error: Send + 'static,
+        L: Send,
+        L::Lease: Send,
     {
         let Self { judge, sink, rejects, ledger, patience, threads, rules } = self;
         let clock = judge.clock();
         let judge = Arc::new(judge.identifying(ledger.is_kept()));
-        let gate = ReplayGate::new(ledger, patience, clock);
+        let keeper = LeaseKeeper::new(ledger, clock);
+        let gate = ReplayGate::new(&keeper, patience);
         let counts = RecordCounts::default();
         let release = Release { sink, rejects, gate, rules, counts };
-        drive(source, threads, move |block| judge.judge(block), release)
+        keeper.while_renewing(|| drive(source, threads, move |block| judge.judge(block), release))
     }
 }
 
@@ -172,7 +182,7 @@ fn drive<S, K, R, L, P>(
     mut source: S,
     threads: usize,
     judge: impl Fn(&mut FrameBlock) -> Result<Judgement, StepError> + Clone + Send + Sync + 'static,
-    mut release: Release<K, R, L, P>,
+    mut release: Release<'_, K, R, L, P>,
 ) -> RecordRun<PipelineError<S::Error, K::Error, R::Error>>
 where
     S: Source + Send + 'static,

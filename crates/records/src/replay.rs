@@ -46,7 +46,9 @@ mod channel;
 mod file;
 mod lease_end;
 mod number_span;
+mod options;
 mod prune;
+mod renew;
 mod reserve;
 mod schema;
 #[cfg(test)]
@@ -62,63 +64,16 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::bookkeeping::Bookkeeping;
 use self::lease_end::{LeaseEnd, SettleLeases};
+use self::renew::RenewLeases;
 use self::reserve::ReserveRecords;
 use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
 pub use self::number_span::NumberSpan;
+pub use self::options::{
+    BUSY_TIMEOUT, DatabaseBirth, LEASE, MAX_AGE, MAX_ENTRIES, MAX_RANGES, ReplayOptions,
+};
 pub use self::prune::PrunedRows;
 pub use self::view::{ChannelStatus, ReplayStanding, ReplayStatus, ReplayView};
-
-/// How old a record may be, by default.
-pub const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a lease lasts, by default.
-pub const LEASE: Duration = Duration::from_secs(5 * 60);
-
-/// How long one process waits for another, by default.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most ranges that the numbers of one channel may take.
-pub const MAX_RANGES: u64 = 65_536;
-
-/// The most rows of all tables: channels, ranges, leases and names.
-pub const MAX_ENTRIES: u64 = 1_000_000;
-
-/// How a replay database is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayOptions {
-    /// What to do if there is no database.
-    pub birth: DatabaseBirth,
-    /// How long to wait for another process.
-    pub busy_timeout: Duration,
-    /// How long a lease lasts. Handling a record should take much less.
-    pub lease: Duration,
-    /// How old a record may be. A database keeps the largest value that it was ever opened with.
-    pub max_age: Duration,
-}
-
-impl Default for ReplayOptions {
-    fn default() -> Self {
-        let (birth, lease) = (DatabaseBirth::Existing, LEASE);
-        Self { birth, busy_timeout: BUSY_TIMEOUT, lease, max_age: MAX_AGE }
-    }
-}
-
-/// What to do if there is no database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DatabaseBirth {
-    /// Make one that takes records of any time. The caller knows that none was handled before.
-    ///
-    /// It is for the first day, and **must not** stay in a command that runs again: if the database were
-    /// lost, everything it knew would be let in once more.
-    AcceptOlder,
-    /// Fail.
-    #[default]
-    Existing,
-    /// Make one that takes records issued from 61 seconds after now on. As clocks may differ by 60 seconds, a
-    /// record can have been handled that long before the moment at which it was issued.
-    RefuseOlder,
-}
 
 /// A database of handled records.
 #[derive(Debug)]
@@ -210,6 +165,24 @@ impl ReplayDatabase {
         };
         // A clock that is far off refuses all records. Its time is then not kept.
         self.write_if(work, |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))))
+    }
+
+    /// Renews leases in one transaction: each that is still held lasts from `now` on as long as a new one. One
+    /// that ran out is still held, unless another process has reserved its record since.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit_many`](Self::commit_many). Then no lease was renewed.
+    pub fn renew_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        let until = now.plus(self.lease);
+        self.write(|connection, state| {
+            state.see(now);
+            RenewLeases { connection, now, until }.all(leases)
+        })
     }
 
     /// Notes that a record was handled: see [`commit_many`](Self::commit_many).
@@ -339,12 +312,24 @@ impl ReplayDatabase {
 impl Ledger for ReplayDatabase {
     type Lease = ReplayLease;
 
+    fn lease_length(&self) -> Duration {
+        self.lease
+    }
+
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
         self.reserve_many(subjects, now)
+    }
+
+    fn renew_many(
+        &mut self,
+        leases: &[ReplayLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        self.renew_many(leases, now)
     }
 
     fn commit_many(

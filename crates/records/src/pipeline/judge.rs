@@ -125,6 +125,8 @@ pub(super) enum RecordVerdict {
     Refused(RecordError),
     /// It was released before, and is dropped.
     Repeated,
+    /// It was refused, counted and, if there are rejects, kept.
+    SetAside(RecordError),
     /// It holds.
     Verified {
         /// Where its payload is.
@@ -138,13 +140,22 @@ impl RecordVerdict {
     /// Returns where the payload is, if the record is to be released.
     pub(super) const fn payload(&self) -> Option<&Range<usize>> {
         match self {
-            Self::Refused(_) | Self::Repeated => None,
+            Self::Refused(_) | Self::Repeated | Self::SetAside(_) => None,
             Self::Verified { payload, .. } => Some(payload),
         }
     }
 
+    /// Returns whether the record was refused, set aside or not.
     pub(super) const fn is_refused(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::SetAside(_))
+    }
+
+    /// Turns a refused record into one that is set aside.
+    pub(super) fn set_aside(&mut self) {
+        *self = match std::mem::replace(self, Self::Repeated) {
+            Self::Refused(why) => Self::SetAside(why),
+            other => other,
+        };
     }
 }
 

@@ -17,6 +17,12 @@ pub trait Rejects {
         true
     }
 
+    /// Returns whether keeping records can take as long as somebody pleases who reads what is kept. Nothing is
+    /// reserved in a ledger meanwhile.
+    fn may_wait(&self) -> bool {
+        false
+    }
+
     /// Keeps records, and returns when they are durable.
     ///
     /// # Errors
@@ -62,6 +68,10 @@ impl<R: Rejects> Rejects for Option<R> {
         self.as_ref().is_some_and(Rejects::are_kept)
     }
 
+    fn may_wait(&self) -> bool {
+        self.as_ref().is_some_and(Rejects::may_wait)
+    }
+
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), R::Error> {
         self.as_mut().map_or(Ok(()), |rejects| rejects.keep(rejected))
     }
@@ -72,6 +82,10 @@ impl<R: Rejects> Rejects for &mut R {
 
     fn are_kept(&self) -> bool {
         (**self).are_kept()
+    }
+
+    fn may_wait(&self) -> bool {
+        (**self).may_wait()
     }
 
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), R::Error> {

@@ -4,25 +4,27 @@ use std::ops::Range;
 
 use super::counts::RecordCounts;
 use super::delivery::{DeadLetter, Deliveries};
-use super::error::{HandlerFailure, PipelineError, RecordError, StepError};
+use super::error::{HandlerFailure, PipelineError, StepError};
 use super::judge::{Judgement, RecordVerdict};
+use super::lease_hold::LeaseHold;
 use super::patience::Patience;
 use super::rejects::{RejectedRecord, Rejects};
 use super::replay_gate::{Admitted, NextStep, ReplayGate};
-use super::sink::{Handed, Hold, HoldLost, ReleasedRun, Room, Sink};
+use super::sink::{Handed, ReleasedRun, Room, Sink, WriteFailure};
 use super::{OnBadRecord, RecordRules, RecordRun};
 use crate::framing::FrameBlock;
 use crate::ledger::Ledger;
 
 /// Takes judged blocks in order. The ends of the pipeline are used on this thread alone.
 ///
-/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, write what
-/// holds, commit, acknowledge. Records are kept before others are written, because keeping a record twice
-/// does no harm, and writing one twice does.
-pub(super) struct Release<K, R, L, P> {
+/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, look at the leases,
+/// write what holds, commit, acknowledge. Records are kept before others are written, because keeping a record
+/// twice does no harm, and writing one twice does. Where keeping can take long, a run has only records to be
+/// kept, or only others, so that nothing is reserved meanwhile.
+pub(super) struct Release<'k, K, R, L: Ledger, P> {
     pub(super) sink: K,
     pub(super) rejects: R,
-    pub(super) gate: ReplayGate<L, P>,
+    pub(super) gate: ReplayGate<'k, L, P>,
     pub(super) rules: RecordRules,
     pub(super) counts: RecordCounts,
 }
@@ -35,21 +37,25 @@ pub(super) struct JudgedBlock<D> {
     pub(super) judgement: Judgement,
 }
 
-/// How a run of records left the pipeline.
-enum RunOutcome {
-    /// It is committed next.
-    Handled,
-    /// The sink refused the records, which were then refused.
+/// What the sink did with a run of records.
+enum Written<E> {
+    /// It has written all.
+    All,
+    /// It has written the first so many, and failed if there is an error.
+    First(usize, Option<E>),
+    /// It refused the records.
     Refused(HandlerFailure),
-    /// The records go back to the source.
+    /// It failed to handle the records, which go back to the source.
     Returned(HandlerFailure),
+    /// It was given none: some may be with another process by now.
+    Stale,
 }
 
 /// Why a pipeline with these ends ended.
 type Ended<D, K, R> =
     PipelineError<<D as Deliveries>::Error, <K as Sink>::Error, <R as Rejects>::Error>;
 
-impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
+impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
     /// Releases what holds, keeps what does not, and ends the work if that is asked for.
     pub(super) fn take<D: Deliveries>(
         &mut self,
@@ -78,36 +84,34 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         judged: &mut JudgedBlock<D>,
         from: usize,
     ) -> Result<usize, Ended<D, K, R>> {
-        let Admitted { until, leases, next } = self.admit(judged, from)?;
-        let run = from..until;
-        let outcome = match self.hand_over(judged, &run) {
-            Ok(outcome) => outcome,
+        let Admitted { until, next } = self.admit(judged, from)?;
+        let written = match self.hand_over(judged, &(from..until)) {
+            Ok(written) => written,
             Err(error) => {
-                // None of it was handled, or not all. That error is the one to tell of.
-                let _ = self.gate.give_back(&leases);
+                // None of it was handled. That error is the one to tell of.
+                let _ = self.gate.give_back();
                 return Err(error);
             }
         };
-        match &outcome {
-            // If that fails, it is not known whether it is committed: the records are neither given back nor
-            // acknowledged.
-            RunOutcome::Handled => self.gate.commit(&leases)?,
-            RunOutcome::Refused(_) | RunOutcome::Returned(_) => self.gate.give_back(&leases)?,
+        let end = match &written {
+            Written::All | Written::Refused(_) | Written::Returned(_) => until,
+            Written::First(records, _) => {
+                behind(&judged.judgement.verdicts, &(from..until), *records)
+            }
+            Written::Stale => from,
+        };
+        let run = from..end;
+        self.end_leases(judged, &run, &written)?;
+        self.refuse(judged, &run)?;
+        self.settle(judged, &run, &written)?;
+        if let Written::First(_, Some(error)) = written {
+            return Err(PipelineError::Sink(error));
         }
-        self.settle(judged, &run, &outcome)?;
         self.stop_at_refused(judged, &run)?;
-        match next {
-            NextStep::Fail(error) => {
-                let number = judged.block.number(until);
-                return Err(PipelineError::Record { number, why: error.into() });
-            }
-            NextStep::Wait(at) => {
-                extend(judged, until..judged.judgement.verdicts.len())?;
-                self.gate.wait(at);
-            }
-            NextStep::GoOn => {}
+        if end == until {
+            self.go_on(judged, until, next)?;
         }
-        Ok(until)
+        Ok(end)
     }
 
     /// Says which records from `from` on can be released together, and reserves them.
@@ -118,14 +122,43 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         &mut self,
         judged: &mut JudgedBlock<D>,
         from: usize,
-    ) -> Result<Admitted<L::Lease>, Ended<D, K, R>> {
+    ) -> Result<Admitted, Ended<D, K, R>> {
         let rest = from..judged.judgement.verdicts.len();
-        let mut hold = LeaseHold::of(&mut judged.deliveries, rest, self.gate.is_kept());
-        let room = self.sink.room(&mut hold).map_err(PipelineError::Sink)?;
         let verdicts = &mut judged.judgement.verdicts;
-        let until = self.reach(verdicts, from, room);
+        let next = verdicts.get(rest.clone()).unwrap_or_default();
+        let next = next.iter().find_map(RecordVerdict::payload).map(ExactSizeIterator::len);
+        let mut hold = LeaseHold::of(&mut judged.deliveries, rest, self.gate.is_kept());
+        let room = next.map_or(Ok(Room::ANY), |next| self.sink.room(next, &mut hold));
+        let until = self.reach(verdicts, from, room.map_err(PipelineError::Sink)?);
+        let until = self.alike(verdicts, from..until);
         let verdicts = verdicts.get_mut(..until).unwrap_or_default();
-        Ok(self.gate.admit(verdicts, from, self.rules)?)
+        let admitted = self.gate.admit(verdicts, from, self.rules)?;
+        let alike = self.alike(verdicts, from..admitted.until);
+        if alike == admitted.until {
+            return Ok(admitted);
+        }
+        let verified = verdicts.iter().take(alike).skip(from);
+        self.gate.hold_first(verified.filter(|one| one.payload().is_some()).count())?;
+        Ok(Admitted { until: alike, next: NextStep::GoOn })
+    }
+
+    /// Returns where records to be kept and records to be written meet, if keeping can take long.
+    fn alike(&self, verdicts: &[RecordVerdict], run: Range<usize>) -> usize {
+        if !self.gate.is_kept() || !self.rejects.are_kept() || !self.rejects.may_wait() {
+            return run.end;
+        }
+        let mut are_refused = None;
+        for (index, verdict) in verdicts.iter().enumerate().take(run.end).skip(run.start) {
+            let is_refused = match verdict {
+                RecordVerdict::Refused(_) => true,
+                RecordVerdict::Verified { .. } => false,
+                RecordVerdict::Repeated | RecordVerdict::SetAside(_) => continue,
+            };
+            if *are_refused.get_or_insert(is_refused) != is_refused {
+                return index;
+            }
+        }
+        run.end
     }
 
     /// Returns where the run ends: behind the first refused record if that is the end of the work, or where
@@ -134,10 +167,14 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         let (mut bytes, mut records) = (0_usize, 0_usize);
         for (index, verdict) in verdicts.iter().enumerate().skip(from) {
             match verdict {
-                RecordVerdict::Refused(_) if self.rules.on_bad == OnBadRecord::Stop => {
+                RecordVerdict::Refused(_) | RecordVerdict::SetAside(_)
+                    if self.rules.on_bad == OnBadRecord::Stop =>
+                {
                     return index.saturating_add(1);
                 }
-                RecordVerdict::Refused(_) | RecordVerdict::Repeated => {}
+                RecordVerdict::Refused(_)
+                | RecordVerdict::SetAside(_)
+                | RecordVerdict::Repeated => {}
                 RecordVerdict::Verified { payload, .. } => {
                     bytes = bytes.saturating_add(payload.len());
                     records = records.saturating_add(1);
@@ -150,60 +187,83 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         verdicts.len()
     }
 
-    /// Keeps what is refused, and then writes what holds.
+    /// Keeps what is refused, and then gives the records that hold to the sink, if this process still has them.
     fn hand_over<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
-    ) -> Result<RunOutcome, Ended<D, K, R>> {
-        self.refuse(judged, run)?;
-        let failure = match self.write(judged, run)? {
-            Handed::Done => return Ok(RunOutcome::Handled),
-            Handed::Retry(failure) if judged.deliveries.are_leased() => {
-                return Ok(RunOutcome::Returned(failure));
-            }
-            // A pipe does not deliver a record again.
-            Handed::Refused(failure) | Handed::Retry(failure) => failure,
-        };
-        for index in run.clone() {
-            let verdict = judged.judgement.verdicts.get_mut(index);
-            let Some(verdict @ RecordVerdict::Verified { .. }) = verdict else { continue };
-            *verdict = RecordVerdict::Refused(failure.clone().into());
-            self.refuse(judged, &(index..index.saturating_add(1)))?;
+    ) -> Result<Written<K::Error>, Ended<D, K, R>> {
+        // One that ends the work is the last of its run, and kept at the end of it: the ledger may yet find one
+        // before it that does.
+        if self.rules.on_bad == OnBadRecord::Skip {
+            self.refuse(judged, run)?;
         }
-        Ok(RunOutcome::Refused(failure))
-    }
-
-    fn write<D: Deliveries>(
-        &mut self,
-        judged: &mut JudgedBlock<D>,
-        run: &Range<usize>,
-    ) -> Result<Handed, Ended<D, K, R>> {
         let JudgedBlock { block, deliveries, judgement: Judgement { payloads, verdicts, .. } } =
             judged;
         let released = ReleasedRun::new(block, payloads, verdicts, run.clone());
-        let count = u64::try_from(released.count()).unwrap_or(u64::MAX);
-        if count == 0 {
-            return Ok(Handed::Done);
+        let all = released.count();
+        if all == 0 {
+            return Ok(Written::All);
+        }
+        if !self.gate.are_held()? {
+            return Ok(Written::Stale);
         }
         let mut hold = LeaseHold::of(deliveries, run.clone(), self.gate.is_kept());
-        let handed = self.sink.write(&released, &mut hold).map_err(PipelineError::Sink)?;
-        match handed {
-            Handed::Done => self.counts.verified += count,
-            Handed::Retry(_) if deliveries.are_leased() => self.counts.retried += count,
-            Handed::Refused(_) | Handed::Retry(_) => {}
+        let written = match self.sink.write(&released, &mut hold) {
+            Ok(Handed::Done) => Written::All,
+            Ok(Handed::First(records)) => Written::First(records.min(all), None),
+            Ok(Handed::Retry(failure)) if deliveries.are_leased() => Written::Returned(failure),
+            // A pipe does not deliver a record again.
+            Ok(Handed::Refused(failure) | Handed::Retry(failure)) => Written::Refused(failure),
+            Err(WriteFailure { records, error }) => Written::First(records.min(all), Some(error)),
+        };
+        let count = |records: usize| u64::try_from(records).unwrap_or(u64::MAX);
+        match &written {
+            Written::All => self.counts.verified += count(all),
+            Written::First(records, _) => self.counts.verified += count(*records),
+            Written::Returned(_) => self.counts.retried += count(all),
+            Written::Refused(_) | Written::Stale => {}
         }
-        Ok(handed)
+        Ok(written)
     }
 
-    /// Counts the refused records of a run, and keeps them in the rejects.
+    /// Commits what was written, and gives back the rest. What the sink refused is refused.
+    ///
+    /// If committing fails, it is not known whether the records are committed: they are neither given back nor
+    /// acknowledged.
+    fn end_leases<D: Deliveries>(
+        &mut self,
+        judged: &mut JudgedBlock<D>,
+        run: &Range<usize>,
+        written: &Written<K::Error>,
+    ) -> Result<(), Ended<D, K, R>> {
+        let verdicts = judged.judgement.verdicts.get_mut(run.clone()).unwrap_or_default();
+        match written {
+            Written::All => {
+                let all = verdicts.iter().filter(|verdict| verdict.payload().is_some()).count();
+                self.gate.commit(all)?;
+            }
+            Written::First(records, _) => self.gate.commit(*records)?,
+            Written::Refused(failure) => {
+                for verdict in verdicts.iter_mut().filter(|one| one.payload().is_some()) {
+                    *verdict = RecordVerdict::Refused(failure.clone().into());
+                }
+            }
+            Written::Returned(_) | Written::Stale => {}
+        }
+        Ok(self.gate.give_back()?)
+    }
+
+    /// Counts the refused records of a run that are not set aside yet, and keeps them in the rejects.
     fn refuse<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
     ) -> Result<(), Ended<D, K, R>> {
         let JudgedBlock { block, judgement: Judgement { at, verdicts, .. }, .. } = judged;
-        let refused = refused(verdicts, run).filter_map(|(index, why)| {
+        let refused = verdicts.iter().enumerate().take(run.end).skip(run.start);
+        let refused = refused.filter_map(|(index, verdict)| {
+            let RecordVerdict::Refused(why) = verdict else { return None };
             let (number, frame) = (block.number(index), block.get(index)?);
             Some(RejectedRecord { number, at: *at, why, frame })
         });
@@ -215,6 +275,8 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
             self.rejects.keep(&refused).map_err(PipelineError::Rejects)?;
             self.counts.kept += u64::try_from(refused.len()).unwrap_or(u64::MAX);
         }
+        let verdicts = verdicts.get_mut(run.clone()).unwrap_or_default();
+        verdicts.iter_mut().for_each(RecordVerdict::set_aside);
         Ok(())
     }
 
@@ -224,11 +286,15 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         &mut self,
         judged: &mut JudgedBlock<D>,
         run: &Range<usize>,
-        outcome: &RunOutcome,
+        written: &Written<K::Error>,
     ) -> Result<(), Ended<D, K, R>> {
         let JudgedBlock { deliveries, judgement: Judgement { verdicts, .. }, .. } = judged;
         let verdicts = verdicts.get(run.clone()).unwrap_or_default();
-        if matches!(outcome, RunOutcome::Handled) {
+        let returned = match written {
+            Written::Refused(why) | Written::Returned(why) => Some(why),
+            Written::All | Written::First(..) | Written::Stale => None,
+        };
+        if returned.is_none() {
             let repeated =
                 verdicts.iter().filter(|verdict| matches!(verdict, RecordVerdict::Repeated));
             self.counts.repeated += u64::try_from(repeated.count()).unwrap_or(u64::MAX);
@@ -241,13 +307,11 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         for alike in verdicts.chunk_by(|one, next| one.is_refused() == next.is_refused()) {
             let records = start..start.saturating_add(alike.len());
             start = records.end;
-            let settled = match (alike.first().is_some_and(RecordVerdict::is_refused), outcome) {
+            let settled = match (alike.first().is_some_and(RecordVerdict::is_refused), returned) {
                 (true, _) if !is_kept => self.bury(deliveries, records, alike),
-                (true, _) | (false, RunOutcome::Handled) => deliveries.acknowledge(records),
+                (true, _) | (false, None) => deliveries.acknowledge(records),
                 // Among them are copies of a record that was not handled.
-                (false, RunOutcome::Refused(why) | RunOutcome::Returned(why)) => {
-                    deliveries.retry(records, why)
-                }
+                (false, Some(why)) => deliveries.retry(records, why),
             };
             settled.map_err(PipelineError::Source)?;
         }
@@ -265,7 +329,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
             return Ok(());
         }
         for (index, verdict) in records.zip(verdicts) {
-            if let RecordVerdict::Refused(why) = verdict {
+            if let RecordVerdict::Refused(why) | RecordVerdict::SetAside(why) = verdict {
                 let letter = deliveries.dead_letter(index, why)?;
                 self.counts.kept += u64::from(letter == DeadLetter::Kept);
             }
@@ -282,63 +346,46 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<K, R, L, P> {
         if self.rules.on_bad == OnBadRecord::Skip {
             return Ok(());
         }
-        let verdicts = &mut judged.judgement.verdicts;
-        let first = refused(verdicts, run).next().map(|(index, _)| index);
-        let Some(index) = first else { return Ok(()) };
-        match verdicts.swap_remove(index) {
-            RecordVerdict::Refused(why) => {
+        let verdicts = judged.judgement.verdicts.get_mut(run.clone()).unwrap_or_default();
+        let first = verdicts.iter().position(RecordVerdict::is_refused);
+        let Some(verdict) = first.and_then(|first| verdicts.get_mut(first)) else { return Ok(()) };
+        match std::mem::replace(verdict, RecordVerdict::Repeated) {
+            RecordVerdict::Refused(why) | RecordVerdict::SetAside(why) => {
+                let index = run.start.saturating_add(first.unwrap_or_default());
                 Err(PipelineError::Record { number: judged.block.number(index), why })
             }
             RecordVerdict::Repeated | RecordVerdict::Verified { .. } => Ok(()),
         }
     }
-}
 
-/// Returns the refused records of a run, with their indexes in the block.
-fn refused<'v>(
-    verdicts: &'v [RecordVerdict],
-    run: &Range<usize>,
-) -> impl Iterator<Item = (usize, &'v RecordError)> {
-    let records = verdicts.iter().enumerate().take(run.end).skip(run.start);
-    records.filter_map(|(index, verdict)| match verdict {
-        RecordVerdict::Refused(why) => Some((index, why)),
-        RecordVerdict::Repeated | RecordVerdict::Verified { .. } => None,
-    })
-}
-
-fn extend<D: Deliveries, K, R>(
-    judged: &mut JudgedBlock<D>,
-    records: Range<usize>,
-) -> Result<(), PipelineError<D::Error, K, R>> {
-    match judged.deliveries.are_leased() {
-        true => judged.deliveries.extend(records).map_err(PipelineError::Source),
-        false => Ok(()),
-    }
-}
-
-/// The leases that are held while the sink works.
-struct LeaseHold<'d, D> {
-    deliveries: &'d mut D,
-    records: Range<usize>,
-    is_relied_on: bool,
-}
-
-impl<'d, D: Deliveries> LeaseHold<'d, D> {
-    fn of(deliveries: &'d mut D, records: Range<usize>, has_ledger: bool) -> Self {
-        let is_relied_on = has_ledger || deliveries.are_leased();
-        Self { deliveries, records, is_relied_on }
-    }
-}
-
-impl<D: Deliveries> Hold for LeaseHold<'_, D> {
-    fn is_relied_on(&self) -> bool {
-        self.is_relied_on
-    }
-
-    fn extend(&mut self) -> Result<(), HoldLost> {
-        if !self.deliveries.are_leased() {
-            return Ok(());
+    /// Does what comes before the next record.
+    fn go_on<D: Deliveries>(
+        &mut self,
+        judged: &mut JudgedBlock<D>,
+        from: usize,
+        next: NextStep,
+    ) -> Result<(), Ended<D, K, R>> {
+        match next {
+            NextStep::Fail(error) => {
+                let number = judged.block.number(from);
+                Err(PipelineError::Record { number, why: error.into() })
+            }
+            NextStep::GoOn => Ok(()),
+            NextStep::Wait(at) => {
+                let rest = from..judged.judgement.verdicts.len();
+                if judged.deliveries.are_leased() {
+                    judged.deliveries.extend(rest).map_err(PipelineError::Source)?;
+                }
+                self.gate.wait(at);
+                Ok(())
+            }
         }
-        self.deliveries.extend(self.records.clone()).map_err(|_| HoldLost)
     }
+}
+
+/// Returns the index behind so many verified records of a run, and behind all that are not released after them.
+fn behind(verdicts: &[RecordVerdict], run: &Range<usize>, records: usize) -> usize {
+    let verified = verdicts.iter().enumerate().take(run.end).skip(run.start);
+    let mut verified = verified.filter(|(_, verdict)| verdict.payload().is_some());
+    verified.nth(records).map_or(run.end, |(index, _)| index)
 }

@@ -1,23 +1,22 @@
 //! The gate between the verdict on a record and its release: each record passes once.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use brine_core::{CHANNEL_BYTES, Class, Classified as _, Clock, KeyId, Timestamp};
+use brine_core::{CHANNEL_BYTES, Class, Classified as _, KeyId, Timestamp};
 
 use super::counts::MissingRecords;
 use super::error::StepError;
 use super::judge::RecordVerdict;
+use super::lease_keeper::{LeaseKeeper, Reserved};
 use super::patience::{LongWait, Patience};
 use super::{OnBadRecord, OnRepeated, RecordRules};
-use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
+use crate::ledger::{Ledger, ReplayError, Reservation, Subject};
 
 /// Lets each record through once, if there is a ledger.
-pub(super) struct ReplayGate<L, P> {
-    ledger: L,
+pub(super) struct ReplayGate<'k, L: Ledger, P> {
+    keeper: &'k LeaseKeeper<L>,
     patience: P,
-    clock: Arc<dyn Clock>,
     /// The channels that were met, to look for missing records in.
     channels: BTreeSet<(KeyId, [u8; CHANNEL_BYTES])>,
     waiting: Option<Waiting>,
@@ -32,33 +31,38 @@ struct Waiting {
 
 /// The records that can be released now, in their order.
 #[derive(Debug)]
-pub(super) struct Admitted<T> {
+pub(super) struct Admitted {
     /// The index of the first one that cannot.
     pub(super) until: usize,
-    /// The leases of the verified records before it.
-    pub(super) leases: Vec<T>,
     pub(super) next: NextStep,
 }
 
-impl<T> Admitted<T> {
+/// The leases of a reservation: those of the records that can be released now, and all others.
+struct SortedLeases<T> {
+    admitted: Vec<T>,
+    surplus: Vec<T>,
+}
+
+impl Admitted {
     /// Admits all records, without leases.
-    fn all(verdicts: &[RecordVerdict]) -> Self {
-        Self { until: verdicts.len(), leases: Vec::new(), next: NextStep::GoOn }
+    const fn all(verdicts: &[RecordVerdict]) -> Self {
+        Self { until: verdicts.len(), next: NextStep::GoOn }
     }
 
-    /// Goes through the reservations up to the first that ends the run. Returns the leases behind it, too.
-    fn sort(
+    /// Goes through the reservations up to the first that ends the run.
+    fn sort<T>(
         verdicts: &mut [RecordVerdict],
         reserved: impl Iterator<Item = (usize, Reservation<T>)>,
         rules: RecordRules,
-    ) -> (Self, Vec<T>) {
-        let (mut admitted, mut surplus) = (Self::all(verdicts), Vec::new());
+    ) -> (Self, SortedLeases<T>) {
+        let mut admitted = Self::all(verdicts);
+        let mut leases = SortedLeases { admitted: Vec::new(), surplus: Vec::new() };
         let mut has_ended = false;
         for (index, reservation) in reserved {
             match GateStep::of(reservation, rules.on_repeated) {
-                GateStep::Release(lease) if has_ended => surplus.push(lease),
+                GateStep::Release(lease) if has_ended => leases.surplus.push(lease),
                 _ if has_ended => {}
-                GateStep::Release(lease) => admitted.leases.push(lease),
+                GateStep::Release(lease) => leases.admitted.push(lease),
                 GateStep::Repeat => set(verdicts, index, RecordVerdict::Repeated),
                 GateStep::Refuse(error) => {
                     set(verdicts, index, RecordVerdict::Refused(error.into()));
@@ -73,7 +77,7 @@ impl<T> Admitted<T> {
                 }
             }
         }
-        (admitted, surplus)
+        (admitted, leases)
     }
 }
 
@@ -113,14 +117,14 @@ impl<T> GateStep<T> {
     }
 }
 
-impl<L: Ledger, P: Patience> ReplayGate<L, P> {
-    pub(super) fn new(ledger: L, patience: P, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, patience, clock, channels: BTreeSet::new(), waiting: None }
+impl<'k, L: Ledger, P: Patience> ReplayGate<'k, L, P> {
+    pub(super) const fn new(keeper: &'k LeaseKeeper<L>, patience: P) -> Self {
+        Self { keeper, patience, channels: BTreeSet::new(), waiting: None }
     }
 
     /// Returns whether there is a ledger.
-    pub(super) fn is_kept(&self) -> bool {
-        self.ledger.is_kept()
+    pub(super) const fn is_kept(&self) -> bool {
+        self.keeper.is_kept()
     }
 
     /// Reserves the verified records from `from` on, as far as possible without waiting for another process
@@ -133,8 +137,8 @@ impl<L: Ledger, P: Patience> ReplayGate<L, P> {
         verdicts: &mut [RecordVerdict],
         from: usize,
         rules: RecordRules,
-    ) -> Result<Admitted<L::Lease>, StepError> {
-        if !self.ledger.is_kept() {
+    ) -> Result<Admitted, StepError> {
+        if !self.is_kept() {
             return Ok(Admitted::all(verdicts));
         }
         let (indexes, subjects) = subjects(verdicts, from)?;
@@ -142,37 +146,40 @@ impl<L: Ledger, P: Patience> ReplayGate<L, P> {
             return Ok(Admitted::all(verdicts));
         }
         self.remember(&subjects);
-        let reservations = self.reserve(&subjects)?;
-        let reserved = indexes.into_iter().zip(reservations);
-        let (admitted, surplus) = Admitted::sort(verdicts, reserved, rules);
-        self.give_back(&surplus)?;
+        let Reserved { at, found } = self.keeper.reserve(&subjects, &mut self.patience)?;
+        let reserved = indexes.into_iter().zip(found);
+        let (admitted, leases) = Admitted::sort(verdicts, reserved, rules);
+        self.keeper.hold(leases.admitted, at);
+        if let Err(error) = self.keeper.give_back_these(&leases.surplus) {
+            // That error is the one to tell of.
+            let _ = self.keeper.give_back();
+            return Err(error);
+        }
         Ok(admitted)
     }
 
-    /// Notes that the records were released. From then on every copy is refused.
-    pub(super) fn commit(&mut self, leases: &[L::Lease]) -> Result<(), StepError> {
-        if leases.is_empty() {
-            return Ok(());
-        }
-        self.waiting = None;
-        let now = self.clock.now()?;
-        let Self { ledger, patience, .. } = self;
-        let settled = patiently(patience, || ledger.commit_many(leases, now))?;
-        if settled.contains(&Settled::Lost) {
-            return Err(ReplayError::LeaseLost.into());
-        }
-        Ok(())
+    /// Gives back all but the first so many of the records that were admitted.
+    pub(super) fn hold_first(&mut self, records: usize) -> Result<(), StepError> {
+        self.keeper.give_back_after(records)
     }
 
-    /// Gives back records that were not released, so that another process can have them at once.
-    pub(super) fn give_back(&mut self, leases: &[L::Lease]) -> Result<(), StepError> {
-        if leases.is_empty() {
-            return Ok(());
+    /// Returns whether this process still has the records that were admitted. If not, they are to be given
+    /// back, and not released.
+    pub(super) fn are_held(&mut self) -> Result<bool, StepError> {
+        self.keeper.are_held(&mut self.patience)
+    }
+
+    /// Notes that the first so many of the admitted records were released. From then on every copy is refused.
+    pub(super) fn commit(&mut self, records: usize) -> Result<(), StepError> {
+        if records > 0 {
+            self.waiting = None;
         }
-        let now = self.clock.now()?;
-        // A lease that was lost is with another process, which is no loss.
-        self.ledger.give_back_many(leases, now)?;
-        Ok(())
+        self.keeper.commit(records, &mut self.patience)
+    }
+
+    /// Gives back what was admitted and not committed, so that another process can have it at once.
+    pub(super) fn give_back(&mut self) -> Result<(), StepError> {
+        self.keeper.give_back()
     }
 
     /// Waits a little for another process, and says so once it has taken long.
@@ -190,17 +197,11 @@ impl<L: Ledger, P: Patience> ReplayGate<L, P> {
     pub(super) fn missing(&self) -> Result<MissingRecords, ReplayError> {
         let mut missing = MissingRecords::default();
         for (key, channel) in &self.channels {
-            let records = self.ledger.missing_from(*key, channel)?;
+            let records = self.keeper.missing_from(*key, channel)?;
             missing.records = missing.records.saturating_add(records);
             missing.channels += u64::from(records > 0);
         }
         Ok(missing)
-    }
-
-    fn reserve(&mut self, subjects: &[Subject]) -> Result<Vec<Reservation<L::Lease>>, StepError> {
-        let now = self.clock.now()?;
-        let Self { ledger, patience, .. } = self;
-        Ok(patiently(patience, || ledger.reserve_many(subjects, now))?)
     }
 
     fn remember(&mut self, subjects: &[Subject]) {
@@ -234,27 +235,8 @@ fn set(verdicts: &mut [RecordVerdict], index: usize, verdict: RecordVerdict) {
     }
 }
 
-/// Tries again while another process has locked the ledger, and says so once.
-fn patiently<T>(
-    patience: &mut impl Patience,
-    mut work: impl FnMut() -> Result<T, ReplayError>,
-) -> Result<T, ReplayError> {
-    let mut is_noted = false;
-    loop {
-        match work() {
-            Err(ReplayError::Locked) => {
-                if !is_noted {
-                    patience.note(LongWait::Ledger);
-                }
-                is_noted = true;
-            }
-            done => return done,
-        }
-    }
-}
-
 /// How long nothing is said about waiting.
-const SHORT_WAIT: Duration = Duration::from_secs(1);
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 
 /// How long until the ledger is asked again.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -12,8 +12,8 @@ pub trait Sink {
     /// Why the sink fails.
     type Error;
 
-    /// Waits until the sink takes something, and returns how much it takes without making the caller wait
-    /// again.
+    /// Waits until the sink takes the next payload, and returns how much it takes without making the caller
+    /// wait again. With its framing, the next payload has `next` bytes.
     ///
     /// Nothing is reserved in a ledger meanwhile, so a slow reader never blocks records for other processes.
     /// A sink that waits for long [extends](Hold::extend) the leases of the source.
@@ -21,23 +21,45 @@ pub trait Sink {
     /// # Errors
     ///
     /// If the sink fails. Nothing is reserved then.
-    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Self::Error> {
-        let _ = hold;
+    fn room(&mut self, next: usize, hold: &mut dyn Hold) -> Result<Room, Self::Error> {
+        let _ = (next, hold);
         Ok(Room::ANY)
     }
 
-    /// Writes the payloads of consecutive records, all or none.
+    /// Writes the payloads of consecutive records: all, or the first few of them. None is written in part.
     ///
     /// If somebody [relies](Hold::is_relied_on) on what was written, it **must** be flushed, and on the disk
-    /// where there is one, before this returns: the records are committed and acknowledged next.
+    /// where there is one, before this returns: the records are committed and acknowledged next. Such a sink
+    /// does not wait between two records: where it would have to, it says which were
+    /// [the first](Handed::First) that it wrote.
     ///
     /// A sink that works for long [extends](Hold::extend) the leases now and then.
     ///
     /// # Errors
     ///
-    /// If the payloads cannot be written. The work ends, and the records are neither committed nor
-    /// acknowledged.
-    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, Self::Error>;
+    /// If a payload cannot be written. The work ends. The records before it, which the error counts, are
+    /// committed and acknowledged, and no others.
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        hold: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<Self::Error>>;
+}
+
+/// A sink failed after it had written some records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteFailure<E> {
+    /// How many it had written, from the first on, each of them whole.
+    pub records: usize,
+    /// Why it failed.
+    pub error: E,
+}
+
+/// A failure before anything was written.
+impl<E> From<E> for WriteFailure<E> {
+    fn from(error: E) -> Self {
+        Self { records: 0, error }
+    }
 }
 
 /// How much a sink takes at once.
@@ -68,13 +90,16 @@ impl Room {
 pub enum Handed {
     /// It handled them.
     Done,
+    /// It handled the first so many, and would have to wait for the others. They are handed over again when
+    /// there is [room](Sink::room).
+    First(usize),
     /// It cannot handle them, now or later. They become refused records.
     Refused(HandlerFailure),
     /// It failed, and may succeed later. They go back to the source.
     Retry(HandlerFailure),
 }
 
-/// The leases that are held while a sink works.
+/// The leases of the source that are held while a sink works. Those of a ledger are renewed without it.
 pub trait Hold {
     /// Returns whether a ledger or the source relies on what the sink has written.
     fn is_relied_on(&self) -> bool;
@@ -131,6 +156,11 @@ impl<'a> ReleasedRun<'a> {
         self.verdicts.iter().filter(|verdict| verdict.payload().is_some()).count()
     }
 
+    /// Returns the length of each payload, with its framing.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.verdicts.iter().filter_map(RecordVerdict::payload).map(ExactSizeIterator::len)
+    }
+
     /// Returns all payloads, framed, one after the other.
     ///
     /// They are copied only if a record between them is not released.
@@ -169,11 +199,15 @@ impl<'a> ReleasedRun<'a> {
 impl<K: Sink> Sink for Option<K> {
     type Error = K::Error;
 
-    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, K::Error> {
-        self.as_mut().map_or(Ok(Room::ANY), |sink| sink.room(hold))
+    fn room(&mut self, next: usize, hold: &mut dyn Hold) -> Result<Room, K::Error> {
+        self.as_mut().map_or(Ok(Room::ANY), |sink| sink.room(next, hold))
     }
 
-    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, K::Error> {
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        hold: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<K::Error>> {
         self.as_mut().map_or(Ok(Handed::Done), |sink| sink.write(run, hold))
     }
 }
@@ -181,11 +215,15 @@ impl<K: Sink> Sink for Option<K> {
 impl<K: Sink> Sink for &mut K {
     type Error = K::Error;
 
-    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, K::Error> {
-        (**self).room(hold)
+    fn room(&mut self, next: usize, hold: &mut dyn Hold) -> Result<Room, K::Error> {
+        (**self).room(next, hold)
     }
 
-    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, K::Error> {
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        hold: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<K::Error>> {
         (**self).write(run, hold)
     }
 }
@@ -194,7 +232,11 @@ impl<K: Sink> Sink for &mut K {
 impl Sink for Vec<u8> {
     type Error = std::convert::Infallible;
 
-    fn write(&mut self, run: &ReleasedRun<'_>, _: &mut dyn Hold) -> Result<Handed, Self::Error> {
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        _: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<Self::Error>> {
         self.extend_from_slice(&run.payloads());
         Ok(Handed::Done)
     }

@@ -4,6 +4,7 @@ mod ends;
 mod fake_ledger;
 mod faults;
 mod oracle;
+mod renewal;
 mod steps;
 mod world;
 

@@ -29,29 +29,50 @@ pub(super) struct SettleLeases<'t> {
 
 /// A number of a channel under a lease, with its index in the call.
 #[derive(Clone, Copy, Debug)]
-struct LeasedNumber {
-    channel: i64,
-    token: u64,
-    seq: u64,
-    index: usize,
+pub(super) struct LeasedNumber {
+    pub(super) channel: i64,
+    pub(super) token: u64,
+    pub(super) seq: u64,
+    pub(super) index: usize,
     issued: Timestamp,
+}
+
+impl LeasedNumber {
+    /// Returns the leases of numbers by channel, token and number; `see_name` is passed all others, each with
+    /// its index in the call, its name and its token.
+    pub(super) fn sorted(
+        leases: &[ReplayLease],
+        mut see_name: impl FnMut(usize, &[u8; 32], u64) -> Result<(), ReplayError>,
+    ) -> Result<Vec<Self>, ReplayError> {
+        let mut items = Vec::with_capacity(leases.len());
+        for (index, ReplayLease { place, issued, token }) in leases.iter().enumerate() {
+            match *place {
+                RecordPlace::Named(name) => see_name(index, &name, *token)?,
+                RecordPlace::Numbered { channel, seq } => {
+                    items.push(Self { channel, token: *token, seq, index, issued: *issued });
+                }
+            }
+        }
+        items.sort_unstable_by_key(|item| (item.channel, item.token, item.seq));
+        Ok(items)
+    }
+
+    /// Returns whether `next` is the next number of the same channel, under the same token.
+    pub(super) const fn precedes(&self, next: &Self) -> bool {
+        self.channel == next.channel
+            && self.token == next.token
+            && next.seq == self.seq.saturating_add(1)
+    }
 }
 
 impl SettleLeases<'_> {
     /// Ends the leases that are still held, and returns the outcome for each, in order.
     pub(super) fn all(mut self, leases: &[ReplayLease]) -> Result<Vec<Settled>, ReplayError> {
         let mut outcomes = Vec::with_capacity(leases.len());
-        let mut items = Vec::with_capacity(leases.len());
-        for (index, lease) in leases.iter().enumerate() {
-            let ReplayLease { place, issued, token } = *lease;
-            match place {
-                RecordPlace::Named(name) => outcomes.push((index, self.named(&name, token)?)),
-                RecordPlace::Numbered { channel, seq } => {
-                    items.push(LeasedNumber { channel, token, seq, index, issued });
-                }
-            }
-        }
-        items.sort_unstable_by_key(|item| (item.channel, item.token, item.seq));
+        let items = LeasedNumber::sorted(leases, |index, name, token| {
+            outcomes.push((index, self.named(name, token)?));
+            Ok(())
+        })?;
         for of_one in items.chunk_by(|one, next| one.channel == next.channel) {
             let Some(first) = of_one.first() else { continue };
             match ChannelRow::by_id(self.connection, first.channel)? {
@@ -69,10 +90,7 @@ impl SettleLeases<'_> {
         items: &[LeasedNumber],
         outcomes: &mut Vec<(usize, Settled)>,
     ) -> Result<(), ReplayError> {
-        let follows = |one: &LeasedNumber, next: &LeasedNumber| {
-            one.token == next.token && next.seq == one.seq.saturating_add(1)
-        };
-        for run in items.chunk_by(follows) {
+        for run in items.chunk_by(LeasedNumber::precedes) {
             let owned = self.take_back(channel.id, run)?;
             for item in run {
                 let kept = owned.iter().any(|span| span.contains(item.seq));

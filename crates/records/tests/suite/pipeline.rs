@@ -11,7 +11,8 @@ use brine_core::{
 use brine_records::{
     BlockBounds, FrameReadError, FrameReader, FrameSide, FrameSource, Framing, Handed,
     HandlerFailure, Hold, OnBadRecord, PipelineError, RecordCounts, RecordFrame, RecordJudge,
-    RecordPipeline, RecordSigner, RejectedRecord, Rejects, ReleasedRun, Sink, sign_records,
+    RecordPipeline, RecordSigner, RejectedRecord, Rejects, ReleasedRun, Sink, WriteFailure,
+    sign_records,
 };
 
 use crate::common::{key, now, signed, statement, verified};
@@ -263,12 +264,12 @@ impl Sink for Picky {
         &mut self,
         run: &ReleasedRun<'_>,
         hold: &mut dyn Hold,
-    ) -> Result<Handed, &'static str> {
+    ) -> Result<Handed, WriteFailure<&'static str>> {
         assert!(!hold.is_relied_on());
         if self.takes == 0 {
             let failure = HandlerFailure::new(Class::Unsupported, "too-odd", "not this one");
             // A pipe cannot deliver a record again.
-            return if self.refuses { Ok(Handed::Retry(failure)) } else { Err("full") };
+            return if self.refuses { Ok(Handed::Retry(failure)) } else { Err("full".into()) };
         }
         self.takes -= 1;
         for record in run.records() {

@@ -7,11 +7,11 @@ use brine_core::time::ClockBefore1970;
 use brine_core::{Class, Clock, Timestamp};
 
 use super::Setup;
-use super::world::{Broken, Call, LEASE, Record, RecordKind, World, WorldState, at, frame};
+use super::world::{Broken, Call, Fault, LEASE, Record, RecordKind, World, WorldState, at, frame};
 use crate::framing::{FrameBlock, RecordFrame};
 use crate::pipeline::{
     DeadLetter, DeliveredBlock, Deliveries, Handed, HandlerFailure, Hold, LongWait, Patience,
-    RecordError, RejectedRecord, Rejects, ReleasedRun, Room, Sink, Source,
+    RecordError, RejectedRecord, Rejects, ReleasedRun, Room, Sink, Source, WriteFailure,
 };
 
 impl Clock for World {
@@ -149,29 +149,41 @@ fn flaky() -> HandlerFailure {
 impl Sink for World {
     type Error = Broken;
 
-    fn room(&mut self, hold: &mut dyn Hold) -> Result<Room, Broken> {
+    fn room(&mut self, next: usize, hold: &mut dyn Hold) -> Result<Room, Broken> {
         self.assert_hold(hold);
+        assert_eq!(next, frame(0).len() + 1);
         self.step(Call::Room, |state| {
             state.assert_no_own_lease();
             state.setup.room
         })
     }
 
-    fn write(&mut self, run: &ReleasedRun<'_>, hold: &mut dyn Hold) -> Result<Handed, Broken> {
+    /// It writes as many records as it takes at once; one that fails has written some of them before.
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        hold: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<Broken>> {
         self.assert_hold(hold);
         let indexes: Vec<usize> =
             run.records().map(|record| usize::from(record.envelope[0])).collect();
         let expected = indexes.iter().flat_map(|index| [b'p', frame(*index)[0]]);
         assert!(run.payloads().iter().copied().eq(expected), "{indexes:?}");
         assert_eq!(run.count(), indexes.len());
+        assert!(run.lengths().eq(indexes.iter().map(|_| 2)));
         if indexes.len() > 1 {
             let room = self.state().setup.room;
             assert!(indexes.len() <= room.records && run.payloads().len() <= room.bytes);
         }
         if hold.extend().is_err() {
-            return Err(Broken(Call::Write));
+            return Err(Broken(Call::Write).into());
         }
-        self.step(Call::Write, |state| {
+        let fails = self.state().next_fault() == Some(Fault::FailAfter);
+        let takes = self.state().setup.takes;
+        let most = if fails { indexes.len().div_ceil(2) } else { indexes.len().min(takes) };
+        let (first, is_all) = (&indexes[..most], most == indexes.len());
+        let before = self.state().written.len();
+        let written = self.step(Call::Write, |state| {
             let kind = |index: &usize| state.records[*index].kind;
             if indexes.iter().any(|index| kind(index) == RecordKind::Hopeless) {
                 return Handed::Refused(flaky());
@@ -180,10 +192,12 @@ impl Sink for World {
                 state.records[*index].kind = RecordKind::Good;
                 return Handed::Retry(flaky());
             }
-            indexes.iter().for_each(|index| state.write(*index));
-            indexes.iter().for_each(|index| state.steal(*index));
-            Handed::Done
-        })
+            first.iter().for_each(|index| state.write(*index));
+            first.iter().for_each(|index| state.steal(*index));
+            if is_all { Handed::Done } else { Handed::First(most) }
+        });
+        let records = self.state().written.len() - before;
+        written.map_err(|error| WriteFailure { records, error })
     }
 }
 
@@ -201,10 +215,17 @@ impl Rejects for World {
         self.state().setup.has_rejects
     }
 
+    fn may_wait(&self) -> bool {
+        self.state().setup.rejects_wait
+    }
+
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Broken> {
         assert!(!rejected.is_empty());
         self.step(Call::Keep, |state| {
             assert!(state.setup.has_rejects);
+            if state.setup.rejects_wait {
+                state.assert_no_own_lease();
+            }
             for RejectedRecord { number, why, frame, .. } in rejected {
                 let RecordFrame::Record(bytes) = frame else { panic!("{frame:?}") };
                 let index = usize::from(bytes[0]);

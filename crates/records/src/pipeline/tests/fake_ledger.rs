@@ -1,5 +1,7 @@
 //! A ledger in memory.
 
+use std::time::Duration;
+
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
 use super::world::{Call, Known, LEASE, Record, RecordKind, World, WorldState, at};
@@ -73,6 +75,10 @@ impl Ledger for FakeLedger {
         self.0.state().setup.has_ledger
     }
 
+    fn lease_length(&self) -> Duration {
+        Duration::from_secs(LEASE)
+    }
+
     fn reserve_many(
         &mut self,
         subjects: &[Subject],
@@ -81,17 +87,28 @@ impl Ledger for FakeLedger {
         assert!(!subjects.is_empty());
         self.step(Call::Reserve, |state| {
             assert_eq!(now, at(state.now));
-            subjects
-                .iter()
-                .enumerate()
-                .map(|(index, subject)| {
-                    let before = subjects.iter().position(|other| other == subject);
-                    match before.filter(|of| *of < index) {
-                        Some(of) => Reservation::Twin { of },
-                        None => state.reserve(identity(subject)),
-                    }
-                })
-                .collect()
+            let reserve = |(index, subject)| {
+                let before = subjects.iter().position(|other| other == subject);
+                match before.filter(|of| *of < index) {
+                    Some(of) => Reservation::Twin { of },
+                    None => state.reserve(identity(subject)),
+                }
+            };
+            let found = subjects.iter().enumerate().map(reserve).collect();
+            subjects.iter().for_each(|subject| state.stall(identity(subject)));
+            found
+        })
+    }
+
+    fn renew_many(
+        &mut self,
+        leases: &[FakeLease],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, ReplayError> {
+        assert!(!leases.is_empty());
+        self.step(Call::Renew, |state| {
+            assert_eq!(now, at(state.now));
+            leases.iter().map(|lease| state.renew(lease)).collect()
         })
     }
 
@@ -124,6 +141,30 @@ impl WorldState {
             self.now += 2 * LEASE;
             let until = self.now + LEASE;
             self.ledger.insert(identity, Known::Leased { process: 0, until });
+        }
+    }
+
+    /// Lets this process stand still until its lease has run out, and another process handle the record.
+    fn stall(&mut self, identity: u8) {
+        let stalls = |record: &&mut Record| {
+            record.identity == identity && record.kind == RecordKind::Stalled
+        };
+        if let Some(record) = self.records.iter_mut().find(stalls) {
+            record.kind = RecordKind::Replayed;
+            self.now += 2 * LEASE;
+            self.ledger.insert(identity, Known::Done);
+        }
+    }
+
+    fn renew(&mut self, lease: &FakeLease) -> Settled {
+        let FakeLease { identity, process } = *lease;
+        let known = self.ledger.get_mut(&identity);
+        match known {
+            Some(Known::Leased { process: by, until }) if *by == process => {
+                *until = self.now + LEASE;
+                Settled::Done
+            }
+            _ => Settled::Lost,
         }
     }
 

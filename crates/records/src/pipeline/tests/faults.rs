@@ -106,7 +106,8 @@ fn assert_all_handled(world: &World, setup: Setup, kinds: &[RecordKind]) {
         let last = (index + 1..kinds.len()).take_while(|at| kinds[*at] == RecordKind::Copy).last();
         let copies = if setup.has_ledger { first..=last.unwrap_or(index) } else { index..=index };
         let written = copies.filter(|index| writes[*index] > 0).count();
-        let is_known = kinds[first] == RecordKind::Replayed && setup.has_ledger;
+        let stalled = [RecordKind::Replayed, RecordKind::Stalled];
+        let is_known = stalled.contains(&kinds[first]) && setup.has_ledger;
         let is_handled = written > 0 || kept.contains(&index) || is_known;
         assert!(is_handled || (*kind == RecordKind::Bad && !keeps), "{index} of {kinds:?} is lost");
         assert!(*kind != RecordKind::Bad || writes[index] == 0, "{index} of {kinds:?} is bad");
@@ -140,9 +141,28 @@ fn a_queue_with_a_ledger_survives_a_fault_at_every_step() {
     strike_all(QUEUE, &KINDS, 4);
 }
 
+/// The sink takes records one by one, or a process stands still: what was written is committed, and no more.
+#[test]
+fn a_sink_that_takes_a_part_survives_a_fault_at_every_step() {
+    let kinds = [RecordKind::Good, RecordKind::Bad, RecordKind::Stalled, RecordKind::Copy];
+    for has_rejects in [true, false] {
+        strike_all(Setup { takes: 1, has_rejects, ..QUEUE }, &kinds, 3);
+        strike_all(Setup { takes: 2, has_rejects, is_leased: false, ..QUEUE }, &kinds, 3);
+        strike_all(Setup { takes: 1, has_rejects, has_ledger: false, ..QUEUE }, &KINDS[..2], 4);
+    }
+}
+
 #[test]
 fn a_queue_with_rejects_survives_a_fault_at_every_step() {
     strike_all(Setup { has_rejects: true, room: Room::of_bytes(5), ..QUEUE }, &KINDS, 4);
+}
+
+#[test]
+fn slow_rejects_survive_a_fault_at_every_step() {
+    let setup = Setup { has_rejects: true, rejects_wait: true, ..QUEUE };
+    strike_all(setup, &KINDS, 3);
+    strike_all(Setup { takes: 1, is_leased: false, ..setup }, &KINDS, 3);
+    strike_all(Setup { on_bad: Stop, ..setup }, &KINDS, 3);
 }
 
 #[test]

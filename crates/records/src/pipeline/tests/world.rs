@@ -12,6 +12,7 @@ use crate::framing::{FrameBlock, RecordFrame};
 use crate::ledger::{Identity, ReplayError, Subject};
 use crate::pipeline::error::StepError;
 use crate::pipeline::judge::{Judgement, RecordVerdict};
+use crate::pipeline::lease_keeper::LeaseKeeper;
 use crate::pipeline::release::Release;
 use crate::pipeline::replay_gate::ReplayGate;
 use crate::pipeline::{
@@ -39,6 +40,8 @@ pub(super) enum RecordKind {
     Replayed,
     /// Writing it takes so long that another process reserves it meanwhile.
     Slow,
+    /// The process stands still when it has reserved it, and another one handles it meanwhile.
+    Stalled,
 }
 
 /// How the pipeline is set up.
@@ -47,10 +50,14 @@ pub(super) struct Setup {
     pub(super) block_records: usize,
     pub(super) has_ledger: bool,
     pub(super) has_rejects: bool,
+    /// Whether keeping a record can take long.
+    pub(super) rejects_wait: bool,
     pub(super) is_leased: bool,
     pub(super) on_bad: OnBadRecord,
     pub(super) on_repeated: OnRepeated,
     pub(super) room: Room,
+    /// How many records the sink writes at once, at most.
+    pub(super) takes: usize,
 }
 
 /// A step of the work, at which something can go wrong.
@@ -67,6 +74,7 @@ pub(super) enum Call {
     Missing,
     Next,
     Pause,
+    Renew,
     Reserve,
     Retry,
     Room,
@@ -78,7 +86,8 @@ pub(super) enum Call {
 pub(super) enum Fault {
     /// The step is not done, and an error is returned.
     Fail,
-    /// The step is done, and an error is returned. Where that is against the contract, as `Fail`.
+    /// The step is done, and an error is returned. Where that is against the contract, as `Fail`. A sink has
+    /// written some records, and says how many.
     FailAfter,
     /// The process dies before the step.
     Kill,
@@ -224,8 +233,8 @@ impl World {
     pub(super) fn run(&self, fault: Option<(usize, Fault)>) -> Option<RecordRun<Ended>> {
         let setup = self.state().begin(fault);
         let run = catch_unwind(AssertUnwindSafe(|| {
-            let gate =
-                ReplayGate::new(FakeLedger(self.clone()), self.clone(), Arc::new(self.clone()));
+            let keeper = LeaseKeeper::new(FakeLedger(self.clone()), Arc::new(self.clone()));
+            let gate = ReplayGate::new(&keeper, self.clone());
             let release = Release {
                 sink: self.clone(),
                 rejects: self.clone(),
@@ -262,11 +271,12 @@ impl World {
         let is_done = match fault {
             Some(Fault::Fail | Fault::Kill) => false,
             // They promise that nothing is done if they fail.
-            Some(Fault::FailAfter) => !matches!(call, Call::Reserve | Call::Write | Call::Next),
+            Some(Fault::FailAfter) => !matches!(call, Call::Reserve | Call::Renew | Call::Next),
             Some(Fault::KillAfter) | None => true,
         };
         let outcome = is_done.then(|| work(&mut state));
-        if fault.is_some() {
+        // What a sink says that it has written is no excuse.
+        if fault.is_some() && (fault, call) != (Some(Fault::FailAfter), Call::Write) {
             state.excuse_open();
         }
         match (fault, outcome) {
@@ -313,6 +323,11 @@ impl WorldState {
 
     fn end(&mut self) {
         self.fault = None;
+    }
+
+    /// What goes wrong at the next step.
+    pub(super) fn next_fault(&self) -> Option<Fault> {
+        self.fault.filter(|(at, _)| *at == self.calls.len() + 1).map(|(_, fault)| fault)
     }
 
     /// A fault came between a write and the commit: the records may be written again.

@@ -174,3 +174,54 @@ fn the_largest_number_is_as_good_as_any() {
     );
     assert_eq!(database.status().missing, last - 2);
 }
+
+/// A lease that is renewed lasts from then on as long as a new one, for others too.
+#[test]
+fn a_lease_that_is_renewed_does_not_run_out() {
+    let place = Place::new();
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+    let mut other = place.open(DatabaseBirth::Existing, BIRTH);
+    let subjects = [
+        numbered(1, 0, BIRTH),
+        numbered(1, 1, BIRTH),
+        numbered(1, 5, BIRTH),
+        numbered(2, 7, BIRTH),
+        named(1, BIRTH, BIRTH + DAY),
+    ];
+    let found = database.reserve_many(&subjects, at(BIRTH)).unwrap();
+    let leases: Vec<_> = found.into_iter().map(|one| one.into_lease().unwrap()).collect();
+    let mut now = BIRTH;
+    for _ in 0..5 {
+        now += LEASE_SECONDS - 1;
+        assert_eq!(database.renew_many(&leases, at(now)).unwrap(), [Settled::Done; 5]);
+        for subject in &subjects {
+            assert_eq!(other.answer(subject, now + LEASE_SECONDS - 1), "replay-busy");
+        }
+    }
+    assert_eq!(database.commit_many(&leases, at(now)).unwrap(), [Settled::Done; 5]);
+    assert_eq!(database.renew_many(&leases, at(now)).unwrap(), [Settled::Lost; 5]);
+}
+
+/// Renewing tells which leases others have taken over, and takes none back.
+#[test]
+fn a_lease_that_was_taken_over_is_not_renewed() {
+    let place = Place::new();
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+    let mut other = place.open(DatabaseBirth::Existing, BIRTH);
+    let subjects: Vec<_> = (0..5)
+        .map(|seq| numbered(1, seq, BIRTH))
+        .chain([named(1, BIRTH, BIRTH + DAY), named(2, BIRTH, BIRTH + DAY)])
+        .collect();
+    let found = database.reserve_many(&subjects, at(BIRTH)).unwrap();
+    let leases: Vec<_> = found.into_iter().map(|one| one.into_lease().unwrap()).collect();
+    let late = BIRTH + LEASE_SECONDS;
+    let taken = [2, 6].map(|index| other.fresh(&subjects[index], late));
+    let renewed = database.renew_many(&leases, at(late + 1)).unwrap();
+    for (index, settled) in renewed.into_iter().enumerate() {
+        let expected = if [2, 6].contains(&index) { Settled::Lost } else { Settled::Done };
+        assert_eq!(settled, expected, "{index}");
+    }
+    assert_eq!(other.commit_many(&taken, at(late + 2)).unwrap(), [Settled::Done; 2]);
+    // One that ran out and that nobody has taken is as good as new.
+    assert_eq!(other.answer(&subjects[0], late + LEASE_SECONDS), "replay-busy");
+}
