@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use brine_core::stream::MAX_SEGMENT_BYTES;
+use brine_core::text::all_harmless;
 use brine_core::{ContentType, Kind, Timestamp};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use jiff::SpanRelativeTo;
@@ -109,8 +110,12 @@ fn parse_bytes(text: &str) -> Option<u64> {
 
 /// Contexts are compared to the byte, so what cannot be seen has no place in them.
 pub(super) fn parse_context(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
-        return Err("expected text without control characters, up to 1024 bytes".to_owned());
+    if text.is_empty() || text.len() > MAX_TEXT_BYTES || !all_harmless(text) {
+        return Err(
+            "expected text of up to 1024 bytes, without control characters and characters that \
+                    cannot be seen"
+                .to_owned(),
+        );
     }
     Ok(text.to_owned())
 }

@@ -208,7 +208,9 @@ impl TextPieces {
 
 /// Returns whether a terminal would show `bytes` as they are and do nothing else with them.
 pub(crate) fn is_printable(bytes: &[u8]) -> bool {
-    let harmless = |c: char| matches!(c, '\n' | '\t') || is_harmless(c);
+    // Variation selectors choose the shape of the character before them, as many an emoji needs.
+    let shown = |c: char| matches!(c, '\n' | '\t' | '\u{fe00}'..='\u{fe0f}');
+    let harmless = |c: char| shown(c) || is_harmless(c);
     std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(harmless))
 }
 
@@ -230,6 +232,9 @@ mod tests {
         assert_eq!(show(&[b"a\xe2\x82"]), (Some(b"a".to_vec()), true));
         assert_eq!(show(&[b"a\xe2\x82", b"b"]).0, None);
         assert_eq!(show(&[b"a", b"\x1b[2J"]).0, None);
+        let heart = "\u{2764}\u{fe0f}".as_bytes();
+        assert_eq!(show(&[heart]).0, Some(heart.to_vec()));
+        assert_eq!(show(&["a\u{202e}b".as_bytes()]).0, None);
         // U+009B, a control character, in two pieces.
         assert_eq!(show(&[b"\xc2", b"\x9b2J"]).0, None);
     }

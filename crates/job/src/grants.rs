@@ -7,7 +7,7 @@ mod syntax;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use brine_core::text::is_harmless;
+use brine_core::text::all_harmless;
 
 use super::format::OutputFormat;
 use super::limits::{Limit, LimitValues};
@@ -251,8 +251,8 @@ fn judge_argument(argument: &str) -> Result<(), GrantsError> {
     if argument.len() > MAX_ARGUMENT_BYTES {
         return Err(GrantsError::Argument("it is over 4096 bytes"));
     }
-    if !argument.chars().all(is_harmless) {
-        return Err(GrantsError::Argument("it has control characters"));
+    if !all_harmless(argument) {
+        return Err(GrantsError::Argument("it has control characters, or such as cannot be seen"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use brine_core::text::is_harmless;
+use brine_core::text::all_harmless;
 
 /// The rule that a text breaks, so that it is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,8 +78,8 @@ impl LogicalPath {
         if text.len() > MAX_PATH_BYTES {
             return bad("a path has up to 1024 bytes");
         }
-        if !text.chars().all(is_harmless) {
-            return bad("a path has no control characters");
+        if !all_harmless(text) {
+            return bad("a path has no control characters and none that cannot be seen");
         }
         for part in text.split('/') {
             match part {

@@ -7,14 +7,19 @@ fn a_policy_is_read_and_summed_up() {
     let person = Person::new();
     person.write(
         "policy.toml",
-        "[[allow]]\nsigners = [\"bob\", \"alice\"]\n\n[[allow]]\nsigners = [\"carol\\u202e\"]\n\
+        "[[allow]]\nsigners = [\"bob\", \"alice\"]\n\n[[allow]]\nsigners = [\"carol\"]\n\
          contexts = [\"jobs/*\", \"x\"]\ncontent-types = [\"text/x-python\"]\n",
     );
     let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let expected = "line 1: alice, bob\n\
-                    line 4: carol\\u{202e}  only jobs/*, x  of type text/x-python\n";
+                    line 4: carol  only jobs/*, x  of type text/x-python\n";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    for hidden in ["\\u202e", "\\u3164", "\\U000E0061"] {
+        person.write("policy.toml", format!("[[allow]]\nsigners = [\"carol{hidden}\"]\n"));
+        let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
+        assert_refused(&output, 6, "line 2: signers contains a control character, or one that");
+    }
 }
 
 #[test]

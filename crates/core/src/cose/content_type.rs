@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cbor::{Decoder, Encoder, Flaw, ItemType, Malformed};
+use crate::text::all_harmless;
 
 /// A content type (label 3) or type (label 16): a media type, or the number of a CoAP
 /// Content-Format (RFC 9052, Section 3.1; RFC 9596).
@@ -22,7 +23,7 @@ impl<'a> ContentType<'a> {
             return Some(Self::Format(format));
         }
         let (kind, subtype) = text.split_once('/')?;
-        let graphic = |part: &str| !part.is_empty() && !part.contains(char::is_control);
+        let graphic = |part: &str| !part.is_empty() && all_harmless(part);
         (graphic(kind) && graphic(subtype) && text.trim() == text).then_some(Self::Media(text))
     }
 

@@ -104,8 +104,8 @@ impl Classified for PolicyError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// A text has a control character. It would be shown to people, or given to programs.
-    #[error("line {line}: {key} contains a control character")]
+    /// A text has a control character, or one that cannot be seen. It would be shown to people, or given to programs.
+    #[error("line {line}: {key} contains a control character, or one that cannot be seen")]
     ControlCharacter {
         /// The line.
         line: usize,

@@ -1,5 +1,6 @@
 //! Reads the values of a trust.toml.
 
+use brine_core::text::all_harmless;
 use brine_core::{Timestamp, VerifyingKey};
 use brine_keys::read_openssh_line;
 use toml_edit::{Item, Key, Table};
@@ -19,9 +20,9 @@ pub(super) struct Field<'a> {
 impl<'a> Field<'a> {
     pub(super) fn string(&self, key: &'static str) -> Result<&'a str, TrustError> {
         let found = self.item.as_str().ok_or_else(|| self.wrong_type(key, "string"))?;
-        match found.contains(char::is_control) {
-            true => Err(TrustError::ControlCharacter { line: self.line(), key }),
-            false => Ok(found),
+        match all_harmless(found) {
+            true => Ok(found),
+            false => Err(TrustError::ControlCharacter { line: self.line(), key }),
         }
     }
 
@@ -53,7 +54,7 @@ impl<'a> Field<'a> {
                 expected: "array of strings",
                 found: value.type_name(),
             })?;
-            if text.contains(char::is_control) {
+            if !all_harmless(text) {
                 return Err(TrustError::ControlCharacter { line, key });
             }
             ContextGlob::parse(text).map_err(|source| TrustError::Glob { line, source })

@@ -1,5 +1,6 @@
 //! A key of a table, with its value and its line.
 
+use brine_core::text::all_harmless;
 use toml_edit::{Item, Key, Table, TableLike, Value};
 
 use crate::names::NameError;
@@ -28,7 +29,7 @@ impl<'a> PolicyField<'a> {
         self.item.as_integer().ok_or_else(|| self.wrong("a number"))
     }
 
-    /// Returns the value as text without control characters.
+    /// Returns the value as text without control characters and characters that cannot be seen.
     pub(super) fn string(&self) -> Result<&'a str, PolicyFileError> {
         let text = self.item.as_str().ok_or_else(|| self.wrong("text"))?;
         self.without_controls(text, self.line())
@@ -63,9 +64,9 @@ impl<'a> PolicyField<'a> {
     }
 
     fn without_controls(&self, text: &'a str, line: usize) -> Result<&'a str, PolicyFileError> {
-        match text.contains(char::is_control) {
-            true => Err(PolicyFileError::ControlCharacter { line, key: self.key.to_owned() }),
-            false => Ok(text),
+        match all_harmless(text) {
+            true => Ok(text),
+            false => Err(PolicyFileError::ControlCharacter { line, key: self.key.to_owned() }),
         }
     }
 
