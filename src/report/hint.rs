@@ -1,5 +1,7 @@
 //! Hints: what to type next. All of them are here.
 
+mod key_form;
+
 use brine_core::ClaimsError;
 use brine_core::{Error, FormError, Kind, KindError, Untrusted};
 use brine_job::{JobError, PolicyError};
@@ -253,6 +255,11 @@ const fn of_file_form(form: Option<FileForm>) -> Option<&'static str> {
 }
 
 const fn of_key_file(error: &KeyFileError) -> Option<&'static str> {
+    if let KeyFileError::UnsupportedForm { form } = error
+        && let Some(conversion) = key_form::conversion(*form)
+    {
+        return Some(conversion);
+    }
     Some(match error {
         KeyFileError::NotEd25519 { .. }
         | KeyFileError::Unrecognised

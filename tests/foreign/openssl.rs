@@ -119,3 +119,38 @@ fn openssl_reads_the_keys_of_brine() {
     let ours = "brinekey export secret --passphrase-file pass --no-passphrase";
     assert_eq!(theirs, run(&person, ours));
 }
+
+/// Each form that is not read is refused with the one line that converts it.
+#[test]
+fn the_hints_for_keys_convert_them() {
+    let person = Person::new();
+    person.write("pass", "correct horse");
+    for (name, options) in [
+        ("ed25519.sha1.pem", "-passin file:pass -passout file:pass"),
+        ("ed25519.des3.pem", "-passin file:pass -passout file:pass"),
+        ("ed25519.camellia.pem", "-passin file:pass -passout file:pass"),
+        ("ed25519.pbes1.pem", "-passin file:pass -passout file:pass"),
+        ("ed25519.der", "-passout file:pass"),
+        ("ed25519.p12", "-passin file:pass -passout file:pass"),
+    ] {
+        let file = crate::common::project(&format!("fixtures/keys/{name}"));
+        let line = format!("cp {} FILE; chmod 600 FILE; brine sign -k ./FILE pass", file.display());
+        let output = person.shell(&line).output().unwrap();
+        assert_refused(&output, 6, "is not a supported form of key");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let (_, hint) = stderr.split_once(": hint: \"").unwrap();
+        let (command, _) = hint.split_once('"').unwrap();
+        run(&person, &format!("rm -f NEW; {command} {options}"));
+        let line = "chmod 600 NEW; brine sign -k ./NEW --passphrase-file pass pass > envelope";
+        run(&person, line);
+        let public = crate::common::project("fixtures/keys/ed25519.pub.pem");
+        run(&person, &format!("brine verify --check -p {} envelope", public.display()));
+    }
+    let certificate = crate::common::project("fixtures/keys/ed25519.cert.pem");
+    let line = format!("cp {} FILE; brinekey show ./FILE", certificate.display());
+    let output = person.shell(&line).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let (_, hint) = stderr.split_once(": hint: \"").unwrap();
+    let command = hint.split_once('"').unwrap().0;
+    run(&person, &format!("{command} > NEW.pem; brinekey show ./NEW.pem"));
+}

@@ -2,7 +2,7 @@
 
 use brine_core::{Class, Classified, KeyError};
 
-use crate::MAX_KEY_FILE_BYTES;
+use crate::{MAX_KEY_FILE_BYTES, OtherKeyForm};
 
 /// Why a key file was refused, or cannot be written.
 ///
@@ -68,8 +68,8 @@ pub enum KeyFileError {
     /// The form is known and not supported.
     #[error("{form} is not a supported form of key")]
     UnsupportedForm {
-        /// The form, as in `PuTTY private key`.
-        form: &'static str,
+        /// The form.
+        form: OtherKeyForm,
     },
 
     /// The passphrase is wrong, or the file is damaged: decryption cannot tell which.
@@ -129,7 +129,7 @@ mod tests {
             KeyFileError::TooCostly { what: "PBKDF2 iterations", found: 2, limit: 1 },
             KeyFileError::TooLarge,
             KeyFileError::Unrecognised,
-            KeyFileError::UnsupportedForm { form: "PuTTY private key" },
+            KeyFileError::UnsupportedForm { form: OtherKeyForm::Putty },
             KeyError::Weak.into(),
             KeyFileError::WrongPassphrase,
         ]

@@ -8,8 +8,8 @@
 //! | OpenSSH private key file, plain or encrypted | private, public | [`openssh_private`] |
 //! | OpenSSH public key line | public | [`openssh_line`] |
 //!
-//! [`read_private`] and [`read_public`] recognise the form by themselves. Other forms and other algorithms are
-//! refused by name. The keys are those of [`brine_core`].
+//! [`read_private`] and [`read_public`] recognise the form by themselves, with a byte order mark, in UTF-16, and with
+//! text around PEM. Other forms and other algorithms are refused by name. The keys are those of [`brine_core`].
 //!
 //! ```
 //! use brine_core::SigningKey;
@@ -42,15 +42,19 @@ macro_rules! fixture {
 
 mod error;
 mod form;
+mod key_text;
 mod openssh;
+mod other_form;
 mod pem;
 mod private;
 mod public;
 
 pub use crate::error::KeyFileError;
 pub use crate::openssh::{
-    MAX_BCRYPT_ROUNDS, openssh_line, openssh_private, read_openssh_line, ssh_fingerprint,
+    MAX_BCRYPT_ROUNDS, certified_key, openssh_line, openssh_private, read_openssh_line,
+    ssh_fingerprint,
 };
+pub use crate::other_form::OtherKeyForm;
 pub use crate::pem::{
     MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, MAX_SCRYPT_WORK_BYTES, encrypted_pkcs8_pem, pkcs8_pem,
     spki_pem,

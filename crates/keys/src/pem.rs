@@ -1,5 +1,7 @@
 //! PKCS#8 and SPKI in PEM, and in a module of its own encrypted PKCS#8.
 
+mod asymmetric_key;
+mod block;
 mod encrypted;
 
 use base64ct::{Base64, Encoding};
@@ -7,27 +9,21 @@ use brine_core::{SigningKey, VerifyingKey};
 use pem_rfc7468::LineEnding;
 use pkcs8::der::asn1::BitStringRef;
 use pkcs8::spki::AlgorithmIdentifierRef;
-use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
+use pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
 use crate::KeyFileError;
 
+use self::asymmetric_key::OneAsymmetricKey;
+pub(crate) use self::block::{PEM, PemBlock, blocks, is_pem};
 pub(crate) use self::encrypted::EncryptedKey;
 pub use self::encrypted::{
     MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, MAX_SCRYPT_WORK_BYTES, encrypted_pkcs8_pem,
 };
 
 /// Reads the DER of a OneAsymmetricKey (RFC 5958, Section 2; RFC 8410, Section 7).
-///
-/// ```text
-/// OneAsymmetricKey ::= SEQUENCE {
-///   version INTEGER { v1(0), v2(1) }, privateKeyAlgorithm AlgorithmIdentifier,
-///   privateKey OCTET STRING,   -- contains CurvePrivateKey ::= OCTET STRING (SIZE (32))
-///   attributes [0] Attributes OPTIONAL, publicKey [1] BIT STRING OPTIONAL }
-/// ```
 pub(crate) fn read_pkcs8(der: &[u8]) -> Result<SigningKey, KeyFileError> {
-    let info = PrivateKeyInfoRef::try_from(der).map_err(|error| malformed(PRIVATE, error))?;
-    read_info(&info)
+    OneAsymmetricKey::parse(der)?.read()
 }
 
 /// Reads the DER of a SubjectPublicKeyInfo (RFC 5280, Section 4.1; RFC 8410, Section 4).
@@ -56,22 +52,6 @@ pub fn spki_pem(key: &VerifyingKey) -> String {
     // 44 bytes are 60 characters and fit one line, so this needs no encoder that can fail.
     let base64 = Base64::encode_string(&[SPKI_ED25519, &key.to_bytes()].concat());
     format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n")
-}
-
-fn read_info(info: &PrivateKeyInfoRef<'_>) -> Result<SigningKey, KeyFileError> {
-    require_ed25519(&info.algorithm, PRIVATE)?;
-    let seed: &[u8; 32] = match info.private_key.as_bytes() {
-        [0x04, 0x20, seed @ ..] => seed.try_into().ok(),
-        _ => None,
-    }
-    .ok_or_else(|| malformed(PRIVATE, "the private key is not 32 bytes long"))?;
-    let key = SigningKey::from_seed(&Zeroizing::new(*seed));
-    if let Some(public) = &info.public_key
-        && point(public, PRIVATE)? != &key.verifying_key().to_bytes()
-    {
-        return Err(KeyFileError::Mismatch);
-    }
-    Ok(key)
 }
 
 fn point<'a>(bits: &BitStringRef<'a>, form: &'static str) -> Result<&'a [u8; 32], KeyFileError> {

@@ -129,7 +129,6 @@ fn private_keys_of_other_kinds_are_refused_by_name() {
         ("ed448.pem", "Ed448"),
         ("ssh.rsa", "rsa"),
         ("ssh.ecdsa", "ecdsa"),
-        ("ed25519.p12", "PKCS#12"),
     ] {
         let path = crate::common::project(&format!("fixtures/keys/{file}"));
         let output =

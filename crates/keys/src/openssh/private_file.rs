@@ -8,7 +8,7 @@ use ssh_key::{Cipher, Kdf, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::{ED25519, PRIVATE, Strings, malformed, one_line, read_blob};
-use crate::KeyFileError;
+use crate::{KeyFileError, OtherKeyForm};
 
 /// The highest number of bcrypt rounds that an OpenSSH file may demand: some seconds of work.
 ///
@@ -174,7 +174,7 @@ fn read_cipher(name: &[u8]) -> Result<Cipher, KeyFileError> {
         .ok()
         .and_then(|name| Cipher::new(name).ok())
         .filter(|cipher| *cipher != Cipher::TdesCbc)
-        .ok_or(KeyFileError::UnsupportedForm { form: "OpenSSH private key with this cipher" })
+        .ok_or(KeyFileError::UnsupportedForm { form: OtherKeyForm::OpensshCipher })
 }
 
 /// Reads the key derivation, and refuses a costly one: anybody can have written these numbers.
@@ -197,9 +197,7 @@ fn read_kdf(name: &[u8], options: &[u8]) -> Result<Kdf, KeyFileError> {
             Ok(Kdf::Bcrypt { salt, rounds })
         }
         (b"none", _) => Err(malformed("key derivation \"none\" has parameters")),
-        _ => Err(KeyFileError::UnsupportedForm {
-            form: "OpenSSH private key with this key derivation",
-        }),
+        _ => Err(KeyFileError::UnsupportedForm { form: OtherKeyForm::OpensshKdf }),
     }
 }
 

@@ -42,6 +42,8 @@ fn comments_keep_to_their_line() {
         let line = openssh_line(&point, comment);
         assert_eq!(read_openssh_line(&line).unwrap().1, found);
     }
+    let gbk = read_openssh_line(fixture!("ssh.gbk.pub")).unwrap();
+    assert_eq!(gbk, (read_openssh_line(fixture!("ssh.pub")).unwrap().0, "\u{fffd}".repeat(4)));
     let spaced = LINE.replace(' ', " \t ");
     assert_eq!(read_openssh_line(&format!("{spaced}\t a  b\n")).unwrap().1, "a  b");
 }

@@ -11,8 +11,9 @@ use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::{malformed, private_der, read_info};
-use crate::KeyFileError;
+use super::asymmetric_key::OneAsymmetricKey;
+use super::{malformed, private_der};
+use crate::{KeyFileError, OtherKeyForm};
 
 /// The highest number of PBKDF2 iterations that a file may demand: some seconds of work.
 ///
@@ -40,11 +41,11 @@ pub(crate) struct EncryptedKey<'a> {
 impl<'a> EncryptedKey<'a> {
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, KeyFileError> {
         if scheme(der).is_some_and(|oid| oid != PBES2_OID) {
-            return Err(KeyFileError::UnsupportedForm { form: NOT_PBES2 });
+            return Err(KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8Pbes1 });
         }
         let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(refusal_of_encryption)?;
         let EncryptionScheme::Pbes2(parameters) = info.encryption_algorithm else {
-            return Err(KeyFileError::UnsupportedForm { form: NOT_PBES2 });
+            return Err(KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8Pbes1 });
         };
         if parameters
             .kdf
@@ -56,7 +57,7 @@ impl<'a> EncryptedKey<'a> {
         match &parameters.kdf {
             Kdf::Pbkdf2(pbkdf2) => check_pbkdf2(pbkdf2)?,
             Kdf::Scrypt(scrypt) => check_scrypt(scrypt)?,
-            _ => return Err(KeyFileError::UnsupportedForm { form: UNKNOWN_ENCRYPTION }),
+            _ => return Err(KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8Encryption }),
         }
         Ok(Self { parameters, data: info.encrypted_data.as_bytes() })
     }
@@ -74,8 +75,7 @@ impl<'a> EncryptedKey<'a> {
                     error => malformed(ENCRYPTED, error),
                 },
             )?;
-        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyFileError::WrongPassphrase)?;
-        read_info(&info)
+        OneAsymmetricKey::parse(der).map_err(|_| KeyFileError::WrongPassphrase)?.read()
     }
 }
 
@@ -114,7 +114,7 @@ pub fn encrypted_pkcs8_pem(
 /// Refuses parameters of PBKDF2 that are impossible or cost too much (RFC 8018, Appendix A.2).
 fn check_pbkdf2(parameters: &Pbkdf2Params) -> Result<(), KeyFileError> {
     if parameters.prf == Pbkdf2Prf::HmacWithSha1 {
-        return Err(KeyFileError::UnsupportedForm { form: "PKCS#8 encrypted with HMAC-SHA-1" });
+        return Err(KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8Sha1 });
     }
     match parameters.iteration_count {
         0 => Err(malformed(ENCRYPTED, "PBKDF2 has no iterations")),
@@ -166,10 +166,10 @@ fn refusal_of_encryption(error: pkcs8::Error) -> KeyFileError {
     match error {
         pkcs8::Error::Asn1(inner) => match inner.kind() {
             ErrorKind::OidUnknown { oid } if oid == DES_EDE3_CBC => {
-                KeyFileError::UnsupportedForm { form: "PKCS#8 encrypted with 3DES" }
+                KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8TripleDes }
             }
             ErrorKind::OidUnknown { .. } => {
-                KeyFileError::UnsupportedForm { form: UNKNOWN_ENCRYPTION }
+                KeyFileError::UnsupportedForm { form: OtherKeyForm::Pkcs8Encryption }
             }
             _ => malformed(ENCRYPTED, error),
         },
@@ -184,8 +184,6 @@ const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 const SCRYPT: (u8, u32, u32) = (14, 8, 1);
 
 const ENCRYPTED: &str = "encrypted PKCS#8 private key";
-const NOT_PBES2: &str = "PKCS#8 encrypted without PBES2";
-const UNKNOWN_ENCRYPTION: &str = "PKCS#8 with this encryption";
 
 #[cfg(test)]
 mod tests;

@@ -74,6 +74,38 @@ fn a_public_half_must_agree() {
     assert_eq!(found, malformed(PRIVATE, why));
 }
 
+/// What ring before 0.17 writes: version 2 with the public half in an explicit tag.
+fn of_ring(public: &[u8]) -> Vec<u8> {
+    let mut der = version_1();
+    der[1] = 0x53; // SEQUENCE of 83 bytes
+    der[4] = 0x01; // version: v2
+    der.extend([0xa1, 0x23, 0x03, 0x21, 0x00]); // [1] of 35 bytes: BIT STRING of 33
+    der.extend(public);
+    der
+}
+
+#[test]
+fn what_other_programs_make_of_the_public_half_is_read() {
+    let public = read_pkcs8(&version_1()).unwrap().verifying_key().to_bytes();
+    let mut without = version_1();
+    without[4] = 0x01;
+    let mut in_version_1 = version_2(&public, 0);
+    in_version_1[4] = 0x00;
+    for der in [of_ring(&public), without, in_version_1] {
+        assert_eq!(read_pkcs8(&der).unwrap().expose_seed(), &SEED, "{der:02x?}");
+    }
+    assert_eq!(read_pkcs8(&of_ring(&[7; 32])).unwrap_err(), KeyFileError::Mismatch);
+    let mut version_3 = version_1();
+    version_3[4] = 0x02;
+    let why = "the version is neither 1 nor 2";
+    assert_eq!(read_pkcs8(&version_3).unwrap_err(), malformed(PRIVATE, why));
+    let mut both = version_2(&public, 0);
+    both[1] += 0x25;
+    both.extend_from_slice(&of_ring(&[7; 32])[48..]);
+    let found = read_pkcs8(&both).unwrap_err();
+    assert!(matches!(found, KeyFileError::Malformed { form: PRIVATE, .. }), "{found:?}");
+}
+
 #[test]
 fn other_algorithms_are_refused_by_name() {
     for (pem, found) in [
@@ -130,6 +162,8 @@ fn every_flipped_bit_is_refused_or_makes_another_seed() {
         let mut der = version_1();
         der[bit / 8] ^= 1 << (bit % 8);
         match read_pkcs8(&der) {
+            // Version 2 without a public half means the same.
+            Ok(key) if bit == VERSION_BIT => assert_eq!(key.expose_seed(), &SEED),
             Ok(key) => assert!(bit >= 8 * 16 && key.expose_seed() != &SEED, "{bit}"),
             Err(error) => assert!(
                 matches!(error, KeyFileError::Malformed { .. } | KeyFileError::NotEd25519 { .. }),
@@ -138,6 +172,9 @@ fn every_flipped_bit_is_refused_or_makes_another_seed() {
         }
     }
 }
+
+/// The lowest bit of the version, which is the fifth byte.
+const VERSION_BIT: usize = 8 * 4;
 
 proptest! {
     #[test]

@@ -151,12 +151,12 @@ fn other_types_are_refused_by_name_before_a_passphrase() {
 
 #[test]
 fn other_encryptions_are_refused_by_name() {
-    let form = "OpenSSH private key with this cipher";
+    let form = OtherKeyForm::OpensshCipher;
     for cipher in ["3des-cbc", "arcfour", "", "AES256-CTR"] {
         let found = refusal(|file| file.cipher = cipher);
         assert_eq!(found, KeyFileError::UnsupportedForm { form });
     }
-    let form = "OpenSSH private key with this key derivation";
+    let form = OtherKeyForm::OpensshKdf;
     let found = refusal(|file| file.kdf = "argon2");
     assert_eq!(found, KeyFileError::UnsupportedForm { form });
 }

@@ -1,0 +1,36 @@
+//! The way from a form of key that is not supported to one that is.
+
+use brine_keys::OtherKeyForm;
+
+/// Returns what to type, where a program converts the form.
+pub(super) const fn conversion(form: OtherKeyForm) -> Option<&'static str> {
+    Some(match form {
+        OtherKeyForm::Certificate => {
+            "\"openssl x509 -in FILE -noout -pubkey\" prints the public key in it"
+        }
+        OtherKeyForm::Der => {
+            "\"openssl pkcs8 -topk8 -inform DER -in FILE -out NEW\" converts a private key, \"openssl pkey -pubin \
+             -inform DER -in FILE -out NEW\" a public one"
+        }
+        OtherKeyForm::OpensshCertificate => {
+            "name the key that it certifies: the .pub file beside it"
+        }
+        OtherKeyForm::OpensshOptions => {
+            "\"--trust FILE\" takes lines with names; a key file begins with ssh-ed25519"
+        }
+        OtherKeyForm::OpensslText => "\"openssl pkey -in KEY\" without -noout prints the key too",
+        // The second function is the default since OpenSSL 1.1, and not before.
+        OtherKeyForm::Pkcs8Encryption
+        | OtherKeyForm::Pkcs8Pbes1
+        | OtherKeyForm::Pkcs8Sha1
+        | OtherKeyForm::Pkcs8TripleDes => {
+            "\"openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in FILE -out NEW\" converts it"
+        }
+        OtherKeyForm::Pkcs12 => "\"openssl pkcs12 -in FILE -nocerts -out NEW\" takes the key out",
+        OtherKeyForm::Putty => "\"puttygen FILE -O private-openssh-new -o NEW\" converts it",
+        OtherKeyForm::Ssh2 => "\"ssh-keygen -i -f FILE\" prints it as an OpenSSH line",
+        OtherKeyForm::OpenPgpMessage => "\"gpg\" reads it; it holds no key",
+        OtherKeyForm::SshSignature => "\"ssh-keygen -Y verify\" reads it; it holds no key",
+        _ => return None,
+    })
+}
