@@ -8,6 +8,7 @@ use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
+use brine_trust::TrustError;
 
 use super::Failure;
 
@@ -63,6 +64,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
+        Failure::TrustFile { source, .. } => return of_trust_file(source).map(str::to_owned),
         Failure::SameFile => "write elsewhere and move it",
         #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
         Failure::NoSandbox => return None,
@@ -71,7 +73,6 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
         | Failure::PolicyUnusable { .. }
-        | Failure::TrustFile { .. }
         | Failure::Unreadable { .. }
         | Failure::Usage(_) => return None,
     };
@@ -250,6 +251,21 @@ const fn of_file_form(form: Option<FileForm>) -> Option<&'static str> {
         FileForm::SevenZip => "unpack it with \"7z x FILE\", and scan what comes out",
         FileForm::Tar => "unpack it with \"tar -xf FILE\", and scan what comes out",
         FileForm::Zstd => "\"zstd -dc FILE | brine scan\" scans what is in it",
+        _ => return None,
+    })
+}
+
+const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
+    Some(match error {
+        TrustError::BinaryKrl => "give the public keys instead, one a line",
+        TrustError::ByteOrderMark => "\"tail -c +4\" takes the mark off",
+        TrustError::NamesMissing { .. } => {
+            "a line begins with names, as in: alice ssh-ed25519 AAAA...; \"-p FILE\" takes a key file"
+        }
+        TrustError::Pem { .. } => "\"-p FILE\" takes a key file",
+        TrustError::Utf16 => {
+            "\"iconv -f UTF-16 -t UTF-8\" converts it; PowerShell writes UTF-16 with >"
+        }
         _ => return None,
     })
 }

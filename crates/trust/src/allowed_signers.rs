@@ -5,29 +5,45 @@
 
 mod moment;
 
+use std::borrow::Cow;
+
+use brine_core::text::all_harmless;
 use brine_core::{Signer, Timestamp};
 use jiff::tz::TimeZone;
 
 use crate::entry::{Scope, TrustEntry};
 use crate::error::TrustError;
-use crate::openssh_text::{ED25519, SPACE, is_other_key_type, lines, read_key};
+use crate::openssh_text::{ED25519, FIELD_SPACE, Key, SPACE, is_other_key_type, lines};
 use crate::pattern::PatternList;
+use crate::trust_file::BYTE_ORDER_MARK;
 
 /// Reads an allowed_signers file. Returns its entries, and the number of lines that were left out because they
 /// trust no Ed25519 key.
 pub(crate) fn read(
-    text: &str,
+    text: &[u8],
     zone: &dyn Fn() -> TimeZone,
 ) -> Result<(Vec<TrustEntry>, usize), TrustError> {
     let mut entries = Vec::new();
     let mut skipped = 0;
-    for (number, text) in lines(text) {
+    for (number, text) in lines(without_mark(text)?) {
         match (Line { number, zone }).entry(text)? {
             Some(entry) => entries.push(entry),
             None => skipped += 1,
         }
     }
     Ok((entries, skipped))
+}
+
+/// Removes a byte order mark from a first line that says nothing.
+///
+/// OpenSSH takes the mark for a part of the line: it passes over a comment behind it, and gives the first signer
+/// another name.
+fn without_mark(text: &[u8]) -> Result<&[u8], TrustError> {
+    let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) else { return Ok(text) };
+    match lines(rest).next() {
+        Some((1, _)) => Err(TrustError::ByteOrderMark),
+        _ => Ok(rest),
+    }
 }
 
 struct Line<'a> {
@@ -38,20 +54,34 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// Reads a line. Returns `None` if it trusts no Ed25519 key.
-    fn entry(&self, text: &str) -> Result<Option<TrustEntry>, TrustError> {
-        let (principals, rest) = self.principals(text)?;
-        let word = rest.split(SPACE).next().unwrap_or_default();
-        let (options, rest) = match word == ED25519 || is_other_key_type(word) {
+    fn entry(&self, line: &[u8]) -> Result<Option<TrustEntry>, TrustError> {
+        if line.starts_with(b"-----BEGIN ") {
+            return Err(TrustError::Pem { line: self.number });
+        }
+        // Only what is used has to be text: neither the comment nor a line that is passed over.
+        let text = String::from_utf8_lossy(line);
+        let (principals, rest) = self.principals(&text)?;
+        if is_key_type(&principals) && rest.starts_with("AAAA") {
+            return Err(TrustError::NamesMissing { line: self.number });
+        }
+        let word = rest.split(FIELD_SPACE).next().unwrap_or_default();
+        let (options, rest) = match is_key_type(word) {
             true => (LineOptions::default(), rest),
             false => self.options(rest)?,
         };
         if rest.is_empty() {
             return Err(self.malformed("no key"));
         }
-        let Some(key) = read_key(self.number, rest)? else { return Ok(None) };
+        let Key::Plain(key) = Key::read(self.number, rest.as_bytes())? else { return Ok(None) };
         // The key of an authority signs certificates, and speaks for nobody itself.
         if options.cert_authority {
             return Ok(None);
+        }
+        if matches!(text, Cow::Owned(_)) {
+            self.require_text([&principals, options.namespaces.as_deref().unwrap_or_default()])?;
+        }
+        if !all_harmless(&principals) {
+            return Err(TrustError::ControlCharacter { line: self.number, key: "principals" });
         }
         let namespaces = options.namespaces.map(PatternList::new);
         let entry = TrustEntry::new(Signer::new(principals.as_str(), key))
@@ -82,9 +112,6 @@ impl Line<'_> {
         if principals.is_empty() {
             return Err(self.malformed("no principals"));
         }
-        if principals.contains(char::is_control) {
-            return Err(TrustError::ControlCharacter { line: self.number, key: "principals" });
-        }
         Ok((principals, rest.trim_start_matches(SPACE)))
     }
 
@@ -92,14 +119,14 @@ impl Line<'_> {
     fn options<'a>(&self, text: &'a str) -> Result<(LineOptions, &'a str), TrustError> {
         let mut options = LineOptions::default();
         let mut rest = text;
-        while !rest.is_empty() && !rest.starts_with(SPACE) {
+        while !rest.is_empty() && !rest.starts_with(FIELD_SPACE) {
             rest = self.option(&mut options, rest)?;
-            if rest.is_empty() || rest.starts_with(SPACE) {
+            if rest.is_empty() || rest.starts_with(FIELD_SPACE) {
                 break;
             }
             let unknown = || self.unknown_option(text);
             rest = rest.strip_prefix(',').ok_or_else(unknown)?;
-            if rest.is_empty() || rest.starts_with(SPACE) {
+            if rest.is_empty() || rest.starts_with(FIELD_SPACE) {
                 return Err(self.malformed("options end in a comma"));
             }
         }
@@ -107,7 +134,7 @@ impl Line<'_> {
         if window.is_some_and(|(after, before)| before <= after) {
             return Err(TrustError::EmptyWindow { line: self.number });
         }
-        Ok((options, rest.trim_start_matches(SPACE)))
+        Ok((options, rest.trim_start_matches(FIELD_SPACE)))
     }
 
     /// Takes one option.
@@ -160,6 +187,14 @@ impl Line<'_> {
         found.ok_or(TrustError::Time { line: self.number, key, found: text })
     }
 
+    /// Refuses what is used and is not UTF-8, of which U+FFFD took the place.
+    fn require_text(&self, used: [&str; 2]) -> Result<(), TrustError> {
+        match used.iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
+            true => Err(TrustError::NotText { line: self.number }),
+            false => Ok(()),
+        }
+    }
+
     fn malformed(&self, what: &'static str) -> TrustError {
         TrustError::Malformed { line: self.number, what }
     }
@@ -176,6 +211,10 @@ struct LineOptions {
     namespaces: Option<String>,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
+}
+
+fn is_key_type(word: &str) -> bool {
+    word.as_bytes() == ED25519 || is_other_key_type(word.as_bytes())
 }
 
 /// Returns the first moment after `valid-before`, or `None` after the year 9999.

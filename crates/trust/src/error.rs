@@ -20,8 +20,14 @@ pub enum TrustError {
     #[error("this is a binary OpenSSH key revocation list (KRL), not a list of public keys")]
     BinaryKrl,
 
-    /// Text that people will be shown contains a control character.
-    #[error("line {line}: {key} contains a control character")]
+    /// An allowed_signers file begins with a byte order mark, which OpenSSH takes for a part of the first name.
+    #[error(
+        "line 1: the file begins with a byte order mark, which OpenSSH takes for a part of the name"
+    )]
+    ByteOrderMark,
+
+    /// Text that people will be shown contains a character that acts on a terminal or cannot be seen.
+    #[error("line {line}: {key} contains a control character, or one that cannot be seen")]
     ControlCharacter {
         /// The line.
         line: usize,
@@ -97,6 +103,13 @@ pub enum TrustError {
         key: &'static str,
     },
 
+    /// A line of an allowed_signers file begins with a key, where names must be.
+    #[error("line {line}: no names before the key")]
+    NamesMissing {
+        /// The line.
+        line: usize,
+    },
+
     /// A name is empty or longer than [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES).
     #[error("line {line}: name is {found} bytes, must be 1 to {limit}")]
     NameLength {
@@ -115,9 +128,16 @@ pub enum TrustError {
         wanted: String,
     },
 
-    /// The file is not UTF-8 text, or contains a zero byte.
+    /// A text that is used is not UTF-8, or the file contains a zero byte.
     #[error("line {line}: not text")]
     NotText {
+        /// The line.
+        line: usize,
+    },
+
+    /// The file is PEM: a key, a certificate or a signature.
+    #[error("line {line}: PEM, not a trust file")]
+    Pem {
         /// The line.
         line: usize,
     },
@@ -179,6 +199,10 @@ pub enum TrustError {
         option: String,
     },
 
+    /// The file is text in UTF-16.
+    #[error("the text is UTF-16, must be UTF-8")]
+    Utf16,
+
     /// The version of the file format is unknown.
     #[error("line {line}: version is {found}, must be 1")]
     Version {
@@ -211,6 +235,7 @@ impl Classified for TrustError {
         match self {
             Self::AlreadyThere { .. } => "trust-already-there",
             Self::BinaryKrl => "trust-binary-krl",
+            Self::ByteOrderMark => "trust-byte-order-mark",
             Self::ControlCharacter { .. } => "trust-control-character",
             Self::DuplicateOption { .. } => "trust-duplicate-option",
             Self::EmptyWindow { .. } => "trust-empty-window",
@@ -220,15 +245,18 @@ impl Classified for TrustError {
             Self::LocalTime { .. } => "trust-local-time",
             Self::Malformed { .. } => "trust-malformed",
             Self::Missing { .. } => "trust-missing",
+            Self::NamesMissing { .. } => "trust-names-missing",
             Self::NameLength { .. } => "trust-name-length",
             Self::NoSuchSigner { .. } => "trust-no-such-signer",
             Self::NotText { .. } => "trust-not-text",
+            Self::Pem { .. } => "trust-pem",
             Self::Time { .. } => "trust-time",
             Self::TooLarge { .. } => "trust-too-large",
             Self::Toml { .. } => "trust-toml",
             Self::UnknownKey { .. } => "trust-unknown-key",
             Self::UnknownKeyType { .. } => "trust-unknown-key-type",
             Self::UnknownOption { .. } => "trust-unknown-option",
+            Self::Utf16 => "trust-utf16",
             Self::Version { .. } => "trust-version",
             Self::WrongType { .. } => "trust-wrong-type",
         }

@@ -27,11 +27,16 @@ fn files_are_told_apart_by_their_first_line() {
     let toml = format!("[[signer]]\nname = \"alice\"\nkey = \"{ALICE}\"\n");
     let lines = format!("alice {ALICE}\nbob ssh-rsa AAAA\n");
     let alice = TrustEntry::new(Signer::new("alice", key(ALICE)));
-    for text in [toml.clone(), format!("# a\n\n{toml}"), format!("version=1\r\n{toml}")] {
+    for text in [
+        toml.clone(),
+        format!("# a\n\n{toml}"),
+        format!("version=1\r\n{toml}"),
+        format!("\u{feff}{toml}"),
+    ] {
         let trust = parse(text).unwrap();
         assert_eq!((trust.entries(), trust.skipped()), (&[alice.clone()][..], 0));
     }
-    for text in [lines.clone(), format!(" # = [\n{lines}"), format!("\u{feff}{lines}")] {
+    for text in [lines.clone(), format!(" # = [\n{lines}"), format!("\u{feff}# ours\n{lines}")] {
         let trust = parse(text).unwrap();
         assert!(trust.entries()[0].answers_to("alice"));
         assert_eq!((trust.entries().len(), trust.skipped()), (1, 1));
@@ -50,8 +55,10 @@ fn either_format_is_held_to_its_rules() {
         ("a=b ssh-ed25519 AAAA", "trust-toml"),
         ("\"a b\" = 1", "trust-unknown-option"),
         ("a valid-after=\"x\" ssh-ed25519 AAAA", "trust-time"),
-        (ALICE, "trust-unknown-option"),
-        ("-----BEGIN CERTIFICATE-----", "trust-unknown-option"),
+        (ALICE, "trust-names-missing"),
+        ("-----BEGIN CERTIFICATE-----", "trust-pem"),
+        ("# a key\n-----BEGIN PRIVATE KEY-----", "trust-pem"),
+        ("\u{feff}alice ssh-ed25519 AAAA", "trust-byte-order-mark"),
     ] {
         assert_eq!(parse(text).unwrap_err().reason(), reason, "{text}");
     }
@@ -59,15 +66,15 @@ fn either_format_is_held_to_its_rules() {
 
 #[test]
 fn files_of_other_than_text_are_refused() {
-    for (bytes, line) in [
-        (&b"\0"[..], 1),
-        (b"# a\n# b\0", 2),
-        (b"# a\n\n\xff\n", 3),
-        (b"\xef\xbb", 1),
-        (b"\xff\xfe[\0", 1),
-    ] {
+    for (bytes, line) in [(&b"\0"[..], 1), (b"# a\n# b\0", 2), (b"a\0b", 1)] {
         assert_eq!(parse(bytes).unwrap_err(), TrustError::NotText { line });
         assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::NotText { line }));
+    }
+    let toml = b"[[signer]]\n# caf\xe9\n";
+    assert_eq!(parse(toml).unwrap_err(), TrustError::NotText { line: 2 });
+    for bytes in [b"\xff\xfe[\0".as_slice(), b"\xfe\xff\0["] {
+        assert_eq!(parse(bytes).unwrap_err(), TrustError::Utf16);
+        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::Utf16));
     }
 }
 

@@ -16,25 +16,30 @@ impl Trust {
     /// # Errors
     ///
     /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`];
-    /// - [`TrustError::NotText`] for bytes that are not UTF-8, and for zero bytes;
+    /// - [`TrustError::Utf16`]; [`TrustError::NotText`] for zero bytes, and for bytes that are not UTF-8, which
+    ///   comments and unused lines of an allowed_signers file may hold;
     /// - in a trust.toml: [`TrustError::Toml`], [`TrustError::UnknownKey`], [`TrustError::Version`],
     ///   [`TrustError::WrongType`], [`TrustError::Missing`], [`TrustError::NameLength`],
     ///   [`TrustError::Glob`], [`TrustError::LocalTime`];
-    /// - in an allowed_signers file: [`TrustError::Malformed`], [`TrustError::DuplicateOption`],
-    ///   [`TrustError::UnknownOption`], [`TrustError::UnknownKeyType`];
+    /// - in an allowed_signers file: [`TrustError::Malformed`], [`TrustError::Pem`], [`TrustError::ByteOrderMark`],
+    ///   [`TrustError::DuplicateOption`], [`TrustError::NamesMissing`], [`TrustError::UnknownOption`],
+    ///   [`TrustError::UnknownKeyType`];
     /// - in both: [`TrustError::Key`], [`TrustError::ControlCharacter`], [`TrustError::Time`],
     ///   [`TrustError::EmptyWindow`].
     pub fn parse(bytes: &[u8], zone: &dyn Fn() -> TimeZone) -> Result<Self, TrustError> {
-        let text = decode(bytes)?;
+        check(bytes)?;
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         if is_toml(text) {
+            let text = str::from_utf8(text);
+            let text = text.map_err(|error| not_text(bytes, error.valid_up_to()))?;
             let entries = document::read(text)?;
             return Ok(Self::new(entries.into_iter().map(|placed| placed.entry)));
         }
-        let (entries, skipped) = allowed_signers::read(text, zone)?;
+        let (entries, skipped) = allowed_signers::read(bytes, zone)?;
         Ok(Self::new(entries).with_skipped(skipped))
     }
 
-    /// Reads a list of revoked keys: one OpenSSH public key a line.
+    /// Reads a list of revoked keys: one OpenSSH public key a line, or a certificate, which stands for its key.
     ///
     /// Blank lines, lines that begin with `#` and keys that are not Ed25519 are left out.
     ///
@@ -42,14 +47,15 @@ impl Trust {
     ///
     /// - [`TrustError::BinaryKrl`] for OpenSSH's binary form, which is not supported;
     /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`];
-    /// - [`TrustError::NotText`] for bytes that are not UTF-8, and for zero bytes;
+    /// - [`TrustError::Utf16`]; [`TrustError::NotText`] for zero bytes;
     /// - [`TrustError::Key`] for a broken key, [`TrustError::UnknownKeyType`] for a line that begins with no type of
     ///   key.
     pub fn parse_revoked(text: &[u8]) -> Result<Vec<VerifyingKey>, TrustError> {
         if text.starts_with(KRL_MAGIC) {
             return Err(TrustError::BinaryKrl);
         }
-        openssh_text::read_keys(decode(text)?)
+        check(text)?;
+        openssh_text::read_keys(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
     }
 }
 
@@ -58,26 +64,35 @@ impl Trust {
 /// The first line that is neither blank nor a comment decides. In TOML it begins with `[`, or with one word and `=`.
 /// In allowed_signers there is space before the `=` of an option. A file whose first principal holds `=` is refused
 /// as TOML. No text is valid in both forms.
-fn is_toml(text: &str) -> bool {
+fn is_toml(text: &[u8]) -> bool {
     openssh_text::lines(text).next().is_some_and(|(_, line)| {
-        let key = line.split_once('=').map(|(key, _)| key.trim_end());
-        line.starts_with('[') || key.is_some_and(|key| !key.contains([' ', '\t']))
+        let equals = line.iter().position(|&byte| byte == b'=');
+        let key = equals.and_then(|equals| line.get(..equals)).map(<[u8]>::trim_ascii_end);
+        line.starts_with(b"[")
+            || key.is_some_and(|key| !key.iter().any(|byte| b" \t".contains(byte)))
     })
 }
 
-/// Checks size and encoding, and removes a byte order mark.
-fn decode(bytes: &[u8]) -> Result<&str, TrustError> {
+/// Checks the size, and that it is text of an encoding that has ASCII in it.
+fn check(bytes: &[u8]) -> Result<(), TrustError> {
     if bytes.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustError::TooLarge { found: bytes.len(), limit: MAX_TRUST_FILE_BYTES });
     }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(TrustError::Utf16);
+    }
     // A program in C would stop at a zero byte, and so read another file than this one.
-    let text = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to());
-    let text = text.and_then(|text| text.find('\0').map_or(Ok(text), Err));
-    text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|offset| {
-        let newlines = bytes.iter().take(offset).filter(|&&byte| byte == b'\n');
-        TrustError::NotText { line: newlines.count() + 1 }
-    })
+    let zero = bytes.iter().position(|&byte| byte == 0);
+    zero.map_or(Ok(()), |offset| Err(not_text(bytes, offset)))
+}
+
+fn not_text(bytes: &[u8], offset: usize) -> TrustError {
+    let newlines = bytes.iter().take(offset).filter(|&&byte| byte == b'\n');
+    TrustError::NotText { line: newlines.count() + 1 }
 }
 
 /// The first bytes of OpenSSH's binary key revocation lists (PROTOCOL.krl).
 const KRL_MAGIC: &[u8] = b"SSHKRL\n\0";
+
+/// U+FEFF in UTF-8, which editors of Windows put before a text.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

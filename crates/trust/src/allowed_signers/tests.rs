@@ -1,10 +1,13 @@
+use brine_core::Classified as _;
+
 use super::*;
 use crate::tests::{ALICE, BOB, at, key};
 
 /// Reads one line, as the third of a file, at UTC+01:00.
 fn line(text: &str) -> Result<Option<TrustEntry>, TrustError> {
     let zone = TimeZone::fixed(jiff::tz::offset(1));
-    let (mut signers, skipped) = read(&format!("# top\n \t\r\n{text}\n"), &|| zone.clone())?;
+    let (mut signers, skipped) =
+        read(format!("# top\n \t\r\n{text}\n").as_bytes(), &|| zone.clone())?;
     assert_eq!(signers.len() + skipped, 1, "{text}");
     Ok(signers.pop())
 }
@@ -77,6 +80,10 @@ fn impossible_times_are_refused() {
         "20260102ZZ",
         "20260102 Z",
         "19691231",
+        "19700101Z",
+        "19700101000000Z",
+        "19700101",
+        "197001010100",
         "2026010203040506",
         "2026010é",
     ] {
@@ -88,19 +95,58 @@ fn impossible_times_are_refused() {
     }
 }
 
+/// Reads a window of which both ends are written the same.
+fn window(text: &str, zone: TimeZone) -> (String, String) {
+    let file = format!("a valid-after=\"{text}\" {ALICE}\na valid-before=\"{text}\" {ALICE}");
+    let (found, _) = read(file.as_bytes(), &|| zone.clone()).unwrap();
+    (found[0].not_before().unwrap().to_string(), found[1].not_after().unwrap().to_string())
+}
+
+/// What `TZ=Europe/Berlin ssh-keygen -Y verify` does, from 8.9 to 10.5: it calls mktime with `tm_isdst` 0.
 #[test]
-fn ambiguous_times_make_the_window_shorter() {
-    let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-    // 02:30 is twice on 2026-10-25, and never on 2026-03-29.
-    for (option, after, before) in [
-        ("202610250230", "2026-10-25T01:30:00Z", "2026-10-25T00:30:01Z"),
-        ("202603290230", "2026-03-29T01:30:00Z", "2026-03-29T00:30:01Z"),
+fn local_times_are_in_standard_time_all_year() {
+    for (text, zone, moment) in [
+        ("202601021200", BERLIN, "2026-01-02T11:00:0"),
+        ("202607011200", BERLIN, "2026-07-01T11:00:0"),
+        // 02:30 is twice on 2026-10-25, and never on 2026-03-29.
+        ("202610250230", BERLIN, "2026-10-25T01:30:0"),
+        ("202603290230", BERLIN, "2026-03-29T01:30:0"),
+        ("202601021200", "NZST-12NZDT,M9.5.0,M4.1.0/3", "2026-01-02T00:00:0"),
+        ("202607011200", "EST5EDT,M3.2.0,M11.1.0", "2026-07-01T17:00:0"),
+        ("202607011200", "UTC0", "2026-07-01T12:00:0"),
     ] {
-        let text =
-            format!("a valid-after=\"{option}\" {ALICE}\na valid-before=\"{option}\" {ALICE}");
-        let (found, _) = read(&text, &|| zone.clone()).unwrap();
-        assert_eq!(found[0].not_before(), Some(at(after)));
-        assert_eq!(found[1].not_after(), Some(at(before)));
+        let found = window(text, TimeZone::posix(zone).unwrap());
+        assert_eq!(found, (format!("{moment}0Z"), format!("{moment}1Z")), "{text} {zone}");
+    }
+}
+
+const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
+/// A zone in the form of RFC 9636, Section 3: it goes from one standard time to another on 2026-06-01 at midnight UTC.
+fn zone_that_moved(before_hours: i32, after_hours: i32) -> TimeZone {
+    let offset = |hours: i32| [&(hours * 3600).to_be_bytes()[..], &[0, 0]].concat();
+    let tzif = [
+        b"TZif".as_slice(),
+        &[0; 16],
+        // Of leap seconds and flags none, one transition, two types and one name.
+        &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4],
+        &1_780_272_000_i32.to_be_bytes(),
+        &[1],
+        &offset(before_hours),
+        &offset(after_hours),
+        b"ABC\0",
+    ];
+    TimeZone::tzif("Moved", &tzif.concat()).unwrap()
+}
+
+#[test]
+fn times_that_a_change_of_standard_time_makes_ambiguous_make_the_window_shorter() {
+    // The first clock skips 01:00, and the second shows it twice.
+    for (zone, after, before) in [
+        (zone_that_moved(0, 2), "2026-06-01T01:00:00Z", "2026-05-31T23:00:01Z"),
+        (zone_that_moved(2, 0), "2026-06-01T01:00:00Z", "2026-05-31T23:00:01Z"),
+    ] {
+        assert_eq!(window("202606010100", zone), (after.to_owned(), before.to_owned()));
     }
 }
 
@@ -132,11 +178,13 @@ fn authorities_and_other_types_are_skipped() {
         "a sk-ssh-ed25519@openssh.com AAAA",
         "a ssh-ed25519-cert-v01@openssh.com AAAA",
         "a ssh-mldsa65@example.com",
+        "a rsa-sha2-512 AAAA",
+        &format!("a {}", include_str!("../../../../fixtures/keys/ssh-cert.pub").trim()),
     ] {
         assert_eq!(line(text), Ok(None), "{text}");
     }
     let text = format!("a ssh-rsa AA\n\nb {ALICE}\nc cert-authority {BOB}");
-    let (signers, skipped) = read(&text, &|| TimeZone::UTC).unwrap();
+    let (signers, skipped) = read(text.as_bytes(), &|| TimeZone::UTC).unwrap();
     assert_eq!((signers.len(), skipped), (1, 2));
 }
 
@@ -153,7 +201,14 @@ fn unknown_options_and_types_are_refused() {
         option("verify-required")
     );
     assert_eq!(line("a ssh-ed25591 AAAA"), option("ssh-ed25591"));
-    assert_eq!(line(ALICE), option(&ALICE[12..]));
+    for bare in
+        [ALICE, &format!("{ALICE} comment"), "ssh-rsa AAAA", "sk-ssh-ed25519@openssh.com AAAA"]
+    {
+        assert_eq!(line(bare), Err(TrustError::NamesMissing { line: 3 }), "{bare}");
+    }
+    // Whoever has such a name may have it.
+    let named = format!("ssh-rsa {ALICE}");
+    assert_eq!(line(&named), Ok(Some(alice("ssh-rsa"))));
     for kind in ["ssh-ed25591", "AAAA", "SSH-ED25519"] {
         let error = TrustError::UnknownKeyType { line: 3, found: kind.to_owned() };
         assert_eq!(line(&format!("a namespaces=\"x\" {kind} AAAA")), Err(error));
@@ -183,7 +238,9 @@ fn malformed_lines_are_refused() {
         assert_eq!(line(&text), twice(option));
     }
     let control = TrustError::ControlCharacter { line: 3, key: "principals" };
-    assert_eq!(line(&format!("a\u{1b}[2J {ALICE}")), Err(control));
+    for principals in ["a\u{1b}[2J", "a\u{202e}b", "a\u{3164}", "a\u{e0061}", "a\u{fe0f}"] {
+        assert_eq!(line(&format!("{principals} {ALICE}")), Err(control.clone()), "{principals:?}");
+    }
 }
 
 #[test]
@@ -191,5 +248,67 @@ fn malformed_keys_are_refused() {
     for key in ["ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 ?", &ALICE[..60]] {
         let found = line(&format!("a {key}")).unwrap_err();
         assert!(matches!(found, TrustError::Key { line: 3, .. }), "{key}: {found:?}");
+    }
+}
+
+fn file(text: &[u8]) -> Result<(Vec<TrustEntry>, usize), TrustError> {
+    read(text, &|| TimeZone::UTC)
+}
+
+#[test]
+fn comments_and_lines_that_are_passed_over_are_bytes() {
+    let alice = [ALICE.as_bytes(), b" caf\xe9\n"].concat();
+    let text = [
+        b"# \xb2\xdc\n".as_slice(),
+        b"alice ",
+        &alice,
+        b"\xe9 ssh-rsa AAAA \xe9\n",
+        b"\xe9 cert-authority,namespaces=\"\xe9\" ",
+        &alice,
+    ];
+    let (entries, skipped) = file(&text.concat()).unwrap();
+    assert_eq!((entries, skipped), (vec![self::alice("alice")], 2));
+    for used in [b"\xe9 ".as_slice(), b"a namespaces=\"\xe9\" "] {
+        let text = [b"# one\n", used, &alice].concat();
+        assert_eq!(file(&text), Err(TrustError::NotText { line: 2 }));
+    }
+    // U+FFFD itself is text.
+    assert!(file(format!("\u{fffd} {ALICE}").as_bytes()).is_ok());
+}
+
+/// OpenSSH takes the mark for a part of the first line.
+#[test]
+fn a_byte_order_mark_is_part_of_a_name() {
+    let first = format!("\u{feff}alice {ALICE}\nbob {BOB}\n");
+    assert_eq!(file(first.as_bytes()), Err(TrustError::ByteOrderMark));
+    for nothing in ["\u{feff}# ours\n", "\u{feff}\r\n"] {
+        let (entries, skipped) = file(format!("{nothing}alice {ALICE}\n").as_bytes()).unwrap();
+        assert_eq!((entries, skipped), (vec![alice("alice")], 0));
+    }
+    let second = format!("alice {ALICE}\n\u{feff}bob {BOB}\n");
+    let error = TrustError::ControlCharacter { line: 2, key: "principals" };
+    assert_eq!(file(second.as_bytes()), Err(error));
+}
+
+/// To OpenSSH a carriage return separates names from what follows, and nothing else.
+#[test]
+fn a_carriage_return_inside_a_line_separates_only_names() {
+    let (kind, data) = ALICE.split_once(' ').unwrap();
+    for text in [
+        format!("alice\r{ALICE}"),
+        format!("\ralice {ALICE}\r"),
+        format!("alice {ALICE} foo\rbar"),
+        format!("alice {kind} {}\r{}", &data[..30], &data[30..]),
+    ] {
+        assert_eq!(line(&text), Ok(Some(alice("alice"))), "{text:?}");
+    }
+    for (text, reason) in [
+        (format!("alice {kind}\r{data}"), "trust-unknown-option"),
+        (format!("alice {ALICE}\rfoo"), "trust-key"),
+        (format!("alice {ALICE}\rbob {BOB}"), "trust-key"),
+        (format!("alice namespaces=\"x\"\r{ALICE}"), "trust-unknown-option"),
+        (format!("alice namespaces=\"x\" {kind}\r{data}"), "trust-unknown-key-type"),
+    ] {
+        assert_eq!(line(&text).unwrap_err().reason(), reason, "{text:?}");
     }
 }
