@@ -1,9 +1,11 @@
 //! Hints: what to type next. All of them are here.
 
 mod key_form;
+mod lookalike;
 
 use brine_core::ClaimsError;
-use brine_core::{Error, FormError, Kind, KindError, Untrusted};
+use brine_core::cbor::{Flaw, Malformed};
+use brine_core::{Error, FormError, Kind, KindError, StreamError, Untrusted};
 use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
@@ -104,6 +106,10 @@ fn of_core(error: &Error) -> Option<String> {
             "\"brine sign --job\" makes jobs"
         }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
+        Error::Stream(StreamError::AfterLast) => {
+            "nothing may follow a stream; if it is a line end, \"head -c -1\" takes it off"
+        }
+        Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
         Error::Trust(Untrusted::NoAnchors) => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
         }
@@ -136,14 +142,21 @@ const fn of_framing(error: &FramingError) -> Option<&'static str> {
     }
 }
 
-const fn of_form(error: &FormError) -> Option<&'static str> {
+fn of_form(error: &FormError) -> Option<&'static str> {
     Some(match error {
+        FormError::Armor(_) => {
+            "mail and editors change armor: send it as a file, or the envelope without armor"
+        }
         FormError::AttachedPayload => "leave out \"--detached\"",
         FormError::CritUnknown { .. } => "a newer brine may understand it",
         FormError::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
-        FormError::NotAnEnvelope { .. } => {
-            "\"brine sign\" makes envelopes; unsigned data is never passed on"
+        FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
+            "redis-cli and echo add one, and mosquitto_sub without -N; \"head -c -1\" takes it off"
         }
+        FormError::Malformed(Malformed { flaw: Flaw::TrailingBytes { .. }, .. }) => {
+            "if it is one envelope after the other, these are records: give --cbor"
+        }
+        FormError::NotAnEnvelope { found } => lookalike::way_out(*found),
         FormError::OtherCose { .. } => "\"brine inspect\" shows what it holds",
         FormError::OuterTag { .. } => "if that is what you expect, give --outer-tags",
         FormError::Untagged => "if you know that it is one, give --untagged",

@@ -2,7 +2,7 @@
 
 use pem_rfc7468::LineEnding;
 
-use crate::cose::FormError;
+use crate::cose::{ArmorFlaw, FormError, Lookalike};
 
 /// The label of the text: `-----BEGIN BRINE ENVELOPE-----`.
 pub const LABEL: &str = "BRINE ENVELOPE";
@@ -30,7 +30,8 @@ pub(crate) const fn longest(payload_bytes: u64) -> u64 {
 ///
 /// [`FormError::Armor`] if the text would not fit in memory.
 pub fn encode(envelope: &[u8]) -> Result<String, FormError> {
-    pem_rfc7468::encode_string(LABEL, LineEnding::LF, envelope).map_err(FormError::Armor)
+    pem_rfc7468::encode_string(LABEL, LineEnding::LF, envelope)
+        .map_err(|_| FormError::Armor(ArmorFlaw::TooLarge))
 }
 
 /// Unwraps armored text, which may be followed by white space and by nothing else.
@@ -43,14 +44,15 @@ pub fn encode(envelope: &[u8]) -> Result<String, FormError> {
 /// something else, such as a key.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, FormError> {
     let text = text.trim_ascii_end();
-    if !is_armored(text) {
-        return Err(FormError::Armor(pem_rfc7468::Error::PreEncapsulationBoundary));
+    let begin = || FormError::Armor(ArmorFlaw::Begin);
+    let label = text.strip_prefix(MARK).ok_or_else(begin)?;
+    let label = label.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    let label = label.trim_ascii_end().strip_suffix(b"-----").ok_or_else(begin)?;
+    if label != LABEL.as_bytes() {
+        return Err(FormError::NotAnEnvelope { found: Lookalike::of_label(label) });
     }
-    let label = pem_rfc7468::decode_label(text).map_err(FormError::Armor)?;
-    if label != LABEL {
-        return Err(FormError::NotAnEnvelope { found: "the armor holds something else" });
-    }
-    let (_, envelope) = pem_rfc7468::decode_vec(text).map_err(FormError::Armor)?;
+    let flaw = || FormError::Armor(ArmorFlaw::of(text, END));
+    let (_, envelope) = pem_rfc7468::decode_vec(text).map_err(|_| flaw())?;
     // The decoder takes lone carriage returns and blank lines, too.
     let written = encode(&envelope)?;
     let lines =
@@ -58,9 +60,11 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, FormError> {
     if lines.eq(written.trim_ascii_end().as_bytes().split(|&byte| byte == b'\n')) {
         Ok(envelope)
     } else {
-        Err(FormError::Armor(pem_rfc7468::Error::EncapsulatedText))
+        Err(flaw())
     }
 }
+
+const END: &[u8] = b"-----END BRINE ENVELOPE-----";
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +94,7 @@ mod tests {
             (text.replace("0tLS", ""), "armor-malformed"),
             (format!("{text}x"), "armor-malformed"),
             (format!("\n{text}"), "armor-malformed"),
+            (text.replacen("-----\n", "----\n", 1), "armor-malformed"),
             (text.replace('\n', "\r"), "armor-malformed"),
             (text.replace("\n-----END", "\n\n-----END"), "armor-malformed"),
             (text.replace("-----\n", "-----\n\n"), "armor-malformed"),
@@ -99,6 +104,35 @@ mod tests {
         ];
         for (altered, reason) in cases {
             assert_eq!(decode(altered.as_bytes()).unwrap_err().reason(), reason, "{altered}");
+        }
+    }
+
+    /// What mail programs, editors and shells do to text.
+    #[test]
+    fn altered_armor_is_refused_with_what_happened_to_it() {
+        let text = encode(&[0xd2; 100]).unwrap();
+        for (altered, flaw) in [
+            (format!("\n{text}"), ArmorFlaw::Begin),
+            (text.replacen("-----\n", "----\n", 1), ArmorFlaw::Begin),
+            (text.replace('\n', " \n"), ArmorFlaw::Space),
+            (text.replace('\n', "\n\t"), ArmorFlaw::Space),
+            (text.replacen("0tLS", "0tLS ", 2), ArmorFlaw::Space),
+            (text.replace('\n', "\r\r\n"), ArmorFlaw::Space),
+            (text.replace('\n', "\n\n"), ArmorFlaw::BlankLine),
+            (text.replace("-----\n", "-----\nComment: x\n\n"), ArmorFlaw::BlankLine),
+            (text.replace("==", "=3D=3D"), ArmorFlaw::QuotedPrintable),
+            (text.replacen("0tLS0tLS", "0tLS=\n0tLS", 1), ArmorFlaw::QuotedPrintable),
+            (text.replace("\n0tLS", "\n> 0tLS"), ArmorFlaw::Space),
+            (text.replacen("0tLS", "0t*S", 1), ArmorFlaw::Base64),
+            (text.replacen("0tLS", "0tLS0tLS", 1), ArmorFlaw::LineLength),
+            (text.replacen("0tLS", "0tLS\n", 1), ArmorFlaw::LineLength),
+            (text.replace("0g==", "0h=="), ArmorFlaw::Base64),
+            (text.replace("END BRINE", "END WRINE"), ArmorFlaw::Cut),
+            (text.chars().take(100).collect(), ArmorFlaw::Cut),
+            (format!("{text}x"), ArmorFlaw::TextAfter),
+            (format!("{text}{text}"), ArmorFlaw::TextAfter),
+        ] {
+            assert_eq!(decode(altered.as_bytes()), Err(FormError::Armor(flaw)), "{altered}");
         }
     }
 }

@@ -83,6 +83,9 @@ pub enum Flaw {
         /// How many.
         count: usize,
     },
+    /// The end of a line after the end, which programs add that print what they read.
+    #[error("line end after the end")]
+    TrailingLineEnd,
     /// The input ends inside an item.
     #[error("input is cut short")]
     UnexpectedEnd,
@@ -124,7 +127,7 @@ impl Malformed {
             Flaw::NonMinimal => "non-minimal",
             Flaw::ReservedHead => "reserved-head",
             Flaw::TooDeep => "too-deep",
-            Flaw::TrailingBytes { .. } => "trailing-bytes",
+            Flaw::TrailingBytes { .. } | Flaw::TrailingLineEnd => "trailing-bytes",
             Flaw::UnexpectedEnd => "cut-short",
             Flaw::UnexpectedType { .. } => "unexpected-type",
             Flaw::Utf8 => "text-not-utf8",

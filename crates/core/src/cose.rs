@@ -4,11 +4,13 @@
 //! parameters are understood is an argument, a [`Profile`].
 
 mod algorithm;
+mod armor_flaw;
 mod content_type;
 mod form_error;
 mod header_label;
 mod header_map;
 mod header_writer;
+mod lookalike;
 mod outline;
 mod protected;
 mod sign1;
@@ -16,11 +18,13 @@ mod split;
 mod to_be_signed;
 
 pub use self::algorithm::{Algorithm, label, label_name};
+pub use self::armor_flaw::ArmorFlaw;
 pub use self::content_type::ContentType;
 pub use self::form_error::FormError;
 pub use self::header_label::Label;
 pub use self::header_map::HeaderMap;
 pub(crate) use self::header_writer::HeaderWriter;
+pub use self::lookalike::{ArmorDamage, Lookalike};
 pub use self::outline::{Outline, Tagging};
 pub use self::protected::{Profile, Protected};
 pub use self::sign1::Sign1;

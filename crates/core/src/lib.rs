@@ -55,7 +55,7 @@ mod verify;
 pub use crate::claims::{Claims, ClaimsError, ClaimsFlaw};
 pub use crate::class::{Class, Classified};
 pub use crate::context_glob::{ContextGlob, ReservedGlob};
-pub use crate::cose::{Algorithm, ContentType, FormError};
+pub use crate::cose::{Algorithm, ArmorDamage, ArmorFlaw, ContentType, FormError, Lookalike};
 pub use crate::error::{
     BatchError, Error, KindError, Result, SignatureError, StreamError, SystemError,
 };

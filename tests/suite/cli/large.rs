@@ -100,7 +100,7 @@ fn nothing_is_released_before_its_last_byte_has_verified() {
         (altered(0), 3, "this is a COSE_Countersignature"),
         (good[..last].to_vec(), 1, "input is cut short"),
         (good[..5_000_000].to_vec(), 1, "input is cut short"),
-        ([&good[..], b"\n"].concat(), 1, "1 bytes after the end"),
+        ([&good[..], b"\n"].concat(), 1, "line end after the end"),
         ([&good[..], &good[..]].concat(), 1, "bytes after the end"),
     ] {
         person.write("bad", bytes);

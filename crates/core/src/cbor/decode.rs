@@ -255,11 +255,12 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Flaw::TrailingBytes`].
+    /// [`Flaw::TrailingBytes`] and [`Flaw::TrailingLineEnd`].
     pub fn finish(self) -> Result<(), Malformed> {
-        match self.rest().len() {
-            0 => Ok(()),
-            count => Err(Malformed::new(self.position, Flaw::TrailingBytes { count })),
+        match self.rest() {
+            [] => Ok(()),
+            b"\n" | b"\r\n" => Err(Malformed::new(self.position, Flaw::TrailingLineEnd)),
+            rest => Err(Malformed::new(self.position, Flaw::TrailingBytes { count: rest.len() })),
         }
     }
 

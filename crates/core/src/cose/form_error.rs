@@ -1,6 +1,6 @@
 //! What can be wrong with the form of an envelope.
 
-use super::Label;
+use super::{ArmorFlaw, Label, Lookalike};
 use crate::cbor::Malformed;
 use crate::claims::ClaimsFlaw;
 use crate::class::{Class, Classified};
@@ -20,7 +20,7 @@ pub enum FormError {
     },
     /// The armor around an envelope is not strict RFC 7468 text.
     #[error("armor is malformed: {0}")]
-    Armor(pem_rfc7468::Error),
+    Armor(ArmorFlaw),
     /// The payload is in the envelope where a detached one was expected.
     #[error("payload is embedded in the envelope, not detached")]
     AttachedPayload,
@@ -84,8 +84,8 @@ pub enum FormError {
     /// The bytes do not begin as an envelope does.
     #[error("not an envelope: {found}")]
     NotAnEnvelope {
-        /// What they look like instead.
-        found: &'static str,
+        /// What they seem to be instead.
+        found: Lookalike,
     },
     /// Another COSE message type.
     #[error("this is a {name} (tag {tag}), not a COSE_Sign1")]

@@ -1,7 +1,7 @@
 //! The four parts of an envelope (RFC 9052, Section 4.2), and how to tell one by its first bytes.
 
 use super::protected::{Index, Profile};
-use super::{FormError, HeaderMap, Protected, TAG_SIGN1};
+use super::{FormError, HeaderMap, Lookalike, Protected, TAG_SIGN1};
 use crate::cbor::{Decoder, Head, Major};
 
 /// Which tags an envelope may bear.
@@ -142,7 +142,7 @@ pub(super) fn begin(
         let inside = skip_outer_tags(decoder, input)?;
         // What is inside is judged first: a token that is encrypted is no envelope with a tag too many.
         recognise(inside, Tagging::Required).map_err(|error| match error {
-            FormError::Untagged => FormError::NotAnEnvelope { found: BARE_INSIDE },
+            FormError::Untagged => FormError::NotAnEnvelope { found: Lookalike::BareInside },
             other => other,
         })?;
         if !tagging.takes_outer() {
@@ -183,8 +183,6 @@ const fn outer_name(tag: u64) -> Option<&'static str> {
     }
 }
 
-const BARE_INSIDE: &str = "no CBOR tag 18 inside the outer one";
-
 /// The initial byte of a tag that does not fit it.
 const LONG_TAG: u8 = 0xd8;
 
@@ -204,21 +202,20 @@ enum Beginning {
 /// Tells an envelope from anything else by its first head.
 fn recognise(input: &[u8], tagging: Tagging) -> Result<Beginning, FormError> {
     if input.is_empty() {
-        return Err(FormError::NotAnEnvelope { found: "input is empty" });
+        return Err(FormError::NotAnEnvelope { found: Lookalike::Empty });
     }
-    let head = Head::read(input).ok();
-    let head = head.ok_or(FormError::NotAnEnvelope { found: "input is not CBOR" })?;
+    let not_an_envelope =
+        |otherwise| FormError::NotAnEnvelope { found: Lookalike::of(input, otherwise) };
+    let head = Head::read(input).map_err(|_| not_an_envelope(Lookalike::NotCbor))?;
     match (head.major, head.argument) {
         (Major::Tag, TAG_SIGN1) => Ok(Beginning::Tagged),
         (Major::Tag, tag) => Err(match other_cose(tag) {
             Some(name) => FormError::OtherCose { tag, name },
-            None => {
-                FormError::NotAnEnvelope { found: "input begins with another CBOR tag than 18" }
-            }
+            None => not_an_envelope(Lookalike::OtherTag),
         }),
         (Major::Array, 4) if tagging.takes_bare() => Ok(Beginning::Bare),
         (Major::Array, 4) if looks_like_sign1(input) => Err(FormError::Untagged),
-        _ => Err(FormError::NotAnEnvelope { found: "input does not begin with CBOR tag 18" }),
+        _ => Err(not_an_envelope(Lookalike::NoTag)),
     }
 }
 
