@@ -135,9 +135,10 @@ fn of_record(error: &RecordError) -> Option<String> {
 
 const fn of_framing(error: &FramingError) -> Option<&'static str> {
     match error {
-        FramingError::Base64 => {
-            Some("\"brine sign --lines\" makes such text; unsigned data is never passed on")
-        }
+        FramingError::Base64 => Some(
+            "\"brine sign --lines\" makes such text; armored text is one envelope, without --lines; \
+                 unsigned data is never passed on",
+        ),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod keys;
 mod large;
+mod mistaken_input;
 mod output;
 mod policy;
 mod records;

@@ -248,6 +248,12 @@ impl<R: Read> FrameReader<R> {
             Found::Discard { keep } => self.filled = at.saturating_add(keep),
             Found::Fatal(error) => self.fatal = Some(error),
             Found::Incomplete => {}
+            // A block has no gap. In the middle of one, what is blank is left for the next.
+            Found::Skip { bytes } if at == self.start => {
+                self.start = self.start.saturating_add(bytes);
+                return self.look(self.start);
+            }
+            Found::Skip { .. } => {}
         }
         None
     }
@@ -274,6 +280,10 @@ impl<R: Read> FrameReader<R> {
     /// Makes room for the next read, unless complete frames are in the way.
     fn make_room(&mut self) -> Result<(), FrameReadError> {
         let enough = self.buffer_bytes.div_ceil(4);
+        if self.room() < enough {
+            // What is blank at the start makes room, too.
+            let _ = self.has_complete_frame();
+        }
         if self.room() < enough && self.is_moved_cheaply() {
             self.memory.copy_within(self.start..self.filled, 0);
             self.filled = self.filled.saturating_sub(self.start);

@@ -45,6 +45,12 @@ pub(super) enum Found {
     Frame(FoundFrame),
     /// The record has not ended, or nothing is left.
     Incomplete,
+    /// Blank lines, and behind them nothing that is whole. They are no records: the next call is about what follows
+    /// them, or about them and more.
+    Skip {
+        /// How many bytes they take.
+        bytes: usize,
+    },
 }
 
 impl Scanner {
@@ -134,8 +140,10 @@ fn number(length: usize) -> u64 {
 #[derive(Debug)]
 struct Delimited {
     delimiter: u8,
-    /// Whether a CR before the delimiter belongs to it.
-    strips_cr: bool,
+    /// Whether records are text. A CR before an LF then belongs to the line end, and blank text is no record.
+    is_text: bool,
+    /// How many bytes of blank text there are before the record.
+    blank: usize,
     /// How many bytes are known to hold no delimiter.
     looked: usize,
     /// How many bytes were discarded behind the first [`KEPT_BYTES`].
@@ -144,15 +152,24 @@ struct Delimited {
 
 impl Delimited {
     fn new(framing: Framing, side: FrameSide, delimiter: u8) -> Self {
-        let strips_cr = framing == Framing::Lines && side == FrameSide::Envelope;
-        Self { delimiter, strips_cr, looked: 0, discarded: 0 }
+        Self { delimiter, is_text: framing.is_text(side), blank: 0, looked: 0, discarded: 0 }
     }
 
     #[inline]
     fn find(&mut self, rest: &[u8], longest: usize, ended: bool) -> Found {
-        let new = rest.get(self.looked..).unwrap_or_default();
-        if let Some(distance) = memchr::memchr(self.delimiter, new) {
-            return self.frame(rest, self.looked.saturating_add(distance), longest);
+        while let Some(end) = self.delimiter_in(rest) {
+            if !self.is_blank(rest, end, longest) {
+                return self.frame(rest, end, longest);
+            }
+            self.blank = end.saturating_add(1);
+            self.looked = self.blank;
+        }
+        if ended && self.is_blank(rest, rest.len(), longest) {
+            return Found::Incomplete;
+        }
+        if self.blank > 0 && !ended {
+            self.looked = 0;
+            return Found::Skip { bytes: std::mem::take(&mut self.blank) };
         }
         self.looked = rest.len();
         if ended {
@@ -168,29 +185,47 @@ impl Delimited {
         Found::Discard { keep: KEPT_BYTES }
     }
 
+    fn delimiter_in(&self, rest: &[u8]) -> Option<usize> {
+        let distance = memchr::memchr(self.delimiter, rest.get(self.looked..)?)?;
+        Some(self.looked.saturating_add(distance))
+    }
+
+    /// Returns whether the record up to `end` is blank text.
+    #[inline]
+    fn is_blank(&self, rest: &[u8], end: usize, longest: usize) -> bool {
+        let text = rest.get(self.blank..end).unwrap_or_default();
+        // A record that is too large is not blank, whatever it holds: some of it may have been discarded.
+        self.is_text
+            && self.discarded == 0
+            && text.len() <= longest
+            && text.trim_ascii_start().is_empty()
+    }
+
     /// The record that ends at the delimiter at `end`.
     fn frame(&mut self, rest: &[u8], end: usize, longest: usize) -> Found {
-        let before = rest.get(..end).unwrap_or_default();
+        let before = rest.get(self.blank..end).unwrap_or_default();
         let bytes = match before.split_last() {
             // A line that is too large without its CR keeps it: the CR may have been discarded.
             Some((b'\r', line)) if self.takes_cr(line.len(), longest) => line.len(),
-            _ => end,
+            _ => before.len(),
         };
-        let tail = end.saturating_sub(bytes).saturating_add(1);
-        self.checked(FoundFrame { head: 0, bytes, tail, error: None }, longest)
+        let tail = before.len().saturating_sub(bytes).saturating_add(1);
+        self.checked(FoundFrame { head: self.blank, bytes, tail, error: None }, longest)
     }
 
     const fn takes_cr(&self, line: usize, longest: usize) -> bool {
-        self.strips_cr && self.discarded == 0 && line <= longest
+        self.is_text && self.delimiter == b'\n' && self.discarded == 0 && line <= longest
     }
 
     /// The last record of the input, without a delimiter.
     fn unended(&mut self, rest: &[u8], longest: usize) -> Found {
-        self.checked(FoundFrame { head: 0, bytes: rest.len(), tail: 0, error: None }, longest)
+        let bytes = rest.len().saturating_sub(self.blank);
+        self.checked(FoundFrame { head: self.blank, bytes, tail: 0, error: None }, longest)
     }
 
     fn checked(&mut self, frame: FoundFrame, longest: usize) -> Found {
         let bytes = self.length(frame.bytes);
+        self.blank = 0;
         self.looked = 0;
         self.discarded = 0;
         if bytes <= number(longest) {

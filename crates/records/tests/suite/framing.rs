@@ -202,7 +202,6 @@ fn records_end_where_their_framing_says() {
 #[test]
 fn an_envelope_that_is_not_canonical_base64url_is_refused_alone() {
     let bad: &[&[u8]] = &[
-        b"",         // empty
         b"0oQ=",     // padded
         b"0oR",      // bits behind the last byte
         b"0",        // no byte
@@ -241,6 +240,7 @@ fn a_text_is_taken_only_if_it_is_what_is_written() {
     let texts: Vec<_> = pairs
         .flat_map(|[first, second]| [vec![first, second], vec![b'A', first, second]])
         .filter(|text| !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
+        .filter(|text| !text.trim_ascii().is_empty())
         .collect();
     let read = Reading::whole(Framing::Lines, FrameSide::Envelope, &texts.join(&b'\n'));
     assert_eq!(read.records.len(), texts.len());
@@ -405,10 +405,50 @@ fn delimiters_alone_are_records_and_come_in_bounds() {
         reader.give_back(block);
     }
     assert_eq!(seen, flood.len());
-    let mut reader = FrameReader::new(&flood[..5], Framing::Lines, FrameSide::Envelope);
-    let mut block = reader.next_block(BlockBounds::default()).unwrap().unwrap();
-    block.decode().unwrap();
-    assert_eq!(outcomes(&block), vec![Err(("framing-base64", Vec::new())); 5]);
+}
+
+/// Blank text between envelopes is no record, however it arrives.
+#[test]
+fn blank_lines_between_envelopes_are_no_records() {
+    let good = || Ok(vec![0xd2, 0x84]);
+    for (framing, input) in [
+        (Framing::Lines, &b"\n\r\n0oQ\n\n \t\r\n0oQ\r\n\n0oQ\n\n"[..]),
+        (Framing::Lines, b"0oQ\n0oQ\n \n\n0oQ"),
+        (Framing::Lines, b"  \n0oQ\n0oQ\n0oQ\n  "),
+        (Framing::Null, b"\x000oQ\0\0\n\x000oQ\x000oQ\0\r\n"),
+    ] {
+        let read = Reading::whole(framing, FrameSide::Envelope, input);
+        assert_eq!(read, Reading { records: vec![good(), good(), good()], end: "ok" }, "{input:?}");
+        for size in 1..=input.len() {
+            let chunks = Chunks::new(input, &[size]);
+            let reader = FrameReader::new(chunks, framing, FrameSide::Envelope);
+            let bounds = BlockBounds { records: size.div_ceil(8), bytes: 1 << 20 };
+            let again = Reading::of(reader.with_buffer(size.max(4)), bounds);
+            assert_eq!(again, read, "{input:?} in pieces of {size}");
+        }
+    }
+    let read = Reading::whole(Framing::Lines, FrameSide::Envelope, b"\n0oQ\n\nx\n");
+    assert_eq!(read.records, [good(), Err(("framing-base64", b"x".to_vec()))]);
+}
+
+/// An input of nothing but blank lines takes no memory, and a blank line that is too large is a record that is.
+#[test]
+fn floods_of_blank_lines_are_passed_over_in_bounds() {
+    let flood = vec![b'\n'; 10_000_000];
+    let mut reader = FrameReader::new(&flood[..], Framing::Lines, FrameSide::Envelope);
+    assert!(reader.next_block(BlockBounds::default()).unwrap().is_none());
+    assert_eq!(reader.records(), 0);
+    for (spaces, expected) in [(8, vec![]), (9, vec!["too-large"]), (100_000, vec!["too-large"])] {
+        for size in [1, 7, 4096, 200_000] {
+            let input = [vec![b' '; spaces], b"\n".to_vec()].concat();
+            let chunks = Chunks::new(&input, &[size]);
+            let reader = FrameReader::new(chunks, Framing::Lines, FrameSide::Envelope);
+            let read = Reading::of(reader.with_longest(6), BlockBounds::default());
+            let found: Vec<_> =
+                read.records.into_iter().map(|found| found.unwrap_err().0).collect();
+            assert_eq!(found, expected, "{spaces} spaces in pieces of {size}");
+        }
+    }
 }
 
 /// What is cut is never taken for a whole record where its framing can tell.
