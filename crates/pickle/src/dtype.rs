@@ -49,7 +49,12 @@ fn parse(word: &str) -> Option<Dtype> {
         b'U' => (true, NEEDS_INIT),
         _ => return None,
     };
-    let size = number.checked_mul(if kind == b'U' { BYTES_OF_A_CHARACTER } else { 1 })?;
+    let size = match kind {
+        b'U' => number.checked_mul(BYTES_OF_A_CHARACTER)?,
+        // Of either size, it is a pointer of the machine that loads it.
+        b'O' => BYTES_OF_A_POINTER,
+        _ => number,
+    };
     let fits = fits && i32::try_from(size).is_ok();
     let has_objects = kind == b'O';
     fits.then_some(Dtype { kind, size, flags, has_objects, is_subarray: false })
@@ -274,6 +279,9 @@ const MAX_STEP: i64 = 0x7fff_ffff;
 
 /// The bytes of a character of `U`.
 const BYTES_OF_A_CHARACTER: u32 = 4;
+
+/// The most bytes of a pointer.
+const BYTES_OF_A_POINTER: u32 = 8;
 
 // NumPy's flags, from numpy/_core/include/numpy/ndarraytypes.h.
 const NEEDS_INIT: u8 = 0x08;

@@ -30,7 +30,8 @@ pub(super) struct Object {
 pub(super) enum Body {
     Dict(DictItems),
     Frozenset,
-    List,
+    /// With so many items, or more than can be counted.
+    List(u32),
     /// The result of a call, or of the loader's `persistent_load`.
     Result(Origin),
     Set,

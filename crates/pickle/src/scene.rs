@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use super::entry::{Entry, Kind};
 use super::facts::Facts;
-use super::literal::{Literal, short_bytes};
+use super::literal::{Literal, MAX_WORD_BYTES, short_bytes};
 use super::machine::Value;
 use super::objects::{Body, Objects, Traits};
 use super::opcode_reader::OpcodeReader;
@@ -59,6 +59,16 @@ impl<'a> Scene<'_, 'a> {
             _ => return false,
         }
         self.word(key).is_none_or(|word| words.contains(&word.as_ref()))
+    }
+
+    /// Returns whether a value is an integer with which reckoning takes no time to speak of.
+    pub(super) fn is_short_integer(&self, value: Value) -> bool {
+        let Value::Literal(offset) = value else { return false };
+        let step = self.reader.literal(offset);
+        matches!(self.literal(value), Some(Literal::Integer(_)))
+            && step
+                .and_then(|step| step.operand)
+                .is_some_and(|digits| digits.len() <= MAX_WORD_BYTES)
     }
 
     /// Returns an integer that fits 64 bits, or a truth value as 0 or 1, as picklers of Python 2 write it.
@@ -151,8 +161,12 @@ impl<'a> Scene<'_, 'a> {
         self.tuple(value)?.try_into().ok()
     }
 
-    pub(super) fn is_list(&self, value: Value) -> bool {
-        self.objects.of(value).is_some_and(|object| object.body == Body::List)
+    /// Returns the length of a list, or of one that cannot be counted, the largest number.
+    pub(super) fn list_length(&self, value: Value) -> Option<u32> {
+        match self.objects.of(value)?.body {
+            Body::List(length) => Some(length),
+            _ => None,
+        }
     }
 
     pub(super) fn is_dict(&self, value: Value) -> bool {

@@ -41,6 +41,8 @@ pub(super) enum Shape {
     Passes(fn(&Scene<'_, '_>, Value) -> bool),
     /// The result of a name that has no rule, which somebody listed.
     Result,
+    /// A literal integer with which reckoning takes no time to speak of.
+    ShortInteger,
     /// A literal `str`, or a string of Python 2.
     Text,
     /// A tuple of these.
@@ -70,13 +72,14 @@ impl Shape {
             Self::IntegerIn(first, last) => {
                 scene.number(value).is_some_and(|number| (*first..=*last).contains(&number))
             }
-            Self::List => scene.is_list(value),
+            Self::List => scene.list_length(value).is_some(),
             Self::Made(kind) => scene.kind(value) == Some(*kind),
             Self::Named(names) => scene.named(value).is_some_and(|entry| entry.is_one_of(names)),
             Self::None => literal() == Some(Literal::None),
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.admits(scene, value)),
             Self::Passes(passes) => passes(scene, value),
             Self::Result => scene.is_free_result(value),
+            Self::ShortInteger => scene.is_short_integer(value),
             Self::Text => matches!(literal(), Some(Literal::Text(_) | Literal::EightBit(_))),
             Self::Tuple(shapes) => scene.tuple(value).is_some_and(|items| {
                 items.len() == shapes.len()

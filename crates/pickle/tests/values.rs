@@ -281,6 +281,21 @@ const REFUSED: &[(PickleRule, &str, &str)] = {
             "fewer bytes than the shape needs",
             "<_frombuffer> ( <8> <f8> 2 tuple1 'C' tuple call",
         ),
+        (
+            State,
+            "a pointer of a size that it has nowhere",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' 'b' tuple2 {} ( 'a' numpy:dtype 'O4' False True tuple3 call 0 tuple2 'b' <i4> 4 tuple2 setitems 8 1 27 tuple build",
+        ),
+        (
+            AfterBuild,
+            "another field, in the dict that the type keeps",
+            "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' tuple1 {} put0 'a' <i8> 0 tuple2 setitem 8 1 16 tuple build get0 'a' <O> 0 tuple2 setitem tuple2",
+        ),
+        (
+            State,
+            "a large array for a short list",
+            "<array> ( 1 1099511627776 tuple1 <O> False [] 1 append tuple build",
+        ),
         // Other entries.
         (Call, "a terabyte", "builtins:bytearray 1099511627776 tuple1 call"),
         (Call, "what an object has as its buffer", "builtins:bytearray <result> tuple1 call"),

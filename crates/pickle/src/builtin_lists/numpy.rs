@@ -72,7 +72,8 @@ fn filled(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
     let good = Shape::IntegerIn(0, 1).admits(scene, version)
         && Shape::Boolean.admits(scene, fortran)
         && if dtype.has_objects {
-            scene.is_list(data)
+            // Of a shorter list, NumPy would first allocate the whole array.
+            scene.list_length(data).map(u64::from) == Some(elements)
         } else {
             scene.is_bytes(data) && has_length(scene, data, elements, dtype)
         };

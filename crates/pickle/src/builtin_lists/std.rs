@@ -88,9 +88,9 @@ pub(crate) const STD: &[Entry] = &[
     .native(),
     Entry::named(
         &[("builtins", "range"), ("__builtin__", "xrange")],
-        "It keeps three literal integers.",
+        "It keeps three literal integers, and divides by one of them.",
     )
-    .called(&[Shape::Tuple(&[Shape::Integer, Shape::Integer, Shape::Integer])])
+    .called(&[Shape::Tuple(&[Shape::ShortInteger, Shape::ShortInteger, Shape::ShortInteger])])
     .native(),
     Entry::named(
         &[("builtins", "set"), ("__builtin__", "set")],
@@ -222,7 +222,7 @@ pub(crate) const STD: &[Entry] = &[
     )
     .called(&[
         Shape::Tuple(&[Shape::Passes(is_fraction)]),
-        Shape::Tuple(&[Shape::Integer, Shape::Integer]),
+        Shape::Tuple(&[Shape::ShortInteger, Shape::ShortInteger]),
     ]),
     Entry::named(
         // The second is the module of CPython 3.13.

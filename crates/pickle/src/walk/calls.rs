@@ -316,7 +316,7 @@ impl<'a> PickleWalk<'a, '_> {
         };
         match object.body {
             Body::Dict(_) => Some(object.traits.has(Traits::NAMES_METHOD)),
-            Body::Frozenset | Body::List | Body::Set => Some(false),
+            Body::Frozenset | Body::List(_) | Body::Set => Some(false),
             Body::Result(_) => None,
             Body::Tuple(_) => match self.machine.objects.tuple(state)? {
                 [attributes, slots] => {

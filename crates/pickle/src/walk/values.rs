@@ -92,8 +92,13 @@ impl PickleWalk<'_, '_> {
         self.empty_dict()
     }
 
-    pub(super) fn marked(&mut self, body: Body, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+    pub(super) fn marked(
+        &mut self,
+        body: fn(u32) -> Body,
+        step: &OpcodeStep<'_>,
+    ) -> Result<(), PickleRule> {
         let items = self.machine.above_mark()?;
+        let body = body(count(self.machine.values(items)));
         self.gather(body, ItemSort::Any, items, step)
     }
 
@@ -194,9 +199,24 @@ impl PickleWalk<'_, '_> {
         };
         match (self.machine.objects.of(target).map(|object| object.body), what) {
             (Some(Body::Result(_)), _) => self.judge_items(id, what, step),
-            (Some(Body::Dict(_)), ItemSort::Pairs)
-            | (Some(Body::List), ItemSort::Any)
-            | (Some(Body::Set), ItemSort::Members) => {}
+            (Some(Body::Dict(pairs)), ItemSort::Pairs) => {
+                // Its contents were known, and may have been judged. NumPy's types keep the dict itself.
+                let held = self
+                    .machine
+                    .objects
+                    .get(id)
+                    .is_some_and(|object| object.traits.has(Traits::INSIDE));
+                if held && pairs != DictItems::Unknown && taken.traits.has(Traits::FILLED) {
+                    self.refuse(PickleRule::AfterBuild, step);
+                }
+            }
+            (Some(Body::List(length)), ItemSort::Any) => {
+                let length = length.saturating_add(count(self.machine.values(items)));
+                if let Some(object) = self.machine.objects.get_mut(id) {
+                    object.body = Body::List(length);
+                }
+            }
+            (Some(Body::Set), ItemSort::Members) => {}
             _ => return Err(PickleRule::WrongTarget),
         }
         self.machine.objects.grow(id, taken);
@@ -235,6 +255,10 @@ pub(super) enum ItemSort {
     Any,
     Members,
     Pairs,
+}
+
+fn count(items: &[Value]) -> u32 {
+    u32::try_from(items.len()).unwrap_or(u32::MAX)
 }
 
 pub(super) fn check_quotes(line: &[u8]) -> Result<(), PickleRule> {
