@@ -21,6 +21,7 @@ mod openssl;
 mod page;
 mod pickle;
 mod pickle_containers;
+mod pickle_values;
 mod signed_jobs;
 mod soak;
 mod streams;

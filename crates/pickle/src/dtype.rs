@@ -21,14 +21,18 @@ pub(super) struct Dtype {
     pub(super) has_objects: bool,
     /// Whether it stands for several elements, which only a field can have.
     pub(super) is_subarray: bool,
+    /// Whether it is of `numpy.record`, whose size only the state tells.
+    is_record: bool,
 }
 
 /// Judges a call: `dtype("f8", False, True)`. The last makes a copy, so that the state changes no shared type.
 pub(super) fn called(scene: &Scene<'_, '_>, arguments: Value) -> Option<Facts> {
     let [word, align, copy] = scene.tuple_of(arguments)?;
     let plain = scene.number(align) == Some(0) && scene.number(copy) == Some(1);
-    let dtype = parse(&scene.word(word)?).filter(|_| plain)?;
-    Some(Facts::Dtype(dtype))
+    // Of another class, NumPy would take the attribute `dtype`, or make a type of objects.
+    let record = scene.named(word).is_some_and(|entry| entry.is_one_of(&[("numpy", "record")]));
+    let dtype = if record { Some(RECORD) } else { parse(&scene.word(word)?) };
+    dtype.filter(|_| plain).map(Facts::Dtype)
 }
 
 /// Reads a letter and a size, as in `f8` or `U12`, where the size of `U` is in characters.
@@ -57,8 +61,19 @@ fn parse(word: &str) -> Option<Dtype> {
     };
     let fits = fits && i32::try_from(size).is_ok();
     let has_objects = kind == b'O';
-    fits.then_some(Dtype { kind, size, flags, has_objects, is_subarray: false })
+    fits.then_some(Dtype { kind, size, flags, has_objects, ..RECORD })
+        .map(|dtype| Dtype { is_record: false, ..dtype })
 }
+
+/// The type of a record array before its state.
+const RECORD: Dtype = Dtype {
+    kind: b'V',
+    size: 0,
+    flags: 0,
+    has_objects: false,
+    is_subarray: false,
+    is_record: true,
+};
 
 /// Judges a state. Only what NumPy writes for the type is taken, and only before anything holds the type: an array
 /// would change with it.
@@ -74,6 +89,11 @@ pub(super) fn built(scene: &Scene<'_, '_>, object: Value, state: Value) -> Optio
     };
     let ordered = Shape::Word(endians).admits(scene, state.endian);
     let dtype = match dtype.kind {
+        b'V' if dtype.is_record => {
+            let size =
+                u32::try_from(state.size).ok().filter(|size| i32::try_from(*size).is_ok())?;
+            state.void(scene, Dtype { size, ..dtype })
+        }
         b'V' => state.void(scene, dtype),
         _ => Some(dtype).filter(|dtype| state.fits(scene, *dtype)),
     };

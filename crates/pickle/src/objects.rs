@@ -285,15 +285,18 @@ impl Objects {
         }
     }
 
+    /// Sets what is known of a result. There must be no newer objects than it that have one place only.
     pub(super) fn set_facts(&mut self, id: ObjectId, facts: Facts) {
-        if self.facts(Value::Object(id)) == facts {
-            return;
+        let Some(Body::Result(origin)) = self.get(id).map(|object| object.body) else { return };
+        if let Some(known) = self.facts.get_mut(index(origin.facts)) {
+            *known = facts;
+        } else if facts != Facts::None {
+            let number = self.add_facts(facts);
+            if let Some(Object { body: Body::Result(origin), .. }) = self.get_mut(id) {
+                origin.facts = number;
+            }
+            self.keep_contents_of(id);
         }
-        let number = if facts == Facts::None { NO_FACTS } else { self.add_facts(facts) };
-        if let Some(Object { body: Body::Result(origin), .. }) = self.get_mut(id) {
-            origin.facts = number;
-        }
-        self.keep_contents_of(id);
     }
 
     /// Notes that what there is now can have several places.

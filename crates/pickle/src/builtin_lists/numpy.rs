@@ -30,12 +30,28 @@ pub(crate) const NUMPY: &[Entry] = &[
     )
     .native(),
     Entry::named(
+        &[
+            ("numpy", "matrix"),
+            ("numpy.matrixlib.defmatrix", "matrix"),
+            ("numpy", "recarray"),
+            ("numpy.rec", "recarray"),
+        ],
+        "_reconstruct names it, as a class of arrays. A call would make an array of any type over any buffer.",
+    ),
+    Entry::named(
+        &[("numpy", "record"), ("numpy.rec", "record")],
+        "The type of a record array names it. A call would make a value of any type.",
+    ),
+    Entry::named(
         &[("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct")],
         "It makes an empty array, which its state fills: literal bytes for a type without objects, a list for one \
          with objects.",
     )
     .called(&[Shape::Tuple(&[
-        Shape::OneOf(&[Shape::Named(&[("numpy", "ndarray")]), Shape::Passes(is_free_name)]),
+        Shape::OneOf(&[
+            Shape::Named(&[("numpy", "ndarray"), ("numpy", "matrix")]),
+            Shape::Passes(is_free_name),
+        ]),
         Shape::Tuple(&[Shape::IntegerIn(0, 0)]),
         Shape::Word(&["b"]),
     ])])

@@ -230,17 +230,28 @@ impl<'a> PickleWalk<'a, '_> {
         match target {
             Value::Global { .. } => self.refuse(PickleRule::ChangesAGlobal, step),
             Value::Unknown => {}
-            Value::Object(id) if self.is_result(id) => {
-                let state = self.machine.top()?;
-                self.judge_change(target, state, step);
-                self.give_state(id, state, step);
-                let taken = self.machine.take(top);
-                self.check_depth(taken.depth, step);
-                self.machine.objects.grow(id, taken);
-            }
+            Value::Object(id) if self.is_result(id) => return self.build_result(id, top, step),
             _ => return Err(PickleRule::WrongTarget),
         }
         self.machine.drop(top);
+        Ok(())
+    }
+
+    fn build_result(
+        &mut self,
+        id: ObjectId,
+        top: Topmost,
+        step: &OpcodeStep<'_>,
+    ) -> Result<(), PickleRule> {
+        let state = self.machine.top()?;
+        self.judge_change(Value::Object(id), state, step);
+        let (traits, facts) = self.judge_state(id, state, step);
+        let mut taken = self.machine.take(top);
+        taken.traits = taken.traits.and(traits);
+        self.check_depth(taken.depth, step);
+        self.machine.drop(top);
+        self.machine.objects.grow(id, taken);
+        self.machine.objects.set_facts(id, facts);
         Ok(())
     }
 
@@ -263,50 +274,57 @@ impl<'a> PickleWalk<'a, '_> {
         }
     }
 
-    /// Judges a state, and notes what it tells about the object.
-    fn give_state(&mut self, id: ObjectId, state: Value, step: &OpcodeStep<'_>) {
+    /// Judges a state, and returns what is known of the result then.
+    fn judge_state(
+        &mut self,
+        id: ObjectId,
+        state: Value,
+        step: &OpcodeStep<'_>,
+    ) -> (Traits, Facts) {
+        let known = self.machine.objects.facts(Value::Object(id));
         let object = self.machine.objects.get(id).copied();
         let rule = object.and_then(|object| match object.body {
             Body::Result(origin) => origin.ruled_by,
             _ => None,
         });
         // A second state is refused already.
-        let first = object.is_some_and(|object| !object.traits.has(Traits::BUILT));
-        let mut traits = Traits::BUILT;
-        if let Some(import) = rule
-            && (!first || self.judge_state(id, import, state, step))
-        {
-            // Its rule knows which attributes it gets.
-        } else {
-            match self.names_method(state) {
-                Some(true) => self.refuse(PickleRule::SetsAMethod, step),
-                Some(false) => {}
-                None => traits = traits.and(Traits::HOLDS_METHOD),
+        if object.is_some_and(|object| object.traits.has(Traits::BUILT)) {
+            return (Traits::BUILT, known);
+        }
+        if let Some(import) = rule {
+            let facts = self.facts_of_state(Value::Object(id), import, state, step);
+            if let Some(facts) = facts {
+                return (Traits::BUILT, facts);
+            }
+            if !self.findings.is_lifted(import) {
+                self.findings.refuse_about(import, PickleRule::StateNotAllowed, step.offset);
+                return (Traits::BUILT, Facts::None);
             }
         }
-        self.machine.objects.grow(id, Taken { depth: Depth::default(), traits });
+        let method = match self.names_method(state) {
+            Some(true) => {
+                self.refuse(PickleRule::SetsAMethod, step);
+                Traits::NONE
+            }
+            Some(false) => Traits::NONE,
+            None => Traits::HOLDS_METHOD,
+        };
+        (Traits::BUILT.and(method), Facts::None)
     }
 
-    /// Judges a state by the rule of an import. Returns whether the rule has the last word on it.
-    fn judge_state(
-        &mut self,
-        id: ObjectId,
+    /// Judges a state by the rule of an import, and returns what is known of the result if it is allowed.
+    fn facts_of_state(
+        &self,
+        target: Value,
         import: u16,
         state: Value,
         step: &OpcodeStep<'_>,
-    ) -> bool {
-        let target = Value::Object(id);
-        let facts = self.scene(step, |scene| match &scene.rule(import)?.state {
+    ) -> Option<Facts> {
+        self.scene(step, |scene| match &scene.rule(import)?.state {
             StateRule::Never => None,
             StateRule::Of(form) => form.admits(scene, state).then(|| scene.facts(target)),
             StateRule::Judged(judge) => judge(scene, target, state),
-        });
-        let lifted = self.findings.is_lifted(import);
-        if facts.is_none() && !lifted {
-            self.findings.refuse_about(import, PickleRule::StateNotAllowed, step.offset);
-        }
-        self.machine.objects.set_facts(id, facts.unwrap_or_default());
-        facts.is_some() || !lifted
+        })
     }
 
     /// Returns whether a state gives an object a method that the loader calls, if that can be told.
