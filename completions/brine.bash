@@ -671,7 +671,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__sign)
-            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --job --grant --lines --null --len32 --cbor --in --out --batch --linger --help --version"
+            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --job --grant --lines --null --len32 --cbor --in --out --batch --linger --on-bad --reject-to --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,6 +758,14 @@ _brine() {
                     return 0
                     ;;
                 --linger)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-bad)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
+                    return 0
+                    ;;
+                --reject-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -62,6 +62,9 @@ len32\t'As --len32'
 cbor\t'As --cbor'"
 complete -c brine -n "__fish_brine_using_subcommand sign" -l batch -d 'Sign up to N records with one signature (a Merkle tree); each can still be verified alone' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l linger -d 'How long the first record of a batch waits for others; by default 5ms' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -l on-bad -d 'What to do when a record is refused' -r -f -a "stop\t'Stop, with the exit status of the reason'
+skip\t'Continue with the next record, and exit with 1 at the end'"
+complete -c brine -n "__fish_brine_using_subcommand sign" -l reject-to -d 'Append each refused record to FILE, whole and with the reason, and continue' -r -F
 complete -c brine -n "__fish_brine_using_subcommand sign" -s d -l detached -d 'Leave the payload out of the envelope'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s a -l armor -d 'Write text instead of binary'
 complete -c brine -n "__fish_brine_using_subcommand sign" -l plain -d 'Write only algorithm, key id and content type: the smallest envelope, and reproducible'

@@ -57,7 +57,7 @@ pub(crate) fn brine(parsed: Brine) -> Status {
                 Err(failure) => Reporter::without_file(args.verdict.json).finish(Err(failure)),
             }
         }
-        BrineVerb::Sign(args) => silent(sign::run(&args)),
+        BrineVerb::Sign(args) => Reporter::default().finish(sign::run(&args)),
         BrineVerb::Inspect(args) => silent(inspect::run(&args)),
         BrineVerb::Replay(verb) => silent(replay::run(&verb)),
         BrineVerb::Scan(args) => Reporter::default().finish(scan::run(&args)),

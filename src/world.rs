@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod clock;
+pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
 pub(crate) mod named_key;
@@ -21,22 +22,11 @@ pub(crate) mod whole_records;
 pub(crate) mod writable_roots;
 
 use std::num::NonZero;
-use std::time::Duration;
 
 use brine_core::stream::MAX_THREADS;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Returns how many threads to work with: as many as were asked for, else one for each processor.
 pub(crate) fn threads(asked: Option<NonZero<usize>>) -> usize {
     let available = || std::thread::available_parallelism().map_or(1, NonZero::get);
     asked.map_or_else(available, NonZero::get).min(MAX_THREADS)
-}
-
-/// Waits until a file has something to read, or has ended, and returns whether that was in time.
-///
-/// A failure here comes again in reading.
-pub(crate) fn is_ready_within(file: &std::fs::File, most: Duration) -> bool {
-    let Ok(most) = Timespec::try_from(most) else { return true };
-    let mut files = [PollFd::new(file, PollFlags::IN)];
-    poll(&mut files, Some(&most)).map_or(true, |ready| ready > 0)
 }

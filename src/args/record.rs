@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use brine_records::Framing;
+use brine_records::{Framing, OnBadRecord};
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::value::{parse_lease, parse_pause};
@@ -141,9 +141,9 @@ pub enum OnBad {
     Skip,
 }
 
-/// What becomes of records that are refused or were released before.
+/// What becomes of records that are refused.
 #[derive(Args, Clone, Debug, Default)]
-pub struct RejectArgs {
+pub struct RefusalArgs {
     /// What to do when a record is refused
     #[arg(long, value_enum, value_name = "WHAT", requires = "records")]
     pub on_bad: Option<OnBad>,
@@ -154,6 +154,24 @@ pub struct RejectArgs {
     /// --on-bad stop, the first refused record is kept and ends the work.
     #[arg(long, value_name = "FILE", requires = "records")]
     pub reject_to: Option<PathBuf>,
+}
+
+impl RefusalArgs {
+    /// Stops at a refused record, unless that is kept somewhere or something else was asked for.
+    #[must_use]
+    pub const fn on_bad(&self) -> OnBadRecord {
+        match (self.on_bad, &self.reject_to) {
+            (Some(OnBad::Stop), _) | (None, None) => OnBadRecord::Stop,
+            (Some(OnBad::Skip), _) | (None, Some(_)) => OnBadRecord::Skip,
+        }
+    }
+}
+
+/// What becomes of records that are refused or were released before.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RejectArgs {
+    #[command(flatten)]
+    pub refusals: RefusalArgs,
 
     /// Verify the records again that --reject-to kept in FILE
     #[arg(long, value_name = "FILE", conflicts_with = "inputs", requires = "framed",

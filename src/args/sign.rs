@@ -9,7 +9,7 @@ use brine_core::hash::HashAlgorithm;
 use clap::{Args, ValueEnum};
 
 use super::PassphraseArgs;
-use super::record::{BatchArgs, RecordArgs, and_records, record_groups};
+use super::record::{BatchArgs, RecordArgs, RefusalArgs, and_records, record_groups};
 use super::run::JobArgs;
 use super::value::{
     When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size,
@@ -119,6 +119,9 @@ pub struct Sign {
 
     #[command(flatten, next_help_heading = "Records")]
     pub batch: BatchArgs,
+
+    #[command(flatten, next_help_heading = "Records")]
+    pub refusals: RefusalArgs,
 }
 
 pub(super) const SIGN_EXAMPLES: &str = "\

@@ -9,11 +9,11 @@ use brine_job::Grants;
 use brine_records::Framing;
 
 use super::expect::is_standard_input;
-use super::sign_records::sign_records;
+use super::sign_records::{reject_file, sign_records};
 use super::sign_stream::{StreamInput, sign_stream};
 use super::stated::Stated;
 use crate::args::sign::Sign;
-use crate::report::{Failure, console};
+use crate::report::{Failure, Outcome, console};
 use crate::world::beside::{HashWork, SignedBeside, signature_path};
 use crate::world::input::{Arrived, InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
@@ -23,12 +23,13 @@ use crate::world::progress::Show;
 use crate::world::whole_file::Access;
 use crate::world::{clock, named_key, threads};
 
-pub(super) fn run(args: &Sign) -> Result<(), Failure> {
+pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     refuse_two_readers(args)?;
     let key_file = named_key::private_path(&args.key)?;
     let passphrases = Source::find(&args.passphrase);
     let form = Form::resolve(args)?;
-    let jobs = places(args, &form, &guard(args, &key_file, &passphrases))?;
+    let guard = guard(args, &key_file, &passphrases);
+    let jobs = places(args, &form, &guard)?;
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
     let stated = Stated::resolve(args)?;
     let key = named_key::signing_key(&key_file, &passphrases)?;
@@ -36,23 +37,29 @@ pub(super) fn run(args: &Sign) -> Result<(), Failure> {
     let stated = stated.external_aad(aad);
     let statement = stated.at(clock::read()?);
     if let Form::Detached = form {
-        return jobs.into_iter().try_for_each(|job| sign_detached(args, &key, &statement, job));
+        let mut jobs = jobs.into_iter();
+        jobs.try_for_each(|job| sign_detached(args, &key, &statement, job))?;
+        return Ok(Outcome::Silent);
     }
     // Without --detached there is one.
-    let Some(Place { input, output }) = jobs.into_iter().next() else { return Ok(()) };
+    let Some(Place { input, output }) = jobs.into_iter().next() else {
+        return Ok(Outcome::Silent);
+    };
     let input = InputFile::open(Some(&input))?;
     if input.is_terminal() {
         console::note("reading from the terminal; Ctrl-D ends the input");
     }
-    match form {
+    let done = match form {
         Form::Any => sign_any(args, key, statement, input, &output),
         Form::Detached => Ok(()),
         Form::Job(grants) => sign_single(args, &key, &grants.statement(statement), input, &output),
         Form::Records(framings) => {
-            sign_records(args, key, move |now| stated.at(now), framings, input, &output)
+            let outputs = (&output, reject_file(args, &output, &guard)?);
+            return sign_records(args, key, move |now| stated.at(now), framings, input, outputs);
         }
         Form::Single => sign_single(args, &key, &statement, input, &output),
-    }
+    };
+    done.map(|()| Outcome::Silent)
 }
 
 /// What becomes of the input.
@@ -196,7 +203,7 @@ fn sign_any(
     input: InputFile,
     output: &Output,
 ) -> Result<(), Failure> {
-    let mut stream = StreamInput::new(input, args.flush_after, Show::unless(args.quiet));
+    let mut stream = StreamInput::new(input, args.flush_after, Show::unless(args.quiet))?;
     if args.flush_after.is_none()
         && let Some(payload) = stream.read_all_within(args.segment_size)?
     {

@@ -1,42 +1,80 @@
 //! `brine sign`, record by record.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use brine_core::{SigningKey, Statement, Timestamp};
-use brine_records::{FrameReader, FrameSide, FrameSource, Framing, RecordSigner};
+use brine_records::{
+    FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningCounts,
+    SigningPipeline,
+};
 
+use super::reject_file::RejectFile;
 use crate::args::sign::Sign;
-use crate::report::Failure;
+use crate::report::exit::Status;
+use crate::report::{Failure, Outcome, console};
 use crate::world::clock::Moment;
-use crate::world::input::{InputFile, grow_pipe};
+use crate::world::end_signals::{EndSignals, EndableInput};
+use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::whole_file::Access;
-use crate::world::{is_ready_within, threads};
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::record_output::RecordOutput;
+use crate::world::threads;
 
 /// Signs each record of the input, and writes the envelopes in the same order.
+///
+/// A signal that asks to end ends the input: what was read before is signed and written first.
 pub(super) fn sign_records(
     args: &Sign,
     key: SigningKey,
     statement: impl Fn(Timestamp) -> Statement + Send + Sync + 'static,
     (framing, framed): (Framing, Framing),
     input: InputFile,
-    output: &Output,
-) -> Result<(), Failure> {
+    (output, rejects): (&Output, Option<RejectFile>),
+) -> Result<Outcome, Failure> {
     let mut signer = RecordSigner::new(Arc::new(key), statement, Arc::new(Moment::System), framed)?;
     if let Some(records) = args.batch.batch {
         signer = signer.in_batches_of(usize::from(records));
     }
-    let (source, name) = source(args, &signer, framing, input)?;
-    let opened = output.open(Access::Ordinary)?;
-    grow_pipe(opened.file());
-    let write =
-        |envelopes: &[u8]| opened.file().write_all(envelopes).map_err(|error| output.failed(error));
-    let signed = brine_records::sign_records(signer, source, threads(args.threads), write);
-    signed.map_err(|error| Failure::of_pipeline(error, &name))?;
-    output.finish(opened)
+    let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+    let (source, name) = source(args, &signer, framing, input, &signals)?;
+    let mut records = RecordOutput::open(output, framed, false)?;
+    let run = SigningPipeline::new(signer)
+        .on_bad(args.refusals.on_bad())
+        .threads(threads(args.threads))
+        .rejects(rejects)
+        .run(source, |envelopes, lengths| records.write_all(envelopes, lengths.iter().copied()));
+    let SigningCounts { refused, kept, .. } = run.counts;
+    if refused > 0 {
+        console::note(&run.counts.to_string());
+    }
+    match run.end {
+        Ok(()) => records.finish()?,
+        Err(error) => {
+            // The output is gone before the process is.
+            drop(records);
+            if matches!(error, PipelineError::Source(_)) {
+                signals.end_process();
+            }
+            return Err(Failure::of_pipeline(error, &name));
+        }
+    }
+    // Skipped, and kept nowhere.
+    Ok(Outcome::Told(if refused > kept { Status::Altered } else { Status::Done }))
+}
+
+/// Opens the file for refused records, which is neither the output nor read.
+pub(super) fn reject_file(
+    args: &Sign,
+    output: &Output,
+    guard: &OverwriteGuard,
+) -> Result<Option<RejectFile>, Failure> {
+    let Some(path) = &args.refusals.reject_to else { return Ok(None) };
+    let kept = Output::plan(Some(path), guard)?;
+    if output.is_same_as(&kept) {
+        return Err(Failure::SameFile);
+    }
+    RejectFile::open(path).map(Some)
 }
 
 /// Returns the records of the input, and what to call it.
@@ -45,16 +83,19 @@ fn source(
     signer: &RecordSigner,
     framing: Framing,
     input: InputFile,
-) -> Result<(FrameSource<File>, String), Failure> {
+    signals: &EndSignals,
+) -> Result<(FrameSource<EndableInput>, String), Failure> {
     let (file, name) = input.into_file();
     let waited_for = file.try_clone().map_err(|error| Failure::io(&name, error))?;
-    let reader = FrameReader::new(file, framing, FrameSide::Content);
+    let input = EndableInput { file, signals: signals.clone() };
+    let reader = FrameReader::new(input, framing, FrameSide::Content);
     let source = FrameSource::new(reader).with_bounds(signer.bounds());
     Ok(match args.batch.batch {
         None => (source, name),
         Some(_) => {
-            let linger = args.batch.linger.unwrap_or(LINGER);
-            (source.with_linger(linger, move |most| is_ready_within(&waited_for, most)), name)
+            let (linger, signals) = (args.batch.linger.unwrap_or(LINGER), signals.clone());
+            let wait = move |most| signals.is_ready_within(&waited_for, Some(most));
+            (source.with_linger(linger, wait), name)
         }
     })
 }

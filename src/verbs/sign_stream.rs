@@ -1,15 +1,15 @@
 //! `brine sign`, where the input outgrows a segment.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brine_core::{Error, SigningBackend, Statement, StreamOptions, StreamWriter, SystemError};
 
 use crate::report::Failure;
+use crate::world::end_signals::EndSignals;
 use crate::world::input::{InputFile, grow_pipe, length_of};
-use crate::world::is_ready_within;
 use crate::world::output::Output;
 use crate::world::progress::{Progress, Show};
 use crate::world::whole_file::Access;
@@ -23,14 +23,28 @@ pub(super) struct StreamInput {
     /// What to call that.
     name: String,
     /// How long a byte may wait for others before its segment is closed.
-    flush_after: Option<Duration>,
+    flush_after: Option<(Duration, EndSignals)>,
     show: Show,
 }
 
+/// How an input ended.
+enum Copied {
+    /// All of it was read.
+    All,
+    /// A signal asked to end. What was read before is signed and written.
+    Stopped(EndSignals),
+}
+
 impl StreamInput {
-    pub(super) fn new(input: InputFile, flush_after: Option<Duration>, show: Show) -> Self {
+    pub(super) fn new(
+        input: InputFile,
+        flush_after: Option<Duration>,
+        show: Show,
+    ) -> Result<Self, Failure> {
         let (file, name) = input.into_file();
-        Self { beginning: Vec::new(), file, name, flush_after, show }
+        let signals = flush_after.map(|most| Ok((most, EndSignals::catch()?))).transpose();
+        let flush_after = signals.map_err(|error| Failure::io("signals", error))?;
+        Ok(Self { beginning: Vec::new(), file, name, flush_after, show })
     }
 
     /// Returns all of the input, if it is `most` bytes or fewer.
@@ -42,7 +56,7 @@ impl StreamInput {
         Ok((self.beginning.len() <= most).then_some(self.beginning.as_slice()))
     }
 
-    fn copy_to(mut self, writer: &mut StreamWriter<File>) -> Result<(), Error> {
+    fn copy_to(mut self, writer: &mut StreamWriter<File>) -> Result<Copied, Error> {
         let progress = Progress::start(length_of(&self.file), self.show);
         progress.advance(self.beginning.len());
         let mut beginning = self.beginning.as_slice();
@@ -50,15 +64,21 @@ impl StreamInput {
         self.beginning = Vec::new();
         let mut waiting_since = None;
         loop {
-            if let (Some(since), Some(most)) = (waiting_since, self.flush_after)
-                && !is_ready_within(&self.file, most.saturating_sub(Instant::elapsed(&since)))
-            {
-                writer.flush_segment()?;
-                waiting_since = None;
+            if let Some((most, signals)) = &self.flush_after {
+                let left = waiting_since.map(|since| most.saturating_sub(Instant::elapsed(&since)));
+                if !signals.is_ready_within(&self.file, left) {
+                    writer.flush_segment()?;
+                    waiting_since = None;
+                    signals.is_ready_within(&self.file, None);
+                }
+                if signals.have_arrived() {
+                    writer.flush_segment()?;
+                    return Ok(Copied::Stopped(signals.clone()));
+                }
             }
             let read = writer.read_from(&mut self.file)?;
             if read == 0 {
-                return Ok(());
+                return Ok(Copied::All);
             }
             progress.advance(read);
             // Bytes that waited before are on their way if nothing else waits now.
@@ -83,10 +103,16 @@ pub(super) fn sign_stream(
     grow_pipe(&sink);
     let mut writer = StreamWriter::new(sink, key, statement, options)?;
     let name = input.name.clone();
-    let done = input.copy_to(&mut writer).and_then(|()| writer.finish());
-    done.map_err(|error| match error {
+    let failed = |error| match error {
         Error::System(SystemError::Output(error)) => output.failed(error),
         other => Failure::reading(&name, other),
-    })?;
+    };
+    if let Copied::Stopped(signals) = input.copy_to(&mut writer).map_err(failed)? {
+        // The stream has no end: readers say that it was cut.
+        drop((writer, opened));
+        signals.end_process();
+        return Err(Failure::io(&name, ErrorKind::Interrupted.into()));
+    }
+    writer.finish().map_err(failed)?;
     output.finish(opened)
 }

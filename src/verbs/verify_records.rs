@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions};
 use brine_records::{
-    FrameReader, FrameSide, FrameSource, Framing, LongWait, OnBadRecord, Patience, RecordJudge,
-    RecordPipeline,
+    FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordJudge, RecordPipeline,
 };
 
 use super::expect::Judge;
 use super::reject_file::{KeptRecords, RejectFile};
-use crate::args::record::OnBad;
 use crate::args::verify::Verify;
 use crate::report::{Failure, Outcome, console};
 use crate::world::input::InputFile;
@@ -40,7 +38,7 @@ pub(super) fn verify_records(
     let Judge { expectations, trust, moment } = judge;
     let judge = RecordJudge::new(expectations, Arc::new(trust), Arc::new(moment), framed);
     let run = RecordPipeline::new(judge, &mut sink)
-        .on_bad(on_bad(args))
+        .on_bad(args.rejects.refusals.on_bad())
         .threads(threads(args.threads))
         .rejects(rejects)
         .ledger(database)
@@ -51,21 +49,13 @@ pub(super) fn verify_records(
     Ok(Outcome::Records { counts: run.counts, failure: finished.err() })
 }
 
-/// Stops at a refused record, unless that is kept somewhere or something else was asked for.
-fn on_bad(args: &Verify) -> OnBadRecord {
-    match (args.rejects.on_bad, &args.rejects.reject_to) {
-        (Some(OnBad::Stop), _) | (None, None) => OnBadRecord::Stop,
-        (Some(OnBad::Skip), _) | (None, Some(_)) => OnBadRecord::Skip,
-    }
-}
-
 /// Opens the file for refused records, which is neither the output, nor read, nor part of the database.
 fn reject_file(
     args: &Verify,
     output: Option<&Output>,
     guard: &OverwriteGuard,
 ) -> Result<Option<RejectFile>, Failure> {
-    let Some(path) = &args.rejects.reject_to else { return Ok(None) };
+    let Some(path) = &args.rejects.refusals.reject_to else { return Ok(None) };
     let kept = Output::plan(Some(path), guard)?;
     let is_output = output.is_some_and(|output| output.is_same_as(&kept));
     let mut database = args.rejects.replay_db.iter().flat_map(|database| database_files(database));

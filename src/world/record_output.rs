@@ -31,6 +31,16 @@ impl<'a> RecordOutput<'a> {
         Ok(Self { output, opened, records: WholeRecords::new(file, framing.delimiter()) })
     }
 
+    /// Writes records, of which each has so many bytes.
+    pub(crate) fn write_all(
+        &mut self,
+        bytes: &[u8],
+        lengths: impl Iterator<Item = usize>,
+    ) -> Result<(), WriteFailure<Failure>> {
+        let Progress { records, failed } = self.records.write(bytes, lengths, Care::Ordinary);
+        failed.map_or(Ok(()), |error| Err(self.failed(records, error)))
+    }
+
     /// Lets the output appear under its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         self.output.finish(self.opened)

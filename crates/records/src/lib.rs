@@ -50,6 +50,7 @@ mod pipeline;
 mod record_signer;
 #[cfg(feature = "replay")]
 pub mod replay;
+mod signing;
 
 pub use self::framing::{
     BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader, FrameSide, Framing, FramingError,
@@ -63,4 +64,5 @@ pub use self::pipeline::{
     RecordJudge, RecordPipeline, RecordRun, RejectedRecord, Rejects, ReleasedRecord, ReleasedRun,
     Room, Sink, Source, WriteFailure,
 };
-pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord, sign_records};
+pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord};
+pub use self::signing::{SigningCounts, SigningPipeline, SigningRun, sign_records};

@@ -25,6 +25,7 @@ use self::replay_gate::ReplayGate;
 use crate::framing::FrameBlock;
 use crate::ledger::{Ledger, NoLedger};
 
+pub(crate) use self::counts::fmt_reasons;
 pub use self::counts::{MissingRecords, RecordCounts};
 pub use self::delivery::{DeadLetter, DeliveredBlock, Deliveries, Source};
 use self::error::StepError;

@@ -1,6 +1,5 @@
 //! Signs records, one by one or in batches.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,9 +11,7 @@ use brine_core::{
 };
 
 use crate::framing::{BlockBounds, FrameBlock, Framing, RecordFrame};
-use crate::pipeline::{
-    BLOCK_RECORDS, DeliveredBlock, Deliveries, PipelineError, RecordError, Source, in_order,
-};
+use crate::pipeline::{BLOCK_RECORDS, RecordError};
 
 /// Signs records, each as an envelope of its own, and frames the envelopes.
 ///
@@ -64,22 +61,32 @@ impl RecordSigner {
         BlockBounds { records, ..BlockBounds::default() }
     }
 
-    /// Signs the records of a block, up to the first that cannot be signed.
+    /// Signs the records of a block. One that cannot be framed is refused alone; anything else that fails ends
+    /// the work.
+    ///
+    /// A record that is refused keeps its number, so that verifiers report it as missing.
     pub fn sign(&self, block: &FrameBlock) -> SignedBlock {
-        let mut envelopes = Vec::with_capacity(block.len().saturating_mul(ENVELOPE_BYTES));
-        let failed = self.sign_into(block, &mut envelopes).err();
-        SignedBlock { envelopes, failed }
+        let envelopes = Vec::with_capacity(block.len().saturating_mul(ENVELOPE_BYTES));
+        let mut signed = SignedBlock { envelopes, ..SignedBlock::default() };
+        signed.failed = self.sign_into(block, &mut signed).err();
+        signed.refused.sort_unstable_by_key(|refused| refused.index);
+        signed
     }
 
-    fn sign_into(&self, block: &FrameBlock, output: &mut Vec<u8>) -> Result<(), UnsignedRecord> {
+    fn sign_into(
+        &self,
+        block: &FrameBlock,
+        signed: &mut SignedBlock,
+    ) -> Result<(), UnsignedRecord> {
         let in_first = |error: Error| UnsignedRecord { index: 0, why: error.into() };
         let now = self.clock.now().map_err(|error| in_first(error.into()))?;
+        signed.at = Some(now);
         let names = random_names(block.len()).map_err(|error| in_first(error.into()))?;
         let (names, _) = names.as_chunks();
         let statement = (self.statement)(now);
         match self.batch {
-            Some(most) => self.sign_together(block, names, &statement, most, output),
-            None => self.sign_alone(block, names, statement, output),
+            Some(most) => self.sign_together(block, names, &statement, most, signed),
+            None => self.sign_alone(block, names, statement, signed),
         }
     }
 
@@ -88,14 +95,14 @@ impl RecordSigner {
         block: &FrameBlock,
         names: &[[u8; CTI_BYTES]],
         mut statement: Statement,
-        output: &mut Vec<u8>,
+        signed: &mut SignedBlock,
     ) -> Result<(), UnsignedRecord> {
         for (index, (frame, cti)) in block.frames().zip(names).enumerate() {
-            let at = |why| UnsignedRecord { index, why };
+            let RecordFrame::Record(record) = signed.take(index, frame) else { continue };
             statement = statement.unique(self.unique(block.number(index), *cti));
-            let envelope = sign(&statement, self.key.as_ref(), content(frame).map_err(at)?);
-            let envelope = envelope.map_err(|error| at(error.into()))?.to_bytes();
-            self.write(&envelope, output).map_err(at)?;
+            let envelope = sign(&statement, self.key.as_ref(), record);
+            let failed = |error: Error| UnsignedRecord { index, why: error.into() };
+            self.write(index, &envelope.map_err(failed)?.to_bytes(), signed);
         }
         Ok(())
     }
@@ -106,42 +113,47 @@ impl RecordSigner {
         names: &[[u8; CTI_BYTES]],
         statement: &Statement,
         most: usize,
-        output: &mut Vec<u8>,
+        signed: &mut SignedBlock,
     ) -> Result<(), UnsignedRecord> {
         let mut batch = BatchSigner::new(self.key.as_ref());
-        let mut first = 0;
+        let mut members = Vec::new();
         for (index, (frame, cti)) in block.frames().zip(names).enumerate() {
+            let RecordFrame::Record(record) = signed.take(index, frame) else { continue };
             let unique = self.unique(block.number(index), *cti);
-            let added = content(frame).and_then(|record| Ok(batch.add(record, statement, unique)?));
-            if let Err(why) = added {
-                self.close(&mut batch, first, output)?;
-                return Err(UnsignedRecord { index, why });
+            if let Err(error) = batch.add(record, statement, unique) {
+                self.close(&mut batch, &mut members, signed)?;
+                return Err(UnsignedRecord { index, why: error.into() });
             }
+            members.push(index);
             if batch.len() >= most || batch.is_full() {
-                self.close(&mut batch, first, output)?;
-                first = index.saturating_add(1);
+                self.close(&mut batch, &mut members, signed)?;
             }
         }
-        self.close(&mut batch, first, output)
+        self.close(&mut batch, &mut members, signed)
     }
 
-    /// Signs a batch, whose first record has the index `first`.
+    /// Signs a batch of the records with these indexes.
     fn close(
         &self,
         batch: &mut BatchSigner<'_>,
-        first: usize,
-        output: &mut Vec<u8>,
+        members: &mut Vec<usize>,
+        signed: &mut SignedBlock,
     ) -> Result<(), UnsignedRecord> {
-        let at = |index: usize, why| UnsignedRecord { index, why };
-        let signed = batch.finish_batch().map_err(|error| at(first, error.into()))?;
-        for (index, envelope) in (first..).zip(signed.iter()) {
-            self.write(envelope, output).map_err(|why| at(index, why))?;
+        let first = members.first().copied().unwrap_or_default();
+        let failed = |error: Error| UnsignedRecord { index: first, why: error.into() };
+        let envelopes = batch.finish_batch().map_err(failed)?;
+        for (index, envelope) in members.drain(..).zip(envelopes.iter()) {
+            self.write(index, envelope, signed);
         }
         Ok(())
     }
 
-    fn write(&self, envelope: &[u8], output: &mut Vec<u8>) -> Result<(), RecordError> {
-        Ok(self.framing.write_envelope(output, envelope)?)
+    /// Frames an envelope. If it is too long for a record, its record is refused.
+    fn write(&self, index: usize, envelope: &[u8], signed: &mut SignedBlock) {
+        match self.framing.write_envelope(&mut signed.envelopes, envelope) {
+            Ok(()) => signed.ends.push((index, signed.envelopes.len())),
+            Err(error) => signed.refused.push(UnsignedRecord { index, why: error.into() }),
+        }
     }
 
     /// Returns what tells a record from all others. Records count from 1, and a channel from 0.
@@ -161,13 +173,19 @@ impl fmt::Debug for RecordSigner {
 }
 
 /// The envelopes of a block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use]
 pub struct SignedBlock {
-    /// The envelopes of the records before the one that failed, framed.
-    pub envelopes: Vec<u8>,
-    /// The record that could not be signed, if there is one. No record after it was signed.
-    pub failed: Option<UnsignedRecord>,
+    /// When they were signed, if the clock could be read.
+    pub(crate) at: Option<Timestamp>,
+    /// The envelopes, framed.
+    pub(crate) envelopes: Vec<u8>,
+    /// The index of each record that was signed, and where its envelope ends.
+    pub(crate) ends: Vec<(usize, usize)>,
+    /// The records that were refused, in order.
+    pub(crate) refused: Vec<UnsignedRecord>,
+    /// The record at which signing failed, if it did. No record after it was signed.
+    pub(crate) failed: Option<UnsignedRecord>,
 }
 
 /// A record that could not be signed.
@@ -179,56 +197,31 @@ pub struct UnsignedRecord {
     pub why: RecordError,
 }
 
-/// Signs all records of a source on so many threads, and passes framed envelopes to `write`, in order.
-///
-/// The envelopes of a block are passed together. The records of a source that leases them are acknowledged
-/// when `write` has returned, so their envelopes **must** be durable then.
-///
-/// # Errors
-///
-/// - [`PipelineError::Record`] for the first record that cannot be signed. All envelopes before it were
-///   passed on.
-/// - [`PipelineError::Source`], [`PipelineError::Sink`], [`PipelineError::Thread`],
-///   [`PipelineError::WorkerLost`].
-pub fn sign_records<S, E>(
-    signer: RecordSigner,
-    mut source: S,
-    threads: usize,
-    mut write: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), PipelineError<S::Error, E, Infallible>>
-where
-    S: Source + Send + 'static,
-    S::Deliveries: Send + 'static,
-    S::Error: Send + 'static,
-{
-    let signer = Arc::new(signer);
-    let sign_block = move |delivered: DeliveredBlock<S::Deliveries>| {
-        let signed = signer.sign(&delivered.block);
-        (delivered, signed)
-    };
-    let pass_on = |(delivered, signed): (DeliveredBlock<S::Deliveries>, SignedBlock)| {
-        let DeliveredBlock { block, mut deliveries } = delivered;
-        let SignedBlock { envelopes, failed } = signed;
-        let signed = failed.as_ref().map_or(block.len(), |failed| failed.index);
-        if signed > 0 {
-            write(&envelopes).map_err(PipelineError::Sink)?;
-        }
-        if signed > 0 && deliveries.are_leased() {
-            deliveries.acknowledge(0..signed).map_err(PipelineError::Source)?;
-        }
-        let failed = failed.map(|failed| (block.number(failed.index), failed.why));
-        deliveries.finish(block);
-        failed.map_or(Ok(()), |(number, why)| Err(PipelineError::Record { number, why }))
-    };
-    let weigh = |delivered: &DeliveredBlock<S::Deliveries>| delivered.block.weight();
-    let next = move || source.next_block();
-    in_order(threads, weigh, next, sign_block, pass_on).map_err(PipelineError::from)
-}
+impl SignedBlock {
+    /// Returns the envelopes, framed, one after the other.
+    #[must_use]
+    pub fn envelopes(&self) -> &[u8] {
+        &self.envelopes
+    }
 
-fn content(frame: RecordFrame<'_>) -> Result<&[u8], RecordError> {
-    match frame {
-        RecordFrame::Record(record) => Ok(record),
-        RecordFrame::Bad { error, .. } => Err(error.into()),
+    /// Returns the records that were refused, in order.
+    #[must_use]
+    pub fn refused(&self) -> &[UnsignedRecord] {
+        &self.refused
+    }
+
+    /// Returns the record at which signing failed, if it did. No record after it was signed.
+    #[must_use]
+    pub const fn failed(&self) -> Option<&UnsignedRecord> {
+        self.failed.as_ref()
+    }
+
+    /// Refuses what is no record.
+    fn take<'f>(&mut self, index: usize, frame: RecordFrame<'f>) -> RecordFrame<'f> {
+        if let RecordFrame::Bad { error, .. } = frame {
+            self.refused.push(UnsignedRecord { index, why: error.into() });
+        }
+        frame
     }
 }
 

@@ -211,3 +211,69 @@ fn nothing_that_was_kept_is_dropped_when_it_is_tried_again() {
     let line = "head -n 1 again | sed 's/.*\"record\":\"//; s/\".*//' | tr -- -_ +/ | base64 -di 2>/dev/null";
     assert!(padded.starts_with(text(&run(&person, line)).trim_end()), "{first}");
 }
+
+/// A payload of 16 MiB is a record, and its envelope is none.
+#[test]
+fn a_record_that_cannot_be_signed_is_refused_alone() {
+    let person = Person::with_key();
+    let line = "(echo one; head -c 16777216 /dev/zero | tr '\\0' x; echo; \
+        head -c 16777217 /dev/zero | tr '\\0' y; echo; echo four) > lines; \
+        brine sign --lines --on-bad skip lines > signed; echo $?; brine verify --lines signed; \
+        brine sign --lines --batch 8 --reject-to refused lines > signed; echo $?; \
+        brine verify --lines signed; brine sign --lines lines | brine verify --lines; \
+        grep -c '\"schema\":\"brine.rejected/1\".*\"reason\":\"too-large\"' refused";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "1\none\nfour\n0\none\nfour\none\n2\n", "{output:?}");
+    let expected = "brine: 2 signed, 2 refused (2 too-large)\n\
+        brine: 2 signed, 2 refused (2 too-large)\n\
+        brine: 1 signed, 1 refused (1 too-large)\nbrine: error: record 2: ";
+    assert!(said(&output).starts_with(expected), "{output:?}");
+    for (line, expected) in [
+        ("brine sign --lines --reject-to lines lines", "the same file"),
+        ("brine sign --lines --reject-to signed lines -o signed", "the same file"),
+        ("brine sign --reject-to refused lines", "--lines|--null|--len32|--cbor"),
+    ] {
+        let output = run(&person, line);
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        assert!(said(&output).contains(expected), "{line}: {output:?}");
+    }
+}
+
+/// What waits for others when a signal asks to end is signed and written first; half a record is not.
+#[test]
+fn records_that_wait_are_signed_before_a_signal_ends_the_process() {
+    for (signal, status) in [("TERM", "143"), ("INT", "130")] {
+        for options in ["--batch 64 --linger 1h", "--batch 64 --linger 1h --threads 1", ""] {
+            let person = Person::with_key();
+            // A job in the background of a shell ignores SIGINT, unless that is undone.
+            let line = format!(
+                "mkfifo fifo; env --default-signal=INT brine sign --lines {options} < fifo > signed & job=$!; \
+                exec 3> fifo; printf 'one\\ntwo\\nhalf' >&3; sleep 1; kill -{signal} $job; wait $job; \
+                echo $?; brine verify --lines signed"
+            );
+            let output = run(&person, &line);
+            assert_eq!(text(&output), format!("{status}\none\ntwo\n"), "{options}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn bytes_that_wait_for_their_segment_are_signed_before_a_signal_ends_the_process() {
+    let person = Person::with_key();
+    let line = "mkfifo fifo; brine sign --flush-after 1h < fifo > signed & job=$!; \
+        exec 3> fifo; printf 'one' >&3; sleep 1; kill -TERM $job; wait $job; echo $?; \
+        brine verify signed; echo \" $?\"";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "143\none 1\n", "{output:?}");
+    assert!(said(&output).contains("stream"), "{output:?}");
+}
+
+/// A second signal does not wait for an output that takes nothing.
+#[test]
+fn a_second_signal_ends_a_process_that_cannot_write() {
+    let person = Person::with_key();
+    let line = "mkfifo fifo; sleep 100 < fifo & sleeper=$!; yes | head -c 9000000 > lines; \
+        brine sign --lines lines > fifo & job=$!; sleep 1; kill -TERM $job; sleep 1; kill -TERM $job; \
+        wait $job; echo $?; kill $sleeper";
+    assert_eq!(text(&run(&person, line)), "143\n");
+}

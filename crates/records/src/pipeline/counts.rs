@@ -49,12 +49,7 @@ impl RecordCounts {
 impl fmt::Display for RecordCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} verified, {} refused", self.verified, self.refused)?;
-        let mut between = " (";
-        for (reason, count) in &self.reasons {
-            write!(f, "{between}{count} {reason}")?;
-            between = ", ";
-        }
-        f.write_str(if self.reasons.is_empty() { "" } else { ")" })?;
+        fmt_reasons(f, &self.reasons)?;
         for (count, name) in [(self.repeated, "repeated"), (self.retried, "retried")] {
             if count > 0 {
                 write!(f, ", {count} {name}")?;
@@ -70,6 +65,19 @@ impl fmt::Display for RecordCounts {
             }
         }
     }
+}
+
+/// Writes how many records were refused for each reason, if any were.
+pub(crate) fn fmt_reasons(
+    f: &mut fmt::Formatter<'_>,
+    reasons: &BTreeMap<&'static str, u64>,
+) -> fmt::Result {
+    let mut between = " (";
+    for (reason, count) in reasons {
+        write!(f, "{between}{count} {reason}")?;
+        between = ", ";
+    }
+    f.write_str(if reasons.is_empty() { "" } else { ")" })
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct FrameSource<R> {
     reader: FrameReader<R>,
     bounds: BlockBounds,
     linger: Option<Linger>,
+    /// Why reading failed, where records that were read before are to be returned first.
+    failed: Option<FrameReadError>,
     used: Receiver<FrameBlock>,
     give_back: Sender<FrameBlock>,
 }
@@ -35,7 +37,7 @@ impl<R: Read> FrameSource<R> {
     pub fn new(reader: FrameReader<R>) -> Self {
         let (give_back, used) = channel();
         let bounds = BlockBounds { records: BLOCK_RECORDS, ..BlockBounds::default() };
-        Self { reader, bounds, linger: None, used, give_back }
+        Self { reader, bounds, linger: None, failed: None, used, give_back }
     }
 
     /// Reads blocks of other bounds.
@@ -83,8 +85,19 @@ impl<R: Read> Source for FrameSource<R> {
         while let Ok(block) = self.used.try_recv() {
             self.reader.give_back(block);
         }
-        self.gather()?;
-        let block = self.reader.next_block(self.bounds)?;
+        if self.failed.is_none() {
+            self.failed = self.gather().err();
+        }
+        let block = match self.failed.take() {
+            None => self.reader.next_block(self.bounds)?,
+            Some(failed) => match self.reader.take_block(self.bounds)? {
+                None => return Err(failed),
+                Some(block) => {
+                    self.failed = Some(failed);
+                    Some(block)
+                }
+            },
+        };
         let deliveries = || PipedRecords { give_back: self.give_back.clone() };
         Ok(block.map(|block| DeliveredBlock { block, deliveries: deliveries() }))
     }

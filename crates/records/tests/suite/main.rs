@@ -13,3 +13,4 @@ mod pipeline;
 #[cfg(feature = "replay")]
 mod replay;
 mod signer;
+mod signing;
