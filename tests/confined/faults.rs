@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use brine_core::Classified as _;
-use brine_job::{Layer, OutputFormat, Plan, PlanParts};
+use brine_job::{GrantedPath, Layer, OutputFormat, Plan, PlanParts};
 use brine_sandbox::{JobEnd, Launch, LaunchError, TreeKill, launch};
 use rustix::process::{Pid, Signal};
 
@@ -251,6 +251,27 @@ fn jobs_of_root_are_users_of_their_own() {
     }
 }
 
+/// Not every file system can show its files as those of others. Then all jobs that are granted them are one user.
+#[test]
+fn a_job_is_nobody_where_files_cannot_be_shown_as_those_of_others() {
+    if !is_root() {
+        return;
+    }
+    let mark = mark();
+    let mut job = shell(&format!(": {mark}; cat /data/ostype; sleep 1000"));
+    job.limits.wall = Duration::from_secs(2);
+    let (source, target) = ("/proc/sys/kernel".into(), "/data".into());
+    job.granted_paths.insert(GrantedPath { source, target, writable: false });
+    std::thread::scope(|scope| {
+        let job = scope.spawn(|| ran(&job, b""));
+        eventually("the job", || !marked(&mark).is_empty());
+        let status = fs::read_to_string(format!("/proc/{}/status", marked(&mark)[0])).unwrap();
+        assert!(status.contains("\nUid:\t65534\t65534\t65534\t65534\n"), "{status}");
+        let (outcome, output) = job.join().unwrap();
+        assert_eq!((outcome.end, &output[..]), (JobEnd::TimedOut, &b"Linux\n"[..]));
+    });
+}
+
 /// A personality changes what programs see, and how predictable their memory is.
 #[test]
 fn a_job_inherits_no_personality() {
@@ -444,6 +465,36 @@ fn nothing_survives_the_init() {
     assert!(said.contains("Signalled(9)"), "{said}");
     // The kernel is killing the job, and nobody has seen its end.
     assert!(said.contains("tree: Unconfirmed"), "{said}");
+    eventually("the end of all of it", || marked(&mark).is_empty());
+}
+
+/// The error of a job that cannot be watched says so, too.
+#[test]
+fn an_error_says_if_the_job_is_not_known_to_be_dead() {
+    /// Stops the init when the first output comes, and cannot be written.
+    struct Meddler;
+    impl Write for Meddler {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            let thread = fs::read_to_string("/proc/thread-self/children").unwrap();
+            let init = Pid::from_raw(thread.trim().parse().unwrap()).unwrap();
+            rustix::process::kill_process(init, Signal::STOP).unwrap();
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mark = mark();
+    let plan = &Plan::from(shell(&format!(": {mark}; yes")));
+    let payload = tempfile::tempfile().unwrap();
+    let program_init = &brine();
+    let error = launch(Launch { plan, payload, program_init }, &mut Meddler).unwrap_err();
+    assert!(matches!(error, LaunchError::StillThere { .. }), "{error}");
+    assert_eq!((error.reason(), error.status()), ("output", 4));
+    assert!(
+        error.to_string().ends_with("killed processes of the job may still be there"),
+        "{error}"
+    );
     eventually("the end of all of it", || marked(&mark).is_empty());
 }
 

@@ -60,6 +60,12 @@ pub enum LaunchError {
         /// The limit.
         limit: u64,
     },
+    /// The job could not be watched to its end, and its end was not seen in time after it was killed.
+    #[error("{source}; killed processes of the job may still be there")]
+    StillThere {
+        /// Why it could not be watched.
+        source: Box<Self>,
+    },
     /// The system failed, outside the job.
     #[error("{step}: {source}")]
     System {
@@ -74,6 +80,7 @@ impl Classified for LaunchError {
     fn class(&self) -> Class {
         match self {
             Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => Class::Untrusted,
+            Self::StillThere { source } => source.class(),
             Self::Confinement { .. }
             | Self::NotExecutable { .. }
             | Self::NotFound { .. }
@@ -92,6 +99,7 @@ impl Classified for LaunchError {
             Self::OtherProgram { .. } => "other-program",
             Self::Output(_) => "output",
             Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::StillThere { source } => source.reason(),
             Self::System { .. } => "system",
         }
     }
@@ -103,6 +111,7 @@ impl LaunchError {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
+            Self::StillThere { source } => source.status(),
             Self::Confinement { .. } | Self::Opening { .. } => 125,
             Self::NotExecutable { .. } => 126,
             Self::NotFound { .. } => 127,
@@ -116,6 +125,7 @@ impl LaunchError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Confinement { layer, source, .. } => hint_for(*layer, source),
+            Self::StillThere { source } => source.hint(),
             Self::NotExecutable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("its loader or interpreter must lie in a system directory that the plan names")
             }

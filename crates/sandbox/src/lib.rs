@@ -106,9 +106,10 @@ pub struct Launch<'a> {
 /// - [`LaunchError::NotFound`], [`LaunchError::NotExecutable`] and [`LaunchError::OtherProgram`] for the
 ///   program;
 /// - [`LaunchError::Opening`] for a granted path, and [`LaunchError::PayloadTooLarge`];
-/// - [`LaunchError::Output`] if `output` cannot be written, and [`LaunchError::System`].
+/// - [`LaunchError::Output`] if `output` cannot be written, and [`LaunchError::System`];
+/// - [`LaunchError::StillThere`] for any of these, if the job was killed and its end was not seen.
 ///
-/// The program has not started in any of these but the last two.
+/// The program has not started in any of these but the last three.
 pub fn launch(launch: Launch<'_>, output: &mut dyn Write) -> Result<JobOutcome, LaunchError> {
     let prepared = prepare::prepare(&launch)?;
     let started = prepared.start(launch.program_init)?;

@@ -33,7 +33,9 @@ pub(super) fn watch(
         state: JobProgress::default(),
         deadline: Instant::now() + START,
     };
-    watch.until_gone()?;
+    if let Err(fault) = watch.until_gone() {
+        watch.give_up(fault);
+    }
     watch.outcome(kills_before)
 }
 
@@ -208,10 +210,31 @@ impl JobWatch<'_> {
         self.init.channel.hang_up();
     }
 
+    /// Kills the job, because it cannot be watched, and waits for its end as long as for any other.
+    fn give_up(&mut self, fault: LaunchError) {
+        self.state.fault.get_or_insert(fault);
+        self.init.channel.hang_up();
+        self.output.file = None;
+        self.errors.file = None;
+        self.deadline = Instant::now() + PATIENCE;
+        while !self.state.gone && Instant::now() < self.deadline {
+            let deadline = self.deadline;
+            match self.wait() {
+                Ok([false, ..]) => continue,
+                Ok(_) if self.take_report().is_ok() => {}
+                Ok(_) | Err(_) => return,
+            }
+            // The reports of a job that ends say nothing of how long its end may take.
+            self.deadline = deadline;
+        }
+    }
+
     fn outcome(self, kills_before: Option<u64>) -> Result<JobOutcome, LaunchError> {
         let state = self.state;
         if let Some(fault) = state.fault {
-            return Err(fault);
+            let is_known = state.held.is_none() || state.usage.is_some();
+            let still_there = |fault| LaunchError::StillThere { source: Box::new(fault) };
+            return Err(if is_known { fault } else { still_there(fault) });
         }
         let (Some(layers), Some(started)) = (state.held, state.started) else {
             let source = io::ErrorKind::UnexpectedEof.into();

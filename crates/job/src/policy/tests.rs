@@ -220,3 +220,15 @@ fn system_directories_are_those_of_the_policy() {
     let none = ask(&policy("system = []"), &[], Some(&cat())).unwrap();
     assert_eq!(none.system, BTreeSet::new());
 }
+
+/// One job can leave a link for another, so it does not matter whose entry it is.
+#[test]
+fn the_roots_that_any_job_may_write_are_those_of_all_entries() {
+    let text = "[defaults]\nwrite = { work = \"/srv/work\" }\n[[allow]]\nsigners = [\"alice\"]\n\
+                [[allow]]\nsigners = [\"bob\"]\nread = { data = \"/srv/data\" }\n\
+                write = { out = \"/srv/out\", more = \"/srv/work\" }\n";
+    let policy = Policy::parse(text.as_bytes()).unwrap();
+    let roots: Vec<_> = policy.write_roots().into_iter().collect();
+    assert_eq!(roots, [Path::new("/srv/out"), Path::new("/srv/work")]);
+    assert!(Policy::none().write_roots().is_empty());
+}
