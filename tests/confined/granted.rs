@@ -109,6 +109,14 @@ fn what_is_granted_keeps_its_owners() {
         let found = fs::metadata(world.at(name)).unwrap();
         assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{name}");
     }
+    // A program that only nobody may execute, and one that only root may.
+    for (owner, mode, runs) in [(NOBODY, 0o700, true), (0, 0o700, false), (0, 0o711, true)] {
+        let tool = world.at("program");
+        fs::copy("/bin/true", &tool).unwrap();
+        chown(&tool, Some(owner), Some(owner)).unwrap();
+        fs::set_permissions(&tool, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(run(&plan(&tool, &["true"]), b"").is_ok(), runs, "{owner} {mode:o}");
+    }
     let mut job = shell("cat /data/nobodys; ! cat /data/roots");
     job.granted_paths.insert(opening(world.path().into(), "/data", false));
     assert_eq!(succeeds(&job), "nobodys");

@@ -120,7 +120,7 @@ impl Init {
             self.score = Some(OomScore::raise()?);
         }
         syscalls::reset_personality().map_err(io_fault("resetting the personality"))?;
-        namespaces::enter(&self.orders, |user| {
+        namespaces::enter(&self.orders, self.program.as_fd(), |user| {
             private_root::build(&self.orders, &self.places, &self.payload, &self.program, user)
         })?;
         if let (false, Some(copy)) = (self.orders.waives(Layer::Namespaces), &self.orders.copy) {

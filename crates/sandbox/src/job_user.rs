@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use brine_job::Layer;
 use rustix::fs::{Mode, OFlags};
@@ -16,7 +16,7 @@ use rustix::process::{Pid, WaitOptions};
 use rustix::thread::UnshareFlags;
 
 use super::NOBODY;
-use super::orders::InitOrders;
+use super::orders::{InitOrders, Script};
 use super::syscalls::{self, Forked};
 
 /// The user and group that a job is outside.
@@ -34,8 +34,8 @@ impl JobUser {
     }
 
     /// Chooses a user for a job that root starts. It **must** be called before this process makes namespaces.
-    pub(super) fn choose(orders: &InitOrders) -> Self {
-        if orders.waives(Layer::Namespaces) {
+    pub(super) fn choose(orders: &InitOrders, program: BorrowedFd<'_>) -> Self {
+        if orders.waives(Layer::Namespaces) || is_for_its_owner(orders, program) {
             return Self::nobody();
         }
         Self::own(orders).unwrap_or(Self::nobody())
@@ -65,6 +65,13 @@ impl JobUser {
         };
         Some(Self { number, map })
     }
+}
+
+/// Returns whether only its owner or group may execute the program. It is executed where it is, and not where its
+/// owner could be shown as another.
+fn is_for_its_owner(orders: &InitOrders, program: BorrowedFd<'_>) -> bool {
+    let in_place = orders.copy.is_none() && orders.script == Script::No;
+    in_place && !rustix::fs::fstat(program).is_ok_and(|found| found.st_mode & 0o001 != 0)
 }
 
 /// Returns a map in which nobody and a user change places, and everybody else stays.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use brine_job::Layer;
 use rustix::fs::{Mode, OFlags};
@@ -22,6 +22,7 @@ use super::{NOBODY, privileges, syscalls};
 /// namespace.
 pub(super) fn enter(
     orders: &InitOrders,
+    program: BorrowedFd<'_>,
     build_root: impl FnOnce(&JobUser) -> Result<u32, InitFault>,
 ) -> Result<(), InitFault> {
     let flags = wanted(orders);
@@ -30,7 +31,7 @@ pub(super) fn enter(
     let own = if flags.is_empty() { None } else { Some(own_process()?) };
     let root = rustix::process::geteuid().is_root() || rustix::process::getuid().is_root();
     if root && may_administer() {
-        let user = JobUser::choose(orders);
+        let user = JobUser::choose(orders, program);
         if !flags.is_empty() {
             unshare(flags, orders)?;
         }

@@ -3,7 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use brine_job::Layer;
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::Init;
@@ -36,18 +37,15 @@ impl Init {
     fn reap_until(&self, job: Pid, ends: &OwnedFd, init: &OwnedFd) {
         loop {
             // Before the processes, so that the end of one that comes in between is seen the next time.
-            while rustix::io::read(ends, &mut [0; SIGNAL_BYTES]).is_ok() {}
-            loop {
-                match rustix::process::wait(WaitOptions::NOHANG) {
-                    Ok(Some((child, status))) if child == job => return self.report_end(status),
-                    Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-                    Ok(None) => break,
-                    Err(_) => return,
-                }
-            }
+            let _ = rustix::io::read(ends, &mut [0; SIGNAL_BYTES]);
+            let timeout = match self.reap_some(job) {
+                Reaped::Job => return,
+                Reaped::Some => Some(&Timespec { tv_sec: 0, tv_nsec: 0 }),
+                Reaped::All => None,
+            };
             let mut both = [PollFd::new(ends, PollFlags::IN), PollFd::new(init, PollFlags::IN)];
-            match rustix::event::poll(&mut both, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            match rustix::event::poll(&mut both, timeout) {
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return,
             }
             let [_, init] = both.map(|polled| polled.revents());
@@ -56,6 +54,31 @@ impl Init {
             }
         }
     }
+
+    /// Reaps what has ended. A job that ends processes faster than they are reaped does not keep this process from
+    /// hearing of the init.
+    fn reap_some(&self, job: Pid) -> Reaped {
+        for _ in 0..MOST_AT_ONCE {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((child, status))) if child == job => {
+                    self.report_end(status);
+                    return Reaped::Job;
+                }
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => return Reaped::All,
+                // There is no child any more, so that the job is gone, too.
+                Err(_) => return Reaped::Job,
+            }
+        }
+        Reaped::Some
+    }
+}
+
+/// What was reaped.
+enum Reaped {
+    All,
+    Job,
+    Some,
 }
 
 /// Kills all other processes of the namespace, and reaps them.
@@ -64,8 +87,11 @@ impl Init {
 /// enough: a process to which it was sent cannot fork any more.
 fn reap_all() {
     syscalls::kill_all_others();
-    while let Ok(_) | Err(rustix::io::Errno::INTR) = rustix::process::wait(WaitOptions::empty()) {}
+    while let Ok(_) | Err(Errno::INTR) = rustix::process::wait(WaitOptions::empty()) {}
 }
 
 /// The size of what one signal leaves to be read (`struct signalfd_siginfo`).
 const SIGNAL_BYTES: usize = 128;
+
+/// How many processes are reaped before the init is heard.
+const MOST_AT_ONCE: usize = 256;
