@@ -115,19 +115,6 @@ impl Found {
     }
 }
 
-impl Found {
-    fn into_unverified_bytes(self) -> Result<Vec<u8>> {
-        match self {
-            Self::Whole(bytes) => Ok(bytes),
-            Self::Stream { beginning, mut rest } => read_opening(beginning, &mut rest),
-            Self::Large(input) => match input.read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
-                Arrived::All(bytes) => Ok(bytes),
-                Arrived::More(_) => Err(TOO_LARGE.into()),
-            },
-        }
-    }
-}
-
 impl Opening {
     /// Keeps payloads that do not fit memory in `store` until they have verified. Without a store they are
     /// refused.

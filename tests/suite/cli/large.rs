@@ -171,6 +171,11 @@ fn what_inspect_holds_and_shows_does_not_grow_with_the_input() {
             }
         }
     }
+    // An envelope that is taken for a signature beside a file is not held to be told that either.
+    for line in ["brine verify --detached large in", "cat large | brine verify --detached - in"] {
+        let output = run(&person, &format!("ulimit -d 49152; {line}"));
+        assert_refused(&output, 3, "payload is embedded in the envelope");
+    }
     let output = run(&person, "brine inspect large");
     let page = String::from_utf8(output.stdout).unwrap();
     assert!(page.contains("\npayload       314572800 bytes\n"), "{page}");

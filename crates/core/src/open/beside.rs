@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::input::Input;
+use super::input::{Arrived, Input};
 use super::large::PassingBy;
-use super::{Found, Opening};
+use super::skim::{Skimmed, skim_large};
+use super::{Found, MAX_MEMORY_BYTES, Opening};
 use crate::cose::FormError;
 use crate::error::{Error, Result, SignatureError};
 use crate::expectations::Expectations;
@@ -85,12 +86,7 @@ impl Opening {
         trust: &dyn TrustAnchors,
         clock: &dyn Clock,
     ) -> Result<Verified> {
-        let found = match self.found {
-            // A stream is an envelope with bytes after it.
-            Found::Stream { beginning, rest } => Found::Large(Input::begun(beginning, rest)),
-            found => found,
-        };
-        let bytes = found.into_unverified_bytes()?;
+        let bytes = self.found.into_signature(expectations)?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
         // Who asks for another kind than data, as for a job, does not ask for the digest of something.
         let is_digest = matches!(expectations.kind, Kind::Data | Kind::Digest)
@@ -102,6 +98,30 @@ impl Opening {
             }
             Some(_) => Err(wrong_kind(&envelope, expectations, FormError::AttachedPayload.into())),
             None => Judge { envelope: &envelope, expectations, trust, clock }.detached(content),
+        }
+    }
+}
+
+impl Found {
+    /// Reads a signature that lies beside its content. What does not fit memory has its payload with it, and is
+    /// refused without one to hold that.
+    fn into_signature(self, expectations: &Expectations) -> Result<Vec<u8>> {
+        let input = match self {
+            Self::Whole(bytes) => return Ok(bytes),
+            // A stream is an envelope with bytes after it.
+            Self::Stream { beginning, rest } => Input::begun(beginning, rest),
+            // How long it is said to be is not relied on.
+            Self::Large(input) => input.expecting(0),
+        };
+        match input.read_up_to(MAX_MEMORY_BYTES)? {
+            Arrived::All(bytes) => Ok(bytes),
+            Arrived::More(input) => Err(match skim_large(input, expectations.tagging)? {
+                Skimmed::Broken { why, .. } => why,
+                Skimmed::Large(large) => {
+                    wrong_kind(&large.parse()?, expectations, FormError::AttachedPayload.into())
+                }
+                Skimmed::Whole(_) => FormError::AttachedPayload.into(),
+            }),
         }
     }
 }

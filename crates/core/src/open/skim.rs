@@ -43,7 +43,7 @@ impl Opening {
     /// [`SystemError::Input`](crate::SystemError::Input); [`StreamError`](crate::StreamError) for a broken segment 0.
     pub fn skim(self) -> Result<Skimmed> {
         match self.found {
-            Found::Large(input) => skim_large(input),
+            Found::Large(input) => skim_large(input, Tagging::Any),
             Found::Stream { beginning, mut rest } => {
                 read_opening(beginning, &mut rest).map(Skimmed::Whole)
             }
@@ -52,7 +52,8 @@ impl Opening {
     }
 }
 
-fn skim_large(mut input: Input) -> Result<Skimmed> {
+/// Passes over the payload of what does not fit memory.
+pub(super) fn skim_large(mut input: Input, tagging: Tagging) -> Result<Skimmed> {
     let mut beginning = input.beginning.clone();
     let shell = match input.anywhere.take() {
         Some(anywhere) => {
@@ -60,9 +61,9 @@ fn skim_large(mut input: Input) -> Result<Skimmed> {
             beginning.clear();
             let mut all = Section::new(source, anywhere.offset, anywhere.bytes);
             read_some(&mut all, Front::MAX_BYTES, &mut beginning)?;
-            Shell::read_around(source, anywhere.offset, anywhere.bytes, Tagging::Any)
+            Shell::read_around(source, anywhere.offset, anywhere.bytes, tagging)
         }
-        None => Shell::read(input, &mut Nowhere, Tagging::Any).map(|(shell, _)| shell),
+        None => Shell::read(input, &mut Nowhere, tagging).map(|(shell, _)| shell),
     };
     let large = shell.and_then(|shell| {
         let large = LargeEnvelope { shell };

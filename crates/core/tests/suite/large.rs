@@ -733,8 +733,8 @@ fn a_stream_is_no_signature_beside_content() {
     let read = Arc::new(AtomicU64::new(0));
     let endless = Watched { reader: io::repeat(0), read: Arc::clone(&read) };
     let endless = io::Cursor::new(stream).chain(endless);
-    assert_eq!(verify(Input::new(endless)), "too-large");
-    assert!(read.load(Ordering::SeqCst) < 300 << 20);
+    assert_eq!(verify(Input::new(endless)), "trailing-bytes");
+    assert!(read.load(Ordering::SeqCst) < 2 * MAX_MEMORY_BYTES);
 }
 
 /// A reader whose bytes are counted.
@@ -881,6 +881,18 @@ fn what_does_not_fit_memory_is_shown_without_its_payload() {
             "{}",
             beginning.len()
         );
+    }
+    // For the same reason, a signature that is said to lie beside its content is not read with a payload.
+    for (kind, reason) in [(Kind::Data, "payload-attached"), (Kind::Job, "wrong-kind")] {
+        let payload = vec![7; length];
+        let envelope = sign(&statement().kind(kind), &key(1), payload.as_slice()).unwrap();
+        let envelope = envelope.to_bytes();
+        let input = Input::new(Arriving::new(envelope.as_slice(), Arrival::AtOnce(50_000)));
+        let trust = KnownSigners::new([Signer::new("k", key(1).verifying_key().clone())]);
+        let opening = open(input).unwrap();
+        let verdict =
+            opening.verify_beside(&mut &b"content"[..], &Expectations::new(), &trust, &now());
+        assert_eq!(verdict.unwrap_err().reason(), reason);
     }
     // Armor is held in memory, up to what is asked for.
     let text = armor::encode(&signed(&vec![7; 5_000_000])).unwrap().into_bytes();
