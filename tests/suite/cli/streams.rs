@@ -214,7 +214,7 @@ fn sizes_of_segments_have_limits() {
 fn a_stream_whose_type_is_altered_is_altered_and_not_read_into_memory() {
     let person = Person::with_key();
     let line = "head -c 40000000 /dev/zero | brine sign | \
-        LC_ALL=C sed 's/vnd.brine.segment/vnd.brine.Segment/' > altered";
+        LC_ALL=C sed 's/vnd.brine.segment/vnd.brine.segmint/' > altered";
     assert!(run(&person, line).status.success());
     let output = run(&person, "ulimit -v 30000; cat altered | brine verify");
     assert_refused(&output, 1, "bytes after the end");
