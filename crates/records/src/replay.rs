@@ -44,6 +44,7 @@
 mod bookkeeping;
 mod channel;
 mod file;
+mod file_identity;
 mod lease_end;
 mod number_span;
 mod options;
@@ -98,8 +99,8 @@ impl ReplayDatabase {
     /// # Errors
     ///
     /// [`ReplayError::Missing`] with [`DatabaseBirth::Existing`]; [`ReplayError::NotADatabase`] for another
-    /// file, which is not changed; [`ReplayError::Version`], [`ReplayError::Damaged`], [`ReplayError::Gone`],
-    /// [`ReplayError::Locked`]; [`ReplayError::File`] and [`ReplayError::Database`] from the system.
+    /// file, which is not changed; [`ReplayError::Linked`] and [`ReplayError::Mounted`] for one with another
+    /// name; [`ReplayError::Version`], [`ReplayError::Damaged`], [`ReplayError::Gone`], [`ReplayError::Locked`]; [`ReplayError::File`] and [`ReplayError::Database`] from the system.
     pub fn open(path: &Path, options: &ReplayOptions, now: Timestamp) -> Result<Self, ReplayError> {
         let most = Duration::from_secs(Timestamp::MAX.unix());
         let max_age = options.max_age.min(most);

@@ -77,6 +77,16 @@ pub enum ReplayError {
     #[error("lease was lost: somebody else took the record over")]
     LeaseLost,
 
+    /// The file has several names (hard links). SQLite keeps a log beside each name, and what one log says is
+    /// not in the other.
+    #[error("{path:?} has {links} names, and a replay database must have one")]
+    Linked {
+        /// One of the names.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+
     /// Another process kept the database locked for longer than the busy timeout.
     #[error("replay database is locked by another process")]
     Locked,
@@ -85,6 +95,14 @@ pub enum ReplayError {
     #[error("{path:?} does not exist")]
     Missing {
         /// Where it should be.
+        path: PathBuf,
+    },
+
+    /// The file is mounted by itself, as containers do. Its log lies beside the mount point, where no process
+    /// outside sees it.
+    #[error("{path:?} is mounted without its directory")]
+    Mounted {
+        /// The mount point.
         path: PathBuf,
     },
 
@@ -142,8 +160,10 @@ impl Classified for ReplayError {
             | Self::Full { .. }
             | Self::Gone { .. }
             | Self::LeaseLost
+            | Self::Linked { .. }
             | Self::Locked
             | Self::Missing { .. }
+            | Self::Mounted { .. }
             | Self::NotADatabase { .. } => Class::System,
             Self::Version { .. } => Class::Unsupported,
         }
@@ -162,8 +182,10 @@ impl Classified for ReplayError {
             Self::Gone { .. } => "replay-gone",
             Self::IdentityMissing => "replay-identity-missing",
             Self::LeaseLost => "replay-lease-lost",
+            Self::Linked { .. } => "replay-linked",
             Self::Locked => "replay-locked",
             Self::Missing { .. } => "replay-missing",
+            Self::Mounted { .. } => "replay-mounted",
             Self::NotADatabase { .. } => "replay-not-a-database",
             Self::Replayed => "replayed",
             Self::Unknown { .. } => "replay-unknown",

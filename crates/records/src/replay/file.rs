@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,15 +11,18 @@ use brine_core::key::random;
 use brine_core::text::hex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 
 use super::bookkeeping::Bookkeeping;
+use super::file_identity::FileIdentity;
 use super::schema;
 use crate::ledger::ReplayError;
 
 /// Makes a database, unless the name is taken.
 ///
-/// It is completed under another name and then linked to its own. So no process ever finds half a database,
-/// and if several make it at once, one wins.
+/// It is completed under another name and then gets its own. So no process ever finds half a database, and if
+/// several make it at once, one wins.
 pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
@@ -29,7 +32,7 @@ pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError
     schema::create(&mut connection, state)?;
     // Closing the last connection moves everything from the log into the file.
     connection.close().map_err(|(_, error)| error)?;
-    match fs::hard_link(&draft.0, path) {
+    match draft.take_name(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => sync_directory(path),
     }
@@ -41,17 +44,18 @@ pub(super) fn open(
     flags: OpenFlags,
     busy: Duration,
 ) -> Result<OpenDatabase, ReplayError> {
+    let name = std::path::absolute(path).map_err(|error| failed(path, error))?;
     let path = fs::canonicalize(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ReplayError::Missing { path: path.to_owned() },
         _ => failed(path, error),
     })?;
-    let before = identity(&path)?;
+    let before = FileIdentity::of(&path)?;
     recognise(&path, busy)?;
     let connection = connect(&path, flags, busy)?;
     schema::judge(&connection)?;
-    let watch = FileWatch::new(&path)?;
+    let watch = FileWatch::new(name, &path)?;
     // Makes sure that the file that SQLite opened in between is the one that is watched.
-    if watch.files.first().is_none_or(|(_, identity)| *identity != before) {
+    if watch.files.iter().take(2).any(|(_, found)| *found != before) {
         return Err(ReplayError::Gone { path });
     }
     Ok(OpenDatabase { connection, watch })
@@ -70,38 +74,32 @@ pub(super) struct OpenDatabase {
 /// inode is not given to another one.
 #[derive(Debug)]
 pub(super) struct FileWatch {
+    /// The name that was typed, which may be a symbolic link, then the files that it leads to.
     files: Vec<(PathBuf, FileIdentity)>,
 }
 
-/// Device and inode.
-type FileIdentity = (u64, u64);
-
 impl FileWatch {
-    fn new(path: &Path) -> Result<Self, ReplayError> {
-        let watched = |path: PathBuf| identity(&path).map(|identity| (path, identity));
-        let names = [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")];
+    fn new(name: PathBuf, path: &Path) -> Result<Self, ReplayError> {
+        let watched = |path: PathBuf| FileIdentity::of(&path).map(|identity| (path, identity));
+        let names = [name, path.to_owned(), beside(path, "-wal"), beside(path, "-shm")];
         Ok(Self { files: names.into_iter().map(watched).collect::<Result<_, _>>()? })
     }
 
-    /// Refuses to go on if a file was moved, deleted or replaced.
+    /// Refuses to go on if a file was moved, deleted or replaced, or has got a second name.
     pub(super) fn judge(&self) -> Result<(), ReplayError> {
-        let gone = self
-            .files
-            .iter()
-            .find(|(path, opened)| !matches!(identity(path), Ok(found) if found == *opened));
-        gone.map_or(Ok(()), |(path, _)| Err(ReplayError::Gone { path: path.clone() }))
+        self.files.iter().try_for_each(|(path, opened)| match FileIdentity::of(path) {
+            Ok(found) if found == *opened => Ok(()),
+            Err(error @ (ReplayError::Linked { .. } | ReplayError::Mounted { .. })) => Err(error),
+            _ => Err(ReplayError::Gone { path: path.clone() }),
+        })
     }
 
     /// Returns the size of the files, including the log.
     pub(super) fn bytes(&self) -> u64 {
-        let sizes = self.files.iter().filter_map(|(path, _)| fs::metadata(path).ok());
+        // The first is the second under the name that was typed.
+        let sizes = self.files.iter().skip(1).filter_map(|(path, _)| fs::metadata(path).ok());
         sizes.map(|metadata| metadata.len()).fold(0, u64::saturating_add)
     }
-}
-
-fn identity(path: &Path) -> Result<FileIdentity, ReplayError> {
-    let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
-    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// Refuses a file that is no replay database, over a read-only connection.
@@ -155,6 +153,25 @@ impl DraftFile {
         made.map_err(|error| failed(&draft, error))?;
         Ok(Self(draft))
     }
+
+    /// Gives the file the name `path`, unless that is taken.
+    fn take_name(&self, path: &Path) -> io::Result<()> {
+        match rustix::fs::renameat_with(CWD, &self.0, CWD, path, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => return Err(Errno::EXIST.into()),
+            // Not every file system and not every system has it.
+            Err(_) => {}
+        }
+        match fs::hard_link(&self.0, path) {
+            // A database with two names is refused.
+            Ok(()) => return fs::remove_file(&self.0),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
+        }
+        // Without links either, an empty file holds the name. It is no database, and refused as such.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        fs::rename(&self.0, path).inspect_err(|_| drop(fs::remove_file(path)))
+    }
 }
 
 impl Drop for DraftFile {
@@ -170,8 +187,13 @@ impl Drop for DraftFile {
 fn sync_directory(path: &Path) -> Result<(), ReplayError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    let synced = File::open(parent).and_then(|directory| directory.sync_all());
-    synced.map_err(|error| failed(parent, error))
+    match File::open(parent).and_then(|directory| directory.sync_all()) {
+        // Some file systems keep nothing of a directory that could be synchronised.
+        Err(error) if error.raw_os_error() != Some(Errno::INVAL.raw_os_error()) => {
+            Err(failed(parent, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -180,6 +202,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn failed(path: &Path, source: io::Error) -> ReplayError {
+pub(super) fn failed(path: &Path, source: io::Error) -> ReplayError {
     ReplayError::File { path: path.to_owned(), source }
 }

@@ -149,6 +149,52 @@ fn a_file_that_is_taken_away_is_missed() {
     });
 }
 
+/// Under a second name, SQLite would keep a second log, and everything would be released twice.
+#[test]
+fn a_database_with_two_names_is_refused_at_once_and_while_it_is_in_use() {
+    for sibling in ["replay", "replay-wal", "replay-shm"] {
+        let place = Place::new();
+        let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+        let lease = database.fresh(&numbered(1, 0, BIRTH), BIRTH);
+        let second = place.directory.path().join("second");
+        fs::hard_link(place.directory.path().join(sibling), &second).unwrap();
+        let reason = |error: ReplayError| error.reason();
+        let birth = DatabaseBirth::Existing;
+        assert_eq!(reason(database.commit(&lease, at(BIRTH)).unwrap_err()), "replay-linked");
+        let reserved = database.reserve(&numbered(1, 1, BIRTH), at(BIRTH));
+        assert_eq!(reason(reserved.unwrap_err()), "replay-linked");
+        assert_eq!(reason(database.view().status(at(BIRTH)).unwrap_err()), "replay-linked");
+        assert_eq!(reason(place.try_open(birth, DAY, BIRTH).unwrap_err()), "replay-linked");
+        assert_eq!(reason(ReplayView::open(&place.path()).unwrap_err()), "replay-linked");
+        if sibling == "replay" {
+            assert_eq!(reason(ReplayView::open(&second).unwrap_err()), "replay-linked");
+        }
+        fs::remove_file(second).unwrap();
+        database.handle(&numbered(1, 2, BIRTH), BIRTH);
+    }
+}
+
+/// A link that is turned leads the next process to another database.
+#[test]
+fn a_link_that_is_turned_while_it_is_in_use_is_missed() {
+    let (place, other) = (Place::new(), Place::new());
+    let links = Place::new();
+    drop(place.open(DatabaseBirth::AcceptOlder, BIRTH));
+    drop(other.open(DatabaseBirth::AcceptOlder, BIRTH));
+    // A chain of links, whose end is turned.
+    let end = links.directory.path().join("end");
+    std::os::unix::fs::symlink("end", links.path()).unwrap();
+    std::os::unix::fs::symlink(place.path(), &end).unwrap();
+    let mut database = links.open(DatabaseBirth::Existing, BIRTH);
+    let lease = database.fresh(&numbered(1, 0, BIRTH), BIRTH);
+    fs::remove_file(&end).unwrap();
+    assert_eq!(database.commit(&lease, at(BIRTH)).unwrap_err().reason(), "replay-gone");
+    std::os::unix::fs::symlink(other.path(), &end).unwrap();
+    assert_eq!(database.commit(&lease, at(BIRTH)).unwrap_err().reason(), "replay-gone");
+    let error = database.reserve(&numbered(1, 1, BIRTH), at(BIRTH)).unwrap_err();
+    assert_eq!(error.reason(), "replay-gone");
+}
+
 /// One that is opened by the name of a link is the same one, and its siblings lie beside the file.
 #[test]
 fn a_link_leads_to_the_database() {
