@@ -7,9 +7,11 @@ use clap::Parser;
 
 use crate::args::brine::Brine;
 use crate::args::brinekey::BrineKey;
+use crate::report::console;
 use crate::report::exit::Status;
-use crate::report::{Failure, console};
 use crate::verbs;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 /// Runs `brine` with the arguments of the process.
 #[must_use]
@@ -43,14 +45,17 @@ fn print_clap(message: &clap::Error) -> Status {
         console::usage(&message.render().to_string());
         return Status::Usage;
     }
-    match message.print() {
-        Ok(()) => Status::Done,
-        Err(error) => {
-            let failure = Failure::io("standard output", error);
-            console::complain(&failure);
-            failure.status()
+    let printed = Output::stdout(&mut OverwriteGuard::default()).and_then(|output| {
+        if output.is_terminal() {
+            // In the colours that the terminal has.
+            return message.print().map_err(|error| output.failed(error));
         }
-    }
+        output.print(&message.render().to_string())
+    });
+    printed.err().map_or(Status::Done, |failure| {
+        console::complain(&failure);
+        failure.status()
+    })
 }
 
 /// Keeps secrets out of core files.

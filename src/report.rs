@@ -4,6 +4,7 @@
 
 pub mod exit;
 
+pub(crate) mod byte_name;
 pub(crate) mod console;
 pub(crate) mod verdict;
 

@@ -1,22 +1,12 @@
 //! Prints outcomes.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
 
-use crate::report::console::{complain, note};
+use crate::report::console::{complain, note, write_to_stderr};
 use crate::report::exit::Status;
-use crate::report::{Failure, Outcome, status_of, verdict};
+use crate::report::{Failure, FileOutcome, Outcome, status_of, verdict};
 use crate::world::output::{Opened, Output};
-use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::whole_file::Access;
-
-/// Where the verdict goes, as the command line says.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct VerdictFile {
-    pub(crate) json: bool,
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) say_who: SayWho,
-}
 
 /// Whether a person hears who signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,25 +29,12 @@ impl Reporter {
     /// Opens the file for the verdict before anything else is done, so that nothing is released whose
     /// verdict cannot be kept.
     pub(crate) fn open(
-        options: VerdictFile,
-        outputs: &[Option<&Path>],
-        guard: &OverwriteGuard,
+        json: bool,
+        say_who: SayWho,
+        report: Option<Output>,
     ) -> Result<Self, Failure> {
-        let VerdictFile { json, file, say_who } = options;
-        let Some(path) = file else { return Ok(Self { json, file: None, say_who }) };
-        if path == Path::new("-") {
-            let usage = "--report takes a file; --json writes to standard error";
-            return Err(Failure::usage(usage));
-        }
-        let report = Output::plan(Some(&path), guard)?;
-        // The verdict and the payload in one file would be neither.
-        for output in outputs {
-            if report.is_same_as(&Output::plan(*output, guard)?) {
-                return Err(Failure::SameFile);
-            }
-        }
-        let opened = report.open(Access::Ordinary)?;
-        Ok(Self { json, file: Some((report, opened)), say_who })
+        let open = |report: Output| report.open(Access::Ordinary).map(|opened| (report, opened));
+        Ok(Self { json, file: report.map(open).transpose()?, say_who })
     }
 
     /// Reports without a file, where there is none or it cannot be written.
@@ -75,7 +52,7 @@ impl Reporter {
             return status;
         }
         let lines = verdict::lines(&result);
-        let written = io::stderr().lock().write_all(lines.as_bytes());
+        let written = write_to_stderr(lines.as_bytes());
         // A verdict that is lost is not given.
         if written.is_err() && status == Status::Done { Status::Io } else { status }
     }
@@ -84,7 +61,7 @@ impl Reporter {
     fn write_file(self, result: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
         let Some((report, opened)) = self.file else { return result };
         let lines = verdict::lines(&result);
-        let written = opened.file().write_all(lines.as_bytes());
+        let written = opened.writer().write_all(lines.as_bytes());
         let written = written.map_err(|error| report.failed(error));
         let written = written.and_then(|()| report.finish(opened));
         result.and_then(|done| written.map(|()| done))
@@ -96,7 +73,8 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
     match result {
         Err(failure) => complain(failure),
         Ok(Outcome::Records { counts, failure }) => {
-            let matters = counts.refused > 0 || counts.missing.records > 0 || failure.is_some();
+            let has_failed = failure.as_ref().is_some_and(|failure| !failure.is_quiet());
+            let matters = counts.refused > 0 || counts.missing.records > 0 || has_failed;
             if matters || say_who.now() {
                 note(&counts.to_string());
             }
@@ -110,8 +88,13 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
             note(&format!("{}; {line}", signed.line()));
         }
         Ok(Outcome::Files(files)) if status != Status::Done => {
-            let refused = files.iter().filter(|file| file.outcome.is_err()).count();
-            note(&format!("error: {refused} of {} files did not verify", files.len()));
+            let is_told = |file: &&FileOutcome| {
+                file.outcome.as_ref().is_err_and(|failure| !failure.is_quiet())
+            };
+            let refused = files.iter().filter(is_told).count();
+            if refused > 0 {
+                note(&format!("error: {refused} of {} files did not verify", files.len()));
+            }
         }
         Ok(_) => {}
     }

@@ -26,36 +26,33 @@ mod trust_file;
 mod verify;
 mod verify_records;
 
-use std::path::Path;
-
 use self::run::JobGround;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
+use crate::args::run::Run;
+use crate::args::verify::Verify;
 use crate::report::exit::Status;
-use crate::report::{Failure, Outcome};
-use crate::reporter::{Reporter, SayWho, VerdictFile};
-use crate::world::overwrite_guard::OverwriteGuard;
+use crate::report::{Failure, Outcome, console};
+use crate::reporter::{Reporter, SayWho};
+use crate::world::output::Output;
 
 /// Does what was typed to `brine`.
 pub(crate) fn brine(parsed: Brine) -> Status {
+    if wants_only_failures(&parsed.verb) {
+        console::set_quiet();
+    }
     match parsed.verb {
         BrineVerb::Verify(args) => {
-            let guard = verify::guard(&args);
-            reported(&args.verdict, &[args.output.as_deref()], &guard, || {
-                verify::run(&args, &guard)
-            })
+            reported(&args.verdict, verify::outputs(&args), |outputs| verify::run(&args, outputs))
         }
         BrineVerb::Run(args) => {
-            let guard = run::guard(&args);
-            let outputs = [args.output.as_deref(), args.partial_output.as_deref()];
             // Before the file for the verdict is opened: a job may have left a link in its place.
-            match JobGround::survey(&args) {
-                Ok(ground) => {
-                    reported(&args.verdict, &outputs, &guard, || run::run(&args, &guard, &ground))
-                }
-                Err(failure) => Reporter::without_file(args.verdict.json).finish(Err(failure)),
-            }
+            let planned = JobGround::survey(&args).and_then(|ground| {
+                let (report, outputs) = run::outputs(&args)?;
+                Ok((report, (outputs, ground)))
+            });
+            reported(&args.verdict, planned, |(outputs, ground)| run::run(&args, outputs, &ground))
         }
         BrineVerb::Sign(args) => Reporter::default().finish(sign::run(&args)),
         BrineVerb::Inspect(args) => silent(inspect::run(&args)),
@@ -80,21 +77,32 @@ pub(crate) fn brinekey(parsed: BrineKey) -> Status {
     })
 }
 
+/// Returns whether nothing but what was asked for goes to standard error.
+const fn wants_only_failures(verb: &BrineVerb) -> bool {
+    match verb {
+        BrineVerb::Run(Run { verdict, .. }) | BrineVerb::Verify(Verify { verdict, .. }) => {
+            verdict.quiet || verdict.json
+        }
+        BrineVerb::Sign(args) => args.quiet,
+        _ => false,
+    }
+}
+
 /// Opens what the verdict goes to before anything is done, and reports. That it cannot be opened is reported, too.
-fn reported(
+fn reported<O>(
     args: &VerdictArgs,
-    outputs: &[Option<&Path>],
-    guard: &OverwriteGuard,
-    verb: impl FnOnce() -> Result<Outcome, Failure>,
+    outputs: Result<(Option<Output>, O), Failure>,
+    verb: impl FnOnce(O) -> Result<Outcome, Failure>,
 ) -> Status {
     let say_who = match (args.verbose, args.quiet) {
         (true, _) => SayWho::Always,
         (false, true) => SayWho::Never,
         (false, false) => SayWho::AtTerminal,
     };
-    let options = VerdictFile { json: args.json, file: args.report.clone(), say_who };
-    match Reporter::open(options, outputs, guard) {
-        Ok(reporter) => reporter.finish(verb()),
+    let opened = outputs
+        .and_then(|(report, outputs)| Ok((Reporter::open(args.json, say_who, report)?, outputs)));
+    match opened {
+        Ok((reporter, outputs)) => reporter.finish(verb(outputs)),
         Err(failure) => Reporter::without_file(args.json).finish(Err(failure)),
     }
 }

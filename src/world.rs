@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod clock;
+pub(crate) mod descriptor;
 pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
@@ -9,6 +10,7 @@ pub(crate) mod named_key;
 pub(crate) mod output;
 pub(crate) mod overwrite_guard;
 pub(crate) mod passphrase;
+pub(crate) mod patient_file;
 pub(crate) mod program_file;
 pub(crate) mod progress;
 mod readiness;

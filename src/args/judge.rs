@@ -91,7 +91,7 @@ pub struct VerdictArgs {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Print no progress, and nothing on success
+    /// Print no progress and no warnings, and nothing on success
     ///
     /// What a job writes to standard error is not shown either.
     #[arg(short, long, conflicts_with = "verbose")]

@@ -104,7 +104,7 @@ pub struct Sign {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 
-    /// Print no progress
+    /// Print no progress and no warnings
     #[arg(short, long)]
     pub quiet: bool,
 

@@ -1,15 +1,22 @@
 //! Lines on standard error, and text that is safe to show.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brine_core::text::{is_harmless, push_escaped};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::stdio::stderr;
 use serde::Serialize;
 
 use super::Failure;
 
 /// Says why there is no result, and what to type next.
 pub(crate) fn complain(failure: &Failure) {
+    if failure.is_quiet() {
+        return;
+    }
     note(&format!("error: {failure}"));
     if let Some(hint) = failure.hint() {
         note(&format!("hint: {hint}"));
@@ -19,13 +26,45 @@ pub(crate) fn complain(failure: &Failure) {
 /// Says what is wrong with what was typed. The text may hold anything, in several lines.
 pub(crate) fn usage(text: &str) {
     let lines: Vec<_> = text.lines().map(printable).collect();
-    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+    let _ = write_to_stderr(format!("{}\n", lines.join("\n")).as_bytes());
 }
+
+/// Tells a person something that changes nothing, unless they want to hear only of failures.
+pub(crate) fn remark(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        note(text);
+    }
+}
+
+/// Leaves out all [remarks](remark) from now on.
+pub(crate) fn set_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Tells a person something that is not an error.
 pub(crate) fn note(text: &str) {
     // Nothing can be said about a standard error that is closed.
-    let _ = writeln!(io::stderr().lock(), "{}: {}", program(), printable(text));
+    let _ = write_to_stderr(format!("{}: {}\n", program(), printable(text)).as_bytes());
+}
+
+/// Writes to standard error, and waits where somebody has set it to non-blocking mode.
+pub(crate) fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        match rustix::io::write(stderr(), rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(Errno::AGAIN) => {
+                // What goes wrong here goes wrong in writing, too.
+                let _ = poll(&mut [PollFd::new(&stderr(), PollFlags::OUT)], None);
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Sets the name of the program. Every line on standard error begins with it.

@@ -52,7 +52,11 @@ impl Status {
             Self::Unsupported,
             "Not an envelope, or of a kind, algorithm or form that this command does not take.",
         ),
-        (Self::Io, "Input, output or the system failed."),
+        (
+            Self::Io,
+            "Input, output or the system failed. Without a message: the output was closed by its reader, as \
+             \"head\" does.",
+        ),
         (
             Self::Untrusted,
             "Refused by trust or policy: unknown or revoked signer, outside its time, for another \

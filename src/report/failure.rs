@@ -37,6 +37,9 @@ pub(crate) enum Failure {
     #[error("{path:?} lies in {root:?}, where the policy lets jobs write")]
     InJobsReach { path: PathBuf, root: PathBuf },
 
+    #[error("{path:?} is mounted without its directory, and cannot be replaced")]
+    Irreplaceable { path: PathBuf },
+
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
 
@@ -60,6 +63,9 @@ pub(crate) enum Failure {
     #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
     NoSandbox,
 
+    #[error("{path:?}: no file can be made beside it: {source}")]
+    NoPlace { path: PathBuf, source: io::Error },
+
     #[error("no key named {name:?} in {directory:?}")]
     NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
 
@@ -71,6 +77,9 @@ pub(crate) enum Failure {
 
     #[error("no program {program:?}")]
     NotFound { program: PathBuf },
+
+    #[error("{what} was closed by its reader")]
+    OutputClosed { what: String },
 
     #[error("passphrase: {0}")]
     Passphrase(String),
@@ -103,8 +112,11 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Replay(#[from] ReplayError),
 
-    #[error("input and output are the same file")]
-    SameFile,
+    #[error("{one} and {other} are the same file")]
+    SameFile { one: &'static str, other: &'static str },
+
+    #[error("temporary file: {source}, in {directory:?}")]
+    Temporary { directory: PathBuf, source: io::Error },
 
     #[error("{path:?}: {source}")]
     TrustFile { path: PathBuf, source: TrustError },
@@ -166,6 +178,11 @@ impl Failure {
         }
     }
 
+    /// Returns whether no person needs to be told. A reader that has read enough closes the pipe, as `head` does.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        matches!(self, Self::OutputClosed { .. })
+    }
+
     /// Returns the exit status.
     pub(crate) fn status(&self) -> Status {
         match self {
@@ -179,9 +196,15 @@ impl Failure {
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::Precious { .. }
-            | Self::SameFile
+            | Self::SameFile { .. }
             | Self::Usage(_) => Status::Usage,
-            Self::Exists { .. } | Self::Io { .. } | Self::NoHome => Status::Io,
+            Self::Exists { .. }
+            | Self::Io { .. }
+            | Self::Irreplaceable { .. }
+            | Self::NoHome
+            | Self::NoPlace { .. }
+            | Self::OutputClosed { .. }
+            | Self::Temporary { .. } => Status::Io,
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
             Self::Launch(error) => Status::from_code(error.status()),
             #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -212,7 +235,8 @@ impl Failure {
             Self::Exists { .. } => "exists",
             Self::Framing(error) => error.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
-            Self::Io { .. } => "io",
+            Self::Io { .. } | Self::NoPlace { .. } | Self::Temporary { .. } => "io",
+            Self::Irreplaceable { .. } => "irreplaceable",
             Self::Job(error) => error.reason(),
             Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -226,13 +250,14 @@ impl Failure {
             Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::OutputClosed { .. } => "output-closed",
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::Pickle { rule, .. } => rule.reason(),
             Self::Precious { .. } => "precious-file",
             Self::Record { why, .. } => why.reason(),
             Self::Replay(error) => error.reason(),
-            Self::SameFile => "same-file",
+            Self::SameFile { .. } => "same-file",
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
             Self::Usage(_) => "usage",

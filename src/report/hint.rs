@@ -3,6 +3,8 @@
 mod key_form;
 mod lookalike;
 
+use std::io::ErrorKind;
+
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, StreamError, Untrusted};
@@ -67,13 +69,27 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
         Failure::TrustFile { source, .. } => return of_trust_file(source).map(str::to_owned),
-        Failure::SameFile => "write elsewhere and move it",
+        Failure::Irreplaceable { .. } => {
+            "mount the directory that it lies in; a result can also be redirected: \"> FILE\""
+        }
+        Failure::NoPlace { .. } => {
+            "a file is made in its directory and then takes its name; a result can also be redirected: \"> FILE\""
+        }
+        Failure::SameFile { .. } => "write elsewhere and move it",
+        // A limit on the size of files is the same everywhere.
+        Failure::Temporary { source, .. } if source.kind() == ErrorKind::FileTooLarge => {
+            return None;
+        }
+        Failure::Temporary { .. } => {
+            "set TMPDIR to a directory that can be written and has room for the payload"
+        }
         #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
         Failure::NoSandbox => return None,
         Failure::Framing(error) => return of_framing(error).map(str::to_owned),
         Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
+        | Failure::OutputClosed { .. }
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }
         | Failure::Usage(_) => return None,
@@ -204,6 +220,10 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
         ReplayError::Gone { .. } => {
             "what it knew is lost; \"brine replay init\" makes one that refuses what is older than itself"
         }
+        ReplayError::Linked { .. } => {
+            "\"find -samefile FILE\" shows its names; remove all but one, and have every process use that"
+        }
+        ReplayError::Mounted { .. } => "mount the directory that it lies in, not the file",
         ReplayError::Missing { .. } | ReplayError::NotADatabase { .. } => {
             "\"brine replay init FILE\" makes one, where there is no file"
         }

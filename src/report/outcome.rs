@@ -1,5 +1,7 @@
 //! What a verb that did its work has to say.
 
+use std::path::PathBuf;
+
 use brine_core::text::hex;
 use brine_core::{Kind, Verified};
 use brine_records::RecordCounts;
@@ -33,7 +35,7 @@ pub(crate) enum Outcome {
 /// How one of several files did.
 #[derive(Debug)]
 pub(crate) struct FileOutcome {
-    pub(crate) name: String,
+    pub(crate) name: PathBuf,
     pub(crate) outcome: Result<Outcome, Failure>,
 }
 

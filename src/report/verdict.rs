@@ -1,10 +1,12 @@
 //! Verdicts: one line of JSON each. docs/verdict.md describes them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use brine_records::RecordCounts;
 use serde::Serialize;
 
+use super::byte_name::{exact, shown};
 use super::console::json_line;
 use super::exit::Status;
 use super::outcome::status_of;
@@ -31,7 +33,10 @@ struct Verdict<'a> {
     status: u8,
     verdict: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
+    file: Option<String>,
+    /// What `file` cannot say of a name that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_hex: Option<String>,
     #[serde(flatten)]
     refusal: Option<RefusalFacts>,
     #[serde(flatten)]
@@ -97,6 +102,8 @@ impl<'a> RecordFacts<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct PlanFacts {
     pub(crate) command: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) command_hex: Option<Vec<String>>,
     pub(crate) plan_digest: String,
     pub(crate) waived: Vec<&'static str>,
     /// The directories outside the system directories in which the program may look for its libraries.
@@ -123,14 +130,15 @@ pub(crate) struct RunFacts {
 }
 
 impl<'a> Verdict<'a> {
-    fn of(result: &'a Result<Outcome, Failure>, file: Option<&'a str>) -> Self {
+    fn of(result: &'a Result<Outcome, Failure>, file: Option<&Path>) -> Self {
         let status = status_of(result);
         let failure = result.as_ref().map_or_else(Some, Outcome::failure);
         let mut verdict = Self {
             schema: SCHEMA,
             status: status.code(),
             verdict: Word::Verified,
-            file,
+            file: file.map(shown),
+            file_hex: file.and_then(exact),
             refusal: failure.map(RefusalFacts::of),
             records: None,
             signed: None,

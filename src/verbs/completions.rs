@@ -8,6 +8,7 @@ use crate::args::brinekey::BrineKey;
 use crate::args::completions::{Completions, Program, Shell};
 use crate::report::Failure;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::whole_file::Access;
 
 pub(super) fn run(args: &Completions) -> Result<(), Failure> {
@@ -22,5 +23,6 @@ pub(super) fn run(args: &Completions) -> Result<(), Failure> {
     };
     let mut script = Vec::new();
     generate(shell, &mut command, name, &mut script);
-    Output::stdout().write(Access::Ordinary, |output| output.write_all(&script))
+    Output::stdout(&mut OverwriteGuard::default())?
+        .write(Access::Ordinary, |output| output.write_all(&script))
 }

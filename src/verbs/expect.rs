@@ -5,11 +5,13 @@ use std::path::Path;
 use brine_core::Expectations;
 use brine_trust::Trust;
 
-use crate::args::judge::JudgeArgs;
+use crate::args::judge::{JudgeArgs, VerdictArgs};
 use crate::report::Failure;
 use crate::world::clock::Moment;
+use crate::world::descriptor::Descriptor;
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
 use crate::world::named_key;
+use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 
 /// What an envelope is held to: expectations, trust and clock.
@@ -55,7 +57,15 @@ pub(super) fn guarded(guard: OverwriteGuard, args: &JudgeArgs) -> OverwriteGuard
     args.trust.public_keys.iter().fold(guard, |guard, key| guard.and_key(key))
 }
 
+/// Says where the verdict goes, if it is written to a file.
+pub(super) fn report(
+    args: &VerdictArgs,
+    guard: &mut OverwriteGuard,
+) -> Result<Option<Output>, Failure> {
+    args.report.as_deref().map(|path| Output::plan("report", Some(path), guard)).transpose()
+}
+
 /// Returns whether a path stands for standard input.
 pub(super) fn is_standard_input(path: &Path) -> bool {
-    path == Path::new("-")
+    path == Path::new("-") || Descriptor::named_by(path) == Some(Descriptor::STDIN)
 }

@@ -1,6 +1,5 @@
 //! `brinekey export`.
 
-use std::fs;
 use std::path::Path;
 
 use brine_keys::openssh_private;
@@ -9,7 +8,7 @@ use super::key_store;
 use crate::args::brinekey::{Export, PrivateForm};
 use crate::report::Failure;
 use crate::world::named_key;
-use crate::world::output::Output;
+use crate::world::output::{Output, becomes_a_file};
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::whole_file::Access;
@@ -33,15 +32,12 @@ pub(super) fn run(args: &Export) -> Result<(), Failure> {
 }
 
 fn output(args: &Export, key_file: &Path) -> Result<Output, Failure> {
+    let mut guard = OverwriteGuard::default().and(Some(key_file));
     match args.output.as_deref() {
         // A private key goes over no other file, even if one appears while a passphrase is typed.
-        Some(target) if target != Path::new("-") && !is_device(target) => {
-            Output::new_file(target.to_owned())
+        Some(target) if target != Path::new("-") && becomes_a_file(target) => {
+            Output::new_file(target.to_owned(), &mut guard)
         }
-        target => Output::plan(target, &OverwriteGuard::default().and(Some(key_file))),
+        target => Output::plan("output", target, &mut guard),
     }
-}
-
-fn is_device(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| !found.is_file())
 }

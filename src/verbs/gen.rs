@@ -10,11 +10,12 @@ use crate::report::console::note;
 use crate::world::home::{Home, KeyName};
 use crate::world::named_key;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::{self, Source};
-use crate::world::whole_file::Access;
 
 pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     let name = KeyName::parse(&args.name)?;
+    let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
     key_store::refuse_existing(&home, &name)?;
     if !args.no_trust {
@@ -41,15 +42,20 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
         let signer = Signer::new(name.as_str(), key.verifying_key().clone());
         trust_file::add_to_default(&home, &signer)?;
     }
-    announce(&home, &name, key.verifying_key())
+    announce(&home, &name, key.verifying_key(), &output)
 }
 
 /// Says where the key is, and what others type to trust it.
-fn announce(home: &Home, name: &KeyName, public: &VerifyingKey) -> Result<(), Failure> {
+fn announce(
+    home: &Home,
+    name: &KeyName,
+    public: &VerifyingKey,
+    output: &Output,
+) -> Result<(), Failure> {
     let line = openssh_line(public, name.as_str());
     // "default" tells others nothing about whose key it is.
     let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
     note(&format!("made {:?}; keep it secret", home.private_key(name)));
     note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
-    Output::stdout().write(Access::Ordinary, |output| writeln!(output, "{line}"))
+    output.print(&format!("{line}\n"))
 }

@@ -39,8 +39,7 @@ fn read(args: &Import) -> Result<Zeroizing<Vec<u8>>, Failure> {
         return Err(Failure::usage("standard input cannot be both the key and the passphrase"));
     }
     let limit = u64::try_from(MAX_KEY_FILE_BYTES).unwrap_or(u64::MAX);
-    let read = InputFile::open(None)?.read(limit);
-    read.map(Zeroizing::new).map_err(|failure| match failure {
+    InputFile::open(None)?.read_secret(limit).map_err(|failure| match failure {
         Failure::Core(brine_core::Error::Form(FormError::TooLarge { .. })) => {
             KeyFileError::TooLarge.into()
         }

@@ -13,12 +13,15 @@ use crate::args::inspect::Inspect;
 use crate::report::Failure;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) use self::claimed::INSPECT_SCHEMA;
 
 pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
+    let mut guard = OverwriteGuard::default().and_input(args.input.as_deref());
+    let output = Output::stdout(&mut guard)?;
     if let Some(framing) = args.framing.name() {
-        return inspect_records(args, framing.into());
+        return inspect_records(args, framing.into(), &output);
     }
     let input = InputFile::open(args.input.as_deref())?;
     let name = input.name().to_owned();
@@ -31,12 +34,12 @@ pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
         Skimmed::Broken { beginning, why } => {
             if !args.json {
                 let shown = diagnostic(&beginning).text;
-                Output::stdout().print(&format!("{shown}/ more follows, and is not shown /\n"))?;
+                output.print(&format!("{shown}/ more follows, and is not shown /\n"))?;
             }
             return Err(why.into());
         }
     };
-    Output::stdout().print(&shown.text)?;
+    output.print(&shown.text)?;
     shown.unreadable.map_or(Ok(()), |error| Err(error.into()))
 }
 

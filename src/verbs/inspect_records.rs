@@ -15,11 +15,14 @@ use crate::world::output::Output;
 use crate::world::whole_file::Access;
 
 /// Shows every record of the input, also those that are not envelopes.
-pub(super) fn inspect_records(args: &Inspect, framing: Framing) -> Result<(), Failure> {
+pub(super) fn inspect_records(
+    args: &Inspect,
+    framing: Framing,
+    output: &Output,
+) -> Result<(), Failure> {
     let (file, name) = InputFile::open(args.input.as_deref())?.into_file();
     let reading = |error| Failure::reading_records(&name, error);
     let mut reader = FrameReader::new(file, framing, FrameSide::Envelope);
-    let output = Output::stdout();
     let opened = output.open(Access::Ordinary)?;
     let mut first_failure = None;
     while let Some(mut block) = reader.next_block(BlockBounds::default()).map_err(reading)? {
@@ -27,7 +30,7 @@ pub(super) fn inspect_records(args: &Inspect, framing: Framing) -> Result<(), Fa
         for (index, frame) in block.frames().enumerate() {
             let number = block.number(index);
             let (text, unreadable) = show_record(args, number, frame);
-            let written = opened.file().write_all(text.as_bytes());
+            let written = opened.writer().write_all(text.as_bytes());
             written.map_err(|error| output.failed(error))?;
             let failed = unreadable.map(|why| Failure::Record { number, why });
             first_failure = first_failure.or(failed);

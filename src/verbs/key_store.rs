@@ -70,9 +70,5 @@ pub(super) fn store(
 }
 
 fn write_new(path: &Path, access: Access, text: &str) -> Result<(), Failure> {
-    let written = write_whole(path, access, Existing::Keep, |file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::Exists { path: path.to_owned() },
-        _ => Failure::io(format!("{path:?}"), error),
-    })
+    write_whole(path, access, Existing::Keep, |file| file.write_all(text.as_bytes()))
 }

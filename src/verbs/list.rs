@@ -4,17 +4,18 @@ use std::fmt::Write as _;
 
 use brine_keys::{is_encrypted, ssh_fingerprint};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::args::brinekey::List;
 use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::world::home::{Home, KeyName};
-use crate::world::input::read_small;
+use crate::world::input::read_secret;
 use crate::world::named_key;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) fn run(args: &List) -> Result<(), Failure> {
+    let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
     let names = named_key::names_in_store(&home)?;
     let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
@@ -27,7 +28,7 @@ pub(super) fn run(args: &List) -> Result<(), Failure> {
             false => writeln!(text, "{:<width$}  {}", key.name, key.summary()),
         };
     }
-    Output::stdout().print(&text)
+    output.print(&text)
 }
 
 /// A key of the store, as far as it can be read.
@@ -46,7 +47,7 @@ struct StoredKey<'a> {
 
 impl<'a> StoredKey<'a> {
     fn read(home: &Home, name: &'a KeyName) -> Self {
-        let private = read_small(&home.private_key(name)).ok().map(Zeroizing::new);
+        let private = read_secret(&home.private_key(name)).ok();
         let encrypted = private.as_ref().and_then(|bytes| is_encrypted(bytes).ok());
         let halves = [home.public_key(name), home.private_key(name)];
         let public = halves.iter().find_map(|path| named_key::read_public(path).ok());

@@ -26,8 +26,7 @@ pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
         None => return Err(Failure::Passphrase(NOBODY_TO_ASK.to_owned())),
     };
     let pem = key_store::write_pkcs8(&key, chosen.as_deref())?;
-    write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))
-        .map_err(|error| Failure::io(format!("{path:?}"), error))?;
+    write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))?;
     let state = if chosen.is_some() { "encrypted" } else { "not encrypted" };
     note(&format!("{path:?} is {state} now"));
     Ok(())

@@ -14,6 +14,7 @@ use crate::report::console::printable;
 use crate::world::home::Home;
 use crate::world::input::read_small;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
     match verb {
@@ -42,10 +43,11 @@ fn read(path: &Path) -> Result<Policy, Failure> {
 
 fn check(args: &CheckPolicy) -> Result<(), Failure> {
     let path = args.file.clone().map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
+    let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
     let policy = read(&path)?;
     PolicyCheck::new(&path, &policy).run()?;
     let lines: String = policy.entries().iter().map(line).collect();
-    Output::stdout().print(&lines)
+    output.print(&lines)
 }
 
 /// For whom an entry is.

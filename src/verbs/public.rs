@@ -6,9 +6,10 @@ use crate::args::brinekey::{Pub, PublicForm};
 use crate::report::Failure;
 use crate::world::named_key::{self, Named};
 use crate::world::output::Output;
-use crate::world::whole_file::Access;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) fn run(args: &Pub) -> Result<(), Failure> {
+    let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
     let key = named_key::verifying_key(&args.key)?;
     let text = match args.form {
         PublicForm::Openssh => {
@@ -20,5 +21,5 @@ pub(super) fn run(args: &Pub) -> Result<(), Failure> {
         }
         PublicForm::Spki => spki_pem(&key),
     };
-    Output::stdout().write(Access::Ordinary, |output| output.write_all(text.as_bytes()))
+    output.print(&text)
 }

@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::report::exit::Status;
+use crate::world::descriptor::Descriptor;
+use crate::world::patient_file::PatientFile;
 use crate::world::whole_file::directory_of;
 use crate::world::whole_records::{Care, WholeRecords};
 
@@ -36,6 +38,9 @@ impl RejectFile {
     }
 
     fn open_file(path: &Path) -> io::Result<File> {
+        if let Some(descriptor) = Descriptor::named_by(path) {
+            return descriptor.duplicate();
+        }
         // Refused records may be as secret as others.
         let mut options = OpenOptions::new();
         options.append(true).mode(0o600);
@@ -104,14 +109,14 @@ impl RejectedLine {
 
 /// Reads kept records back, each after its length, four bytes.
 pub(super) struct KeptRecords {
-    lines: BufReader<File>,
+    lines: BufReader<PatientFile<File>>,
     /// The number of the line that was read last.
     number: u64,
     record: Cursor<Vec<u8>>,
 }
 
 impl KeptRecords {
-    pub(super) fn new(file: File) -> Self {
+    pub(super) fn new(file: PatientFile<File>) -> Self {
         Self { lines: BufReader::new(file), number: 0, record: Cursor::default() }
     }
 

@@ -14,6 +14,8 @@ use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::world::clock;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::whole_file::resolved;
 
 pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
     match verb {
@@ -24,25 +26,35 @@ pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
 }
 
 fn init(args: &InitArgs) -> Result<(), Failure> {
-    if args.file.symlink_metadata().is_ok() {
-        return Err(Failure::Exists { path: args.file.clone() });
+    // A link may lead to where the database will be.
+    let path = resolved(&args.file);
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::Exists { path });
     }
     let birth =
         if args.accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
     let max_age = args.max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
-    ReplayDatabase::open(&args.file, &options, clock::read()?)?;
+    ReplayDatabase::open(&path, &options, clock::read()?)?;
     Ok(())
 }
 
 fn prune(args: &PruneArgs) -> Result<(), Failure> {
+    let output = output(&args.file)?;
     let mut database = open(&args.file)?;
     let pruned = database.prune(clock::read()?)?;
     let text = format!(
         "forgot {} ranges, {} claim ids, {} channels and {} leases\n",
         pruned.ranges, pruned.names, pruned.channels, pruned.leases
     );
-    Output::stdout().print(&text)
+    output.print(&text)
+}
+
+/// Says where the answer goes, which is not the database.
+fn output(database: &Path) -> Result<Output, Failure> {
+    let mut guard = OverwriteGuard::default();
+    guard.claim_database(database)?;
+    Output::stdout(&mut guard)
 }
 
 /// Opens a database that is there, and leaves its maximum age as it is.
@@ -52,6 +64,7 @@ fn open(path: &Path) -> Result<ReplayDatabase, Failure> {
 }
 
 fn status(args: &StatusArgs) -> Result<(), Failure> {
+    let output = output(&args.file)?;
     let view = ReplayView::open(&args.file)?;
     let now = clock::read()?;
     let status = view.status(now)?;
@@ -62,7 +75,7 @@ fn status(args: &StatusArgs) -> Result<(), Failure> {
             false => channel_line(&channel),
         });
     })?;
-    Output::stdout().print(&text)
+    output.print(&text)
 }
 
 fn page(status: &ReplayStatus) -> String {

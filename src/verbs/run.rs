@@ -20,22 +20,19 @@ pub(super) use self::ground::JobGround;
 use self::outputs::RunOutputs;
 use super::expect::{self, Judge};
 use crate::args::run::Run;
+use crate::report::byte_name::{all_exact, shown};
 use crate::report::verdict::PlanFacts;
 use crate::report::{Failure, Outcome, Signed};
 use crate::world::clock::Moment;
 use crate::world::input::InputFile;
+use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::program_file;
 use crate::world::release::stored;
-use crate::world::spool::{Spool, TEMPORARY_FILE};
+use crate::world::spool::Spool;
 use crate::world::store::PayloadStore;
 
-pub(super) fn run(
-    args: &Run,
-    guard: &OverwriteGuard,
-    ground: &JobGround,
-) -> Result<Outcome, Failure> {
-    let outputs = RunOutputs::plan(args, guard)?;
+pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result<Outcome, Failure> {
     let judge = Judge::resolve(&args.judge)?;
     let job = VerifiedJob::read(args, judge)?;
     let plan = job.plan(args, ground)?;
@@ -55,13 +52,15 @@ pub(super) fn run(
     launch(args, job, &plan, facts, &outputs)
 }
 
-/// Everything that the command line names to be read.
-pub(super) fn guard(args: &Run) -> OverwriteGuard {
+/// Says where everything goes: the verdict, and the output of the job.
+pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failure> {
     let guard = OverwriteGuard::default().and_input(args.input.as_deref());
     let guard = guard.and(args.policy.as_deref());
     // A program that is found in PATH is nobody's to name for output by mistake.
     let guard = guard.and(args.command.first().map(Path::new));
-    expect::guarded(guard, &args.judge)
+    let mut guard = expect::guarded(guard, &args.judge);
+    let outputs = RunOutputs::plan(args, &mut guard)?;
+    Ok((expect::report(&args.verdict, &mut guard)?, outputs))
 }
 
 /// A job of which everything holds. Its payload is a copy that nobody else can change.
@@ -89,7 +88,7 @@ impl VerifiedJob {
             Some(file) => Spool::written(file, verified.payload_bytes()),
             None => {
                 let payload = verified.in_memory().unwrap_or_default();
-                Spool::copy_of(payload, &mut io::empty(), TEMPORARY_FILE)?
+                Spool::copy_of(payload, &mut io::empty(), &name)?
             }
         };
         Ok(Self { verified, grants, payload, moment })
@@ -144,12 +143,13 @@ fn launch(
 impl PlanFacts {
     fn of(plan: &Plan, outside: &BTreeSet<PathBuf>) -> Self {
         let parts = plan.parts();
-        let command = parts.program.arguments.iter().map(|text| text.to_string_lossy());
+        let command = &parts.program.arguments;
         Self {
-            command: command.map(std::borrow::Cow::into_owned).collect(),
+            command: command.iter().map(shown).collect(),
+            command_hex: all_exact(command),
             plan_digest: hex(&plan.digest()),
             waived: parts.waived.iter().map(|layer| layer.name()).collect(),
-            outside: outside.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            outside: outside.iter().map(shown).collect(),
         }
     }
 }

@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use super::expect::is_standard_input;
 use crate::args::scan::Scan;
+use crate::report::byte_name::{exact, shown};
 use crate::report::console::{complain, json_line, note, printable};
 use crate::report::exit::Status;
 use crate::report::verdict::RefusalFacts;
 use crate::report::{Failure, Outcome};
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 /// Judges each file, whatever became of those before. The status is that of the first that was refused.
 pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
@@ -25,6 +27,10 @@ pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
     if inputs.iter().filter(|path| is_standard_input(path)).count() > 1 {
         return Err(Failure::usage("standard input can be read only once"));
     }
+    let guard =
+        args.allow.iter().fold(OverwriteGuard::default(), |guard, list| guard.and(Some(list)));
+    let mut guard = inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input)));
+    let output = Output::stdout(&mut guard)?;
     let allow = list(&args.allow)?;
     for (module, name) in allow.gadgets() {
         note(&format!("warning: the list has {module}:{name}, which can reach what is not on it"));
@@ -37,7 +43,7 @@ pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
     };
     let mut status = Status::Done;
     for path in inputs {
-        let ended = one(path, &options, args.json)?;
+        let ended = one(path, &options, args.json, &output)?;
         if status == Status::Done {
             status = ended;
         }
@@ -52,12 +58,13 @@ struct Scanned {
 }
 
 /// Judges a file and says how it did. Fails only if nobody can be told.
-fn one(path: &Path, options: &ScanOptions<'_>, as_json: bool) -> Result<Status, Failure> {
-    let name = if is_standard_input(path) {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    };
+fn one(
+    path: &Path,
+    options: &ScanOptions<'_>,
+    as_json: bool,
+    output: &Output,
+) -> Result<Status, Failure> {
+    let name = if is_standard_input(path) { "standard input".to_owned() } else { shown(path) };
     let (scanned, failure) =
         match InputFile::open(Some(path)).and_then(|file| file.read(MAX_WHOLE_BYTES)) {
             Err(failure) => (None, Some(failure)),
@@ -72,7 +79,7 @@ fn one(path: &Path, options: &ScanOptions<'_>, as_json: bool) -> Result<Status, 
     } else {
         scanned.map_or_else(String::new, |scanned| page(&name, &scanned.report))
     };
-    Output::stdout().print(&text)?;
+    output.print(&text)?;
     failure.map_or(Ok(Status::Done), |failure| {
         complain(&failure);
         Ok(failure.status())
@@ -171,6 +178,8 @@ fn times(import: &PickleImport) -> String {
 struct ScanLine<'a> {
     schema: &'static str,
     file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_hex: Option<String>,
     verdict: &'static str,
     status: u8,
     #[serde(flatten)]
@@ -223,7 +232,8 @@ impl<'a> ScanLine<'a> {
         let status = failure.map_or(Status::Done, Failure::status);
         Self {
             schema: SCHEMA,
-            file: path.to_string_lossy().into_owned(),
+            file: shown(path),
+            file_hex: exact(path),
             verdict: match status {
                 Status::Done => "allowed",
                 Status::Altered | Status::Unsupported | Status::Untrusted => "refused",

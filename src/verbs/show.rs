@@ -9,8 +9,10 @@ use crate::report::Failure;
 use crate::report::console::{json_line, printable};
 use crate::world::named_key;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) fn run(args: &Show) -> Result<(), Failure> {
+    let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
     let key = named_key::verifying_key(&args.key)?;
     let shown = ShownKey {
         schema: KEY_SCHEMA,
@@ -20,10 +22,10 @@ pub(super) fn run(args: &Show) -> Result<(), Failure> {
         public_key: openssh_line(&key, ""),
     };
     if args.json {
-        return Output::stdout().print(&json_line(&shown));
+        return output.print(&json_line(&shown));
     }
     let fingerprint = &shown.ssh_fingerprint;
-    Output::stdout().print(&format!(
+    output.print(&format!(
         "key         {}\nkey id      {}\n  aloud     {}\nfingerprint {fingerprint}\n  aloud     {}\n",
         printable(&args.key),
         shown.key_id,

@@ -9,7 +9,8 @@ use brine_job::Grants;
 use brine_records::Framing;
 
 use super::expect::is_standard_input;
-use super::sign_records::{reject_file, sign_records};
+use super::reject_file::RejectFile;
+use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
 use super::stated::Stated;
 use crate::args::sign::Sign;
@@ -28,8 +29,11 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     let key_file = named_key::private_path(&args.key)?;
     let passphrases = Source::find(&args.passphrase);
     let form = Form::resolve(args)?;
-    let guard = guard(args, &key_file, &passphrases);
-    let jobs = places(args, &form, &guard)?;
+    let mut guard = guard(args, &key_file, &passphrases);
+    let jobs = places(args, &form, &mut guard)?;
+    if let Some(path) = &args.refusals.reject_to {
+        Output::plan("kept records", Some(path), &mut guard)?;
+    }
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
     let stated = Stated::resolve(args)?;
     let key = named_key::signing_key(&key_file, &passphrases)?;
@@ -47,14 +51,15 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     };
     let input = InputFile::open(Some(&input))?;
     if input.is_terminal() {
-        console::note("reading from the terminal; Ctrl-D ends the input");
+        console::remark("reading from the terminal; Ctrl-D ends the input");
     }
     let done = match form {
         Form::Any => sign_any(args, key, statement, input, &output),
         Form::Detached => Ok(()),
         Form::Job(grants) => sign_single(args, &key, &grants.statement(statement), input, &output),
         Form::Records(framings) => {
-            let outputs = (&output, reject_file(args, &output, &guard)?);
+            let rejects = args.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
+            let outputs = (&output, rejects);
             return sign_records(args, key, move |now| stated.at(now), framings, input, outputs);
         }
         Form::Single => sign_single(args, &key, &statement, input, &output),
@@ -113,7 +118,7 @@ struct Place {
 }
 
 /// Says where each envelope goes, before anything is signed.
-fn places(args: &Sign, form: &Form, guard: &OverwriteGuard) -> Result<Vec<Place>, Failure> {
+fn places(args: &Sign, form: &Form, guard: &mut OverwriteGuard) -> Result<Vec<Place>, Failure> {
     let standard_input = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
     if inputs.len() > 1 && (!args.detached || args.output.is_some()) {
@@ -124,12 +129,17 @@ fn places(args: &Sign, form: &Form, guard: &OverwriteGuard) -> Result<Vec<Place>
     inputs.iter().map(|path| place(args, form, guard, path)).collect()
 }
 
-fn place(args: &Sign, form: &Form, guard: &OverwriteGuard, path: &Path) -> Result<Place, Failure> {
+fn place(
+    args: &Sign,
+    form: &Form,
+    guard: &mut OverwriteGuard,
+    path: &Path,
+) -> Result<Place, Failure> {
     let beside = args.detached && args.output.is_none() && !is_standard_input(path);
     let output = if beside {
-        Output::new_file(signature_path(path))?
+        Output::new_file(signature_path(path), guard)?
     } else {
-        Output::plan(args.output.as_deref(), guard)?
+        Output::plan("output", args.output.as_deref(), guard)?
     };
     if !form.is_text(args) {
         output.refuse_terminal("an envelope")?;

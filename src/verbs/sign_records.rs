@@ -17,7 +17,6 @@ use crate::world::clock::Moment;
 use crate::world::end_signals::{EndSignals, EndableInput};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::record_output::RecordOutput;
 use crate::world::threads;
 
@@ -63,20 +62,6 @@ pub(super) fn sign_records(
     Ok(Outcome::Told(if refused > kept { Status::Altered } else { Status::Done }))
 }
 
-/// Opens the file for refused records, which is neither the output nor read.
-pub(super) fn reject_file(
-    args: &Sign,
-    output: &Output,
-    guard: &OverwriteGuard,
-) -> Result<Option<RejectFile>, Failure> {
-    let Some(path) = &args.refusals.reject_to else { return Ok(None) };
-    let kept = Output::plan(Some(path), guard)?;
-    if output.is_same_as(&kept) {
-        return Err(Failure::SameFile);
-    }
-    RejectFile::open(path).map(Some)
-}
-
 /// Returns the records of the input, and what to call it.
 fn source(
     args: &Sign,
@@ -86,7 +71,7 @@ fn source(
     signals: &EndSignals,
 ) -> Result<(FrameSource<EndableInput>, String), Failure> {
     let (file, name) = input.into_file();
-    let waited_for = file.try_clone().map_err(|error| Failure::io(&name, error))?;
+    let waited_for = file.as_file().try_clone().map_err(|error| Failure::io(&name, error))?;
     let input = EndableInput { file, signals: signals.clone() };
     let reader = FrameReader::new(input, framing, FrameSide::Content);
     let source = FrameSource::new(reader).with_bounds(signer.bounds());

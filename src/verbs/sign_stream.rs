@@ -11,6 +11,7 @@ use crate::report::Failure;
 use crate::world::end_signals::EndSignals;
 use crate::world::input::{InputFile, grow_pipe, length_of};
 use crate::world::output::Output;
+use crate::world::patient_file::PatientFile;
 use crate::world::progress::{Progress, Show};
 use crate::world::whole_file::Access;
 
@@ -19,7 +20,7 @@ pub(super) struct StreamInput {
     /// What was read of it already.
     beginning: Vec<u8>,
     /// Where the rest is.
-    file: File,
+    file: PatientFile<File>,
     /// What to call that.
     name: String,
     /// How long a byte may wait for others before its segment is closed.
@@ -51,13 +52,13 @@ impl StreamInput {
     pub(super) fn read_all_within(&mut self, most: usize) -> Result<Option<&[u8]>, Failure> {
         // One byte more shows that there is more.
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        let read = (&self.file).take(limit).read_to_end(&mut self.beginning);
+        let read = self.file.by_ref().take(limit).read_to_end(&mut self.beginning);
         read.map_err(|error| Failure::io(&self.name, error))?;
         Ok((self.beginning.len() <= most).then_some(self.beginning.as_slice()))
     }
 
-    fn copy_to(mut self, writer: &mut StreamWriter<File>) -> Result<Copied, Error> {
-        let progress = Progress::start(length_of(&self.file), self.show);
+    fn copy_to(mut self, writer: &mut StreamWriter<PatientFile<File>>) -> Result<Copied, Error> {
+        let progress = Progress::start(length_of(self.file.as_file()), self.show);
         progress.advance(self.beginning.len());
         let mut beginning = self.beginning.as_slice();
         while writer.read_from(&mut beginning)? > 0 {}
@@ -66,10 +67,10 @@ impl StreamInput {
         loop {
             if let Some((most, signals)) = &self.flush_after {
                 let left = waiting_since.map(|since| most.saturating_sub(Instant::elapsed(&since)));
-                if !signals.is_ready_within(&self.file, left) {
+                if !signals.is_ready_within(self.file.as_file(), left) {
                     writer.flush_segment()?;
                     waiting_since = None;
-                    signals.is_ready_within(&self.file, None);
+                    signals.is_ready_within(self.file.as_file(), None);
                 }
                 if signals.have_arrived() {
                     writer.flush_segment()?;
@@ -101,7 +102,7 @@ pub(super) fn sign_stream(
     let opened = output.open(Access::Ordinary)?;
     let sink = opened.file().try_clone().map_err(|error| output.failed(error))?;
     grow_pipe(&sink);
-    let mut writer = StreamWriter::new(sink, key, statement, options)?;
+    let mut writer = StreamWriter::new(PatientFile::new(sink), key, statement, options)?;
     let name = input.name.clone();
     let failed = |error| match error {
         Error::System(SystemError::Output(error)) => output.failed(error),

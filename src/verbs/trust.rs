@@ -15,6 +15,7 @@ use crate::world::clock::Moment;
 use crate::world::home::Home;
 use crate::world::named_key;
 use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
     match verb {
@@ -56,6 +57,8 @@ fn remove(args: &TrustRemove) -> Result<(), Failure> {
 }
 
 fn list(args: &TrustList) -> Result<(), Failure> {
+    let mut guard = OverwriteGuard::default().and(Some(&path_of(&args.file)?));
+    let output = Output::stdout(&mut guard)?;
     let trust = read(&args.file)?;
     let line = |entry: &TrustEntry| match args.json {
         true => json_line(&EntryLine::of(entry)),
@@ -64,7 +67,7 @@ fn list(args: &TrustList) -> Result<(), Failure> {
             format!("{}  {id}{}\n", printable(entry.name()), limits(entry))
         }
     };
-    Output::stdout().print(&trust.entries().iter().map(line).collect::<String>())
+    output.print(&trust.entries().iter().map(line).collect::<String>())
 }
 
 /// An entry, as it is shown to programs.
@@ -100,6 +103,9 @@ impl<'a> EntryLine<'a> {
 }
 
 fn check(args: &TrustCheck) -> Result<(), Failure> {
+    let guard = OverwriteGuard::default().and(Some(&path_of(&args.file)?));
+    let mut guard = guard.and(args.revoked.as_deref()).and_key(&args.key);
+    let output = Output::stdout(&mut guard)?;
     let mut trust = read(&args.file)?;
     let named = trust.entries().iter().find(|entry| entry.name() == args.key);
     let key = match named {
@@ -118,7 +124,7 @@ fn check(args: &TrustCheck) -> Result<(), Failure> {
         None => "for signatures without a context".to_owned(),
     };
     let name = printable(entry.name());
-    Output::stdout().print(&format!("believed: {name} {about} at {now}{}\n", limits(entry)))
+    output.print(&format!("believed: {name} {about} at {now}{}\n", limits(entry)))
 }
 
 /// Returns what an entry allows, where that is not everything.

@@ -1,6 +1,6 @@
 //! Changes a trust file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::report::Failure;
 use crate::world::home::Home;
 use crate::world::input::read_small;
 use crate::world::named_key::trust_file;
-use crate::world::whole_file::{Access, Existing, write_whole};
+use crate::world::whole_file::{Access, Existing, resolved, write_whole};
 
 /// Trusts a signer in the default trust file.
 pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure> {
@@ -24,9 +24,11 @@ pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure
 
 /// Changes a trust file: locked against others who do the same, and replaced in one step.
 pub(super) fn edit(
-    path: &Path,
+    name: &Path,
     change: impl FnOnce(&mut TrustStore) -> Result<(), TrustError>,
 ) -> Result<(), Failure> {
+    // What a link leads to is replaced, so that is what is locked: others may know it by another name.
+    let path = &resolved(name);
     let failed = |error| Failure::io(format!("{path:?}"), error);
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(failed(io::Error::other("not a regular file")));
@@ -34,15 +36,7 @@ pub(super) fn edit(
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     }
-    // The lock is a file of its own: the trust file is replaced, and a lock on it would be lost.
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path.with_added_extension("lock"))
-        .map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _lock = lock(path)?;
     let text = match read_small(path) {
         Ok(bytes) => bytes,
         Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -59,5 +53,16 @@ pub(super) fn edit(
         file.write_all(text.as_bytes())?;
         file.sync_all()
     })
-    .map_err(failed)
+}
+
+/// Waits until nobody else changes the file. The lock is a file of its own: the trust file is replaced, and a lock on
+/// it would be lost.
+fn lock(path: &Path) -> Result<File, Failure> {
+    let path = path.with_added_extension("lock");
+    let failed = |error| Failure::io(format!("{path:?}"), error);
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let lock = options.open(&path).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    Ok(lock)
 }

@@ -8,6 +8,7 @@ use brine_records::Framing;
 use super::expect::{self, Judge, is_standard_input};
 use super::verify_records::verify_records;
 use crate::args::verify::Verify;
+use crate::report::byte_name::shown;
 use crate::report::console::printable;
 use crate::report::{Failure, FileOutcome, Outcome, Signed};
 use crate::world::beside::{ContentFile, HashWork, signature_path};
@@ -18,10 +19,9 @@ use crate::world::progress::{Progress, Show};
 use crate::world::release::{Hold, discard, release, stored};
 use crate::world::store::PayloadStore;
 use crate::world::threads;
-use crate::world::whole_file::Access;
 
-pub(super) fn run(args: &Verify, guard: &OverwriteGuard) -> Result<Outcome, Failure> {
-    let task = Task::resolve(args, guard)?;
+pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Failure> {
+    let task = Task::resolve(args, output)?;
     let mut judge = Judge::resolve(&args.judge)?;
     if let Some(typ) = &args.typ {
         judge.expectations = judge.expectations.typ(typ);
@@ -30,21 +30,21 @@ pub(super) fn run(args: &Verify, guard: &OverwriteGuard) -> Result<Outcome, Fail
         judge.expectations = judge.expectations.untyped();
     }
     match task {
-        Task::Beside(files) => beside(args, &judge, files),
+        Task::Beside { files, output } => beside(args, &judge, files, &output),
         Task::Detached { signature, content } => {
             detached(args, &judge, InputFile::open(Some(signature))?, InputFile::open(content)?)
         }
         Task::Embedded { input, output } => embedded(args, &judge, input, output.as_ref()),
         Task::Records { framings, output } => {
-            verify_records(args, judge, framings, output.as_ref(), guard)
+            verify_records(args, judge, framings, output.as_ref())
         }
     }
 }
 
 /// What is to be verified.
 enum Task<'a> {
-    /// Files, each with its signature beside it.
-    Beside(&'a [PathBuf]),
+    /// Files, each with its signature beside it, and where the lines about them go.
+    Beside { files: &'a [PathBuf], output: Output },
     /// One content, or standard input, with its signature elsewhere.
     Detached { signature: &'a Path, content: Option<&'a Path> },
     /// One envelope or stream.
@@ -54,16 +54,14 @@ enum Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    fn resolve(args: &'a Verify, guard: &OverwriteGuard) -> Result<Self, Failure> {
+    fn resolve(args: &'a Verify, output: Option<Output>) -> Result<Self, Failure> {
         let reads_stdin =
             args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
-        if args.beside {
-            if reads_stdin {
-                return Err(Failure::usage("-d takes files, each with its envelope beside it"));
-            }
-            // The lines about the files go over none of them.
-            Output::plan(None, guard)?;
-            return Ok(Self::Beside(&args.inputs));
+        if args.beside && reads_stdin {
+            return Err(Failure::usage("-d takes files, each with its envelope beside it"));
+        }
+        if let (true, Some(output)) = (args.beside, &output) {
+            return Ok(Self::Beside { files: &args.inputs, output: output.clone() });
         }
         if args.inputs.len() > 1 {
             let usage = "several files are for -d, which verifies each against FILE.brine";
@@ -77,8 +75,6 @@ impl<'a> Task<'a> {
             }
             return Ok(Self::Detached { signature, content: input });
         }
-        let output = Output::plan(args.output.as_deref(), guard)?;
-        let output = (!args.check).then_some(output);
         Ok(match framings(args) {
             Some(framings) => Self::Records { framings, output },
             None => Self::Embedded { input, output },
@@ -95,16 +91,34 @@ fn framings(args: &Verify) -> Option<(Framing, Framing)> {
     }
 }
 
+/// Says where everything goes: the verdict, and what is verified.
+pub(super) fn outputs(args: &Verify) -> Result<(Option<Output>, Option<Output>), Failure> {
+    let mut guard = inputs(args);
+    if let Some(database) = &args.rejects.replay_db {
+        guard.claim_database(database)?;
+    }
+    let output = if args.check || args.detached.is_some() {
+        None
+    } else {
+        Some(Output::plan("output", args.output.as_deref(), &mut guard)?)
+    };
+    if let Some(path) = &args.rejects.refusals.reject_to {
+        Output::plan("kept records", Some(path), &mut guard)?;
+    }
+    Ok((expect::report(&args.verdict, &mut guard)?, output))
+}
+
 /// Everything that the command line names to be read.
-pub(super) fn guard(args: &Verify) -> OverwriteGuard {
+fn inputs(args: &Verify) -> OverwriteGuard {
     let guard = OverwriteGuard::default();
     let guard = match args.inputs.as_slice() {
+        [] if args.rejects.retry.is_some() => guard,
         [] => guard.and_input(None),
         inputs => inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input))),
     };
     let signatures = args.inputs.iter().filter(|_| args.beside).map(|input| signature_path(input));
     let guard = signatures.fold(guard, |guard, signature| guard.and(Some(&signature)));
-    let files = [&args.detached, &args.rejects.retry, &args.rejects.replay_db];
+    let files = [&args.detached, &args.rejects.retry];
     let guard = files.iter().fold(guard, |guard, file| guard.and(file.as_deref()));
     expect::guarded(guard, &args.judge)
 }
@@ -159,22 +173,26 @@ fn not_kept(
 }
 
 /// Verifies every file against the envelope beside it, and says how each did.
-fn beside(args: &Verify, judge: &Judge, files: &[PathBuf]) -> Result<Outcome, Failure> {
+fn beside(
+    args: &Verify,
+    judge: &Judge,
+    files: &[PathBuf],
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let mut outcomes = Vec::new();
     for path in files {
         let outcome = InputFile::open_file(&signature_path(path))
             .and_then(|signature| detached(args, judge, signature, InputFile::open_file(path)?));
-        let name = path.display().to_string();
+        let name = shown(path);
         let line = match &outcome {
             Ok(_) if args.verdict.quiet => String::new(),
             Ok(_) => format!("{}: OK\n", printable(&name)),
             Err(failure) => format!("{}\n", printable(&format!("{name}: {failure}"))),
         };
-        let said =
-            Output::stdout().write(Access::Ordinary, |stdout| stdout.write_all(line.as_bytes()));
+        let said = output.print(&line);
         // A verdict that nobody hears is not given.
         let unheard = said.is_err();
-        outcomes.push(FileOutcome { name, outcome: said.and(outcome) });
+        outcomes.push(FileOutcome { name: path.clone(), outcome: said.and(outcome) });
         if unheard {
             break;
         }

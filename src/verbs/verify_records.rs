@@ -16,9 +16,7 @@ use crate::args::verify::Verify;
 use crate::report::{Failure, Outcome, console};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::record_output::RecordOutput;
-use crate::world::whole_file::resolved;
 use crate::world::{clock, threads};
 
 /// Verifies each record of the input, and writes the payloads in the same order.
@@ -27,10 +25,9 @@ pub(super) fn verify_records(
     judge: Judge,
     (framing, framed): (Framing, Framing),
     output: Option<&Output>,
-    guard: &OverwriteGuard,
 ) -> Result<Outcome, Failure> {
-    let rejects = reject_file(args, output, guard)?;
-    let database = args.rejects.replay_db.as_deref().map(|path| open_database(args, path));
+    let rejects = args.rejects.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
+    let database = args.rejects.replay_db.as_deref().map(|path| open_database(args, path, output));
     let database = database.transpose()?;
     let sink = output.map(|output| RecordOutput::open(output, framed, database.is_some()));
     let mut sink = sink.transpose()?;
@@ -49,34 +46,13 @@ pub(super) fn verify_records(
     Ok(Outcome::Records { counts: run.counts, failure: finished.err() })
 }
 
-/// Opens the file for refused records, which is neither the output, nor read, nor part of the database.
-fn reject_file(
+fn open_database(
     args: &Verify,
+    path: &Path,
     output: Option<&Output>,
-    guard: &OverwriteGuard,
-) -> Result<Option<RejectFile>, Failure> {
-    let Some(path) = &args.rejects.refusals.reject_to else { return Ok(None) };
-    let kept = Output::plan(Some(path), guard)?;
-    let is_output = output.is_some_and(|output| output.is_same_as(&kept));
-    let mut database = args.rejects.replay_db.iter().flat_map(|database| database_files(database));
-    if is_output || database.any(|file| resolved(&file) == resolved(path)) {
-        return Err(Failure::SameFile);
-    }
-    RejectFile::open(path).map(Some)
-}
-
-/// The files that SQLite keeps a database in.
-fn database_files(database: &Path) -> impl Iterator<Item = PathBuf> {
-    ["", "-wal", "-shm", "-journal"].into_iter().map(|suffix| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        PathBuf::from(path)
-    })
-}
-
-fn open_database(args: &Verify, path: &Path) -> Result<ReplayDatabase, Failure> {
+) -> Result<ReplayDatabase, Failure> {
     // A file that appears at the end has nothing in it while the database says that it has.
-    if args.output.as_deref().is_some_and(|output| output != Path::new("-")) {
+    if output.is_some_and(Output::appears_at_the_end) {
         return Err(Failure::usage(
             "--replay-db goes with standard output, which has a record when it was released: \
              redirect it instead of giving -o",
@@ -116,7 +92,7 @@ struct ToldPatience;
 
 impl Patience for ToldPatience {
     fn note(&mut self, wait: LongWait) {
-        console::note(&wait.to_string());
+        console::remark(&wait.to_string());
     }
 }
 

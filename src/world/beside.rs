@@ -11,6 +11,7 @@ use brine_core::hash::{HashAlgorithm, Hasher, ReadAt, digest_of};
 use brine_core::{Beside, Hashed, MAX_MEMORY_BYTES, WholeContent};
 
 use super::input::{Arrived, FileAt, InputFile};
+use super::patient_file::PatientFile;
 use super::progress::{Progress, Show};
 use super::spool::Spool;
 use super::threads;
@@ -32,7 +33,7 @@ pub(crate) struct HashWork {
 
 /// A file, or standard input, whose signature is elsewhere.
 pub(crate) struct ContentFile {
-    file: File,
+    file: PatientFile<File>,
     name: String,
     work: HashWork,
     kept: Option<KeptContent>,
@@ -64,7 +65,7 @@ impl Beside for ContentFile {
     }
 
     fn whole(&mut self) -> io::Result<WholeContent<'_>> {
-        let input = InputFile::of(self.file.try_clone()?, self.name.clone());
+        let input = InputFile::of(self.file.as_file().try_clone()?, self.name.clone());
         let large = match input.read_up_to(MAX_MEMORY_BYTES).map_err(io::Error::other)? {
             Arrived::All(bytes) => return Ok(WholeContent::Bytes(bytes)),
             Arrived::Large(large) => large,
@@ -75,15 +76,15 @@ impl Beside for ContentFile {
             let spool = self.kept.insert(KeptContent::Spool(spool)).source();
             return Ok(WholeContent::Large(spool, length));
         };
-        let before = self.file.metadata()?;
-        let file = FileAt::from(self.file.try_clone()?, offset);
+        let before = self.file.as_file().metadata()?;
+        let file = FileAt::from(self.file.as_file().try_clone()?, offset);
         let file = self.kept.insert(KeptContent::File(file, before)).source();
         Ok(WholeContent::Large(file, length))
     }
 
     fn unchanged(&mut self) -> io::Result<()> {
         match &self.kept {
-            Some(KeptContent::File(_, before)) => refuse_change(before, &self.file),
+            Some(KeptContent::File(_, before)) => refuse_change(before, self.file.as_file()),
             Some(KeptContent::Spool(_)) | None => Ok(()),
         }
     }
@@ -118,7 +119,7 @@ impl SignedBeside {
         let failed = |error| Failure::io(&name, error);
         let mut beginning = Vec::new();
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-        (&file).take(limit).read_to_end(&mut beginning).map_err(failed)?;
+        file.by_ref().take(limit).read_to_end(&mut beginning).map_err(failed)?;
         if beginning.len() <= most {
             return Ok(Self::Bytes(beginning));
         }
@@ -128,18 +129,19 @@ impl SignedBeside {
 
 /// Hashes a regular file on all threads, and anything else as it comes, after its `beginning`.
 fn digest(
-    file: &mut File,
+    input: &mut PatientFile<File>,
     beginning: Vec<u8>,
     hash: HashAlgorithm,
     work: HashWork,
 ) -> io::Result<Hashed> {
+    let file = input.as_file();
     let before = file.metadata()?;
     let length = Some(before.len()).filter(|length| before.is_file() && *length > 0);
     let progress = Progress::start(length, work.show);
     let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
     // A file that was handed over open may have been read in part by somebody else. A file that says that it
     // is empty may be a file of the system, which has no length before it is read.
-    let is_at_start = { &*file }.stream_position().is_ok_and(|now| now == read);
+    let is_at_start = { file }.stream_position().is_ok_and(|now| now == read);
     if let Some(bytes) = length.filter(|length| *length >= read && is_at_start) {
         let counted = CountedFile { file, progress: &progress };
         let digest = digest_of(hash, &counted, bytes, threads(work.threads))?;
@@ -152,7 +154,7 @@ fn digest(
     let mut piece = beginning;
     piece.resize(PIECE_BYTES, 0);
     loop {
-        match file.read(&mut piece) {
+        match input.read(&mut piece) {
             Ok(0) => return Ok(Hashed { digest: hasher.finish(), bytes }),
             Ok(count) => {
                 hasher.update(piece.get(..count).unwrap_or_default());

@@ -12,6 +12,8 @@ use rustix::io::Errno;
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
+use super::patient_file::PatientFile;
+
 /// SIGINT and SIGTERM, from the moment on at which they are caught. A second one ends the process at once.
 #[derive(Clone, Debug)]
 pub(crate) struct EndSignals {
@@ -73,13 +75,13 @@ impl EndSignals {
 /// An input that fails when a signal asks this process to end.
 #[derive(Debug)]
 pub(crate) struct EndableInput {
-    pub(crate) file: File,
+    pub(crate) file: PatientFile<File>,
     pub(crate) signals: EndSignals,
 }
 
 impl Read for EndableInput {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.signals.is_ready_within(&self.file, None);
+        self.signals.is_ready_within(self.file.as_file(), None);
         match self.signals.have_arrived() {
             true => Err(io::Error::other("a signal asked to end")),
             false => self.file.read(room),

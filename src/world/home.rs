@@ -50,6 +50,11 @@ pub(crate) fn passphrase_file() -> Option<PathBuf> {
     variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
 }
 
+/// The directory for temporary files: `$TMPDIR`, else `/tmp`.
+pub(crate) fn temporary_directory() -> PathBuf {
+    env::temp_dir()
+}
+
 /// Where programs are looked for: the absolute directories of `PATH`. What lies in the current directory
 /// has no say.
 pub(crate) fn program_directories() -> Vec<PathBuf> {

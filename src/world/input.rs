@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use brine_core::hash::ReadAt;
 use brine_core::{FormError, MAX_ARMORED_BYTES};
-use rustix::stdio;
+use zeroize::Zeroizing;
 
+use super::descriptor::Descriptor;
+use super::patient_file::PatientFile;
 use crate::report::Failure;
 
 /// The most that is read into memory where all of it must be there at once, in bytes: text, external
@@ -30,19 +32,20 @@ impl InputFile {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         match path {
             Some(path) if path != Path::new("-") => Self::open_file(path),
-            _ => {
-                let name = "standard input".to_owned();
-                let file = rustix::io::dup(stdio::stdin()).map(File::from);
-                let file = file.map_err(|error| Failure::io(&name, error.into()))?;
-                Ok(Self { name, file })
-            }
+            _ => Self::of_descriptor(Descriptor::STDIN),
         }
     }
 
     /// Opens `path` as a file.
     pub(crate) fn open_file(path: &Path) -> Result<Self, Failure> {
         let name = format!("{path:?}");
-        let file = File::open(path).map_err(|error| Failure::io(&name, error))?;
+        let file = open(path).map_err(|error| Failure::io(&name, error))?;
+        Ok(Self { name, file })
+    }
+
+    fn of_descriptor(descriptor: Descriptor) -> Result<Self, Failure> {
+        let name = descriptor.name();
+        let file = descriptor.duplicate().map_err(|error| Failure::io(&name, error))?;
         Ok(Self { name, file })
     }
 
@@ -67,18 +70,19 @@ impl InputFile {
     }
 
     /// Returns the open file, for reading piece by piece, and what to call it.
-    pub(crate) fn into_file(self) -> (File, String) {
+    pub(crate) fn into_file(self) -> (PatientFile<File>, String) {
         grow_pipe(&self.file);
-        (self.file, self.name)
+        (PatientFile::new(self.file), self.name)
     }
 
     /// Gives it to the front door of the library.
     pub(crate) fn into_envelope_input(self) -> Result<brine_core::Input, Failure> {
         grow_pipe(&self.file);
         let Some((offset, bytes)) = extent(&self.file, 0) else {
-            return Ok(brine_core::Input::new(self.file));
+            return Ok(brine_core::Input::new(PatientFile::new(self.file)));
         };
         let again = self.file.try_clone().map_err(|error| Failure::io(&self.name, error))?;
+        // What has an extent is a regular file, which nobody waits for.
         Ok(brine_core::Input::new(self.file).anywhere(Arc::new(FileAt::new(again)), offset, bytes))
     }
 
@@ -90,6 +94,13 @@ impl InputFile {
         }
     }
 
+    /// Reads a secret of `limit` bytes or fewer.
+    pub(crate) fn read_secret(self, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let secret =
+            read_wiped(&self.file, limit).map_err(|error| Failure::io(&self.name, error))?;
+        secret.ok_or_else(|| FormError::TooLarge { limit }.into())
+    }
+
     /// Reads all of it, if it is `most` bytes or fewer.
     pub(crate) fn read_up_to(self, most: u64) -> Result<Arrived, Failure> {
         let Self { file, name } = self;
@@ -98,7 +109,7 @@ impl InputFile {
         // One byte more than expected, so that the end is seen without growing.
         let capacity = usize::try_from(expected).unwrap_or(usize::MAX).saturating_add(1);
         if expected <= most && bytes.try_reserve_exact(capacity).is_ok() {
-            let read = (&file).take(most.saturating_add(1)).read_to_end(&mut bytes);
+            let read = PatientFile::new(&file).take(most.saturating_add(1)).read_to_end(&mut bytes);
             read.map_err(|error| Failure::io(&name, error))?;
             if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
                 return Ok(Arrived::All(bytes));
@@ -171,19 +182,69 @@ impl ReadAt for FileAt {
     }
 }
 
-/// Reads a small file that the command line names, such as a key or a trust file.
+/// Opens a file for reading, or the descriptor that a path stands for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    match Descriptor::named_by(path) {
+        Some(descriptor) => descriptor.duplicate(),
+        None => File::open(path),
+    }
+}
+
+/// Reads a small file that the command line names, such as a trust file.
 pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let expected = file.metadata().map_or(0, |found| found.len().min(MAX_SMALL_BYTES));
+    let file = open(path).map_err(unreadable)?;
+    let expected = length_of(&file).unwrap_or(0).min(MAX_SMALL_BYTES);
     // One byte more than expected, so that the end is seen without growing.
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
-    file.take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let read = PatientFile::new(file).take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SMALL_BYTES) {
         Ok(bytes)
     } else {
-        Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")))
+        Err(unreadable(too_large()))
     }
+}
+
+/// Reads a small file that may hold a secret, such as a key or a passphrase.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
+    let file = open(path).map_err(unreadable)?;
+    let secret = read_wiped(&file, MAX_SMALL_BYTES).map_err(unreadable)?;
+    secret.ok_or_else(|| unreadable(too_large()))
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")
+}
+
+/// Reads all of a file that is `most` bytes or fewer into memory that is wiped. A vector that grows leaves copies
+/// behind: this one is replaced, and wiped, instead.
+fn read_wiped(file: &File, most: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let expected = length_of(file).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut source = PatientFile::new(file);
+    let mut room =
+        Zeroizing::new(vec![0; expected.max(MIN_SECRET_ROOM).min(most).saturating_add(1)]);
+    let mut filled = 0;
+    loop {
+        match source.read(room.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if filled > most {
+            return Ok(None);
+        }
+        if filled == room.len() {
+            let mut larger = Zeroizing::new(vec![0; room.len().saturating_mul(2)]);
+            larger.get_mut(..filled).unwrap_or_default().copy_from_slice(&room);
+            room = larger;
+        }
+    }
+    room.truncate(filled);
+    Ok(Some(room))
 }
 
 /// Lets a pipe hold as much as an unprivileged process may ask for, so that both ends work at once.
@@ -198,3 +259,30 @@ const PIPE_BYTES: usize = 1024 * 1024;
 
 /// The largest key, trust or passphrase file, in bytes.
 const MAX_SMALL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How much room there is for a secret whose length is not known, in bytes.
+const MIN_SECRET_ROOM: usize = 1023;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// From a pipe, whose length nobody knows.
+    #[test]
+    fn a_secret_is_read_to_its_end_or_its_limit() {
+        for length in [0, 1, 1023, 1024, 1025, 4096, 65_535, 65_536] {
+            let secret: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let (read, write) = rustix::pipe::pipe().unwrap();
+            let writer = std::thread::spawn({
+                let secret = secret.clone();
+                move || File::from(write).write_all(&secret).unwrap()
+            });
+            let found = read_wiped(&File::from(read), 65_535).unwrap();
+            writer.join().unwrap();
+            let expected = (length <= 65_535).then_some(secret);
+            assert!(found.as_deref() == expected.as_ref(), "{length}");
+        }
+    }
+}

@@ -8,14 +8,15 @@ use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::KeyFileError;
 use brine_trust::{Scope, Trust, TrustEntry, TrustError};
 use jiff::tz::TimeZone;
+use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::home::{Home, KEY_SUFFIXES, KeyName};
-use super::input::read_small;
+use super::input::{read_secret, read_small};
 use super::passphrase::Source;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
-use crate::report::console::note;
+use crate::report::console::remark;
 
 /// What a text names.
 #[derive(Debug)]
@@ -57,14 +58,28 @@ pub(crate) fn signing_key(path: &Path, passphrases: &Source) -> Result<SigningKe
 
 /// Reads a private key file into memory that is wiped, and warns if others can read it.
 pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = Zeroizing::new(read_small(path)?);
+    let bytes = read_secret(path)?;
     let shared = fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0);
     if shared
         && brine_keys::read_private(&bytes, &mut || Err(KeyFileError::PassphraseNeeded)).is_ok()
     {
-        note(&format!("warning: {path:?} can be read by others: chmod 600 {path:?}"));
+        remark(&format!("warning: {path:?} can be read by others: {}", advice(path)));
     }
     Ok(bytes)
+}
+
+/// Says how a key file becomes private, as far as whoever uses it can do something about that.
+fn advice(path: &Path) -> String {
+    let is_own = fs::metadata(path).is_ok_and(|found| {
+        let user = rustix::process::geteuid();
+        user.is_root() || found.uid() == user.as_raw()
+    });
+    let is_fixed = rustix::fs::statvfs(path)
+        .is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if is_own && !is_fixed {
+        return format!("chmod 600 {path:?}");
+    }
+    "it can be provided with the mode 0400".to_owned()
 }
 
 /// Says in which file a key is that cannot be used.
@@ -86,7 +101,7 @@ pub(crate) fn verifying_key(text: &str) -> Result<VerifyingKey, Failure> {
 
 /// Reads the public key in a file of either half.
 pub(crate) fn read_public(path: &Path) -> Result<VerifyingKey, Failure> {
-    let bytes = Zeroizing::new(read_small(path)?);
+    let bytes = read_secret(path)?;
     brine_keys::read_public(&bytes).map_err(|error| in_file(path, error.into()))
 }
 

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use brine_core::text::is_harmless;
-use rustix::stdio;
 
-use super::overwrite_guard::{Identity, OverwriteGuard};
-use super::whole_file::{self, Access, Existing, WholeFile};
+use super::descriptor::{Descriptor, is_of_another_process};
+use super::overwrite_guard::{GuardedPlace, OverwriteGuard};
+use super::patient_file::PatientFile;
+use super::whole_file::{Access, Existing, WholeFile};
 use crate::report::Failure;
 
 /// Where a result goes. Nothing is opened or written before there is a result.
@@ -19,64 +20,72 @@ pub(crate) struct Output {
 
 #[derive(Clone, Debug)]
 enum Target {
+    /// A descriptor that is open already, as standard output is; `insisted` on with `-o -`, even a terminal takes
+    /// anything.
+    Descriptor { descriptor: Descriptor, insisted: bool },
     /// A device or FIFO, which is written in place.
     Device(PathBuf),
     /// A regular file, or what will be one.
     File(PathBuf, Existing),
-    /// Standard output; `insisted` on with `-o -`, even a terminal takes anything.
-    Stdout { insisted: bool },
 }
 
 impl Output {
-    /// Takes what `-o` says, and refuses a file that the command reads, or that keeps keys or trust.
-    pub(crate) fn plan(path: Option<&Path>, guard: &OverwriteGuard) -> Result<Self, Failure> {
+    /// Takes what `-o` says, and refuses what the command reads or writes already, and what keeps keys or trust.
+    /// `what` is what the result is called.
+    pub(crate) fn plan(
+        what: &'static str,
+        path: Option<&Path>,
+        guard: &mut OverwriteGuard,
+    ) -> Result<Self, Failure> {
+        let descriptor = |descriptor, insisted| Target::Descriptor { descriptor, insisted };
         let target = match path {
-            None => Target::Stdout { insisted: false },
-            Some(path) if path == Path::new("-") => Target::Stdout { insisted: true },
-            Some(path) if fs::metadata(path).is_ok_and(|found| !found.is_file()) => {
-                Target::Device(path.to_owned())
-            }
-            Some(path) => Target::File(path.to_owned(), Existing::Replace),
+            None => descriptor(Descriptor::STDOUT, false),
+            Some(path) if path == Path::new("-") => descriptor(Descriptor::STDOUT, true),
+            Some(path) => match Descriptor::named_by(path) {
+                Some(named) => descriptor(named, false),
+                None if !becomes_a_file(path) => Target::Device(path.to_owned()),
+                None => Target::File(path.to_owned(), Existing::Replace),
+            },
         };
-        let output = Self { target };
-        guard.refuse(output.identity())?;
-        Ok(output)
+        Self { target }.claimed(what, guard)
     }
 
-    /// Plans standard output for a command that reads nothing it could write over.
-    pub(crate) const fn stdout() -> Self {
-        Self { target: Target::Stdout { insisted: false } }
-    }
-
-    /// Returns whether both write to the same file, or will.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let place = |output: &Self| match &output.target {
-            Target::File(path, _) => Some(whole_file::resolved(path)),
-            Target::Device(_) | Target::Stdout { .. } => None,
-        };
-        let same_file = self.identity().is_some() && self.identity() == other.identity();
-        same_file || (place(self).is_some() && place(self) == place(other))
-    }
-
-    fn identity(&self) -> Option<Identity> {
-        match &self.target {
-            Target::Stdout { .. } => Identity::of_stdout(),
-            Target::Device(path) | Target::File(path, _) => Identity::of_path(path),
-        }
+    /// Plans standard output.
+    pub(crate) fn stdout(guard: &mut OverwriteGuard) -> Result<Self, Failure> {
+        Self::plan("output", None, guard)
     }
 
     /// Plans a new file that must not exist.
-    pub(crate) fn new_file(path: PathBuf) -> Result<Self, Failure> {
+    pub(crate) fn new_file(path: PathBuf, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::Exists { path });
         }
-        Ok(Self { target: Target::File(path, Existing::Keep) })
+        Self { target: Target::File(path, Existing::Keep) }.claimed("output", guard)
+    }
+
+    fn claimed(self, what: &'static str, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
+        match &self.target {
+            // What is not open is an error when it is written.
+            Target::Descriptor { descriptor, .. } => {
+                if let Ok(file) = descriptor.duplicate() {
+                    guard.claim(what, GuardedPlace::of_descriptor(file))?;
+                }
+            }
+            Target::Device(path) => guard.claim(what, GuardedPlace::of_path(path))?,
+            Target::File(path, _) => guard.claim_replaced(what, GuardedPlace::of_path(path))?,
+        }
+        Ok(self)
+    }
+
+    /// Returns whether it is a file that appears when everything is written.
+    pub(crate) const fn appears_at_the_end(&self) -> bool {
+        matches!(self.target, Target::File(..))
     }
 
     /// Returns whether a person may see it as it comes.
     pub(crate) fn is_seen(&self) -> bool {
         match &self.target {
-            Target::Stdout { .. } => rustix::termios::isatty(stdio::stdout()),
+            Target::Descriptor { descriptor, .. } => is_terminal(*descriptor),
             Target::Device(_) => true,
             Target::File(..) => false,
         }
@@ -85,8 +94,8 @@ impl Output {
     /// Returns whether it is a terminal that takes text only.
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.target {
-            Target::Stdout { insisted: false } => rustix::termios::isatty(stdio::stdout()),
-            Target::Stdout { insisted: true } | Target::Device(_) | Target::File(..) => false,
+            Target::Descriptor { descriptor, insisted } => !insisted && is_terminal(*descriptor),
+            Target::Device(_) | Target::File(..) => false,
         }
     }
 
@@ -102,7 +111,7 @@ impl Output {
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let opened = self.open(access)?;
-        let written = content(&mut opened.file()).map_err(|error| self.failed(error));
+        let written = content(&mut opened.writer()).map_err(|error| self.failed(error));
         written.and_then(|()| self.finish(opened))
     }
 
@@ -113,17 +122,15 @@ impl Output {
 
     /// Opens it, for a result that comes piece by piece. [`finish`](Self::finish) makes it appear.
     pub(crate) fn open(&self, access: Access) -> Result<Opened, Failure> {
-        let opened = match &self.target {
+        let in_place = match &self.target {
             // Past the line buffer of `io::stdout`, which would scan and copy everything.
-            Target::Stdout { .. } => rustix::io::dup(stdio::stdout())
-                .map(|stdout| Opened::InPlace(File::from(stdout)))
-                .map_err(io::Error::from),
-            Target::Device(path) => OpenOptions::new().write(true).open(path).map(Opened::InPlace),
+            Target::Descriptor { descriptor, .. } => descriptor.duplicate(),
+            Target::Device(path) => OpenOptions::new().write(true).open(path),
             Target::File(path, existing) => {
-                WholeFile::create(path, access, *existing).map(Opened::Whole)
+                return WholeFile::create(path, access, *existing).map(Opened::Whole);
             }
         };
-        opened.map_err(|error| self.failed(error))
+        in_place.map(Opened::InPlace).map_err(|error| self.failed(error))
     }
 
     /// Opens it for what has not been judged yet, if nobody can see that before it is finished.
@@ -132,7 +139,7 @@ impl Output {
             Target::File(path, existing) => {
                 WholeFile::create_unnamed(path, access, *existing).map(Opened::Whole)
             }
-            Target::Device(_) | Target::Stdout { .. } => None,
+            Target::Descriptor { .. } | Target::Device(_) => None,
         }
     }
 
@@ -140,26 +147,36 @@ impl Output {
     pub(crate) fn finish(&self, opened: Opened) -> Result<(), Failure> {
         match opened {
             Opened::InPlace(_) => Ok(()),
-            Opened::Whole(file) => file.finish().map_err(|error| self.failed(error)),
+            Opened::Whole(file) => file.finish(),
         }
     }
 
     /// Says what could not be written.
     pub(crate) fn failed(&self, error: io::Error) -> Failure {
-        match &self.target {
-            Target::File(path, _) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Failure::Exists { path: path.clone() }
-            }
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::OutputClosed { what: self.name() },
             _ => Failure::io(self.name(), error),
         }
     }
 
     fn name(&self) -> String {
         match &self.target {
-            Target::Stdout { .. } => "standard output".to_owned(),
+            Target::Descriptor { descriptor, .. } => descriptor.name(),
             Target::Device(path) | Target::File(path, _) => format!("{path:?}"),
         }
     }
+}
+
+/// Returns whether what is written to a path becomes a file of that name. Nothing may take the place of a device, or of
+/// what is open already.
+pub(crate) fn becomes_a_file(path: &Path) -> bool {
+    let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let is_open = Descriptor::named_by(path).is_some() || is_of_another_process(path);
+    !is_special && !is_open
+}
+
+fn is_terminal(descriptor: Descriptor) -> bool {
+    descriptor.duplicate().is_ok_and(rustix::termios::isatty)
 }
 
 /// An output that is being written.
@@ -170,12 +187,17 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    /// Returns the open file.
+    /// Returns the open file, for everything but writing.
     pub(crate) fn file(&self) -> &File {
         match self {
             Self::InPlace(file) => file,
             Self::Whole(file) => file.file(),
         }
+    }
+
+    /// Returns what writes to it.
+    pub(crate) fn writer(&self) -> PatientFile<&File> {
+        PatientFile::new(self.file())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Passphrases: from the terminal, or from the source that was configured. Never from argv.
 
-use std::fs::OpenOptions;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::{home, input};
@@ -65,19 +67,69 @@ impl Source {
 
 /// Returns whether there is a person to ask.
 pub(crate) fn has_terminal() -> bool {
-    OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
+    File::options().read(true).write(true).open("/dev/tty").is_ok()
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| Failure::Passphrase(format!("terminal: {error}")))
+    let failed = |error| Failure::Passphrase(format!("terminal: {error}"));
+    let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
+    (&terminal).write_all(prompt.as_bytes()).map_err(failed)?;
+    let hidden = HiddenInput::start(&terminal).map_err(failed)?;
+    let line = read_line(&terminal).map_err(failed)?;
+    drop(hidden);
+    let text = std::str::from_utf8(&line);
+    let text = text.map_err(|_| Failure::Passphrase("terminal: it is not UTF-8".to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Reads a line without its end, into memory that does not move and is wiped.
+fn read_line(mut terminal: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut line = Zeroizing::new(vec![0; MAX_TYPED_BYTES]);
+    let mut filled = 0;
+    loop {
+        match terminal.read(line.get_mut(filled..).unwrap_or_default()) {
+            Ok(0) if filled == line.len() => return Err(io::ErrorKind::FileTooLarge.into()),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(end) = line.iter().take(filled).position(|byte| matches!(byte, b'\n' | b'\r')) {
+            line.truncate(end);
+            return Ok(line);
+        }
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct HiddenInput<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> HiddenInput<'a> {
+    fn start(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        // The end of the line is shown.
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(terminal, OptionalActions::Now, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for HiddenInput<'_> {
+    fn drop(&mut self) {
+        // If this fails, nothing else can be done about the terminal either.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let unreadable = |why: &str| Failure::Passphrase(format!("{path:?}: {why}"));
-    let bytes = match input::read_small(path) {
-        Ok(bytes) => Zeroizing::new(bytes),
+    let bytes = match input::read_secret(path) {
+        Ok(bytes) => bytes,
         Err(Failure::Unreadable { source, .. }) => return Err(unreadable(&source.to_string())),
         Err(other) => return Err(other),
     };
@@ -89,3 +141,6 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     }
     Ok(Zeroizing::new(text.to_owned()))
 }
+
+/// The longest line that a terminal gives, in bytes (`termios(3)`).
+const MAX_TYPED_BYTES: usize = 4096;

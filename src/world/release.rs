@@ -1,13 +1,13 @@
 //! Writes a verified payload to where it may be seen.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use brine_core::Verified;
 
 use super::input::grow_pipe;
 use super::output::{Opened, Output, TextPieces};
 use super::progress::Progress;
-use super::spool::{Spool, TEMPORARY_FILE};
+use super::spool::{Spool, temporary};
 use super::whole_file::Access;
 use crate::report::Failure;
 
@@ -57,9 +57,7 @@ fn next_piece<'v>(verified: &'v mut Verified, input: &str) -> Result<Option<&'v 
 /// Says what could not be read: the input, or the place where a payload was kept.
 pub(crate) fn stored(error: brine_core::Error, input: &str) -> Failure {
     match error {
-        brine_core::Error::System(brine_core::SystemError::Store(error)) => {
-            Failure::io(TEMPORARY_FILE, error)
-        }
+        brine_core::Error::System(brine_core::SystemError::Store(error)) => temporary(error),
         other => Failure::reading(input, other),
     }
 }
@@ -81,7 +79,7 @@ enum PieceSink {
 impl<'a> Release<'a> {
     fn open(output: &'a Output, hold: Hold) -> Result<Self, Failure> {
         let sink = match hold {
-            Hold::Whole => PieceSink::Spool(Spool::new().map_err(spooling)?),
+            Hold::Whole => PieceSink::Spool(Spool::new().map_err(temporary)?),
             Hold::Nothing => {
                 let opened = output.open(Access::Ordinary)?;
                 grow_pipe(opened.file());
@@ -103,9 +101,9 @@ impl<'a> Release<'a> {
         };
         match &mut self.sink {
             PieceSink::Output(opened) => {
-                opened.file().write_all(piece).map_err(|error| self.output.failed(error))
+                opened.writer().write_all(piece).map_err(|error| self.output.failed(error))
             }
-            PieceSink::Spool(spool) => spool.write_all(piece).map_err(spooling),
+            PieceSink::Spool(spool) => spool.write_all(piece).map_err(temporary),
         }
     }
 
@@ -117,16 +115,12 @@ impl<'a> Release<'a> {
             PieceSink::Output(opened) => opened,
             PieceSink::Spool(spool) => {
                 let opened = self.output.open(Access::Ordinary)?;
-                spool.release(opened.file()).map_err(|error| self.output.failed(error))?;
+                spool.release(opened.writer()).map_err(|error| self.output.failed(error))?;
                 opened
             }
         };
         self.output.finish(opened)
     }
-}
-
-fn spooling(error: io::Error) -> Failure {
-    Failure::io(TEMPORARY_FILE, error)
 }
 
 const BINARY: Failure = Failure::BinaryToTerminal { what: "binary data" };

@@ -1,40 +1,59 @@
 //! A private place for what may not be seen yet, and for what may not change any more.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, Write};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{FileExt, PermissionsExt as _};
+use std::os::unix::fs::{FileExt, MetadataExt as _, PermissionsExt as _};
 
-use brine_core::FormError;
 use brine_core::cose::MAX_PAYLOAD_BYTES;
 use brine_core::hash::{ReadAt, Section};
+use brine_core::{FormError, MAX_MEMORY_BYTES};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use super::home::temporary_directory;
 use super::input::LargeInput;
 use super::output::{Output, TextPieces};
+use super::patient_file::PatientFile;
 use super::whole_file::Access;
 use crate::report::Failure;
-
-/// What to call a spool that has no other name.
-pub(crate) const TEMPORARY_FILE: &str = "temporary file";
 
 /// A file without a name, which nobody but this process can open. Its end gives its space back.
 #[derive(Debug)]
 pub(crate) struct Spool {
     file: File,
     length: u64,
+    place: SpoolPlace,
     /// Where the system would end the process (`SIGXFSZ`) instead of reporting an error.
     most: u64,
 }
 
+/// Where the bytes of a spool are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SpoolPlace {
+    Disk,
+    /// In memory, as long as they are few: then no directory for temporary files is needed.
+    Memory,
+}
+
 impl Spool {
-    /// Makes one in the directory for temporary files, which is that of `TMPDIR`.
+    /// Makes one that is in memory while it is small, and in the directory for temporary files when it grows.
     pub(crate) fn new() -> io::Result<Self> {
+        match in_memory() {
+            Ok(file) => Ok(Self { place: SpoolPlace::Memory, ..Self::onto(file) }),
+            Err(_) => Self::on_disk(),
+        }
+    }
+
+    /// Makes one in the directory for temporary files, which is that of `TMPDIR`.
+    pub(crate) fn on_disk() -> io::Result<Self> {
         let file = tempfile::tempfile()?;
-        // It is made as the umask lets. It is empty so far, and without a name.
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        Ok(Self::onto(file))
+        // It is made as the umask lets. It is empty so far. Where its mode cannot be changed, nobody can open it, as
+        // it has no name.
+        match file.set_permissions(Permissions::from_mode(0o600)) {
+            Err(error) if file.metadata()?.nlink() > 0 => Err(error),
+            _ => Ok(Self::onto(file)),
+        }
     }
 
     /// Takes a temporary file that `length` bytes were written to.
@@ -42,7 +61,7 @@ impl Spool {
         Self { length, ..Self::onto(file) }
     }
 
-    /// Returns the file under a second descriptor.
+    /// Returns the file under a second descriptor. It **must** be [on disk](Self::on_disk).
     pub(super) fn try_clone_file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
@@ -50,7 +69,7 @@ impl Spool {
     /// Takes an empty file, which **must** have no name.
     pub(crate) fn onto(file: File) -> Self {
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
-        Self { file, length: 0, most }
+        Self { file, length: 0, place: SpoolPlace::Disk, most }
     }
 
     /// Makes one with a copy of `beginning` and of what follows it in `source`, read once.
@@ -59,7 +78,6 @@ impl Spool {
         source: &mut impl Read,
         name: &str,
     ) -> Result<Self, Failure> {
-        let temporary = |error| Failure::io(TEMPORARY_FILE, error);
         let mut spool = Self::new().map_err(temporary)?;
         spool.write_all(beginning).map_err(temporary)?;
         let mut piece = vec![0; PIECE_BYTES];
@@ -91,11 +109,59 @@ impl Spool {
     }
 
     /// Copies it to where it may be seen.
-    pub(crate) fn release(&self, output: &File) -> io::Result<()> {
-        let (mut from, mut to) = (&self.file, output);
-        io::Seek::rewind(&mut from)?;
-        // From file to file or pipe, which the system does without a copy in memory.
-        io::copy(&mut from, &mut to).map(drop)
+    pub(crate) fn release(&self, output: PatientFile<&File>) -> io::Result<()> {
+        let mut to = *output.as_file();
+        if to.metadata()?.is_file() {
+            let mut from = &self.file;
+            from.rewind()?;
+            // From file to file, which the system does without a copy in memory. Nobody waits for a file.
+            return io::copy(&mut from, &mut to).map(drop);
+        }
+        let sent = self.send(to)?;
+        self.write_from(sent, output)
+    }
+
+    /// Lets the system copy it to a pipe or a socket, and returns how much it copied before it could not any more.
+    #[cfg(target_os = "linux")]
+    fn send(&self, to: &File) -> io::Result<u64> {
+        use rustix::event::PollFlags;
+        use rustix::fs::sendfile;
+
+        use super::patient_file::waited_for;
+
+        let mut sent = 0;
+        while sent < self.length {
+            let left = usize::try_from(self.length - sent).unwrap_or(usize::MAX).min(MOST_SENT);
+            let count =
+                waited_for(to, PollFlags::OUT, || sendfile(to, &self.file, Some(&mut sent), left));
+            match count {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // There are devices that it does not copy to.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it is as on Linux")]
+    const fn send(&self, _: &File) -> io::Result<u64> {
+        Ok(0)
+    }
+
+    /// Writes what follows the first `sent` bytes.
+    fn write_from(&self, sent: u64, mut output: PatientFile<&File>) -> io::Result<()> {
+        let mut rest = Section::new(self, sent, self.length.saturating_sub(sent));
+        let mut piece = vec![0; if sent < self.length { PIECE_BYTES } else { 0 }];
+        loop {
+            match rest.read(&mut piece)? {
+                0 => return Ok(()),
+                read => output.write_all(piece.get(..read).unwrap_or_default())?,
+            }
+        }
     }
 
     /// Copies it to an output, if that takes what it is.
@@ -104,14 +170,13 @@ impl Spool {
         expect(dead_code, reason = "only a program that runs jobs uses it")
     )]
     pub(crate) fn release_to(&self, output: &Output) -> Result<(), Failure> {
-        let unreadable = |error| Failure::io(TEMPORARY_FILE, error);
         if let Err(refusal) = output.refuse_terminal("binary data")
-            && !self.is_printable().map_err(unreadable)?
+            && !self.is_printable().map_err(temporary)?
         {
             return Err(refusal);
         }
         let opened = output.open(Access::Ordinary)?;
-        self.release(opened.file()).map_err(|error| output.failed(error))?;
+        self.release(opened.writer()).map_err(|error| output.failed(error))?;
         output.finish(opened)
     }
 
@@ -145,8 +210,47 @@ impl Spool {
     }
 }
 
+/// Says that a spool could not be made, written or read.
+pub(crate) fn temporary(source: io::Error) -> Failure {
+    Failure::Temporary { directory: temporary_directory(), source }
+}
+
+/// Makes a file in memory, which nothing can execute where the system has a way to say so.
+#[cfg(target_os = "linux")]
+fn in_memory() -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    let made = memfd_create(c"brine", MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL);
+    // Linux before 6.3 does not have it.
+    let made = made.or_else(|_| memfd_create(c"brine", MemfdFlags::CLOEXEC))?;
+    let file = File::from(made);
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn in_memory() -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl Spool {
+    /// Moves what there is to the directory for temporary files.
+    fn move_to_disk(&mut self) -> io::Result<()> {
+        let Self { file: mut moved, .. } = Self::on_disk()?;
+        self.file.rewind()?;
+        io::copy(&mut self.file, &mut moved)?;
+        self.file = moved;
+        self.place = SpoolPlace::Disk;
+        Ok(())
+    }
+}
+
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(self.length);
+        if self.place == SpoolPlace::Memory && length > MAX_MEMORY_BYTES {
+            self.move_to_disk()?;
+        }
         let room = usize::try_from(self.most.saturating_sub(self.length)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..room).unwrap_or(bytes);
         if room == 0 {
@@ -181,6 +285,10 @@ impl LargeInput {
 
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// How much the system is asked to copy at once, in bytes.
+#[cfg(target_os = "linux")]
+const MOST_SENT: usize = 1024 * 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +308,7 @@ mod tests {
             assert!(back == content, "{at}");
             assert_eq!(spool.length(), u64::try_from(content.len()).unwrap());
             let released = tempfile::tempfile().unwrap();
-            spool.release(&released).unwrap();
+            spool.release(PatientFile::new(&released)).unwrap();
             let mut back = vec![0; content.len() + 1];
             assert_eq!(FileExt::read_at(&released, &mut back, 0).unwrap(), content.len());
             assert!(back[..content.len()] == content, "{at}");
@@ -209,9 +317,40 @@ mod tests {
 
     #[test]
     fn nobody_else_can_open_it() {
-        use std::os::unix::fs::MetadataExt as _;
-        let found = Spool::new().unwrap().file.metadata().unwrap();
-        assert_eq!((found.nlink(), found.mode() & 0o777), (0, 0o600));
+        for spool in [Spool::new().unwrap(), Spool::on_disk().unwrap()] {
+            let found = spool.file.metadata().unwrap();
+            assert_eq!((found.nlink(), found.mode() & 0o777), (0, 0o600));
+        }
+    }
+
+    /// Where it grows too large for memory, and to where the system does not copy by itself.
+    #[test]
+    fn it_moves_to_the_disk_when_it_grows_and_is_released_as_it_is() {
+        let most = usize::try_from(MAX_MEMORY_BYTES).unwrap();
+        let content: Vec<u8> = (0..=most).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let mut spool = Spool::new().unwrap();
+        let is_in_memory = spool.place == SpoolPlace::Memory;
+        spool.write_all(&content[..most]).unwrap();
+        assert_eq!(spool.place == SpoolPlace::Memory, is_in_memory);
+        spool.write_all(&content[most..]).unwrap();
+        assert_eq!(spool.place, SpoolPlace::Disk);
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut found = Vec::new();
+            File::from(read).read_to_end(&mut found).unwrap();
+            found
+        });
+        spool.release(PatientFile::new(&File::from(write))).unwrap();
+        assert!(reader.join().unwrap() == content);
+        let released = tempfile::tempfile().unwrap();
+        spool.write_from(1, PatientFile::new(&released)).unwrap();
+        let mut back = vec![0; content.len()];
+        assert_eq!(FileExt::read_at(&released, &mut back, 0).unwrap(), content.len() - 1);
+        assert!(back[..content.len() - 1] == content[1..]);
+        // A device of which a copy by the system may not be had.
+        spool
+            .release(PatientFile::new(&File::options().write(true).open("/dev/null").unwrap()))
+            .unwrap();
     }
 
     #[test]

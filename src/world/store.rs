@@ -66,7 +66,7 @@ impl Store for PayloadStore {
                 (KeptIn::Output(opened), spool)
             }
             None => {
-                let spool = Spool::new()?;
+                let spool = Spool::on_disk()?;
                 (KeptIn::TemporaryFile(spool.try_clone_file()?), spool)
             }
         };

@@ -1,13 +1,16 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
+
+use crate::report::Failure;
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub(crate) enum Existing {
 /// takes its place and is removed on failure.
 #[derive(Debug)]
 pub(crate) struct WholeFile {
+    /// As it was typed.
+    name: PathBuf,
     path: PathBuf,
     access: Access,
     existing: Existing,
@@ -48,20 +53,31 @@ enum Unfinished {
 
 impl WholeFile {
     /// Makes a file that is to be called `path`.
-    pub(crate) fn create(path: &Path, access: Access, existing: Existing) -> io::Result<Self> {
-        if let Some(file) = Self::create_unnamed(path, access, existing) {
+    pub(crate) fn create(name: &Path, access: Access, existing: Existing) -> Result<Self, Failure> {
+        if let Some(file) = Self::create_unnamed(name, access, existing) {
             return Ok(file);
         }
-        let path = resolved(path);
-        let unfinished = Unfinished::Hidden(open_hidden(directory_of(&path), access)?);
-        Ok(Self { path, access, existing, unfinished })
+        let (name, path) = (name.to_owned(), resolved(name));
+        if existing == Existing::Replace {
+            // Found out now, and not when the work is done.
+            refuse_irreplaceable(&name, &path)?;
+        }
+        let hidden = open_hidden(directory_of(&path), first_mode(&path, access, existing));
+        let hidden = hidden.map_err(|source| Failure::NoPlace { path: name.clone(), source })?;
+        Ok(Self { name, path, access, existing, unfinished: Unfinished::Hidden(hidden) })
     }
 
-    /// Makes one that has no name at all before it is complete, where the file system can.
-    pub(crate) fn create_unnamed(path: &Path, access: Access, existing: Existing) -> Option<Self> {
-        let path = resolved(path);
-        let unfinished = Unfinished::Unnamed(open_unnamed(directory_of(&path), access).ok()?);
-        Some(Self { path, access, existing, unfinished })
+    /// Makes one that has no name at all before it is complete, where the system can name it then.
+    pub(crate) fn create_unnamed(name: &Path, access: Access, existing: Existing) -> Option<Self> {
+        let (name, path) = (name.to_owned(), resolved(name));
+        if existing == Existing::Replace {
+            refuse_irreplaceable(&name, &path).ok()?;
+        }
+        let mode = first_mode(&path, access, existing);
+        let file = open_unnamed(directory_of(&path), mode).ok()?;
+        // It is named through its link there.
+        fs::metadata(own_link(&file)).ok()?;
+        Some(Self { name, path, access, existing, unfinished: Unfinished::Unnamed(file) })
     }
 
     /// Returns the open file.
@@ -73,25 +89,49 @@ impl WholeFile {
     }
 
     /// Gives the file its name.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let path = self.name.clone();
+        self.take_name().map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::Exists { path },
+            io::ErrorKind::ResourceBusy => Failure::Irreplaceable { path },
+            _ => Failure::io(format!("{path:?}"), error),
+        })
+    }
+
+    fn take_name(self) -> io::Result<()> {
         match self.access {
-            Access::Ordinary => {
-                if let Ok(replaced) = fs::metadata(&self.path) {
-                    let mode = replaced.permissions().mode() & 0o777;
-                    self.file().set_permissions(Permissions::from_mode(mode))?;
-                }
-            }
+            Access::Ordinary => self.take_mode()?,
             Access::Secret => self.file().sync_all()?,
         }
-        match (self.unfinished, self.existing) {
-            (Unfinished::Hidden(file), Existing::Keep) => {
-                file.persist_noclobber(self.path).map(drop).map_err(|error| error.error)
-            }
-            (Unfinished::Hidden(file), Existing::Replace) => {
-                file.persist(self.path).map(drop).map_err(|error| error.error)
-            }
-            (Unfinished::Unnamed(file), Existing::Keep) => link(&file, &self.path),
-            (Unfinished::Unnamed(file), Existing::Replace) => replace(&file, &self.path),
+        let Self { path, existing, unfinished, .. } = self;
+        let hidden = match unfinished {
+            Unfinished::Hidden(hidden) => hidden,
+            Unfinished::Unnamed(file) => match name_unnamed(&file, &path, existing) {
+                // Not every file system that has files without a name can give them one.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    hidden_copy(file, directory_of(&path)).map_err(|_| error)?
+                }
+                named => return named,
+            },
+        };
+        match existing {
+            Existing::Keep => name_new(hidden, &path),
+            Existing::Replace => hidden.persist(path).map(drop).map_err(|error| error.error),
+        }
+    }
+
+    /// Gives it the mode of the file that it replaces.
+    fn take_mode(&self) -> io::Result<()> {
+        let Ok(replaced) = fs::metadata(&self.path) else { return Ok(()) };
+        let wanted = replaced.permissions().mode() & 0o777;
+        let found = self.file().metadata()?.permissions().mode() & 0o777;
+        if wanted == found {
+            return Ok(());
+        }
+        match self.file().set_permissions(Permissions::from_mode(wanted)) {
+            // Where modes cannot be changed, fewer may read it, and nobody more.
+            Err(error) if found & !wanted != 0 => Err(error),
+            _ => Ok(()),
         }
     }
 }
@@ -102,17 +142,20 @@ pub(crate) fn write_whole(
     access: Access,
     existing: Existing,
     content: impl FnOnce(&mut &File) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), Failure> {
     let whole = WholeFile::create(path, access, existing)?;
-    content(&mut whole.file())?;
+    content(&mut whole.file()).map_err(|error| Failure::io(format!("{path:?}"), error))?;
     whole.finish()
 }
 
-/// Returns where a file is, or will be. A link is followed, also one that points to nothing yet: what
-/// it points to is replaced, not the link.
+/// Returns where a file is, or will be. Links are followed to their end, also where that is not there yet: what
+/// they lead to is replaced, not a link.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
-    let target = fs::read_link(path).map(|target| directory_of(path).join(target));
-    let path = target.unwrap_or_else(|_| path.to_owned());
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = directory_of(&path).join(target);
+    }
     fs::canonicalize(&path).unwrap_or_else(|_| {
         let directory = fs::canonicalize(directory_of(&path));
         match (directory, path.file_name()) {
@@ -129,9 +172,53 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn replace(file: &File, path: &Path) -> io::Result<()> {
-    if link(file, path).is_ok() {
-        return Ok(());
+/// Refuses what no rename replaces: links that lead in a circle, and a file that is mounted by itself.
+fn refuse_irreplaceable(name: &Path, path: &Path) -> Result<(), Failure> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Err(Failure::io(format!("{name:?}"), Errno::LOOP.into()));
+    }
+    match is_mount_point(path) {
+        true => Err(Failure::Irreplaceable { path: name.to_owned() }),
+        false => Ok(()),
+    }
+}
+
+/// Returns whether the system says so. Where it does not, the rename fails.
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{StatxAttributes, StatxFlags, statx};
+
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_mount_point(_: &Path) -> bool {
+    false
+}
+
+/// Returns the mode that a file is made with: never one that lets more people read it than the file that it
+/// replaces.
+fn first_mode(path: &Path, access: Access, existing: Existing) -> u32 {
+    match (access, existing) {
+        (Access::Secret, _) => 0o600,
+        (Access::Ordinary, Existing::Keep) => 0o666,
+        (Access::Ordinary, Existing::Replace) => {
+            // Its owner has to write it.
+            fs::metadata(path).map_or(0o666, |found| found.permissions().mode() & 0o777 | 0o600)
+        }
+    }
+}
+
+/// Gives an unnamed file its name.
+fn name_unnamed(file: &File, path: &Path, existing: Existing) -> io::Result<()> {
+    let linked = link(file, path);
+    match &linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        _ => return linked,
+    }
+    if existing == Existing::Keep {
+        return linked;
     }
     // Something is there. Only a rename replaces it in one step, and takes a name.
     let hidden = hidden_name(directory_of(path))?;
@@ -142,32 +229,114 @@ fn replace(file: &File, path: &Path) -> io::Result<()> {
     })
 }
 
-fn open_unnamed(directory: &Path, access: Access) -> io::Result<File> {
-    let mode = match access {
-        Access::Ordinary => Mode::from_raw_mode(0o666),
-        Access::Secret => Mode::from_raw_mode(0o600),
+/// Gives a hidden file its name, unless that is taken.
+fn name_new(hidden: NamedTempFile, path: &Path) -> io::Result<()> {
+    let hidden = match hidden.persist_noclobber(path) {
+        Ok(_) => return Ok(()),
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(failed.error);
+        }
+        Err(failed) => failed.file,
     };
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::openat(CWD, directory, flags, mode)?))
+    // Without links, and without a rename that replaces nothing, an empty file holds the name.
+    File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    hidden.persist(path).map(drop).map_err(|failed| {
+        let _ = fs::remove_file(path);
+        failed.error
+    })
 }
 
-fn open_hidden(directory: &Path, access: Access) -> io::Result<NamedTempFile> {
-    let mode = match access {
-        Access::Ordinary => 0o666,
-        Access::Secret => 0o600,
-    };
+/// Copies an unnamed file to a hidden one.
+fn hidden_copy(mut file: File, directory: &Path) -> io::Result<NamedTempFile> {
+    let permissions = file.metadata()?.permissions();
+    let hidden = open_hidden(directory, permissions.mode() & 0o777)?;
+    file.rewind()?;
+    io::copy(&mut file, &mut hidden.as_file())?;
+    // The umask was taken off it once more. Fewer may read it where it stays so.
+    let _ = hidden.as_file().set_permissions(permissions);
+    hidden.as_file().sync_all()?;
+    Ok(hidden)
+}
+
+fn open_unnamed(directory: &Path, mode: u32) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(CWD, directory, flags, Mode::from_raw_mode(mode))?))
+}
+
+fn open_hidden(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     // The umask is taken off the mode as for any other new file.
     tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(directory)
 }
 
 /// Names an unnamed file. `AT_EMPTY_PATH` would need a capability; the link in /proc does not.
 fn link(file: &File, path: &Path) -> io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(rustix::fs::linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    Ok(rustix::fs::linkat(CWD, own_link(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn own_link(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 fn hidden_name(directory: &Path) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     Ok(directory.join(format!(".brine-{:016x}", u64::from_be_bytes(random))))
+}
+
+/// How many links lead from one to the next, as for the system (`path_resolution(7)`).
+pub(crate) const MAX_LINKS: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn hidden(directory: &Path, content: &[u8]) -> NamedTempFile {
+        let mut hidden = open_hidden(directory, 0o600).unwrap();
+        hidden.write_all(content).unwrap();
+        hidden
+    }
+
+    #[test]
+    fn links_are_followed_to_their_end_also_where_that_is_not_there_yet() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = |name: &str| fs::canonicalize(directory.path()).unwrap().join(name);
+        fs::create_dir(path("deep")).unwrap();
+        symlink("deep/two", path("one")).unwrap();
+        symlink("../three", path("deep/two")).unwrap();
+        symlink(path("end"), path("three")).unwrap();
+        for name in ["one", "deep/two", "three", "end"] {
+            assert_eq!(resolved(&path(name)), path("end"), "{name}");
+        }
+        let written = write_whole(&path("one"), Access::Ordinary, Existing::Replace, |file| {
+            file.write_all(b"found")
+        });
+        written.unwrap();
+        assert!(!fs::symlink_metadata(path("end")).unwrap().is_symlink());
+        for name in ["one", "deep/two", "three"] {
+            assert!(fs::symlink_metadata(path(name)).unwrap().is_symlink(), "{name}");
+        }
+        symlink("circle", path("circle")).unwrap();
+        let circle = WholeFile::create(&path("circle"), Access::Ordinary, Existing::Replace);
+        let Err(Failure::Io { source, .. }) = circle else { panic!("{circle:?}") };
+        assert_eq!(source.raw_os_error(), Some(Errno::LOOP.raw_os_error()));
+    }
+
+    /// As where neither links nor a rename that replaces nothing are to be had.
+    #[test]
+    fn a_copy_under_a_hidden_name_takes_the_name_or_leaves_what_is_there() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("out");
+        let mut unnamed = tempfile::tempfile_in(directory.path()).unwrap();
+        unnamed.write_all(b"content").unwrap();
+        unnamed.set_permissions(Permissions::from_mode(0o640)).unwrap();
+        name_new(hidden_copy(unnamed, directory.path()).unwrap(), &path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        let taken = name_new(hidden(directory.path(), b"other"), &path).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(io::read_to_string(File::open(&path).unwrap()).unwrap(), "content");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
 }

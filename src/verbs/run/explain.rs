@@ -1,7 +1,6 @@
 //! The plan, for people and for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -9,6 +8,7 @@ use brine_core::text::hex;
 use brine_job::{GrantedPath, PAYLOAD_PATH, PayloadDelivery, Plan};
 use serde::Serialize;
 
+use crate::report::byte_name::{all_exact, shown};
 use crate::report::console::{json_line, note, printable};
 
 /// Describes a plan on a page for people.
@@ -20,7 +20,7 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
         let _ = writeln!(page, "{name:<12} {}", printable(value));
     };
     line("signed by", signer);
-    line("program", &parts.program.path.to_string_lossy());
+    line("program", &shown(&parts.program.path));
     if let Some(digest) = &parts.program.sha256 {
         line("with SHA-256", &hex(digest));
     }
@@ -35,13 +35,13 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
         },
     );
     for (name, value) in &parts.environment {
-        line("environment", &format!("{}={}", name.to_string_lossy(), shown(value)));
+        line("environment", &format!("{}={}", shown(name), shown(value)));
     }
     for path in &parts.system {
-        line("system", &path.to_string_lossy());
+        line("system", &shown(path));
     }
     for GrantedPath { source, target, writable } in &parts.granted_paths {
-        let (source, target) = (source.to_string_lossy(), target.to_string_lossy());
+        let (source, target) = (shown(source), shown(target));
         line(if *writable { "write" } else { "read" }, &format!("{source} as {target}"));
     }
     for port in &parts.ports {
@@ -86,6 +86,7 @@ pub(super) fn line(plan: &Plan) -> String {
         program: shown(&parts.program.path),
         sha256: parts.program.sha256.map(|digest| hex(&digest)),
         arguments: parts.program.arguments.iter().map(shown).collect(),
+        arguments_hex: all_exact(&parts.program.arguments),
         delivery: parts.delivery.name(),
         environment: parts.environment.iter().map(|(n, v)| (shown(n), shown(v))).collect(),
         system: parts.system.iter().map(shown).collect(),
@@ -104,6 +105,8 @@ struct PlanLine {
     program: String,
     sha256: Option<String>,
     arguments: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments_hex: Option<Vec<String>>,
     delivery: &'static str,
     environment: BTreeMap<String, String>,
     system: Vec<String>,
@@ -120,10 +123,6 @@ struct GrantedPathLine {
     source: String,
     target: String,
     writable: bool,
-}
-
-fn shown(text: impl AsRef<OsStr>) -> String {
-    text.as_ref().to_string_lossy().into_owned()
 }
 
 const SCHEMA: &str = "brine.plan/1";

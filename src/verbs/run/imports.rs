@@ -10,7 +10,7 @@ use brine_pickle::ScanOptions;
 use crate::report::Failure;
 use crate::verbs::scan;
 use crate::world::input::MAX_WHOLE_BYTES;
-use crate::world::spool::{Spool, TEMPORARY_FILE};
+use crate::world::spool::{Spool, temporary};
 
 /// Refuses a payload that would import names that are on none of the lists, before anything loads it.
 pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure
     }
     let mut bytes = Vec::new();
     let read = payload.reader().read_to_end(&mut bytes);
-    read.map_err(|error| Failure::io(TEMPORARY_FILE, error))?;
+    read.map_err(temporary)?;
     let report = brine_pickle::scan(&bytes, &ScanOptions::new(&allow));
     scan::failure("payload", &report).map_or(Ok(()), Err)
 }

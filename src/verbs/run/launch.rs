@@ -12,7 +12,7 @@ use crate::args::run::Run;
 use crate::report::exit::Status;
 use crate::report::verdict::{PlanFacts, RefusalFacts, RunFacts};
 use crate::report::{Failure, Outcome, console};
-use crate::world::spool::{Spool, TEMPORARY_FILE};
+use crate::world::spool::{Spool, temporary};
 
 /// Runs a verified job by its plan, and releases its output if all is well.
 pub(super) fn launch(
@@ -50,7 +50,6 @@ struct FinishedJob {
 
 impl FinishedJob {
     fn run(plan: &Plan, payload: Spool) -> Result<Self, Failure> {
-        let temporary = |error| Failure::io(TEMPORARY_FILE, error);
         let payload = payload.into_read_only().map_err(temporary)?;
         let mut output = Spool::new().map_err(temporary)?;
         let launch = Launch { plan, payload, program_init: Path::new(SELF) };

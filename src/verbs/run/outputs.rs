@@ -6,7 +6,7 @@ use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 
 /// Where output goes, released or not.
-pub(super) struct RunOutputs {
+pub(in crate::verbs) struct RunOutputs {
     pub(super) output: Output,
     #[cfg_attr(
         not(all(feature = "sandbox", target_os = "linux")),
@@ -16,16 +16,11 @@ pub(super) struct RunOutputs {
 }
 
 impl RunOutputs {
-    pub(super) fn plan(args: &Run, guard: &OverwriteGuard) -> Result<Self, Failure> {
-        let output = Output::plan(args.output.as_deref(), guard)?;
-        let Some(path) = args.partial_output.as_deref() else {
-            return Ok(Self { output, partial: None });
-        };
-        let partial = Output::plan(Some(path), guard)?;
+    pub(super) fn plan(args: &Run, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
+        let output = Output::plan("output", args.output.as_deref(), guard)?;
         // Output that is not released never goes where released output goes.
-        if partial.is_same_as(&output) {
-            return Err(Failure::SameFile);
-        }
-        Ok(Self { output, partial: Some(partial) })
+        let partial = args.partial_output.as_deref();
+        let partial = partial.map(|path| Output::plan("partial output", Some(path), guard));
+        Ok(Self { output, partial: partial.transpose()? })
     }
 }

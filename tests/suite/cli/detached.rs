@@ -156,12 +156,28 @@ fn a_report_goes_over_none_of_the_files_it_is_about() {
     for file in ["b", "b.brine", "c"] {
         let before = person.read(file);
         let output = run(&person, &format!("brine verify -d a b c --report {file}"));
-        assert_refused(&output, 2, "input and output are the same file");
+        assert_refused(&output, 2, "input and report are the same file");
         assert_eq!(person.read(file), before, "{file}");
         let output = run(&person, &format!("brine verify -d a b c >> {file}"));
         assert_eq!(output.status.code(), Some(2), "{file}");
         assert_eq!(person.read(file), before, "{file}");
     }
+}
+
+/// JSON is text, and names are bytes.
+#[test]
+fn names_that_are_not_utf8_keep_their_bytes() {
+    let person = Person::with_key();
+    let line = r#"a=$(printf 'x\377'); b=$(printf 'x\376'); echo 1 > "$a"; echo 2 > "$b"; echo 3 > 'x\xff';
+        brine sign -d "$a" "$b" 'x\xff'; brine verify -d --json "$a" "$b" 'x\xff' "#;
+    let output = run(&person, line);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    let verdicts: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |name: &str| verdicts.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(told("file"), [r"x\xff", r"x\xfe", r"x\xff"]);
+    assert_eq!(told("file_hex"), ["78ff".into(), "78fe".into(), serde_json::Value::Null]);
+    assert_eq!(output.stdout, b"x\\xff: OK\nx\\xfe: OK\nx\\xff: OK\n");
 }
 
 #[test]

@@ -127,6 +127,78 @@ fn every_form_of_key_signs_as_it_is() {
     }
 }
 
+/// One that cannot be told to be quiet would be a warning at each signature, as of keys in a container's secrets.
+#[test]
+fn a_key_that_others_can_read_is_warned_of_unless_only_failures_are_wanted() {
+    let person = Person::with_key();
+    let line = "cp \"$BRINE_HOME/keys/default.key\" k.key; chmod 444 k.key; echo x | brine sign -k ./k.key -o e";
+    let output = person.shell(line).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "brine: warning: \"./k.key\" can be read by others: chmod 600 \"./k.key\"\n";
+    assert_eq!(said, expected);
+    let output = person.shell("echo x | brine sign -q -k ./k.key").output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// Waits for records with its key opened, and has no copy of the passphrase left that opened it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_passphrase_leaves_no_copies_in_memory() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::fs::FileExt as _;
+    use std::process::{Command, Stdio};
+
+    let person = Person::new();
+    // Longer than what is read at once, so that the memory for it has to grow.
+    let secret = "correct horse battery staple, ".repeat(400);
+    person.write("pass", &secret);
+    person.brinekey(["gen", "--passphrase-file", "pass"]).assert().success();
+    person.shell("mkfifo pipe").assert().success();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_brine"))
+        .args(["sign", "--lines", "--passphrase-file", "pipe"])
+        .current_dir(person.directory.path())
+        .env_clear()
+        .env("BRINE_HOME", person.home_path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pipe = person.path("pipe");
+    let writer = std::thread::spawn(move || {
+        let mut pipe = std::fs::File::options().write(true).open(pipe).unwrap();
+        pipe.write_all(secret.as_bytes()).unwrap();
+    });
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"record\n").unwrap();
+    let mut envelope = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut envelope).unwrap();
+    assert!(envelope.len() > 100, "{envelope}");
+    writer.join().unwrap();
+
+    let process = format!("/proc/{}", child.id());
+    let memory = std::fs::File::open(format!("{process}/mem")).unwrap();
+    let maps = std::fs::File::open(format!("{process}/maps")).unwrap();
+    let mut looked_at = 0;
+    for line in std::io::read_to_string(maps).unwrap().lines() {
+        // What functions leave on the stack is no copy on the way in.
+        if !line.contains(" rw") || line.contains("[stack]") {
+            continue;
+        }
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let number = |text| u64::from_str_radix(text, 16).unwrap();
+        let mut region = vec![0; usize::try_from(number(end) - number(start)).unwrap()];
+        if memory.read_exact_at(&mut region, number(start)).is_err() {
+            continue;
+        }
+        looked_at += region.len();
+        let text = String::from_utf8_lossy(&region);
+        assert!(!text.contains("horse battery"), "{line}");
+    }
+    assert!(looked_at > 100_000, "{looked_at} bytes");
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn import_and_export_keep_the_key_and_its_passphrase() {
     let person = Person::new();

@@ -120,7 +120,7 @@ fn a_record_that_is_kept_counts_as_handled_and_can_be_tried_again() {
     let output = run(&person, "brine verify --retry records --out lines");
     assert_refused(&output, 4, "line 1 is not a record that --reject-to kept");
     let output = run(&person, "brine verify --retry kept --out lines --reject-to kept");
-    assert_refused(&output, 2, "input and output are the same file");
+    assert_refused(&output, 2, "input and kept records are the same file");
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn passphrases_come_from_the_configured_source_or_not_at_all() {
     assert_refused(&sign("--passphrase-file wrong"), 6, "passphrase");
     assert_refused(&sign("--passphrase-file empty"), 6, "is empty");
     assert_refused(&sign("--passphrase-file missing"), 6, "No such file");
-    assert_refused(&sign("--passphrase-fd 9"), 6, "No such file");
+    assert_refused(&sign("--passphrase-fd 9"), 6, "Bad file descriptor");
     assert_refused(&sign(""), 6, "no terminal to ask");
     let mut command = person.shell("echo x | brine sign > out");
     assert!(command.env("BRINE_PASSPHRASE_FILE", "right").output().unwrap().status.success());

@@ -263,16 +263,18 @@ fn what_does_not_go_with_a_database_is_a_mistake_in_what_was_typed() {
         ("brine verify --lines --replay-db db --reject-to db-wal records", "the same file"),
         ("brine verify --lines --replay-db none --reject-to none records", "the same file"),
         ("brine verify --lines --replay-db db records >> db", "the same file"),
+        ("brine verify --lines --replay-db records records", "the same file"),
     ] {
         let output = run(&person, line);
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
         assert!(said(&output).contains(expected), "{line}: {output:?}");
     }
+    person.write("other", "text");
     for (line, status, expected) in [
         ("brine replay init db", 4, "exists already"),
         ("brine replay status records", 4, "is not a replay database"),
         ("brine replay prune missing", 4, "does not exist"),
-        ("brine verify --lines --replay-db records records", 4, "is not a replay database"),
+        ("brine verify --lines --replay-db other records", 4, "is not a replay database"),
     ] {
         assert_refused(&run(&person, line), status, expected);
     }

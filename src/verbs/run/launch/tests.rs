@@ -43,7 +43,7 @@ fn outputs(released: &Path, partial: &Path) -> RunOutputs {
     let [released, partial] = [released, partial].map(|path| path.to_str().unwrap());
     let line = ["brine", "run", "-o", released, "--partial-output", partial, "job"];
     let BrineVerb::Run(args) = Brine::try_parse_from(line).unwrap().verb else { unreachable!() };
-    RunOutputs::plan(&args, &OverwriteGuard::default()).unwrap()
+    RunOutputs::plan(&args, &mut OverwriteGuard::default()).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a small file of this test")]

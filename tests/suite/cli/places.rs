@@ -1,0 +1,220 @@
+//! Everything that a command reads and writes is one set, and descriptors are not files.
+
+use std::fs;
+use std::process::Output;
+
+use crate::common::{Person, assert_refused};
+
+fn run(person: &Person, line: &str) -> Output {
+    person.shell(line).output().unwrap()
+}
+
+#[track_caller]
+fn done(person: &Person, line: &str) {
+    let output = run(person, line);
+    assert!(output.status.success(), "{line}: {output:?}");
+}
+
+fn with_records() -> Person {
+    let person = Person::with_key();
+    let line = "printf 'one\\ntwo\\n' | brine sign --lines > records; echo AAAA >> records; \
+                echo hello > in; brine sign in -o env; brine replay init --accept-older seen";
+    done(&person, line);
+    person
+}
+
+/// Whatever others write to the same open file stays.
+#[test]
+fn a_descriptor_is_written_to_and_the_file_behind_it_is_never_replaced() {
+    let person = with_records();
+    done(&person, "brine sign --job in -o job; ln -s /dev/stdout link; ln -s link chain");
+    for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link", "chain", "-"] {
+        let line = format!("(echo header; brine verify -o {path} env; echo footer) > out");
+        done(&person, &line);
+        assert_eq!(person.read("out"), b"header\nhello\nfooter\n", "{path}");
+        done(&person, &format!("echo old > out; brine verify -o {path} env >> out"));
+        assert_eq!(person.read("out"), b"old\nhello\n", "{path}");
+    }
+    for line in [
+        "exec 3> out; echo old >&3; brine verify -o /dev/fd/3 env; echo new >&3",
+        "exec 3> out; echo old >&3; brine verify --whole -o /dev/fd/3 env; echo new >&3",
+        "exec 3> out; echo old >&3; brine verify --lines --on-bad skip -o /proc/self/fd/3 records; echo new >&3",
+        "exec 3> out; echo old >&3; brine verify --check --report /dev/fd/3 env; echo new >&3",
+        "exec 3> out; echo old >&3; brine sign -o /dev/fd/3 in; echo new >&3",
+        "exec 3> out; echo old >&3; brine verify --lines --reject-to /dev/fd/3 records; echo new >&3",
+        "echo old > out; brine verify --check --report /dev/stderr env 2>> out; echo new >> out",
+        "echo old > out; brinekey export --no-passphrase -o /dev/stdout >> out; echo new >> out",
+    ] {
+        run(&person, line);
+        let out = person.read("out");
+        assert!(out.starts_with(b"old\n") && out.ends_with(b"new\n"), "{line}: {out:?}");
+        assert!(out.len() > 12, "{line}: {out:?}");
+    }
+    // What appears at the end does not go with a database, and a descriptor does.
+    done(&person, "head -2 records | brine verify --lines --replay-db seen -o /dev/stdout > out");
+    assert_eq!(person.read("out"), b"one\ntwo\n");
+}
+
+#[test]
+fn a_descriptor_is_read_from_where_it_is() {
+    let person = with_records();
+    done(&person, "(echo header; cat env) > both; (echo header; brine sign -a in) > text");
+    for line in [
+        "(read line; brine verify /dev/stdin) < both",
+        "exec 3< both; read line <&3; brine verify /dev/fd/3",
+        "exec 3< both; read line <&3; brine inspect --json /dev/fd/3 >/dev/null && echo hello",
+        "exec 3< text; read line <&3; brine verify /proc/self/fd/3",
+    ] {
+        assert_eq!(run(&person, line).stdout, b"hello\n", "{line}");
+    }
+    let output = run(&person, "brine verify /dev/fd/99");
+    assert_refused(&output, 4, "\"/dev/fd/99\": Bad file descriptor");
+    let output = run(&person, "brine verify env -o /dev/fd/99");
+    assert_refused(&output, 4, "descriptor 99: Bad file descriptor");
+}
+
+#[test]
+fn all_outputs_are_held_against_all_inputs_and_each_other() {
+    let person = with_records();
+    done(
+        &person,
+        "ln -s new ahead; mkdir d; ln -s . d/here; ln -s ../seen d/link; brinekey pub > k.pub",
+    );
+    let before = |name: &str| fs::read(person.path(name)).ok();
+    let verify = "brine verify --lines records --on-bad skip --reject-to";
+    for line in [
+        format!("{verify} new --report new"),
+        format!("{verify} new --report d/here/../new"),
+        format!("{verify} ahead --report new"),
+        format!("{verify} new --report ahead -o out"),
+        format!("{verify} new -o ahead"),
+        format!("{verify} records"),
+        format!("{verify} new 2>> new"),
+        format!("{verify} new --report /dev/stdout >> new"),
+        format!("{verify} new --replay-db seen --report seen-wal > out"),
+        format!("{verify} seen-shm --replay-db d/link > out"),
+        format!("{verify} new --replay-db d/link --report seen > out"),
+        "brine verify --retry records --out lines --reject-to records".to_owned(),
+        "brine verify --lines --replay-db seen seen".to_owned(),
+        "brine verify --lines --replay-db seen --trust seen-journal records".to_owned(),
+        "brine verify --lines --replay-db seen < seen".to_owned(),
+        "brine inspect --lines records >> records".to_owned(),
+        "brine inspect < env >> env".to_owned(),
+        "brine scan in >> in".to_owned(),
+        "brine scan --allow in env >> in".to_owned(),
+        "brine replay status d/link >> seen-wal".to_owned(),
+        "brine replay prune seen >> seen".to_owned(),
+        "brine policy check in >> in".to_owned(),
+        "brinekey trust list --trust in >> in".to_owned(),
+        "brinekey trust check --trust in ./env >> env".to_owned(),
+        "brinekey show ./k.pub >> k.pub".to_owned(),
+        "brinekey pub ./k.pub >> k.pub".to_owned(),
+        "brine sign -d in d/../in".to_owned(),
+        "brine sign in -o /dev/fd/3 3>> in".to_owned(),
+        "brine run env --partial-output new --report ahead -- cat".to_owned(),
+        "mkfifo p; brine verify <> p >&0".to_owned(),
+    ] {
+        let names = ["records", "env", "in", "new", "seen", "k.pub"];
+        let (files, contents) = (person.files(), names.map(before));
+        let output = run(&person, &line);
+        // Where standard output or error is one of the files, the shell has made it.
+        let _ = ["new", "seen-wal", "p", "out"].map(|name| fs::remove_file(person.path(name)));
+        assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");
+        let said = [&output.stderr[..], &before("new").unwrap_or_default()].concat();
+        if !line.contains("2>>") {
+            assert!(
+                String::from_utf8_lossy(&said).contains("are the same file"),
+                "{line}: {output:?}"
+            );
+        }
+        assert_eq!((person.files(), names.map(before)), (files, contents), "{line}");
+    }
+    // Two of a kind that takes anything from anybody.
+    done(&person, "brine verify env -o /dev/null --report /dev/null < /dev/null");
+    done(&person, "brine sign /dev/null -o /dev/null");
+}
+
+/// Edits by two names at once, of which one is a link: each is there in the end.
+#[test]
+fn no_edit_of_a_trust_file_is_lost_by_whatever_name() {
+    let person = Person::with_key();
+    done(&person, "brinekey pub > k.pub; mkdir d; ln -s ../t.toml d/inner; ln -s d/inner link");
+    let line = "for i in 1 2 3 4 5 6 7 8; do \
+                brinekey trust add --trust t.toml a$i ./k.pub & \
+                brinekey trust add --trust link b$i ./k.pub & \
+                brinekey trust add --trust d/inner c$i ./k.pub & done; wait; \
+                brinekey trust list --trust link | wc -l";
+    let output = run(&person, line);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "24", "{output:?}");
+    assert_eq!(person.files(), ["d", "k.pub", "link", "t.toml", "t.toml.lock"]);
+    for link in ["link", "d/inner"] {
+        assert!(fs::symlink_metadata(person.path(link)).unwrap().is_symlink(), "{link}");
+    }
+}
+
+/// Runs a line in a place of its own, where it may mount things; `None` where that is not allowed.
+fn apart(person: &Person, line: &str) -> Option<Output> {
+    let may = run(person, "unshare -rm mount -t tmpfs none /proc").status.success();
+    may.then(|| run(person, &format!("unshare -rm sh -c '{line}'")))
+}
+
+#[test]
+fn a_file_that_is_mounted_by_itself_is_not_replaced_and_the_way_out_is_named() {
+    let person = with_records();
+    done(&person, "echo before > src; touch out; mkdir c; touch c/seen; brinekey pub > k.pub");
+    for line in [
+        "brine verify env -o out",
+        "brine verify --lines --on-bad skip records -o out",
+        "brine verify env --check --report out",
+        "brinekey trust add --trust out bob ./k.pub",
+    ] {
+        let line = format!("mount --bind src out; {line}");
+        let Some(output) = apart(&person, &line) else { return };
+        assert_refused(
+            &output,
+            4,
+            "out\" is mounted without its directory, and cannot be replaced",
+        );
+        let hint = String::from_utf8_lossy(&output.stderr).contains("hint: mount the directory");
+        assert!(hint, "{output:?}");
+        assert_eq!(person.read("src"), b"before\n", "{line}");
+    }
+    let output = apart(&person, "mount --bind src out; brine verify env > out").unwrap();
+    assert_eq!((output.status.code(), person.read("src")), (Some(0), b"hello\n".to_vec()));
+    let line = "mount --bind seen c/seen; brine verify --lines --replay-db c/seen records";
+    let output = apart(&person, line).unwrap();
+    assert_refused(&output, 4, "is mounted without its directory");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("hint: mount the directory"));
+}
+
+/// As in a chroot, an initramfs, or a container without it.
+#[test]
+fn everything_is_written_where_there_is_no_proc() {
+    let person = with_records();
+    let line = "mount -t tmpfs none /proc; set -e; \
+                brine verify env -o out; cmp in out; brine sign -d in; brine verify -d in; \
+                brine verify -o /dev/stdout env; brine verify /dev/stdin < env > out; cmp in out; \
+                brinekey gen other --no-passphrase; brinekey export -o exported; \
+                brinekey trust add bob \"$(brinekey pub other)\"; \
+                head -c 5000000 /dev/zero > big; brine sign --single big -o big.env; \
+                brine verify --whole big.env | cmp - big; brine verify big.env -o big.out; cmp big big.out; \
+                brine replay init --accept-older made";
+    let Some(output) = apart(&person, line) else { return };
+    assert!(output.status.success(), "{output:?}");
+    assert!(!person.files().iter().any(|name| name.starts_with('.')), "{:?}", person.files());
+}
+
+/// Nothing is given to more people than the file that it replaces, and a directory that cannot be written is named.
+#[test]
+fn what_is_needed_is_named_where_it_is_missing() {
+    let person = with_records();
+    let output = run(&person, "brine verify env -o none/out");
+    assert_refused(&output, 4, "\"none/out\": no file can be made beside it: No such file");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("hint: "), "{output:?}");
+    let large = "head -c 5000000 /dev/zero | brine sign | TMPDIR=./none brine verify --whole";
+    let output = run(&person, large);
+    assert_refused(&output, 4, "temporary file: No such file");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("TMPDIR"), "{output:?}");
+    // What is small needs no place.
+    done(&person, "TMPDIR=./none brine verify --whole env");
+}
