@@ -161,7 +161,10 @@ fn apart(person: &Person, line: &str) -> Option<Output> {
 #[test]
 fn a_file_that_is_mounted_by_itself_is_not_replaced_and_the_way_out_is_named() {
     let person = with_records();
-    done(&person, "echo before > src; touch out; mkdir c; touch c/seen; brinekey pub > k.pub");
+    done(
+        &person,
+        "echo \"# before\" > src; touch out; mkdir c; touch c/seen; brinekey pub > k.pub",
+    );
     for line in [
         "brine verify env -o out",
         "brine verify --lines --on-bad skip records -o out",
@@ -177,7 +180,7 @@ fn a_file_that_is_mounted_by_itself_is_not_replaced_and_the_way_out_is_named() {
         );
         let hint = String::from_utf8_lossy(&output.stderr).contains("hint: mount the directory");
         assert!(hint, "{output:?}");
-        assert_eq!(person.read("src"), b"before\n", "{line}");
+        assert_eq!(person.read("src"), b"# before\n", "{line}");
     }
     let output = apart(&person, "mount --bind src out; brine verify env > out").unwrap();
     assert_eq!((output.status.code(), person.read("src")), (Some(0), b"hello\n".to_vec()));
