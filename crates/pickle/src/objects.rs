@@ -136,7 +136,9 @@ impl Objects {
         (ruled_by, facts): (Option<u16>, Facts),
         taken: Taken,
     ) -> Result<Value, PickleRule> {
-        let facts = if facts == Facts::None { NO_FACTS } else { self.add_facts(facts) };
+        // There is room for them from the beginning, so that they are in the order of the objects, and dropped with
+        // them. What a state tells is known later than what the values in it tell, which are dropped before.
+        let facts = if ruled_by.is_none() { NO_FACTS } else { self.add_facts(facts) };
         let body = Body::Result(Origin { ruled_by, facts });
         self.add(Object { body, depth: taken.depth, traits: taken.traits })
     }
@@ -285,17 +287,11 @@ impl Objects {
         }
     }
 
-    /// Sets what is known of a result. There must be no newer objects than it that have one place only.
+    /// Replaces what is known of a result that a rule made.
     pub(super) fn set_facts(&mut self, id: ObjectId, facts: Facts) {
-        let Some(Body::Result(origin)) = self.get(id).map(|object| object.body) else { return };
+        let Some(Object { body: Body::Result(origin), .. }) = self.get(id).copied() else { return };
         if let Some(known) = self.facts.get_mut(index(origin.facts)) {
             *known = facts;
-        } else if facts != Facts::None {
-            let number = self.add_facts(facts);
-            if let Some(Object { body: Body::Result(origin), .. }) = self.get_mut(id) {
-                origin.facts = number;
-            }
-            self.keep_contents_of(id);
         }
     }
 

@@ -226,6 +226,11 @@ const REFUSED: &[(PickleRule, &str, &str)] = {
         ),
         (
             State,
+            "a type that is taken for one made after it",
+            "numpy:dtype 'V24' False True tuple3 call ( 3 '|' None ( 'a' 'b' 'd' tuple {} ( 'a' numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'c' tuple1 {} 'c' <O> 0 tuple2 setitem 8 1 27 tuple build 0 tuple2 'b' <f8> 8 tuple2 'd' <f8> 16 tuple2 setitems 24 1 16 tuple build",
+        ),
+        (
+            State,
             "a field outside of its type",
             "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None 'a' tuple1 {} 'a' <i8> 4 tuple2 setitem 8 1 16 tuple build",
         ),
