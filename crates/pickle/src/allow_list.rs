@@ -140,16 +140,15 @@ impl AllowList {
     /// Returns the pairs through which a pickle can reach names that are not on the list, as far as they are
     /// known: by their name, or because their rule is lifted. That a pair is not among them says nothing.
     pub fn gadgets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter().filter(|(module, name)| {
-            let lifted = self.allows_anything(module, name);
-            gadgets::is_known(module, name)
-                || (lifted && builtin_lists::find(module, name).is_some())
+        self.iter().filter(|(module, name)| match builtin_lists::find(module, name) {
+            Some(_) => self.allows_anything(module, name),
+            None => gadgets::is_known(module, name),
         })
     }
 
-    fn of(entries: &[Entry]) -> Self {
+    fn of(entries: &[&[Entry]]) -> Self {
         let mut list = Self::new();
-        for (module, name) in entries.iter().flat_map(|entry| entry.names) {
+        for (module, name) in entries.iter().copied().flatten().flat_map(|entry| entry.names) {
             list.insert(module, name);
         }
         list
@@ -197,12 +196,12 @@ mod tests {
 
     #[test]
     fn known_gadgets_are_found_and_the_built_in_lists_have_none() {
-        let list = AllowList::parse("builtins:getattr\ncollections:deque\nos.path:join\nos:getpid");
-        let found = list.unwrap();
-        assert_eq!(
-            found.gadgets().collect::<Vec<_>>(),
-            [("builtins", "getattr"), ("os", "getpid")]
-        );
+        let list = "builtins:getattr any\ncollections:deque\nos.path:join\nos:getpid";
+        let list = AllowList::parse(list).unwrap();
+        let found: Vec<_> = list.gadgets().collect();
+        assert_eq!(found, [("builtins", "getattr"), ("os", "getpid")]);
+        // By its rule it imports what is on the list, and no more.
+        assert_eq!(AllowList::parse("builtins:getattr").unwrap().gadgets().next(), None);
         for list in [AllowList::std(), AllowList::numpy()] {
             assert_eq!(list.gadgets().next(), None);
             assert!(list.iter().all(|(module, name)| is_name(module) && is_name(name)));

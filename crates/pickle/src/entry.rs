@@ -27,6 +27,8 @@ pub(super) struct Entry {
 /// With what a name may be called.
 #[derive(Debug)]
 pub(super) enum CallRule {
+    /// With a listed name and the name of an attribute, as `getattr` is: it imports the attribute.
+    Attribute,
     /// Never: it is only named.
     Never,
     /// With a tuple of arguments that one of these admits.
@@ -80,11 +82,13 @@ pub(super) enum Attributes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Array,
+    BitGenerator,
     Bytes,
     Complex,
     Container,
     Dtype,
     Instance,
+    SeedSequence,
     Timedelta,
     Timezone,
     /// Anything else, which no rule takes.
@@ -107,6 +111,12 @@ impl Entry {
             arguments: Arguments::Held,
             attributes: Attributes::Open,
         }
+    }
+
+    /// Allows calls that take an attribute of a listed name.
+    pub(super) const fn takes_attributes(mut self) -> Self {
+        self.call = CallRule::Attribute;
+        self
     }
 
     /// Allows calls with a tuple of arguments that one of these shapes admits.
@@ -170,6 +180,11 @@ impl Entry {
     pub(super) const fn native(mut self) -> Self {
         self.attributes = Attributes::Fixed;
         self
+    }
+
+    /// Returns whether it is called to take an attribute.
+    pub(super) const fn takes_attribute(&self) -> bool {
+        matches!(self.call, CallRule::Attribute)
     }
 
     /// Returns whether the entry has one of these names.

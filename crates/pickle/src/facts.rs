@@ -9,6 +9,10 @@ pub(super) enum Facts {
     Bytes(u32),
     /// A type of NumPy's arrays.
     Dtype(Dtype),
+    /// It is an array of a type without objects.
+    Numbers,
+    /// It describes an array of joblib, whose bytes follow: how many there are.
+    RawArray { bytes: u64 },
     /// Nothing else.
     #[default]
     None,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::entry::{Attributes, Entry};
 use super::import::{ImportOpcode, MappedName, PickleImport, is_name, shown};
+use super::machine::{GlobalSort, Value};
 use super::rule::{PickleRefusal, PickleRule};
 use super::{AllowList, MAX_IMPORTS, builtin_lists, python2_names};
 
@@ -12,6 +13,8 @@ use super::{AllowList, MAX_IMPORTS, builtin_lists, python2_names};
 pub(super) struct Findings<'a, 'o> {
     allow: &'o AllowList,
     known: HashMap<ImportKey<'a>, u16>,
+    /// The attributes of imports, by these and their names.
+    attributes: HashMap<(u16, &'a str), u16>,
     pub(super) imports: Vec<PickleImport>,
     pub(super) refusals: Vec<PickleRefusal>,
     /// The rule of each import, where brine knows one.
@@ -34,6 +37,7 @@ impl<'a, 'o> Findings<'a, 'o> {
         Self {
             allow,
             known: HashMap::new(),
+            attributes: HashMap::new(),
             imports: Vec::new(),
             refusals: Vec::new(),
             rules: Vec::new(),
@@ -76,9 +80,16 @@ impl<'a, 'o> Findings<'a, 'o> {
         self.rules.get(usize::from(import)).copied().flatten()
     }
 
-    /// Returns whether the attributes of an import cannot be set.
-    pub(super) fn is_native(&self, import: u16) -> bool {
-        self.rule(import).is_some_and(|entry| entry.attributes == Attributes::Fixed)
+    /// Returns the value of an import.
+    pub(super) fn value(&self, import: u16) -> Value {
+        let sort = match self.rule(import) {
+            Some(rule) if rule.takes_attribute() && !self.is_lifted(import) => {
+                GlobalSort::TakesAttributes
+            }
+            Some(rule) if rule.attributes == Attributes::Fixed => GlobalSort::Fixed,
+            _ => GlobalSort::Open,
+        };
+        Value::Global { import, sort }
     }
 
     /// Notes that the file continues after its pickle. Imports found there are listed, too.
@@ -95,47 +106,86 @@ impl<'a, 'o> Findings<'a, 'o> {
         protocol: u8,
         offset: usize,
     ) -> Result<u16, PickleRule> {
-        let index = u16::try_from(self.imports.len()).map_err(|_| PickleRule::TooManyImports);
         let names = listable(module).zip(listable(name));
         let python2 = protocol < FIRST_PROTOCOL_OF_PYTHON_3;
-        if let Some((module, name)) = names {
-            let key = ImportKey { module, name, how, python2 };
-            if let Some(known) = self.known.get(&key).copied() {
-                if let Some(import) = self.imports.get_mut(usize::from(known)) {
-                    import.times = import.times.saturating_add(1);
-                }
-                return Ok(known);
-            }
-            if let Ok(index) = index {
-                self.known.insert(key, index);
-            }
-        }
-        if self.imports.len() >= MAX_IMPORTS {
-            return Err(PickleRule::TooManyImports);
+        let key = names.map(|(module, name)| ImportKey { module, name, how, python2 });
+        let known = key.as_ref().and_then(|key| self.known.get(key)).copied();
+        if let Some(known) = known {
+            self.count(known);
+            return Ok(known);
         }
         let mapped =
             names.filter(|_| python2).and_then(|(module, name)| python2_names::map(module, name));
-        let refusal = self.judge(names, mapped.as_ref());
-        if let Some(rule) = refusal {
-            self.refuse(rule, offset);
-        }
-        self.rules.push(names.and_then(|(module, name)| {
-            let of_old_name = builtin_lists::find(module, name);
-            of_old_name
-                .or_else(|| mapped.as_ref().and_then(|to| builtin_lists::find(to.module, &to.name)))
-        }));
-        let (module, name) = (shown(module), shown(name));
-        self.imports.push(PickleImport {
-            module,
-            name,
+        let index = self.add(PickleImport {
+            module: shown(module),
+            name: shown(name),
+            refusal: self.judge(names, mapped.as_ref()),
             mapped,
             protocol,
             how,
             offset,
             times: 1,
-            refusal,
+        })?;
+        if let Some(key) = key {
+            self.known.insert(key, index);
+        }
+        Ok(index)
+    }
+
+    /// Notes an import of an attribute of what was imported, as `getattr` takes it, and returns its index. `None` if
+    /// there can be no such name.
+    pub(super) fn import_attribute(
+        &mut self,
+        holder: u16,
+        attribute: &'a str,
+        protocol: u8,
+        offset: usize,
+    ) -> Result<Option<u16>, PickleRule> {
+        if let Some(known) = self.attributes.get(&(holder, attribute)).copied() {
+            self.count(known);
+            return Ok(Some(known));
+        }
+        let held = self.imports.get(usize::from(holder));
+        let held = held.filter(|held| held.refusal != Some(PickleRule::ImportName));
+        let Some(held) = held.filter(|_| is_name(attribute) && !attribute.contains('.')) else {
+            return Ok(None);
+        };
+        let (module, name) = (held.module.clone(), format!("{}.{attribute}", held.name));
+        let mapped = held.mapped.as_ref().map(|mapped| MappedName {
+            module: mapped.module,
+            name: format!("{}.{attribute}", mapped.name),
         });
-        index
+        let names = is_name(&name).then_some((module.as_str(), name.as_str()));
+        let refusal = self.judge(names, mapped.as_ref());
+        let how = ImportOpcode::Attribute;
+        let import =
+            PickleImport { module, name, mapped, protocol, how, offset, times: 1, refusal };
+        let index = self.add(import)?;
+        self.attributes.insert((holder, attribute), index);
+        Ok(Some(index))
+    }
+
+    fn count(&mut self, import: u16) {
+        if let Some(import) = self.imports.get_mut(usize::from(import)) {
+            import.times = import.times.saturating_add(1);
+        }
+    }
+
+    /// Adds an import with its rule, and returns its index.
+    fn add(&mut self, import: PickleImport) -> Result<u16, PickleRule> {
+        let index = u16::try_from(self.imports.len()).map_err(|_| PickleRule::TooManyImports)?;
+        if self.imports.len() >= MAX_IMPORTS {
+            return Err(PickleRule::TooManyImports);
+        }
+        if let Some(rule) = import.refusal {
+            self.refuse(rule, import.offset);
+        }
+        let nameable = import.refusal != Some(PickleRule::ImportName);
+        let rule =
+            import.pairs().iter().find_map(|(module, name)| builtin_lists::find(module, name));
+        self.rules.push(rule.filter(|_| nameable));
+        self.imports.push(import);
+        Ok(index)
     }
 
     fn judge(

@@ -4,10 +4,12 @@ use std::fmt;
 
 use super::rule::PickleRule;
 
-/// The opcode that imports a name.
+/// The opcode that imports a name, or the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImportOpcode {
+    /// `REDUCE` of `getattr`: the name is one of what was imported, and a text on the stack.
+    Attribute,
     /// `GLOBAL`: the names are two lines.
     Global,
     /// `INST`: the names are two lines, and the class is called at once.
@@ -21,6 +23,7 @@ impl ImportOpcode {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Attribute => "getattr",
             Self::Global => "GLOBAL",
             Self::Inst => "INST",
             Self::StackGlobal => "STACK_GLOBAL",

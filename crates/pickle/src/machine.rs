@@ -12,17 +12,24 @@ pub(super) enum Value {
     /// The empty tuple, of which there is only one.
     EmptyTuple,
     /// Something that was imported, by the index of the import. Nothing else may be called.
-    Global {
-        import: u16,
-        /// Whether its attributes cannot be set.
-        native: bool,
-    },
+    Global { import: u16, sort: GlobalSort },
     /// A number, a text, bytes, a truth value or `None`: where its opcode is in the file.
     Literal(u32),
     /// A tuple, a container, or a result.
     Object(super::objects::ObjectId),
     /// A value of which nothing is known. The pickle is refused, or larger than 4 GiB.
     Unknown,
+}
+
+/// What may be done with something that was imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GlobalSort {
+    /// Its attributes cannot be set.
+    Fixed,
+    /// Its attributes can be set.
+    Open,
+    /// It is called to import an attribute, and nothing else: nothing may keep it.
+    TakesAttributes,
 }
 
 /// The state of a loader.
@@ -125,6 +132,12 @@ impl Machine {
     /// Notes that something holds these values from now on, and returns what it takes from them.
     pub(super) fn take(&mut self, topmost: Topmost) -> Taken {
         self.objects.take(self.stack.get(topmost.0..).unwrap_or_default())
+    }
+
+    /// Notes that values leave the machine.
+    pub(super) fn hand_out(&mut self, topmost: Topmost) {
+        self.objects.note_kept(self.stack.get(topmost.0..).unwrap_or_default());
+        self.drop(topmost);
     }
 
     /// Drops values from the stack.

@@ -10,7 +10,7 @@ pub(super) use self::traits::{Depth, Traits};
 
 use super::MAX_OBJECTS;
 use super::facts::Facts;
-use super::machine::Value;
+use super::machine::{GlobalSort, Value};
 use super::rule::PickleRule;
 
 /// An object, by its number.
@@ -87,6 +87,8 @@ pub(super) struct Objects {
     kept: Kept,
     /// What objects took that others held already.
     shared_late: Traits,
+    /// An import that nothing may keep, and something does.
+    kept_wrongly: Option<u16>,
 }
 
 /// How much of each sort is not to be dropped.
@@ -175,7 +177,7 @@ impl Objects {
     /// Returns what a value shares with what holds it.
     pub(super) fn shared(&self, value: Value) -> Traits {
         match value {
-            Value::Global { native: false, .. } => Traits::HOLDS_GLOBAL,
+            Value::Global { sort: GlobalSort::Open, .. } => Traits::HOLDS_GLOBAL,
             Value::Object(id) => {
                 let own = self.get(id).map(|object| object.traits).unwrap_or_default();
                 own.only(Traits::SHARED).and(self.shared_late)
@@ -187,6 +189,7 @@ impl Objects {
     /// Notes that something holds these values from now on, and returns what that takes from them.
     pub(super) fn take(&mut self, values: &[Value]) -> Taken {
         let mut taken = Taken { depth: Depth::default(), traits: Traits::NONE };
+        self.note_kept(values);
         for value in values {
             taken.depth = taken.depth.max(self.depth(*value));
             taken.traits = taken.traits.and(self.shared(*value));
@@ -198,6 +201,21 @@ impl Objects {
         }
         taken.depth = taken.depth.around();
         taken
+    }
+
+    /// Notes if one of these values is one that nothing may keep.
+    pub(super) fn note_kept(&mut self, values: &[Value]) {
+        self.kept_wrongly = self.kept_wrongly.or_else(|| {
+            values.iter().find_map(|value| match value {
+                Value::Global { import, sort: GlobalSort::TakesAttributes } => Some(*import),
+                _ => None,
+            })
+        });
+    }
+
+    /// Returns an import that something keeps and nothing may, once.
+    pub(super) const fn take_kept_wrongly(&mut self) -> Option<u16> {
+        self.kept_wrongly.take()
     }
 
     /// Adds what an object takes from new items or from its state.

@@ -121,6 +121,12 @@ opcodes! {
 mod tests {
     use super::*;
 
+    /// joblib writes the length of its padding, from 1 to 16, where other loaders look for an opcode.
+    #[test]
+    fn no_opcode_is_a_length_of_padding() {
+        assert!((1..=16).all(|byte| Opcode::from_byte(byte).is_none()));
+    }
+
     /// CPython has had 68 since protocol 5.
     #[test]
     fn every_opcode_is_known_and_no_other_byte() {

@@ -107,7 +107,8 @@ impl<'a> OpcodeReader<'a> {
         Ok(step)
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], PickleRule> {
+    /// Takes bytes that are no opcode.
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], PickleRule> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         let taken = rest.get(..length).ok_or(PickleRule::Truncated)?;
         self.offset = self.offset.saturating_add(length);

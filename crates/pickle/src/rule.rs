@@ -66,6 +66,9 @@ rules! {
     AfterBuild: Forbidden, "after-build", "changes an object that already has its state";
     /// A call whose arguments are not a tuple, or whose argument names are not a dict.
     ArgumentsForm: Malformed, "arguments-form", "calls with arguments that are not a tuple";
+    /// `getattr` as a value, and not to import an attribute.
+    AttributeTakerKept: Forbidden, "getattr-kept",
+        "keeps getattr, which may only be called to import an attribute";
     /// A call of a name that brine knows, with arguments that its rule does not allow.
     CallNotAllowed: Forbidden, "call-not-allowed",
         "calls a listed name with arguments that its rule does not allow";
@@ -128,6 +131,9 @@ rules! {
     ProtocolLate: Malformed, "protocol-late", "states its protocol after its beginning";
     /// A protocol after 5.
     ProtocolUnknown: Unsupported, "protocol-unknown", "has a protocol after 5";
+    /// The bytes of an array in the pickle, in a form that joblib does not write.
+    RawArrayForm: Malformed, "raw-array-form",
+        "has the bytes of an array in a form that joblib does not write";
     /// A state by which an object would get a method that the loader calls.
     SetsAMethod: Forbidden, "sets-a-method", "gives an object a method that the loader calls";
     /// Values or marks are left at the end, besides the value that is loaded.
@@ -175,6 +181,9 @@ impl PickleRule {
     /// Says how an import breaks the rule.
     pub(super) fn of_import(self, import: &PickleImport) -> String {
         match self {
+            Self::AttributeTakerKept => {
+                format!("keeps {import}, which may only be called to import an attribute")
+            }
             Self::CallNotAllowed => {
                 format!("calls {import} with arguments that its rule does not allow")
             }

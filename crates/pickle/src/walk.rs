@@ -129,7 +129,11 @@ impl<'a> PickleWalk<'a, '_> {
     fn next(&mut self) -> Result<Next, PickleRule> {
         let step = self.reader.step()?;
         self.leave_frame(&step);
-        self.execute(&step)
+        let next = self.execute(&step);
+        if let Some(import) = self.machine.objects.take_kept_wrongly() {
+            self.findings.refuse_about(import, PickleRule::AttributeTakerKept, step.offset);
+        }
+        next
     }
 
     /// Refuses an opcode across the end of its frame. The C loader ignores where frames end, and the one in
@@ -227,7 +231,7 @@ impl<'a> PickleWalk<'a, '_> {
             Op::Obj => self.obj(step),
             Op::BinPersId => {
                 let id = self.machine.topmost(1)?;
-                self.machine.drop(id);
+                self.machine.hand_out(id);
                 self.persistent_id(step)
             }
             Op::PersId => self.persistent_id(step),
@@ -245,7 +249,7 @@ impl<'a> PickleWalk<'a, '_> {
 
     fn stop(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
         let result = self.machine.topmost(1)?;
-        self.machine.drop(result);
+        self.machine.hand_out(result);
         if !self.machine.is_empty() {
             self.refuse(PickleRule::StackLeftover, step);
         }

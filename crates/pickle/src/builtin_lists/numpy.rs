@@ -93,7 +93,7 @@ fn filled(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
         } else {
             scene.is_bytes(data) && has_length(scene, data, elements, dtype)
         };
-    good.then_some(Facts::None)
+    good.then_some(if dtype.has_objects { Facts::None } else { Facts::Numbers })
 }
 
 fn scalar(scene: &Scene<'_, '_>, arguments: Value) -> Option<Facts> {
@@ -119,7 +119,7 @@ fn over_buffer(scene: &Scene<'_, '_>, arguments: Value) -> Option<Facts> {
 }
 
 /// Returns a type that an array can have: all but those that stand for several elements at once.
-fn whole_type(scene: &Scene<'_, '_>, value: Value) -> Option<Dtype> {
+pub(super) fn whole_type(scene: &Scene<'_, '_>, value: Value) -> Option<Dtype> {
     match scene.facts(value) {
         Facts::Dtype(dtype) if !dtype.is_subarray => Some(dtype),
         _ => None,
@@ -127,7 +127,7 @@ fn whole_type(scene: &Scene<'_, '_>, value: Value) -> Option<Dtype> {
 }
 
 /// Returns how many elements an array of this shape has.
-fn elements(scene: &Scene<'_, '_>, shape: Value) -> Option<u64> {
+pub(super) fn elements(scene: &Scene<'_, '_>, shape: Value) -> Option<u64> {
     let lengths = scene.tuple(shape)?.iter().map(|length| {
         scene
             .spend()

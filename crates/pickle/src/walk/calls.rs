@@ -5,7 +5,7 @@ use crate::entry::{Arguments, CallRule, StateRule};
 use crate::facts::Facts;
 use crate::import::ImportOpcode;
 use crate::literal::Literal;
-use crate::machine::{Topmost, Value};
+use crate::machine::{GlobalSort, Topmost, Value};
 use crate::objects::{Body, Depth, ObjectId, Taken, Traits};
 use crate::opcode_reader::OpcodeStep;
 use crate::rule::PickleRule;
@@ -71,7 +71,7 @@ impl<'a> PickleWalk<'a, '_> {
         step: &OpcodeStep<'_>,
     ) -> Result<Value, PickleRule> {
         let import = self.findings.import(names, how, self.protocol, step.offset)?;
-        Ok(Value::Global { import, native: self.findings.is_native(import) })
+        Ok(self.findings.value(import))
     }
 
     pub(super) fn inst(&mut self, step: &OpcodeStep<'a>) -> Result<(), PickleRule> {
@@ -94,7 +94,33 @@ impl<'a> PickleWalk<'a, '_> {
         let both = self.machine.topmost(2)?;
         let called = *self.machine.values(both).first().ok_or(PickleRule::StackUnderflow)?;
         self.must_be_global(called, step)?;
+        if making == Making::Call
+            && let Some(attribute) = self.attribute(called, both, step)?
+        {
+            self.machine.drop(both);
+            return self.machine.push(attribute);
+        }
         self.finish_call(called, both, making, step)
+    }
+
+    /// Imports the attribute that `getattr` takes of an import, if that is what a call does.
+    fn attribute(
+        &mut self,
+        called: Value,
+        both: Topmost,
+        step: &OpcodeStep<'_>,
+    ) -> Result<Option<Value>, PickleRule> {
+        if !matches!(called, Value::Global { sort: GlobalSort::TakesAttributes, .. }) {
+            return Ok(None);
+        }
+        let arguments = self.machine.values(both).last().copied();
+        let pair = arguments.and_then(|arguments| self.machine.objects.tuple(arguments));
+        let Some([Value::Global { import: holder, .. }, attribute]) = pair else { return Ok(None) };
+        let (holder, attribute) = (*holder, *attribute);
+        let text = self.known(attribute).and_then(|text| str::from_utf8(text).ok());
+        let Some(text) = text else { return Ok(None) };
+        let found = self.findings.import_attribute(holder, text, self.protocol, step.offset)?;
+        Ok(found.map(|import| self.findings.value(import)))
     }
 
     pub(super) fn call_with_names(&mut self, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
@@ -168,7 +194,7 @@ impl<'a> PickleWalk<'a, '_> {
         let Value::Global { import, .. } = called else { return Judgement::Free };
         let Some(rule) = self.findings.rule(import) else { return Judgement::Free };
         let made = self.scene(step, |scene| match &rule.call {
-            CallRule::Never => None,
+            CallRule::Attribute | CallRule::Never => None,
             CallRule::With(forms) => {
                 let admitted = forms.iter().any(|form| form.admits(scene, arguments));
                 admitted.then_some((Some(import), Facts::None))
@@ -234,6 +260,26 @@ impl<'a> PickleWalk<'a, '_> {
             _ => return Err(PickleRule::WrongTarget),
         }
         self.machine.drop(top);
+        match self.machine.objects.facts(target) {
+            Facts::RawArray { bytes } => self.raw_array(bytes, step),
+            _ => Ok(()),
+        }
+    }
+
+    /// Passes over the bytes of an array that joblib writes into the pickle, and the padding before them.
+    ///
+    /// The padding begins with its length, from 1 to 16, at which all other loaders stop, because no opcode has
+    /// these numbers. So there is one meaning. joblib reads behind the frame, so the frame must end here.
+    fn raw_array(&mut self, bytes: u64, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
+        if self.frame_end.is_some_and(|end| end != self.reader.offset()) {
+            self.refuse(PickleRule::FrameStraddled, step);
+        }
+        let padding = match self.reader.take(1)? {
+            [length @ 1..=MAX_PADDING] => usize::from(*length),
+            _ => return Err(PickleRule::RawArrayForm),
+        };
+        self.reader.take(padding)?;
+        self.reader.take(usize::try_from(bytes).map_err(|_| PickleRule::Truncated)?)?;
         Ok(())
     }
 
@@ -386,5 +432,8 @@ impl<'a> PickleWalk<'a, '_> {
         name.is_some_and(|import| import.name.starts_with("__pyx_unpickle_"))
     }
 }
+
+/// joblib aligns arrays to as many bytes.
+const MAX_PADDING: u8 = 16;
 
 const NOTHING_KNOWN: Made = (None, Facts::None);
