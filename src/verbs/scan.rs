@@ -113,7 +113,11 @@ pub(super) fn failure(name: &str, report: &ScanReport) -> Option<Failure> {
         Some(form) => format!("{}: it is {}", refusal.rule, form.name()),
         None => format!("{}, at byte {}", part.report.explain(&refusal), refusal.offset),
     };
-    let message = part.inside.iter().map(|name| format!("{name}: ")).chain([found]).collect();
+    let inflated =
+        [FileForm::Gzip, FileForm::Zlib].into_iter().filter(|form| report.form == Some(*form));
+    let inflated = inflated.map(|form| format!("{}: ", form.name()));
+    let inside = part.inside.iter().map(|name| format!("{name}: "));
+    let message = inflated.chain(inside).chain([found]).collect();
     let allow = part.report.lines_that_allow(&refusal);
     Some(Failure::Pickle { name: name.to_owned(), message, rule: refusal.rule, form, allow })
 }

@@ -1,6 +1,7 @@
 //! Follows a pickle opcode by opcode, as CPython's loaders do.
 
 mod calls;
+mod imports;
 mod values;
 
 use std::cell::Cell;
