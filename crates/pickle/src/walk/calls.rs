@@ -197,10 +197,7 @@ impl<'a> PickleWalk<'a, '_> {
             _ => return Err(PickleRule::WrongTarget),
         }
         self.machine.drop(top);
-        match self.machine.objects.facts(target) {
-            Facts::RawArray { bytes } => self.raw_array(bytes, step),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Passes over the bytes of an array that joblib writes into the pickle, and the padding before them.
@@ -235,7 +232,10 @@ impl<'a> PickleWalk<'a, '_> {
         self.machine.drop(top);
         self.machine.objects.grow(id, taken);
         self.machine.objects.set_facts(id, facts);
-        Ok(())
+        match facts {
+            Facts::RawArray { bytes } => self.raw_array(bytes, step),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses to change a result that has its state, or that may be something that must not change.
