@@ -649,6 +649,10 @@ fn objects_of_names_without_a_rule_are_bounded_too() {
             PickleRule::SetsAMethod,
             "shop:Order () new {} builtins:bytes () call shop:make setitem build",
         ),
+        (
+            PickleRule::SetsAMethod,
+            "shop:Order () new None {} '__dict__' {} 'append' shop:make setitem setitem tuple2 build",
+        ),
         // What a function gives back may be what it was given.
         (PickleRule::ChangesAGlobal, "shop:same shop:Order tuple1 call {} 'a' 1 setitem build"),
         (PickleRule::ChangesAGlobal, "shop:same shop:Order tuple1 call put0 pop get0 1 append"),

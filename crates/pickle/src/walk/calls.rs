@@ -313,7 +313,8 @@ impl<'a> PickleWalk<'a, '_> {
     /// Returns whether a state gives an object a method that the loader calls, if that can be told.
     fn names_method(&self, state: Value) -> Option<bool> {
         let Some(object) = self.machine.objects.of(state) else {
-            return if state == Value::Unknown { None } else { Some(false) };
+            let is_literal = matches!(state, Value::EmptyTuple | Value::Literal(_));
+            return is_literal.then_some(false);
         };
         match object.body {
             Body::Dict(_) => Some(object.traits.has(Traits::NAMES_METHOD)),

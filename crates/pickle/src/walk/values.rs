@@ -143,7 +143,10 @@ impl PickleWalk<'_, '_> {
         let (Some(key), Some(value)) = (key, value) else { return false };
         let callable = match value {
             Value::Global { .. } | Value::Unknown => true,
-            Value::Object(id) => self.is_result(*id),
+            // A dict with a method can replace all attributes, by the name `__dict__`.
+            Value::Object(id) => self.machine.objects.get(*id).is_some_and(|object| {
+                matches!(object.body, Body::Result(_)) || object.traits.has(Traits::NAMES_METHOD)
+            }),
             Value::EmptyTuple | Value::Literal(_) => false,
         };
         callable
