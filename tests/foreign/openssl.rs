@@ -126,12 +126,12 @@ fn the_hints_for_keys_convert_them() {
     let person = Person::new();
     person.write("pass", "correct horse");
     for (name, options) in [
-        ("ed25519.sha1.pem", "-passin file:pass -passout file:pass"),
-        ("ed25519.des3.pem", "-passin file:pass -passout file:pass"),
-        ("ed25519.camellia.pem", "-passin file:pass -passout file:pass"),
-        ("ed25519.pbes1.pem", "-passin file:pass -passout file:pass"),
-        ("ed25519.der", "-passout file:pass"),
-        ("ed25519.p12", "-passin file:pass -passout file:pass"),
+        ("ed25519.sha1.pem", "-passin 'pass:correct horse' -passout 'pass:correct horse'"),
+        ("ed25519.des3.pem", "-passin 'pass:correct horse' -passout 'pass:correct horse'"),
+        ("ed25519.camellia.pem", "-passin 'pass:correct horse' -passout 'pass:correct horse'"),
+        ("ed25519.pbes1.pem", "-passin 'pass:correct horse' -passout 'pass:correct horse'"),
+        ("ed25519.der", "-passout 'pass:correct horse'"),
+        ("ed25519.p12", "-passin 'pass:correct horse' -passout 'pass:correct horse'"),
     ] {
         let file = crate::common::project(&format!("fixtures/keys/{name}"));
         let line = format!("cp {} FILE; chmod 600 FILE; brine sign -k ./FILE pass", file.display());

@@ -64,7 +64,7 @@ fn armor_that_was_changed_inside_says_what_happened_to_it() {
 fn a_line_end_after_an_envelope_is_named() {
     let person = Person::with_key();
     person.shell("echo hello | brine sign -o e").assert().success();
-    for line in ["cat e; echo", "cat e; printf '\\r\\n'"] {
+    for line in ["cat e; echo", "cat e; printf '\\r\\n'", "cat e; echo; echo"] {
         let output = person.shell(&format!("({line}) | brine verify")).output().unwrap();
         assert_refused(&output, 1, "line end after the end");
         assert!(hint(&output).contains("mosquitto_sub without -N"));
@@ -196,4 +196,45 @@ fn trust_files_of_other_forms_are_named() {
         assert!(hint(&output).contains(way_out), "{file}: {}", hint(&output));
     }
     person.shell("tail -c +4 b > t; brine verify --trust ./t --signer me e").assert().success();
+}
+
+/// Names that differ in what cannot be seen look the same, wherever they stand.
+#[test]
+fn names_contexts_paths_and_arguments_have_no_characters_that_cannot_be_seen() {
+    let person = Person::with_key();
+    person.shell("brinekey pub > k.pub; echo x > in; brine sign in -o e").assert().success();
+    for hidden in
+        ["\u{3164}", "\u{2800}", "\u{fe0f}", "\u{e0061}", "\u{202e}", "\u{180b}", "\u{34f}"]
+    {
+        let name = format!("a{hidden}b");
+        person.write(
+            "allowed",
+            format!("{name} {}", String::from_utf8(person.read("k.pub")).unwrap()),
+        );
+        person.write("policy", format!("[[allow]]\nsigners = [\"{name}\"]\n"));
+        person.write(
+            "toml",
+            format!(
+                "[[signer]]\nname = \"bob\"\nkey = \"{}\"\ncontexts = [\"{name}\"]\n",
+                String::from_utf8(person.read("k.pub")).unwrap().trim()
+            ),
+        );
+        for (line, status) in [
+            (format!("brine sign --context '{name}' in"), 2),
+            (format!("brine verify --context '{name}' e"), 2),
+            (format!("brine sign --type 'text/{name}' in"), 2),
+            (format!("brine sign --grant 'read=data/{name}' in"), 2),
+            (format!("brine sign --grant run=sh --grant 'arg={name}' in"), 2),
+            (format!("brinekey trust add '{name}' ./k.pub"), 6),
+            ("brine verify --trust ./allowed e".to_owned(), 6),
+            ("brine verify --trust ./toml e".to_owned(), 6),
+            ("brine policy check policy".to_owned(), 6),
+        ] {
+            let output = person.shell(&line).output().unwrap();
+            assert_eq!(output.status.code(), Some(status), "{line:?}: {output:?}");
+            assert!(output.stdout.is_empty(), "{line:?}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!said.contains(hidden), "{line:?}: it stands in the message");
+        }
+    }
 }

@@ -259,7 +259,9 @@ impl<'a> Decoder<'a> {
     pub fn finish(self) -> Result<(), Malformed> {
         match self.rest() {
             [] => Ok(()),
-            b"\n" | b"\r\n" => Err(Malformed::new(self.position, Flaw::TrailingLineEnd)),
+            rest if rest.iter().all(|byte| b"\r\n".contains(byte)) => {
+                Err(Malformed::new(self.position, Flaw::TrailingLineEnd))
+            }
             rest => Err(Malformed::new(self.position, Flaw::TrailingBytes { count: rest.len() })),
         }
     }
