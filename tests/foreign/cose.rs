@@ -21,7 +21,7 @@ pub(crate) fn client(person: &Person, arguments: &[&str]) -> Output {
 /// The default key of a person, as other libraries take it.
 pub(crate) fn public_hex(person: &Person) -> String {
     let line = person.brinekey(["pub"]).output().unwrap().stdout;
-    let (public, _) = brine_keys::read_openssh_line(&String::from_utf8(line).unwrap()).unwrap();
+    let (public, _) = brine_keys::read_openssh_line(line).unwrap();
     hex(&public.to_bytes())
 }
 

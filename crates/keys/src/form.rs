@@ -56,8 +56,7 @@ impl KeyForm {
         if keys.next().is_some() {
             return Err(KeyFileError::malformed(PEM, "more than one key"));
         }
-        let unwrap = supported(key.label).ok_or_else(|| refusal_of_label(key.label))?;
-        key.decode().map(unwrap)
+        of_block(key)
     }
 
     fn of_lines<'a>(
@@ -116,14 +115,15 @@ fn key_in_line(line: &[u8]) -> Option<KeyInLine<'_>> {
     first.map(|name| KeyInLine { name, words_before: 0, has_data: false })
 }
 
-fn supported(label: &str) -> Option<fn(Zeroizing<Vec<u8>>) -> KeyForm> {
-    Some(match label {
+fn of_block(block: &PemBlock<'_>) -> Result<KeyForm, KeyFileError> {
+    let unwrap: fn(_) -> KeyForm = match block.label {
         "ENCRYPTED PRIVATE KEY" => KeyForm::EncryptedPkcs8,
         "OPENSSH PRIVATE KEY" => KeyForm::OpensshPrivate,
         "PRIVATE KEY" => KeyForm::Pkcs8,
         "PUBLIC KEY" => KeyForm::Spki,
-        _ => return None,
-    })
+        other => return Err(refusal_of_label(other)),
+    };
+    block.decode().map(unwrap)
 }
 
 /// Returns whether a block of this label is a key, of any algorithm: with two of them nobody can say which is meant.

@@ -45,7 +45,7 @@ fn comments_keep_to_their_line() {
     let gbk = read_openssh_line(fixture!("ssh.gbk.pub")).unwrap();
     assert_eq!(gbk, (read_openssh_line(fixture!("ssh.pub")).unwrap().0, "\u{fffd}".repeat(4)));
     let spaced = LINE.replace(' ', " \t ");
-    assert_eq!(read_openssh_line(&format!("{spaced}\t a  b\n")).unwrap().1, "a  b");
+    assert_eq!(read_openssh_line(format!("{spaced}\t a  b\n")).unwrap().1, "a  b");
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn broken_lines_are_refused() {
     ] {
         assert_eq!(read_openssh_line(&line), Err(KeyFileError::malformed(PUBLIC, why)), "{line}");
     }
-    assert_eq!(read_openssh_line(&encode(&small)), Err(KeyError::Weak.into()));
-    assert_eq!(read_openssh_line(&encode(&weak)), Err(KeyError::Weak.into()));
+    assert_eq!(read_openssh_line(encode(&small)), Err(KeyError::Weak.into()));
+    assert_eq!(read_openssh_line(encode(&weak)), Err(KeyError::Weak.into()));
     // The name on the line is right, and the name in the data is another.
     let other = encode(&[string(b"ssh-rsa"), string(&[1; 32])].concat());
     assert_eq!(read_openssh_line(&other), Err(KeyFileError::not_ed25519("ssh-rsa")));
@@ -82,6 +82,6 @@ proptest! {
     #[test]
     fn lines_do_not_panic(line in ".*", tail in ".*") {
         let _ = read_openssh_line(&line);
-        let _ = read_openssh_line(&format!("{ED25519} {tail}"));
+        let _ = read_openssh_line(format!("{ED25519} {tail}"));
     }
 }
