@@ -211,8 +211,11 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
         ReplayError::Full { .. } => {
             "\"brine replay status\" shows what fills it; what is older than its maximum age makes room by itself"
         }
+        ReplayError::ChannelFull { .. } | ReplayError::KeyFull { .. } => {
+            "--reject-to keeps such records, to be tried again when older ones have been forgotten"
+        }
         ReplayError::LeaseLost => {
-            "the record may have been released twice; --lease holds records longer"
+            "this process stood still for longer than --lease, and the record may have been released twice"
         }
         ReplayError::Database(_) | ReplayError::File { .. } => {
             "it takes a directory that can be written, for the files beside it"

@@ -52,6 +52,7 @@ mod prune;
 mod renew;
 mod reserve;
 mod schema;
+mod signer_share;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -67,6 +68,7 @@ use self::bookkeeping::Bookkeeping;
 use self::lease_end::{LeaseEnd, SettleLeases};
 use self::renew::RenewLeases;
 use self::reserve::ReserveRecords;
+use self::signer_share::SignerShares;
 use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
 pub use self::number_span::NumberSpan;
@@ -162,7 +164,8 @@ impl ReplayDatabase {
             if prune::is_due(state) {
                 prune::prune(connection, state, now)?;
             }
-            ReserveRecords { connection, state, limits, now, until }.all(subjects)
+            let shares = SignerShares::default();
+            ReserveRecords { connection, state, shares, limits, now, until }.all(subjects)
         };
         // A clock that is far off refuses all records. Its time is then not kept.
         self.write_if(work, |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))))
@@ -274,7 +277,8 @@ impl ReplayDatabase {
     ) -> Result<Vec<Settled>, ReplayError> {
         self.write(|connection, state| {
             state.see(now);
-            SettleLeases { connection, state, now, end }.all(leases)
+            let shares = SignerShares::default();
+            SettleLeases { connection, state, shares, now, end }.all(leases)
         })
     }
 

@@ -16,6 +16,13 @@ pub enum ReplayError {
         until: Timestamp,
     },
 
+    /// The channel of the record has as many gaps as it may, and the record would make another.
+    #[error("channel is full: {limit} ranges of numbers, and this one touches none")]
+    ChannelFull {
+        /// The limit.
+        limit: u64,
+    },
+
     /// The time of the record does not hold.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -54,12 +61,10 @@ pub enum ReplayError {
     },
 
     /// The database is full, and everything in it is still needed.
-    #[error("replay database is full: {limit} {what}")]
+    #[error("replay database is full: {limit} entries")]
     Full {
         /// The limit.
         limit: u64,
-        /// The unit of the limit.
-        what: &'static str,
     },
 
     /// The file was deleted, moved or replaced while it was open.
@@ -72,6 +77,13 @@ pub enum ReplayError {
     /// The record has neither a sequence nor a `cti`.
     #[error("record has no identity: neither a sequence nor a claim identifier")]
     IdentityMissing,
+
+    /// The key of the record takes as many entries of the database as are left for all others.
+    #[error("key has {entries} entries in the replay database, which has no more left for others")]
+    KeyFull {
+        /// How many entries it has.
+        entries: u64,
+    },
 
     /// The lease ran out, and another process reserved the record since.
     #[error("lease was lost: somebody else took the record over")]
@@ -149,9 +161,13 @@ impl Classified for ReplayError {
     fn class(&self) -> Class {
         match self {
             Self::Claims(error) => error.class(),
-            Self::ExpiryMissing | Self::IdentityMissing | Self::Replayed | Self::Unknown { .. } => {
-                Class::Untrusted
-            }
+            // Others are not to suffer from a signer that takes too much.
+            Self::ChannelFull { .. }
+            | Self::ExpiryMissing
+            | Self::IdentityMissing
+            | Self::KeyFull { .. }
+            | Self::Replayed
+            | Self::Unknown { .. } => Class::Untrusted,
             Self::Busy { .. }
             | Self::ClockBehind { .. }
             | Self::Damaged { .. }
@@ -172,6 +188,7 @@ impl Classified for ReplayError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "replay-busy",
+            Self::ChannelFull { .. } => "replay-channel-full",
             Self::Claims(error) => error.reason(),
             Self::ClockBehind { .. } => "replay-clock",
             Self::Damaged { .. } => "replay-damaged",
@@ -181,6 +198,7 @@ impl Classified for ReplayError {
             Self::Full { .. } => "replay-full",
             Self::Gone { .. } => "replay-gone",
             Self::IdentityMissing => "replay-identity-missing",
+            Self::KeyFull { .. } => "replay-key-full",
             Self::LeaseLost => "replay-lease-lost",
             Self::Linked { .. } => "replay-linked",
             Self::Locked => "replay-locked",

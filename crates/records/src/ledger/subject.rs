@@ -32,7 +32,7 @@ impl Subject {
         let identity = match (verified.header().sequence(), cti) {
             (Some(sequence), _) => Identity::Sequenced(key, sequence),
             (None, Some(_)) if expires.is_none() => return Err(ReplayError::ExpiryMissing),
-            (None, Some(cti)) => Identity::Named(name(key, cti)),
+            (None, Some(cti)) => Identity::Named(key, name(key, cti)),
             (None, None) => return Err(ReplayError::IdentityMissing),
         };
         Ok(Self { identity, expires, issued_at })
@@ -42,7 +42,7 @@ impl Subject {
     #[must_use]
     pub const fn channel(&self) -> Option<(KeyId, [u8; CHANNEL_BYTES])> {
         match self.identity {
-            Identity::Named(_) => None,
+            Identity::Named(..) => None,
             Identity::Sequenced(key, sequence) => Some((key, sequence.channel)),
         }
     }
@@ -57,8 +57,8 @@ impl Subject {
 /// The same for all copies of a record, and different for all other records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Identity {
-    /// The SHA-256 of key and `cti`, which can be of any length.
-    Named([u8; 32]),
+    /// The key, and the SHA-256 of key and `cti`, which can be of any length.
+    Named(KeyId, [u8; 32]),
     Sequenced(KeyId, Sequence),
 }
 

@@ -3,7 +3,7 @@
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::bookkeeping::{Bookkeeping, moment};
+use super::bookkeeping::moment;
 use crate::ledger::ReplayError;
 
 /// What is known about a channel besides its numbers.
@@ -46,7 +46,6 @@ impl ChannelRow {
     /// Makes the row of a channel that is new, or was forgotten with all its records.
     pub(super) fn insert(
         connection: &Connection,
-        state: &mut Bookkeeping,
         key: KeyId,
         name: [u8; CHANNEL_BYTES],
         issued: Timestamp,
@@ -54,7 +53,6 @@ impl ChannelRow {
         let sql = "INSERT INTO channel VALUES (NULL, ?1, ?2, ?3, ?3, NULL, 0, 0, 0)";
         let values = params![key.as_bytes(), name, issued.unix()];
         connection.prepare_cached(sql)?.execute(values)?;
-        state.grow(1);
         let id = connection.last_insert_rowid();
         let (used, highest, seen, ranges, known_from) = (issued, None, 0, 0, 0);
         Ok(Self { id, key, name, issued, used, highest, seen, ranges, known_from })

@@ -1,11 +1,12 @@
 //! The second phase: leases are committed or given back.
 
 use brine_core::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bookkeeping::Bookkeeping;
 use super::channel::ChannelRow;
 use super::number_span::{self, NumberSpan};
+use super::signer_share::{self, SignerShares};
 use super::{RecordPlace, ReplayLease};
 use crate::ledger::{ReplayError, Settled};
 
@@ -23,6 +24,7 @@ pub(super) enum LeaseEnd {
 pub(super) struct SettleLeases<'t> {
     pub(super) connection: &'t Connection,
     pub(super) state: &'t mut Bookkeeping,
+    pub(super) shares: SignerShares,
     pub(super) now: Timestamp,
     pub(super) end: LeaseEnd,
 }
@@ -80,6 +82,7 @@ impl SettleLeases<'_> {
                 None => outcomes.extend(of_one.iter().map(|item| (item.index, Settled::Lost))),
             }
         }
+        self.shares.save(self.connection)?;
         outcomes.sort_unstable_by_key(|(index, _)| *index);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
@@ -91,7 +94,7 @@ impl SettleLeases<'_> {
         outcomes: &mut Vec<(usize, Settled)>,
     ) -> Result<(), ReplayError> {
         for run in items.chunk_by(LeasedNumber::precedes) {
-            let owned = self.take_back(channel.id, run)?;
+            let owned = self.take_back(&channel, run)?;
             for item in run {
                 let kept = owned.iter().any(|span| span.contains(item.seq));
                 outcomes.push((item.index, if kept { Settled::Done } else { Settled::Lost }));
@@ -111,16 +114,17 @@ impl SettleLeases<'_> {
     /// Takes numbers out of their leases, and returns those that were still under their own token.
     fn take_back(
         &mut self,
-        channel: i64,
+        channel: &ChannelRow,
         run: &[LeasedNumber],
     ) -> Result<Vec<NumberSpan>, ReplayError> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(Vec::new()) };
         let span = NumberSpan { first: first.seq, last: last.seq };
         let mut owned = Vec::new();
-        for held in number_span::leases(self.connection, channel, &span)? {
+        for held in number_span::leases(self.connection, channel.id, &span)? {
             let Some(hole) = held.span.overlap(&span) else { continue };
             if held.token == first.token {
-                self.state.grow(number_span::carve(self.connection, channel, &held, &hole)?);
+                let growth = number_span::carve(self.connection, channel.id, &held, &hole)?;
+                self.shares.grow(self.connection, self.state, channel.key, growth)?;
                 owned.push(hole);
             }
         }
@@ -136,7 +140,7 @@ impl SettleLeases<'_> {
         let times = run.iter().filter(|item| span.contains(item.seq)).map(|item| item.issued);
         let issued = times.max().unwrap_or(self.now);
         let growth = number_span::add_done(self.connection, channel.id, span, issued)?;
-        self.state.grow(growth);
+        self.shares.grow(self.connection, self.state, channel.key, growth)?;
         channel.ranges = channel.ranges.saturating_add_signed(growth);
         channel.highest = channel.highest.max(Some(span.last));
         channel.seen = channel.seen.saturating_add(span.count());
@@ -149,16 +153,18 @@ impl SettleLeases<'_> {
         let sql = match self.end {
             LeaseEnd::Done => {
                 "UPDATE named SET taken = NULL, until = NULL, token = NULL \
-                 WHERE name = ?1 AND token = ?2"
+                 WHERE name = ?1 AND token = ?2 RETURNING signer"
             }
-            LeaseEnd::GivenBack => "DELETE FROM named WHERE name = ?1 AND token = ?2",
+            LeaseEnd::GivenBack => {
+                "DELETE FROM named WHERE name = ?1 AND token = ?2 RETURNING signer"
+            }
         };
-        let rows = self.connection.prepare_cached(sql)?.execute(params![name, token])?;
-        if rows == 0 {
-            return Ok(Settled::Lost);
-        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let signer = statement.query_row(params![name, token], |row| row.get(0)).optional()?;
+        let Some(signer) = signer else { return Ok(Settled::Lost) };
         if self.end == LeaseEnd::GivenBack {
             self.state.grow(-1);
+            signer_share::forget_name(self.connection, signer)?;
         }
         Ok(Settled::Done)
     }

@@ -14,7 +14,8 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most ranges that the numbers of one channel may take.
 pub const MAX_RANGES: u64 = 65_536;
 
-/// The most rows of all tables: channels, ranges, leases and names.
+/// The most rows of all tables: channels, ranges, leases and names. One key takes no more of them than it
+/// leaves for others.
 pub const MAX_ENTRIES: u64 = 1_000_000;
 
 /// How a replay database is opened.

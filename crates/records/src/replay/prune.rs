@@ -7,6 +7,7 @@ use brine_core::time::LEEWAY;
 use rusqlite::{Connection, params};
 
 use super::bookkeeping::Bookkeeping;
+use super::signer_share;
 use crate::ledger::ReplayError;
 
 /// How many rows were deleted.
@@ -51,8 +52,7 @@ pub(super) fn prune(
     let channels = "DELETE FROM channel WHERE issued < ?1 AND ranges = 0 \
                     AND id NOT IN (SELECT channel FROM lease)";
     let channels = run(channels, &[cut])?;
-    let rows = [leases, names, ranges, channels].into_iter().fold(0, u64::saturating_add);
-    state.entries = state.entries.saturating_sub(rows);
+    state.entries = signer_share::recount(connection)?;
     Ok(PrunedRows { channels, leases, names, ranges })
 }
 
@@ -77,4 +77,4 @@ pub(super) fn is_due(state: &Bookkeeping) -> bool {
 const SHARE: u32 = 16;
 
 /// Pruning reads the whole database.
-const SHORTEST_REST: Duration = Duration::from_secs(60);
+pub(super) const SHORTEST_REST: Duration = Duration::from_secs(60);

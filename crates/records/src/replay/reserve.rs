@@ -1,6 +1,7 @@
 //! The first phase: records are reserved.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -8,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::bookkeeping::{Bookkeeping, is_live, moment};
 use super::channel::ChannelRow;
 use super::number_span::{self, HeldNumbers, NumberSpan};
+use super::signer_share::SignerShares;
 use super::{DatabaseLimits, RecordPlace, ReplayLease, prune};
 use crate::ledger::{Identity, ReplayError, Reservation, Subject};
 
@@ -16,6 +18,7 @@ use crate::ledger::{Identity, ReplayError, Reservation, Subject};
 pub(super) struct ReserveRecords<'t> {
     pub(super) connection: &'t Connection,
     pub(super) state: &'t mut Bookkeeping,
+    pub(super) shares: SignerShares,
     pub(super) limits: DatabaseLimits,
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
@@ -59,8 +62,8 @@ impl ReserveRecords<'_> {
                 continue;
             }
             match subject.identity {
-                Identity::Named(name) => {
-                    outcomes.push((index, self.named(&name, subject, issued)?));
+                Identity::Named(key, name) => {
+                    outcomes.push((index, self.named(key, &name, subject, issued)?));
                 }
                 Identity::Sequenced(key, sequence) => {
                     let items = channels.entry((key, sequence.channel)).or_default();
@@ -72,6 +75,7 @@ impl ReserveRecords<'_> {
             items.sort_unstable_by_key(|item| item.seq);
             self.channel(key, name, &items, &mut outcomes)?;
         }
+        self.shares.save(self.connection)?;
         outcomes.sort_unstable_by_key(|(index, _)| *index);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
@@ -85,17 +89,18 @@ impl ReserveRecords<'_> {
     ) -> Result<(), ReplayError> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
         let mut found = ChannelRow::find(self.connection, key, &name)?;
-        if !self.fits(found.as_ref()) {
-            self.make_room()?;
+        if self.make_room(key, found.as_ref())? {
             found = ChannelRow::find(self.connection, key, &name)?;
         }
-        let channel = match found {
-            Some(channel) => channel,
-            None if self.fits(None) => {
-                ChannelRow::insert(self.connection, self.state, key, name, issued)?
+        let channel = match (found, self.bound(key, None)?) {
+            (Some(channel), _) => channel,
+            (None, None) => {
+                let channel = ChannelRow::insert(self.connection, key, name, issued)?;
+                self.grow(key, 1)?;
+                channel
             }
-            None => {
-                outcomes.extend(items.iter().map(|item| (item.index, self.full())));
+            (None, Some(bound)) => {
+                outcomes.extend(items.iter().map(|item| (item.index, bound.refusal())));
                 return Ok(());
             }
         };
@@ -132,8 +137,9 @@ impl ReserveRecords<'_> {
             // Numbers that touch a range take no room of their own: in a channel that is full of gaps, the
             // next number is as welcome as one that closes a gap.
             let joins = done.iter().any(|(done, _)| done.touches(&span));
-            if !joins && !self.fits(Some(channel)) {
-                outcomes.extend(items.iter().map(|item| (item.index, self.full())));
+            let bound = if joins { None } else { self.bound(channel.key, Some(channel))? };
+            if let Some(bound) = bound {
+                outcomes.extend(items.iter().map(|item| (item.index, bound.refusal())));
                 continue;
             }
             if !leases.is_empty() {
@@ -152,7 +158,8 @@ impl ReserveRecords<'_> {
     /// Ends leases on these numbers that ran out.
     fn take_over(&mut self, channel: &ChannelRow, span: &NumberSpan) -> Result<(), ReplayError> {
         for held in number_span::leases(self.connection, channel.id, span)? {
-            self.state.grow(number_span::carve(self.connection, channel.id, &held, span)?);
+            let growth = number_span::carve(self.connection, channel.id, &held, span)?;
+            self.grow(channel.key, growth)?;
         }
         Ok(())
     }
@@ -168,13 +175,13 @@ impl ReserveRecords<'_> {
         let (taken, until, token) = (self.now, self.until, self.state.token);
         let held = HeldNumbers { span: *span, issued, taken, until, token };
         number_span::add_lease(self.connection, channel.id, &held)?;
-        self.state.grow(1);
-        Ok(())
+        self.grow(channel.key, 1)
     }
 
     /// Reserves a record that is known by its name.
     fn named(
         &mut self,
+        key: KeyId,
         name: &[u8; 32],
         subject: &Subject,
         issued: Timestamp,
@@ -189,40 +196,83 @@ impl ReserveRecords<'_> {
                 return Ok(Reservation::Busy { until });
             }
             Some(Some(_)) => {}
-            None if !self.fits(None) && !self.make_room()? => return Ok(self.full()),
-            None => self.state.grow(1),
+            None => {
+                self.make_room(key, None)?;
+                if let Some(bound) = self.bound(key, None)? {
+                    return Ok(bound.refusal());
+                }
+                self.grow(key, 1)?;
+            }
         }
+        let signer = self.shares.id(self.connection, key)?;
         let token = self.state.token;
-        let sql = "INSERT OR REPLACE INTO named VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT OR REPLACE INTO named VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let mut statement = self.connection.prepare_cached(sql)?;
         let times = [issued, expires, self.now, self.until].map(Timestamp::unix);
         let [issued_at, expires, taken, until] = times;
-        statement.execute(params![name, issued_at, expires, taken, until, token])?;
+        statement.execute(params![name, signer, issued_at, expires, taken, until, token])?;
         Ok(Reservation::Fresh(ReplayLease { place: RecordPlace::Named(*name), issued, token }))
     }
 
-    /// Returns whether there is room for another row.
-    fn fits(&self, channel: Option<&ChannelRow>) -> bool {
-        let ranges = channel.map_or(0, |channel| channel.ranges);
-        ranges < self.limits.ranges && self.state.entries < self.limits.entries
+    /// Returns the bound that leaves no room for another row of this key and channel, if there is one.
+    fn bound(
+        &mut self,
+        key: KeyId,
+        channel: Option<&ChannelRow>,
+    ) -> Result<Option<Bound>, ReplayError> {
+        let DatabaseLimits { entries: most, ranges } = self.limits;
+        let free = most.saturating_sub(self.state.entries);
+        if free == 0 {
+            return Ok(Some(Bound::Database(most)));
+        }
+        if channel.is_some_and(|channel| channel.ranges >= ranges) {
+            return Ok(Some(Bound::Channel(ranges)));
+        }
+        // However much one signer sends, half of what it leaves stays free for every other.
+        let own = self.shares.entries(self.connection, key)?;
+        Ok((own >= free).then_some(Bound::Key(own)))
     }
 
-    /// Prunes. Returns whether there is room now, as far as the database as a whole is concerned.
-    fn make_room(&mut self) -> Result<bool, ReplayError> {
-        // Once a second is enough: time is counted in seconds.
-        if self.state.pruned < self.state.latest {
+    /// Prunes if a bound has been reached. Returns whether it has.
+    fn make_room(&mut self, key: KeyId, channel: Option<&ChannelRow>) -> Result<bool, ReplayError> {
+        let rest = match self.bound(key, channel)? {
+            None => return Ok(false),
+            // Once a second is enough: time is counted in seconds.
+            Some(Bound::Database(_)) => Duration::from_secs(1),
+            // One signer must not keep the database busy.
+            Some(Bound::Channel(_) | Bound::Key(_)) => prune::SHORTEST_REST,
+        };
+        let is_due = self.state.pruned.plus(rest) <= self.state.latest;
+        if is_due {
+            self.shares.save(self.connection)?;
             prune::prune(self.connection, self.state, self.now)?;
         }
-        Ok(self.fits(None))
+        Ok(is_due)
     }
 
-    fn full(&self) -> Reservation<ReplayLease> {
-        let (limit, what) = if self.state.entries < self.limits.entries {
-            (self.limits.ranges, "ranges in one channel")
-        } else {
-            (self.limits.entries, "entries in all")
-        };
-        Reservation::Refused(ReplayError::Full { limit, what })
+    fn grow(&mut self, key: KeyId, growth: i64) -> Result<(), ReplayError> {
+        self.shares.grow(self.connection, self.state, key, growth)
+    }
+}
+
+/// What can be full.
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    /// The channel has so many ranges.
+    Channel(u64),
+    /// The database has so many entries.
+    Database(u64),
+    /// The key has so many entries, and no more are free.
+    Key(u64),
+}
+
+impl Bound {
+    const fn refusal(self) -> Reservation<ReplayLease> {
+        Reservation::Refused(match self {
+            Self::Channel(limit) => ReplayError::ChannelFull { limit },
+            Self::Database(limit) => ReplayError::Full { limit },
+            Self::Key(entries) => ReplayError::KeyFull { entries },
+        })
     }
 }
 

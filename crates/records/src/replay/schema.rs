@@ -9,11 +9,12 @@ use crate::ledger::ReplayError;
 const APPLICATION_ID: i64 = 0x6272_6e52;
 
 /// The version of the tables below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `done` holds the numbers that were handled, `lease` those that are being handled. The spans of a channel
 /// never overlap, within a table or between the two. A `named` record is under a lease while it has a token.
-const TABLES: [&str; 5] = [
+/// `signer` counts the rows of each key.
+const TABLES: [&str; 6] = [
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), born INTEGER NOT NULL, \
      floor INTEGER NOT NULL, latest INTEGER NOT NULL, pruned INTEGER NOT NULL, \
      max_age INTEGER NOT NULL, token INTEGER NOT NULL, entries INTEGER NOT NULL) STRICT",
@@ -27,8 +28,10 @@ const TABLES: [&str; 5] = [
     "CREATE TABLE lease (channel INTEGER NOT NULL, first INTEGER NOT NULL CHECK (first >= 0), \
      last INTEGER NOT NULL CHECK (last >= first), issued INTEGER NOT NULL, taken INTEGER NOT NULL, \
      until INTEGER NOT NULL, token INTEGER NOT NULL, PRIMARY KEY (channel, first)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE named (name BLOB PRIMARY KEY CHECK (length(name) = 32), issued INTEGER NOT NULL, \
-     expires INTEGER NOT NULL, taken INTEGER, until INTEGER, token INTEGER) STRICT, WITHOUT ROWID",
+    "CREATE TABLE signer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE CHECK (length(key) = 32), \
+     entries INTEGER NOT NULL CHECK (entries >= 0)) STRICT",
+    "CREATE TABLE named (name BLOB PRIMARY KEY CHECK (length(name) = 32), signer INTEGER NOT NULL, \
+     issued INTEGER NOT NULL, expires INTEGER NOT NULL, taken INTEGER, until INTEGER, token INTEGER) STRICT, WITHOUT ROWID",
 ];
 
 /// Fills an empty database.

@@ -40,8 +40,22 @@ fn numbered(channel: u8, seq: u64, issued: u64) -> Subject {
 }
 
 fn named(name: u8, issued: u64, expires: u64) -> Subject {
-    let identity = Identity::Named([name; 32]);
+    let identity = Identity::Named(key(1), [name; 32]);
     Subject { identity, expires: Some(at(expires)), issued_at: Some(at(issued)) }
+}
+
+/// The same record from another signer.
+fn by(signer: u8, mut subject: Subject) -> Subject {
+    subject.identity = match subject.identity {
+        // As with all names, the key is in it.
+        Identity::Named(_, [_, name @ ..]) => {
+            let mut all = [signer; 32];
+            all[1..].copy_from_slice(&name);
+            Identity::Named(key(signer), all)
+        }
+        Identity::Sequenced(_, sequence) => Identity::Sequenced(key(signer), sequence),
+    };
+    subject
 }
 
 /// A directory with a database, or room for one.
@@ -117,6 +131,22 @@ impl ReplayDatabase {
             })
             .iter()
             .sum()
+    }
+
+    /// Holds what is counted of each signer to its rows.
+    fn assert_counted(&self) {
+        let connection = &self.view.opened.connection;
+        let sql = "SELECT entries, (SELECT count(*) FROM named WHERE named.signer = signer.id) \
+            + (SELECT count(*) FROM channel WHERE channel.key = signer.key) \
+            + (SELECT count(*) FROM done JOIN channel ON id = channel WHERE channel.key = signer.key) \
+            + (SELECT count(*) FROM lease JOIN channel ON id = channel WHERE channel.key = signer.key) \
+            FROM signer";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let found: Vec<(u64, u64)> = rows.map(Result::unwrap).collect();
+        assert!(found.iter().all(|(counted, rows)| counted == rows), "{found:?}");
+        let all: u64 = found.iter().map(|(counted, _)| counted).sum();
+        assert_eq!((all, self.status().entries), (self.count_rows(), self.count_rows()));
     }
 
     fn status(&self) -> ReplayStatus {

@@ -288,7 +288,7 @@ fn standing(
         Err(error) => return Ok(ReplayStanding::Refused(error)),
     };
     match subject.identity {
-        Identity::Named(name) => Ok(match find_named(connection, &name)? {
+        Identity::Named(_, name) => Ok(match find_named(connection, &name)? {
             Some(None) => ReplayStanding::Replayed,
             Some(Some((taken, until))) if is_live(taken, until, now) => {
                 ReplayStanding::Busy { until }

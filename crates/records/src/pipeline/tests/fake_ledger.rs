@@ -177,7 +177,7 @@ impl WorldState {
                 Reservation::Busy { until: at(*until) }
             }
             _ if self.is_full && self.records.iter().any(is_full) => {
-                Reservation::Refused(ReplayError::Full { limit: 1, what: "records" })
+                Reservation::Refused(ReplayError::Full { limit: 1 })
             }
             _ => {
                 let process = self.process;

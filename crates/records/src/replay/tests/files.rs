@@ -56,7 +56,7 @@ fn a_file_that_is_something_else_is_left_alone() {
 #[test]
 fn a_database_that_was_tampered_with_is_refused() {
     let cases = [
-        ("PRAGMA user_version = 2", "replay-version"),
+        ("PRAGMA user_version = 3", "replay-version"),
         ("PRAGMA application_id = 1", "replay-not-a-database"),
         ("DROP TABLE lease", "replay-damaged"),
         ("CREATE TRIGGER t AFTER INSERT ON done BEGIN DELETE FROM done; END", "replay-damaged"),

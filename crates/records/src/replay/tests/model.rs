@@ -93,6 +93,7 @@ proptest! {
         }
         let status = database.status();
         prop_assert_eq!(status.entries, database.count_rows());
+        database.assert_counted();
         prop_assert_eq!(status.leases, u64::try_from(model.held.len()).unwrap());
         prop_assert_eq!(status.seen, u64::try_from(model.done.len()).unwrap());
         let mut ranges = 0;
