@@ -75,7 +75,7 @@ impl Expectations {
         Self { kind, ..self }
     }
 
-    /// Refuses signatures that are older, by the signer's clock.
+    /// Refuses signatures that are older, by the signer's clock. There is no leeway.
     #[must_use]
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age: Some(max_age), ..self }

@@ -1,13 +1,14 @@
 //! Time: moments, clocks, and how far two clocks may disagree.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
-/// Where the current time comes from.
+/// Where the current time comes from. It is read at each moment of judging.
 ///
 /// A [`Timestamp`] is a clock that stands still, for tests and for judging as of another moment.
 pub trait Clock: Send + Sync {
@@ -24,7 +25,7 @@ pub trait Clock: Send + Sync {
 #[error("the system clock is set before 1970")]
 pub struct ClockBefore1970;
 
-/// How far two clocks may disagree when `exp`, `nbf` and `iat` are judged.
+/// How far two clocks may disagree when `exp`, `nbf` and `iat` are judged. A maximum age has no leeway.
 pub const LEEWAY: Duration = Duration::from_secs(60);
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z, up to [`MAX`](Self::MAX) (NumericDate, RFC
@@ -92,6 +93,12 @@ impl Timestamp {
 impl Clock for Timestamp {
     fn now(&self) -> Result<Timestamp, ClockBefore1970> {
         Ok(*self)
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
+        (**self).now()
     }
 }
 

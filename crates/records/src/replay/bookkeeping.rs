@@ -79,7 +79,7 @@ impl Bookkeeping {
 
     /// Returns the earliest `iat` that is young enough.
     pub(super) const fn cut(&self) -> Timestamp {
-        self.latest.minus(LEEWAY).minus(self.max_age)
+        self.latest.minus(self.max_age)
     }
 
     /// Judges a record's time at `now`, and at the latest time that the database has seen: by then, older
