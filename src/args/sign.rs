@@ -58,6 +58,9 @@ pub struct Sign {
     pub content_type: Option<String>,
 
     /// Let the signature expire, after a duration like 7d or at a time
+    ///
+    /// Durations count from the moment of signing, when the input has arrived; of a stream, its first segment. A
+    /// stream that is still being read when it expires is refused from there on.
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     pub expires: Option<When>,
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_core::{Content, Envelope, MAX_MEMORY_BYTES, SigningKey, Statement, armor, sign};
+use brine_core::{Content, Envelope, MAX_MEMORY_BYTES, SigningKey, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
 
@@ -12,7 +12,7 @@ use super::expect::is_standard_input;
 use super::reject_file::RejectFile;
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
-use super::stated::Stated;
+use super::stated::{State, Stated};
 use crate::args::sign::Sign;
 use crate::report::{Failure, Outcome, console};
 use crate::world::beside::{HashWork, SignedBeside, signature_path};
@@ -22,7 +22,7 @@ use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::Show;
 use crate::world::whole_file::Access;
-use crate::world::{clock, named_key, threads};
+use crate::world::{named_key, threads};
 
 pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     refuse_two_readers(args)?;
@@ -39,10 +39,10 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     let key = named_key::signing_key(&key_file, &passphrases)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
     let stated = stated.external_aad(aad);
-    let statement = stated.at(clock::read()?);
+    let state = || stated.now();
     if let Form::Detached = form {
         let mut jobs = jobs.into_iter();
-        jobs.try_for_each(|job| sign_detached(args, &key, &statement, job))?;
+        jobs.try_for_each(|job| sign_detached(args, &key, &state, job))?;
         return Ok(Outcome::Silent);
     }
     // Without --detached there is one.
@@ -54,15 +54,18 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
         console::remark("reading from the terminal; Ctrl-D ends the input");
     }
     let done = match form {
-        Form::Any => sign_any(args, key, statement, input, &output),
+        Form::Any => sign_any(args, key, stated, input, &output),
         Form::Detached => Ok(()),
-        Form::Job(grants) => sign_single(args, &key, &grants.statement(statement), input, &output),
+        Form::Job(grants) => {
+            let state = || Ok(grants.statement(stated.now()?));
+            sign_single(args, &key, &state, input, &output)
+        }
         Form::Records(framings) => {
             let rejects = args.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
             let outputs = (&output, rejects);
             return sign_records(args, key, move |now| stated.at(now), framings, input, outputs);
         }
-        Form::Single => sign_single(args, &key, &statement, input, &output),
+        Form::Single => sign_single(args, &key, &state, input, &output),
     };
     done.map(|()| Outcome::Silent)
 }
@@ -154,22 +157,22 @@ fn place(
 fn sign_detached(
     args: &Sign,
     key: &SigningKey,
-    statement: &Statement,
+    state: State<'_>,
     place: Place,
 ) -> Result<(), Failure> {
     let input = InputFile::open(Some(&place.input))?;
     if args.plain || args.single {
-        return sign_single(args, key, statement, input, &place.output);
+        return sign_single(args, key, state, input, &place.output);
     }
     let hash = args.hash.into();
     let work = HashWork { threads: args.threads, show: Show::unless(args.quiet) };
     match SignedBeside::read(input, args.segment_size, hash, work)? {
         SignedBeside::Bytes(payload) => {
-            let envelope = sign(statement, key, payload.as_slice())?;
+            let envelope = sign(&state()?, key, payload.as_slice())?;
             write_bytes(&envelope.detached(), args.armor, &place.output)
         }
         SignedBeside::Digest(hashed) => {
-            let envelope = sign(statement, key, Content::Digest(hash, &hashed.digest))?;
+            let envelope = sign(&state()?, key, Content::Digest(hash, &hashed.digest))?;
             write(&envelope, args.armor, &place.output)
         }
     }
@@ -179,13 +182,13 @@ fn sign_detached(
 fn sign_single(
     args: &Sign,
     key: &SigningKey,
-    statement: &Statement,
+    state: State<'_>,
     input: InputFile,
     output: &Output,
 ) -> Result<(), Failure> {
     if args.armor && !args.detached {
         let payload = input.read(MAX_WHOLE_BYTES)?;
-        return write(&sign(statement, key, payload.as_slice())?, true, output);
+        return write(&sign(&state()?, key, payload.as_slice())?, true, output);
     }
     let (payload, spool);
     let content = match input.read_up_to(MAX_MEMORY_BYTES)? {
@@ -198,7 +201,7 @@ fn sign_single(
             Content::Copy(&spool, spool.length())
         }
     };
-    let envelope = sign(statement, key, content)?;
+    let envelope = sign(&state()?, key, content)?;
     if args.detached {
         return write_bytes(&envelope.detached(), args.armor, output);
     }
@@ -209,7 +212,7 @@ fn sign_single(
 fn sign_any(
     args: &Sign,
     key: SigningKey,
-    statement: Statement,
+    stated: Stated,
     input: InputFile,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -217,13 +220,13 @@ fn sign_any(
     if args.flush_after.is_none()
         && let Some(payload) = stream.read_all_within(args.segment_size)?
     {
-        return write(&sign(&statement, &key, payload)?, false, output);
+        return write(&sign(&stated.now()?, &key, payload)?, false, output);
     }
     let options = brine_core::StreamOptions::new()
         .hash(args.hash.into())
         .segment_bytes(args.segment_size)
         .threads(threads(args.threads));
-    sign_stream(stream, Arc::new(key), statement, options, output)
+    sign_stream(stream, Arc::new(key), stated, options, output)
 }
 
 fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {

@@ -5,8 +5,9 @@ use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brine_core::{Error, SigningBackend, Statement, StreamOptions, StreamWriter, SystemError};
+use brine_core::{Error, SigningBackend, StreamOptions, StreamWriter, SystemError};
 
+use super::stated::Stated;
 use crate::report::Failure;
 use crate::world::end_signals::EndSignals;
 use crate::world::input::{InputFile, grow_pipe, length_of};
@@ -95,14 +96,15 @@ impl StreamInput {
 pub(super) fn sign_stream(
     input: StreamInput,
     key: Arc<dyn SigningBackend>,
-    statement: Statement,
+    stated: Stated,
     options: StreamOptions,
     output: &Output,
 ) -> Result<(), Failure> {
     let opened = output.open(Access::Ordinary)?;
     let sink = opened.file().try_clone().map_err(|error| output.failed(error))?;
     grow_pipe(&sink);
-    let mut writer = StreamWriter::new(PatientFile::new(sink), key, statement, options)?;
+    let (sink, state) = (PatientFile::new(sink), move || stated.now_called_back());
+    let mut writer = StreamWriter::stating(sink, key, state, options)?;
     let name = input.name.clone();
     let failed = |error| match error {
         Error::System(SystemError::Output(error)) => output.failed(error),

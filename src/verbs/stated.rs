@@ -1,11 +1,16 @@
 //! What a signature says, as it was typed.
 
-use brine_core::{Algorithm, Statement, Timestamp};
+use std::io;
+
+use brine_core::{Algorithm, Error, Statement, SystemError, Timestamp};
 
 use crate::args::sign::Sign;
 use crate::args::value::When;
 use crate::report::Failure;
 use crate::world::clock;
+
+/// Says what a signature says that is made at the moment of the call. It is called when what is signed has arrived.
+pub(super) type State<'a> = &'a dyn Fn() -> Result<Statement, Failure>;
 
 /// What signatures say. Times that are counted from the moment of signing are not known yet.
 pub(super) struct Stated {
@@ -19,7 +24,7 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// Takes what was typed, and refuses a signature that nobody can ever accept.
+    /// Takes what was typed, and refuses a signature that nobody can ever accept, before anything is waited for.
     pub(super) fn resolve(args: &Sign) -> Result<Self, Failure> {
         let stated = Self {
             algorithm: args.alg.into(),
@@ -37,6 +42,20 @@ impl Stated {
     /// Signs these bytes as well.
     pub(super) fn external_aad(self, external_aad: Vec<u8>) -> Self {
         Self { external_aad, ..self }
+    }
+
+    /// Returns what a signature says that is made at this moment. What is signed **must** have arrived, and the key
+    /// be open.
+    pub(super) fn now(&self) -> Result<Statement, Failure> {
+        let now = clock::read()?;
+        // The input may have been waited for until then.
+        self.refuse_empty_window(now)?;
+        Ok(self.at(now))
+    }
+
+    /// Does the same for the library, which calls back. `Failure::reading` finds the failure again.
+    pub(super) fn now_called_back(&self) -> Result<Statement, Error> {
+        self.now().map_err(|failure| SystemError::Input(io::Error::other(failure)).into())
     }
 
     /// Returns what a signature says that is made `now`.

@@ -36,6 +36,27 @@ impl Sealed {
     }
 }
 
+/// What a stream will say, and who says it.
+pub(super) struct Unstated {
+    pub(super) key: Arc<dyn SigningBackend>,
+    pub(super) state: Box<dyn FnOnce() -> Result<Statement> + Send>,
+}
+
+impl Unstated {
+    /// States it, when the content of its first segment is there.
+    pub(super) fn state(self, options: &StreamOptions, position: Position) -> Result<Sealer> {
+        let statement = (self.state)()?;
+        let unique = statement.next_unique()?;
+        Ok(Sealer::new(self.key, statement, unique, options, position))
+    }
+}
+
+impl std::fmt::Debug for Unstated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unstated")
+    }
+}
+
 /// What it takes to sign a segment.
 pub(super) struct Sealer {
     key: Arc<dyn SigningBackend>,

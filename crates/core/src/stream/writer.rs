@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::buffer::Buffer;
-use super::sealer::{Sealed, Sealer, Segment};
+use super::sealer::{Sealed, Sealer, Segment, Unstated};
 use super::{MAX_SEGMENT_BYTES, MAX_THREADS, SEGMENT_BYTES, STREAM_ID_BYTES};
 use crate::error::{Error, Result, StreamError, SystemError};
 use crate::hash::HashAlgorithm;
@@ -73,9 +73,8 @@ impl StreamOptions {
 #[derive(Debug)]
 #[must_use = "a stream without finish() is refused by every reader"]
 pub struct StreamWriter<W> {
-    sealer: Arc<Sealer>,
     engine: Engine<W>,
-    segment_bytes: usize,
+    options: StreamOptions,
     position: Position,
     /// A full segment, which is the last one if nothing comes after it.
     full: Option<Buffer>,
@@ -83,7 +82,9 @@ pub struct StreamWriter<W> {
 }
 
 impl<W: Write + Send + 'static> StreamWriter<W> {
-    /// Starts a stream. Nothing is written yet.
+    /// Starts a stream that says `statement`. Nothing is written yet.
+    ///
+    /// Content that is waited for makes the moment in a statement wrong: see [`stating`](Self::stating).
     ///
     /// ```
     /// use std::io::Write as _;
@@ -110,13 +111,24 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
         statement: Statement,
         options: StreamOptions,
     ) -> Result<Self> {
+        Self::stating(output, key, move || Ok(statement), options)
+    }
+
+    /// Starts a stream that says what `state` returns, which is called when the content of segment 0 has arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Random`](crate::KeyError::Random). Writing returns the errors of `state`.
+    pub fn stating(
+        output: W,
+        key: Arc<dyn SigningBackend>,
+        state: impl FnOnce() -> Result<Statement> + Send + 'static,
+        options: StreamOptions,
+    ) -> Result<Self> {
         let stream_id = options.stream_id.map_or_else(random, Ok)?;
-        let unique = statement.next_unique()?;
         let position = Position { stream_id, index: 0, last: false, first: None };
-        let sealer = Arc::new(Sealer::new(key, statement, unique, &options, position));
-        let engine = Engine::new(output, &sealer, options.threads.min(MAX_THREADS));
-        let (segment_bytes, current) = (options.segment_bytes, Buffer::default());
-        Ok(Self { sealer, engine, segment_bytes, position, full: None, current })
+        let engine = Engine::Waiting { output, unstated: Unstated { key, state: Box::new(state) } };
+        Ok(Self { engine, options, position, full: None, current: Buffer::default() })
     }
 
     /// Returns how many bytes wait for their segment to be closed.
@@ -133,7 +145,7 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     /// [`SystemError::Input`] from `input`, [`SystemError::Output`] from the output, and [`SystemError::OutOfMemory`].
     pub fn read_from(&mut self, input: &mut impl Read) -> Result<usize> {
         if self.current.is_absent() {
-            self.current = self.engine.buffer(self.segment_bytes)?;
+            self.current = self.engine.buffer(self.options.segment_bytes)?;
         }
         if self.current.is_full() {
             self.hold_full()?;
@@ -160,7 +172,7 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     pub fn flush_segment(&mut self) -> Result<()> {
         self.seal_full()?;
         if self.current.len() > 0 {
-            let next = self.engine.buffer(self.segment_bytes)?;
+            let next = self.engine.buffer(self.options.segment_bytes)?;
             let buffer = std::mem::replace(&mut self.current, next);
             self.seal(buffer, false)?;
         }
@@ -191,7 +203,7 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     /// Sets a full segment aside until it is known whether anything follows.
     fn hold_full(&mut self) -> Result<()> {
         self.seal_full()?;
-        let next = self.engine.buffer(self.segment_bytes)?;
+        let next = self.engine.buffer(self.options.segment_bytes)?;
         self.full = Some(std::mem::replace(&mut self.current, next));
         Ok(())
     }
@@ -201,12 +213,13 @@ impl<W: Write + Send + 'static> StreamWriter<W> {
     }
 
     fn seal(&mut self, content: Buffer, last: bool) -> Result<()> {
+        let first = self.engine.start(&self.options, self.position)?;
         self.position.last = last;
         let segment = Segment { position: self.position, content };
         // 2^63 segments do not happen; an index that came again would be a way to splice.
         self.position.index = self.position.index.checked_add(1).ok_or(StreamError::TooLong)?;
-        self.position.first = Some(self.sealer.first);
-        self.engine.submit(&self.sealer, segment)
+        self.position.first = Some(first);
+        self.engine.submit(segment)
     }
 }
 
@@ -232,38 +245,57 @@ fn into_io(error: Error) -> io::Error {
 #[derive(Debug)]
 enum Engine<W> {
     /// In the caller's thread.
-    Here { output: W, spare: Option<Buffer> },
+    Here { output: W, sealer: Arc<Sealer>, spare: Option<Buffer> },
     /// Sealed by a pool, written by a thread that hands the buffers back.
     Threads {
+        /// The digest of the header of segment 0.
+        first: [u8; 32],
         pool: Submitter<Segment, Step>,
         spare: Receiver<Buffer>,
         writer: JoinHandle<Option<Result<W>>>,
     },
+    /// Nothing was signed yet, and nothing stated.
+    Waiting { output: W, unstated: Unstated },
     /// Finished, or failed.
     Gone,
 }
 
 impl<W: Write + Send + 'static> Engine<W> {
-    /// Starts the threads; where the system grants none, the work is done here.
-    fn new(output: W, sealer: &Arc<Sealer>, threads: usize) -> Self {
-        if threads < 2 {
-            return Self::Here { output, spare: None };
+    /// Has the stream stated when its first segment is there, and returns the digest of its first header.
+    fn start(&mut self, options: &StreamOptions, position: Position) -> Result<[u8; 32]> {
+        if let Self::Waiting { .. } = self
+            && let Self::Waiting { output, unstated } = std::mem::replace(self, Self::Gone)
+        {
+            let sealer = unstated.state(options, position)?;
+            *self = Self::new(output, Arc::new(sealer), options.threads.min(MAX_THREADS));
         }
-        let sealer = Arc::clone(sealer);
-        let work = move |segment| Step::Write(sealer.seal(segment));
-        let Some((pool, steps)) = pool(threads, work) else {
-            return Self::Here { output, spare: None };
-        };
-        let (give_back, spare) = channel();
-        match spawn_with(output, move |output| take_steps(output, &steps, &give_back)) {
-            Ok(writer) => Self::Threads { pool, spare, writer },
-            Err(output) => Self::Here { output, spare: None },
+        match self {
+            Self::Here { sealer, .. } => Ok(sealer.first),
+            Self::Threads { first, .. } => Ok(*first),
+            Self::Waiting { .. } | Self::Gone => Err(WorkerLost.into()),
         }
     }
 
-    fn submit(&mut self, sealer: &Sealer, segment: Segment) -> Result<()> {
+    /// Starts the threads; where the system grants none, the work is done here.
+    fn new(output: W, sealer: Arc<Sealer>, threads: usize) -> Self {
+        if threads < 2 {
+            return Self::Here { output, sealer, spare: None };
+        }
+        let (first, on_thread) = (sealer.first, Arc::clone(&sealer));
+        let work = move |segment| Step::Write(on_thread.seal(segment));
+        let Some((pool, steps)) = pool(threads, work) else {
+            return Self::Here { output, sealer, spare: None };
+        };
+        let (give_back, spare) = channel();
+        match spawn_with(output, move |output| take_steps(output, &steps, &give_back)) {
+            Ok(writer) => Self::Threads { first, pool, spare, writer },
+            Err(output) => Self::Here { output, sealer, spare: None },
+        }
+    }
+
+    fn submit(&mut self, segment: Segment) -> Result<()> {
         match self {
-            Self::Here { output, spare } => {
+            Self::Here { output, sealer, spare } => {
                 let written = sealer.seal(segment).and_then(|sealed| {
                     sealed.write_to(output).map_err(Error::output)?;
                     *spare = Some(sealed.content);
@@ -276,14 +308,14 @@ impl<W: Write + Send + 'static> Engine<W> {
                 Err(error) => Err(self.why_gone(error.into())),
                 Ok(()) => Ok(()),
             },
-            Self::Gone => Err(WorkerLost.into()),
+            Self::Waiting { .. } | Self::Gone => Err(WorkerLost.into()),
         }
     }
 
     /// Waits until all that was submitted is written, and flushed by the output.
     fn flush(&mut self) -> Result<()> {
         match self {
-            Self::Here { output, .. } => {
+            Self::Here { output, .. } | Self::Waiting { output, .. } => {
                 let flushed = output.flush().map_err(Error::output);
                 flushed.inspect_err(|_| *self = Self::Gone)
             }
@@ -306,14 +338,14 @@ impl<W: Write + Send + 'static> Engine<W> {
         let spare = match self {
             Self::Here { spare, .. } => spare.take(),
             Self::Threads { spare, .. } => spare.try_recv().ok(),
-            Self::Gone => None,
+            Self::Waiting { .. } | Self::Gone => None,
         };
         spare.unwrap_or_default().with_room(segment_bytes)
     }
 
     fn finish(self) -> Result<W> {
         match self {
-            Self::Here { output, .. } => Ok(output),
+            Self::Here { output, .. } | Self::Waiting { output, .. } => Ok(output),
             Self::Threads { pool, writer, .. } => {
                 drop(pool);
                 writer.join().ok().flatten().unwrap_or(Err(WorkerLost.into()))
