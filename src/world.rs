@@ -19,6 +19,8 @@ pub(crate) mod release;
 pub(crate) mod spool;
 pub(crate) mod store;
 pub(crate) mod trail;
+pub(crate) mod watched;
+pub(crate) mod watched_trust;
 pub(crate) mod whole_file;
 pub(crate) mod whole_records;
 pub(crate) mod writable_roots;

@@ -26,6 +26,9 @@ pub struct JudgeArgs {
     pub context: Option<String>,
 
     /// Refuse signatures older than this, like 90s, 12h or 7d
+    ///
+    /// Age counts from the time that the signer states to the time of release, by this machine's clock. There is
+    /// no leeway.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
 
@@ -65,7 +68,8 @@ pub struct TrustArgs {
     /// Trust the signers in FILE, a trust.toml or an OpenSSH allowed_signers file
     ///
     /// Replaces the default trust file. With -p, only those keys are trusted: FILE then says which keys the
-    /// names stand for, and keys that it revokes stay revoked.
+    /// names stand for, and keys that it revokes stay revoked. A regular file is read again when it changes, also
+    /// while records or a stream flow. One that no longer parses stops the work.
     #[arg(long, value_name = "FILE")]
     pub trust: Option<PathBuf>,
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use brine_core::{Classified as _, SystemError};
+use brine_core::{Classified as _, SystemError, TrustUnavailable};
 use brine_job::{JobError, PolicyError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
@@ -163,6 +163,7 @@ impl Failure {
             PipelineError::Rejects(failure) => failure.into(),
             PipelineError::Sink(failure) => failure,
             PipelineError::Thread(error) => Self::io("thread", error),
+            PipelineError::Trust(error) => Self::of_trust(error),
             PipelineError::WorkerLost(_) => SystemError::WorkerLost.into(),
         }
     }
@@ -174,6 +175,7 @@ impl Failure {
             brine_core::Error::System(SystemError::Input(error)) => {
                 error.downcast().unwrap_or_else(|error| Self::io(name, error))
             }
+            brine_core::Error::System(SystemError::Trust(error)) => Self::of_trust(error),
             other => other.into(),
         }
     }
@@ -181,6 +183,15 @@ impl Failure {
     /// Returns whether no person needs to be told. A reader that has read enough closes the pipe, as `head` does.
     pub(crate) const fn is_quiet(&self) -> bool {
         matches!(self, Self::OutputClosed { .. })
+    }
+
+    /// Says why it cannot be found out who is trusted.
+    fn of_trust(error: TrustUnavailable) -> Self {
+        let (class, reason) = (error.class(), error.reason());
+        match error.into_source().downcast() {
+            Ok(failure) => *failure,
+            Err(source) => SystemError::from(TrustUnavailable::new(class, reason, source)).into(),
+        }
     }
 
     /// Returns the exit status.

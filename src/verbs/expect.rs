@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use brine_core::Expectations;
-use brine_trust::Trust;
+use brine_core::{Expectations, Verified};
 
 use crate::args::judge::{JudgeArgs, VerdictArgs};
 use crate::report::Failure;
 use crate::world::clock::Moment;
 use crate::world::descriptor::Descriptor;
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
-use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::watched_trust::WatchedTrust;
 
 /// What an envelope is held to: expectations, trust and clock.
 pub(super) struct Judge {
     pub(super) expectations: Expectations,
-    pub(super) trust: Trust,
+    pub(super) trust: WatchedTrust,
     pub(super) moment: Moment,
 }
 
@@ -25,7 +24,7 @@ impl Judge {
     /// Reads what the options name.
     pub(super) fn resolve(args: &JudgeArgs) -> Result<Self, Failure> {
         let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
-        let trust = named_key::trust(&args.trust)?;
+        let trust = WatchedTrust::resolve(&args.trust)?;
         let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
         let mut expectations = Expectations::new().external_aad(aad);
         if let Some(context) = &args.context {
@@ -47,6 +46,13 @@ impl Judge {
             expectations = expectations.tried_keys(most.get());
         }
         Ok(Self { expectations, trust, moment: Moment::new(args.now) })
+    }
+
+    /// Judges trust and time again, right before what has verified is used: that can be long after.
+    pub(super) fn again(&self, verified: &mut Verified) -> Result<(), Failure> {
+        let Self { expectations, trust, moment } = self;
+        let judged = verified.judge_again(expectations, trust, moment);
+        judged.map_err(|error| Failure::reading("", error))
     }
 }
 

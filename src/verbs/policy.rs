@@ -15,6 +15,7 @@ use crate::world::home::Home;
 use crate::world::input::read_small;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::watched::Watched;
 
 pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
     match verb {
@@ -22,8 +23,16 @@ pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
     }
 }
 
+/// Reads the policy that was named, else the default one, and does so again when it changes.
+pub(super) fn watch(named: Option<&Path>) -> Result<Watched<Policy>, Failure> {
+    let default = || Home::find().ok().map(|home| home.policy_file());
+    let named = named.map(Path::to_owned);
+    let files = named.clone().or_else(default);
+    Watched::new(files.into_iter().collect(), move || find(named.as_deref()))
+}
+
 /// Reads the policy that was named, else the default one; without that there is none.
-pub(super) fn find(named: Option<&Path>) -> Result<Policy, Failure> {
+fn find(named: Option<&Path>) -> Result<Policy, Failure> {
     if let Some(path) = named {
         return read(path);
     }

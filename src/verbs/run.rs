@@ -23,7 +23,6 @@ use crate::args::run::Run;
 use crate::report::byte_name::{all_exact, shown};
 use crate::report::verdict::PlanFacts;
 use crate::report::{Failure, Outcome, Signed};
-use crate::world::clock::Moment;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -34,8 +33,9 @@ use crate::world::store::PayloadStore;
 
 pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result<Outcome, Failure> {
     let judge = Judge::resolve(&args.judge)?;
-    let job = VerifiedJob::read(args, judge)?;
-    let plan = job.plan(args, ground)?;
+    let mut job = VerifiedJob::read(args, judge)?;
+    // The job may have been waited for.
+    let plan = job.plan(args, &ground.renewed(args)?)?;
     let outside = program_file::outside(&plan.parts().program.path, &plan.parts().system);
     let facts = PlanFacts::of(&plan, &outside);
     if !outside.is_empty() && !args.verdict.json && !args.verdict.quiet {
@@ -49,6 +49,8 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
         outputs.output.print(&text)?;
         return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
     }
+    // Planning may have looked at all of a large pickle.
+    job.judge.again(&mut job.verified)?;
     launch(args, job, &plan, facts, &outputs)
 }
 
@@ -68,20 +70,19 @@ struct VerifiedJob {
     verified: Verified,
     grants: Grants,
     payload: Spool,
-    moment: Moment,
+    judge: Judge,
 }
 
 impl VerifiedJob {
     /// Verifies a job to its end before anything else is done with it.
     fn read(args: &Run, judge: Judge) -> Result<Self, Failure> {
-        let Judge { expectations, trust, moment } = judge;
+        let judge = Judge { expectations: judge.expectations.kind(Kind::Job), ..judge };
+        let Judge { expectations, trust, moment } = &judge;
         let input = InputFile::open(args.input.as_deref())?;
         let name = input.name().to_owned();
         let store = PayloadStore::default();
         let verified = open(input.into_envelope_input()?)
-            .and_then(|opening| {
-                opening.store(store.clone()).verify(&expectations.kind(Kind::Job), &trust, &moment)
-            })
+            .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
             .map_err(|error| stored(error, &name))?;
         let grants = Grants::of(&verified)?;
         let payload = match store.take_temporary_file() {
@@ -91,7 +92,7 @@ impl VerifiedJob {
                 Spool::copy_of(payload, &mut io::empty(), &name)?
             }
         };
-        Ok(Self { verified, grants, payload, moment })
+        Ok(Self { verified, grants, payload, judge })
     }
 
     /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.
@@ -121,7 +122,7 @@ impl VerifiedJob {
     }
 
     fn signed(&self) -> Signed {
-        Signed::attached(&self.verified, self.moment.name())
+        Signed::attached(&self.verified, self.judge.moment.name())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use brine_core::open;
+use brine_core::{Verified, open};
 use brine_records::Framing;
 
 use super::expect::{self, Judge, is_standard_input};
@@ -150,7 +150,8 @@ fn embedded(
             // A terminal sees all of a payload, or nothing.
             let is_whole = args.whole || (output.is_terminal() && !is_stream);
             let hold = if is_whole { Hold::Whole } else { Hold::Nothing };
-            release(&mut verified, output, hold, &name, &progress)?;
+            let again = |verified: &mut Verified| judge.again(verified);
+            release(&mut verified, output, hold, again, &name, &progress)?;
         }
     }
     drop(progress);

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions};
@@ -33,7 +32,7 @@ pub(super) fn verify_records(
     let mut sink = sink.transpose()?;
     let (source, name) = source(args, framing)?;
     let Judge { expectations, trust, moment } = judge;
-    let judge = RecordJudge::new(expectations, Arc::new(trust), Arc::new(moment), framed);
+    let judge = RecordJudge::new(expectations, trust, moment, framed);
     let run = RecordPipeline::new(judge, &mut sink)
         .on_bad(args.rejects.refusals.on_bad())
         .threads(threads(args.threads))

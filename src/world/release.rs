@@ -1,6 +1,6 @@
 //! Writes a verified payload to where it may be seen.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 use brine_core::Verified;
 
@@ -21,21 +21,26 @@ pub(crate) enum Hold {
 }
 
 /// Writes the payload to `output`, piece by piece, and lets it appear. `input` is what is read meanwhile.
+///
+/// `again` judges trust and time again. It is called when the output is open, because opening a FIFO waits for its
+/// reader.
 pub(crate) fn release(
     verified: &mut Verified,
     output: &Output,
     hold: Hold,
+    again: impl Fn(&mut Verified) -> Result<(), Failure>,
     input: &str,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let mut release = None;
+    // Nothing is opened before something has verified.
+    first_piece(verified, input)?;
+    let mut release = Release::open(output, hold)?;
+    again(verified)?;
     while let Some(piece) = next_piece(verified, input)? {
-        // Nothing is opened before something has verified.
-        let opened = release.take().map_or_else(|| Release::open(output, hold), Ok);
-        release.insert(opened?).write(piece)?;
+        release.write(piece)?;
         progress.advance(piece.len());
     }
-    release.map_or_else(|| Release::open(output, hold), Ok)?.finish()
+    release.finish(|| again(verified))
 }
 
 /// Reads the payload to its end and writes it nowhere.
@@ -48,6 +53,14 @@ pub(crate) fn discard(
         progress.advance(piece.len());
     }
     Ok(())
+}
+
+fn first_piece(verified: &mut Verified, input: &str) -> Result<(), Failure> {
+    let first = verified.fill_buf().map(drop);
+    first.map_err(|error| match error.downcast() {
+        Ok(error) => stored(error, input),
+        Err(error) => Failure::io(input, error),
+    })
 }
 
 fn next_piece<'v>(verified: &'v mut Verified, input: &str) -> Result<Option<&'v [u8]>, Failure> {
@@ -107,7 +120,8 @@ impl<'a> Release<'a> {
         }
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    /// Lets it appear. What was held back is released here, and judged again before.
+    fn finish(self, again: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         if self.text.as_ref().is_some_and(TextPieces::has_rest) {
             return Err(BINARY);
         }
@@ -115,6 +129,7 @@ impl<'a> Release<'a> {
             PieceSink::Output(opened) => opened,
             PieceSink::Spool(spool) => {
                 let opened = self.output.open(Access::Ordinary)?;
+                again()?;
                 spool.release(opened.writer()).map_err(|error| self.output.failed(error))?;
                 opened
             }

@@ -6,6 +6,7 @@ mod job;
 mod keys;
 mod large;
 mod mistaken_input;
+mod moments;
 mod output;
 mod places;
 mod policy;

@@ -15,7 +15,7 @@ use crate::key::KeyError;
 use crate::pool::WorkerLost;
 use crate::signing::SigningError;
 use crate::time::ClockBefore1970;
-use crate::trust::Untrusted;
+use crate::trust::{TrustUnavailable, Untrusted};
 
 pub use self::batch_error::BatchError;
 pub use self::kind_error::KindError;
@@ -116,6 +116,12 @@ impl From<crate::cbor::Malformed> for Error {
 impl From<ClockBefore1970> for Error {
     fn from(ClockBefore1970: ClockBefore1970) -> Self {
         SystemError::ClockBefore1970.into()
+    }
+}
+
+impl From<TrustUnavailable> for Error {
+    fn from(error: TrustUnavailable) -> Self {
+        SystemError::from(error).into()
     }
 }
 

@@ -17,8 +17,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The library has no clock, no environment and no files: time is a [`Clock`], a payload that does not fit
-//! memory goes to a [`Store`], and input and output are `Read` and `Write`. Key files are read by the crate
+//! The library has no clock, no environment and no files: time is a [`Clock`], trust comes from a
+//! [`TrustSource`], a payload that does not fit memory goes to a [`Store`], and input and output are `Read` and
+//! `Write`. Key files are read by the crate
 //! brine-keys, trust files by brine-trust; records and queues are in brine-records, jobs in brine-job.
 
 #![forbid(unsafe_code)]
@@ -40,6 +41,7 @@ mod context_glob;
 mod error;
 mod expectations;
 mod kind;
+mod observer;
 mod open;
 mod position;
 mod sequence;
@@ -62,6 +64,7 @@ pub use crate::error::{
 pub use crate::expectations::{Expectations, TRIED_KEYS};
 pub use crate::key::{KeyError, KeyId, SigningKey, VerifyingKey};
 pub use crate::kind::Kind;
+pub use crate::observer::{Circumstances, ObservationError, Observer};
 pub use crate::open::{
     Beside, Hashed, Input, LargeEnvelope, MAX_ARMORED_BYTES, MAX_MEMORY_BYTES, Opening, Skimmed,
     WholeContent, open,
@@ -74,6 +77,10 @@ pub use crate::statement::{CTI_BYTES, Statement, Unique};
 pub use crate::store::{Kept, NoStore, Store};
 pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
-pub use crate::trust::{Evidence, KnownSigners, Question, Signer, TrustAnchors, Untrusted};
+pub use crate::trust::{
+    Evidence, KnownSigners, Question, Signer, TrustAnchors, TrustSource, TrustUnavailable,
+    Untrusted,
+};
 pub use crate::unverified::UnverifiedEnvelope;
 pub use crate::verified::{EnvelopeVerifier, SignedHeader, Verified};
+pub use crate::verify::Standing;

@@ -16,13 +16,14 @@ use crate::cose::FormError;
 use crate::error::{KindError, Result};
 use crate::expectations::Expectations;
 use crate::kind::Kind;
+use crate::observer::Observer;
 use crate::store::{NoStore, Store};
 use crate::stream::{StreamReader, read_opening, read_protected, starts_segment};
 use crate::time::Clock;
-use crate::trust::TrustAnchors;
+use crate::trust::TrustSource;
 use crate::unverified::UnverifiedEnvelope;
 use crate::verified::{Payload, Verified};
-use crate::verify::{verify_in_memory, wrong_kind};
+use crate::verify::{verify_now, wrong_kind};
 
 pub use self::beside::{Beside, Hashed, WholeContent};
 pub use self::input::Input;
@@ -141,11 +142,12 @@ impl Opening {
         matches!(self.found, Found::Stream { .. })
     }
 
-    /// Verifies it: signature, kind, trust, context and time, in this order. Time is read from `clock` when the
-    /// last byte that is judged has arrived.
+    /// Verifies it: signature, kind, trust, context and time, in this order. `trust` and `clock` are asked when the
+    /// last byte that is judged has arrived. Whoever releases it later [judges it
+    /// again](Verified::judge_again).
     ///
     /// Of a stream, only the header of segment 0 is verified here. Each segment is verified when it is read from
-    /// what is returned.
+    /// what is returned, and trust and time are judged again then, by clones of `trust` and `clock`.
     ///
     /// # Errors
     ///
@@ -156,17 +158,24 @@ impl Opening {
     /// - [`ClaimsError`](crate::ClaimsError) by context and time;
     /// - [`StreamError`](crate::StreamError) for a stream;
     /// - [`SystemError`](crate::SystemError).
-    pub fn verify(
+    pub fn verify<T, C>(self, expectations: &Expectations, trust: &T, clock: &C) -> Result<Verified>
+    where
+        T: TrustSource + Clone + 'static,
+        C: Clock + Clone + 'static,
+    {
+        self.verify_observing(expectations, &Observer::new(trust.clone(), clock.clone()))
+    }
+
+    fn verify_observing(
         self,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
+        observer: &Observer,
     ) -> Result<Verified> {
         let Self { found, store, threads, wants_payload } = self;
         match found {
-            Found::Whole(bytes) => verify_whole(bytes, expectations, trust, clock),
+            Found::Whole(bytes) => verify_whole(bytes, expectations, observer),
             Found::Large(input) => {
-                Large { input, store, wants_payload }.verify(expectations, trust, clock)
+                Large { input, store, wants_payload }.verify(expectations, observer)
             }
             Found::Stream { beginning, mut rest } => {
                 if !matches!(expectations.kind, Kind::Data | Kind::Segment) {
@@ -174,10 +183,9 @@ impl Opening {
                     return Err(KindError::Wrong { expected, found }.into());
                 }
                 let opening = read_opening(beginning, &mut rest)?;
-                let now = clock.now()?;
-                let begun = StreamReader::open(&opening, rest, expectations, trust, now, threads)?;
+                let begun = StreamReader::open(&opening, rest, expectations, observer, threads)?;
                 let payload = Payload::segments(begun.reader);
-                Ok(Verified::new(&begun.protected, begun.judged, now, payload))
+                Ok(Verified::new(&begun.protected, begun.judged, begun.judged_at, payload))
             }
         }
     }
@@ -186,15 +194,13 @@ impl Opening {
 fn verify_whole(
     bytes: Vec<u8>,
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
-    clock: &dyn Clock,
+    observer: &Observer,
 ) -> Result<Verified> {
     let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
     let Some(payload) = envelope.sign1().unverified_payload() else {
         return Err(wrong_kind(&envelope, expectations, FormError::DetachedPayload.into()));
     };
-    let now = clock.now()?;
-    let judged = verify_in_memory(&envelope, payload, expectations, trust, now, None)?;
+    let (judged, now) = verify_now(&envelope, payload, expectations, observer)?;
     let protected = envelope.sign1().protected_bytes().to_vec();
     let place = envelope.sign1().payload_range();
     Ok(Verified::new(&protected, judged, now, Payload::within(bytes, place)))

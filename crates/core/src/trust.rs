@@ -1,7 +1,10 @@
 //! Who is believed: the question that a verifier asks, and the simplest answer.
 //!
 //! [`TrustAnchors`] is one question: may this evidence speak, about this context, at this moment? The crate
-//! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory.
+//! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory. A [`TrustSource`] says who
+//! answers it at a given moment.
+
+mod source;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,6 +13,8 @@ use std::sync::Arc;
 use crate::class::{Class, Classified};
 use crate::key::{KeyId, VerifyingKey};
 use crate::time::Timestamp;
+
+pub use self::source::{TrustSource, TrustUnavailable};
 
 /// A name and the key that speaks for it.
 ///
@@ -112,8 +117,13 @@ pub trait TrustAnchors: Send + Sync {
 /// let trust = KnownSigners::new([Signer::new("alice", key.verifying_key().clone())]);
 /// # Ok::<(), brine_core::KeyError>(())
 /// ```
+///
+/// A clone shares its content.
 #[derive(Clone, Debug, Default)]
-pub struct KnownSigners {
+pub struct KnownSigners(Arc<KnownKeys>);
+
+#[derive(Debug, Default)]
+struct KnownKeys {
     signers: Vec<Signer>,
     /// The place of the first signer with each key.
     by_key: BTreeMap<KeyId, usize>,
@@ -133,15 +143,17 @@ impl KnownSigners {
                 index
             });
         }
-        Self { signers, by_key, firsts }
+        Self(Arc::new(KnownKeys { signers, by_key, firsts }))
     }
+}
 
+impl KnownKeys {
     fn find(&self, id: KeyId) -> Option<&Signer> {
         self.signers.get(*self.by_key.get(&id)?)
     }
 }
 
-impl TrustAnchors for KnownSigners {
+impl TrustAnchors for KnownKeys {
     fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
         self.find(id).map(Signer::key)
     }
@@ -168,6 +180,35 @@ impl TrustAnchors for KnownSigners {
             }),
             _ => Ok(Cow::Borrowed(signer)),
         }
+    }
+}
+
+impl TrustAnchors for KnownSigners {
+    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
+        self.0.key(id)
+    }
+
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
+        self.0.keys(most)
+    }
+
+    fn key_count(&self) -> usize {
+        self.0.key_count()
+    }
+
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        self.0.judge(evidence, question)
+    }
+}
+
+/// Nobody is added or removed.
+impl TrustSource for KnownSigners {
+    fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
+        self.0.current()
     }
 }
 

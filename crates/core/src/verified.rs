@@ -8,11 +8,13 @@ use std::io::{self, BufRead, Read};
 
 use crate::claims::Claims;
 use crate::error::{Error, Result};
+use crate::expectations::Expectations;
 use crate::kind::Kind;
+use crate::observer::Circumstances;
 use crate::store::Kept;
-use crate::time::Timestamp;
-use crate::trust::Signer;
-use crate::verify::Judged;
+use crate::time::{Clock, Timestamp};
+use crate::trust::{Signer, TrustSource};
+use crate::verify::{Judged, Standing};
 
 pub use self::envelope_verifier::EnvelopeVerifier;
 pub(crate) use self::payload::Payload;
@@ -35,6 +37,7 @@ pub struct Verified {
     judged_at: Timestamp,
     kind: Kind,
     signer: Signer,
+    standing: Standing,
     payload: Payload,
 }
 
@@ -45,9 +48,9 @@ impl Verified {
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
-        let Judged { kind, signer, .. } = judged;
-        let signer = signer.into_owned();
-        Self { header: SignedHeader::new(protected), judged_at, kind, signer, payload }
+        let Judged { kind, signer, standing, .. } = judged;
+        let (header, signer) = (SignedHeader::new(protected), signer.into_owned());
+        Self { header, judged_at, kind, signer, standing, payload }
     }
 
     /// Reads its payload from the store that it was kept in.
@@ -64,11 +67,12 @@ impl Verified {
         judged_at: Timestamp,
         payload: &[u8],
     ) {
-        let Judged { kind, signer, .. } = judged;
+        let Judged { kind, signer, standing, .. } = judged;
         self.header.replace(protected);
         self.payload.replace(payload);
         self.kind = kind;
         self.judged_at = judged_at;
+        self.standing = standing;
         // Threads that count references to one signer would wait for each other.
         if !self.signer.shares(&signer) {
             self.signer = signer.into_owned();
@@ -87,10 +91,35 @@ impl Verified {
         self.header.claims()
     }
 
-    /// Returns the time at which it was judged.
+    /// Judges trust and time again, for a release that comes later than the verification. `expectations` **must** be
+    /// those that it was verified by. A stream does this by itself for each segment that is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted`](crate::Untrusted), [`ClaimsError`](crate::ClaimsError) and [`SystemError`](crate::SystemError).
+    /// Nothing may be released then.
+    pub fn judge_again(
+        &mut self,
+        expectations: &Expectations,
+        trust: &dyn TrustSource,
+        clock: &dyn Clock,
+    ) -> Result<()> {
+        let circumstances = Circumstances::of(trust, clock)?;
+        self.standing.judge(expectations, &circumstances)?;
+        self.judged_at = circumstances.now();
+        Ok(())
+    }
+
+    /// Returns what of it can stop holding.
     #[must_use]
-    pub const fn judged_at(&self) -> Timestamp {
-        self.judged_at
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Returns the time at which it was judged; of a stream, its last segment that was read.
+    #[must_use]
+    pub fn judged_at(&self) -> Timestamp {
+        self.payload.judged_at().map_or(self.judged_at, |at| at.max(self.judged_at))
     }
 
     /// Returns what the envelope is for.

@@ -9,6 +9,7 @@ mod lease_hold;
 mod lease_keeper;
 mod ordered_pool;
 mod patience;
+mod recheck;
 mod rejects;
 mod release;
 mod replay_gate;
@@ -42,7 +43,8 @@ pub use self::sink::{
 
 /// Verifies records from a source, and releases the payloads of those that hold.
 ///
-/// - A payload reaches the [sink](Sink) only after its record was judged, and in the order of the source.
+/// - A payload reaches the [sink](Sink) only after its record was judged, and in the order of the source. Trust and
+///   time hold when the record has arrived, and again when it is written.
 /// - With a [ledger](Ledger), each record is released once. Only a process that dies between writing a record
 ///   and committing it can release that record again.
 /// - A record is reserved in the ledger only when the sink takes it, and its lease is renewed until it is
@@ -168,12 +170,12 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
         L::Lease: Send,
     {
         let Self { judge, sink, rejects, ledger, patience, threads, rules } = self;
-        let clock = judge.clock();
+        let (clock, recheck) = (judge.clock(), judge.recheck());
         let judge = Arc::new(judge.identifying(ledger.is_kept()));
         let keeper = LeaseKeeper::new(ledger, clock);
         let gate = ReplayGate::new(&keeper, patience);
         let counts = RecordCounts::default();
-        let release = Release { sink, rejects, gate, rules, counts };
+        let release = Release { sink, rejects, gate, recheck, rules, counts };
         keeper.while_renewing(|| drive(source, threads, move |block| judge.judge(block), release))
     }
 }

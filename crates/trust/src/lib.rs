@@ -4,6 +4,8 @@
 //! opens: it implements [`TrustAnchors`](brine_core::TrustAnchors).
 //!
 //! ```
+//! use std::sync::Arc;
+//!
 //! use brine_core::{Classified as _, Expectations, SigningKey, Statement, Timestamp, open, sign};
 //! use brine_trust::{TimeZone, Trust};
 //!
@@ -11,7 +13,7 @@
 //! let key = SigningKey::generate()?;
 //! let line = brine_keys::openssh_line(key.verifying_key(), "");
 //! let file = format!("[[signer]]\nname = 'alice'\nkey = '{line}'\ncontexts = ['reports/*']\n");
-//! let trust = Trust::parse(file.as_bytes(), &|| TimeZone::UTC)?;
+//! let trust = Arc::new(Trust::parse(file.as_bytes(), &|| TimeZone::UTC)?);
 //!
 //! let envelope = sign(&Statement::at(now).context("reports/daily"), &key, b"hello")?.to_bytes();
 //! let expectations = Expectations::new().context("reports/daily");

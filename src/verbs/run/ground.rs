@@ -1,6 +1,7 @@
 //! What jobs may reach, and what must be out of their reach.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brine_job::{ImportList, Policy};
 
@@ -10,12 +11,14 @@ use crate::report::Failure;
 use crate::verbs::policy;
 use crate::world::home::Home;
 use crate::world::named_key::Named;
+use crate::world::watched::Watched;
 use crate::world::writable_roots::WritableRoots;
 
 /// The policy, and the roots that it lets any job write.
 #[derive(Debug)]
 pub(crate) struct JobGround {
-    pub(super) policy: Policy,
+    policy_file: Arc<Watched<Policy>>,
+    pub(super) policy: Arc<Policy>,
     roots: WritableRoots,
 }
 
@@ -23,7 +26,16 @@ impl JobGround {
     /// Reads the policy before anything is opened for writing, and refuses a command line that relies on what a job
     /// may have left.
     pub(crate) fn survey(args: &Run) -> Result<Self, Failure> {
-        let policy = policy::find(args.policy.as_deref())?;
+        Self::of(Arc::new(policy::watch(args.policy.as_deref())?), args)
+    }
+
+    /// Does the same when the job has arrived: the policy may have changed while it was waited for.
+    pub(super) fn renewed(&self, args: &Run) -> Result<Self, Failure> {
+        Self::of(Arc::clone(&self.policy_file), args)
+    }
+
+    fn of(policy_file: Arc<Watched<Policy>>, args: &Run) -> Result<Self, Failure> {
+        let policy = policy_file.current()?;
         let roots = WritableRoots::new(&policy.write_roots());
         let outputs = [&args.output, &args.partial_output, &args.verdict.report];
         for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
@@ -33,7 +45,7 @@ impl JobGround {
         for path in files.into_iter().flatten().chain(trusted(&args.judge)) {
             roots.refuse_input(&path)?;
         }
-        Ok(Self { policy, roots })
+        Ok(Self { policy_file, policy, roots })
     }
 
     /// Refuses a program that a job may write or exchange.

@@ -5,6 +5,7 @@ use std::io;
 use crate::class::{Class, Classified};
 use crate::pool::WorkerLost;
 use crate::time::ClockBefore1970;
+use crate::trust::TrustUnavailable;
 
 /// Why the system around the library failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum SystemError {
     /// A store for what does not fit memory failed.
     #[error("store: {0}")]
     Store(io::Error),
+    /// Who is trusted cannot be found out.
+    #[error(transparent)]
+    Trust(#[from] TrustUnavailable),
     /// A thread ended before its work was done.
     #[error("{WorkerLost}")]
     WorkerLost,
@@ -35,7 +39,10 @@ pub enum SystemError {
 
 impl Classified for SystemError {
     fn class(&self) -> Class {
-        Class::System
+        match self {
+            Self::Trust(error) => error.class(),
+            _ => Class::System,
+        }
     }
 
     fn reason(&self) -> &'static str {
@@ -43,6 +50,7 @@ impl Classified for SystemError {
             Self::ClockBefore1970 => "clock-before-1970",
             Self::Input(_) | Self::Output(_) | Self::Store(_) => "io",
             Self::OutOfMemory { .. } => "out-of-memory",
+            Self::Trust(error) => error.reason(),
             Self::WorkerLost => "worker-lost",
         }
     }

@@ -11,11 +11,12 @@ use crate::error::{Error, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::hash::{Digest, HashAlgorithm, ReadAt, Section};
 use crate::kind::Kind;
+use crate::observer::Observer;
 use crate::time::Clock;
-use crate::trust::TrustAnchors;
+use crate::trust::TrustSource;
 use crate::unverified::UnverifiedEnvelope;
 use crate::verified::{Payload, Verified};
-use crate::verify::{verify_in_memory, wrong_kind};
+use crate::verify::{verify_now, wrong_kind};
 
 /// Content that lies beside its signature.
 pub trait Beside {
@@ -79,12 +80,26 @@ impl Opening {
     ///
     /// Those of [`verify`](Self::verify); [`FormError::AttachedPayload`], [`FormError::DigestForm`] and
     /// [`SignatureError::DigestMismatch`].
-    pub fn verify_beside(
+    pub fn verify_beside<T, C>(
         self,
         content: &mut dyn Beside,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
+        trust: &T,
+        clock: &C,
+    ) -> Result<Verified>
+    where
+        T: TrustSource + Clone + 'static,
+        C: Clock + Clone + 'static,
+    {
+        let observer = Observer::new(trust.clone(), clock.clone());
+        self.verify_beside_observing(content, expectations, &observer)
+    }
+
+    fn verify_beside_observing(
+        self,
+        content: &mut dyn Beside,
+        expectations: &Expectations,
+        observer: &Observer,
     ) -> Result<Verified> {
         let bytes = self.found.into_signature(expectations)?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
@@ -93,11 +108,10 @@ impl Opening {
             && matches!(envelope.kind(expectations.typ.as_deref()), Ok(Kind::Digest));
         match envelope.sign1().unverified_payload() {
             Some(digest) if is_digest => {
-                let judge = Judge { envelope: &envelope, expectations, trust, clock };
-                judge.digest(digest, content)
+                Judge { envelope: &envelope, expectations, observer }.digest(digest, content)
             }
             Some(_) => Err(wrong_kind(&envelope, expectations, FormError::AttachedPayload.into())),
-            None => Judge { envelope: &envelope, expectations, trust, clock }.detached(content),
+            None => Judge { envelope: &envelope, expectations, observer }.detached(content),
         }
     }
 }
@@ -130,18 +144,23 @@ impl Found {
 struct Judge<'a> {
     envelope: &'a UnverifiedEnvelope<'a>,
     expectations: &'a Expectations,
-    trust: &'a dyn TrustAnchors,
-    clock: &'a dyn Clock,
+    observer: &'a Observer,
 }
 
 impl Judge<'_> {
-    /// Verifies a hash envelope, then compares its digest with that of the content.
+    /// Verifies a hash envelope when its content has been hashed, and compares the digests. What no moment can change is
+    /// refused before the content is read, which may take its time to arrive.
     fn digest(&self, digest: &[u8], content: &mut dyn Beside) -> Result<Verified> {
         let expected = self.expectations.clone().kind(Kind::Digest);
-        let now = self.clock.now()?;
-        let judged = verify_in_memory(self.envelope, digest, &expected, self.trust, now, None)?;
-        let hash = self.judge_form(digest)?;
+        let judge = || verify_now(self.envelope, digest, &expected, self.observer);
+        let refusal = match judge() {
+            Ok(_) => None,
+            Err(error) if depends_on_moment(&error) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let hash = self.judge_form(digest).map_err(|error| refusal.unwrap_or(error))?;
         let hashed = content.digest(hash).map_err(Error::input)?;
+        let (judged, now) = judge()?;
         if hashed.digest.as_ref() != digest {
             return Err(SignatureError::DigestMismatch.into());
         }
@@ -165,18 +184,17 @@ impl Judge<'_> {
 
     /// Verifies an envelope without a payload over all of the content.
     fn detached(&self, content: &mut dyn Beside) -> Result<Verified> {
-        let Self { envelope, expectations, trust, clock } = *self;
+        let Self { envelope, expectations, observer } = *self;
         let outcome = match content.whole().map_err(Error::input)? {
             WholeContent::Bytes(payload) => {
-                let now = clock.now()?;
-                let judged = verify_in_memory(envelope, &payload, expectations, trust, now, None);
                 let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-                judged.map(|judged| (judged, now, bytes))
+                let outcome = verify_now(envelope, &payload, expectations, observer);
+                outcome.map(|(judged, now)| (judged, now, bytes))
             }
             WholeContent::Large(source, bytes) => {
                 let payload = &mut Section::new(source, 0, bytes);
                 let over = PassingBy { payload, bytes };
-                let outcome = over.verify(envelope, |_| Ok(()), expectations, trust, clock);
+                let outcome = over.verify(envelope, |_| Ok(()), expectations, observer);
                 outcome.map(|(judged, now)| (judged, now, bytes))
             }
         };
@@ -186,6 +204,14 @@ impl Judge<'_> {
         let protected = envelope.sign1().protected_bytes();
         Ok(Verified::new(protected, judged, now, Payload::elsewhere(bytes)))
     }
+}
+
+/// Returns whether an envelope that is refused can be accepted later.
+const fn depends_on_moment(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Claims(_) | Error::Signature(SignatureError::NoKeyVerifies { .. }) | Error::Trust(_)
+    )
 }
 
 impl std::fmt::Debug for WholeContent<'_> {

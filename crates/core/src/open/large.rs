@@ -12,9 +12,9 @@ use crate::error::{Error, Result, SystemError};
 use crate::expectations::Expectations;
 use crate::hash::{ReadAt, Section};
 use crate::kind::PROFILE;
+use crate::observer::Observer;
 use crate::store::{Kept, Store};
-use crate::time::{Clock, Timestamp};
-use crate::trust::TrustAnchors;
+use crate::time::Timestamp;
 use crate::unverified::UnverifiedEnvelope;
 use crate::verified::{Payload, Verified};
 use crate::verify::{Judged, Trial, each_piece_of, judge_signed, wrong_kind};
@@ -30,12 +30,11 @@ impl Large {
     pub(super) fn verify(
         mut self,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
+        observer: &Observer,
     ) -> Result<Verified> {
         match self.input.anywhere.take() {
-            Some(anywhere) => self.verify_file(&anywhere, expectations, trust, clock),
-            None => self.verify_pipe(expectations, trust, clock),
+            Some(anywhere) => self.verify_file(&anywhere, expectations, observer),
+            None => self.verify_pipe(expectations, observer),
         }
     }
 
@@ -45,8 +44,7 @@ impl Large {
         mut self,
         anywhere: &Anywhere,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
+        observer: &Observer,
     ) -> Result<Verified> {
         let Anywhere { source, offset, bytes } = anywhere;
         let shell = Shell::read_around(source.as_ref(), *offset, *bytes, expectations.tagging)?;
@@ -61,7 +59,7 @@ impl Large {
             None => Ok(()),
         };
         let verified =
-            shell.verify(&mut payload, keep, expectations, trust, clock, Payload::elsewhere)?;
+            shell.verify(&mut payload, keep, expectations, observer, Payload::elsewhere)?;
         Ok(match kept {
             Some(kept) => verified.with_kept(kept),
             None => verified,
@@ -69,16 +67,11 @@ impl Large {
     }
 
     /// The signature comes last, so the payload is kept first and hashed there.
-    fn verify_pipe(
-        mut self,
-        expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
-    ) -> Result<Verified> {
+    fn verify_pipe(mut self, expectations: &Expectations, observer: &Observer) -> Result<Verified> {
         let (shell, kept) = Shell::read(self.input, self.store.as_mut(), expectations.tagging)?;
         let mut payload = Section::new(kept.as_ref(), 0, u64::MAX);
         let verified = shell
-            .verify(&mut payload, |_| Ok(()), expectations, trust, clock, Payload::elsewhere)
+            .verify(&mut payload, |_| Ok(()), expectations, observer, Payload::elsewhere)
             .map_err(of_store)?;
         Ok(if self.wants_payload { verified.with_kept(kept) } else { verified })
     }
@@ -182,8 +175,7 @@ impl Shell {
         payload: &mut dyn Read,
         keep: impl FnMut(&[u8]) -> Result<()>,
         expectations: &Expectations,
-        trust: &dyn TrustAnchors,
-        clock: &dyn Clock,
+        observer: &Observer,
         place: fn(u64) -> Payload,
     ) -> Result<Verified> {
         let front = self.front()?;
@@ -192,7 +184,7 @@ impl Shell {
             return Err(wrong_kind(&envelope, expectations, FormError::DetachedPayload.into()));
         };
         let over = PassingBy { payload, bytes };
-        let (judged, now) = over.verify(&envelope, keep, expectations, trust, clock)?;
+        let (judged, now) = over.verify(&envelope, keep, expectations, observer)?;
         let protected = envelope.sign1().protected_bytes();
         Ok(Verified::new(protected, judged, now, place(bytes)))
     }
@@ -205,16 +197,16 @@ pub(super) struct PassingBy<'r> {
 }
 
 impl PassingBy<'_> {
-    /// Judges an envelope over it, in the order in which one in memory is judged.
-    pub(super) fn verify<'t>(
+    /// Judges an envelope over it, in the order in which one in memory is judged. All of it **must** have arrived.
+    pub(super) fn verify(
         self,
         envelope: &UnverifiedEnvelope<'_>,
         mut keep: impl FnMut(&[u8]) -> Result<()>,
         expectations: &Expectations,
-        trust: &'t dyn TrustAnchors,
-        clock: &dyn Clock,
-    ) -> Result<(Judged<'t>, Timestamp)> {
-        let trial = Trial::begin(envelope, expectations, self.bytes, trust);
+        observer: &Observer,
+    ) -> Result<(Judged<'static>, Timestamp)> {
+        let trust = observer.trust()?;
+        let trial = Trial::begin(envelope, expectations, self.bytes, trust.as_ref());
         let key = match trial {
             Err(error) => Err(error),
             Ok(mut trial) => {
@@ -225,8 +217,11 @@ impl PassingBy<'_> {
                 trial.finish()
             }
         };
-        let now = clock.now()?;
-        judge_signed(envelope, expectations, trust, now, key).map(|judged| (judged, now))
+        // Hashing it may have taken long.
+        let circumstances = observer.observe()?;
+        let (trust, now) = (circumstances.trust().as_ref(), circumstances.now());
+        let judged = judge_signed(envelope, expectations, trust, now, key)?;
+        Ok((judged.into_owned(), now))
     }
 }
 

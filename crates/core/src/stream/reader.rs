@@ -13,19 +13,23 @@ use crate::cose::Tagging;
 use crate::error::{Error, Result, StreamError, SystemError};
 use crate::expectations::Expectations;
 use crate::kind::Kind;
+use crate::observer::{Circumstances, Observer};
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};
 use crate::time::Timestamp;
-use crate::trust::{TrustAnchors, Untrusted};
+use crate::trust::Untrusted;
 use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{Judged, verify_in_memory};
+use crate::verify::{Judged, Standing, verify_in_memory};
 
 /// Verifies a stream and releases its content segment by segment.
 ///
 /// A segment is released only after it has verified, and the last one only after the end of the
-/// input was seen.
+/// input was seen. Trust and time hold for each when it is released, and not only for the first.
 #[derive(Debug)]
 pub(crate) struct StreamReader {
     engine: Engine,
+    watch: Watch,
+    /// The index of the segment that is released next.
+    next: u64,
     current: Buffer,
     state: State,
 }
@@ -39,8 +43,9 @@ enum State {
 }
 
 /// The verified beginning of a stream.
-pub(crate) struct Begun<'t> {
-    pub(crate) judged: Judged<'t>,
+pub(crate) struct Begun {
+    pub(crate) judged: Judged<'static>,
+    pub(crate) judged_at: Timestamp,
     /// The protected header of segment 0, which speaks for the stream.
     pub(crate) protected: Vec<u8>,
     pub(crate) reader: StreamReader,
@@ -52,33 +57,43 @@ impl StreamReader {
     /// `opening` is the envelope of segment 0. With more than one thread, `input`, which gives the rest, is read
     /// ahead by a thread of its own, by as many segments as there are threads and two more. There are at most
     /// [`MAX_THREADS`].
-    pub(crate) fn open<'t>(
+    pub(crate) fn open(
         opening: &[u8],
         input: Box<dyn Read + Send>,
         expectations: &Expectations,
-        trust: &'t dyn TrustAnchors,
-        now: Timestamp,
+        observer: &Observer,
         threads: usize,
-    ) -> Result<Begun<'t>> {
+    ) -> Result<Begun> {
         let envelope = UnverifiedEnvelope::parse(opening, Tagging::Required)?;
         SegmentForm::of_first(&envelope)?;
         let digest = envelope.sign1().unverified_payload();
         let digest = digest.ok_or(crate::cose::FormError::DetachedPayload)?;
         let expected = Expectations { kind: Kind::Segment, ..expectations.clone() };
-        let judged = verify_in_memory(&envelope, digest, &expected, trust, now, None)?;
+        let circumstances = observer.observe()?;
+        let (trust, judged_at) = (circumstances.trust().as_ref(), circumstances.now());
+        let judged = verify_in_memory(&envelope, digest, &expected, trust, judged_at, None)?;
         let key = trust.key(judged.key_id).ok_or_else(|| Untrusted::unknown(judged.key_id))?;
         let chain = Chain::begin(&envelope, key.clone(), &expectations.external_aad)?;
         let first = chain.judge(&envelope, 0)?;
         let protected = envelope.sign1().protected_bytes().to_vec();
         let source = Source { input, first: Some(first), chain: Arc::new(chain), index: 0 };
         let engine = Engine::new(source, threads.min(MAX_THREADS));
-        let reader = Self { engine, current: Buffer::default(), state: State::Open };
-        Ok(Begun { judged, protected, reader })
+        let judged = judged.into_owned();
+        let (observer, standing) = (observer.clone(), judged.standing);
+        let watch = Watch { observer, expectations: expected, standing, circumstances };
+        let reader =
+            Self { engine, watch, next: 0, current: Buffer::default(), state: State::Open };
+        Ok(Begun { judged, judged_at, protected, reader })
     }
 
     /// Returns the content of the segment that was read last.
     pub(crate) fn current(&self) -> &[u8] {
         self.current.bytes()
+    }
+
+    /// Returns when a segment was judged last.
+    pub(crate) const fn judged_at(&self) -> Timestamp {
+        self.watch.circumstances.now()
     }
 
     /// Returns the content of the next segment, verified; `None` after the last one.
@@ -91,7 +106,7 @@ impl StreamReader {
             State::Refused => return Err(StreamError::Refused.into()),
         }
         let used = std::mem::take(&mut self.current);
-        let outcome = self.engine.next(used);
+        let outcome = self.next_checked(used);
         self.state = match &outcome {
             Ok(checked) if checked.last => State::Ended,
             Ok(_) => State::Open,
@@ -99,6 +114,38 @@ impl StreamReader {
         };
         self.current = outcome?.content;
         Ok(Some(self.current.bytes()))
+    }
+
+    /// Returns the next segment when it has arrived, if trust and time hold then.
+    fn next_checked(&mut self, used: Buffer) -> Result<Checked> {
+        let checked = self.engine.next(used)?;
+        self.watch.judge().map_err(|error| match error {
+            Error::System(_) => error,
+            error => StreamError::in_segment(self.next, error),
+        })?;
+        self.next = self.next.saturating_add(1);
+        Ok(checked)
+    }
+}
+
+/// Holds a stream that flows to what can stop holding meanwhile.
+#[derive(Debug)]
+struct Watch {
+    observer: Observer,
+    expectations: Expectations,
+    standing: Standing,
+    /// Those in which the stream was judged last.
+    circumstances: Circumstances,
+}
+
+impl Watch {
+    fn judge(&mut self) -> Result<()> {
+        let circumstances = self.observer.observe()?;
+        if !circumstances.are_those_of(&self.circumstances) {
+            self.standing.judge(&self.expectations, &circumstances)?;
+            self.circumstances = circumstances;
+        }
+        Ok(())
     }
 }
 

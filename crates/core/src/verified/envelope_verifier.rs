@@ -43,6 +43,11 @@ impl EnvelopeVerifier {
         }
     }
 
+    /// Judges by other trust from now on.
+    pub fn set_trust(&mut self, trust: Arc<dyn TrustAnchors>) {
+        self.trust = trust;
+    }
+
     /// Verifies one envelope at `now`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::error::{Error, Result, SystemError};
 use crate::store::Kept;
 use crate::stream::StreamReader;
+use crate::time::Timestamp;
 
 /// The payload of an envelope that has verified.
 #[derive(Debug)]
@@ -79,6 +80,14 @@ impl Payload {
             Place::Elsewhere { bytes } | Place::Kept { bytes, .. } => *bytes,
             Place::Memory { .. } => length_of(self.place.piece()),
             Place::Segments(_) => self.read,
+        }
+    }
+
+    /// Returns when a segment was judged last, if there are segments.
+    pub(crate) fn judged_at(&self) -> Option<Timestamp> {
+        match &self.place {
+            Place::Segments(reader) => Some(reader.judged_at()),
+            Place::Elsewhere { .. } | Place::Kept { .. } | Place::Memory { .. } => None,
         }
     }
 

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use super::check::Check;
+use super::standing::Standing;
 use crate::batch::Memory;
 use crate::cose::Protected;
 use crate::error::{Error, KindError, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::key::{KeyId, VerifyingKey};
 use crate::kind::Kind;
+use crate::observer::Observer;
 use crate::text::hex;
 use crate::time::Timestamp;
 use crate::trust::{Evidence, Question, Signer, TrustAnchors, Untrusted};
@@ -21,6 +23,30 @@ pub(crate) struct Judged<'t> {
     pub(crate) key_id: KeyId,
     pub(crate) kind: Kind,
     pub(crate) signer: Cow<'t, Signer>,
+    /// What of it can stop holding.
+    pub(crate) standing: Standing,
+}
+
+impl Judged<'_> {
+    /// Keeps it when who was trusted then is forgotten.
+    pub(crate) fn into_owned(self) -> Judged<'static> {
+        let Self { key_id, kind, signer, standing } = self;
+        Judged { key_id, kind, signer: Cow::Owned(signer.into_owned()), standing }
+    }
+}
+
+/// Judges an envelope over a payload in memory, in the circumstances of this moment. All of it **must** have
+/// arrived.
+pub(crate) fn verify_now(
+    envelope: &UnverifiedEnvelope<'_>,
+    payload: &[u8],
+    expectations: &Expectations,
+    observer: &Observer,
+) -> Result<(Judged<'static>, Timestamp)> {
+    let circumstances = observer.observe()?;
+    let (trust, now) = (circumstances.trust().as_ref(), circumstances.now());
+    let judged = verify_in_memory(envelope, payload, expectations, trust, now, None)?;
+    Ok((judged.into_owned(), now))
 }
 
 /// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.
@@ -56,7 +82,8 @@ pub(crate) fn judge_signed<'t>(
     let signer = judge_signer(trust, key.id(), header, expectations, now)?;
     header.claims.judge_context(expectations.context.as_deref())?;
     header.claims.judge_time(now, expectations.max_age)?;
-    Ok(Judged { key_id: key.id(), kind, signer })
+    let standing = Standing::of(key.id(), &header.claims);
+    Ok(Judged { key_id: key.id(), kind, signer, standing })
 }
 
 /// Returns the refusal of an envelope's kind, and `error` if its kind is taken.

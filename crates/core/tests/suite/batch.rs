@@ -64,7 +64,7 @@ fn judge(envelope: &[u8], verifier: &mut EnvelopeVerifier) -> Verdict {
 fn judge_alone(envelope: &[u8]) -> Verdict {
     let opening = open(envelope);
     let verified = opening
-        .and_then(|opening| opening.verify(&Expectations::new(), TRUST.as_ref(), &now()))
+        .and_then(|opening| opening.verify(&Expectations::new(), &*TRUST, &now()))
         .map_err(|error: Error| error.reason())?;
     let name = verified.signer().name().to_owned();
     Ok((verified.into_bytes().unwrap(), name))

@@ -1,19 +1,23 @@
 //! What several tests use.
 
 use brine_core::hash::ReadAt;
-use brine_core::{Clock, Error, Expectations, Opening, Result, Store, TrustAnchors, Verified};
+use brine_core::{Clock, Error, Expectations, Opening, Result, Store, TrustSource, Verified};
 use std::io::{self, Write};
 
 /// What came out, and how it ended.
 pub(crate) type Outcome = (Vec<u8>, Result<(), Error>);
 
 /// Verifies what was opened, and reads all that is released.
-pub(crate) fn release(
+pub(crate) fn release<T, C>(
     opening: Result<Opening>,
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
-    clock: &dyn Clock,
-) -> Outcome {
+    trust: &T,
+    clock: &C,
+) -> Outcome
+where
+    T: TrustSource + Clone + 'static,
+    C: Clock + Clone + 'static,
+{
     match opening.and_then(|opening| opening.verify(expectations, trust, clock)) {
         Err(error) => (Vec::new(), Err(error)),
         Ok(verified) => drain(verified),

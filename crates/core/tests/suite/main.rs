@@ -16,6 +16,7 @@ mod extent;
 mod foreign_vectors;
 mod large;
 mod module_arrows;
+mod moments;
 mod mutation;
 mod properties;
 mod signing;

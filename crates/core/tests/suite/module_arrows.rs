@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules, from the inside out. A module uses itself and those before it.
-const ORDER: [&str; 25] = [
+const ORDER: [&str; 26] = [
     "class",
     "text",
     "pool",
@@ -24,6 +24,7 @@ const ORDER: [&str; 25] = [
     "armor",
     "expectations",
     "error",
+    "observer",
     "statement",
     "batch",
     "unverified",

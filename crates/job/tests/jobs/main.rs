@@ -15,7 +15,7 @@ use std::io::{self, Cursor, Write};
 use brine_core::hash::ReadAt;
 use brine_core::{
     Classified, Content, Expectations, Input, Kept, Kind, KnownSigners, Signer, Statement, Store,
-    Timestamp, TrustAnchors, Verified, open, sign,
+    Timestamp, Verified, open, sign,
 };
 use brine_job::{Grants, OperatorCommand, Policy, PolicyQuestion};
 use brine_testkit::{key, mutations, now, vectors};
@@ -46,14 +46,14 @@ fn read(verified: brine_core::Result<Verified>) -> Outcome {
     Ok((verified.into_bytes().unwrap(), grants))
 }
 
-fn in_memory(envelope: &[u8], expectations: &Expectations, trust: &dyn TrustAnchors) -> Outcome {
+fn in_memory(envelope: &[u8], expectations: &Expectations, trust: &KnownSigners) -> Outcome {
     in_memory_at(envelope, expectations, trust, now())
 }
 
 fn in_memory_at(
     envelope: &[u8],
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
+    trust: &KnownSigners,
     now: Timestamp,
 ) -> Outcome {
     read(open(envelope).and_then(|opening| opening.verify(expectations, trust, &now)))
@@ -63,7 +63,7 @@ fn in_memory_at(
 fn in_store_at(
     envelope: &[u8],
     expectations: &Expectations,
-    trust: &dyn TrustAnchors,
+    trust: &KnownSigners,
     now: Timestamp,
 ) -> Outcome {
     let input = Input::new(Cursor::new(envelope.to_vec())).expecting(u64::MAX);

@@ -4,7 +4,7 @@ use std::io;
 
 use brine_core::pool::WorkerLost;
 use brine_core::time::ClockBefore1970;
-use brine_core::{Class, Classified};
+use brine_core::{Class, Classified, ObservationError, TrustUnavailable};
 
 use super::ordered_pool::PoolEnd;
 use crate::framing::{FrameReadError, FramingError};
@@ -110,6 +110,9 @@ pub enum PipelineError<S, K, R> {
     /// The system granted no thread.
     #[error("thread: {0}")]
     Thread(io::Error),
+    /// Who is trusted cannot be found out. No record was refused for that.
+    #[error(transparent)]
+    Trust(TrustUnavailable),
     /// A thread ended before its work was done.
     #[error(transparent)]
     WorkerLost(#[from] WorkerLost),
@@ -124,6 +127,7 @@ impl<S: Classified, K: Classified, R: Classified> Classified for PipelineError<S
             Self::Rejects(error) => error.class(),
             Self::Sink(error) => error.class(),
             Self::Source(error) => error.class(),
+            Self::Trust(error) => error.class(),
             Self::Clock(_) | Self::Thread(_) | Self::WorkerLost(_) => Class::System,
         }
     }
@@ -138,6 +142,7 @@ impl<S: Classified, K: Classified, R: Classified> Classified for PipelineError<S
             Self::Sink(error) => error.reason(),
             Self::Source(error) => error.reason(),
             Self::Thread(_) => "io",
+            Self::Trust(error) => error.reason(),
             Self::WorkerLost(_) => "worker-lost",
         }
     }
@@ -160,6 +165,7 @@ impl<S, K, R> From<StepError> for PipelineError<S, K, R> {
             StepError::Clock(error) => Self::Clock(error),
             StepError::Decode(error) => Self::Decode(error),
             StepError::Ledger(error) => Self::Ledger(error),
+            StepError::Trust(error) => Self::Trust(error),
         }
     }
 }
@@ -170,11 +176,21 @@ pub(super) enum StepError {
     Clock(ClockBefore1970),
     Decode(FrameReadError),
     Ledger(ReplayError),
+    Trust(TrustUnavailable),
 }
 
 impl From<ClockBefore1970> for StepError {
     fn from(error: ClockBefore1970) -> Self {
         Self::Clock(error)
+    }
+}
+
+impl From<ObservationError> for StepError {
+    fn from(error: ObservationError) -> Self {
+        match error {
+            ObservationError::Clock(error) => Self::Clock(error),
+            ObservationError::Trust(error) => Self::Trust(error),
+        }
     }
 }
 

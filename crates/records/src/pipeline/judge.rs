@@ -4,23 +4,27 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use brine_core::{Clock, EnvelopeVerifier, Expectations, FormError, Timestamp, TrustAnchors};
+use brine_core::{
+    Circumstances, Clock, EnvelopeVerifier, Expectations, FormError, Observer, Standing, Timestamp,
+    TrustSource,
+};
 
 use super::error::{RecordError, StepError};
+use super::recheck::Recheck;
 use crate::framing::{FrameBlock, Framing, RecordFrame};
 use crate::ledger::Subject;
 
 /// Verifies records, and frames the payloads of those that hold.
 ///
-/// It can be shared by threads: each verifies whole blocks. The clock is read once for each block, when its
-/// records have all arrived.
+/// It can be shared by threads: each verifies whole blocks. The clock is read, and the source of trust asked, for
+/// each block when its records have all arrived, and again before they are released.
 pub struct RecordJudge {
     clock: Arc<dyn Clock>,
     expectations: Arc<Expectations>,
     framing: Framing,
     /// Whether a ledger needs to know each record.
     identifies: bool,
-    trust: Arc<dyn TrustAnchors>,
+    observer: Observer,
     /// One for each thread that judges, taken while it does.
     verifiers: Mutex<Vec<EnvelopeVerifier>>,
 }
@@ -31,12 +35,14 @@ impl RecordJudge {
     #[must_use]
     pub fn new(
         expectations: Expectations,
-        trust: Arc<dyn TrustAnchors>,
-        clock: Arc<dyn Clock>,
+        trust: impl TrustSource + 'static,
+        clock: impl Clock + 'static,
         framing: Framing,
     ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let observer = Observer::new(trust, Arc::clone(&clock));
         let (expectations, verifiers) = (Arc::new(expectations), Mutex::default());
-        Self { clock, expectations, framing, identifies: false, trust, verifiers }
+        Self { clock, expectations, framing, identifies: false, observer, verifiers }
     }
 
     /// Identifies each record for a ledger, and refuses those that have no identity.
@@ -48,24 +54,32 @@ impl RecordJudge {
         Arc::clone(&self.clock)
     }
 
+    /// Returns what judges records again when they are released.
+    pub(super) fn recheck(&self) -> Recheck {
+        Recheck::new(self.observer.clone(), Arc::clone(&self.expectations))
+    }
+
     /// Judges the records of a block, which decodes them.
     pub(super) fn judge(&self, block: &mut FrameBlock) -> Result<Judgement, StepError> {
         block.decode().map_err(StepError::Decode)?;
-        let at = self.clock.now()?;
-        let mut verifier = self.take_verifier();
+        let circumstances = self.observer.observe()?;
+        let mut verifier = self.take_verifier(&circumstances);
         let mut payloads = Vec::with_capacity(block.len().saturating_mul(PAYLOAD_BYTES));
         let mut verdicts = Vec::with_capacity(block.len());
         for frame in block.frames() {
             let start = payloads.len();
-            let judged = self.judge_frame(frame, at, &mut verifier, &mut payloads);
+            let judged = self.judge_frame(frame, circumstances.now(), &mut verifier, &mut payloads);
             verdicts.push(match judged {
-                Ok(subject) => RecordVerdict::Verified { payload: start..payloads.len(), subject },
+                Ok((standing, subject)) => {
+                    let payload = start..payloads.len();
+                    RecordVerdict::Verified { payload, standing, subject }
+                }
                 Err(error) => RecordVerdict::Refused(error),
             });
         }
         verifier.shrink(KEPT_PAYLOAD_BYTES);
         self.verifiers().push(verifier);
-        Ok(Judgement { at, payloads, verdicts })
+        Ok(Judgement { at: circumstances.now(), circumstances, payloads, verdicts })
     }
 
     /// Appends the payload if the record holds. What is appended of one that is refused is never looked at.
@@ -75,7 +89,7 @@ impl RecordJudge {
         at: Timestamp,
         verifier: &mut EnvelopeVerifier,
         payloads: &mut Vec<u8>,
-    ) -> Result<Option<Subject>, RecordError> {
+    ) -> Result<(Standing, Option<Subject>), RecordError> {
         let envelope = match frame {
             RecordFrame::Record(envelope) => envelope,
             RecordFrame::Bad { error, .. } => return Err(error.into()),
@@ -84,13 +98,18 @@ impl RecordJudge {
         let subject = self.identifies.then(|| Subject::of(verified)).transpose()?;
         let payload = verified.in_memory().ok_or(FormError::DetachedPayload);
         self.framing.write_content(payloads, payload.map_err(brine_core::Error::from)?)?;
-        Ok(subject)
+        Ok((verified.standing(), subject))
     }
 
-    fn take_verifier(&self) -> EnvelopeVerifier {
-        let new = || EnvelopeVerifier::new(Arc::clone(&self.expectations), Arc::clone(&self.trust));
-        let idle = self.verifiers().pop();
-        idle.unwrap_or_else(new)
+    fn take_verifier(&self, circumstances: &Circumstances) -> EnvelopeVerifier {
+        let trust = Arc::clone(circumstances.trust());
+        match self.verifiers().pop() {
+            Some(mut idle) => {
+                idle.set_trust(trust);
+                idle
+            }
+            None => EnvelopeVerifier::new(Arc::clone(&self.expectations), trust),
+        }
     }
 
     fn verifiers(&self) -> MutexGuard<'_, Vec<EnvelopeVerifier>> {
@@ -110,8 +129,10 @@ impl fmt::Debug for RecordJudge {
 /// What was found of the records of a block.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    /// When they were judged.
+    /// When they were judged last.
     pub(super) at: Timestamp,
+    /// Who was trusted, and what time it was, when they had arrived.
+    pub(super) circumstances: Circumstances,
     /// The payloads of the records that hold, framed.
     pub(super) payloads: Vec<u8>,
     /// One for each record.
@@ -131,6 +152,8 @@ pub(super) enum RecordVerdict {
     Verified {
         /// Where its payload is.
         payload: Range<usize>,
+        /// What of it can stop holding before it is released.
+        standing: Standing,
         /// Its identity, where a ledger asks for it.
         subject: Option<Subject>,
     },
@@ -143,6 +166,11 @@ impl RecordVerdict {
             Self::Refused(_) | Self::Repeated | Self::SetAside(_) => None,
             Self::Verified { payload, .. } => Some(payload),
         }
+    }
+
+    /// Returns how many of them are of records to be released.
+    pub(super) fn count_payloads(verdicts: &[Self]) -> usize {
+        verdicts.iter().filter(|verdict| verdict.payload().is_some()).count()
     }
 
     /// Returns whether the record was refused, set aside or not.

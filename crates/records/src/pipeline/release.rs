@@ -8,6 +8,7 @@ use super::error::{HandlerFailure, PipelineError, StepError};
 use super::judge::{Judgement, RecordVerdict};
 use super::lease_hold::LeaseHold;
 use super::patience::Patience;
+use super::recheck::Recheck;
 use super::rejects::{RejectedRecord, Rejects};
 use super::replay_gate::{Admitted, NextStep, ReplayGate};
 use super::sink::{Handed, ReleasedRun, Room, Sink, WriteFailure};
@@ -18,13 +19,15 @@ use crate::ledger::Ledger;
 /// Takes judged blocks in order. The ends of the pipeline are used on this thread alone.
 ///
 /// For each run of records, in this order: wait for the sink, reserve, keep what is refused, look at the leases,
-/// write what holds, commit, acknowledge. Records are kept before others are written, because keeping a record
-/// twice does no harm, and writing one twice does. Where keeping can take long, a run has only records to be
-/// kept, or only others, so that nothing is reserved meanwhile.
+/// judge again, write what holds, commit, acknowledge. Records are kept before others are written, because keeping a
+/// record twice does no harm, and writing one twice does. Where keeping can take long, a run has only records to be
+/// kept, or only others, so that nothing is reserved meanwhile. Records are judged again last, because all that
+/// comes before can take long.
 pub(super) struct Release<'k, K, R, L: Ledger, P> {
     pub(super) sink: K,
     pub(super) rejects: R,
     pub(super) gate: ReplayGate<'k, L, P>,
+    pub(super) recheck: Recheck,
     pub(super) rules: RecordRules,
     pub(super) counts: RecordCounts,
 }
@@ -47,7 +50,7 @@ enum Written<E> {
     Refused(HandlerFailure),
     /// It failed to handle the records, which go back to the source.
     Returned(HandlerFailure),
-    /// It was given none: some may be with another process by now.
+    /// It was given none: some may be with another process by now, or do not hold any more.
     Stale,
 }
 
@@ -116,8 +119,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
 
     /// Says which records from `from` on can be released together, and reserves them.
     ///
-    /// It waits for the sink before anything is reserved. What is judged at the moment of release is judged
-    /// here.
+    /// It waits for the sink before anything is reserved.
     fn admit<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
@@ -187,7 +189,8 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         verdicts.len()
     }
 
-    /// Keeps what is refused, and then gives the records that hold to the sink, if this process still has them.
+    /// Keeps what is refused, and then gives the records that hold to the sink, if this process still has them and
+    /// they hold still.
     fn hand_over<D: Deliveries>(
         &mut self,
         judged: &mut JudgedBlock<D>,
@@ -198,16 +201,17 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         if self.rules.on_bad == OnBadRecord::Skip {
             self.refuse(judged, run)?;
         }
-        let JudgedBlock { block, deliveries, judgement: Judgement { payloads, verdicts, .. } } =
-            judged;
-        let released = ReleasedRun::new(block, payloads, verdicts, run.clone());
-        let all = released.count();
+        let verdicts = judged.judgement.verdicts.get(run.clone()).unwrap_or_default();
+        let all = RecordVerdict::count_payloads(verdicts);
         if all == 0 {
             return Ok(Written::All);
         }
-        if !self.gate.are_held()? {
+        if !self.gate.are_held()? || self.recheck.refuses(&mut judged.judgement, run.clone())? {
             return Ok(Written::Stale);
         }
+        let JudgedBlock { block, deliveries, judgement: Judgement { payloads, verdicts, .. } } =
+            judged;
+        let released = ReleasedRun::new(block, payloads, verdicts, run.clone());
         let mut hold = LeaseHold::of(deliveries, run.clone(), self.gate.is_kept());
         let written = match self.sink.write(&released, &mut hold) {
             Ok(Handed::Done) => Written::All,
@@ -240,8 +244,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         let verdicts = judged.judgement.verdicts.get_mut(run.clone()).unwrap_or_default();
         match written {
             Written::All => {
-                let all = verdicts.iter().filter(|verdict| verdict.payload().is_some()).count();
-                self.gate.commit(all)?;
+                self.gate.commit(RecordVerdict::count_payloads(verdicts))?;
             }
             Written::First(records, _) => self.gate.commit(*records)?,
             Written::Refused(failure) => {

@@ -151,11 +151,6 @@ impl<'a> ReleasedRun<'a> {
         Self { block, payloads, verdicts, first: records.start }
     }
 
-    /// Returns how many records are released.
-    pub(super) fn count(&self) -> usize {
-        self.verdicts.iter().filter(|verdict| verdict.payload().is_some()).count()
-    }
-
     /// Returns the length of each payload, with its framing.
     pub fn lengths(&self) -> impl Iterator<Item = usize> {
         self.verdicts.iter().filter_map(RecordVerdict::payload).map(ExactSizeIterator::len)

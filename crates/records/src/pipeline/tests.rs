@@ -6,6 +6,7 @@ mod faults;
 mod oracle;
 mod renewal;
 mod steps;
+mod waits;
 mod world;
 
 use self::world::{RecordKind, Setup, World};

@@ -9,6 +9,7 @@
 
 mod common;
 mod framing;
+mod moments;
 mod pipeline;
 #[cfg(feature = "replay")]
 mod replay;

@@ -8,7 +8,7 @@ use super::*;
 use crate::pipeline::{OnRepeated, PipelineError, RecordRun, Room};
 
 /// A queue with a ledger, where repeated records are dropped.
-const QUEUE: Setup = Setup {
+pub(super) const QUEUE: Setup = Setup {
     has_ledger: true,
     is_leased: true,
     on_bad: Skip,
@@ -49,6 +49,10 @@ fn assert_ended(
         // The end is told, and its reason is the fault; a clock has a reason of its own.
         Some(Call::Clock | Call::Judge) => {
             assert!(matches!(run.end, Err(PipelineError::Clock(_))), "{run:?}");
+        }
+        Some(Call::Trust) => {
+            let Err(PipelineError::Trust(error)) = &run.end else { panic!("{run:?}") };
+            assert_eq!(error.reason(), "trust-broken");
         }
         // The clock of another error is not told of.
         Some(Call::Pause) | None => {}
@@ -109,7 +113,8 @@ fn assert_all_handled(world: &World, setup: Setup, kinds: &[RecordKind]) {
         let stalled = [RecordKind::Replayed, RecordKind::Stalled];
         let is_known = stalled.contains(&kinds[first]) && setup.has_ledger;
         let is_handled = written > 0 || kept.contains(&index) || is_known;
-        assert!(is_handled || (*kind == RecordKind::Bad && !keeps), "{index} of {kinds:?} is lost");
+        let is_refused = matches!(kind, RecordKind::Bad | RecordKind::Expiring);
+        assert!(is_handled || (is_refused && !keeps), "{index} of {kinds:?} is lost");
         assert!(*kind != RecordKind::Bad || writes[index] == 0, "{index} of {kinds:?} is bad");
         assert!(!is_known || writes[index] == 0, "{index} of {kinds:?} was written before");
         if setup.is_leased {
@@ -130,7 +135,7 @@ fn strike(setup: Setup, kinds: &[RecordKind]) {
     }
 }
 
-fn strike_all(setup: Setup, kinds: &[RecordKind], longest: usize) {
+pub(super) fn strike_all(setup: Setup, kinds: &[RecordKind], longest: usize) {
     for kinds in sequences(kinds, longest) {
         strike(setup, &kinds);
     }

@@ -42,7 +42,11 @@ impl Expected {
             }
             let fate = match kind {
                 RecordKind::Bad => Fate::Refuse(bad().reason()),
+                RecordKind::Expiring if setup.slow == Some(Call::Room) => Fate::Refuse("expired"),
                 _ if !setup.has_ledger => Fate::Write,
+                RecordKind::Expiring if setup.slow == Some(Call::Reserve) => {
+                    Fate::Refuse("expired")
+                }
                 _ if done.contains(&identity) => match setup.on_repeated {
                     OnRepeated::Drop => Fate::Repeat,
                     OnRepeated::Refuse => Fate::Refuse("replayed"),

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use brine_core::time::ClockBefore1970;
-use brine_core::{Class, Clock, KeyId, Sequence, Timestamp};
+use brine_core::{
+    Class, Expectations, KeyId, KnownSigners, Observer, Sequence, Signer, SigningKey, Standing,
+    Statement, Timestamp, open, sign,
+};
 
 use super::fake_ledger::FakeLedger;
 use crate::framing::{FrameBlock, RecordFrame};
@@ -13,6 +16,7 @@ use crate::ledger::{Identity, ReplayError, Subject};
 use crate::pipeline::error::StepError;
 use crate::pipeline::judge::{Judgement, RecordVerdict};
 use crate::pipeline::lease_keeper::LeaseKeeper;
+use crate::pipeline::recheck::Recheck;
 use crate::pipeline::release::Release;
 use crate::pipeline::replay_gate::ReplayGate;
 use crate::pipeline::{
@@ -29,6 +33,8 @@ pub(super) enum RecordKind {
     Busy,
     /// A copy of the record before it.
     Copy,
+    /// It expires a minute after the world began.
+    Expiring,
     /// The sink fails to handle it the first time.
     Flaky,
     /// The ledger has no room for it.
@@ -58,6 +64,8 @@ pub(super) struct Setup {
     pub(super) room: Room,
     /// How many records the sink writes at once, at most.
     pub(super) takes: usize,
+    /// A step that takes as long as it takes for records to expire.
+    pub(super) slow: Option<Call>,
 }
 
 /// A step of the work, at which something can go wrong.
@@ -78,6 +86,7 @@ pub(super) enum Call {
     Reserve,
     Retry,
     Room,
+    Trust,
     Write,
 }
 
@@ -171,6 +180,23 @@ pub(super) struct World(Arc<Mutex<WorldState>>);
 /// When the world begins.
 const BEGIN: u64 = 1_000_000;
 
+/// Trusts the one signer of the world.
+pub(super) static TRUST: LazyLock<KnownSigners> =
+    LazyLock::new(|| KnownSigners::new([Signer::new("k", KEY.verifying_key().clone())]));
+
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::from_seed(&zeroize::Zeroizing::new([1; 32])));
+
+/// What of records can stop holding: nothing, and that they have not expired.
+static STANDINGS: LazyLock<[Standing; 2]> = LazyLock::new(|| {
+    let begin = Statement::at(at(BEGIN));
+    [begin.clone(), begin.expires(at(BEGIN))].map(|statement| {
+        let envelope = sign(&statement, &*KEY, b"").unwrap().to_bytes();
+        let opening = open(envelope).unwrap();
+        opening.verify(&Expectations::new(), &*TRUST, &at(BEGIN)).unwrap().standing()
+    })
+});
+
 /// How long leases of the source and the ledger last.
 pub(super) const LEASE: u64 = 1000;
 
@@ -235,10 +261,12 @@ impl World {
         let run = catch_unwind(AssertUnwindSafe(|| {
             let keeper = LeaseKeeper::new(FakeLedger(self.clone()), Arc::new(self.clone()));
             let gate = ReplayGate::new(&keeper, self.clone());
+            let recheck = Recheck::new(self.observer(), Arc::new(Expectations::new()));
             let release = Release {
                 sink: self.clone(),
                 rejects: self.clone(),
                 gate,
+                recheck,
                 rules: RecordRules { on_bad: setup.on_bad, on_repeated: setup.on_repeated },
                 counts: RecordCounts::default(),
             };
@@ -275,6 +303,9 @@ impl World {
             Some(Fault::KillAfter) | None => true,
         };
         let outcome = is_done.then(|| work(&mut state));
+        if state.setup.slow == Some(call) {
+            state.now += EXPIRY;
+        }
         // What a sink says that it has written is no excuse.
         if fault.is_some() && (fault, call) != (Some(Fault::FailAfter), Call::Write) {
             state.excuse_open();
@@ -290,10 +321,15 @@ impl World {
     }
 
     fn judge(&self, block: &mut FrameBlock) -> Result<Judgement, StepError> {
-        let at = Clock::now(self)?;
-        let judged = self.step(Call::Judge, |state| state.judge(block, at));
+        let circumstances = self.observer().observe()?;
+        let judged = self.step(Call::Judge, |state| state.judge(block));
         // A judge fails for want of a clock or of memory.
-        judged.map_err(|_| ClockBefore1970.into())
+        let (payloads, verdicts) = judged.map_err(|_| ClockBefore1970)?;
+        Ok(Judgement { at: circumstances.now(), circumstances, payloads, verdicts })
+    }
+
+    fn observer(&self) -> Observer {
+        Observer::new(self.clone(), self.clone())
     }
 }
 
@@ -338,7 +374,7 @@ impl WorldState {
         }
     }
 
-    fn judge(&mut self, block: &FrameBlock, at: Timestamp) -> Judgement {
+    fn judge(&mut self, block: &FrameBlock) -> (Vec<u8>, Vec<RecordVerdict>) {
         let (mut payloads, mut verdicts) = (Vec::new(), Vec::new());
         for frame in block.frames() {
             let RecordFrame::Record(bytes) = frame else { panic!("{frame:?}") };
@@ -355,9 +391,21 @@ impl WorldState {
             let identity = Identity::Sequenced(KeyId::from_bytes([1; 32]), sequence);
             let subject = Subject { identity, expires: None, issued_at: None };
             let subject = self.setup.has_ledger.then_some(subject);
-            verdicts.push(RecordVerdict::Verified { payload: start..payloads.len(), subject });
+            let [lasting, expiring] = *STANDINGS;
+            let is_expiring = record.kind == RecordKind::Expiring;
+            if is_expiring && self.has_expired() {
+                verdicts.push(RecordVerdict::Refused(expired()));
+                continue;
+            }
+            let standing = if is_expiring { expiring } else { lasting };
+            let payload = start..payloads.len();
+            verdicts.push(RecordVerdict::Verified { payload, standing, subject });
         }
-        Judgement { at, payloads, verdicts }
+        (payloads, verdicts)
+    }
+
+    fn has_expired(&self) -> bool {
+        self.now >= BEGIN + EXPIRY
     }
 
     /// This process holds no lease, for example while it waits.
@@ -366,14 +414,21 @@ impl WorldState {
         assert!(!self.ledger.values().any(own), "it holds a lease: {:?}", self.ledger);
     }
 
+    /// Nothing is leased, save a record that has expired since and could not be given back: its lease runs out.
     pub(super) fn assert_no_lease(&self) {
-        let held = |known: &Known| matches!(known, Known::Leased { process, .. } if *process > 0);
-        assert!(!self.ledger.values().any(held), "a lease is left: {:?}", self.ledger);
+        let is_left = |(identity, known): (&u8, &Known)| {
+            let Known::Leased { process: 1.., until } = *known else { return false };
+            let is_expiring = self.records[usize::from(*identity)].kind == RecordKind::Expiring;
+            !is_expiring || until > self.now
+        };
+        assert!(!self.ledger.iter().any(is_left), "a lease is left: {:?}", self.ledger);
     }
 
     pub(super) fn write(&mut self, index: usize) {
         let Setup { has_ledger, is_leased, .. } = self.setup;
         assert!(self.judged.contains(&index), "{index} is written and was not judged");
+        let is_late = self.records[index].kind == RecordKind::Expiring && self.has_expired();
+        assert!(!is_late, "{index} is written when it has expired");
         let delivered = self.records[index].delivered;
         assert!(delivered > self.last_written, "{index} is written out of order");
         self.last_written = delivered;
@@ -406,11 +461,12 @@ impl WorldState {
     }
 
     pub(super) fn keep(&mut self, index: usize, why: &RecordError) {
+        let is_late = self.has_expired() && self.records[index].kind == RecordKind::Expiring;
         let record = &mut self.records[index];
         let is_repeated = matches!(why, RecordError::Replay(ReplayError::Replayed));
         let is_handlers = matches!(why, RecordError::Handler(_));
         assert!(
-            record.kind == RecordKind::Bad || is_repeated || is_handlers,
+            record.kind == RecordKind::Bad || is_repeated || is_handlers || is_late,
             "{record:?} is kept: {why}"
         );
         assert!(record.settled.is_none(), "{record:?} is kept after it was settled");
@@ -445,6 +501,14 @@ impl WorldState {
     pub(super) fn kept_set(&self) -> BTreeSet<usize> {
         self.kept.iter().copied().collect()
     }
+}
+
+/// How long it takes for records to expire.
+pub(super) const EXPIRY: u64 = 60;
+
+/// Why records that have expired are refused.
+fn expired() -> RecordError {
+    brine_core::Error::from(brine_core::ClaimsError::Expired { at: at(BEGIN) }).into()
 }
 
 /// Why bad records are refused.

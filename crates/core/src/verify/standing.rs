@@ -1,0 +1,45 @@
+//! What of a verified envelope can stop holding.
+
+use crate::claims::Claims;
+use crate::error::Result;
+use crate::expectations::Expectations;
+use crate::key::KeyId;
+use crate::observer::Circumstances;
+use crate::time::Timestamp;
+use crate::trust::{Evidence, Question};
+
+/// What of an envelope that has verified can stop holding: the trust in its key, and its times.
+///
+/// All else is signed and stays as it is. This is judged again if the envelope is released later than it was
+/// verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    key_id: KeyId,
+    expires: Option<Timestamp>,
+    issued_at: Option<Timestamp>,
+    not_before: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Takes what the claims of an envelope say, which this key has signed.
+    pub(super) const fn of(key_id: KeyId, claims: &Claims<'_>) -> Self {
+        let Claims { expires, issued_at, not_before, .. } = *claims;
+        Self { key_id, expires, issued_at, not_before }
+    }
+
+    /// Judges it again: trust, then time. `expectations` **must** be those that the envelope was verified by.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted`](crate::Untrusted) and [`ClaimsError`](crate::ClaimsError).
+    pub fn judge(&self, expectations: &Expectations, circumstances: &Circumstances) -> Result<()> {
+        let now = circumstances.now();
+        // Of what has verified, the context is the one that was asked for, or there is none on either side.
+        let context = expectations.context.as_deref();
+        let question = Question { context, signer: expectations.signer.as_deref(), now };
+        circumstances.trust().judge(&Evidence::Key(self.key_id), &question)?;
+        let Self { expires, issued_at, not_before, .. } = *self;
+        let claims = Claims { expires, issued_at, not_before, ..Claims::default() };
+        Ok(claims.judge_time(now, expectations.max_age)?)
+    }
+}

@@ -1,0 +1,251 @@
+//! Values that are read from files, and read again when these change on disk.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::report::Failure;
+
+/// A value that is read from files, and read again when they have changed on disk.
+///
+/// A change is taken whole or not at all: files are read once they have been still for a moment, a file that was
+/// there must still be there, and a value that cannot be read is an error, never the old one or an empty one.
+pub(crate) struct Watched<T> {
+    files: Vec<PathBuf>,
+    read: Box<dyn Fn() -> Result<T, Failure> + Send + Sync>,
+    held: Mutex<Held<T>>,
+}
+
+/// The value as it was read last, and the files as they were then.
+struct Held<T> {
+    value: Arc<T>,
+    seen: Vec<FileState>,
+}
+
+impl<T> Watched<T> {
+    /// Reads a value from these files with `read`.
+    pub(crate) fn new(
+        files: Vec<PathBuf>,
+        read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static,
+    ) -> Result<Self, Failure> {
+        let seen = states(&files)?;
+        let value = Arc::new(read()?);
+        let held = Mutex::new(Held { value, seen });
+        Ok(Self { files, read: Box::new(read), held })
+    }
+
+    /// Returns the value, read again if a file has changed since.
+    ///
+    /// What is not a regular file, such as a pipe, is read once. If there is one, nothing is read again.
+    pub(crate) fn current(&self) -> Result<Arc<T>, Failure> {
+        self.current_pausing(|| sleep(PAUSE))
+    }
+
+    fn current_pausing(&self, mut pause: impl FnMut()) -> Result<Arc<T>, Failure> {
+        let mut held = self.lock();
+        let is_fixed = held.seen.contains(&FileState::Other);
+        while !is_fixed && states(&self.files)? != held.seen {
+            let seen = self.settled(&held.seen, &mut pause)?;
+            let read = (self.read)();
+            if states(&self.files)? == seen {
+                *held = Held { value: Arc::new(read?), seen };
+            }
+            // Else it changed while it was read, and whatever was read counts for nothing.
+        }
+        Ok(Arc::clone(&held.value))
+    }
+
+    /// Waits until whoever writes the files has done so, and returns what they are then.
+    fn settled(
+        &self,
+        before: &[FileState],
+        pause: &mut impl FnMut(),
+    ) -> Result<Vec<FileState>, Failure> {
+        let mut seen = states(&self.files)?;
+        let (mut still, mut looks) = (0, 0);
+        while still < STILL_LOOKS && looks < MOST_LOOKS {
+            pause();
+            let now = states(&self.files)?;
+            let is_replaced = gone(before, &now).is_some() && looks < ABSENT_LOOKS;
+            still = if now == seen && !is_replaced { still + 1 } else { 0 };
+            seen = now;
+            looks += 1;
+        }
+        match gone(before, &seen).and_then(|index| self.files.get(index)) {
+            Some(path) => {
+                let (path, source) = (path.clone(), io::ErrorKind::NotFound.into());
+                Err(Failure::Unreadable { path, source })
+            }
+            None => Ok(seen),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held<T>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// What tells a file from what it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum FileState {
+    Absent,
+    /// Not a regular file.
+    Other,
+    Regular {
+        place: (u64, u64),
+        length: u64,
+        written: (i64, i64),
+        changed: (i64, i64),
+    },
+}
+
+fn states(files: &[PathBuf]) -> Result<Vec<FileState>, Failure> {
+    files.iter().map(|path| FileState::of(path)).collect()
+}
+
+impl FileState {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let found = match fs::metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
+            Err(source) => return Err(Failure::Unreadable { path: path.to_owned(), source }),
+        };
+        if !found.is_file() {
+            return Ok(Self::Other);
+        }
+        Ok(Self::Regular {
+            place: (found.dev(), found.ino()),
+            length: found.len(),
+            written: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+/// Returns which file was there before, and is not there now.
+fn gone(before: &[FileState], now: &[FileState]) -> Option<usize> {
+    let mut pairs = before.iter().zip(now);
+    pairs.position(|(before, now)| *before != FileState::Absent && *now == FileState::Absent)
+}
+
+/// How long a pause between two looks at files is.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// For how many looks files must be still before they are read: a program that writes one in place is done by then.
+const STILL_LOOKS: u32 = 10;
+
+/// For how many looks a file may be gone while it is replaced.
+const ABSENT_LOOKS: u32 = 100;
+
+/// For how many looks files that keep changing are waited for.
+const MOST_LOOKS: u32 = 500;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::world::input::read_small;
+
+    /// A value that counts how often it was read.
+    fn watched(file: &Path) -> (Watched<Vec<u8>>, Arc<AtomicUsize>) {
+        let (path, reads) = (file.to_owned(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&reads);
+        let read = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let bytes = read_small(&path)?;
+            if bytes == b"broken" { Err(Failure::NoHome) } else { Ok(bytes) }
+        };
+        (Watched::new(vec![file.to_owned()], read).unwrap(), reads)
+    }
+
+    fn replace(file: &Path, bytes: &[u8]) {
+        let new = file.with_extension("new");
+        fs::write(&new, bytes).unwrap();
+        fs::rename(new, file).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_read_again_only_when_it_has_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let (value, reads) = watched(&file);
+        // File systems count time in ticks.
+        sleep(Duration::from_millis(20));
+        let first = value.current().unwrap();
+        assert!(Arc::ptr_eq(&first, &value.current().unwrap()));
+        assert_eq!((first.as_slice(), reads.load(Ordering::SeqCst)), (&b"one"[..], 1));
+        // Of the same length, in place, and by another file.
+        fs::write(&file, "two").unwrap();
+        assert_eq!(*value.current().unwrap(), b"two");
+        replace(&file, b"six");
+        assert_eq!(*value.current().unwrap(), b"six");
+        assert_eq!(reads.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_gone_is_an_error_and_not_the_old_value() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let (value, _) = watched(&file);
+        replace(&file, b"broken");
+        for _ in 0..2 {
+            assert_eq!(value.current().unwrap_err().reason(), "no-home");
+        }
+        fs::remove_file(&file).unwrap();
+        let Err(Failure::Unreadable { path, source }) = value.current() else { panic!() };
+        assert_eq!((path, source.kind()), (file.clone(), io::ErrorKind::NotFound));
+        // Once it is right, work can go on.
+        fs::write(&file, "two").unwrap();
+        assert_eq!(*value.current().unwrap(), b"two");
+    }
+
+    /// Somebody who truncates a file and then writes it, or removes it and makes it again, is not met in between.
+    #[test]
+    fn a_file_that_is_being_written_is_read_when_it_is_still() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let (value, reads) = watched(&file);
+        fs::write(&file, "").unwrap();
+        let mut steps = 0;
+        let found = value.current_pausing(|| {
+            steps += 1;
+            match steps {
+                1..=5 => fs::write(&file, "x".repeat(steps)).unwrap(),
+                6 => fs::remove_file(&file).unwrap(),
+                40 => fs::write(&file, "at last").unwrap(),
+                _ => {}
+            }
+        });
+        assert_eq!((found.unwrap().as_slice(), steps), (&b"at last"[..], 50));
+        assert_eq!(reads.load(Ordering::SeqCst), 2);
+    }
+
+    /// What is not regular cannot be read twice.
+    #[test]
+    fn a_pipe_is_read_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&reads);
+        let read = move || Ok(counted.fetch_add(1, Ordering::SeqCst));
+        let value = Watched::new(vec!["/dev/null".into(), file.clone()], read).unwrap();
+        replace(&file, b"two");
+        assert_eq!((*value.current().unwrap(), reads.load(Ordering::SeqCst)), (0, 1));
+    }
+}
