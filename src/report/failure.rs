@@ -63,7 +63,7 @@ pub(crate) enum Failure {
     #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
     NoSandbox,
 
-    #[error("{path:?}: no file can be made beside it: {source}")]
+    #[error("{path:?} cannot be made: {source}")]
     NoPlace { path: PathBuf, source: io::Error },
 
     #[error("no key named {name:?} in {directory:?}")]

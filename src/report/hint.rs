@@ -73,7 +73,8 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "mount the directory that it lies in; a result can also be redirected: \"> FILE\""
         }
         Failure::NoPlace { .. } => {
-            "a file is made in its directory and then takes its name; a result can also be redirected: \"> FILE\""
+            "it takes a directory that can be written: BRINE_HOME names that of keys and trust; a result can also be \
+             redirected: \"> FILE\""
         }
         Failure::SameFile { .. } => "write elsewhere and move it",
         // A limit on the size of files is the same everywhere.

@@ -63,7 +63,7 @@ pub(super) fn store(
         .recursive(true)
         .mode(0o700)
         .create(&keys)
-        .map_err(|error| Failure::io(format!("{keys:?}"), error))?;
+        .map_err(|source| Failure::NoPlace { path: keys, source })?;
     write_new(&home.private_key(name), Access::Secret, pem)?;
     let line = format!("{}\n", openssh_line(public, name.as_str()));
     write_new(&home.public_key(name), Access::Ordinary, &line)

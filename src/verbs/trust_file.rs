@@ -34,7 +34,8 @@ pub(super) fn edit(
         return Err(failed(io::Error::other("not a regular file")));
     }
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(|source| Failure::NoPlace { path: path.clone(), source })?;
     }
     let _lock = lock(path)?;
     let text = match read_small(path) {
@@ -62,7 +63,8 @@ fn lock(path: &Path) -> Result<File, Failure> {
     let failed = |error| Failure::io(format!("{path:?}"), error);
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
-    let lock = options.open(&path).map_err(failed)?;
+    let opened = options.open(&path);
+    let lock = opened.map_err(|source| Failure::NoPlace { path: path.clone(), source })?;
     lock.lock().map_err(failed)?;
     Ok(lock)
 }

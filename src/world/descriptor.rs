@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::stdio;
+use rustix::termios::isatty;
 
 use super::whole_file::{MAX_LINKS, directory_of};
 
@@ -22,14 +23,7 @@ impl Descriptor {
 
     /// Returns the descriptor that a path stands for, if it stands for one.
     pub(crate) fn named_by(path: &Path) -> Option<Self> {
-        let mut path = path.to_owned();
-        for _ in 0..MAX_LINKS {
-            if let Some(descriptor) = Self::named_directly(&path) {
-                return Some(descriptor);
-            }
-            path = directory_of(&path).join(fs::read_link(&path).ok()?);
-        }
-        None
+        links(path).find_map(|path| Self::named_directly(&path))
     }
 
     fn named_directly(path: &Path) -> Option<Self> {
@@ -63,6 +57,17 @@ impl Descriptor {
         Ok(File::from(duplicate))
     }
 
+    /// Returns whether it is a terminal. Standard streams are asked as they are: to close a duplicate of one would end
+    /// the locks of this process on a file behind it (POSIX `fcntl`).
+    pub(crate) fn is_terminal(self) -> bool {
+        match self.0 {
+            0 => isatty(stdio::stdin()),
+            1 => isatty(stdio::stdout()),
+            2 => isatty(stdio::stderr()),
+            _ => self.duplicate().is_ok_and(isatty),
+        }
+    }
+
     /// Returns what to call it.
     pub(crate) fn name(self) -> String {
         match self.0 {
@@ -74,10 +79,18 @@ impl Descriptor {
     }
 }
 
-/// Returns whether a path is an open file of another process, as `/proc/1/fd/1` is.
+/// Returns whether a path leads to an open file of another process, as `/proc/1/fd/1` is.
 pub(crate) fn is_of_another_process(path: &Path) -> bool {
-    let directory = fs::canonicalize(directory_of(path));
-    directory.is_ok_and(|found| found.starts_with("/proc") && found.ends_with("fd"))
+    links(path).any(|path| {
+        let directory = fs::canonicalize(directory_of(&path));
+        directory.is_ok_and(|found| found.starts_with("/proc") && found.ends_with("fd"))
+    })
+}
+
+/// Returns a path and, as long as it is a link, the path that it leads to.
+fn links(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let next = |path: &PathBuf| Some(directory_of(path).join(fs::read_link(path).ok()?));
+    std::iter::successors(Some(path.to_owned()), next).take(MAX_LINKS)
 }
 
 /// The directories of the descriptors of this process, as the system calls them.
@@ -202,8 +215,10 @@ mod tests {
             assert_eq!(Descriptor::named_by(path), Some(Descriptor(number)), "{path:?}");
         }
         let turning = link("turning", "turning");
+        let foreign = link("foreign", "/proc/1/fd/1");
+        assert!(is_of_another_process(&foreign) && !is_of_another_process(&turning));
         let others = ["1", "/dev/null", "/dev/fd/01", "/dev/fd/-1", "/dev/fd", "/proc/1/fd/1", ""];
-        for path in others.map(Path::new).into_iter().chain([turning.as_path()]) {
+        for path in others.map(Path::new).into_iter().chain([&*turning, &*foreign]) {
             assert_eq!(Descriptor::named_by(path), None, "{path:?}");
         }
     }

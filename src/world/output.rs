@@ -85,7 +85,7 @@ impl Output {
     /// Returns whether a person may see it as it comes.
     pub(crate) fn is_seen(&self) -> bool {
         match &self.target {
-            Target::Descriptor { descriptor, .. } => is_terminal(*descriptor),
+            Target::Descriptor { descriptor, .. } => descriptor.is_terminal(),
             Target::Device(_) => true,
             Target::File(..) => false,
         }
@@ -94,7 +94,7 @@ impl Output {
     /// Returns whether it is a terminal that takes text only.
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.target {
-            Target::Descriptor { descriptor, insisted } => !insisted && is_terminal(*descriptor),
+            Target::Descriptor { descriptor, insisted } => !insisted && descriptor.is_terminal(),
             Target::Device(_) | Target::File(..) => false,
         }
     }
@@ -173,10 +173,6 @@ pub(crate) fn becomes_a_file(path: &Path) -> bool {
     let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     let is_open = Descriptor::named_by(path).is_some() || is_of_another_process(path);
     !is_special && !is_open
-}
-
-fn is_terminal(descriptor: Descriptor) -> bool {
-    descriptor.duplicate().is_ok_and(rustix::termios::isatty)
 }
 
 /// An output that is being written.

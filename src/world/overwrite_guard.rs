@@ -118,12 +118,12 @@ impl GuardedPlace {
         if let Some(descriptor) = Descriptor::named_by(path) {
             return descriptor.duplicate().map_or_else(|_| Self::default(), Self::of_descriptor);
         }
-        let path = resolved(path);
-        let there = rustix::fs::stat(&path).ok();
+        let there = rustix::fs::stat(path).ok();
         let found = there.as_ref().and_then(NodeIdentity::of);
         if there.is_some() && found.is_none() {
             return Self::default();
         }
+        let path = resolved(path);
         let directory = rustix::fs::stat(directory_of(&path)).ok();
         let directory = directory.map(|stat| NodeIdentity::Node(stat.st_dev, stat.st_ino));
         Self { found, name: directory.zip(path.file_name().map(OsString::from)) }
