@@ -106,7 +106,11 @@ def names(data, level=0):
     found = set()
     if level > 4 or not data:
         return found
-    asked, _, _ = ask(data, ONE)
+    try:
+        asked, _, _ = ask(data, ONE)
+    except (MemoryError, RecursionError) as error:
+        # What is allowed allocates no more than the file is long.
+        asked = [("error", type(error).__name__)]
     found.update(map(tuple, asked))
     readers = [array(data), by_directory(data)]
     if data[:2] == b"PK":

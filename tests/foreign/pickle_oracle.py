@@ -14,6 +14,7 @@ import datetime
 import decimal
 import fractions
 import io
+import ipaddress
 import json
 import pathlib
 import pickle
@@ -23,6 +24,7 @@ import resource
 import struct
 import sys
 import uuid
+import zoneinfo
 
 
 class Inert:
@@ -179,6 +181,10 @@ LEAVES = [
     lambda s, d: range(s.random.randrange(9)),
     lambda s, d: collections.OrderedDict,
     lambda s, d: object(),
+    lambda s, d: s.random.choice([pathlib.PosixPath("/a/b"), pathlib.PureWindowsPath("c:/a"), ...]),
+    lambda s, d: s.random.choice([ipaddress.ip_address(5), ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("::1/8")]),
+    lambda s, d: s.random.choice([ValueError("a", 1), KeyError(), OSError(2, "no", "/x"), StopIteration(5)]),
+    lambda s, d: datetime.datetime(2026, 11, 21, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
 ]
 HOLDERS = [
     lambda s, d: s.several(d),

@@ -14,6 +14,8 @@ Numbers are four bytes, the least significant first.
 """
 
 import _codecs
+import array as arrays
+import builtins
 import collections
 import copyreg
 import datetime
@@ -23,6 +25,7 @@ import encodings.raw_unicode_escape
 import encodings.unicode_escape
 import fractions
 import io
+import ipaddress
 import json
 import math
 import pathlib
@@ -34,8 +37,12 @@ import resource
 import struct
 import sys
 import uuid
+import zoneinfo
 
 import numpy as np
+import numpy.random._pickle as random_pickle
+from numpy.random import MT19937, PCG64, BitGenerator, Generator, RandomState, SeedSequence
+from numpy.random.bit_generator import __pyx_unpickle_SeedSequence as make_seed
 
 try:
     import numpy._core.multiarray as multiarray
@@ -51,6 +58,11 @@ for name in ("numpy.core.multiarray", "numpy.core.numeric", "numpy._core.multiar
     except ImportError:
         pass
 repr(np.array([(1, "a")], dtype=[("a", "i4"), ("b", "O")])), repr(np.datetime64("2020-01-01")), str(np.float16(1.5))
+for name in ("UTC", "Europe/Berlin", "Nowhere"):
+    try:
+        zoneinfo.ZoneInfo(name)
+    except zoneinfo.ZoneInfoNotFoundError:
+        pass
 datetime.datetime.now().strftime("%c"), fractions.Fraction("1/3"), re.compile("a")
 
 
@@ -95,7 +107,7 @@ def good_call(called, args):
     if called is datetime.date:
         return exactly(args, bytes) and len(args[0]) == 4
     if called in (datetime.datetime, datetime.time):
-        return exactly(args, bytes) or exactly(args, bytes, (datetime.timezone, type(None)))
+        return exactly(args, bytes) or exactly(args, bytes, (datetime.timezone, zoneinfo.ZoneInfo, type(None)))
     if called is datetime.timedelta:
         return exactly(args, int, int, int)
     if called is datetime.timezone:
@@ -104,8 +116,24 @@ def good_call(called, args):
         return exactly(args, str)
     if called is fractions.Fraction:
         return exactly(args, int, int) or (exactly(args, str) and "e" not in args[0].lower())
-    if called is pathlib.PurePosixPath:
+    if called in PATHS:
         return all(type(arg) is str for arg in args)
+    if called in ADDRESSES:
+        return exactly(args, str) or (called in ADDRESSES[::3] and exactly(args, int))
+    if called in EXCEPTIONS:
+        return all(type(arg) in (str, int, float, bytes, bool, type(None)) for arg in args)
+    if called is arrays._array_reconstructor:
+        return args[:1] == (arrays.array,) and exactly(args[1:], (str, bytes), int, bytes)
+    if called is getattr:
+        return args == (zoneinfo.ZoneInfo, "_unpickle")
+    if called == zoneinfo.ZoneInfo._unpickle:
+        return exactly(args, str, (bool, int)) and re.fullmatch(r"[\w+-]+(/[\w+-]+)*", args[0], re.ASCII) is not None
+    if called is random_pickle.__bit_generator_ctor:
+        return len(args) == 1 and (type(args[0]) in (str, bytes) or args[0] in (MT19937, PCG64))
+    if called in (random_pickle.__generator_ctor, random_pickle.__randomstate_ctor):
+        return exactly(args, (MT19937, PCG64)) or (len(args) == 2 and type(args[0]) in (str, bytes) and args[1] is random_pickle.__bit_generator_ctor)
+    if called is make_seed:
+        return len(args) == 3 and args[0] is SeedSequence and type(args[1]) is int and args[2] is None
     if called is uuid.UUID:
         return args == ()
     if called is np.dtype:
@@ -119,14 +147,33 @@ def good_call(called, args):
     return False
 
 
-LISTED = [*PLAIN, _codecs.encode, collections.Counter, collections.OrderedDict, collections.defaultdict, collections.deque,
+PATHS = [pathlib.PurePosixPath, pathlib.PosixPath, pathlib.PureWindowsPath, pathlib.WindowsPath]
+ADDRESSES = [getattr(ipaddress, f"IPv{version}{what}") for version in (4, 6) for what in ("Address", "Network", "Interface")]
+EXCEPTIONS = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, BaseException)]
+SCALARS = [getattr(np, name) for name in ("bool_", "float32", "float64", "int8", "int64", "uint8", "str_", "object_", "datetime64")]
+
+
+def good_random(state):
+    """Returns whether a state of random numbers stays within its key."""
+    if type(state) is tuple:
+        return len(state) == 2 and good_random(state[0]) and type(state[1]) in (type(None), SeedSequence)
+    if type(state) is not dict:
+        return False
+    inner = state.get("state", {})
+    key = inner.get("key", np.zeros(0))
+    return type(inner) is dict and inner.get("pos", 0) in range(625) and isinstance(key, np.ndarray) and not key.dtype.hasobject
+
+
+LISTED = [*PLAIN, *PATHS, *ADDRESSES, *EXCEPTIONS, *SCALARS, arrays.array, arrays._array_reconstructor, getattr, ..., NotImplemented,
+          zoneinfo.ZoneInfo, MT19937, PCG64, SeedSequence, make_seed, random_pickle.__bit_generator_ctor, random_pickle.__generator_ctor,
+          random_pickle.__randomstate_ctor, _codecs.encode, collections.Counter, collections.OrderedDict, collections.defaultdict, collections.deque,
           copyreg._reconstructor, datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
           decimal.Decimal, fractions.Fraction, pathlib.PurePosixPath, uuid.UUID, np.dtype, np.ndarray, np.matrix, np.recarray, np.record,
           multiarray._reconstruct, multiarray.scalar, numeric._frombuffer]
 
 
 def known(called):
-    return any(called is one for one in LISTED)
+    return any(called is one for one in LISTED) or called == zoneinfo.ZoneInfo._unpickle
 
 
 def check_dtype(dtype):
@@ -196,8 +243,18 @@ def use(value, seen, depth=0):
         value.isoformat(), str(value), hash(value)
         if isinstance(value, datetime.date):
             value.ctime(), value.weekday(), value.timetuple(), value.toordinal()
-    elif type(value) in (fractions.Fraction, decimal.Decimal, uuid.UUID, pathlib.PurePosixPath, range, slice, complex):
-        repr(value)
+    elif isinstance(value, (MT19937, PCG64)):
+        Generator(value).random(), value.random_raw(700)
+    elif isinstance(value, (Generator, RandomState)):
+        value.random(3), value.normal(size=3)
+    elif isinstance(value, SeedSequence):
+        value.generate_state(8), value.spawn(2), repr(value)
+    elif isinstance(value, arrays.array):
+        value.tolist(), repr(value)
+    elif isinstance(value, BaseException):
+        repr(value), str(value)
+    elif type(value) in (fractions.Fraction, decimal.Decimal, uuid.UUID, range, slice, complex, *PATHS, *ADDRESSES):
+        repr(value), str(value)
 
 
 # ---- the unpicklers ----
@@ -272,6 +329,10 @@ class InPython(Finds, pickle._Unpickler):
             good = type(state) is dict and set(state) <= {"_metadata"}
         elif isinstance(target, np.ndarray):
             good = type(state) is tuple and isinstance(state[2], np.dtype) and type(state[4]) in ((list,) if state[2].hasobject else (bytes,))
+        elif isinstance(target, (BitGenerator, Generator, RandomState)):
+            good = good_random(state)
+        elif isinstance(target, SeedSequence):
+            good = type(state) is tuple and len(state) == 5 and isinstance(state[2], np.ndarray) and not state[2].dtype.hasobject and state[3] == 4
         else:
             good = isinstance(target, np.dtype) and type(state) is tuple
         if not good:
@@ -301,6 +362,9 @@ MODULES = {"__builtin__", "copy_reg", "numpy._core.multiarray", "numpy._core.num
 
 def audit(event, args):
     harmless = event in HARMLESS or (event == "import" and args[0] in MODULES)
+    # A time zone is read from the system's files, or else from a package.
+    if event in ("open", "os.listdir", "import"):
+        harmless = harmless or "zoneinfo" in str(args[0]) or "tzdata" in str(args[0]) or event == "os.listdir"
     if SEEN is not None and not harmless:
         SEEN.append(f"{event} {args!r:.200}")
 
@@ -372,6 +436,11 @@ def leaf(r):
         lambda: datetime.date(2026, 1, 31), lambda: datetime.time(1, 2, 3), lambda: datetime.timedelta(1, 2, 3), lambda: datetime.timezone(datetime.timedelta(hours=1), "x"),
         lambda: decimal.Decimal("1.5"), lambda: fractions.Fraction(1, 3), lambda: uuid.UUID(int=5), lambda: range(3), lambda: pathlib.PurePosixPath("/a/b"),
         lambda: object(), lambda: collections.Counter, lambda: np.dtype(r.choice(TYPES)), lambda: np.float64(1.5), lambda: np.str_("ab"), lambda: np.int32(4),
+        lambda: r.choice([pathlib.PosixPath("/a/b"), pathlib.PureWindowsPath("c:/a")]), lambda: ..., lambda: r.choice(SCALARS),
+        lambda: r.choice([ipaddress.ip_address(5), ipaddress.ip_address("::1"), ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("::1/8")]),
+        lambda: r.choice([ValueError("a", 1), KeyError(), OSError(2, "no", "/x"), StopIteration(5), ImportError("a"), SystemExit(3)]),
+        lambda: datetime.datetime(2026, 11, 21, 1, tzinfo=zoneinfo.ZoneInfo(r.choice(["UTC", "Europe/Berlin"]))),
+        lambda: r.choice([MT19937, PCG64])(5), lambda: RandomState(5), lambda: np.random.default_rng(5), lambda: SeedSequence(5),
         lambda: np.datetime64("2020-01-01"), lambda: np.zeros(1, [("a", "i4"), ("b", "f8")])[0], lambda: np.bool_(1)])()
 
 
@@ -389,6 +458,8 @@ def value(r, depth=0):
 
 
 def seed_pickle(r, protocol):
+    if protocol > 2 and r.random() < 0.05:
+        return pickle.dumps([arrays.array(r.choice("bHidQ"), [1, 2, 3]), value(r)], protocol)
     pickler = pickle._dumps if r.random() < 0.3 else pickle.dumps
     return pickler(value(r), protocol)
 
@@ -445,13 +516,17 @@ def integer(number):
 
 
 WORDS = ["f8", "i8", "O8", "O4", "O", "V8", "V16", "V9", "S5", "U3", "M8", "b1", "f8,O", "<", ">", "|", "=", "C", "F", "K", "a", "b", "t", "latin1", "zlib",
+         "MT19937", "PCG64", "SFC64", "key", "pos", "state", "gauss", "Europe/Berlin", "../x", "UTC", "_unpickle", "__init__", "i", "d", "u",
          "append", "__setstate__", "int", "is_safe", "1e9999999", "1/3", "ns", "_metadata", "items"]
-NUMBERS = [0, 1, 2, 3, 4, 8, 9, 16, 27, 63, 128, 144, -1, -112, 255, 256, 2**20, 2**31 - 1, 2**31, 2**40, 2**62, -(2**63)]
+NUMBERS = [0, 1, 21, 22, 624, 625, 2, 3, 4, 8, 9, 16, 27, 63, 128, 144, -1, -112, 255, 256, 2**20, 2**31 - 1, 2**31, 2**40, 2**62, -(2**63)]
 BYTES = [b"", b"b", b"O", b"\0" * 4, b"\0" * 8, b"\1" * 8, b"\x41" * 16, b"\0" * 24, b"\x07\xea\x01\xff", b"\xff" * 10, b"\xff" * 6]
 NAMES = [(m, n) for m in ("numpy._core.multiarray", "numpy.core.multiarray") for n in ("_reconstruct", "scalar")] + [
     ("numpy._core.numeric", "_frombuffer"), ("numpy", "ndarray"), ("numpy", "dtype"), ("builtins", "bytearray"), ("builtins", "int"), ("builtins", "set"),
     ("builtins", "object"), ("builtins", "slice"), ("collections", "Counter"), ("collections", "OrderedDict"), ("collections", "deque"), ("collections", "defaultdict"),
-    ("copyreg", "_reconstructor"), ("_codecs", "encode"), ("uuid", "UUID"), ("datetime", "datetime"), ("fractions", "Fraction")]
+    ("copyreg", "_reconstructor"), ("_codecs", "encode"), ("uuid", "UUID"), ("datetime", "datetime"), ("fractions", "Fraction"),
+    ("builtins", "getattr"), ("zoneinfo", "ZoneInfo"), ("zoneinfo", "ZoneInfo._unpickle"), ("array", "array"), ("array", "_array_reconstructor"),
+    ("pathlib", "PosixPath"), ("ipaddress", "IPv4Network"), ("builtins", "ValueError"), ("builtins", "OSError"), ("builtins", "Ellipsis"), ("numpy", "float64"),
+    *[("numpy.random._pickle", f"__{what}_ctor") for what in ("bit_generator", "generator", "randomstate")]]
 SIMPLE = [b"N", b"\x88", b"\x89", b")", b"]", b"}", b"(", b"t", b"\x85", b"\x86", b"\x87", b"R", b"\x81", b"b", b"a", b"e", b"s", b"u", b"\x90", b"0", b"2", b"1", b"o", b"\x92"]
 
 

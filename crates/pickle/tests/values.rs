@@ -164,6 +164,7 @@ const ALLOWED: &[&str] = &[
     "builtins:KeyError () call",
     "ipaddress:IPv4Address 5 tuple1 call",
     "ipaddress:IPv6Address 5 tuple1 call",
+    "ipaddress:IPv6Address '::1%eth0' tuple1 call",
     "ipaddress:IPv4Network '10.0.0.0/8' tuple1 call",
     "ipaddress:IPv6Network '::/0' tuple1 call",
     "ipaddress:IPv4Interface '10.0.0.1/8' tuple1 call",

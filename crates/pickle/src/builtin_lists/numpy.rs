@@ -115,7 +115,7 @@ fn over_buffer(scene: &Scene<'_, '_>, arguments: Value) -> Option<Facts> {
         _ => false,
     };
     let fits = literal && has_length(scene, *buffer, elements(scene, *shape)?, dtype);
-    (fits && ordered).then_some(Facts::None)
+    (fits && ordered).then_some(Facts::Numbers)
 }
 
 /// Returns a type that an array can have: all but those that stand for several elements at once.

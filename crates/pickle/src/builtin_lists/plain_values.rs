@@ -50,9 +50,9 @@ pub(crate) const PLAIN_VALUES: &[Entry] = &[
     .called(&[Shape::Tuple(&[Shape::Integer])]),
     Entry::named(
         &[("ipaddress", "IPv6Address")],
-        "It keeps a literal integer, which it checks to have 128 bits.",
+        "It keeps a literal integer of 128 bits, or reads a literal text in time that is in proportion to it.",
     )
-    .called(&[Shape::Tuple(&[Shape::Integer])]),
+    .called(&[Shape::Tuple(&[Shape::Integer]), Shape::Tuple(&[Shape::Text])]),
     Entry::named(
         &[("ipaddress", "IPv4Network")],
         "It reads a literal text in time that is in proportion to it.",
