@@ -331,6 +331,8 @@ class InPython(Finds, pickle._Unpickler):
             good = type(state) is tuple and isinstance(state[2], np.dtype) and type(state[4]) in ((list,) if state[2].hasobject else (bytes,))
         elif isinstance(target, (BitGenerator, Generator, RandomState)):
             good = good_random(state)
+        elif isinstance(target, BaseException):
+            good = type(state) is dict and set(state) <= {"name", "obj", "path", "args"} and state.get("obj") is None
         elif isinstance(target, SeedSequence):
             good = type(state) is tuple and len(state) == 5 and isinstance(state[2], np.ndarray) and not state[2].dtype.hasobject and state[3] == 4
         else:

@@ -10,9 +10,11 @@ macro_rules! exceptions {
             Entry::named(
                 &[("builtins", $name), ("exceptions", $name)],
                 "It keeps literal arguments. Some look into theirs, and would iterate over an object or read its \
-                 buffer. It takes no attributes: among them are a traceback and other exceptions.",
+                 buffer. Of attributes it takes names that are literal texts: others are a traceback, an object, and \
+                 other exceptions.",
             )
             .called(&[LITERALS])
+            .state(NAMES)
             .native(),
         )*];
     };
@@ -27,6 +29,16 @@ const LITERALS: Shape = Shape::TupleOf(&Shape::OneOf(&[
     Shape::Bytes,
     Shape::Boolean,
 ]));
+
+/// What AttributeError, NameError and ImportError keep besides their arguments, without the object.
+const NAMES: Shape = Shape::DictOf(&[
+    ("name", TEXT_OR_NONE),
+    ("obj", Shape::None),
+    ("path", TEXT_OR_NONE),
+    ("args", LITERALS),
+]);
+
+const TEXT_OR_NONE: Shape = Shape::OneOf(&[Shape::Text, Shape::None]);
 
 // Left out are SyntaxError, which takes its second argument apart, those that group others, and those about
 // encodings, which index the bytes that they keep.
