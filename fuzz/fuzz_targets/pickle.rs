@@ -11,7 +11,10 @@ fuzz_target!(|input: &[u8]| {
     let (many, persistent_ids) = (first & 1 != 0, first & 2 != 0);
     let (none, mut some) = (AllowList::new(), AllowList::std());
     some.extend(AllowList::numpy());
-    let judge = |allow| scan(bytes, &ScanOptions { allow, many, persistent_ids });
+    let judge = |allow| {
+        let options = ScanOptions::new(allow);
+        scan(bytes, &ScanOptions { many, persistent_ids, max_inflated: 1 << 20, ..options })
+    };
     let report = judge(&some);
     judge_itself(&report, bytes);
     for import in &report.imports {

@@ -61,14 +61,11 @@ impl<'a> Scene<'_, 'a> {
         self.word(key).is_none_or(|word| words.contains(&word.as_ref()))
     }
 
-    /// Returns whether a value is an integer with which reckoning takes no time to speak of.
-    pub(super) fn is_short_integer(&self, value: Value) -> bool {
+    /// Returns whether a value is a short literal, with which reckoning takes no time to speak of.
+    pub(super) fn is_short(&self, value: Value) -> bool {
         let Value::Literal(offset) = value else { return false };
-        let step = self.reader.literal(offset);
-        matches!(self.literal(value), Some(Literal::Integer(_)))
-            && step
-                .and_then(|step| step.operand)
-                .is_some_and(|digits| digits.len() <= MAX_WORD_BYTES)
+        let operand = self.reader.literal(offset).and_then(|step| step.operand);
+        operand.is_some_and(|operand| operand.len() <= MAX_WORD_BYTES)
     }
 
     /// Returns an integer that fits 64 bits, or a truth value as 0 or 1, as picklers of Python 2 write it.

@@ -43,6 +43,8 @@ pub(super) enum Shape {
     Result,
     /// A literal integer with which reckoning takes no time to speak of.
     ShortInteger,
+    /// A literal `str`, or a string of Python 2, that takes no time to speak of to be read.
+    ShortText,
     /// A literal `str`, or a string of Python 2.
     Text,
     /// A tuple of these.
@@ -79,8 +81,11 @@ impl Shape {
             Self::OneOf(shapes) => shapes.iter().any(|shape| shape.admits(scene, value)),
             Self::Passes(passes) => passes(scene, value),
             Self::Result => scene.is_free_result(value),
-            Self::ShortInteger => scene.is_short_integer(value),
-            Self::Text => matches!(literal(), Some(Literal::Text(_) | Literal::EightBit(_))),
+            Self::ShortInteger => {
+                matches!(literal(), Some(Literal::Integer(_))) && scene.is_short(value)
+            }
+            Self::ShortText => is_text(literal()) && scene.is_short(value),
+            Self::Text => is_text(literal()),
             Self::Tuple(shapes) => scene.tuple(value).is_some_and(|items| {
                 items.len() == shapes.len()
                     && items.iter().zip(*shapes).all(|(item, shape)| shape.admits(scene, *item))
@@ -93,6 +98,10 @@ impl Shape {
             }
         }
     }
+}
+
+const fn is_text(literal: Option<Literal<'_>>) -> bool {
+    matches!(literal, Some(Literal::Text(_) | Literal::EightBit(_)))
 }
 
 fn admits_pairs(
