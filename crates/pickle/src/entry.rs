@@ -88,6 +88,7 @@ pub(super) enum Kind {
     Container,
     Dtype,
     Instance,
+    Scalar,
     SeedSequence,
     Timedelta,
     Timezone,

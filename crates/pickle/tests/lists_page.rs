@@ -26,8 +26,11 @@ fn the_page_of_the_lists_is_current() {
 fn page() -> String {
     let mut page = HEAD.to_owned();
     for (name, list) in [("std", AllowList::std()), ("numpy", AllowList::numpy())] {
-        write!(page, "\n## {name}\n\n| names | what they may do, and why that is harmless |\n| --- | --- |\n")
-            .unwrap();
+        write!(
+            page,
+            "\n## {name}\n\n| names | what they may do, and why that is harmless |\n| --- | --- |\n"
+        )
+        .unwrap();
         for (reason, names) in rows(&list) {
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
             writeln!(page, "| {} | {reason} |", names.join(", ")).unwrap();

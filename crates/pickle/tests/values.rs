@@ -126,6 +126,8 @@ const RECONSTRUCT: &str = "numpy._core.multiarray:_reconstruct";
 
 /// What picklers write, and what is as harmless.
 const ALLOWED: &[&str] = &[
+    "numpy.random._pickle:__randomstate_ctor 'MT19937' tuple1 call",
+    "numpy.random.bit_generator:__pyx_unpickle_SeedSequence numpy.random.bit_generator:SeedSequence 5 None tuple3 call ( <scalar> <i8> <8> tuple2 call 0 <array> ( 1 1 tuple1 <i8> False <8> tuple build 4 () tuple build",
     "builtins:bytearray b'ab' tuple1 call",
     "builtins:bytearray 'ab' 'latin-1' tuple2 call",
     "builtins:bytes () call",

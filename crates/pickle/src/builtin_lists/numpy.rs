@@ -65,6 +65,7 @@ pub(crate) const NUMPY: &[Entry] = &[
          whatever it is given, a listed class too.",
     )
     .judged(scalar)
+    .makes(Kind::Scalar)
     .drops_arguments()
     .native(),
     Entry::named(

@@ -62,11 +62,11 @@ pub(crate) const RANDOM: &[Entry] = &[
     ])])
     .makes(Kind::SeedSequence)
     .state(Shape::Tuple(&[
-        Shape::OneOf(&[Shape::Integer, Shape::None]),
+        Shape::OneOf(&[SEED, Shape::None]),
         Shape::IntegerIn(0, MAX_CHILDREN),
         NUMBERS,
         Shape::IntegerIn(POOL_WORDS, POOL_WORDS),
-        Shape::TupleOf(&Shape::Integer),
+        Shape::TupleOf(&SEED),
     ]))
     .drops_arguments(),
 ];
@@ -75,8 +75,12 @@ const MAKER: (&str, &str) = ("numpy.random._pickle", "__bit_generator_ctor");
 
 const SORT: Shape = Shape::Word(&["MT19937", "PCG64"]);
 
-/// NumPy 1 names the generator, and the function that makes it.
-const BY_NAME: Shape = Shape::Tuple(&[SORT, Shape::Named(&[MAKER])]);
+/// NumPy 1 names the generator, and from version 1.24 on also the function that makes it.
+const BY_NAME: Shape =
+    Shape::OneOf(&[Shape::Tuple(&[SORT]), Shape::Tuple(&[SORT, Shape::Named(&[MAKER])])]);
+
+/// What a SeedSequence is seeded with. It keeps it, and looks at it when it is asked for numbers.
+const SEED: Shape = Shape::OneOf(&[Shape::Integer, Shape::Made(Kind::Scalar)]);
 
 /// The state of either sort, and what RandomState adds.
 const GENERATOR_STATE: Shape = Shape::DictOf(&[
