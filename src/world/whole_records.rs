@@ -237,9 +237,10 @@ impl WholeRecords {
         if matches!(self.kind, OutputKind::Device | OutputKind::Terminal) {
             return Ok(Lock::None);
         }
+        // A disk lets everybody have a turn. Whoever reads a pipe may never do so.
         let operation = match care {
-            Care::Held => FlockOperation::NonBlockingLockExclusive,
-            Care::Kept | Care::Ordinary => FlockOperation::LockExclusive,
+            Care::Held if self.has_reader() => FlockOperation::NonBlockingLockExclusive,
+            Care::Held | Care::Kept | Care::Ordinary => FlockOperation::LockExclusive,
         };
         loop {
             match rustix::fs::fcntl_lock(&self.file, operation) {
