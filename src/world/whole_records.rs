@@ -213,10 +213,12 @@ impl WholeRecords {
     /// Cuts off what this process wrote last, if nobody has written after it and nobody can meanwhile.
     fn cut(&self, to: u64, end: u64, lock: Lock) -> bool {
         let is_last = lock == Lock::Taken && self.length().is_ok_and(|length| length == end);
-        is_last
-            && self.file.set_len(to).is_ok()
-            && { &self.file }.seek(SeekFrom::Start(to)).is_ok()
-            && self.file.sync_data().is_ok()
+        let is_cut = is_last && self.file.set_len(to).is_ok();
+        if is_cut {
+            // A file that is appended to has no other place, and the disk may be what fails.
+            let _ = { &self.file }.seek(SeekFrom::Start(to)).and_then(|_| self.file.sync_data());
+        }
+        is_cut
     }
 
     fn length(&self) -> io::Result<u64> {
@@ -296,3 +298,80 @@ impl Batch<'_> {
 
 /// How much is written to a device at once.
 const DEVICE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn whole_records_are_counted_in_what_was_written() {
+        let batch = Batch { bytes: b"one\ntwo\n\nlast\n", ends: &[4, 8, 9, 14] };
+        let records = |bytes| batch.progress(Pushed { bytes, failed: None }).records;
+        let counted = [0, 3, 4, 7, 8, 9, 13, 14].map(records);
+        assert_eq!(counted, [0, 0, 1, 1, 2, 3, 3, 4]);
+        assert_eq!([0, 1, 2, 3, 4].map(|records| batch.end_of(records)), [0, 4, 8, 9, 14]);
+        assert_eq!([0, 4, 8, 9].map(|start| batch.end_after(start)), [4, 8, 9, 14]);
+        let within =
+            [(0, 3), (0, 4), (0, 8), (4, 4), (4, 5), (4, 9), (9, 4), (9, 5), (0, usize::MAX)];
+        let ends = [None, Some(4), Some(8), Some(8), Some(9), Some(9), None, Some(14), Some(14)];
+        assert_eq!(within.map(|(start, most)| batch.end_within(start, most)), ends);
+    }
+
+    /// What is said to fit a pipe is written without waiting, however it is filled and read.
+    #[test]
+    fn what_is_said_to_fit_a_pipe_fits() {
+        for (size, step, read) in [
+            (4096, 1000, 4096),
+            (16_384, 5000, 100),
+            (65_536, 4097, 3000),
+            (65_536, 8192, 1),
+            (8192, 1, 8192),
+            (65_536, 20_000, 5000),
+        ] {
+            let (mut ours, theirs) = std::io::pipe().unwrap();
+            rustix::pipe::fcntl_setpipe_size(&ours, size).unwrap();
+            rustix::io::ioctl_fionbio(&theirs, true).unwrap();
+            let file = File::from(std::os::fd::OwnedFd::from(theirs));
+            let (mut queued, mut turns) = (0, 0);
+            while turns < 30 {
+                let fits = pipe_room(&file).min(step);
+                if fits == 0 {
+                    let taken = ours.read(&mut vec![0; read]).unwrap();
+                    queued -= taken;
+                    turns += 1;
+                    continue;
+                }
+                // A file that does not wait writes what fits, and no more.
+                let written = rustix::io::write(&file, &vec![b'x'; fits]).unwrap();
+                assert_eq!(written, fits, "{size} {step} {read}: {queued} were queued");
+                queued += written;
+            }
+        }
+    }
+
+    /// Two who append to a file: the one that fails cuts off its own, unless the other has written after it.
+    #[test]
+    fn nothing_is_cut_off_that_somebody_else_has_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let open = || File::options().append(true).create(true).open(&path).unwrap();
+        let mut ours = WholeRecords::new(open(), Some(b'\n'));
+        assert_eq!(ours.write(b"one\nhalf", [4, 4].into_iter(), Care::Kept).records, 2);
+        assert!(!ours.cut(4, 8, Lock::None), "not locked");
+        io::Write::write_all(&mut open(), b"other\n").unwrap();
+        assert!(!ours.cut(4, 8, Lock::Taken), "written after");
+        assert!(ours.cut(4, 14, Lock::Taken));
+        assert_eq!(fs_text(&path), "one\n");
+        io::Write::write_all(&mut open(), b"broken").unwrap();
+        assert_eq!(ours.write(b"two\n", [4].into_iter(), Care::Ordinary).records, 1);
+        assert_eq!(fs_text(&path), "one\nbroken\ntwo\n");
+    }
+
+    fn fs_text(path: &std::path::Path) -> String {
+        let mut text = String::new();
+        File::open(path).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
