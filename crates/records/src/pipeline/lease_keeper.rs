@@ -53,9 +53,9 @@ impl<L: Ledger> LeaseKeeper<L> {
         subjects: &[Subject],
         patience: &mut impl Patience,
     ) -> Result<Reserved<L::Lease>, StepError> {
-        let now = self.clock.now()?;
-        let found = patiently(patience, || self.lock().ledger.reserve_many(subjects, now))?;
-        Ok(Reserved { at: now, found })
+        let reserve = |now| self.lock().ledger.reserve_many(subjects, now);
+        let (at, found) = self.patiently(patience, reserve)?;
+        Ok(Reserved { at, found })
     }
 
     /// Holds these leases from now on. No others are held.
@@ -71,8 +71,7 @@ impl<L: Ledger> LeaseKeeper<L> {
         if !self.is_kept {
             return Ok(true);
         }
-        let now = self.clock.now()?;
-        patiently(patience, || self.lock().renew_if_due(now, self.length))?;
+        self.patiently(patience, |now| self.lock().renew_if_due(now, self.length))?;
         Ok(!self.lock().is_lost)
     }
 
@@ -85,8 +84,7 @@ impl<L: Ledger> LeaseKeeper<L> {
         if records == 0 || !self.is_kept {
             return Ok(());
         }
-        let now = self.clock.now()?;
-        let settled = patiently(patience, || self.lock().commit(records, now))?;
+        let (_, settled) = self.patiently(patience, |now| self.lock().commit(records, now))?;
         match settled.contains(&Settled::Lost) {
             true => Err(ReplayError::LeaseLost.into()),
             false => Ok(()),
@@ -162,6 +160,28 @@ impl<L: Ledger> LeaseKeeper<L> {
         Ok(self.lock().renew_if_due(now, self.length)?)
     }
 
+    /// Tries again while another process has locked the ledger, and says so once. The clock is read for each attempt:
+    /// what was waited for may have taken longer than a lease. Returns when it was done, and its result.
+    fn patiently<T>(
+        &self,
+        patience: &mut impl Patience,
+        mut work: impl FnMut(Timestamp) -> Result<T, ReplayError>,
+    ) -> Result<(Timestamp, T), StepError> {
+        let mut is_noted = false;
+        loop {
+            let now = self.clock.now()?;
+            match work(now) {
+                Err(ReplayError::Locked) => {
+                    if !is_noted {
+                        patience.note(LongWait::Ledger);
+                    }
+                    is_noted = true;
+                }
+                done => return Ok((now, done?)),
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HeldLeases<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -202,25 +222,6 @@ pub(super) struct Reserved<T> {
     pub(super) at: Timestamp,
     /// The outcome for each record, in order.
     pub(super) found: Vec<Reservation<T>>,
-}
-
-/// Tries again while another process has locked the ledger, and says so once.
-fn patiently<T>(
-    patience: &mut impl Patience,
-    mut work: impl FnMut() -> Result<T, ReplayError>,
-) -> Result<T, ReplayError> {
-    let mut is_noted = false;
-    loop {
-        match work() {
-            Err(ReplayError::Locked) => {
-                if !is_noted {
-                    patience.note(LongWait::Ledger);
-                }
-                is_noted = true;
-            }
-            done => return done,
-        }
-    }
 }
 
 /// After which part of its time a lease is renewed.

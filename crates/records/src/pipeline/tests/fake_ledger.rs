@@ -25,6 +25,7 @@ impl FakeLedger {
             let mut state = self.0.state();
             if state.locks > 0 {
                 state.locks -= 1;
+                state.now += 1;
                 return Err(ReplayError::Locked);
             }
         }
