@@ -121,7 +121,10 @@ impl Kind {
     #[must_use]
     pub fn from_typ(typ: &str) -> Option<Self> {
         let is_its = |own: &str| own.eq_ignore_ascii_case(typ);
-        TABLE.iter().find(|row| row.typ.is_some_and(is_its)).map(|row| row.kind)
+        // Nearly all are written as they stand here, which is found out sooner.
+        let row = TABLE.iter().find(|row| row.typ == Some(typ));
+        let row = row.or_else(|| TABLE.iter().find(|row| row.typ.is_some_and(is_its)));
+        row.map(|row| row.kind)
     }
 
     /// Returns whether a media type is one of brine's own, of a kind that is known or not. Nobody else's envelope

@@ -10,6 +10,7 @@ use std::fmt;
 
 pub use self::block::{FrameBlock, RecordFrame};
 pub use self::error::{FrameReadError, FramingError};
+pub(crate) use self::reader::BUFFER_BYTES;
 pub use self::reader::{BlockBounds, Filled, FrameReader};
 
 /// The longest record, in bytes: a payload, or an envelope in binary.

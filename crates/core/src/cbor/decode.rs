@@ -313,7 +313,7 @@ impl<'a> Decoder<'a> {
             let at_key = *self;
             self.skip_nested(depth_left)?;
             let key = self.since(at_key.position);
-            keys.push(at_key.position..self.position);
+            keys.push((at_key.position, self.position));
             ascending &= last.is_none_or(|last| last < key);
             last = Some(key);
             let value_start = self.position;

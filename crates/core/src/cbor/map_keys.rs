@@ -1,19 +1,21 @@
 //! The keys of a map, of which no two may be equal.
 
-use std::ops::Range;
-
 use super::{Flaw, Malformed};
 
 /// Where the keys of a map are. Those of small maps take no memory of their own.
 #[derive(Default)]
 pub(super) struct KeyPlaces {
-    first: [Range<usize>; 8],
+    first: [Place; 8],
     count: usize,
-    more: Vec<Range<usize>>,
+    more: Vec<Place>,
 }
 
+/// Where a key begins and ends.
+type Place = (usize, usize);
+
 impl KeyPlaces {
-    pub(super) fn push(&mut self, place: Range<usize>) {
+    #[inline]
+    pub(super) fn push(&mut self, place: Place) {
         match self.first.get_mut(self.count) {
             Some(free) => {
                 *free = place;
@@ -26,8 +28,7 @@ impl KeyPlaces {
     /// Refuses equal keys of a map in `input`, which need not be in any order: they are sorted, and compared with
     /// their neighbours.
     pub(super) fn refuse_duplicates(&self, input: &[u8]) -> Result<(), Malformed> {
-        let key =
-            |place: &Range<usize>| (input.get(place.clone()).unwrap_or_default(), place.start);
+        let key = |&(start, end): &Place| (input.get(start..end).unwrap_or_default(), start);
         let mut keys: Vec<_> = self.iter().map(key).collect();
         keys.sort_unstable();
         let twice = keys.windows(2).find_map(|pair| match pair {
@@ -37,7 +38,7 @@ impl KeyPlaces {
         twice.map_or(Ok(()), |offset| Err(Malformed::new(offset, Flaw::DuplicateKey)))
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Range<usize>> {
+    fn iter(&self) -> impl Iterator<Item = &Place> {
         self.first.iter().take(self.count).chain(&self.more)
     }
 }

@@ -83,6 +83,15 @@ impl FrameBlock {
         self.memory.len().saturating_mul(3)
     }
 
+    /// Gives back the memory of records that took over `most` bytes.
+    pub(crate) fn shrink(&mut self, most: usize) {
+        for memory in [&mut self.memory, &mut self.decoded] {
+            if memory.len() > most {
+                *memory = Vec::new();
+            }
+        }
+    }
+
     /// Returns the number of the frame at `index`, counted from 1 at the beginning of the input.
     #[must_use]
     pub fn number(&self, index: usize) -> u64 {

@@ -207,11 +207,7 @@ impl<R: Read> FrameReader<R> {
     /// Takes a used block back, for its memory.
     pub fn give_back(&mut self, mut block: FrameBlock) {
         // Memory for a long record is not kept.
-        for memory in [&mut block.memory, &mut block.decoded] {
-            if memory.len() > self.buffer_bytes.saturating_mul(2) {
-                *memory = Vec::new();
-            }
-        }
+        block.shrink(self.buffer_bytes.saturating_mul(2));
         if self.spare.len() < MAX_SPARE {
             self.spare.push(block);
         }
@@ -317,7 +313,7 @@ impl FoundFrame {
 }
 
 /// The first size of the buffer, and how much is read at once.
-const BUFFER_BYTES: usize = 256 * 1024;
+pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
 
 /// How many used blocks are kept.
 const MAX_SPARE: usize = 16;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::delivery::{DeadLetter, DeliveredBlock, Deliveries, Source};
 use super::error::{HandlerFailure, RecordError};
-use crate::framing::{BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader};
+use crate::framing::{BUFFER_BYTES, BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader};
 
 /// Reads records from a pipe or a file, in blocks.
 ///
@@ -138,7 +138,9 @@ impl Deliveries for PipedRecords {
         Ok(DeadLetter::Dropped)
     }
 
-    fn finish(self, block: FrameBlock) {
+    fn finish(self, mut block: FrameBlock) {
+        // A long record takes no memory while it waits for the source, which may be waiting for that memory.
+        block.shrink(2 * BUFFER_BYTES);
         // The source may have ended, and need no more memory.
         let _ = self.give_back.send(block);
     }
@@ -146,3 +148,26 @@ impl Deliveries for PipedRecords {
 
 /// How many records a thread works on at once.
 pub const BLOCK_RECORDS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::framing::{FrameSide, Framing};
+
+    #[test]
+    fn a_long_record_takes_no_memory_once_it_is_finished() {
+        const LONG: usize = 3 * 1024 * 1024;
+        let input = Cursor::new([vec![b'x'; LONG], b"\nshort\n".to_vec()].concat());
+        let reader = FrameReader::new(input, Framing::Lines, FrameSide::Content);
+        let mut source = FrameSource::new(reader);
+        for expected in [3 * LONG, 1] {
+            let DeliveredBlock { block, deliveries } = source.next_block().unwrap().unwrap();
+            assert!(block.weight() >= expected, "{}", block.weight());
+            deliveries.finish(block);
+            let used = source.used.try_recv().unwrap();
+            assert!(used.weight() <= 6 * BUFFER_BYTES, "{}", used.weight());
+        }
+    }
+}
