@@ -36,6 +36,9 @@ pub struct Run {
     pub policy: Option<PathBuf>,
 
     /// Write the output to FILE, whole or not at all; "-" is standard output, even a terminal
+    ///
+    /// FILE is made beside its name and then takes it. A pipe, a device, and an open descriptor such as
+    /// /dev/stdout or /dev/fd/3 are written in place, from where they are.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 

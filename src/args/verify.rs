@@ -30,6 +30,9 @@ pub struct Verify {
     pub beside: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
+    ///
+    /// FILE is made beside its name and then takes it. A pipe, a device, and an open descriptor such as
+    /// /dev/stdout or /dev/fd/3 are written in place, from where they are.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["check", "detached"])]
     pub output: Option<PathBuf>,
 

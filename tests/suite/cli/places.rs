@@ -111,6 +111,8 @@ fn all_outputs_are_held_against_all_inputs_and_each_other() {
         "brinekey pub ./k.pub >> k.pub".to_owned(),
         "brine sign -d in d/../in".to_owned(),
         "brine sign in -o /dev/fd/3 3>> in".to_owned(),
+        "brine sign --lines --reject-to ahead in -o new".to_owned(),
+        "brine sign --lines --reject-to d/here/../in in -o new".to_owned(),
         "brine run env --partial-output new --report ahead -- cat".to_owned(),
         "mkfifo p; brine verify <> p >&0".to_owned(),
     ] {
