@@ -154,8 +154,12 @@ const fn of_framing(error: &FramingError) -> Option<&'static str> {
     match error {
         FramingError::Base64 => Some(
             "\"brine sign --lines\" makes such text; armored text is one envelope, without --lines; \
-                 unsigned data is never passed on",
+             unsigned data is never passed on",
         ),
+        // The length was read where text begins that envelopes begin with.
+        FramingError::TooLarge { bytes: 0x306f_5100..=0x306f_54ff, .. } => {
+            Some("this looks like base64url text, of which each line is a record: give --lines")
+        }
         _ => None,
     }
 }

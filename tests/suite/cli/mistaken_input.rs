@@ -93,6 +93,10 @@ fn records_without_their_framing_are_named() {
         assert!(stderr.contains(&format!("give --{framing}\n")), "{framing}: {stderr}");
         person.shell(&format!("cat r r | brine verify --{framing}")).assert().success();
     }
+    let line = "printf 1 | brine sign --lines | brine verify --len32";
+    let output = person.shell(line).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+    assert!(hint(&output).contains("give --lines"));
 }
 
 #[test]

@@ -657,6 +657,28 @@ proptest! {
         prop_assert_eq!(read, Reading { records: written, end: "ok" });
     }
 
+    /// Blank text is passed over wherever it is, also where it is too large, is cut by a read or ends the input.
+    #[test]
+    fn blank_text_gives_the_same_records_however_it_arrives(
+        delimiter in prop::sample::select(vec![(Framing::Lines, "\n"), (Framing::Null, "\0")]),
+        sizes in sizes(), buffer in 1..40_usize, count in 1..5_usize, bytes in 1..40_usize,
+        parts in vec("[ \t\r]{0,14}|0oQ|0oQ\r|x", 0..20), end in any::<bool>(),
+    ) {
+        let (framing, delimiter) = delimiter;
+        let mut input = parts.join(delimiter);
+        input.push_str(if end { delimiter } else { "" });
+        let reader = |reader: FrameReader<_>| reader.with_longest(6);
+        let chunks = Chunks::new(input.as_bytes(), &[usize::MAX]);
+        let whole = FrameReader::new(chunks, framing, FrameSide::Envelope);
+        let whole = Reading::of(reader(whole), BlockBounds::default());
+        // Of 8 characters and fewer, only those that show something are records.
+        let seen = parts.iter().filter(|part| part.len() > 8 || !part.trim_ascii().is_empty());
+        prop_assert_eq!(whole.records.len(), seen.count());
+        let chunks = Chunks::new(input.as_bytes(), &sizes);
+        let pieces = FrameReader::new(chunks, framing, FrameSide::Envelope).with_buffer(buffer);
+        prop_assert_eq!(Reading::of(reader(pieces), BlockBounds { records: count, bytes }), whole);
+    }
+
     /// One piece of CBOR for a record, so that this framing has something to hold.
     #[test]
     fn items_of_a_sequence_are_read_again(
