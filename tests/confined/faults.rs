@@ -9,19 +9,19 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use brine_core::Classified as _;
-use brine_job::{GrantedPath, Layer, OutputFormat, Plan, PlanParts};
+use brine_job::{Layer, OutputFormat, Plan, PlanParts};
 use brine_sandbox::{JobEnd, Launch, LaunchError, TreeKill, launch};
 use rustix::process::{Pid, Signal};
 
 use crate::jobs::{BRINE, brine, plan, ran, shell, verdict};
 use crate::world::{World, is_root, open_to_all};
 
-fn python(script: &str) -> PlanParts {
+pub(crate) fn python(script: &str) -> PlanParts {
     plan("/usr/bin/python3", &["python3", "-I", "-c", script])
 }
 
 /// A number that no other process has in its arguments.
-fn mark() -> String {
+pub(crate) fn mark() -> String {
     let bytes: u64 = fs::File::open("/dev/urandom")
         .and_then(|mut file| {
             let mut bytes = [0; 8];
@@ -33,7 +33,7 @@ fn mark() -> String {
 }
 
 /// The processes of this system that have `mark` among their arguments, this one's threads apart.
-fn marked(mark: &str) -> Vec<String> {
+pub(crate) fn marked(mark: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Ok(arguments) = fs::read(entry.path().join("cmdline")) else { continue };
@@ -46,7 +46,7 @@ fn marked(mark: &str) -> Vec<String> {
 
 /// Waits for a state of the system that comes soon, or never.
 #[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not come to be");
@@ -175,127 +175,6 @@ fn a_daemon_ends_with_the_job_and_is_not_waited_for() {
     }
 }
 
-/// Processor time is counted when a process is waited for, and those that are killed are waited for, too.
-#[test]
-fn what_was_killed_has_used_what_it_used() {
-    let busy = "import os, time\nr, w = os.pipe()\nfor _ in range(2):\n if os.fork() == 0:\n  while time.process_time() < 0.2: pass\n  \
-                os.write(w, b'x'); time.sleep(1000)\nfor _ in range(2): os.read(r, 1)\n";
-    for (then, end) in [
-        ("os._exit(0)", JobEnd::Exited(0)),
-        ("while True: os.write(1, b'x' * 4096)", JobEnd::OutputTooLarge),
-        ("os.kill(os.getpid(), 11)", JobEnd::Signalled(11)),
-    ] {
-        let (outcome, _) = ran(&python(&format!("{busy}{then}")), b"");
-        assert_eq!((outcome.end, outcome.tree), (end, TreeKill::Certain), "{then}");
-        let used = outcome.usage.user + outcome.usage.system;
-        assert!(used >= Duration::from_millis(400), "{then}: {used:?}");
-    }
-}
-
-/// Otherwise many small processes make the kernel kill the largest process of the system.
-#[test]
-fn a_job_is_the_first_that_is_killed_when_memory_is_short() {
-    let mark = mark();
-    let mut job = shell(&format!(": {mark}; sleep 1000"));
-    job.limits.wall = Duration::from_secs(2);
-    let score =
-        |process: &str| fs::read_to_string(format!("/proc/{process}/oom_score_adj")).unwrap();
-    let ours = score("self");
-    assert_ne!(ours, "1000\n");
-    std::thread::scope(|scope| {
-        let job = scope.spawn(|| ran(&job, b"").0);
-        eventually("the job", || !marked(&mark).is_empty());
-        assert_eq!(score(&marked(&mark)[0]), "1000\n");
-        assert_eq!(score("self"), ours);
-        assert_eq!(job.join().unwrap().end, JobEnd::TimedOut);
-    });
-}
-
-/// What the kernel counts by user is then not shared by the jobs of root.
-#[test]
-fn jobs_of_root_are_users_of_their_own() {
-    let ids = fs::read_to_string("/proc/self/uid_map").unwrap();
-    if !is_root() || ids.split_whitespace().nth(2) != Some("4294967295") {
-        // Others have no other users to give.
-        return;
-    }
-    let marks = [mark(), mark()];
-    let users = marks.clone().map(|mark| {
-        std::thread::spawn(move || {
-            let mut job =
-                shell(&format!(": {mark}; id -u; id -g; touch f; stat -c %u.%g f . /; sleep 1000"));
-            job.limits.wall = Duration::from_secs(3);
-            ran(&job, b"")
-        })
-    });
-    let outside = marks.each_ref().map(|mark| {
-        eventually("the job", || !marked(mark).is_empty());
-        let status = fs::read_to_string(format!("/proc/{}/status", marked(mark)[0])).unwrap();
-        let of = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>()
-        };
-        let (user, group) = (of("Uid:"), of("Gid:"));
-        assert!(user == group && user.iter().all(|id| *id == user[0]), "{user:?} {group:?}");
-        assert!(of("Groups:").is_empty());
-        user[0]
-    });
-    assert!(
-        outside[0] != outside[1] && outside.iter().all(|user| *user >= 0x7000_0000),
-        "{outside:?}"
-    );
-    for job in users {
-        let (outcome, output) = job.join().unwrap();
-        let nobody = "65534\n65534\n65534.65534\n65534.65534\n65534.65534\n";
-        assert_eq!((outcome.end, &*String::from_utf8_lossy(&output)), (JobEnd::TimedOut, nobody));
-    }
-}
-
-/// Not every file system can show its files as those of others. Then all jobs that are granted them are one user.
-#[test]
-fn a_job_is_nobody_where_files_cannot_be_shown_as_those_of_others() {
-    if !is_root() {
-        return;
-    }
-    let mark = mark();
-    let mut job = shell(&format!(": {mark}; cat /data/ostype; sleep 1000"));
-    job.limits.wall = Duration::from_secs(2);
-    let (source, target) = ("/proc/sys/kernel".into(), "/data".into());
-    job.granted_paths.insert(GrantedPath { source, target, writable: false });
-    std::thread::scope(|scope| {
-        let job = scope.spawn(|| ran(&job, b""));
-        eventually("the job", || !marked(&mark).is_empty());
-        let status = fs::read_to_string(format!("/proc/{}/status", marked(&mark)[0])).unwrap();
-        assert!(status.contains("\nUid:\t65534\t65534\t65534\t65534\n"), "{status}");
-        let (outcome, output) = job.join().unwrap();
-        assert_eq!((outcome.end, &output[..]), (JobEnd::TimedOut, &b"Linux\n"[..]));
-    });
-}
-
-/// A personality changes what programs see, and how predictable their memory is.
-#[test]
-fn a_job_inherits_no_personality() {
-    let mut command = Command::new("setarch");
-    command.args(["--addr-no-randomize", "--uname-2.6"]);
-    command.args(itself("a_personality_is_told_for_another_test")).env(MARK, mark());
-    let output = command.env(BRINE, brine()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("personality 0"), "{said}{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Not a test: what the one above runs.
-#[test]
-#[ignore = "does nothing unless another test starts it"]
-fn a_personality_is_told_for_another_test() {
-    if std::env::var_os(MARK).is_none() {
-        return;
-    }
-    let told = fs::read_to_string("/proc/self/personality").unwrap();
-    assert_ne!(told, "00000000\n");
-    let ask = "import ctypes; print('personality', ctypes.CDLL(None).personality(0xffffffff))";
-    println!("{}", String::from_utf8(ran(&python(ask), b"").1).unwrap());
-}
-
 #[test]
 fn orphans_are_reaped_while_the_job_runs() {
     // More of them, one after the other, than there may be at one time.
@@ -351,7 +230,9 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
 #[test]
 fn a_namespace_with_one_user_is_said_to_have_one() {
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user"]).args(itself("a_job_is_run_for_another_test"));
+    command
+        .args(["--user", "--map-root-user"])
+        .args(itself("faults::a_job_is_run_for_another_test"));
     let output = command.env(MARK, mark()).env(BRINE, brine()).output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(said.contains("confinement could not be set up"), "{said}");
@@ -364,17 +245,16 @@ fn run_without_namespaces() -> String {
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-current-user", "--keep-caps", "sh", "-c", script, "sh"]);
-    command.args(itself("a_job_is_run_for_another_test")).env(MARK, mark());
+    command.args(itself("faults::a_job_is_run_for_another_test")).env(MARK, mark());
     command.env(BRINE, brine());
     let output = command.output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 /// The arguments that have this program run one test, and say what it says.
-fn itself(name: &str) -> [String; 5] {
+pub(crate) fn itself(name: &str) -> [String; 5] {
     let program = std::env::current_exe().unwrap().into_os_string().into_string().unwrap();
-    let name = format!("faults::{name}");
-    [program, "--exact".into(), name, "--include-ignored".into(), "--nocapture".into()]
+    [program, "--exact".into(), name.to_owned(), "--include-ignored".into(), "--nocapture".into()]
 }
 
 /// A process of its own that runs a job until it is killed.
@@ -385,7 +265,7 @@ fn runner(mark: &str) -> Child {
 /// Such a process, whose job has this much time.
 fn runner_within(mark: &str, wall: Duration) -> Child {
     let mut command = Command::new(&itself("")[0]);
-    command.args(&itself("a_job_is_run_for_another_test")[1..]).env(MARK, mark);
+    command.args(&itself("faults::a_job_is_run_for_another_test")[1..]).env(MARK, mark);
     command.env(BRINE, brine()).env(WALL, wall.as_secs().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // A group of its own, as a shell gives it.
@@ -425,7 +305,7 @@ fn a_job_is_run_for_another_test() {
     }
 }
 
-const MARK: &str = "BRINE_TEST_MARK";
+pub(crate) const MARK: &str = "BRINE_TEST_MARK";
 
 /// The time limit of the job of a runner, in seconds.
 const WALL: &str = "BRINE_TEST_WALL";
@@ -518,7 +398,7 @@ fn a_job_runs_where_the_streams_of_brine_are_closed() {
     let mark = mark();
     let directory = World::new();
     let said = directory.at("said");
-    let arguments = itself("a_short_job_is_run_for_another_test").join(" ");
+    let arguments = itself("faults::a_short_job_is_run_for_another_test").join(" ");
     let line = format!("exec {arguments} <&- >&- 2>&-");
     let status =
         Command::new("sh").args(["-c", &line]).env(MARK, &said).env(BRINE, brine()).status();
@@ -545,7 +425,7 @@ fn many_runs_leave_nothing_behind() {
     let mark = mark();
     // In a process of its own, so that no other test's descriptors are counted.
     let output = Command::new(&itself("")[0])
-        .args(&itself("many_jobs_are_run_for_another_test")[1..])
+        .args(&itself("faults::many_jobs_are_run_for_another_test")[1..])
         .env(MARK, format!("{runs} {mark}"))
         .env(BRINE, brine())
         .output()

@@ -20,6 +20,7 @@ mod jobs;
 mod probes;
 #[path = "../../crates/sandbox/tests/shared/jobs.rs"]
 mod shared_jobs;
+mod standing;
 mod world;
 
 use std::fs;
