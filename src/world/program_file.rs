@@ -16,11 +16,9 @@ pub(crate) fn outside(program: &Path, system: &BTreeSet<PathBuf>) -> BTreeSet<Pa
     let named = named.zip(program.file_name()).map(|(directory, name)| directory.join(name));
     let real = program.canonicalize().ok();
     let within = |path: &Path| {
-        let is_in = |directory: &PathBuf| {
-            path.starts_with(directory)
-                || directory.canonicalize().is_ok_and(|directory| path.starts_with(directory))
-        };
-        system.iter().any(is_in)
+        let is_below = |directory: &PathBuf| path.starts_with(directory);
+        let real = |directory: &PathBuf| directory.canonicalize().is_ok_and(|real| is_below(&real));
+        system.iter().any(is_below) || system.iter().any(real)
     };
     let found = named.into_iter().chain(real).filter(|path| !within(path));
     let homes: BTreeSet<PathBuf> = found.filter_map(|path| home_of(&path)).collect();

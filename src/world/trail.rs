@@ -50,10 +50,11 @@ impl Trail {
             }
             let next = here.join(&part);
             let found = fs::symlink_metadata(&next).ok();
-            if let (Some(found), Ok(target)) = (&found, fs::read_link(&next))
-                && trail.links.len() < MAX_LINKS
+            let link = found.as_ref().filter(|found| found.is_symlink());
+            if let (Some(link), true) = (link, trail.links.len() < MAX_LINKS)
+                && let Ok(target) = fs::read_link(&next)
             {
-                trail.links.push((next, found.uid()));
+                trail.links.push((next, link.uid()));
                 if target.is_absolute() {
                     here = PathBuf::from("/");
                 }

@@ -59,6 +59,9 @@ impl WritableRoots {
 
     /// Refuses to rely on a file that a job may write or exchange.
     pub(crate) fn refuse_input(&self, path: &Path) -> Result<(), Failure> {
+        if self.roots.is_empty() {
+            return Ok(());
+        }
         match self.passed_by(&Trail::of(path)) {
             Some(root) => {
                 Err(Failure::InJobsReach { path: path.to_owned(), root: root.to_owned() })
