@@ -50,19 +50,30 @@ type CallRules = BTreeMap<i64, Vec<SeccompRule>>;
 
 fn compile(orders: &InitOrders) -> io::Result<SeccompFilters> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(to_io)?;
-    let compile = |rules: CallRules, matched, otherwise| -> io::Result<BpfProgram> {
-        SeccompFilter::new(rules, otherwise, matched, architecture)
+    let compile = |rules: CallRules, matched| -> io::Result<BpfProgram> {
+        let calls: Vec<i64> = rules.keys().copied().collect();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, matched, architecture)
             .and_then(TryInto::try_into)
-            .map_err(to_io)
+            .map_err(to_io)?;
+        allow_filter::only_for(calls.into_iter(), architecture_number(architecture), filter)
     };
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     Ok(SeccompFilters {
         programs: [
-            compile(refused(orders)?, errno(libc::EPERM), SeccompAction::Allow)?,
-            compile(hostile()?, SeccompAction::KillProcess, SeccompAction::Allow)?,
+            compile(refused(orders)?, errno(libc::EPERM))?,
+            compile(hostile()?, SeccompAction::KillProcess)?,
             allow_filter::compile(allowed(), libc::ENOSYS)?,
         ],
     })
+}
+
+/// Returns the number of an architecture in `struct seccomp_data` (`linux/audit.h`).
+const fn architecture_number(architecture: TargetArch) -> u32 {
+    match architecture {
+        TargetArch::aarch64 => 0xc000_00b7,
+        TargetArch::riscv64 => 0xc000_00f3,
+        TargetArch::x86_64 => 0xc000_003e,
+    }
 }
 
 /// Returns the calls that kill the process.
