@@ -47,32 +47,32 @@ pub(crate) const PLAIN_VALUES: &[Entry] = &[
         &[("ipaddress", "IPv4Address")],
         "It keeps a literal integer, which it checks to have 32 bits.",
     )
-    .called(&[Shape::Tuple(&[Shape::Integer])]),
+    .called(&[Shape::Tuple(&[Shape::ShortInteger])]),
     Entry::named(
         &[("ipaddress", "IPv6Address")],
-        "It keeps a literal integer of 128 bits, or reads a literal text in time that is in proportion to it.",
+        "It keeps a literal integer of 128 bits, or reads a short literal text.",
     )
-    .called(&[Shape::Tuple(&[Shape::Integer]), Shape::Tuple(&[Shape::Text])]),
+    .called(&[Shape::Tuple(&[Shape::ShortInteger]), Shape::Tuple(&[Shape::ShortText])]),
     Entry::named(
         &[("ipaddress", "IPv4Network")],
-        "It reads a literal text in time that is in proportion to it.",
+        "It reads a short literal text, in which it looks for numbers.",
     )
-    .called(&[Shape::Tuple(&[Shape::Text])]),
+    .called(&[Shape::Tuple(&[Shape::ShortText])]),
     Entry::named(
         &[("ipaddress", "IPv6Network")],
-        "It reads a literal text in time that is in proportion to it.",
+        "It reads a short literal text, in which it looks for numbers.",
     )
-    .called(&[Shape::Tuple(&[Shape::Text])]),
+    .called(&[Shape::Tuple(&[Shape::ShortText])]),
     Entry::named(
         &[("ipaddress", "IPv4Interface")],
-        "It reads a literal text in time that is in proportion to it.",
+        "It reads a short literal text, in which it looks for numbers.",
     )
-    .called(&[Shape::Tuple(&[Shape::Text])]),
+    .called(&[Shape::Tuple(&[Shape::ShortText])]),
     Entry::named(
         &[("ipaddress", "IPv6Interface")],
-        "It reads a literal text in time that is in proportion to it.",
+        "It reads a short literal text, in which it looks for numbers.",
     )
-    .called(&[Shape::Tuple(&[Shape::Text])]),
+    .called(&[Shape::Tuple(&[Shape::ShortText])]),
     Entry::named(
         &[("pathlib", "PosixPath"), ("pathlib._local", "PosixPath")],
         "It joins literal texts. It looks at files only when a method is called, and the loader calls none.",
