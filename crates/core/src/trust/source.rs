@@ -23,7 +23,7 @@ pub trait TrustSource: Send + Sync {
 
 impl<T: TrustAnchors + 'static> TrustSource for Arc<T> {
     fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
-        let trust: Arc<T> = Self::clone(self);
+        let trust: Self = Self::clone(self);
         Ok(trust)
     }
 }
