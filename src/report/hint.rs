@@ -266,6 +266,10 @@ const fn of_pickle(rule: PickleRule, form: Option<FileForm>) -> Option<&'static 
         PickleRule::PersistentId => {
             "if its loader expects them, as torch does, give \"--persistent-ids\""
         }
+        PickleRule::RawArrayForm | PickleRule::StateNotAllowed => {
+            "arrays of objects, and those that joblib before 1.2 wrote, are not followed: load the file, and dump \
+             it again with lists in their place"
+        }
         PickleRule::TrailingBytes => {
             "if it is several pickles one after the other, give \"--multi\""
         }

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) items: ItemRule,
     pub(super) arguments: Arguments,
     pub(super) attributes: Attributes,
+    /// Whether a pickle could be followed without the rule.
+    pub(super) can_be_lifted: bool,
 }
 
 /// With what a name may be called.
@@ -111,6 +113,7 @@ impl Entry {
             items: ItemRule::None,
             arguments: Arguments::Held,
             attributes: Attributes::Open,
+            can_be_lifted: true,
         }
     }
 
@@ -174,6 +177,12 @@ impl Entry {
     /// Says that results do not hold the arguments.
     pub(super) const fn drops_arguments(mut self) -> Self {
         self.arguments = Arguments::Dropped;
+        self
+    }
+
+    /// Says that a pickle cannot be followed without the rule, so that nobody is told to lift it.
+    pub(super) const fn needed(mut self) -> Self {
+        self.can_be_lifted = false;
         self
     }
 

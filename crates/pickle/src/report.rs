@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::rule::{PickleRefusal, PickleRule};
-use super::{FileForm, PickleImport, gadgets};
+use super::{FileForm, PickleImport, builtin_lists, gadgets};
 
 /// The result of a scan, of a file or of a part of one.
 #[derive(Clone, Debug)]
@@ -114,7 +114,12 @@ impl ScanReport {
             _ => return Vec::new(),
         };
         let pairs = self.subject(refusal).map_or_else(Vec::new, PickleImport::pairs);
-        if pairs.iter().any(|(module, name)| gadgets::is_known(module, name)) {
+        let lifts = !end.is_empty();
+        let useless = |(module, name): &(&str, &str)| match builtin_lists::find(module, name) {
+            Some(entry) => lifts && !entry.can_be_lifted,
+            None => gadgets::is_known(module, name),
+        };
+        if pairs.iter().any(useless) {
             return Vec::new();
         }
         pairs.iter().map(|(module, name)| format!("{module}:{name}{end}")).collect()

@@ -208,6 +208,10 @@ fn a_refusal_says_what_would_allow_it_or_unpack_it() {
         let output = person.brine(["scan"]).write_stdin(pickle).output().unwrap();
         assert_ends(&output, status, hint);
     }
+    let objects = project("fixtures/pickle/containers/numpy1_arrays_objects.joblib");
+    let objects = ["scan", "--allow=std", "--allow=numpy", objects.to_str().unwrap()];
+    let output = person.brine(objects).output().unwrap();
+    assert_ends(&output, 5, "hint: arrays of objects, and those that joblib before 1.2 wrote");
     // No list should have what reaches any other name.
     let output = person.brine(["scan"]).write_stdin(GETPID).output().unwrap();
     assert_ends(&output, 5, "hint: what may be imported is given with \"--allow LIST\"");

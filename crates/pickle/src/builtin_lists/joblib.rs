@@ -20,7 +20,8 @@ pub(crate) const JOBLIB: &[Entry] = &[Entry::named(
 .called(&[Shape::Tuple(&[])])
 .makes(Kind::Array)
 .judged_state(described)
-.drops_arguments()];
+.drops_arguments()
+.needed()];
 
 /// The description of an array: what joblib writes since its version 1.2, each attribute once.
 fn described(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
