@@ -159,6 +159,10 @@ impl Failure {
                 Self::reading_records(name, error)
             }
             PipelineError::Ledger(error) => error.into(),
+            // The library called back, and there was a failure.
+            PipelineError::Record { why: RecordError::Envelope(error), .. } if error.is_input() => {
+                Self::reading(name, error)
+            }
             PipelineError::Record { number, why } => Self::Record { number, why },
             PipelineError::Rejects(failure) => failure.into(),
             PipelineError::Sink(failure) => failure,

@@ -63,7 +63,7 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
         Form::Records(framings) => {
             let rejects = args.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
             let outputs = (&output, rejects);
-            return sign_records(args, key, move |now| stated.at(now), framings, input, outputs);
+            return sign_records(args, key, stated, framings, input, outputs);
         }
         Form::Single => sign_single(args, &key, &state, input, &output),
     };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brine_core::{SigningKey, Statement, Timestamp};
+use brine_core::SigningKey;
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningCounts,
     SigningPipeline,
 };
 
 use super::reject_file::RejectFile;
+use super::stated::Stated;
 use crate::args::sign::Sign;
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, console};
@@ -26,12 +27,13 @@ use crate::world::threads;
 pub(super) fn sign_records(
     args: &Sign,
     key: SigningKey,
-    statement: impl Fn(Timestamp) -> Statement + Send + Sync + 'static,
+    stated: Stated,
     (framing, framed): (Framing, Framing),
     input: InputFile,
     (output, rejects): (&Output, Option<RejectFile>),
 ) -> Result<Outcome, Failure> {
-    let mut signer = RecordSigner::new(Arc::new(key), statement, Arc::new(Moment::System), framed)?;
+    let state = move |now| stated.at_called_back(now);
+    let mut signer = RecordSigner::stating(Arc::new(key), state, Arc::new(Moment::System), framed)?;
     if let Some(records) = args.batch.batch {
         signer = signer.in_batches_of(usize::from(records));
     }

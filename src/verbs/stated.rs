@@ -47,19 +47,22 @@ impl Stated {
     /// Returns what a signature says that is made at this moment. What is signed **must** have arrived, and the key
     /// be open.
     pub(super) fn now(&self) -> Result<Statement, Failure> {
-        let now = clock::read()?;
-        // The input may have been waited for until then.
-        self.refuse_empty_window(now)?;
-        Ok(self.at(now))
+        self.at(clock::read()?)
     }
 
     /// Does the same for the library, which calls back. `Failure::reading` finds the failure again.
     pub(super) fn now_called_back(&self) -> Result<Statement, Error> {
-        self.now().map_err(|failure| SystemError::Input(io::Error::other(failure)).into())
+        called_back(self.now())
     }
 
-    /// Returns what a signature says that is made `now`.
-    pub(super) fn at(&self, now: Timestamp) -> Statement {
+    /// Returns for the library what a signature says that is made `now`.
+    pub(super) fn at_called_back(&self, now: Timestamp) -> Result<Statement, Error> {
+        called_back(self.at(now))
+    }
+
+    fn at(&self, now: Timestamp) -> Result<Statement, Failure> {
+        // The input may have been waited for until then.
+        self.refuse_empty_window(now)?;
         let mut statement = if self.is_plain { Statement::plain() } else { Statement::at(now) };
         if let Some(content_type) = &self.content_type {
             statement = statement.content_type(content_type);
@@ -73,7 +76,7 @@ impl Stated {
         if let Some(not_before) = self.not_before {
             statement = statement.not_before(not_before.from(now));
         }
-        statement.algorithm(self.algorithm).external_aad(self.external_aad.as_slice())
+        Ok(statement.algorithm(self.algorithm).external_aad(self.external_aad.as_slice()))
     }
 
     fn refuse_empty_window(&self, now: Timestamp) -> Result<(), Failure> {
@@ -88,4 +91,8 @@ impl Stated {
             _ => Ok(()),
         }
     }
+}
+
+fn called_back(stated: Result<Statement, Failure>) -> Result<Statement, Error> {
+    stated.map_err(|failure| SystemError::Input(io::Error::other(failure)).into())
 }

@@ -22,12 +22,15 @@ use crate::pipeline::{BLOCK_RECORDS, RecordError};
 /// records have all arrived.
 pub struct RecordSigner {
     key: Arc<dyn SigningBackend>,
-    statement: Box<dyn Fn(Timestamp) -> Statement + Send + Sync>,
+    state: Box<StateAt>,
     clock: Arc<dyn Clock>,
     framing: Framing,
     batch: Option<usize>,
     channel: [u8; CHANNEL_BYTES],
 }
+
+/// Says what is stated at a moment, or why nothing may be.
+type StateAt = dyn Fn(Timestamp) -> Result<Statement, Error> + Send + Sync;
 
 impl RecordSigner {
     /// Signs with `key` what `statement` says of records that are signed at a given time. The envelopes are
@@ -42,8 +45,22 @@ impl RecordSigner {
         clock: Arc<dyn Clock>,
         framing: Framing,
     ) -> Result<Self, KeyError> {
-        let (statement, channel) = (Box::new(statement), random()?);
-        Ok(Self { key, statement, clock, framing, batch: None, channel })
+        Self::stating(key, move |now| Ok(statement(now)), clock, framing)
+    }
+
+    /// Does the same with a statement that can be refused, as one that would have expired. That ends the work.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Random`] if no channel can be drawn.
+    pub fn stating(
+        key: Arc<dyn SigningBackend>,
+        state: impl Fn(Timestamp) -> Result<Statement, Error> + Send + Sync + 'static,
+        clock: Arc<dyn Clock>,
+        framing: Framing,
+    ) -> Result<Self, KeyError> {
+        let (state, channel) = (Box::new(state), random()?);
+        Ok(Self { key, state, clock, framing, batch: None, channel })
     }
 
     /// Signs so many records at a time with one signature, instead of each alone.
@@ -83,7 +100,7 @@ impl RecordSigner {
         signed.at = Some(now);
         let names = random_names(block.len()).map_err(|error| in_first(error.into()))?;
         let (names, _) = names.as_chunks();
-        let statement = (self.statement)(now);
+        let statement = (self.state)(now).map_err(in_first)?;
         match self.batch {
             Some(most) => self.sign_together(block, names, &statement, most, signed),
             None => self.sign_alone(block, names, statement, signed),

@@ -236,4 +236,9 @@ fn nothing_is_signed_that_has_expired_by_then() {
         );
         assert_refused(&run(&person, &line), 2, "has passed already");
     }
+    // Records that came before are signed, if they came soon enough.
+    let line = "end=$(($(date +%s) + 2)); { echo 1; sleep 2.1; echo 2; } | brine sign --lines --expires $end > out";
+    let output = run(&person, line);
+    assert_refused(&output, 2, "has passed already");
+    assert!(person.read("out").iter().filter(|byte| **byte == b'\n').count() <= 1);
 }
