@@ -1,7 +1,5 @@
 //! `brine inspect`, record by record.
 
-use std::io::Write as _;
-
 use brine_records::{BlockBounds, FrameReader, FrameSide, Framing, RecordError, RecordFrame};
 use serde::Serialize;
 
@@ -12,7 +10,7 @@ use crate::report::console::{json_line, printable};
 use crate::report::verdict::RefusalFacts;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::whole_file::Access;
+use crate::world::record_output::RecordOutput;
 
 /// Shows every record of the input, also those that are not envelopes.
 pub(super) fn inspect_records(
@@ -23,21 +21,25 @@ pub(super) fn inspect_records(
     let (file, name) = InputFile::open(args.input.as_deref())?.into_file();
     let reading = |error| Failure::reading_records(&name, error);
     let mut reader = FrameReader::new(file, framing, FrameSide::Envelope);
-    let opened = output.open(Access::Ordinary)?;
+    // What is shown of a record is a record, too: it ends with a line.
+    let mut shown = RecordOutput::open(output, Framing::Lines, false)?;
     let mut first_failure = None;
     while let Some(mut block) = reader.next_block(BlockBounds::default()).map_err(reading)? {
         block.decode().map_err(reading)?;
+        let mut texts = Vec::with_capacity(block.len());
         for (index, frame) in block.frames().enumerate() {
             let number = block.number(index);
             let (text, unreadable) = show_record(args, number, frame);
-            let written = opened.writer().write_all(text.as_bytes());
-            written.map_err(|error| output.failed(error))?;
+            texts.push(text);
             let failed = unreadable.map(|why| Failure::Record { number, why });
             first_failure = first_failure.or(failed);
         }
         reader.give_back(block);
+        let lengths = texts.iter().map(String::len);
+        let written = shown.write_all(texts.concat().as_bytes(), lengths);
+        written.map_err(|failed| failed.error)?;
     }
-    output.finish(opened)?;
+    shown.finish()?;
     first_failure.map_or(Ok(()), Err)
 }
 

@@ -188,6 +188,28 @@ fn a_full_disk_leaves_whole_records_that_are_not_released_again() {
     }
 }
 
+/// What signs or shows records leaves no half of one either.
+#[test]
+fn a_full_disk_leaves_whole_envelopes_and_whole_lines() {
+    let person = with_records(40, 1000);
+    let line = "for n in 1 2 3; do cat records; done > log; cp log shown; seq -f '%01000.0f' 40 > lines; \
+        most=$(($(wc -c < log) + 20000)); trap '' XFSZ; \
+        prlimit --fsize=$most brine sign --lines lines >> log 2>/dev/null; echo $?; \
+        prlimit --fsize=$most brine inspect --lines --json records >> shown 2>/dev/null; echo $?; \
+        brine verify --lines --json log 2>&1 >all; tail -c 1 shown | od -An -c; \
+        sed 1,120d shown | grep -vc '^{.*}$'; sed 1,120d shown | wc -l";
+    let output = person.shell(line).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let [sign, inspect, verdict, end, broken, shown] = lines[..] else { panic!("{text}") };
+    assert_eq!((sign, inspect, end.trim(), broken), ("4", "4", "\\n", "0"), "{text}");
+    let verdict: Value = serde_json::from_str(verdict).unwrap();
+    assert_eq!(verdict["verdict"], "verified", "{verdict}");
+    let signed = verdict["records_verified"].as_u64().unwrap() - 120;
+    assert!((1..40).contains(&signed), "{verdict}");
+    assert!((1..40).contains(&shown.parse::<u32>().unwrap()), "{text}");
+}
+
 /// Half a record that somebody left does not become the beginning of the next.
 #[test]
 fn half_a_record_at_the_end_of_a_file_is_ended_before_others_are_appended() {
