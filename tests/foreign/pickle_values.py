@@ -123,7 +123,7 @@ def good_call(called, args):
     if called in EXCEPTIONS:
         return all(type(arg) in (str, int, float, bytes, bool, type(None)) for arg in args)
     if called is arrays._array_reconstructor:
-        return args[:1] == (arrays.array,) and exactly(args[1:], (str, bytes), int, bytes)
+        return args[:1] == (arrays.array,) and exactly(args[1:], (str, bytes), (bool, int), bytes)
     if called is getattr:
         return args == (zoneinfo.ZoneInfo, "_unpickle")
     if called == zoneinfo.ZoneInfo._unpickle:
@@ -359,7 +359,7 @@ SEEN = None
 
 
 # Names of another Python or NumPy than this.
-MODULES = {"__builtin__", "copy_reg", "numpy._core.multiarray", "numpy._core.numeric", "numpy.rec", "pathlib._local"}
+MODULES = {"__builtin__", "copy_reg", "exceptions", "numpy._core.multiarray", "numpy._core.numeric", "numpy.rec", "pathlib._local"}
 
 
 def audit(event, args):

@@ -465,6 +465,7 @@ const REFUSED: &[(PickleRule, &str, &str)] = {
         (Call, "a zone by a path", "zoneinfo:ZoneInfo._unpickle '../passwd' True tuple2 call"),
         (Call, "a zone by a path", "zoneinfo:ZoneInfo._unpickle '/etc/passwd' True tuple2 call"),
         (Call, "another module", "zoneinfo:ZoneInfo._unpickle 'a.b/c' True tuple2 call"),
+        (Call, "a zone by bytes", "zoneinfo:ZoneInfo._unpickle b'UTC' True tuple2 call"),
         (Call, "a zone of a file", "zoneinfo:ZoneInfo 'UTC' tuple1 call"),
         (Call, "the items of an object", "builtins:ValueError <result> tuple1 call"),
         (State, "a traceback", "builtins:ValueError () call {} '__traceback__' None setitem build"),

@@ -116,7 +116,9 @@ fn is_zone_name(scene: &Scene<'_, '_>, value: Value) -> bool {
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
         !part.is_empty() && part.bytes().all(is_letter)
     };
-    let text = scene.word(value).filter(|text| text.len() <= LONGEST_ZONE_NAME);
+    // ZoneInfo would take bytes for a path of another sort.
+    let word = if Shape::Text.admits(scene, value) { scene.word(value) } else { None };
+    let text = word.filter(|text| text.len() <= LONGEST_ZONE_NAME);
     text.is_some_and(|text| text.split('/').all(is_part))
 }
 
