@@ -84,6 +84,34 @@ fn text_has_nothing_hidden() {
     }
 }
 
+/// A joiner and a variation selector are taken where they change what is seen, and nowhere else.
+#[test]
+fn text_has_the_joiners_that_scripts_and_emoji_need() {
+    let rainbow_flag = "\u{1f3f3}\u{fe0f}\u{200d}\u{1f308}";
+    for good in [
+        "\u{645}\u{200c}\u{62e}",
+        "\u{915}\u{94d}\u{200d}",
+        "\u{2764}\u{fe0f}",
+        "1\u{fe0f}\u{20e3}",
+        rainbow_flag,
+    ] {
+        check(OutputFormat::Utf8, good.as_bytes()).unwrap();
+    }
+    for (hidden, offset) in [
+        ("\u{200d}a", 0),
+        ("ab\u{200c}c", 2),
+        ("a\u{fe0f}", 1),
+        ("\n\u{200d}", 1),
+        ("\u{645}\u{200c}\u{200c}", 5),
+        ("\u{2764}\u{fe0f}\u{fe0f}", 6),
+        ("\u{645}\u{200c}\u{fe0f}", 5),
+    ] {
+        refused(OutputFormat::Utf8, hidden.as_bytes(), &format!("at byte {offset}"));
+        let error = OutputFormat::Utf8.check(&mut hidden.as_bytes()).unwrap_err();
+        assert_eq!(error.reason(), "output-hidden-character", "{hidden:?}");
+    }
+}
+
 const GOOD: [&str; 13] = [
     "{}",
     " [ ] ",

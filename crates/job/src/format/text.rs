@@ -63,19 +63,41 @@ impl Utf8Pieces {
 
 /// Checks for text that shows what it is: without control, bidirectional and invisible characters.
 #[derive(Debug, Default)]
-pub(super) struct TextCheck(Utf8Pieces);
+pub(super) struct TextCheck {
+    pieces: Utf8Pieces,
+    before: Option<char>,
+}
 
 impl FormatCheck for TextCheck {
     fn piece(&mut self, piece: &[u8], offset: u64) -> Result<(), FormatError> {
-        self.0.piece(piece, offset, |character, offset| match character {
-            '\t' | '\n' | '\r' => Ok(()),
-            _ if character.is_control() => Err(FormatError::ControlCharacter { offset }),
-            _ if is_harmless(character) => Ok(()),
-            _ => Err(FormatError::HiddenCharacter { offset, character }),
+        let Self { pieces, before } = self;
+        pieces.piece(piece, offset, |character, offset| {
+            match character {
+                '\t' | '\n' | '\r' => {}
+                _ if character.is_control() => {
+                    return Err(FormatError::ControlCharacter { offset });
+                }
+                _ if is_harmless(character) || shapes(*before, character) => {}
+                _ => return Err(FormatError::HiddenCharacter { offset, character }),
+            }
+            *before = Some(character);
+            Ok(())
         })
     }
 
     fn end(&mut self, offset: u64) -> Result<(), FormatError> {
-        self.0.end(offset)
+        self.pieces.end(offset)
+    }
+}
+
+/// Returns whether a character that cannot be seen changes how the one before it looks: a joiner, as Persian and
+/// Hindi need it, or a variation selector, as emoji have it. Elsewhere these hide, as any other.
+fn shapes(before: Option<char>, character: char) -> bool {
+    let takes_shape =
+        |c: char| is_harmless(c) && (!c.is_ascii() || matches!(c, '0'..='9' | '#' | '*'));
+    match character {
+        '\u{200c}' | '\u{200d}' => before.is_some_and(|c| takes_shape(c) || c == '\u{fe0f}'),
+        '\u{fe0e}' | '\u{fe0f}' => before.is_some_and(takes_shape),
+        _ => false,
     }
 }
