@@ -147,7 +147,7 @@ fn lines_that_people_write_are_judged_alike() {
         (format!("me valid-after=\"19700101Z\" {key}"), false),
         (format!("me valid-before=\"19700101Z\" {key}"), false),
         (format!("me valid-after=\"19700101000001Z\" {key}"), true),
-        (format!("me rsa-sha2-512 AAAA\n"), false),
+        ("me rsa-sha2-512 AAAA\n".to_owned(), false),
         (format!("ssh-rsa {key}\nme {key}"), true),
     ] {
         assert_eq!(both.accept(line.as_bytes(), "UTC"), (accepted, accepted), "{line:?}");

@@ -59,13 +59,16 @@ fn a_full_database_forgets_nothing() {
     }
 }
 
+/// Makes the subject with a number.
+type SubjectOf<'a> = &'a dyn Fn(u8) -> Subject;
+
 /// However much one signer sends, it leaves as much as it takes; the next one leaves half of that.
 #[test]
 fn one_signer_never_fills_the_database_for_all() {
     let of_names = |number: u8| named(number, BIRTH, BIRTH + DAY);
     let of_channels = |number: u8| numbered(number, 0, BIRTH);
     let of_gaps = |number: u8| numbered(1, 2 * u64::from(number), BIRTH);
-    let kinds: [(&dyn Fn(u8) -> Subject, [u64; 3]); 3] =
+    let kinds: [(SubjectOf<'_>, [u64; 3]); 3] =
         [(&of_names, [50, 25, 13]), (&of_channels, [50, 24, 12]), (&of_gaps, [50, 25, 13])];
     for (kind, shares) in kinds {
         let place = Place::new();
