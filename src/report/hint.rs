@@ -124,7 +124,7 @@ fn of_core(error: &Error) -> Option<String> {
         }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
         Error::Stream(StreamError::AfterLast) => {
-            "nothing may follow a stream; if it is a line end, \"head -c -1\" takes it off"
+            "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
         Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
         Error::Trust(Untrusted::NoAnchors) => {
@@ -173,7 +173,7 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::CritUnknown { .. } => "a newer brine may understand it",
         FormError::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
-            "redis-cli and echo add one, and mosquitto_sub without -N; \"head -c -1\" takes it off"
+            "redis-cli and echo add one, and mosquitto_sub without -N; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
         FormError::Malformed(Malformed { flaw: Flaw::TrailingBytes { .. }, .. }) => {
             "if it is one envelope after the other, these are records: give --cbor"
