@@ -4,6 +4,7 @@
 //! that lets everybody append. Replacing it would take the file away from all others who have it open. So the
 //! descriptor itself is read or written.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,9 +27,18 @@ impl Descriptor {
         links(path).find_map(|path| Self::named_directly(&path))
     }
 
+    /// Returns whether a path is one of the names that the system has for the descriptors of a process. No link is
+    /// followed to find out, so nobody else can have made it.
+    pub(crate) fn is_name(path: &Path) -> bool {
+        let standard = STANDARD.iter().any(|name| path == Path::new(name));
+        let digits = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let numbered = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let directory = directory_of(path);
+        standard || numbered && DIRECTORIES.iter().any(|name| directory == Path::new(name))
+    }
+
     fn named_directly(path: &Path) -> Option<Self> {
-        let standard = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
-        if let Some(number) = standard.iter().position(|name| path == Path::new(name)) {
+        if let Some(number) = STANDARD.iter().position(|name| path == Path::new(name)) {
             return i32::try_from(number).ok().map(Self);
         }
         let digits = path.file_name()?.to_str()?;
@@ -172,6 +182,8 @@ impl OpenState {
         Some(Self { position: value("pos")?.parse().ok()?, flags })
     }
 }
+
+const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 const DIRECTORIES: [&str; 3] = ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
 

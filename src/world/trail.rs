@@ -6,13 +6,16 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use super::descriptor::Descriptor;
+
 /// Everything that the system passes when it opens a path, the file itself included.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
     /// What is passed, by a path without links. What does not exist yet is here, too.
     pub(crate) steps: Vec<Step>,
-    /// The links that are followed, with their owners.
-    links: Vec<(PathBuf, u32)>,
+    /// The links that are followed, with their owners; without one where the system leads to a descriptor that this
+    /// process was given.
+    links: Vec<(PathBuf, Option<u32>)>,
 }
 
 /// A place on the way.
@@ -43,6 +46,7 @@ impl Trail {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut ahead: VecDeque<OsString> = parts(&absolute);
         let mut here = PathBuf::from("/");
+        let mut given = false;
         while let Some(part) = ahead.pop_front() {
             if part == ".." {
                 here.pop();
@@ -54,7 +58,10 @@ impl Trail {
             if let (Some(link), true) = (link, trail.links.len() < MAX_LINKS)
                 && let Ok(target) = fs::read_link(&next)
             {
-                trail.links.push((next, link.uid()));
+                // Such a descriptor is taken as it is, whoever the links to it seem to belong to: in a user
+                // namespace, those of the system are nobody's. What is behind it counts all the same.
+                given = given || Descriptor::is_name(&next.join(ahead.iter().collect::<PathBuf>()));
+                trail.links.push((next, (!given).then(|| link.uid())));
                 if target.is_absolute() {
                     here = PathBuf::from("/");
                 }
@@ -73,7 +80,8 @@ impl Trail {
     pub(crate) fn foreign_link(&self) -> Option<&Path> {
         let user = rustix::process::geteuid().as_raw();
         let foreign = |owner: u32| owner != user && owner != 0;
-        self.links.iter().find(|(_, owner)| foreign(*owner)).map(|(path, _)| path.as_path())
+        let mut links = self.links.iter();
+        links.find(|(_, owner)| owner.is_some_and(foreign)).map(|(path, _)| path.as_path())
     }
 
     /// Returns whether it follows a link at all.
