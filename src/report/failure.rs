@@ -1,7 +1,7 @@
 //! What can go wrong: the errors of all crates, and those of the programs.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
 use brine_job::{JobError, PolicyError, PolicyFileError};
@@ -34,7 +34,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Framing(#[from] FramingError),
 
-    #[error("{path:?} lies in {root:?}, where the policy lets jobs write")]
+    #[error("{path:?} {} {root:?}, where the policy lets jobs write", overlap(path, root))]
     InJobsReach { path: PathBuf, root: PathBuf },
 
     #[error("{path:?} is mounted without its directory, and cannot be replaced")]
@@ -325,4 +325,9 @@ impl From<std::convert::Infallible> for Failure {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
+}
+
+/// Says how a path and a root that jobs write have to do with each other.
+fn overlap(path: &Path, root: &Path) -> &'static str {
+    if path != root && root.starts_with(path) { "holds" } else { "lies in" }
 }

@@ -107,7 +107,7 @@ impl VerifiedJob {
         };
         let command = command::find(&args.command)?;
         let permit = ground.policy.plan(&question, &self.grants, command.as_ref())?;
-        ground.refuse_program(&permit.plan.parts().program.path)?;
+        ground.refuse_plan(&permit.plan)?;
         if let Some(lists) = &permit.pickle_imports {
             ground.refuse_lists(lists)?;
             imports::judge(lists, &self.payload)?;

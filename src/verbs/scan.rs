@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use brine_job::ImportList;
 use brine_pickle::{
     AllowList, FileForm, PickleImport, PickleRefusal, PickleRule, ScanOptions, ScanReport,
     ScannedPart, scan,
@@ -19,6 +20,7 @@ use crate::report::{Failure, Outcome};
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::program_file::open_regular;
 
 /// Judges each file, whatever became of those before. The status is that of the first that was refused.
 pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
@@ -87,20 +89,37 @@ fn one(
 }
 
 /// Puts the lists together that were asked for.
-pub(super) fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
+fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
     let mut list = AllowList::new();
     for path in named {
         list.extend(match path.to_str() {
             Some("std") => AllowList::std(),
             Some("numpy") => AllowList::numpy(),
-            _ => read_list(path)?,
+            _ => read_list(path, InputFile::open_file(path)?)?,
         });
     }
     Ok(list)
 }
 
-fn read_list(path: &Path) -> Result<AllowList, Failure> {
-    let bytes = InputFile::open_file(path)?.read(MAX_LIST_BYTES)?;
+/// Takes the lists that a policy names. Their files are regular: nobody is there to write to a FIFO.
+pub(super) fn list_of_policy(named: &[ImportList]) -> Result<AllowList, Failure> {
+    let mut list = AllowList::new();
+    for named in named {
+        list.extend(match named {
+            ImportList::BuiltIn(name) if name == "numpy" => AllowList::numpy(),
+            ImportList::BuiltIn(_) => AllowList::std(),
+            ImportList::File(path) => {
+                let name = format!("{path:?}");
+                let file = open_regular(path).map_err(|error| Failure::io(&name, error))?;
+                read_list(path, InputFile::of(file, name))?
+            }
+        });
+    }
+    Ok(list)
+}
+
+fn read_list(path: &Path, file: InputFile) -> Result<AllowList, Failure> {
+    let bytes = file.read(MAX_LIST_BYTES)?;
     let parsed = AllowList::parse(&String::from_utf8_lossy(&bytes));
     parsed.map_err(|source| Failure::AllowList { path: path.to_owned(), source })
 }

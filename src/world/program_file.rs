@@ -1,9 +1,14 @@
-//! Programs that find their libraries only where they were installed.
+//! Files of programs: what they are, what interprets them, and where they look for their libraries.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// Returns the directories that a job must see for its program to find its own libraries, as far as they lie
 /// outside the system directories; none if it has no libraries.
@@ -37,7 +42,7 @@ fn home_of(program: &Path) -> Option<PathBuf> {
 
 /// Returns whether a program is an ELF file that has a loader load libraries (`PT_INTERP`; elf(5)).
 fn has_loader(program: &Path) -> io::Result<bool> {
-    let mut file = File::open(program)?;
+    let mut file = open_regular(program)?;
     let mut header = [0; 64];
     file.read_exact(&mut header)?;
     // Of 64 bits, and little-endian: brine runs no others.
@@ -60,6 +65,66 @@ fn has_loader(program: &Path) -> io::Result<bool> {
     }
     Ok(false)
 }
+
+/// What the system does with a program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ProgramForm {
+    Elf,
+    /// It begins with `#!`, and this is the program that reads it.
+    Script(PathBuf),
+    /// The system does not execute it.
+    Unknown,
+}
+
+impl ProgramForm {
+    /// Looks at the beginning of a program.
+    pub(crate) fn of(program: &Path) -> io::Result<Self> {
+        let mut start = Vec::new();
+        open_regular(program)?.take(START_BYTES).read_to_end(&mut start)?;
+        // Linux fills what it reads with 0.
+        start.resize(START_LENGTH, 0);
+        if start.starts_with(b"\x7fELF") {
+            return Ok(Self::Elf);
+        }
+        let Some(line) = start.strip_prefix(b"#!") else { return Ok(Self::Unknown) };
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let name = line.iter().position(|byte| !blank(byte)).and_then(|from| line.get(from..));
+        let name = name.unwrap_or_default();
+        let ends = |byte: &u8| blank(byte) || matches!(byte, b'\n' | 0);
+        // A name that is cut off is not executed (execve(2)).
+        let name = name.iter().position(ends).and_then(|length| name.get(..length));
+        Ok(match name.filter(|name| !name.is_empty()) {
+            Some(name) => Self::Script(PathBuf::from(OsStr::from_bytes(name))),
+            None => Self::Unknown,
+        })
+    }
+}
+
+/// Returns the program that reads a script, and the one that reads that, as far as they can be found out.
+pub(crate) fn interpreters(program: &Path) -> Vec<PathBuf> {
+    let next = |path: &PathBuf| match ProgramForm::of(path) {
+        Ok(ProgramForm::Script(interpreter)) => Some(interpreter),
+        _ => None,
+    };
+    std::iter::successors(Some(program.to_owned()), next).skip(1).take(MAX_INTERPRETERS).collect()
+}
+
+/// Opens a regular file, and nothing else. Nobody opens the other end of a FIFO, so that would be waited for.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// As much as Linux looks at (`BINPRM_BUF_SIZE`).
+const START_LENGTH: usize = 256;
+const START_BYTES: u64 = 256;
+
+/// More than Linux follows (execve(2)).
+const MAX_INTERPRETERS: usize = 8;
 
 const PT_INTERP: u32 = 3;
 
@@ -90,5 +155,46 @@ mod tests {
             assert_eq!(outside(Path::new(inside), &usr), BTreeSet::new(), "{inside}");
         }
         assert_eq!(outside(&bin.join("copied"), &BTreeSet::from([root])), BTreeSet::new());
+    }
+
+    fn written(path: &Path, content: &str) {
+        std::io::Write::write_all(&mut File::create(path).unwrap(), content.as_bytes()).unwrap();
+    }
+
+    /// As `load_script` of Linux reads it.
+    #[test]
+    fn the_form_of_a_program_is_what_the_system_takes_it_for() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("program");
+        let long = "x".repeat(256);
+        let script = |name: &str| ProgramForm::Script(name.into());
+        for (content, form) in [
+            ("#!/bin/sh", script("/bin/sh")),
+            ("#! \t/bin/sh -e\n", script("/bin/sh")),
+            ("#!sh\n", script("sh")),
+            ("\x7fELF", ProgramForm::Elf),
+            ("#!", ProgramForm::Unknown),
+            ("#! \n/bin/sh\n", ProgramForm::Unknown),
+            (&format!("#!/{long}\n"), ProgramForm::Unknown),
+            (" #!/bin/sh\n", ProgramForm::Unknown),
+            ("", ProgramForm::Unknown),
+        ] {
+            written(&path, content);
+            assert_eq!(ProgramForm::of(&path).unwrap(), form, "{content:?}");
+        }
+        written(&path, &format!("#!{}\n", path.display()));
+        assert_eq!(interpreters(&path).len(), MAX_INTERPRETERS);
+    }
+
+    /// Nobody writes to it, so opening it for reading waits.
+    #[test]
+    fn a_fifo_is_no_program_and_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let fifo = home.path().join("fifo");
+        let mode = rustix::fs::Mode::from_raw_mode(0o755);
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(outside(&fifo, &BTreeSet::new()), BTreeSet::new());
+        assert_eq!(ProgramForm::of(&fifo).unwrap_err().to_string(), "not a regular file");
+        assert_eq!(ProgramForm::of(home.path()).unwrap_err().to_string(), "not a regular file");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::program_file;
 use super::trail::{Place, Trail};
 use crate::report::Failure;
 
@@ -63,10 +64,39 @@ impl WritableRoots {
             return Ok(());
         }
         match self.passed_by(&Trail::of(path)) {
-            Some(root) => {
-                Err(Failure::InJobsReach { path: path.to_owned(), root: root.to_owned() })
-            }
+            Some(root) => Err(in_reach(path, root)),
             None => Ok(()),
         }
     }
+
+    /// Refuses system directories in which a job may write, at any depth. Everything in them can be executed, so
+    /// one job could leave there what another runs.
+    pub(crate) fn refuse_system(&self, system: &BTreeSet<PathBuf>) -> Result<(), Failure> {
+        for directory in system {
+            self.refuse_input(directory)?;
+            // The other way round: a root below the directory.
+            let directories = Self::new(&BTreeSet::from([directory.as_path()]));
+            let mut roots = self.roots.iter().map(|root| root.path.as_path());
+            if let Some(root) = roots.find(|root| directories.passed_by(&Trail::of(root)).is_some())
+            {
+                return Err(in_reach(directory, root));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a program that a job may write or exchange, and one that such a program would interpret.
+    pub(crate) fn refuse_program(&self, program: &Path) -> Result<(), Failure> {
+        if self.roots.is_empty() {
+            return Ok(());
+        }
+        let interpreters = program_file::interpreters(program);
+        let mut programs =
+            std::iter::once(program).chain(interpreters.iter().map(PathBuf::as_path));
+        programs.try_for_each(|program| self.refuse_input(program))
+    }
+}
+
+fn in_reach(path: &Path, root: &Path) -> Failure {
+    Failure::InJobsReach { path: path.to_owned(), root: root.to_owned() }
 }

@@ -30,7 +30,7 @@ mod linux {
     use std::time::Duration;
 
     use brine_core::{Class, Classified as _};
-    use brine_job::{Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
+    use brine_job::{GrantedPath, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
     use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, LaunchError, enter, judge};
 
     use crate::jobs::{run_by, shell, started};
@@ -188,5 +188,12 @@ mod linux {
         job.program.arguments.push("nul\0nul".into());
         job.program.sha256 = None;
         refused(&job, 4, "system", Class::System);
+        // Whatever the caller held the plan against.
+        let mut job = shell("true");
+        let (source, target) = ("/usr/share".into(), "/job/files/work".into());
+        job.granted_paths.insert(GrantedPath { source, target, writable: true });
+        let error = run(&job, b"").unwrap_err().to_string();
+        assert!(error.contains("what can be written may not lie in a system directory"), "{error}");
+        refused(&job, 125, "opening", Class::System);
     }
 }

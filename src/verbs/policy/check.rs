@@ -1,7 +1,7 @@
 //! Whether jobs can run by a policy on this system, and whether they can change what it relies on.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::report::Failure;
 use crate::report::console::note;
 use crate::verbs::{run, scan};
 use crate::world::home::Home;
-use crate::world::program_file;
+use crate::world::program_file::{self, ProgramForm};
 use crate::world::trail::Trail;
 use crate::world::writable_roots::WritableRoots;
 
@@ -57,6 +57,8 @@ impl<'p> PolicyCheck<'p> {
                 return Err(self.unusable(entry, what));
             }
         }
+        // The roots of the other entries, too.
+        self.roots.refuse_system(system)?;
         for root in entry.write_roots().chain(entry.read_roots()) {
             self.root(entry, root)?;
         }
@@ -86,7 +88,7 @@ impl<'p> PolicyCheck<'p> {
         system: &BTreeSet<PathBuf>,
     ) -> Result<(), Failure> {
         let PolicyInterpreter { alias, path, sha256, .. } = interpreter;
-        self.roots.refuse_input(path)?;
+        self.roots.refuse_program(path)?;
         let unusable =
             |what: String| Err(self.unusable(entry, format!("interpreter {alias}: {what}")));
         match fs::metadata(path) {
@@ -96,6 +98,9 @@ impl<'p> PolicyCheck<'p> {
             }
             Ok(_) => {}
         }
+        if let Err(what) = can_start(path) {
+            return unusable(what);
+        }
         if let Some(stated) = sha256 {
             let found = sha256_of(path).map_err(|error| Failure::io(format!("{path:?}"), error))?;
             if found != hex(*stated) {
@@ -104,7 +109,9 @@ impl<'p> PolicyCheck<'p> {
                 ));
             }
         }
-        for directory in program_file::outside(path, system) {
+        let interpreters = program_file::interpreters(path);
+        let programs = std::iter::once(*path).chain(interpreters.iter().map(PathBuf::as_path));
+        for directory in programs.flat_map(|program| program_file::outside(program, system)) {
             let what = format!(
                 "interpreter {alias} may look for its libraries in {directory:?}, which is not in system"
             );
@@ -117,7 +124,7 @@ impl<'p> PolicyCheck<'p> {
         for list in lists {
             let ImportList::File(path) = list else { continue };
             self.roots.refuse_input(path)?;
-            let read = scan::list(std::slice::from_ref(path));
+            let read = scan::list_of_policy(std::slice::from_ref(list));
             read.map_err(|failure| self.unusable(entry, format!("pickle-imports: {failure}")))?;
         }
         Ok(())
@@ -133,9 +140,41 @@ impl<'p> PolicyCheck<'p> {
     }
 }
 
+/// Says why the system would not execute a program, if it would not.
+fn can_start(program: &Path) -> Result<(), String> {
+    let form = |path: &Path| ProgramForm::of(path).map_err(|error| format!("{path:?}: {error}"));
+    let mut path = program.to_owned();
+    for _ in 0..MAX_SCRIPTS {
+        let interpreter = match form(&path)? {
+            ProgramForm::Elf => return Ok(()),
+            ProgramForm::Unknown => {
+                return Err(format!(
+                    "{path:?} is no ELF file, and does not begin with #! and a program"
+                ));
+            }
+            ProgramForm::Script(interpreter) => interpreter,
+        };
+        let failed = |what: &str| Err(format!("{path:?} is read by {interpreter:?}: {what}"));
+        if !interpreter.is_absolute() {
+            return failed("not an absolute path");
+        }
+        match fs::metadata(&interpreter) {
+            Err(error) => return failed(&error.to_string()),
+            Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+                return failed("cannot be executed");
+            }
+            Ok(_) => path = interpreter,
+        }
+    }
+    Err(format!("{program:?} is read by scripts that are read by scripts"))
+}
+
+/// As many as Linux follows (execve(2)).
+const MAX_SCRIPTS: usize = 5;
+
 fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hasher = Hasher::new(HashAlgorithm::Sha256);
-    let mut file = File::open(path)?;
+    let mut file = program_file::open_regular(path)?;
     let mut piece = vec![0; 1 << 16];
     loop {
         match std::io::Read::read(&mut file, &mut piece)? {

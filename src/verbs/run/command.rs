@@ -47,8 +47,12 @@ fn sought(name: &OsStr) -> Result<PathBuf, Failure> {
 }
 
 fn executable(path: &Path) -> io::Result<()> {
-    if path.metadata()?.is_dir() {
+    let found = path.metadata()?;
+    if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
     Ok(accessat(CWD, path, Access::EXEC_OK, AtFlags::empty())?)
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_job::{ImportList, Policy};
+use brine_job::{ImportList, Plan, Policy};
 
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
@@ -48,9 +48,10 @@ impl JobGround {
         Ok(Self { policy_file, policy, roots })
     }
 
-    /// Refuses a program that a job may write or exchange.
-    pub(super) fn refuse_program(&self, program: &Path) -> Result<(), Failure> {
-        self.roots.refuse_input(program)
+    /// Refuses a plan whose program, or what can be executed beside it, a job may write or exchange.
+    pub(super) fn refuse_plan(&self, plan: &Plan) -> Result<(), Failure> {
+        self.roots.refuse_program(&plan.parts().program.path)?;
+        self.roots.refuse_system(&plan.parts().system)
     }
 
     /// Refuses lists of imports that a job may write or exchange.

@@ -1,7 +1,6 @@
 //! The imports of a payload, where the policy says that it is a pickle.
 
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use brine_core::FormError;
 use brine_job::ImportList;
@@ -14,11 +13,7 @@ use crate::world::spool::{Spool, temporary};
 
 /// Refuses a payload that would import names that are on none of the lists, before anything loads it.
 pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure> {
-    let path = |list: &ImportList| match list {
-        ImportList::BuiltIn(name) => PathBuf::from(name),
-        ImportList::File(path) => path.clone(),
-    };
-    let allow = scan::list(&lists.iter().map(path).collect::<Vec<_>>())?;
+    let allow = scan::list_of_policy(lists)?;
     if payload.length() > MAX_WHOLE_BYTES {
         return Err(FormError::TooLarge { limit: MAX_WHOLE_BYTES }.into());
     }

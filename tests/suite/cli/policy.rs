@@ -40,6 +40,13 @@ fn a_policy_that_no_job_can_run_by_is_refused() {
     std::fs::create_dir(person.path("elsewhere")).unwrap();
     std::os::unix::fs::symlink("elsewhere", person.path("link")).unwrap();
     person.write("text", "no program");
+    for (name, content) in
+        [("orphan", "#!/nonexistent -x\n"), ("empty", ""), ("plain", "echo\n"), ("bare", "#!sh\n")]
+    {
+        person.write(name, content);
+        make_executable(&person.path(name));
+    }
+    person.program("mkfifo", &["-m", "755", "fifo"]).assert().success();
     let at = |name: &str| here.join(name).to_str().unwrap().to_owned();
     for (lines, said) in [
         (
@@ -49,6 +56,30 @@ fn a_policy_that_no_job_can_run_by_is_refused() {
         (
             format!("interpreters.x = {{ path = {:?} }}", at("text")),
             format!("line 1: interpreter x: {:?} cannot be executed", at("text")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("fifo")),
+            format!("line 1: interpreter x: {:?} cannot be executed", at("fifo")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("orphan")),
+            format!("line 1: interpreter x: {:?} is read by \"/nonexistent\": No such file", at("orphan")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("bare")),
+            format!("line 1: interpreter x: {:?} is read by \"sh\": not an absolute path", at("bare")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("empty")),
+            format!("line 1: interpreter x: {:?} is no ELF file", at("empty")),
+        ),
+        (
+            format!("interpreters.x = {{ path = {:?} }}", at("plain")),
+            format!("line 1: interpreter x: {:?} is no ELF file", at("plain")),
+        ),
+        (
+            format!("pickle-imports = [{:?}]", at("fifo")),
+            format!("pickle-imports: {:?}: not a regular file", at("fifo")),
         ),
         (
             format!("interpreters.x = {{ path = \"/bin/sh\", sha256 = \"{}\" }}", "0".repeat(64)),
@@ -88,4 +119,10 @@ fn a_policy_that_no_job_can_run_by_is_refused() {
         stderr,
         format!("brine: warning: \"policy.toml\": line 1: there is no {:?} yet\n", at("later"))
     );
+}
+
+fn make_executable(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

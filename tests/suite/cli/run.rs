@@ -448,6 +448,86 @@ fn nothing_that_jobs_may_write_is_relied_on() {
     assert!(!person.path("report").exists());
 }
 
+/// One job can leave a program, or what reads it, that a job of another entry runs.
+#[test]
+fn no_job_executes_what_another_may_write() {
+    let (_outside, granted, person) = beside_writable();
+    fs::create_dir_all(granted.join("sys/deep")).unwrap();
+    std::os::unix::fs::symlink(granted.join("sys"), person.path("alias")).unwrap();
+    let policy = String::from_utf8(person.read("policy.toml")).unwrap();
+    let parent = granted.join("sys");
+    let deep = policy.replace(granted.to_str().unwrap(), parent.join("deep").to_str().unwrap());
+    let script = person.path("script");
+    let interpreter = granted.join("sh");
+    fs::copy("/bin/sh", &interpreter).unwrap();
+    fs::write(&script, format!("#!{}\n", interpreter.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let system = |policy: &str, path: &std::path::Path| {
+        policy.replace("ports = [443]", &format!("system = [\"/usr\", \"/bin\", {path:?}]"))
+    };
+    let alias = person.path("alias");
+    for (policy, said) in [
+        (system(&policy, &parent), format!("{parent:?} lies in {granted:?}")),
+        (system(&policy, &granted), format!("{granted:?} lies in {granted:?}")),
+        (system(&policy, &alias), format!("{alias:?} lies in {granted:?}")),
+        // The other way round: the root is in the directory.
+        (system(&deep, &parent), format!("{parent:?} holds {:?}", parent.join("deep"))),
+        (
+            policy.replace("\"/bin/sh\"", &format!("{script:?}")),
+            format!("{interpreter:?} lies in {granted:?}"),
+        ),
+    ] {
+        person.write("other.toml", policy);
+        let said = said + ", where the policy lets jobs write";
+        for more in [&[][..], &["--explain"]] {
+            let mut command = person.brine(["run", "job", "--context", "jobs/a"]);
+            let output = command.args(["--policy", "other.toml"]).args(more).output().unwrap();
+            assert_refused(&output, 6, &said);
+        }
+        let output = person.brine(["policy", "check", "other.toml"]).output().unwrap();
+        assert_refused(&output, 6, &said);
+    }
+}
+
+/// Nobody writes to it: whoever opens it waits.
+#[test]
+fn a_fifo_is_not_waited_for_where_a_program_or_a_list_should_be() {
+    let person = person(&["run=sh"]);
+    person.program("mkfifo", &["-m", "755", "fifo"]).assert().success();
+    let fifo = person.path("fifo").canonicalize().unwrap();
+    person.write("tool.toml", POLICY.replace("\"/bin/sh\"", &format!("{fifo:?}")));
+    assert_refused(&run(&person, ["--policy", "tool.toml"]), 126, "fifo");
+    assert_eq!(explained(&person, ["--policy", "tool.toml"])["program"], fifo.to_str().unwrap());
+    let lists = POLICY.replace("ports = [443]", &format!("pickle-imports = [{fifo:?}]"));
+    person.write("lists.toml", lists);
+    assert_refused(&run(&person, ["--policy", "lists.toml"]), 4, "not a regular file");
+    sign(&person, &[], "jobs/a");
+    assert_refused(&run(&person, ["--", "./fifo"]), 126, "not a regular file");
+    assert_refused(&run(&person, ["--explain", "--", "./fifo"]), 126, "not a regular file");
+}
+
+/// In a user namespace, the links of the system belong to nobody.
+#[test]
+fn descriptors_that_brine_was_given_are_no_links_of_another_user() {
+    let person = person(&[]);
+    let line = "unshare --user --map-root-user true 2>/dev/null || { echo none; exit; }; \
+                unshare --user --map-root-user brine run job --context jobs/a --explain \
+                -o /dev/stdout --report /dev/fd/2 -- sh";
+    let output = person.shell(line).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stdout == "none\n" || stdout.contains("signed by    default\n"), "{stdout}{stderr}");
+    // A link of somebody else to them is one. Only root can give a link to somebody else.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let link = person.path("link");
+    std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(65_534), None).unwrap();
+    let output = run(&person, ["--explain", "-o", "link", "--", "sh"]);
+    assert_refused(&output, 2, "is a link of another user");
+}
+
 /// The loader takes other libraries of the same name, and says nothing.
 #[test]
 fn a_program_outside_the_system_directories_is_said_to_be() {
@@ -471,7 +551,11 @@ fn a_program_outside_the_system_directories_is_said_to_be() {
 fn what_can_be_written_is_in_no_system_directory() {
     let person = with_writable("/usr/local/share");
     let output = run(&person, ["--policy", "policy.toml"]);
-    assert_refused(&output, 125, "what can be written may not lie in a system directory");
+    assert_refused(
+        &output,
+        6,
+        "\"/usr\" holds \"/usr/local/share\", where the policy lets jobs write",
+    );
 }
 
 #[test]
