@@ -46,7 +46,8 @@ pub(crate) fn brine(parsed: Brine) -> Status {
         BrineVerb::Verify(args) => {
             reported(&args.verdict, verify::outputs(&args), |outputs| verify::run(&args, outputs))
         }
-        BrineVerb::Run(args) => {
+        BrineVerb::Run(mut args) => {
+            run::settle(&mut args);
             // Before the file for the verdict is opened: a job may have left a link in its place.
             let planned = JobGround::survey(&args).and_then(|ground| {
                 let (report, outputs) = run::outputs(&args)?;

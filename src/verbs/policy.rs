@@ -15,6 +15,7 @@ use crate::world::home::Home;
 use crate::world::input::read_small;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::trail::settled;
 use crate::world::watched::Watched;
 
 pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
@@ -51,7 +52,8 @@ fn read(path: &Path) -> Result<Policy, Failure> {
 }
 
 fn check(args: &CheckPolicy) -> Result<(), Failure> {
-    let path = args.file.clone().map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
+    let named = args.file.as_deref().map(settled);
+    let path = named.map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
     let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
     let policy = read(&path)?;
     PolicyCheck::new(&path, &policy).run()?;

@@ -16,7 +16,7 @@ use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
 use brine_job::{Grants, Plan, PolicyQuestion};
 
-pub(super) use self::ground::JobGround;
+pub(super) use self::ground::{JobGround, settle};
 use self::outputs::RunOutputs;
 use super::expect::{self, Judge};
 use crate::args::run::Run;

@@ -90,6 +90,34 @@ impl Trail {
     }
 }
 
+/// Returns where a path leads that begins with `..`, without passing what that leaves.
+///
+/// Whoever works in a directory that jobs may write can leave it by `..`, and relies on nothing in it: the system
+/// knows the working directory by itself, and not by its name, so no link there can turn the way. A job could still
+/// move the directory. So its name is asked for once, and what is checked is also what is opened. A `..` after a name
+/// is left as it is: a job could put a link in the place of that name.
+pub(crate) fn settled(path: &Path) -> PathBuf {
+    let is_dot = |part: &Component<'_>| matches!(part, Component::CurDir | Component::ParentDir);
+    let mut parts = path.components().peekable();
+    let Ok(mut here) = std::env::current_dir() else { return path.to_owned() };
+    let mut leaves = false;
+    while let Some(part) = parts.next_if(is_dot) {
+        if part == Component::ParentDir {
+            leaves = true;
+            here.pop();
+        }
+    }
+    if !leaves {
+        return path.to_owned();
+    }
+    here.extend(parts);
+    // What must be a directory stays one.
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        here.push("");
+    }
+    here
+}
+
 fn parts(path: &Path) -> VecDeque<OsString> {
     let named = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
@@ -130,6 +158,19 @@ mod tests {
         assert!(trail.steps.last().is_some_and(|step| step.place.is_none()));
         assert_eq!(Trail::of(&root.join("loop")).links.len(), MAX_LINKS);
         assert!(!Trail::of(&root.join("a/b")).has_links());
+    }
+
+    #[test]
+    fn a_path_leaves_the_working_directory_only_by_dots_that_it_begins_with() {
+        let above = std::env::current_dir().unwrap().parent().unwrap().to_owned();
+        for (path, left) in [("..", ""), ("../a", "a"), ("./.././a/../b", "a/../b")] {
+            assert_eq!(settled(Path::new(path)), above.join(left), "{path:?}");
+        }
+        assert!(settled(Path::new("../a/")).as_os_str().as_encoded_bytes().ends_with(b"/a/"));
+        assert_eq!(settled(Path::new("../../../../../../../../../../../../../a")), Path::new("/a"));
+        for path in ["", ".", "a", "./a", "a/../../b", "/a/../b", "..a"] {
+            assert_eq!(settled(Path::new(path)).as_os_str(), path, "{path:?}");
+        }
     }
 
     /// Only root can give a link to somebody else.

@@ -11,6 +11,7 @@ use crate::report::Failure;
 use crate::verbs::policy;
 use crate::world::home::Home;
 use crate::world::named_key::Named;
+use crate::world::trail::settled;
 use crate::world::watched::Watched;
 use crate::world::writable_roots::WritableRoots;
 
@@ -60,6 +61,25 @@ impl JobGround {
             ImportList::BuiltIn(_) => Ok(()),
             ImportList::File(path) => self.roots.refuse_input(path),
         })
+    }
+}
+
+/// Says from where its places are outside the working directory, for every place that is held against the roots.
+pub(crate) fn settle(args: &mut Run) {
+    let Run { policy, output, partial_output, verdict, judge, command, .. } = args;
+    let trust = &mut judge.trust;
+    let report = &mut verdict.report;
+    let files = [policy, output, partial_output, report, &mut trust.trust, &mut trust.revoked];
+    files.into_iter().flatten().for_each(|path| *path = settled(path));
+    if let Some(program) = command.first_mut() {
+        *program = settled(Path::new(program)).into_os_string();
+    }
+    for key in &mut trust.public_keys {
+        if let Ok(Named::File(path)) = Named::parse(key)
+            && let Some(text) = settled(&path).to_str()
+        {
+            text.clone_into(key);
+        }
     }
 }
 

@@ -528,6 +528,40 @@ fn descriptors_that_brine_was_given_are_no_links_of_another_user() {
     assert_refused(&output, 2, "is a link of another user");
 }
 
+/// Somebody works where jobs write, and leaves it by `..`.
+#[test]
+fn the_way_out_of_a_place_where_jobs_write_is_not_in_it() {
+    let person = person(&[]);
+    fs::create_dir_all(person.path("rw/sub/deep")).unwrap();
+    let root = person.path("rw").canonicalize().unwrap();
+    person.write("policy.toml", POLICY.replace("\"/srv/work\"", &format!("{root:?}")));
+    fs::copy(person.path("policy.toml"), root.join("policy.toml")).unwrap();
+    let run = |policy: &str, up: &str| {
+        let line = format!(
+            "cd rw/sub && brine run ../../job --context jobs/a --policy {policy} \
+             --explain -o {up}/plan --report {up}/report -- sh"
+        );
+        person.shell(&line).output().unwrap()
+    };
+    let output = run("../../policy.toml", "../..");
+    assert!(output.status.success(), "{output:?}");
+    assert!(person.path("plan").exists() && person.path("report").exists());
+    for (policy, up, status) in [
+        ("../policy.toml", "../..", 6),
+        // A job could put a link in the place of these names.
+        ("deep/../../../policy.toml", "../..", 6),
+        ("../sub/../../policy.toml", "../..", 6),
+        ("../../policy.toml", "..", 2),
+        ("../../policy.toml", "deep/../../..", 2),
+    ] {
+        let output = run(policy, up);
+        assert_refused(&output, status, "where the policy lets jobs write");
+        let check = person.shell(&format!("cd rw/sub && brine policy check {policy}")).output();
+        let refused = if status == 6 { Some(6) } else { Some(0) };
+        assert_eq!(check.unwrap().status.code(), refused, "{policy}");
+    }
+}
+
 /// The loader takes other libraries of the same name, and says nothing.
 #[test]
 fn a_program_outside_the_system_directories_is_said_to_be() {
