@@ -16,6 +16,7 @@ pub(crate) mod progress;
 mod readiness;
 pub(crate) mod record_output;
 pub(crate) mod release;
+pub(crate) mod small_files;
 pub(crate) mod spool;
 pub(crate) mod store;
 pub(crate) mod trail;

@@ -12,6 +12,7 @@ use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::{self, Source};
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     let name = KeyName::parse(&args.name)?;
@@ -20,7 +21,7 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     key_store::refuse_existing(&home, &name)?;
     if !args.no_trust {
         // Before there is a key: a trust file that cannot be read cannot be added to.
-        named_key::default_trust()?;
+        named_key::default_trust(&SmallFiles::default())?;
     }
     let passphrase = if args.no_passphrase {
         None

@@ -13,6 +13,7 @@ use crate::world::input::read_secret;
 use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &List) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default())?;
@@ -50,7 +51,9 @@ impl<'a> StoredKey<'a> {
         let private = read_secret(&home.private_key(name)).ok();
         let encrypted = private.as_ref().and_then(|bytes| is_encrypted(bytes).ok());
         let halves = [home.public_key(name), home.private_key(name)];
-        let public = halves.iter().find_map(|path| named_key::read_public(path).ok());
+        let public = halves
+            .iter()
+            .find_map(|path| named_key::read_public(path, &SmallFiles::default()).ok());
         Self {
             schema: KEY_SCHEMA,
             name: name.as_str(),

@@ -12,9 +12,9 @@ use crate::args::run::{CheckPolicy, PolicyVerb};
 use crate::report::Failure;
 use crate::report::console::printable;
 use crate::world::home::Home;
-use crate::world::input::read_small;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
 use crate::world::trail::settled;
 use crate::world::watched::Watched;
 
@@ -29,15 +29,15 @@ pub(super) fn watch(named: Option<&Path>) -> Result<Watched<Policy>, Failure> {
     let default = || Home::find().ok().map(|home| home.policy_file());
     let named = named.map(Path::to_owned);
     let files = named.clone().or_else(default);
-    Watched::new(files.into_iter().collect(), move || find(named.as_deref()))
+    Watched::new(files.into_iter().collect(), move |files| find(named.as_deref(), files))
 }
 
 /// Reads the policy that was named, else the default one; without that there is none.
-fn find(named: Option<&Path>) -> Result<Policy, Failure> {
+fn find(named: Option<&Path>, files: &SmallFiles) -> Result<Policy, Failure> {
     if let Some(path) = named {
-        return read(path);
+        return read(path, files);
     }
-    match Home::find().and_then(|home| read(&home.policy_file())) {
+    match Home::find().and_then(|home| read(&home.policy_file(), files)) {
         Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Ok(Policy::none())
         }
@@ -46,8 +46,8 @@ fn find(named: Option<&Path>) -> Result<Policy, Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<Policy, Failure> {
-    let bytes = read_small(path)?;
+fn read(path: &Path, files: &SmallFiles) -> Result<Policy, Failure> {
+    let bytes = files.read(path)?;
     Policy::parse(&bytes).map_err(|source| Failure::PolicyFile { path: path.to_owned(), source })
 }
 
@@ -55,7 +55,7 @@ fn check(args: &CheckPolicy) -> Result<(), Failure> {
     let named = args.file.as_deref().map(settled);
     let path = named.map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
     let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
-    let policy = read(&path)?;
+    let policy = read(&path, &SmallFiles::default())?;
     PolicyCheck::new(&path, &policy).run()?;
     let lines: String = policy.entries().iter().map(line).collect();
     output.print(&lines)

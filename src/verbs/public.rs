@@ -7,10 +7,11 @@ use crate::report::Failure;
 use crate::world::named_key::{self, Named};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Pub) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
-    let key = named_key::verifying_key(&args.key)?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
     let text = match args.form {
         PublicForm::Openssh => {
             let comment = match Named::parse(&args.key)? {

@@ -10,10 +10,11 @@ use crate::report::console::{json_line, printable};
 use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Show) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
-    let key = named_key::verifying_key(&args.key)?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
     let shown = ShownKey {
         schema: KEY_SCHEMA,
         name: &args.key,

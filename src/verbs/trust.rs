@@ -16,6 +16,7 @@ use crate::world::home::Home;
 use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
     match verb {
@@ -32,7 +33,7 @@ fn add(args: TrustAdd) -> Result<(), Failure> {
     {
         return Err(Failure::usage(format!("--not-after {end} is not after --not-before {start}")));
     }
-    let key = named_key::verifying_key(&args.key)?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
     let mut entry = TrustEntry::new(brine_core::Signer::new(args.name, key))
         .with_not_before(args.not_before)
         .with_not_after(args.not_after);
@@ -110,10 +111,10 @@ fn check(args: &TrustCheck) -> Result<(), Failure> {
     let named = trust.entries().iter().find(|entry| entry.name() == args.key);
     let key = match named {
         Some(entry) => entry.key().clone(),
-        None => named_key::verifying_key(&args.key)?,
+        None => named_key::verifying_key(&args.key, &SmallFiles::default())?,
     };
     if let Some(path) = &args.revoked {
-        trust.revoke(named_key::read_revoked(path)?);
+        trust.revoke(named_key::read_revoked(path, &SmallFiles::default())?);
     }
     let now = Moment::new(args.now).now()?;
     let context = args.context.as_deref();
@@ -154,7 +155,11 @@ fn path_of(file: &TrustFile) -> Result<PathBuf, Failure> {
 }
 
 fn read(file: &TrustFile) -> Result<Trust, Failure> {
-    file.trust.as_deref().map_or_else(named_key::default_trust, named_key::read_trust)
+    let files = SmallFiles::default();
+    match &file.trust {
+        Some(path) => named_key::read_trust(path, &files),
+        None => named_key::default_trust(&files),
+    }
 }
 
 const SCHEMA: &str = "brine.signer/1";

@@ -10,7 +10,7 @@ use brine_trust::{TrustError, TrustStore};
 
 use crate::report::Failure;
 use crate::world::home::Home;
-use crate::world::input::read_small;
+use crate::world::input::read_secret;
 use crate::world::named_key::trust_file;
 use crate::world::whole_file::{Access, Existing, resolved, write_whole};
 
@@ -38,8 +38,8 @@ pub(super) fn edit(
         made.map_err(|source| Failure::NoPlace { path: path.clone(), source })?;
     }
     let _lock = lock(path)?;
-    let text = match read_small(path) {
-        Ok(bytes) => bytes,
+    let text = match read_secret(path) {
+        Ok(bytes) => bytes.to_vec(),
         Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Vec::new()
         }

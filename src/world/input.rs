@@ -190,32 +190,17 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Reads a small file that the command line names, such as a trust file.
-pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
-    let file = open(path).map_err(unreadable)?;
-    let expected = length_of(&file).unwrap_or(0).min(MAX_SMALL_BYTES);
-    // One byte more than expected, so that the end is seen without growing.
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
-    let read = PatientFile::new(file).take(MAX_SMALL_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(unreadable)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SMALL_BYTES) {
-        Ok(bytes)
-    } else {
-        Err(unreadable(too_large()))
-    }
-}
-
 /// Reads a small file that may hold a secret, such as a key or a passphrase.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let unreadable = |source| Failure::Unreadable { path: PathBuf::from(path), source };
     let file = open(path).map_err(unreadable)?;
-    let secret = read_wiped(&file, MAX_SMALL_BYTES).map_err(unreadable)?;
-    secret.ok_or_else(|| unreadable(too_large()))
+    read_small(&file).map_err(unreadable)
 }
 
-fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB")
+/// Reads a small file, which may hold a secret, to its end.
+pub(crate) fn read_small(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB");
+    read_wiped(file, MAX_SMALL_BYTES)?.ok_or_else(too_large)
 }
 
 /// Reads all of a file that is `most` bytes or fewer into memory that is wiped. A vector that grows leaves copies

@@ -12,8 +12,9 @@ use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::home::{Home, KEY_SUFFIXES, KeyName};
-use super::input::{read_secret, read_small};
+use super::input::read_secret;
 use super::passphrase::Source;
+use super::small_files::SmallFiles;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
 use crate::report::console::remark;
@@ -91,17 +92,17 @@ pub(crate) fn in_file(path: &Path, failure: Failure) -> Failure {
 }
 
 /// Finds the public key that a person names: text, a file, or a name in the key store.
-pub(crate) fn verifying_key(text: &str) -> Result<VerifyingKey, Failure> {
+pub(crate) fn verifying_key(text: &str, files: &SmallFiles) -> Result<VerifyingKey, Failure> {
     match Named::parse(text)? {
         Named::OpenSsh(line) => Ok(brine_keys::read_openssh_line(&line)?.0),
-        Named::File(path) => read_public(&path),
-        Named::Name(name) => read_public(&store_path(&name, Home::public_key)?),
+        Named::File(path) => read_public(&path, files),
+        Named::Name(name) => read_public(&store_path(&name, Home::public_key)?, files),
     }
 }
 
 /// Reads the public key in a file of either half.
-pub(crate) fn read_public(path: &Path) -> Result<VerifyingKey, Failure> {
-    let bytes = read_secret(path)?;
+pub(crate) fn read_public(path: &Path, files: &SmallFiles) -> Result<VerifyingKey, Failure> {
+    let bytes = files.read(path)?;
     brine_keys::read_public(&bytes).map_err(|error| in_file(path, error.into()))
 }
 
@@ -139,28 +140,29 @@ pub(crate) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
 }
 
 /// Collects whom to believe: what `-p` and `--trust` name, else the default trust file.
-pub(crate) fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
+pub(crate) fn trust(args: &TrustArgs, files: &SmallFiles) -> Result<Trust, Failure> {
     let is_name = |text: &String| matches!(Named::parse(text), Ok(Named::Name(_)));
     let file = match &args.trust {
-        Some(path) => read_trust(path)?,
+        Some(path) => read_trust(path, files)?,
         // Keys that were given whole owe nothing to the default file.
         None if !args.public_keys.is_empty() && !args.public_keys.iter().any(is_name) => {
             Trust::default()
         }
-        None => default_trust()?,
+        None => default_trust(files)?,
     };
-    let mut trust = if args.public_keys.is_empty() { file } else { named_only(args, &file)? };
+    let mut trust =
+        if args.public_keys.is_empty() { file } else { named_only(args, &file, files)? };
     if let Some(path) = &args.revoked {
-        trust.revoke(read_revoked(path)?);
+        trust.revoke(read_revoked(path, files)?);
     }
     Ok(trust)
 }
 
 /// Believes only the keys that `-p` names. The file says what names mean, and what it revokes stays revoked.
-fn named_only(args: &TrustArgs, file: &Trust) -> Result<Trust, Failure> {
+fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trust, Failure> {
     let mut entries = Vec::new();
     for text in &args.public_keys {
-        entries.extend(named_entries(text, file)?);
+        entries.extend(named_entries(text, file, files)?);
     }
     // An entry that revokes only takes away: a revocation that is yet to come must not make it speak for
     // anything until then.
@@ -173,14 +175,14 @@ fn named_only(args: &TrustArgs, file: &Trust) -> Result<Trust, Failure> {
 }
 
 /// Reads a trust file of either form.
-pub(crate) fn read_trust(path: &Path) -> Result<Trust, Failure> {
-    let bytes = read_small(path)?;
+pub(crate) fn read_trust(path: &Path, files: &SmallFiles) -> Result<Trust, Failure> {
+    let bytes = files.read(path)?;
     Trust::parse(&bytes, &TimeZone::system).map_err(|source| trust_file(path, source))
 }
 
 /// Reads the default trust file; where there is none, nobody is trusted.
-pub(crate) fn default_trust() -> Result<Trust, Failure> {
-    match read_trust(&Home::find()?.trust_file()) {
+pub(crate) fn default_trust(files: &SmallFiles) -> Result<Trust, Failure> {
+    match read_trust(&Home::find()?.trust_file(), files) {
         Err(Failure::Unreadable { source, .. })
             if source.kind() == std::io::ErrorKind::NotFound =>
         {
@@ -191,8 +193,8 @@ pub(crate) fn default_trust() -> Result<Trust, Failure> {
 }
 
 /// Reads a list of revoked keys.
-pub(crate) fn read_revoked(path: &Path) -> Result<Vec<VerifyingKey>, Failure> {
-    Trust::parse_revoked(&read_small(path)?).map_err(|source| trust_file(path, source))
+pub(crate) fn read_revoked(path: &Path, files: &SmallFiles) -> Result<Vec<VerifyingKey>, Failure> {
+    Trust::parse_revoked(&files.read(path)?).map_err(|source| trust_file(path, source))
 }
 
 pub(crate) fn trust_file(path: &Path, source: TrustError) -> Failure {
@@ -204,15 +206,15 @@ pub(crate) fn trust_file(path: &Path, source: TrustError) -> Failure {
 /// A name stands for its entries in the trust file, else for the key of that name in the store. Where
 /// the file has entries for that key, these are meant: a name is no way around the contexts and windows
 /// that the file gives a key.
-fn named_entries(text: &str, file: &Trust) -> Result<Vec<TrustEntry>, Failure> {
+fn named_entries(text: &str, file: &Trust, files: &SmallFiles) -> Result<Vec<TrustEntry>, Failure> {
     let Named::Name(name) = Named::parse(text)? else {
-        return Ok(vec![Signer::new(text, verifying_key(text)?).into()]);
+        return Ok(vec![Signer::new(text, verifying_key(text, files)?).into()]);
     };
     let name = name.as_str();
     let answering = file.entries().iter().filter(|entry| entry.answers_to(name));
     let mut entries: Vec<_> = answering.cloned().collect();
     if entries.is_empty() {
-        let key = stored_key(name, file)?;
+        let key = stored_key(name, file, files)?;
         entries.extend(file.entries_of(key.id()).cloned());
         if entries.is_empty() {
             entries.push(Signer::new(name, key).into());
@@ -221,8 +223,8 @@ fn named_entries(text: &str, file: &Trust) -> Result<Vec<TrustEntry>, Failure> {
     Ok(entries)
 }
 
-fn stored_key(name: &str, file: &Trust) -> Result<VerifyingKey, Failure> {
-    verifying_key(name).map_err(|failure| match failure {
+fn stored_key(name: &str, file: &Trust, files: &SmallFiles) -> Result<VerifyingKey, Failure> {
+    verifying_key(name, files).map_err(|failure| match failure {
         Failure::NoSuchKey { name, similar, .. } => {
             let known = file.entries().iter().map(TrustEntry::name);
             let similar = similar.or_else(|| closest(&name, known));

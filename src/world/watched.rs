@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::small_files::SmallFiles;
 use crate::report::Failure;
 
 /// A value that is read from files, and read again when they have changed on disk.
@@ -17,9 +18,13 @@ use crate::report::Failure;
 /// there must still be there, and a value that cannot be read is an error, never the old one or an empty one.
 pub(crate) struct Watched<T> {
     files: Vec<PathBuf>,
-    read: Box<dyn Fn() -> Result<T, Failure> + Send + Sync>,
+    content: SmallFiles,
+    read: Box<Reading<T>>,
     held: Mutex<Held<T>>,
 }
+
+/// Reads a value from files.
+type Reading<T> = dyn Fn(&SmallFiles) -> Result<T, Failure> + Send + Sync;
 
 /// The value as it was read last, and the files as they were then.
 struct Held<T> {
@@ -31,27 +36,28 @@ impl<T> Watched<T> {
     /// Reads a value from these files with `read`.
     pub(crate) fn new(
         files: Vec<PathBuf>,
-        read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static,
+        read: impl Fn(&SmallFiles) -> Result<T, Failure> + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let seen = states(&files)?;
-        let value = Arc::new(read()?);
+        let content = SmallFiles::default();
+        let value = Arc::new(read(&content)?);
         let held = Mutex::new(Held { value, seen });
-        Ok(Self { files, read: Box::new(read), held })
+        Ok(Self { files, content: content.again(), read: Box::new(read), held })
     }
 
     /// Returns the value, read again if a file has changed since.
     ///
-    /// What is not a regular file, such as a pipe, is read once. If there is one, nothing is read again.
+    /// What was no regular file, such as a pipe, is read once: what it said holds together with the others as they
+    /// are. What is no regular file any more is an error.
     pub(crate) fn current(&self) -> Result<Arc<T>, Failure> {
         self.current_pausing(|| sleep(PAUSE))
     }
 
     fn current_pausing(&self, mut pause: impl FnMut()) -> Result<Arc<T>, Failure> {
         let mut held = self.lock();
-        let is_fixed = held.seen.contains(&FileState::Other);
-        while !is_fixed && states(&self.files)? != held.seen {
+        while states(&self.files)? != held.seen {
             let seen = self.settled(&held.seen, &mut pause)?;
-            let read = (self.read)();
+            let read = (self.read)(&self.content);
             if states(&self.files)? == seen {
                 *held = Held { value: Arc::new(read?), seen };
             }
@@ -133,10 +139,12 @@ impl FileState {
     }
 }
 
-/// Returns which file was there before, and is not there now.
+/// Returns which regular file was there before, and is not there now.
 fn gone(before: &[FileState], now: &[FileState]) -> Option<usize> {
     let mut pairs = before.iter().zip(now);
-    pairs.position(|(before, now)| *before != FileState::Absent && *now == FileState::Absent)
+    pairs.position(|(before, now)| {
+        matches!(before, FileState::Regular { .. }) && *now == FileState::Absent
+    })
 }
 
 /// How long a pause between two looks at files is.
@@ -154,18 +162,20 @@ const MOST_LOOKS: u32 = 500;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests write as an editor does that is met half-way")]
 mod tests {
+    use std::fs::File;
+    use std::io::{Seek as _, SeekFrom};
+    use std::os::fd::AsRawFd as _;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::world::input::read_small;
 
     /// A value that counts how often it was read.
     fn watched(file: &Path) -> (Watched<Vec<u8>>, Arc<AtomicUsize>) {
         let (path, reads) = (file.to_owned(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&reads);
-        let read = move || {
+        let read = move |files: &SmallFiles| {
             counted.fetch_add(1, Ordering::SeqCst);
-            let bytes = read_small(&path)?;
+            let bytes = files.read(&path)?.to_vec();
             if bytes == b"broken" { Err(Failure::NoHome) } else { Ok(bytes) }
         };
         (Watched::new(vec![file.to_owned()], read).unwrap(), reads)
@@ -236,17 +246,76 @@ mod tests {
         assert_eq!(reads.load(Ordering::SeqCst), 2);
     }
 
-    /// What is not regular cannot be read twice.
+    /// A value of several files, in this order, and the words that they hold.
+    fn words(files: &[PathBuf]) -> Watched<String> {
+        let named = files.to_vec();
+        let read = move |files: &SmallFiles| {
+            let words: Result<Vec<_>, _> = named
+                .iter()
+                .map(|path| Ok(String::from_utf8(files.read(path)?.to_vec()).unwrap()))
+                .collect();
+            words.map(|words: Vec<_>| words.join(" "))
+        };
+        Watched::new(files.to_vec(), read).unwrap()
+    }
+
+    fn make_fifo(path: &Path) {
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).unwrap();
+    }
+
+    /// Whoever hands over a pipe beside a file does not keep it from being read again.
     #[test]
-    fn a_pipe_is_read_once() {
+    fn a_pipe_is_read_once_and_the_files_beside_it_are_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let (fifo, file) = (at("fifo"), at("file"));
+        make_fifo(&fifo);
+        let writer = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::write(fifo, "pipe").unwrap()
+        });
+        fs::write(&file, "one").unwrap();
+        let value = words(&["/dev/null".into(), fifo.clone(), file.clone(), fifo.clone()]);
+        writer.join().unwrap();
+        assert_eq!(*value.current().unwrap(), " pipe one pipe");
+        replace(&file, b"two");
+        assert_eq!(*value.current().unwrap(), " pipe two pipe");
+        fs::remove_file(&fifo).unwrap();
+        replace(&file, b"six");
+        assert_eq!(*value.current().unwrap(), " pipe six pipe");
+        // What takes its place on the disk is read.
+        fs::write(&fifo, "disk").unwrap();
+        assert_eq!(*value.current().unwrap(), " disk six disk");
+    }
+
+    /// Nobody has to write to a FIFO, ever.
+    #[test]
+    fn what_becomes_a_fifo_is_an_error_and_not_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "one").unwrap();
-        let reads = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&reads);
-        let read = move || Ok(counted.fetch_add(1, Ordering::SeqCst));
-        let value = Watched::new(vec!["/dev/null".into(), file.clone()], read).unwrap();
-        replace(&file, b"two");
-        assert_eq!((*value.current().unwrap(), reads.load(Ordering::SeqCst)), (0, 1));
+        let (value, _) = watched(&file);
+        fs::remove_file(&file).unwrap();
+        make_fifo(&file);
+        for _ in 0..2 {
+            let Err(Failure::Unreadable { path, source }) = value.current() else { panic!() };
+            assert_eq!((path, source.kind()), (file.clone(), io::ErrorKind::InvalidInput));
+        }
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "two").unwrap();
+        assert_eq!(*value.current().unwrap(), b"two");
+    }
+
+    /// A descriptor that was handed over has one position for everybody who reads it.
+    #[test]
+    fn a_file_that_was_handed_over_open_is_read_again_from_where_it_was() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        io::Write::write_all(&mut file, b"xx one").unwrap();
+        let mut open = File::open(file.path()).unwrap();
+        open.seek(SeekFrom::Start(3)).unwrap();
+        let value = words(&[format!("/dev/fd/{}", open.as_raw_fd()).into()]);
+        assert_eq!(*value.current().unwrap(), "one");
+        io::Write::write_all(&mut file, b" two").unwrap();
+        assert_eq!(*value.current().unwrap(), "one two");
     }
 }

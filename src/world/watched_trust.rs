@@ -21,7 +21,7 @@ impl WatchedTrust {
     /// Reads what the options name.
     pub(crate) fn resolve(args: &TrustArgs) -> Result<Self, Failure> {
         let (files, args) = (files(args), args.clone());
-        let trust = Watched::new(files, move || named_key::trust(&args))?;
+        let trust = Watched::new(files, move |files| named_key::trust(&args, files))?;
         Ok(Self(Arc::new(trust)))
     }
 }

@@ -147,6 +147,37 @@ fn records_that_keep_coming_are_judged_by_the_trust_file_as_it_is() {
     }
 }
 
+/// Sources that cannot be read twice hold together with the files beside them, which are read again.
+#[test]
+fn a_pipe_beside_a_trust_file_hides_no_change_of_it() {
+    let revoked = "echo 'revoked-at = 2026-01-01T00:00:00Z' >> $BRINE_HOME/trust.toml";
+    let fifo = "rm $BRINE_HOME/trust.toml; mkfifo $BRINE_HOME/trust.toml";
+    for (options, change, status, reason) in [
+        ("--revoked /dev/null", revoked, "0\n", "1 verified, 1 refused (1 signer-revoked)"),
+        (
+            "-p /dev/fd/4 --trust $BRINE_HOME/trust.toml 4< key.fifo",
+            revoked,
+            "0\n",
+            "1 verified, 1 refused (1 signer-revoked)",
+        ),
+        ("--revoked /dev/fd/4 4< none", "cat key > none", "0\n", "1 refused (1 signer-revoked)"),
+        ("", fifo, "6\n", "trust.toml\": not a regular file"),
+    ] {
+        let person = Person::with_key();
+        let line = format!(
+            "seq 2 | brine sign --lines > records; mkfifo pipe key.fifo; brinekey pub > key; : > none; \
+             cat key > key.fifo & \
+             brine verify --lines --reject-to kept {options} < pipe > out 2> err & pid=$!; exec 3> pipe; \
+             head -1 records >&3; until [ -s out ]; do sleep 0.01; done; {{ {change}; }} 2>/dev/null; \
+             tail -1 records >&3; exec 3>&-; wait $pid; echo $?; exec 5<> key.fifo"
+        );
+        assert_eq!(done(&person, &line), status, "{options} {change}");
+        let said = String::from_utf8(person.read("err")).unwrap();
+        assert!(said.contains(reason), "{options}: {said}");
+        assert_eq!(person.read("out"), b"1\n");
+    }
+}
+
 /// Payloads that do not fit the pipe wait for its reader, who takes them long after they were judged.
 #[test]
 fn records_behind_a_slow_reader_are_judged_again_when_they_are_released() {
