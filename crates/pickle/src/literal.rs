@@ -23,11 +23,14 @@ pub(super) enum Literal<'a> {
 }
 
 impl<'a> Literal<'a> {
-    /// Reads a literal again.
+    /// Reads a literal again. Of a long operand it says where it is, and looks at no byte of it: any number of
+    /// opcodes can ask for the same literal.
     pub(super) fn read(step: &LiteralStep<'a>) -> Option<Self> {
         use Opcode as Op;
         let operand = step.operand;
-        let whole = operand.filter(|bytes| bytes.is_ascii() && !bytes.contains(&b'\\'));
+        let whole = |operand: Option<&'a [u8]>| {
+            short(operand).filter(|bytes| bytes.is_ascii() && !bytes.contains(&b'\\'))
+        };
         Some(match step.opcode {
             Op::None => Self::None,
             Op::NewTrue => Self::Boolean(true),
@@ -35,29 +38,28 @@ impl<'a> Literal<'a> {
             Op::Int => match operand {
                 Some(b"00") => Self::Boolean(false),
                 Some(b"01") => Self::Boolean(true),
-                line => Self::Integer(line.and_then(written)),
+                line => Self::Integer(short(line).and_then(written)),
             },
             Op::Long => {
-                let line = operand.map(|line| line.strip_suffix(b"L").unwrap_or(line));
+                let line = short(operand).map(|line| line.strip_suffix(b"L").unwrap_or(line));
                 Self::Integer(line.and_then(written))
             }
-            Op::BinInt => Self::Integer(operand.and_then(signed)),
-            Op::BinInt1 | Op::BinInt2 => Self::Integer(operand.and_then(unsigned)),
-            Op::Long1 | Op::Long4 => Self::Integer(operand.and_then(signed)),
+            Op::BinInt => Self::Integer(short(operand).and_then(signed)),
+            Op::BinInt1 | Op::BinInt2 => Self::Integer(short(operand).and_then(unsigned)),
+            Op::Long1 | Op::Long4 => Self::Integer(short(operand).and_then(signed)),
             Op::Float | Op::BinFloat => Self::Float,
             Op::BinBytes | Op::BinBytes8 | Op::ShortBinBytes => Self::Bytes(operand?),
             Op::ByteArray8 => Self::Bytearray(operand?),
             Op::BinString | Op::ShortBinString => Self::EightBit(operand),
             Op::String => {
-                let inside = whole.and_then(|line| line.get(1..line.len().saturating_sub(1)));
+                let inside =
+                    whole(operand).and_then(|line| line.get(1..line.len().saturating_sub(1)));
                 Self::EightBit(inside)
             }
-            Op::Unicode => Self::Text(whole.and_then(|line| str::from_utf8(line).ok())),
+            Op::Unicode => Self::Text(whole(operand).and_then(|line| str::from_utf8(line).ok())),
             Op::BinUnicode | Op::BinUnicode8 | Op::ShortBinUnicode => Self::Text(
                 // It was found to be UTF-8 when it was pushed. A long one is no word that a rule knows.
-                operand
-                    .filter(|bytes| bytes.len() <= MAX_WORD_BYTES)
-                    .and_then(|bytes| str::from_utf8(bytes).ok()),
+                short(operand).and_then(|bytes| str::from_utf8(bytes).ok()),
             ),
             _ => return None,
         })
@@ -69,7 +71,7 @@ impl<'a> Literal<'a> {
 /// It undoes the escapes of protocol 0: `\uXXXX` in texts, and those that `repr` writes in strings.
 pub(super) fn short_bytes<'a>(step: &LiteralStep<'a>) -> Option<Cow<'a, [u8]>> {
     use Opcode as Op;
-    let operand = step.operand.filter(|bytes| bytes.len() <= MAX_WORD_BYTES)?;
+    let operand = short(step.operand)?;
     match step.opcode {
         Op::BinUnicode | Op::BinUnicode8 | Op::ShortBinUnicode => {
             let latin1 = |character| u8::try_from(u32::from(character)).ok();
@@ -100,6 +102,20 @@ pub(super) fn short_bytes<'a>(step: &LiteralStep<'a>) -> Option<Cow<'a, [u8]>> {
         }
         _ => Some(Cow::Borrowed(operand)),
     }
+}
+
+/// Returns an operand that may be looked at byte by byte: one that is short.
+fn short(operand: Option<&[u8]>) -> Option<&[u8]> {
+    let operand = operand.filter(|bytes| bytes.len() <= MAX_WORD_BYTES);
+    #[cfg(test)]
+    LOOKED_AT.set(LOOKED_AT.get().saturating_add(operand.map_or(0, <[u8]>::len)));
+    operand
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many bytes of literals were read again.
+    static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Replaces what follows each backslash by the byte that it stands for.
@@ -145,3 +161,52 @@ fn signed(bytes: &[u8]) -> Option<i64> {
 
 /// The longest text or line that a rule reads, in bytes. Any rule may read the same value again and again.
 pub(super) const MAX_WORD_BYTES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AllowList, ScanOptions, scan};
+
+    /// Calls with one long literal again and again, or as many with none.
+    fn looked_at(literal: &[u8], calls: usize) -> (usize, bool) {
+        let mut pickle = b"\x80\x04(c__builtin__\nbytearray\nq\x02".to_vec();
+        pickle.extend(literal);
+        pickle.extend(b"q\x00\x85q\x01");
+        pickle.extend(b"h\x02h\x01R0h\x00}h\x00h\x00s0h\x02h\x00\x85R0".repeat(calls));
+        pickle.extend(b"t.");
+        LOOKED_AT.set(0);
+        let report = scan(&pickle, &ScanOptions::new(&AllowList::std()));
+        (LOOKED_AT.get(), report.complete)
+    }
+
+    #[test]
+    fn a_long_literal_is_not_looked_at_for_each_opcode_that_uses_it() {
+        const LENGTH: usize = 1 << 16;
+        let text = "A".repeat(LENGTH);
+        let counted = |opcode: u8| {
+            let length = u32::try_from(LENGTH).unwrap().to_le_bytes();
+            [&[opcode][..], &length, text.as_bytes()].concat()
+        };
+        let line = |opcode: &str, end: &str| format!("{opcode}{text}{end}\n").into_bytes();
+        let number = format!("L{}L\n", "1".repeat(4000)).into_bytes();
+        let literals = [
+            counted(b'B'),
+            counted(b'T'),
+            counted(b'X'),
+            counted(0x8b),
+            line("S'", "'"),
+            line("V", ""),
+            number,
+        ];
+        for literal in literals {
+            for calls in [1, 1000] {
+                let (looked_at, complete) = looked_at(&literal, calls);
+                let opcode = literal.first().copied().map(char::from);
+                assert!(complete && looked_at <= 64 * calls, "{opcode:?} {calls} {looked_at}");
+            }
+        }
+        // What is short is read, but never for more than a bound.
+        let (looked_at, _) = looked_at(b"X\x02\0\0\0ab", 1000);
+        assert!((1000..=64_000).contains(&looked_at), "{looked_at}");
+    }
+}

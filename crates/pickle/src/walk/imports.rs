@@ -1,6 +1,7 @@
 //! Imports.
 
 use super::PickleWalk;
+use crate::MAX_NAME_BYTES;
 use crate::import::ImportOpcode;
 use crate::literal::Literal;
 use crate::machine::{GlobalSort, Topmost, Value};
@@ -64,7 +65,9 @@ impl<'a> PickleWalk<'a, '_> {
         let pair = arguments.and_then(|arguments| self.machine.objects.tuple(arguments));
         let Some([Value::Global { import: holder, .. }, attribute]) = pair else { return Ok(None) };
         let (holder, attribute) = (*holder, *attribute);
-        let text = self.known(attribute).and_then(|text| str::from_utf8(text).ok());
+        // A longer one is no name, and is not looked at: it can be used again and again.
+        let text = self.known(attribute).filter(|text| text.len() <= MAX_NAME_BYTES);
+        let text = text.and_then(|text| str::from_utf8(text).ok());
         let Some(text) = text else { return Ok(None) };
         let found = self.findings.import_attribute(holder, text, self.protocol, step.offset)?;
         Ok(found.map(|import| self.findings.value(import)))
