@@ -75,7 +75,7 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// The deepest nesting of values while they are built, which is also the limit of CPython's pickler.
 pub const MAX_NESTING: u16 = 1000;
 
-/// The most tuples, containers and results that can still be reached.
+/// The most tuples, containers and results of a file.
 const MAX_OBJECTS: usize = 1 << 24;
 
 /// The most values on the stack, and the most marks.

@@ -62,7 +62,6 @@ impl Machine {
     pub(super) fn restart(&mut self) {
         self.stack.clear();
         self.marks.clear();
-        self.objects.forget_all();
     }
 
     /// Returns whether no values and no marks are left.
@@ -142,7 +141,6 @@ impl Machine {
 
     /// Drops values from the stack.
     pub(super) fn drop(&mut self, topmost: Topmost) {
-        self.objects.forget(self.stack.get(topmost.0..).unwrap_or_default());
         self.stack.truncate(topmost.0);
     }
 
@@ -175,7 +173,6 @@ impl Machine {
     /// Pushes the topmost value again.
     pub(super) fn duplicate(&mut self) -> Result<(), PickleRule> {
         let top = self.top()?;
-        self.objects.keep();
         self.push(top)
     }
 
@@ -218,9 +215,6 @@ impl Machine {
     /// loader and here.
     pub(super) fn put(&mut self, index: usize, offset: usize) -> Result<bool, PickleRule> {
         let value = self.top()?;
-        if matches!(value, Value::Object(_)) {
-            self.objects.keep();
-        }
         let near = index <= offset;
         let new = if near {
             if index >= MAX_MEMO {
@@ -294,5 +288,41 @@ mod tests {
         assert_eq!(machine.memoize(41), Ok(true));
         machine.get(2).unwrap();
         assert_eq!(machine.top(), Ok(Value::Unknown));
+    }
+
+    /// Whatever refers to an object, its number means this object to the end of the file, also in later pickles.
+    #[test]
+    fn the_number_of_an_object_is_never_used_again() {
+        let mut machine = Machine::default();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut note = |machine: &Machine| match machine.top() {
+            Ok(Value::Object(id)) => assert!(seen.insert(id), "{id:?}"),
+            other => panic!("{other:?}"),
+        };
+        for round in 0..4 {
+            machine.push_empty(Body::List(0)).unwrap();
+            note(&machine);
+            machine.push_empty(Body::Dict(DictItems::Empty)).unwrap();
+            note(&machine);
+            let Ok(Value::Object(dict)) = machine.top() else { panic!() };
+            if round % 2 == 0 {
+                machine.put(round, usize::MAX).unwrap();
+            }
+            machine.push(Value::Literal(0)).unwrap();
+            machine.push(Value::Literal(7)).unwrap();
+            machine.push_tuple(machine.topmost(1).unwrap()).unwrap();
+            note(&machine);
+            let held = machine.top().unwrap();
+            machine.move_pairs(machine.topmost(2).unwrap(), dict);
+            machine.drop(machine.topmost(2).unwrap());
+            machine.push(Value::Literal(9)).unwrap();
+            machine.push_tuple(machine.topmost(1).unwrap()).unwrap();
+            note(&machine);
+            assert_eq!(machine.objects.tuple(held), Some(&[Value::Literal(7)][..]));
+            machine.pop_value_or_mark().unwrap();
+            machine.restart();
+            let pairs: Vec<_> = machine.objects.pairs(Value::Object(dict)).unwrap().collect();
+            assert_eq!(pairs, [(Value::Literal(0), held)]);
+        }
     }
 }

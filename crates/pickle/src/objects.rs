@@ -1,8 +1,11 @@
 //! The objects that a pickle makes: tuples, containers, and the results of calls.
 //!
-//! A value on the stack or in the memo names its object, so that what happens to an object holds for all its
-//! places. The contents of tuples are kept, and those of dicts that a rule may ask for. What nothing can reach
-//! any more is dropped as soon as it is the newest.
+//! A value on the stack, in the memo or in another object names its object by a number, so that what happens to
+//! an object holds for all its places. The contents of tuples are kept, and those of dicts that a rule may ask for.
+//!
+//! Nothing is ever dropped, so a number means one object to the end of the file, whatever still refers to it. An
+//! opcode makes at most one object, of 16 bytes and up to 24 more for its facts, and there are at most
+//! [`MAX_OBJECTS`]; each item that is known takes 8 bytes, and there are at most [`MAX_ITEMS`] and a few.
 
 mod traits;
 
@@ -49,9 +52,8 @@ pub(super) enum TupleItems {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DictItems {
     Empty,
-    /// The first and the last of the chunks in which they were added.
+    /// The last of the chunks in which they were added.
     Known {
-        first: u32,
         last: u32,
     },
     Unknown,
@@ -83,21 +85,10 @@ pub(super) struct Objects {
     items: Vec<Value>,
     chunks: Vec<Chunk>,
     facts: Vec<Facts>,
-    /// What may be in the memo. Newer objects have one place only: on the stack, or in one object.
-    kept: Kept,
     /// What objects took that others held already.
     shared_late: Traits,
     /// An import that nothing may keep, and something does.
     kept_wrongly: Option<u16>,
-}
-
-/// How much of each sort is not to be dropped.
-#[derive(Clone, Copy, Debug, Default)]
-struct Kept {
-    objects: usize,
-    items: usize,
-    chunks: usize,
-    facts: usize,
 }
 
 /// Some pairs of a dict, and where those that were added before them are.
@@ -122,13 +113,10 @@ impl Objects {
     /// Adds a tuple of these items.
     pub(super) fn add_tuple(&mut self, items: &[Value]) -> Result<Value, PickleRule> {
         let taken = self.take(items);
+        let traits = taken.traits.and(Traits::FILLED);
         let known = self.store(items);
-        if known.is_none() {
-            self.forget(items);
-        }
         let items = known
             .map_or(TupleItems::Unknown, |(start, length)| TupleItems::Known { start, length });
-        let traits = taken.traits.and(Traits::FILLED);
         self.add(Object { body: Body::Tuple(items), depth: taken.depth, traits })
     }
 
@@ -138,8 +126,6 @@ impl Objects {
         (ruled_by, facts): (Option<u16>, Facts),
         taken: Taken,
     ) -> Result<Value, PickleRule> {
-        // There is room for them from the beginning, so that they are in the order of the objects, and dropped with
-        // them. What a state tells is known later than what the values in it tell, which are dropped before.
         let facts = if ruled_by.is_none() { NO_FACTS } else { self.add_facts(facts) };
         let body = Body::Result(Origin { ruled_by, facts });
         self.add(Object { body, depth: taken.depth, traits: taken.traits })
@@ -230,26 +216,23 @@ impl Objects {
 
     /// Adds pairs to a dict whose contents are known. Afterwards they may not be.
     pub(super) fn add_pairs(&mut self, id: ObjectId, pairs: &[Value]) {
-        let Some(Body::Dict(old)) = self.get(id).map(|object| object.body) else {
-            return self.forget(pairs);
+        let previous = match self.get(id).map(|object| object.body) {
+            Some(Body::Dict(DictItems::Empty)) => None,
+            Some(Body::Dict(DictItems::Known { last })) => Some(last),
+            _ => return,
         };
-        let previous = match old {
-            DictItems::Empty => None,
-            DictItems::Known { last, .. } => Some(last),
-            DictItems::Unknown => return self.forget(pairs),
-        };
+        // A chunk of no pairs would take memory that no items bound.
+        if pairs.is_empty() {
+            return;
+        }
         let new = self.store(pairs).and_then(|(start, length)| {
             let number = u32::try_from(self.chunks.len()).ok()?;
             self.chunks.push(Chunk { start, length, previous });
-            Some(match old {
-                DictItems::Known { first, .. } => DictItems::Known { first, last: number },
-                _ => DictItems::Known { first: number, last: number },
-            })
+            Some(DictItems::Known { last: number })
         });
         if let Some(object) = self.get_mut(id) {
             object.body = Body::Dict(new.unwrap_or(DictItems::Unknown));
         }
-        self.keep_contents_of(id);
     }
 
     /// Stores values, and returns where; `None` if they are too many.
@@ -277,7 +260,7 @@ impl Objects {
     pub(super) fn pairs(&self, value: Value) -> Option<impl Iterator<Item = (Value, Value)>> {
         let last = match self.of(value)?.body {
             Body::Dict(DictItems::Empty) => None,
-            Body::Dict(DictItems::Known { last, .. }) => Some(last),
+            Body::Dict(DictItems::Known { last }) => Some(last),
             _ => return None,
         };
         let chunk = |number: u32| self.chunks.get(index(number));
@@ -312,77 +295,6 @@ impl Objects {
             *known = facts;
         }
     }
-
-    /// Notes that what there is now can have several places.
-    pub(super) const fn keep(&mut self) {
-        self.kept.objects = self.all.len();
-        self.keep_contents();
-    }
-
-    /// Keeps what was just added to an object that is itself kept.
-    const fn keep_contents_of(&mut self, id: ObjectId) {
-        if index(id.0) < self.kept.objects {
-            self.keep_contents();
-        }
-    }
-
-    const fn keep_contents(&mut self) {
-        self.kept.items = self.items.len();
-        self.kept.chunks = self.chunks.len();
-        self.kept.facts = self.facts.len();
-    }
-
-    /// Drops all that is not in the memo.
-    pub(super) fn forget_all(&mut self) {
-        self.drop_from(self.kept.objects);
-    }
-
-    /// Drops the objects of values that are no longer on the stack and in no object, and what only they hold.
-    ///
-    /// The values must have been the topmost on the stack: all newer objects are then theirs.
-    pub(super) fn forget(&mut self, values: &[Value]) {
-        if let Some(oldest) = self.oldest_single(values) {
-            self.drop_from(oldest);
-        }
-    }
-
-    /// Returns the oldest object of these values that has no other place.
-    fn oldest_single(&self, values: &[Value]) -> Option<usize> {
-        let single = |value: &Value| match value {
-            Value::Object(id) => Some(*id).filter(|id| index(id.0) >= self.kept.objects),
-            _ => None,
-        };
-        // Values lie on the stack in the order in which their objects were made, so the first is the oldest.
-        // Only a tuple is newer than what it holds.
-        let mut found = values.iter().find_map(single)?;
-        while let Some(items) = self.tuple(Value::Object(found))
-            && let Some(older) = items.iter().find_map(single)
-        {
-            found = older;
-        }
-        Some(index(found.0))
-    }
-
-    fn drop_from(&mut self, first: usize) {
-        let kept = self.kept;
-        while self.all.len() > first {
-            let Some(object) = self.all.pop() else { return };
-            match object.body {
-                Body::Dict(DictItems::Known { first, .. }) => {
-                    let start = self.chunks.get(index(first)).map(|chunk| index(chunk.start));
-                    self.items.truncate(start.map_or(usize::MAX, |start| start.max(kept.items)));
-                    self.chunks.truncate(index(first).max(kept.chunks));
-                }
-                Body::Tuple(TupleItems::Known { start, .. }) => {
-                    self.items.truncate(index(start).max(kept.items));
-                }
-                Body::Result(Origin { facts, .. }) => {
-                    self.facts.truncate(index(facts).max(kept.facts));
-                }
-                _ => {}
-            }
-        }
-    }
 }
 
 #[expect(clippy::as_conversions, reason = "no target has a usize of fewer than 32 bits")]
@@ -398,3 +310,28 @@ const MAX_CONTENTS: usize = 4096;
 
 /// The most items and pairs that are known. Later tuples and dicts have contents that nobody knows.
 const MAX_ITEMS: usize = 1 << 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The memory of the scanner follows from these, since nothing is dropped.
+    #[test]
+    fn what_is_kept_has_the_size_that_is_stated() {
+        assert_eq!((size_of::<Object>(), size_of::<Value>()), (16, 8));
+        assert!(size_of::<Facts>() <= 24 && size_of::<Chunk>() <= 16);
+        let mut objects = Objects::default();
+        let dict = Object {
+            body: Body::Dict(DictItems::Empty),
+            depth: Depth::EMPTY,
+            traits: Traits::NONE,
+        };
+        let Ok(Value::Object(id)) = objects.add(dict) else { panic!("no object") };
+        for _ in 0..3 {
+            objects.add_pairs(id, &[]);
+        }
+        assert!(objects.chunks.is_empty());
+        objects.add_pairs(id, &[Value::EmptyTuple; 2]);
+        assert_eq!((objects.chunks.len(), objects.items.len()), (1, 2));
+    }
+}

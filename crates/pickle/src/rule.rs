@@ -138,7 +138,8 @@ rules! {
     SetsAMethod: Forbidden, "sets-a-method", "gives an object a method that the loader calls";
     /// Values or marks are left at the end, besides the value that is loaded.
     StackLeftover: Malformed, "stack-leftover", "leaves values on the stack";
-    /// More than [`MAX_STACK`](crate::MAX_STACK) values or marks on the stack.
+    /// More than [`MAX_STACK`](crate::MAX_STACK) values or marks on the stack, or as many tuples, containers and
+    /// results in the file.
     StackTooLarge: Malformed, "stack-too-large", "puts too much on the stack";
     /// An opcode needs a value, and there is none, or it lies below a mark.
     StackUnderflow: Malformed, "stack-underflow", "needs a value, and there is none";

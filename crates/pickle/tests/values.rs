@@ -735,6 +735,61 @@ fn values_are_known_through_the_memo() {
     assert!(report.verdict().is_err(), "{report:?}");
 }
 
+/// A rule sees the values that the loader gets, whatever was dropped from the stack in between: here a field that
+/// only a dict in the memo holds, while other objects are made.
+#[test]
+fn what_a_container_holds_is_known_after_others_are_dropped() {
+    let ways = [
+        "[] get1 'a' FIELD setitem pop pop",
+        "[] get1 ( 'a' FIELD setitems pop pop",
+        "( [] get1 'a' FIELD setitem pop pop tuple pop",
+        "() [] tuple1 get1 'a' FIELD setitem pop pop pop",
+        "[] dup get1 'a' FIELD setitem pop pop pop",
+        "[] put5 get1 'a' FIELD setitem pop pop",
+        "[] [] get1 'a' FIELD setitem pop append pop",
+        "[] collections:deque () call get1 'a' FIELD setitem pop append pop",
+        "get1 'a' FIELD setitem pop",
+    ];
+    let noise = ["", "[] OTHER put2 pop pop", "[] OTHER pop pop", "OTHER pop [] OTHER append pop"];
+    let verdict = |before: &str, dropped: &str, (field, other): (&str, &str), flags: u8| {
+        let text = format!(
+            "numpy:dtype 'V8' False True tuple3 call {{}} put1 pop {before} {dropped} \
+             ( 3 '|' None 'a' tuple1 get1 8 1 {flags} tuple build"
+        );
+        let text = text.replace("FIELD", &format!("{field} 0 tuple2"));
+        let text = expand(&text.replace("OTHER", &format!("{other} 0 tuple2")));
+        judge(&text, &both()).verdict().map_err(|refusal| refusal.rule)
+    };
+    for way in ways {
+        for dropped in noise {
+            let found = |fields, flags| verdict(way, dropped, fields, flags);
+            assert_eq!(found(("<O>", "<f8>"), 27), Ok(()), "{way} {dropped}");
+            assert_eq!(found(("<f8>", "<O>"), 16), Ok(()), "{way} {dropped}");
+            let refused = Err(PickleRule::StateNotAllowed);
+            assert_eq!(found(("<O>", "<f8>"), 16), refused, "{way} {dropped}");
+            assert_eq!(found(("<f8>", "<O>"), 27), refused, "{way} {dropped}");
+        }
+    }
+    // One memo for several pickles changes nothing. What comes from the pickle before is refused by its rule.
+    let pickle = |flags: u8| {
+        assemble(&expand(&format!(
+            "numpy:dtype 'V8' False True tuple3 call put0 {{}} put1 pop pop [] get0 get1 'a' <O> 0 tuple2 setitem \
+             pop pop pop [] <f8> 0 tuple2 put2 pop pop get0 ( 3 '|' None 'a' tuple1 get1 8 1 {flags} tuple build"
+        )))
+    };
+    let many = |pickles: &[Vec<u8>]| {
+        let list = both();
+        let options = ScanOptions { many: true, ..ScanOptions::new(&list) };
+        scan(&pickles.concat(), &options).verdict().map_err(|refusal| refusal.rule)
+    };
+    assert_eq!(many(&[assemble("5"), assemble("[] [] append")]), Ok(()));
+    for (first, second) in [(27, 16), (16, 27), (16, 16)] {
+        let refused = Err(PickleRule::StateNotAllowed);
+        assert_eq!(many(&[pickle(first), pickle(second)]), refused);
+    }
+    assert_eq!(many(&[assemble("[] put1"), assemble("get1")]), Err(PickleRule::MemoMissing));
+}
+
 /// An attribute that getattr takes is an import of its own, which must be on the list.
 #[test]
 fn getattr_imports_the_attribute_of_a_listed_name() {
