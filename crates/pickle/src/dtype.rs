@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::Facts;
 use super::literal::Literal;
 use super::machine::Value;
-use super::scene::Scene;
+use super::scene::{Name, Scene};
 use super::shape::Shape;
 
 /// A type that was made with arguments and a state that NumPy writes.
@@ -197,29 +197,39 @@ impl DtypeState {
         let names = scene
             .tuple(self.names)?
             .iter()
-            .map(|name| if scene.spend() { scene.word(*name) } else { None });
+            .map(|name| if scene.spend() { scene.name(*name) } else { None });
         let names: Vec<_> = names.collect::<Option<_>>()?;
-        let unique: BTreeSet<_> = names.iter().map(AsRef::as_ref).collect();
+        let unique: BTreeSet<_> = names.iter().copied().collect();
+        // NumPy looks the names up in the fields, where bytes of the same letters are another key. Loaders can
+        // make texts of strings of Python 2, so of two sorts, other keys would be equal than are equal here.
+        let sort = names.first().map(|name| name.sort);
+        let alike = |name: &Name<'_>| Some(name.sort) == sort;
+        if !names.iter().all(alike) {
+            return None;
+        }
         let mut fields = Vec::new();
         for (key, field) in scene.objects.pairs(self.fields)? {
             let field = Field::read(scene, field)?;
-            let key = scene.word(key)?;
-            if unique.contains(key.as_ref()) {
+            let key = scene.name(key).filter(alike)?;
+            if !field.title.as_ref().is_none_or(alike) {
+                return None;
+            }
+            if unique.contains(&key) {
                 fields.push((key, field));
-            } else if field.title.as_deref() != Some(key.as_ref()) {
+            } else if field.title != Some(key) {
                 return None;
             }
         }
         let titles = scene.objects.pairs(self.fields)?.filter_map(|(key, field)| {
-            let key = scene.word(key)?;
-            if unique.contains(key.as_ref()) { None } else { Field::read(scene, field) }
+            let key = scene.name(key)?;
+            if unique.contains(&key) { None } else { Field::read(scene, field) }
         });
         // A title is another name for a field, and no other field.
         let same = |title: Field<'_>| {
             fields.iter().any(|(_, field)| scene.spend() && field.is_same(&title))
         };
         let good = { titles }.all(same);
-        let found: BTreeSet<_> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+        let found: BTreeSet<_> = fields.iter().map(|(key, _)| *key).collect();
         let whole = unique.len() == names.len() && found == unique && fields.len() == names.len();
         let fields: Vec<_> = fields.iter().map(|(_, field)| field).collect();
         let has_objects = fields.iter().any(|field| field.dtype.has_objects);
@@ -237,7 +247,7 @@ struct Field<'a> {
     object: Value,
     dtype: Dtype,
     offset: u32,
-    title: Option<std::borrow::Cow<'a, str>>,
+    title: Option<Name<'a>>,
 }
 
 impl<'a> Field<'a> {
@@ -248,7 +258,7 @@ impl<'a> Field<'a> {
         let Facts::Dtype(dtype) = scene.facts(*object) else { return None };
         let title = match title {
             [] => None,
-            [title] => Some(scene.word(*title)?),
+            [title] => Some(scene.name(*title)?),
             _ => return None,
         };
         let offset = u32::try_from(scene.number(*offset)?).ok()?;
@@ -256,7 +266,7 @@ impl<'a> Field<'a> {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        (self.object, self.offset, &self.title) == (other.object, other.offset, &other.title)
+        (self.object, self.offset, self.title) == (other.object, other.offset, other.title)
     }
 
     fn end(&self) -> u64 {

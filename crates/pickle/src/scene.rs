@@ -22,6 +22,21 @@ pub(super) struct Scene<'s, 'a> {
     pub(super) work: &'s Cell<usize>,
 }
 
+/// A text that is a key or a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name<'a> {
+    pub(super) sort: NameSort,
+    pub(super) text: &'a str,
+}
+
+/// How a name is written, which loaders can take for different values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameSort {
+    Text,
+    /// A string of Python 2.
+    EightBit,
+}
+
 impl<'a> Scene<'_, 'a> {
     /// Takes a step of work, and returns whether there was one left.
     pub(super) fn spend(&self) -> bool {
@@ -37,15 +52,35 @@ impl<'a> Scene<'_, 'a> {
         }
     }
 
-    /// Returns a word, whatever sort of string the pickler made it.
+    /// Returns a text that stands for something by its value: a key, an attribute, or the name of a field.
+    ///
+    /// Bytes of the same letters are another key. A string of Python 2 is one in ASCII only, which every loader
+    /// takes for the same text, or for bytes if it is told to.
+    pub(super) fn name(&self, value: Value) -> Option<Name<'a>> {
+        match self.literal(value)? {
+            Literal::Text(text) => Some(Name { sort: NameSort::Text, text: text? }),
+            Literal::EightBit(bytes) => {
+                let bytes = bytes.filter(|bytes| bytes.len() <= MAX_WORD_BYTES && bytes.is_ascii());
+                Some(Name { sort: NameSort::EightBit, text: str::from_utf8(bytes?).ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns a word, whatever sort of string the pickler made it: for what a callee takes as either sort or
+    /// refuses. It does not compare keys, of which text and bytes are different ones.
     pub(super) fn word(&self, value: Value) -> Option<Cow<'a, str>> {
         let bytes = match self.literal(value) {
             Some(Literal::Text(text)) => return text.map(Cow::Borrowed),
             Some(Literal::Bytes(bytes)) => Cow::Borrowed(bytes),
             Some(Literal::EightBit(bytes)) => Cow::Borrowed(bytes?),
             Some(_) => return None,
+            // That of `_codecs.encode`.
             None => self.short_bytes(value)?,
         };
+        if bytes.len() > MAX_WORD_BYTES {
+            return None;
+        }
         match bytes {
             Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),

@@ -17,7 +17,7 @@ pub(super) enum Shape {
     Bytes,
     /// A dict, with whatever is in it.
     Dict,
-    /// A dict of no keys but these, each with a value of its form.
+    /// A dict of no keys but these texts, each with a value of its form.
     DictOf(&'static [(&'static str, Self)]),
     /// A literal `float`.
     Float,
@@ -51,7 +51,7 @@ pub(super) enum Shape {
     Tuple(&'static [Self]),
     /// A tuple of any length of these.
     TupleOf(&'static Self),
-    /// One of these words, as text or bytes.
+    /// One of these words, as text or bytes. The callee takes either sort for the same, or refuses it.
     Word(&'static [&'static str]),
 }
 
@@ -110,8 +110,8 @@ fn admits_pairs(
     value: Value,
 ) -> bool {
     let admits = |(key, value): (Value, Value)| {
-        let key = scene.word(key);
-        let form = known.iter().find(|(name, _)| key.as_deref() == Some(*name));
+        let key = scene.name(key);
+        let form = known.iter().find(|(name, _)| key.is_some_and(|key| key.text == *name));
         form.is_some_and(|(_, shape)| shape.admits(scene, value))
     };
     scene.objects.pairs(value).is_some_and(|mut pairs| pairs.all(admits))

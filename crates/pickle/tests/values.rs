@@ -50,6 +50,7 @@ fn opcode(word: &str) -> Vec<u8> {
         "pop" => b"0",
         "dup" => b"2",
         "obj" => b"o",
+        "list" => b"l",
         _ => b"",
     };
     if !simple.is_empty() {
@@ -69,6 +70,9 @@ fn opcode(word: &str) -> Vec<u8> {
     if let Some(bytes) = word.strip_prefix("ba'").and_then(|rest| rest.strip_suffix('\'')) {
         let bytes = unescape(bytes);
         return [b"\x96", &u64::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat();
+    }
+    if let Some(bytes) = word.strip_prefix("s'").and_then(|rest| rest.strip_suffix('\'')) {
+        return [b"U", &[u8::try_from(bytes.len()).unwrap()][..], bytes.as_bytes()].concat();
     }
     if let Some(quoted) = word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         return text(quoted);
@@ -788,6 +792,50 @@ fn what_a_container_holds_is_known_after_others_are_dropped() {
         assert_eq!(many(&[pickle(first), pickle(second)]), refused);
     }
     assert_eq!(many(&[assemble("[] put1"), assemble("get1")]), Err(PickleRule::MemoMissing));
+}
+
+/// A text is no other sort of string, though the letters are the same.
+#[test]
+fn a_name_and_a_key_are_texts_of_one_sort() {
+    let names = ["'x'", "b'x'", "s'x'", "_codecs:encode 'x' 'latin1' tuple2 call", "ba'x'"];
+    let titles = names.map(|name| name.replace("'x'", "'t'"));
+    for (place, name) in names.iter().enumerate() {
+        for (other, key) in names.iter().enumerate() {
+            for title in [None, Some(0), Some(1), Some(2), Some(3), Some(4)] {
+                let word = title.and_then(|title: usize| titles.get(title));
+                let (field, more) = word.map_or_else(
+                    || ("<i8> 0 tuple2".to_owned(), String::new()),
+                    |word| (format!("<i8> 0 {word} tuple3 put9"), format!("{word} get9")),
+                );
+                let text = format!(
+                    "numpy:dtype 'V8' False True tuple3 call ( 3 '|' None {name} tuple1 \
+                     {{}} ( {key} {field} {more} setitems 8 1 16 tuple build"
+                );
+                let report = judge(&expand(&text), &both());
+                let same = place == other && [0, 2].contains(&place);
+                let alike = same && title.is_none_or(|title| title == place);
+                let expected = if alike { Ok(()) } else { Err(PickleRule::StateNotAllowed) };
+                let found = report.verdict().map_err(|refusal| refusal.rule);
+                assert_eq!(found, expected, "{text}");
+            }
+        }
+    }
+    for (rule, text) in [
+        (PickleRule::StateNotAllowed, "uuid:UUID () new {} b'int' 5 setitem build"),
+        (
+            PickleRule::StateNotAllowed,
+            "collections:OrderedDict () call {} b'_metadata' {} setitem build",
+        ),
+        (
+            PickleRule::StateNotAllowed,
+            "<generator> 'PCG64' tuple1 call {} b'bit_generator' 'PCG64' setitem build",
+        ),
+        (PickleRule::CallNotAllowed, "zoneinfo:ZoneInfo._unpickle s'UTC' True tuple2 call"),
+        (PickleRule::CallNotAllowed, "fractions:Fraction b'1/3' tuple1 call"),
+    ] {
+        let found = judge(&expand(text), &both()).verdict().map_err(|refusal| refusal.rule);
+        assert_eq!(found, Err(rule), "{text}");
+    }
 }
 
 /// An attribute that getattr takes is an import of its own, which must be on the list.

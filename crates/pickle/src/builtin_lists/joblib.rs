@@ -27,8 +27,8 @@ pub(crate) const JOBLIB: &[Entry] = &[Entry::named(
 fn described(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
     let mut found = [None; ATTRIBUTES.len()];
     for (key, value) in scene.objects.pairs(state)? {
-        let key = scene.spend().then(|| scene.word(key)).flatten()?;
-        let place = ATTRIBUTES.iter().position(|(name, _)| *name == key)?;
+        let key = scene.spend().then(|| scene.name(key)).flatten()?;
+        let place = ATTRIBUTES.iter().position(|(name, _)| *name == key.text)?;
         let (_, form) = ATTRIBUTES.get(place)?;
         let again = found.get_mut(place)?.replace(value).is_some();
         if again || !form.admits(scene, value) {

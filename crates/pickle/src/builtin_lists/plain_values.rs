@@ -2,7 +2,7 @@
 
 use crate::entry::{Entry, Kind};
 use crate::machine::Value;
-use crate::scene::Scene;
+use crate::scene::{NameSort, Scene};
 use crate::shape::Shape;
 
 /// More of the list `std`.
@@ -116,9 +116,9 @@ fn is_zone_name(scene: &Scene<'_, '_>, value: Value) -> bool {
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
         !part.is_empty() && part.bytes().all(is_letter)
     };
-    // ZoneInfo would take bytes for a path of another sort.
-    let word = if Shape::Text.admits(scene, value) { scene.word(value) } else { None };
-    let text = word.filter(|text| text.len() <= LONGEST_ZONE_NAME);
+    // ZoneInfo would take bytes, as a string of Python 2 can be loaded, for a path of another sort.
+    let name = scene.name(value).filter(|name| name.sort == NameSort::Text);
+    let text = name.map(|name| name.text).filter(|text| text.len() <= LONGEST_ZONE_NAME);
     text.is_some_and(|text| text.split('/').all(is_part))
 }
 

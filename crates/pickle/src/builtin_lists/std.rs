@@ -324,8 +324,8 @@ const fn is_clock(hour: u8, minute: u8, second: u8, micro: u8) -> bool {
 
 fn is_fraction(scene: &Scene<'_, '_>, value: Value) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    scene.word(value).is_some_and(|text| {
-        let text = text.strip_prefix('-').unwrap_or(&text);
+    scene.name(value).is_some_and(|name| {
+        let text = name.text.strip_prefix('-').unwrap_or(name.text);
         let (above, below) = text.split_once('/').unwrap_or((text, "1"));
         digits(above) && digits(below)
     })
