@@ -19,6 +19,9 @@ pub(super) struct Dtype {
     flags: u8,
     /// Whether elements are or hold pointers to objects.
     pub(super) has_objects: bool,
+    /// Whether it has something else beside the objects, or objects in several elements. NumPy then converts what
+    /// it is given for these, which calls methods of any object.
+    pub(super) converts: bool,
     /// Whether it stands for several elements, which only a field can have.
     pub(super) is_subarray: bool,
     /// Whether it is of `numpy.record`, whose size only the state tells.
@@ -61,7 +64,8 @@ fn parse(word: &str) -> Option<Dtype> {
     };
     let fits = fits && i32::try_from(size).is_ok();
     let has_objects = kind == b'O';
-    fits.then_some(Dtype { kind, size, flags, has_objects, ..RECORD })
+    let converts = !has_objects;
+    fits.then_some(Dtype { kind, size, flags, has_objects, converts, ..RECORD })
         .map(|dtype| Dtype { is_record: false, ..dtype })
 }
 
@@ -71,6 +75,7 @@ const RECORD: Dtype = Dtype {
     size: 0,
     flags: 0,
     has_objects: false,
+    converts: true,
     is_subarray: false,
     is_record: true,
 };
@@ -189,7 +194,7 @@ impl DtypeState {
         }
         let fits = !base.is_subarray && size == u64::from(dtype.size) && self.flags == base.flags;
         let Dtype { flags, has_objects, .. } = base;
-        fits.then_some(Dtype { flags, has_objects, is_subarray: true, ..dtype })
+        fits.then_some(Dtype { flags, has_objects, is_subarray: true, converts: true, ..dtype })
     }
 
     /// Returns the type of fields.
@@ -233,11 +238,17 @@ impl DtypeState {
         let whole = unique.len() == names.len() && found == unique && fields.len() == names.len();
         let fields: Vec<_> = fields.iter().map(|(_, field)| field).collect();
         let has_objects = fields.iter().any(|field| field.dtype.has_objects);
+        let converts = !has_objects || fields.iter().any(|field| field.dtype.converts);
         let needed = fields.iter().fold(0, |flags, field| flags | field.dtype.flags) & FROM_FIELDS;
         let flags = self.flags & !ALIGNED_STRUCT;
         let fits = lie_apart(&fields, dtype.size, has_objects)
             && (flags == needed || flags == needed | NEEDS_PYAPI);
-        (good && whole && fits).then_some(Dtype { flags: self.flags, has_objects, ..dtype })
+        (good && whole && fits).then_some(Dtype {
+            flags: self.flags,
+            has_objects,
+            converts,
+            ..dtype
+        })
     }
 }
 

@@ -113,7 +113,9 @@ impl Objects {
     /// Adds a tuple of these items.
     pub(super) fn add_tuple(&mut self, items: &[Value]) -> Result<Value, PickleRule> {
         let taken = self.take(items);
-        let traits = taken.traits.and(Traits::FILLED);
+        let literals = items.iter().all(|item| matches!(item, Value::Literal(_)));
+        let rows = if literals { Traits::NONE } else { Traits::BEYOND_ROWS };
+        let traits = taken.traits.and(Traits::FILLED).and(rows);
         let known = self.store(items);
         let items = known
             .map_or(TupleItems::Unknown, |(start, length)| TupleItems::Known { start, length });
@@ -157,6 +159,17 @@ impl Objects {
         match value {
             Value::EmptyTuple => Depth::EMPTY,
             _ => self.of(value).map(|object| object.depth).unwrap_or_default(),
+        }
+    }
+
+    /// Returns whether a value is a literal, or a tuple of literals.
+    pub(super) fn is_row(&self, value: Value) -> bool {
+        match value {
+            Value::EmptyTuple | Value::Literal(_) => true,
+            Value::Object(id) => self.get(id).is_some_and(|object| {
+                matches!(object.body, Body::Tuple(_)) && !object.traits.has(Traits::BEYOND_ROWS)
+            }),
+            Value::Global { .. } | Value::Unknown => false,
         }
     }
 

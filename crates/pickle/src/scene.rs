@@ -201,6 +201,13 @@ impl<'a> Scene<'_, 'a> {
         }
     }
 
+    /// Returns whether a list has nothing but literals and tuples of literals.
+    pub(super) fn has_rows_only(&self, value: Value) -> bool {
+        self.objects.of(value).is_some_and(|object| {
+            matches!(object.body, Body::List(_)) && !object.traits.has(Traits::BEYOND_ROWS)
+        })
+    }
+
     pub(super) fn is_dict(&self, value: Value) -> bool {
         self.objects.of(value).is_some_and(|object| matches!(object.body, Body::Dict(_)))
     }

@@ -838,6 +838,66 @@ fn a_name_and_a_key_are_texts_of_one_sort() {
     }
 }
 
+/// For the fields that are no objects, NumPy asks the items of a list for numbers, texts and buffers.
+#[test]
+fn an_array_of_objects_and_more_takes_rows_of_literals_only() {
+    let two = |other: &str, size: usize| {
+        format!(
+            "numpy:dtype 'V{size}' False True tuple3 call ( 3 '|' None 'o' 's' tuple2 {{}} ( 'o' <O> 0 tuple2 \
+             's' {other} 8 tuple2 setitems {size} 1 27 tuple build"
+        )
+    };
+    let several = "numpy:dtype 'V16' False True tuple3 call ( 3 '|' <O> 2 tuple1 tuple2 None None 16 1 63 tuple build";
+    let text = "numpy:dtype 'S8' False True tuple3 call ( 3 '|' None None None 8 1 0 tuple build";
+    let objects = [two("<O>", 16), two(&two("<O>", 16), 24), "<O>".to_owned()];
+    let mixed = [
+        two(text, 16),
+        two("<i8>", 16),
+        two("<U2>", 16),
+        two(&two(text, 16), 24),
+        two(several, 24),
+    ];
+    let literal = ["None 'x' tuple2", "'x'", "()", "1.5 1 tuple2", "( 1 2 3 tuple"];
+    let others = [
+        "None <result> tuple2",
+        "<result>",
+        "None [] tuple2",
+        "None None None tuple2 tuple2",
+        "None builtins:slice ( 1 2 3 tuple call tuple2",
+        "None collections:deque tuple2",
+        "[]",
+        "{}",
+        "None () tuple2",
+    ];
+    let ways = [
+        "[] ITEM append",
+        "[] ( None ITEM appends pop [] ITEM append",
+        "[] put7 ITEM put8 append pop get7",
+        "( ITEM list",
+    ];
+    let judge_one = |dtype: &str, way: &str, item: &str| {
+        let list = way.replace("ITEM", item);
+        let text = format!("<array> ( 1 1 tuple1 {dtype} False {list} tuple build");
+        judge(&expand(&text), &both()).verdict().map_err(|refusal| refusal.rule)
+    };
+    for way in ways {
+        for item in literal.iter().chain(&others) {
+            for dtype in &objects {
+                assert_eq!(judge_one(dtype, way, item), Ok(()), "{dtype} {way} {item}");
+            }
+        }
+        for dtype in &mixed {
+            for item in literal {
+                assert_eq!(judge_one(dtype, way, item), Ok(()), "{dtype} {way} {item}");
+            }
+            for item in others {
+                let refused = Err(PickleRule::StateNotAllowed);
+                assert_eq!(judge_one(dtype, way, item), refused, "{dtype} {way} {item}");
+            }
+        }
+    }
+}
+
 /// An attribute that getattr takes is an import of its own, which must be on the list.
 #[test]
 fn getattr_imports_the_attribute_of_a_listed_name() {

@@ -45,7 +45,8 @@ pub(crate) const NUMPY: &[Entry] = &[
     Entry::named(
         &[("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct")],
         "It makes an empty array, which its state fills: literal bytes for a type without objects, a list for one \
-         with objects.",
+         with objects. If the type has more than objects, NumPy asks the items for numbers and texts, so they must \
+         be tuples of literals.",
     )
     .called(&[Shape::Tuple(&[
         Shape::OneOf(&[
@@ -91,6 +92,7 @@ fn filled(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
         && if dtype.has_objects {
             // Of a shorter list, NumPy would first allocate the whole array.
             scene.list_length(data).map(u64::from) == Some(elements)
+                && (!dtype.converts || scene.has_rows_only(data))
         } else {
             scene.is_bytes(data) && has_length(scene, data, elements, dtype)
         };

@@ -4,7 +4,7 @@ use crate::MAX_NESTING;
 
 /// What is known of an object besides its sort: a set of [`Traits`] constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traits(u8);
+pub(crate) struct Traits(u16);
 
 impl Traits {
     pub(crate) const NONE: Self = Self(0);
@@ -24,6 +24,9 @@ impl Traits {
     pub(crate) const MAY_HAVE_METHOD: Self = Self(1 << 6);
     /// It has a key by which the loader would call the value, if it were the state of an object.
     pub(crate) const NAMES_METHOD: Self = Self(1 << 7);
+    /// It is a tuple with something that is no literal, or a container with something that is neither a literal
+    /// nor a tuple of literals.
+    pub(crate) const BEYOND_ROWS: Self = Self(1 << 8);
 
     /// What objects around an object share with it.
     pub(crate) const SHARED: Self = Self::HOLDS_GLOBAL.and(Self::HOLDS_METHOD);

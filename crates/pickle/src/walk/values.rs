@@ -128,7 +128,9 @@ impl PickleWalk<'_, '_> {
             return Ok(Traits::NONE);
         }
         if what != ItemSort::Pairs {
-            return Ok(Traits::FILLED);
+            let rows = items.iter().all(|item| self.machine.objects.is_row(*item));
+            let beyond = if rows { Traits::NONE } else { Traits::BEYOND_ROWS };
+            return Ok(Traits::FILLED.and(beyond));
         }
         if !items.len().is_multiple_of(2) {
             return Err(PickleRule::OddItems);
