@@ -226,7 +226,13 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
             "it takes a directory that can be written, for the files beside it"
         }
         ReplayError::Gone { .. } => {
-            "what it knew is lost; \"brine replay init\" makes one that refuses what is older than itself"
+            "if only a link was turned or a directory renamed, nothing is lost: start again with the name that leads \
+             to it; if the file is gone, end what uses it, remove FILE-wal and FILE-shm, and make another with \
+             \"brine replay init\", which refuses what is older than itself"
+        }
+        ReplayError::Leftover { .. } => {
+            "end every process that uses the old database, then remove FILE-wal, FILE-shm and FILE-journal; \
+             \"brine replay init\" without --accept-older makes one that refuses what the old one released"
         }
         ReplayError::Linked { .. } => {
             "\"find -samefile FILE\" shows its names; remove all but one, and have every process use that"

@@ -101,7 +101,8 @@ impl ReplayDatabase {
     /// # Errors
     ///
     /// [`ReplayError::Missing`] with [`DatabaseBirth::Existing`]; [`ReplayError::NotADatabase`] for another
-    /// file, which is not changed; [`ReplayError::Linked`] and [`ReplayError::Mounted`] for one with another
+    /// file, which is not changed; [`ReplayError::Leftover`] if a new one is asked for beside files of a deleted one;
+    /// [`ReplayError::Linked`] and [`ReplayError::Mounted`] for one with another
     /// name; [`ReplayError::Version`], [`ReplayError::Damaged`], [`ReplayError::Gone`], [`ReplayError::Locked`]; [`ReplayError::File`] and [`ReplayError::Database`] from the system.
     pub fn open(path: &Path, options: &ReplayOptions, now: Timestamp) -> Result<Self, ReplayError> {
         let most = Duration::from_secs(Timestamp::MAX.unix());

@@ -89,6 +89,14 @@ pub enum ReplayError {
     #[error("lease was lost: somebody else took the record over")]
     LeaseLost,
 
+    /// A file of a deleted database lies where one of the new database would. SQLite would take the pages in it for
+    /// those of the new one.
+    #[error("{path:?} belongs to another replay database, which had this name")]
+    Leftover {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file has several names (hard links). SQLite keeps a log beside each name, and what one log says is
     /// not in the other.
     #[error("{path:?} has {links} names, and a replay database must have one")]
@@ -176,6 +184,7 @@ impl Classified for ReplayError {
             | Self::Full { .. }
             | Self::Gone { .. }
             | Self::LeaseLost
+            | Self::Leftover { .. }
             | Self::Linked { .. }
             | Self::Locked
             | Self::Missing { .. }
@@ -200,6 +209,7 @@ impl Classified for ReplayError {
             Self::IdentityMissing => "replay-identity-missing",
             Self::KeyFull { .. } => "replay-key-full",
             Self::LeaseLost => "replay-lease-lost",
+            Self::Leftover { .. } => "replay-leftover",
             Self::Linked { .. } => "replay-linked",
             Self::Locked => "replay-locked",
             Self::Missing { .. } => "replay-missing",

@@ -22,20 +22,41 @@ use crate::ledger::ReplayError;
 /// Makes a database, unless the name is taken.
 ///
 /// It is completed under another name and then gets its own. So no process ever finds half a database, and if
-/// several make it at once, one wins.
+/// several make it at once, one wins. Where files of another database lie beside the name, none is made.
 pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
     }
+    refuse_leftovers(path)?;
     let draft = DraftFile::new(path)?;
     let mut connection = connect(&draft.0, OpenFlags::SQLITE_OPEN_READ_WRITE, Duration::ZERO)?;
     schema::create(&mut connection, state)?;
     // Closing the last connection moves everything from the log into the file.
     connection.close().map_err(|(_, error)| error)?;
+    refuse_leftovers(path)?;
     match draft.take_name(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => sync_directory(path),
     }
+}
+
+/// Refuses to give a new database the log of an old one, whose pages SQLite would take for its own. The old one was
+/// deleted while it was in use.
+///
+/// A process writes to a log only while the database has its name. So a log with anything in it is there before the
+/// name is free, and nobody makes another one until the name is taken again.
+fn refuse_leftovers(path: &Path) -> Result<(), ReplayError> {
+    for suffix in SIBLINGS {
+        let sibling = beside(path, suffix);
+        match fs::symlink_metadata(&sibling) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&sibling, error)),
+            // Somebody else has made the database meanwhile, and uses it.
+            Ok(_) if fs::symlink_metadata(path).is_ok() => {}
+            Ok(_) => return Err(ReplayError::Leftover { path: sibling }),
+        }
+    }
+    Ok(())
 }
 
 /// Opens an existing database. It is recognised first, which changes nothing.
@@ -137,6 +158,9 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; \
                         PRAGMA checkpoint_fullfsync = ON; PRAGMA cell_size_check = ON; \
                         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
 
+/// What SQLite adds to the name of a database for the files beside it: two logs, and what lies in memory.
+const SIBLINGS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// As many statements as this module has.
 const STATEMENTS: usize = 64;
 
@@ -176,9 +200,10 @@ impl DraftFile {
 
 impl Drop for DraftFile {
     fn drop(&mut self) {
-        for name in [self.0.clone(), beside(&self.0, "-wal"), beside(&self.0, "-shm")] {
-            // A file that cannot be deleted is litter, and no reason to fail.
-            drop(fs::remove_file(name));
+        // A file that cannot be deleted is litter, and no reason to fail.
+        drop(fs::remove_file(&self.0));
+        for suffix in SIBLINGS {
+            drop(fs::remove_file(beside(&self.0, suffix)));
         }
     }
 }

@@ -149,6 +149,57 @@ fn a_file_that_is_taken_away_is_missed() {
     });
 }
 
+/// A process has the database open, and its file is deleted. What is left beside the name is not for another one.
+#[test]
+fn a_new_database_takes_nothing_from_a_deleted_one() {
+    let place = Place::new();
+    let mut old = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+    old.handle(&numbered(1, 0, BIRTH), BIRTH);
+    fs::remove_file(place.path()).unwrap();
+    let create = || place.try_open(DatabaseBirth::RefuseOlder, DAY, BIRTH);
+    for left in [["replay-shm", "replay-wal"], ["replay-shm", "replay-shm"]] {
+        let error = create().unwrap_err();
+        assert_eq!((error.reason(), error.class()), ("replay-leftover", Class::System));
+        assert_eq!(place.files(), left.map(str::to_owned).into());
+        let _ = fs::remove_file(place.directory.path().join("replay-wal"));
+    }
+    fs::remove_file(place.directory.path().join("replay-shm")).unwrap();
+    for link in ["replay-journal", "replay-wal"] {
+        let link = place.directory.path().join(link);
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert_eq!(create().unwrap_err().reason(), "replay-leftover", "{}", link.display());
+        fs::remove_file(link).unwrap();
+    }
+    let mut new = create().unwrap();
+    assert_eq!(new.answer(&numbered(1, 0, BIRTH), BIRTH), "replay-unknown");
+    // Neither closes the other's log.
+    drop(old);
+    new.handle(&numbered(1, 0, BIRTH + 61), BIRTH + 61);
+    drop(new);
+    assert_eq!(place.files(), BTreeSet::from(["replay".to_owned()]));
+    let mut new = place.open(DatabaseBirth::Existing, BIRTH + 61);
+    assert_eq!(new.answer(&numbered(1, 0, BIRTH + 61), BIRTH + 61), "replayed");
+}
+
+/// Others find the database that the first has made, with its log beside it, and make none.
+#[test]
+fn a_database_that_was_made_meanwhile_is_no_leftover() {
+    let place = Place::new();
+    let start = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let (place, start) = (&place, &start);
+            scope.spawn(move || {
+                start.wait();
+                let mut own = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+                own.handle(&numbered(worker, 0, BIRTH), BIRTH);
+            });
+        }
+    });
+    let view = ReplayView::open(&place.path()).unwrap();
+    assert_eq!(view.status(at(BIRTH)).unwrap().channels, 8);
+}
+
 /// Under a second name, SQLite would keep a second log, and everything would be released twice.
 #[test]
 fn a_database_with_two_names_is_refused_at_once_and_while_it_is_in_use() {
