@@ -18,11 +18,11 @@ use crate::ledger::Ledger;
 
 /// Takes judged blocks in order. The ends of the pipeline are used on this thread alone.
 ///
-/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, look at the leases,
-/// judge again, write what holds, commit, acknowledge. Records are kept before others are written, because keeping a
+/// For each run of records, in this order: wait for the sink, reserve, keep what is refused, judge again, look at
+/// the leases, write what holds, commit, acknowledge. Records are kept before others are written, because keeping a
 /// record twice does no harm, and writing one twice does. Where keeping can take long, a run has only records to be
-/// kept, or only others, so that nothing is reserved meanwhile. Records are judged again last, because all that
-/// comes before can take long.
+/// kept, or only others, so that nothing is reserved meanwhile. Records are judged again late, because all that
+/// comes before can take long, and leases are looked at last, because reading trust can take longer than they last.
 pub(super) struct Release<'k, K, R, L: Ledger, P> {
     pub(super) sink: K,
     pub(super) rejects: R,
@@ -206,7 +206,11 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         if all == 0 {
             return Ok(Written::All);
         }
-        if !self.gate.are_held()? || self.recheck.refuses(&mut judged.judgement, run.clone())? {
+        // Leases that are due are renewed first, which can mean to wait for another process.
+        if !self.gate.are_held()?
+            || self.recheck.refuses(&mut judged.judgement, run.clone())?
+            || !self.gate.are_held()?
+        {
             return Ok(Written::Stale);
         }
         let JudgedBlock { block, deliveries, judgement: Judgement { payloads, verdicts, .. } } =

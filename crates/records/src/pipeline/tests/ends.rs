@@ -25,7 +25,10 @@ impl Clock for World {
 
 impl TrustSource for World {
     fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
-        let found = self.step(Call::Trust, |_| TRUST.current());
+        let found = self.step(Call::Trust, |state| {
+            state.overtake();
+            TRUST.current()
+        });
         found
             .unwrap_or_else(|broken| Err(TrustUnavailable::new(Class::Key, "trust-broken", broken)))
     }

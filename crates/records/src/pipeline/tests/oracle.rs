@@ -37,7 +37,7 @@ impl Expected {
         let mut identity = 0;
         for (index, &kind) in kinds.iter().enumerate() {
             identity = if kind == RecordKind::Copy { identity } else { index };
-            if matches!(kind, RecordKind::Replayed | RecordKind::Stalled) {
+            if matches!(kind, RecordKind::Replayed | RecordKind::Stalled | RecordKind::Overtaken) {
                 done.insert(identity);
             }
             let fate = match kind {

@@ -84,7 +84,8 @@ pub(super) fn holds(setup: Setup, kinds: &[RecordKind]) {
     let state = world.state();
     assert_eq!(state.written, expected.written, "{setup:?} {kinds:?}");
     let mut kept = state.kept.clone();
-    if setup.slow.is_some() || kinds.contains(&RecordKind::Stalled) {
+    let is_late = |kind: &RecordKind| matches!(kind, RecordKind::Overtaken | RecordKind::Stalled);
+    if setup.slow.is_some() || kinds.iter().any(is_late) {
         // What is found after the process waited or stood still is kept after the others.
         kept.sort_unstable();
     }
@@ -107,6 +108,17 @@ fn every_sequence_of_records_ends_as_it_should() {
 #[test]
 fn what_was_lost_while_the_process_stood_still_is_not_written() {
     let kinds = [RecordKind::Good, RecordKind::Bad, RecordKind::Stalled, RecordKind::Busy];
+    for kinds in sequences(&kinds, 4) {
+        for setup in setups().into_iter().filter(|setup| setup.has_ledger) {
+            holds(setup, &kinds);
+        }
+    }
+}
+
+/// Trust is read again before records are written. If that takes longer than a lease, the lease is looked at after it.
+#[test]
+fn what_was_lost_while_trust_was_read_is_not_written() {
+    let kinds = [RecordKind::Good, RecordKind::Bad, RecordKind::Overtaken, RecordKind::Busy];
     for kinds in sequences(&kinds, 4) {
         for setup in setups().into_iter().filter(|setup| setup.has_ledger) {
             holds(setup, &kinds);

@@ -42,6 +42,8 @@ pub(super) enum RecordKind {
     Good,
     /// The sink can never handle it.
     Hopeless,
+    /// Reading trust takes so long, when it is reserved, that another process handles it meanwhile.
+    Overtaken,
     /// It was released before.
     Replayed,
     /// Writing it takes so long that another process reserves it meanwhile.
