@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use signal_hook::consts::signal::SIGXFSZ;
 
 use crate::args::brine::Brine;
 use crate::args::brinekey::BrineKey;
@@ -32,6 +34,7 @@ fn run<P: Parser>(
 ) -> ExitCode {
     console::set_program(program);
     forbid_core_dumps();
+    survive_file_limits();
     let status = match P::try_parse_from(arguments) {
         Ok(parsed) => verb(parsed),
         Err(help_or_error) => print_clap(&help_or_error),
@@ -68,4 +71,13 @@ fn forbid_core_dumps() {
     // A hard limit of 0 cannot be raised. Then no core is written to a file, and the program that cores are
     // piped to decides about those.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, one);
+}
+
+/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail, as on a full disk, where SIGXFSZ would end
+/// the process: in the middle of a record, and before what was written is committed.
+///
+/// The signal is caught and not ignored, because that ends with `exec`. So jobs are ended by it as ever.
+fn survive_file_limits() {
+    // Where it cannot be caught, the process ends by it, as others do.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }

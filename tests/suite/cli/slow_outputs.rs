@@ -188,6 +188,24 @@ fn a_full_disk_leaves_whole_records_that_are_not_released_again() {
     }
 }
 
+/// A limit on the size of files ends the process by a signal, unless that is caught: what was written would be
+/// released again.
+#[test]
+fn a_limit_on_the_size_of_files_fails_a_write_and_ends_no_process() {
+    let person = with_records(40, 3000);
+    let line = "head -c 1000000 /dev/zero | tr '\\0' '\\n' > log; \
+        for most in 1050000 2000000; do \
+        prlimit --fsize=$most brine verify --lines --replay-db db --on-bad skip --json records >> log; \
+        echo $? >&2; done; \
+        prlimit --fsize=10 brinekey --help > help; echo $? >&2; \
+        sed /^$/d log | awk 'length != 3000' | wc -l; sed /^$/d log | sort -u | wc -l; sed /^$/d log | wc -l";
+    let output = person.shell(line).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n40\n40\n", "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let statuses: Vec<&str> = text.lines().filter(|line| line.len() == 1).collect();
+    assert_eq!(statuses, ["4", "1", "4"], "{text}");
+}
+
 /// What signs or shows records leaves no half of one either.
 #[test]
 fn a_full_disk_leaves_whole_envelopes_and_whole_lines() {
