@@ -124,8 +124,7 @@ impl GuardedPlace {
             return Self::default();
         }
         let path = resolved(path);
-        let directory = rustix::fs::stat(directory_of(&path)).ok();
-        let directory = directory.map(|stat| NodeIdentity::Node(stat.st_dev, stat.st_ino));
+        let directory = NodeIdentity::of_directory(directory_of(&path));
         Self { found, name: directory.zip(path.file_name().map(OsString::from)) }
     }
 
@@ -135,6 +134,13 @@ impl GuardedPlace {
         Self { found, name: None }
     }
 
+    /// Returns its path if it lies in a directory, there or not.
+    fn among(&self, directory: &Path) -> Option<PathBuf> {
+        let (parent, name) = self.name.as_ref()?;
+        let found = NodeIdentity::of_directory(directory)?;
+        (*parent == found).then(|| directory.join(name))
+    }
+
     fn is_same_as(&self, other: &Self) -> bool {
         let same_file = self.found.is_some() && self.found == other.found;
         same_file || (self.name.is_some() && self.name == other.name)
@@ -142,6 +148,11 @@ impl GuardedPlace {
 }
 
 impl NodeIdentity {
+    fn of_directory(path: &Path) -> Option<Self> {
+        let found = rustix::fs::stat(path).ok()?;
+        Some(Self::Node(found.st_dev, found.st_ino))
+    }
+
     /// Returns which file it is, unless it can well be several at once, as a terminal, a socket and the null device.
     fn of(stat: &Stat) -> Option<Self> {
         match FileType::from_raw_mode(stat.st_mode) {
@@ -152,13 +163,13 @@ impl NodeIdentity {
     }
 }
 
-/// Returns the path of the key, trust file or policy that is at a place.
+/// Returns the path of the key, trust file or policy that is at a place, or that would be made there.
 fn kept_by(home: &Home, place: &GuardedPlace) -> Option<PathBuf> {
-    place.found?;
     let keys = fs::read_dir(home.keys()).into_iter().flatten();
     keys.filter_map(|entry| Some(entry.ok()?.path()))
+        .chain(place.among(&home.keys()))
         .chain([home.trust_file(), home.policy_file()])
-        .find(|path| rustix::fs::stat(path).ok().as_ref().and_then(NodeIdentity::of) == place.found)
+        .find(|path| GuardedPlace::of_path(path).is_same_as(place))
 }
 
 #[cfg(test)]
