@@ -31,6 +31,11 @@ pub(crate) enum Failure {
     #[error("{path:?} exists already")]
     Exists { path: PathBuf },
 
+    #[error(
+        "{link:?} is a link of another user, who decides where it leads; name the place itself"
+    )]
+    ForeignLink { link: PathBuf },
+
     #[error(transparent)]
     Framing(#[from] FramingError),
 
@@ -126,6 +131,11 @@ pub(crate) enum Failure {
 
     #[error("{0}")]
     Usage(String),
+
+    #[error(
+        "{path:?} is a regular file that another process has open, and is not written over in place"
+    )]
+    WrittenInPlace { path: PathBuf },
 }
 
 impl Failure {
@@ -210,9 +220,11 @@ impl Failure {
             Self::AllowList { .. }
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
+            | Self::ForeignLink { .. }
             | Self::Precious { .. }
             | Self::SameFile { .. }
-            | Self::Usage(_) => Status::Usage,
+            | Self::Usage(_)
+            | Self::WrittenInPlace { .. } => Status::Usage,
             Self::Exists { .. }
             | Self::Io { .. }
             | Self::Irreplaceable { .. }
@@ -248,6 +260,7 @@ impl Failure {
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
             Self::Core(error) => error.reason(),
             Self::Exists { .. } => "exists",
+            Self::ForeignLink { .. } => "foreign-link",
             Self::Framing(error) => error.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
             Self::Io { .. } | Self::NoPlace { .. } | Self::Temporary { .. } => "io",
@@ -276,6 +289,7 @@ impl Failure {
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
             Self::Usage(_) => "usage",
+            Self::WrittenInPlace { .. } => "written-in-place",
         }
     }
 

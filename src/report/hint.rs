@@ -76,6 +76,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "it takes a directory that can be written: BRINE_HOME names that of keys and trust; a result can also be \
              redirected: \"> FILE\""
         }
+        Failure::WrittenInPlace { .. } => {
+            "name the file itself, which is replaced whole, or append to it: \">> FILE\""
+        }
         Failure::SameFile { .. } => "write elsewhere and move it",
         // A limit on the size of files is the same everywhere.
         Failure::Temporary { source, .. } if source.kind() == ErrorKind::FileTooLarge => {
@@ -93,6 +96,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         | Failure::OutputClosed { .. }
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }
+        | Failure::ForeignLink { .. }
         | Failure::Usage(_) => return None,
     };
     Some(hint.to_owned())

@@ -15,7 +15,9 @@ use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::report::exit::Status;
 use crate::world::descriptor::Descriptor;
+use crate::world::output::followed_in_place;
 use crate::world::patient_file::PatientFile;
+use crate::world::trail::LinkRule;
 use crate::world::whole_file::directory_of;
 use crate::world::whole_records::{Care, WholeRecords};
 
@@ -31,16 +33,23 @@ pub(super) struct RejectFile {
 impl RejectFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = format!("{path:?}");
-        let file = Self::open_file(path).map_err(|error| Failure::io(&name, error))?;
+        let failed = |error| Failure::io(&name, error);
+        if let Some(descriptor) = Descriptor::named_by(path) {
+            let file = descriptor.duplicate().map_err(failed)?;
+            return Ok(Self::of(file, path, name));
+        }
+        let place = followed_in_place(path, LinkRule::Protected)?;
+        let file = Self::open_file(&place).map_err(failed)?;
+        Ok(Self::of(file, &place, name))
+    }
+
+    fn of(file: File, path: &Path, name: String) -> Self {
         let shown = file.metadata().is_ok_and(|found| found.is_file());
         let shown = if shown { File::open(path).ok() } else { None };
-        Ok(Self { records: WholeRecords::new(file, Some(b'\n')).or_shown_by(shown), name })
+        Self { records: WholeRecords::new(file, Some(b'\n')).or_shown_by(shown), name }
     }
 
     fn open_file(path: &Path) -> io::Result<File> {
-        if let Some(descriptor) = Descriptor::named_by(path) {
-            return descriptor.duplicate();
-        }
         // Refused records may be as secret as others.
         let mut options = OpenOptions::new();
         options.append(true).mode(0o600);

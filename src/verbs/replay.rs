@@ -15,7 +15,7 @@ use crate::report::console::json_line;
 use crate::world::clock;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
-use crate::world::whole_file::resolved;
+use crate::world::trail::{LinkRule, followed};
 
 pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
     match verb {
@@ -27,7 +27,7 @@ pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
 
 fn init(args: &InitArgs) -> Result<(), Failure> {
     // A link may lead to where the database will be.
-    let path = resolved(&args.file);
+    let path = followed(&args.file, LinkRule::Protected)?;
     if path.symlink_metadata().is_ok() {
         return Err(Failure::Exists { path });
     }

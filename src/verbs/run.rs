@@ -62,7 +62,8 @@ pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failur
     let guard = guard.and(args.command.first().map(Path::new));
     let mut guard = expect::guarded(guard, &args.judge);
     let outputs = RunOutputs::plan(args, &mut guard)?;
-    Ok((expect::report(&args.verdict, &mut guard)?, outputs))
+    let report = expect::report(&args.verdict, &mut guard)?;
+    Ok((report.map(Output::by_own_links), outputs))
 }
 
 /// A job of which everything holds. Its payload is a copy that nobody else can change.

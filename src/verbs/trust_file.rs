@@ -12,7 +12,8 @@ use crate::report::Failure;
 use crate::world::home::Home;
 use crate::world::input::read_secret;
 use crate::world::named_key::trust_file;
-use crate::world::whole_file::{Access, Existing, resolved, write_whole};
+use crate::world::trail::{LinkRule, followed};
+use crate::world::whole_file::{Access, Existing, write_whole};
 
 /// Trusts a signer in the default trust file.
 pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure> {
@@ -28,7 +29,7 @@ pub(super) fn edit(
     change: impl FnOnce(&mut TrustStore) -> Result<(), TrustError>,
 ) -> Result<(), Failure> {
     // What a link leads to is replaced, so that is what is locked: others may know it by another name.
-    let path = &resolved(name);
+    let path = &followed(name, LinkRule::Protected)?;
     let failed = |error| Failure::io(format!("{path:?}"), error);
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(failed(io::Error::other("not a regular file")));

@@ -9,6 +9,7 @@ use brine_core::text::is_harmless;
 use super::descriptor::{Descriptor, is_of_another_process};
 use super::overwrite_guard::{GuardedPlace, OverwriteGuard};
 use super::patient_file::PatientFile;
+use super::trail::{LinkRule, Trail, followed};
 use super::whole_file::{Access, Existing, WholeFile};
 use crate::report::Failure;
 
@@ -16,6 +17,7 @@ use crate::report::Failure;
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     target: Target,
+    rule: LinkRule,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,22 @@ enum Target {
     Device(PathBuf),
     /// A regular file, or what will be one.
     File(PathBuf, Existing),
+}
+
+impl Target {
+    /// Plans what is written in place, which no regular file is.
+    fn device(path: &Path) -> Result<Self, Failure> {
+        match fs::metadata(path).is_ok_and(|found| found.is_file()) {
+            true => Err(Failure::WrittenInPlace { path: path.to_owned() }),
+            false => Ok(Self::Device(path.to_owned())),
+        }
+    }
+
+    /// Plans a file. The way to it is looked at now, before there is anything to lose, and again when it is opened.
+    fn file(path: &Path, existing: Existing) -> Result<Self, Failure> {
+        followed(path, LinkRule::Protected)?;
+        Ok(Self::File(path.to_owned(), existing))
+    }
 }
 
 impl Output {
@@ -43,11 +61,11 @@ impl Output {
             Some(path) if path == Path::new("-") => descriptor(Descriptor::STDOUT, true),
             Some(path) => match Descriptor::named_by(path) {
                 Some(named) => descriptor(named, false),
-                None if !becomes_a_file(path) => Target::Device(path.to_owned()),
-                None => Target::File(path.to_owned(), Existing::Replace),
+                None if !becomes_a_file(path) => Target::device(path)?,
+                None => Target::file(path, Existing::Replace)?,
             },
         };
-        Self { target }.claimed(what, guard)
+        Self { target, rule: LinkRule::Protected }.claimed(what, guard)
     }
 
     /// Plans standard output.
@@ -60,7 +78,13 @@ impl Output {
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::Exists { path });
         }
-        Self { target: Target::File(path, Existing::Keep) }.claimed("output", guard)
+        let target = Target::file(&path, Existing::Keep)?;
+        Self { target, rule: LinkRule::Protected }.claimed("output", guard)
+    }
+
+    /// Follows no link of another user, wherever that is, when it is opened: a job may run for long before that.
+    pub(crate) fn by_own_links(self) -> Self {
+        Self { rule: LinkRule::Own, ..self }
     }
 
     fn claimed(self, what: &'static str, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
@@ -125,19 +149,30 @@ impl Output {
         let in_place = match &self.target {
             // Past the line buffer of `io::stdout`, which would scan and copy everything.
             Target::Descriptor { descriptor, .. } => descriptor.duplicate(),
-            Target::Device(path) => OpenOptions::new().write(true).open(path),
+            Target::Device(path) => return self.open_device(path).map(Opened::InPlace),
             Target::File(path, existing) => {
-                return WholeFile::create(path, access, *existing).map(Opened::Whole);
+                return WholeFile::create(path, access, *existing, self.rule).map(Opened::Whole);
             }
         };
         in_place.map(Opened::InPlace).map_err(|error| self.failed(error))
+    }
+
+    /// Opens what is no regular file, not even by now: it would be written over from its beginning.
+    fn open_device(&self, path: &Path) -> Result<File, Failure> {
+        let place = followed_in_place(path, self.rule)?;
+        let opened = OpenOptions::new().write(true).open(place);
+        let file = opened.map_err(|error| self.failed(error))?;
+        match file.metadata().is_ok_and(|found| found.is_file()) {
+            true => Err(Failure::WrittenInPlace { path: path.to_owned() }),
+            false => Ok(file),
+        }
     }
 
     /// Opens it for what has not been judged yet, if nobody can see that before it is finished.
     pub(crate) fn open_unseen(&self, access: Access) -> Option<Opened> {
         match &self.target {
             Target::File(path, existing) => {
-                WholeFile::create_unnamed(path, access, *existing).map(Opened::Whole)
+                WholeFile::create_unnamed(path, access, *existing, self.rule).map(Opened::Whole)
             }
             Target::Descriptor { .. } | Target::Device(_) => None,
         }
@@ -173,6 +208,16 @@ pub(crate) fn becomes_a_file(path: &Path) -> bool {
     let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     let is_open = Descriptor::named_by(path).is_some() || is_of_another_process(path);
     !is_special && !is_open
+}
+
+/// Returns where to open what is written in place. The link to an open file of another process has no end to follow
+/// by its name; any other way is followed by the rule, and has no links left.
+pub(crate) fn followed_in_place(path: &Path, rule: LinkRule) -> Result<PathBuf, Failure> {
+    if !is_of_another_process(path) {
+        return followed(path, rule);
+    }
+    Trail::of(path).refuse_foreign_link(rule)?;
+    Ok(path.to_owned())
 }
 
 /// An output that is being written.

@@ -3,19 +3,45 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::descriptor::Descriptor;
+use crate::report::Failure;
 
 /// Everything that the system passes when it opens a path, the file itself included.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
     /// What is passed, by a path without links. What does not exist yet is here, too.
     pub(crate) steps: Vec<Step>,
-    /// The links that are followed, with their owners; without one where the system leads to a descriptor that this
-    /// process was given.
-    links: Vec<(PathBuf, Option<u32>)>,
+    links: Vec<FollowedLink>,
+    end: PathBuf,
+    /// It is not known where it ends: it leaves what is no directory, or begins in one that was removed.
+    is_broken: bool,
+    names_directory: bool,
+}
+
+/// A link on the way.
+#[derive(Debug)]
+struct FollowedLink {
+    path: PathBuf,
+    /// None where the system leads to a descriptor that this process was given.
+    owner: Option<u32>,
+    /// The owner of the directory that it lies in, if everybody may make links there.
+    common_ground: Option<u32>,
+}
+
+/// Whose links are followed to an output. Those of this user and of root always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkRule {
+    /// Nobody else's.
+    Own,
+    /// Where everybody may make links, as in `/tmp`, only those of the directory's owner, as by Linux with
+    /// `protected_symlinks`; elsewhere, anybody's.
+    Protected,
 }
 
 /// A place on the way.
@@ -42,13 +68,17 @@ impl Place {
 impl Trail {
     /// Follows a path to its end, or to where it ends for now.
     pub(crate) fn of(path: &Path) -> Self {
-        let mut trail = Self::default();
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let mut trail = Self { names_directory: names_directory(path), ..Self::default() };
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| {
+            trail.is_broken = true;
+            path.to_owned()
+        });
         let mut ahead: VecDeque<OsString> = parts(&absolute);
         let mut here = PathBuf::from("/");
         let mut given = false;
         while let Some(part) = ahead.pop_front() {
             if part == ".." {
+                trail.is_broken |= !here.is_dir();
                 here.pop();
                 continue;
             }
@@ -61,7 +91,10 @@ impl Trail {
                 // Such a descriptor is taken as it is, whoever the links to it seem to belong to: in a user
                 // namespace, those of the system are nobody's. What is behind it counts all the same.
                 given = given || Descriptor::is_name(&next.join(ahead.iter().collect::<PathBuf>()));
-                trail.links.push((next, (!given).then(|| link.uid())));
+                let owner = (!given).then(|| link.uid());
+                let common_ground = common_ground(&here);
+                trail.links.push(FollowedLink { path: next, owner, common_ground });
+                trail.names_directory |= ahead.is_empty() && names_directory(&target);
                 if target.is_absolute() {
                     here = PathBuf::from("/");
                 }
@@ -73,15 +106,24 @@ impl Trail {
             here.clone_from(&next);
             trail.steps.push(Step { path: next, place: found.as_ref().map(Place::of) });
         }
+        trail.end = here;
         trail
     }
 
-    /// Returns the first link that belongs neither to this user nor to root. Its owner decides where it leads.
-    pub(crate) fn foreign_link(&self) -> Option<&Path> {
+    /// Refuses a link of another user that a rule does not let be followed. Its owner decides where it leads.
+    pub(crate) fn refuse_foreign_link(&self, rule: LinkRule) -> Result<(), Failure> {
         let user = rustix::process::geteuid().as_raw();
-        let foreign = |owner: u32| owner != user && owner != 0;
-        let mut links = self.links.iter();
-        links.find(|(_, owner)| owner.is_some_and(foreign)).map(|(path, _)| path.as_path())
+        let foreign = |link: &&FollowedLink| {
+            let others = link.owner.filter(|owner| *owner != user && *owner != 0);
+            others.is_some_and(|maker| match rule {
+                LinkRule::Own => true,
+                LinkRule::Protected => link.common_ground.is_some_and(|owner| owner != maker),
+            })
+        };
+        match self.links.iter().find(foreign) {
+            Some(link) => Err(Failure::ForeignLink { link: link.path.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Returns whether it follows a link at all.
@@ -118,6 +160,32 @@ pub(crate) fn settled(path: &Path) -> PathBuf {
     here
 }
 
+/// Returns where a file is, or will be: a path without links. Links are followed to their end, also where that is not
+/// there yet. Refuses the links that `rule` does not let be followed, and a name that only a directory can have.
+pub(crate) fn followed(name: &Path, rule: LinkRule) -> Result<PathBuf, Failure> {
+    let trail = Trail::of(name);
+    trail.refuse_foreign_link(rule)?;
+    if trail.names_directory {
+        return Err(Failure::io(format!("{name:?}"), Errno::ISDIR.into()));
+    }
+    if trail.is_broken {
+        return Err(Failure::NoPlace { path: name.to_owned(), source: Errno::NOENT.into() });
+    }
+    Ok(trail.end)
+}
+
+/// Returns whether only a directory can have such a name (POSIX, Pathname Resolution): it ends in a slash or in dots.
+fn names_directory(path: &Path) -> bool {
+    let last = path.as_os_str().as_bytes().rsplit(|byte| *byte == b'/').next();
+    !path.as_os_str().is_empty() && matches!(last, Some(b"" | b"." | b".."))
+}
+
+/// Returns the owner of a directory in which everybody may make links.
+fn common_ground(directory: &Path) -> Option<u32> {
+    let found = fs::metadata(directory).ok()?;
+    (found.mode() & 0o002 != 0).then_some(found.uid())
+}
+
 fn parts(path: &Path) -> VecDeque<OsString> {
     let named = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
@@ -132,7 +200,7 @@ const MAX_LINKS: usize = 40;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 
@@ -154,7 +222,7 @@ mod tests {
             assert!(passed.contains(&root.join(place).as_path()), "{place}: {passed:?}");
         }
         assert_eq!(passed.last(), Some(&root.join("a/new/file").as_path()));
-        assert!(trail.has_links() && trail.foreign_link().is_none());
+        assert!(trail.has_links() && trail.refuse_foreign_link(LinkRule::Own).is_ok());
         assert!(trail.steps.last().is_some_and(|step| step.place.is_none()));
         assert_eq!(Trail::of(&root.join("loop")).links.len(), MAX_LINKS);
         assert!(!Trail::of(&root.join("a/b")).has_links());
@@ -182,8 +250,45 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         symlink("/etc", &link).unwrap();
-        assert_eq!(Trail::of(&link.join("passwd")).foreign_link(), None);
+        let refused = |rule| match followed(&link.join("passwd"), rule) {
+            Err(Failure::ForeignLink { link: found }) => found == link,
+            Err(other) => panic!("{other}"),
+            Ok(found) => found != Path::new("/etc/passwd"),
+        };
+        let open = |owner, mode| {
+            std::os::unix::fs::chown(directory.path(), Some(owner), None).unwrap();
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        open(0, 0o1777);
+        assert!(!refused(LinkRule::Own) && !refused(LinkRule::Protected));
         std::os::unix::fs::lchown(&link, Some(65_534), None).unwrap();
-        assert_eq!(Trail::of(&link.join("passwd")).foreign_link(), Some(link.as_path()));
+        assert!(refused(LinkRule::Own) && refused(LinkRule::Protected));
+        // Nobody else may make links there, or its owner made it.
+        for (owner, mode) in [(0, 0o755), (65_534, 0o1777)] {
+            open(owner, mode);
+            assert!(refused(LinkRule::Own) && !refused(LinkRule::Protected), "{owner} {mode:o}");
+        }
+        // Whoever may write there may make it, with the sticky bit or without it.
+        open(65_533, 0o777);
+        assert!(refused(LinkRule::Protected));
+    }
+
+    #[test]
+    fn a_name_that_only_a_directory_can_have_is_not_one_of_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().canonicalize().unwrap().join(name);
+        symlink("new/", path("slash")).unwrap();
+        symlink("new", path("plain")).unwrap();
+        for name in ["new/", "new/.", "new/..", "slash", "plain/", "."] {
+            let refused = followed(&path(name), LinkRule::Protected);
+            let Err(Failure::Io { source, .. }) = refused else { panic!("{name}: {refused:?}") };
+            assert_eq!(source.raw_os_error(), Some(Errno::ISDIR.raw_os_error()), "{name}");
+        }
+        for name in ["new", "plain", "./new", ".//new"] {
+            assert_eq!(followed(&path(name), LinkRule::Own).unwrap(), path("new"), "{name}");
+        }
+        // The system passes no ".." of what is not there.
+        let lost = followed(&path("none/../new"), LinkRule::Own);
+        assert!(matches!(lost, Err(Failure::NoPlace { .. })), "{lost:?}");
     }
 }

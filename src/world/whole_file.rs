@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
+use super::trail::{LinkRule, Trail, followed};
 use crate::report::Failure;
 
 /// Who may read a new file.
@@ -42,6 +43,7 @@ pub(crate) struct WholeFile {
     path: PathBuf,
     access: Access,
     existing: Existing,
+    rule: LinkRule,
     unfinished: Unfinished,
 }
 
@@ -52,24 +54,34 @@ enum Unfinished {
 }
 
 impl WholeFile {
-    /// Makes a file that is to be called `path`.
-    pub(crate) fn create(name: &Path, access: Access, existing: Existing) -> Result<Self, Failure> {
-        if let Some(file) = Self::create_unnamed(name, access, existing) {
+    /// Makes a file that is to be called `name`, or what the links there lead to that `rule` lets be followed.
+    pub(crate) fn create(
+        name: &Path,
+        access: Access,
+        existing: Existing,
+        rule: LinkRule,
+    ) -> Result<Self, Failure> {
+        if let Some(file) = Self::create_unnamed(name, access, existing, rule) {
             return Ok(file);
         }
-        let (name, path) = (name.to_owned(), resolved(name));
+        let (name, path) = (name.to_owned(), followed(name, rule)?);
         if existing == Existing::Replace {
             // Found out now, and not when the work is done.
             refuse_irreplaceable(&name, &path)?;
         }
         let hidden = open_hidden(directory_of(&path), first_mode(&path, access, existing));
         let hidden = hidden.map_err(|source| Failure::NoPlace { path: name.clone(), source })?;
-        Ok(Self { name, path, access, existing, unfinished: Unfinished::Hidden(hidden) })
+        Ok(Self { name, path, access, existing, rule, unfinished: Unfinished::Hidden(hidden) })
     }
 
     /// Makes one that has no name at all before it is complete, where the system can name it then.
-    pub(crate) fn create_unnamed(name: &Path, access: Access, existing: Existing) -> Option<Self> {
-        let (name, path) = (name.to_owned(), resolved(name));
+    pub(crate) fn create_unnamed(
+        name: &Path,
+        access: Access,
+        existing: Existing,
+        rule: LinkRule,
+    ) -> Option<Self> {
+        let (name, path) = (name.to_owned(), followed(name, rule).ok()?);
         if existing == Existing::Replace {
             refuse_irreplaceable(&name, &path).ok()?;
         }
@@ -77,7 +89,7 @@ impl WholeFile {
         let file = open_unnamed(directory_of(&path), mode).ok()?;
         // It is named through its link there.
         fs::metadata(own_link(&file)).ok()?;
-        Some(Self { name, path, access, existing, unfinished: Unfinished::Unnamed(file) })
+        Some(Self { name, path, access, existing, rule, unfinished: Unfinished::Unnamed(file) })
     }
 
     /// Returns the open file.
@@ -91,6 +103,8 @@ impl WholeFile {
     /// Gives the file its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let path = self.name.clone();
+        // There was no link on the way. One that was made since then may be anybody's.
+        Trail::of(directory_of(&self.path)).refuse_foreign_link(self.rule)?;
         self.take_name().map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::Exists { path },
             io::ErrorKind::ResourceBusy => Failure::Irreplaceable { path },
@@ -143,13 +157,12 @@ pub(crate) fn write_whole(
     existing: Existing,
     content: impl FnOnce(&mut &File) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let whole = WholeFile::create(path, access, existing)?;
+    let whole = WholeFile::create(path, access, existing, LinkRule::Protected)?;
     content(&mut whole.file()).map_err(|error| Failure::io(format!("{path:?}"), error))?;
     whole.finish()
 }
 
-/// Returns where a file is, or will be. Links are followed to their end, also where that is not there yet: what
-/// they lead to is replaced, not a link.
+/// Returns where a file is, or will be, to tell whether it is another. What is written goes by [`followed`].
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -309,6 +322,7 @@ mod tests {
         symlink(path("end"), path("three")).unwrap();
         for name in ["one", "deep/two", "three", "end"] {
             assert_eq!(resolved(&path(name)), path("end"), "{name}");
+            assert_eq!(followed(&path(name), LinkRule::Own).unwrap(), path("end"), "{name}");
         }
         let written = write_whole(&path("one"), Access::Ordinary, Existing::Replace, |file| {
             file.write_all(b"found")
@@ -319,7 +333,8 @@ mod tests {
             assert!(fs::symlink_metadata(path(name)).unwrap().is_symlink(), "{name}");
         }
         symlink("circle", path("circle")).unwrap();
-        let circle = WholeFile::create(&path("circle"), Access::Ordinary, Existing::Replace);
+        let rule = LinkRule::Protected;
+        let circle = WholeFile::create(&path("circle"), Access::Ordinary, Existing::Replace, rule);
         let Err(Failure::Io { source, .. }) = circle else { panic!("{circle:?}") };
         assert_eq!(source.raw_os_error(), Some(Errno::LOOP.raw_os_error()));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::program_file;
-use super::trail::{Place, Trail};
+use super::trail::{LinkRule, Place, Trail};
 use crate::report::Failure;
 
 /// The roots that jobs may write, of all entries of a policy.
@@ -50,12 +50,7 @@ impl WritableRoots {
                 "{path:?} lies in {root:?}, where the policy lets jobs write; give another place for the results"
             )));
         }
-        match trail.foreign_link() {
-            Some(link) => Err(Failure::usage(format!(
-                "{link:?} is a link of another user, who decides where it leads; name the place itself"
-            ))),
-            None => Ok(()),
-        }
+        trail.refuse_foreign_link(LinkRule::Own)
     }
 
     /// Refuses to rely on a file that a job may write or exchange.

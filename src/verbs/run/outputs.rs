@@ -17,10 +17,10 @@ pub(in crate::verbs) struct RunOutputs {
 
 impl RunOutputs {
     pub(super) fn plan(args: &Run, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
-        let output = Output::plan("output", args.output.as_deref(), guard)?;
+        let output = Output::plan("output", args.output.as_deref(), guard)?.by_own_links();
         // Output that is not released never goes where released output goes.
         let partial = args.partial_output.as_deref();
         let partial = partial.map(|path| Output::plan("partial output", Some(path), guard));
-        Ok(Self { output, partial: partial.transpose()? })
+        Ok(Self { output, partial: partial.transpose()?.map(Output::by_own_links) })
     }
 }

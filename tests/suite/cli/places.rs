@@ -223,3 +223,151 @@ fn what_is_needed_is_named_where_it_is_missing() {
     // What is small needs no place.
     done(&person, "TMPDIR=./none brine verify --whole env");
 }
+
+/// The reason in the line of JSON about a refusal.
+fn reason(output: &Output) -> String {
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    verdict["reason"].as_str().unwrap().to_owned()
+}
+
+/// Only root can give a link to somebody else. Everybody may leave one in a directory such as /tmp.
+#[test]
+fn no_command_writes_through_a_link_that_another_user_left_where_everybody_may() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let person = with_records();
+    done(&person, "brinekey pub > k.pub; mkdir -m 1777 open; ln -s ../target open/link");
+    done(&person, "mkdir aim; ln -s ../aim open/way; chown -h 65534 open/link open/way");
+    for path in ["open/link", "open/way/new"] {
+        for line in [
+            format!("brine verify --json env -o {path}"),
+            format!("brine verify --json --whole env -o {path}"),
+            format!("brine verify --json --lines records --reject-to {path}"),
+        ] {
+            let output = run(&person, &line);
+            assert_eq!(
+                (output.status.code(), &*reason(&output)),
+                (Some(2), "foreign-link"),
+                "{line}"
+            );
+        }
+        for line in [
+            format!("brine sign in -o {path}"),
+            format!("brine verify env --report {path}"),
+            format!("brinekey trust add --trust {path} bob ./k.pub"),
+            format!("brine replay init {path}"),
+        ] {
+            let output = run(&person, &line);
+            assert_refused(&output, 2, "is a link of another user");
+        }
+    }
+    assert!(!person.path("target").exists());
+    assert_eq!(fs::read_dir(person.path("aim")).unwrap().count(), 0);
+    // Their own links in their own directories lead where they say.
+    done(&person, "chmod 755 open; brine verify env -o open/link; cmp in target");
+}
+
+/// Opened by its number, it would be written over from its beginning.
+#[test]
+fn the_log_of_another_process_is_not_written_over_in_place() {
+    let person = with_records();
+    let fd = "/proc/$other/fd/3";
+    let line = |command: &str| {
+        format!(
+            "exec 3> log; echo an old and long line >&3; sleep 60 & other=$!; exec 3>&-; \
+             {command}; status=$?; kill $other; exit $status"
+        )
+    };
+    done(&person, "mkfifo pipe");
+    for command in [
+        format!("brine verify --json env -o {fd}"),
+        format!("brine verify --json --check env --report {fd}"),
+        format!("ln -sf {fd} link; brine verify --json env -o link"),
+    ] {
+        let output = run(&person, &line(&command));
+        let found = (output.status.code(), &*reason(&output));
+        assert_eq!(found, (Some(2), "written-in-place"), "{command}");
+        assert_eq!(person.read("log"), b"an old and long line\n", "{command}");
+    }
+    let output = run(&person, &line(&format!("brine verify env -o {fd}")));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("hint: name the file itself"));
+    // A pipe has no beginning.
+    let line = "exec 4<> pipe; sleep 60 4>&4 & other=$!; \
+                brine verify env -o /proc/$other/fd/4 && head -n 1 <&4; kill $other";
+    assert_eq!(run(&person, line).stdout, b"hello\n");
+}
+
+/// A payload that took one of these names would decide about all that come after it.
+#[test]
+fn what_is_released_becomes_no_trust_file_policy_or_key_that_is_not_there_yet() {
+    let person = with_records();
+    done(&person, "brinekey pub > k.pub; rm -f $BRINE_HOME/trust.toml $BRINE_HOME/policy.toml");
+    done(&person, "ln -s $BRINE_HOME home; ln -s home/trust.toml ahead; mkdir afar");
+    done(&person, "ln -s $PWD/afar/policy $BRINE_HOME/policy.toml");
+    for place in [
+        "$BRINE_HOME/trust.toml",
+        "$BRINE_HOME/policy.toml",
+        "$BRINE_HOME/keys/x.pub",
+        "$BRINE_HOME/keys/../keys/x.key",
+        "home/trust.toml",
+        "home/keys/x.pub",
+        "ahead",
+        "afar/policy",
+    ] {
+        for line in [
+            format!("brine verify --json -p ./k.pub env -o {place}"),
+            format!("brine verify --json -p ./k.pub env --check --report {place}"),
+            format!("brine verify --json --lines -p ./k.pub records --reject-to {place}"),
+        ] {
+            let output = run(&person, &line);
+            let found = (output.status.code(), &*reason(&output));
+            assert_eq!(found, (Some(2), "precious-file"), "{line}");
+        }
+    }
+    assert!(!person.home_path("trust.toml").exists() && !person.home_path("keys/x.pub").exists());
+    assert!(!person.path("afar/policy").exists());
+    done(
+        &person,
+        "brine verify -p ./k.pub env -o $BRINE_HOME/other; brinekey trust add bob ./k.pub",
+    );
+}
+
+#[test]
+fn every_output_follows_links_to_what_is_not_there_yet() {
+    let person = with_records();
+    done(&person, "mkdir d; ln -s d/inner link; ln -s ../end d/inner");
+    run(&person, "brine verify --lines records --reject-to link");
+    assert!(person.read("end").starts_with(b"{\"schema\":\"brine.rejected/1\""));
+    let before = person.read("end").len();
+    run(&person, "brine verify --lines records --reject-to link");
+    assert!(person.read("end").len() > before);
+    for line in ["brine verify env -o link", "brine replay init link"] {
+        done(&person, &format!("rm -f end; {line}; test -f end"));
+    }
+    assert!(fs::symlink_metadata(person.path("link")).unwrap().is_symlink());
+}
+
+#[test]
+fn a_name_that_only_a_directory_can_have_makes_no_file() {
+    let person = with_records();
+    done(&person, "brinekey pub > k.pub; ln -s new/ link");
+    let files = person.files();
+    for name in ["new/", "new/.", "new//", "link", "./new/./"] {
+        for line in [
+            format!("brine verify env -o {name}"),
+            format!("brine sign in -o {name}"),
+            format!("brine verify env --check --report {name}"),
+            format!("brine verify --lines records --reject-to {name}"),
+            format!("brine replay init {name}"),
+            format!("brinekey trust add --trust {name} bob ./k.pub"),
+        ] {
+            assert_refused(&run(&person, &line), 4, "Is a directory");
+            assert_eq!(person.files(), files, "{line}");
+        }
+        let output = run(&person, &format!("brinekey export --no-passphrase -o {name}"));
+        // A private key goes over nothing, not even a link.
+        let said = if name == "link" { "exists already" } else { "Is a directory" };
+        assert_refused(&output, 4, said);
+    }
+}

@@ -95,6 +95,32 @@ fn output_that_cannot_be_released_is_kept() {
     assert_eq!(content(&kept).unwrap(), b"result");
 }
 
+/// Only root can give a link to somebody else. This one is made where nothing was when the job was started, and in a
+/// directory that nobody else may write to.
+#[test]
+fn a_link_of_another_user_that_is_made_while_the_job_runs_is_not_followed() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for (end, linked) in
+        [(JobEnd::Exited(0), "out"), (JobEnd::Exited(1), "partial"), (JobEnd::Exited(0), "way")]
+    {
+        let directory = TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir(path("way")).unwrap();
+        std::fs::create_dir(path("elsewhere")).unwrap();
+        let released = if linked == "way" { path("way/out") } else { path("out") };
+        let outputs = outputs(&released, &path("partial"));
+        let _ = std::fs::remove_dir(path("way"));
+        let target = if linked == "way" { "elsewhere" } else { "elsewhere/target" };
+        std::os::unix::fs::symlink(target, path(linked)).unwrap();
+        std::os::unix::fs::lchown(path(linked), Some(65_534), None).unwrap();
+        let refused = finished(b"result", end).settle(&plan(), &outputs).unwrap_err();
+        assert_eq!((refused.reason(), refused.status()), ("foreign-link", Status::Usage));
+        assert_eq!(std::fs::read_dir(path("elsewhere")).unwrap().count(), 0, "{linked}");
+    }
+}
+
 #[test]
 fn every_verdict_has_its_status_and_name() {
     let invalid = OutputFormat::Json.check(&mut std::io::empty()).unwrap_err();
