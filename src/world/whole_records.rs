@@ -3,11 +3,16 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::readiness::{OutputKind, Pushed, is_gone, is_ready, pause, pipe_room, pipe_size, wait};
+use crate::report::console::remark;
 
 /// An output of records, each of which is written whole.
 ///
@@ -22,6 +27,8 @@ pub(crate) struct WholeRecords {
     delimiter: Option<u8>,
     /// Where this process wrote last.
     end: Option<u64>,
+    /// Whether a long wait for another process was told.
+    is_told: AtomicBool,
 }
 
 /// How records are written.
@@ -60,7 +67,7 @@ impl WholeRecords {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let is_shared = kind == OutputKind::Disk { appends: true } && delimiter.is_some();
         let shown = if is_shared { File::open(path).ok() } else { None };
-        Self { file, kind, shown, delimiter, end: None }
+        Self { file, kind, shown, delimiter, end: None, is_told: AtomicBool::new(false) }
     }
 
     /// Looks at the end of the file through `shown`, where the system does not show open files by number.
@@ -239,11 +246,16 @@ impl WholeRecords {
         if matches!(self.kind, OutputKind::Device | OutputKind::Terminal) {
             return Ok(Lock::None);
         }
-        // A disk lets everybody have a turn. Whoever reads a pipe may never do so.
-        let operation = match care {
-            Care::Held if self.has_reader() => FlockOperation::NonBlockingLockExclusive,
-            Care::Held | Care::Kept | Care::Ordinary => FlockOperation::LockExclusive,
-        };
+        match self.try_lock(FlockOperation::NonBlockingLockExclusive) {
+            // A disk lets everybody have a turn. Whoever reads a pipe may never do so.
+            Err(error) if care == Care::Held && self.has_reader() => Err(error),
+            Err(_) => self.wait_for_lock(),
+            found => found,
+        }
+    }
+
+    /// Locks the output, and fails only if another process has locked it.
+    fn try_lock(&self, operation: FlockOperation) -> Result<Lock, Errno> {
         loop {
             match rustix::fs::fcntl_lock(&self.file, operation) {
                 Ok(()) => return Ok(Lock::Taken),
@@ -253,6 +265,27 @@ impl WholeRecords {
                 Err(_) => return Ok(Lock::None),
             }
         }
+    }
+
+    /// Waits until no other process has locked the output. If that takes long, a person is told, once.
+    fn wait_for_lock(&self) -> Result<Lock, Errno> {
+        let is_told = &self.is_told;
+        thread::scope(|scope| {
+            let (waiting, ended) = channel::<()>();
+            let tell = move || {
+                let is_long = ended.recv_timeout(SHORT_WAIT) == Err(RecvTimeoutError::Timeout);
+                if is_long && !is_told.swap(true, Ordering::Relaxed) {
+                    remark("waiting for another process, which has locked an output of records");
+                }
+            };
+            if !is_told.load(Ordering::Relaxed) {
+                // Where the system grants no thread for that, nothing is said.
+                let _ = thread::Builder::new().spawn_scoped(scope, tell);
+            }
+            let lock = self.try_lock(FlockOperation::LockExclusive);
+            drop(waiting);
+            lock
+        })
     }
 
     fn unlock(&self, lock: Lock) {
@@ -295,6 +328,9 @@ impl Batch<'_> {
         self.ends.get(next).copied().unwrap_or(self.bytes.len())
     }
 }
+
+/// How long nothing is said about an output that another process has locked.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 
 /// How much is written to a device at once.
 const DEVICE_BYTES: usize = 64 * 1024;

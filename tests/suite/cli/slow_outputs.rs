@@ -1,7 +1,7 @@
 //! Records to outputs that are slow, full or shared: none is lost, and none comes out twice.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -269,4 +269,29 @@ fn processes_that_share_a_pipe_take_turns() {
         let output = person.shell(&line).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n", "{output:?}");
     }
+}
+
+/// This process has locked the file, and does not write to it.
+#[test]
+fn a_long_wait_for_a_locked_output_is_told() {
+    let person = with_records(3, 1);
+    let log = File::options().append(true).create(true).open(person.path("log")).unwrap();
+    rustix::fs::fcntl_lock(&log, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    // The shell opens the file: this process would lose its lock if it closed it.
+    let line = "exec timeout 60 \"$0\" verify --lines records >> log";
+    let mut waiting = Command::new("sh")
+        .args(["-c", line, env!("CARGO_BIN_EXE_brine")])
+        .current_dir(person.directory.path())
+        .env("BRINE_HOME", person.home_path(""))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(waiting.stderr.take().unwrap());
+    let mut note = String::new();
+    said.read_line(&mut note).unwrap();
+    let expected = "brine: waiting for another process, which has locked an output of records\n";
+    assert_eq!(note, expected);
+    drop(log);
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(person.read("log"), b"1\n2\n3\n");
 }
