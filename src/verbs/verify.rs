@@ -149,7 +149,11 @@ fn embedded(
         (Some(output), None) => {
             // A terminal sees all of a payload, or nothing.
             let is_whole = args.whole || (output.is_terminal() && !is_stream);
-            let hold = if is_whole { Hold::Whole } else { Hold::Nothing };
+            let hold = match (is_whole, is_stream) {
+                (true, _) => Hold::Whole,
+                (false, true) => Hold::Segments,
+                (false, false) => Hold::Nothing,
+            };
             let again = |verified: &mut Verified| judge.again(verified);
             release(&mut verified, output, hold, again, &name, &progress)?;
         }

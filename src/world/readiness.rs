@@ -81,6 +81,11 @@ pub(super) fn wait(file: &File) -> io::Result<()> {
     poll_for(file, PollFlags::OUT, None).map(drop)
 }
 
+/// Does the same, and returns whether it had to wait.
+pub(super) fn waited(file: &File) -> io::Result<bool> {
+    if is_ready(file) { Ok(false) } else { wait(file).map(|()| true) }
+}
+
 pub(super) fn is_ready(file: &File) -> bool {
     // What goes wrong here goes wrong in writing, too.
     poll_for(file, PollFlags::OUT, Some(NO_TIME)).map_or(true, |found| !found.is_empty())

@@ -55,10 +55,9 @@ impl Sink for RecordOutput<'_> {
     type Error = Failure;
 
     fn room(&mut self, next: usize, hold: &mut dyn Hold) -> Result<Room, Failure> {
-        if !hold.is_relied_on() {
-            return Ok(Room::ANY);
-        }
-        let room = self.records.room(next).map_err(|error| self.output.failed(error))?;
+        // What nobody relies on may wait in the middle of a record, but is not judged before it can begin.
+        let least = if hold.is_relied_on() { next } else { 0 };
+        let room = self.records.room(least).map_err(|error| self.output.failed(error))?;
         Ok(Room::of_bytes(room))
     }
 
@@ -71,7 +70,7 @@ impl Sink for RecordOutput<'_> {
         if self.output.is_terminal() && !is_printable(&payloads) {
             self.output.refuse_terminal("binary data")?;
         }
-        let care = if hold.is_relied_on() { Care::Held } else { Care::Ordinary };
+        let care = if hold.is_relied_on() { Care::Held } else { Care::Judged };
         match self.records.write(&payloads, run.lengths(), care) {
             Progress { records, failed: Some(error) } => Err(self.failed(records, error)),
             Progress { records, failed: None } => Ok(Handed::First(records)),

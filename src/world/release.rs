@@ -7,6 +7,7 @@ use brine_core::Verified;
 use super::input::grow_pipe;
 use super::output::{Opened, Output, TextPieces};
 use super::progress::Progress;
+use super::readiness::waited;
 use super::spool::{Spool, temporary};
 use super::whole_file::Access;
 use crate::report::Failure;
@@ -14,8 +15,10 @@ use crate::report::Failure;
 /// How much of a stream is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// Nothing: each segment is released as soon as it has verified.
+    /// Nothing: it has verified whole, and is released when its first byte is written.
     Nothing,
+    /// Each segment until it has verified.
+    Segments,
     /// Everything, until the end has verified.
     Whole,
 }
@@ -23,7 +26,7 @@ pub(crate) enum Hold {
 /// Writes the payload to `output`, piece by piece, and lets it appear. `input` is what is read meanwhile.
 ///
 /// `again` judges trust and time again. It is called when the output is open, because opening a FIFO waits for its
-/// reader.
+/// reader, and when what is released next had to wait until the output takes something.
 pub(crate) fn release(
     verified: &mut Verified,
     output: &Output,
@@ -33,12 +36,19 @@ pub(crate) fn release(
     progress: &Progress,
 ) -> Result<(), Failure> {
     // Nothing is opened before something has verified.
-    first_piece(verified, input)?;
+    has_piece(verified, input)?;
     let mut release = Release::open(output, hold)?;
     again(verified)?;
-    while let Some(piece) = next_piece(verified, input)? {
-        release.write(piece)?;
-        progress.advance(piece.len());
+    let mut begins = true;
+    while has_piece(verified, input)? {
+        if begins && release.waited()? {
+            again(verified)?;
+        }
+        if let Some(piece) = next_piece(verified, input)? {
+            release.write(piece)?;
+            progress.advance(piece.len());
+        }
+        begins = hold == Hold::Segments;
     }
     release.finish(|| again(verified))
 }
@@ -55,9 +65,9 @@ pub(crate) fn discard(
     Ok(())
 }
 
-fn first_piece(verified: &mut Verified, input: &str) -> Result<(), Failure> {
-    let first = verified.fill_buf().map(drop);
-    first.map_err(|error| match error.downcast() {
+fn has_piece(verified: &mut Verified, input: &str) -> Result<bool, Failure> {
+    let piece = verified.fill_buf().map(|piece| !piece.is_empty());
+    piece.map_err(|error| match error.downcast() {
         Ok(error) => stored(error, input),
         Err(error) => Failure::io(input, error),
     })
@@ -93,7 +103,7 @@ impl<'a> Release<'a> {
     fn open(output: &'a Output, hold: Hold) -> Result<Self, Failure> {
         let sink = match hold {
             Hold::Whole => PieceSink::Spool(Spool::new().map_err(temporary)?),
-            Hold::Nothing => {
+            Hold::Nothing | Hold::Segments => {
                 let opened = output.open(Access::Ordinary)?;
                 grow_pipe(opened.file());
                 PieceSink::Output(opened)
@@ -101,6 +111,16 @@ impl<'a> Release<'a> {
         };
         let text = output.is_terminal().then(TextPieces::default);
         Ok(Self { output, sink, text })
+    }
+
+    /// Waits until the output takes something, and returns whether it had to.
+    fn waited(&self) -> Result<bool, Failure> {
+        match &self.sink {
+            PieceSink::Output(opened) => {
+                waited(opened.file()).map_err(|error| self.output.failed(error))
+            }
+            PieceSink::Spool(_) => Ok(false),
+        }
     }
 
     fn write(&mut self, piece: &[u8]) -> Result<(), Failure> {
@@ -129,6 +149,9 @@ impl<'a> Release<'a> {
             PieceSink::Output(opened) => opened,
             PieceSink::Spool(spool) => {
                 let opened = self.output.open(Access::Ordinary)?;
+                if spool.length() > 0 {
+                    waited(opened.file()).map_err(|error| self.output.failed(error))?;
+                }
                 again()?;
                 spool.release(opened.writer()).map_err(|error| self.output.failed(error))?;
                 opened

@@ -39,8 +39,17 @@ pub(crate) enum Care {
     Held,
     /// On the disk, if there is one, when the call returns.
     Kept,
+    /// As they come, until one had to be waited for: the caller judges those behind it again.
+    Judged,
     /// As they come.
     Ordinary,
+}
+
+impl Care {
+    /// Returns whether the caller would rather come back than wait for whoever reads.
+    const fn waits_for_nobody(self) -> bool {
+        matches!(self, Self::Held | Self::Judged)
+    }
 }
 
 /// How far writing came.
@@ -126,15 +135,15 @@ impl WholeRecords {
         };
         let progress = match (self.kind, care) {
             (OutputKind::Disk { appends }, _) => self.write_to_disk(batch, appends, lock, care),
-            (_, Care::Held) => self.write_what_fits(batch),
+            (_, Care::Held | Care::Judged) => self.write_what_fits(batch, care),
             (_, Care::Kept | Care::Ordinary) => batch.progress(self.kind.push(&self.file, bytes)),
         };
         self.unlock(lock);
         progress
     }
 
-    /// Writes what there is room for, so that nothing waits but the rest of a record.
-    fn write_what_fits(&self, batch: Batch<'_>) -> Progress {
+    /// Writes what there is room for, so that nothing waits but the rest of a record, which is the last then.
+    fn write_what_fits(&self, batch: Batch<'_>, care: Care) -> Progress {
         let mut done = 0;
         while done < batch.bytes.len() && is_ready(&self.file) {
             let most = match self.kind {
@@ -144,9 +153,9 @@ impl WholeRecords {
                 OutputKind::Terminal => 0,
             };
             let fits = batch.end_within(done, most);
-            let waits =
-                self.kind == OutputKind::Pipe && fits.is_none() && most < pipe_size(&self.file);
-            if waits && !is_gone(&self.file) {
+            let may_wait = fits.is_none();
+            let is_held = care == Care::Held && self.kind == OutputKind::Pipe;
+            if may_wait && is_held && most < pipe_size(&self.file) && !is_gone(&self.file) {
                 break;
             }
             let end = fits.unwrap_or_else(|| batch.end_after(done));
@@ -156,6 +165,9 @@ impl WholeRecords {
                 Pushed { bytes, failed } => {
                     return batch.progress(Pushed { bytes: done.saturating_add(bytes), failed });
                 }
+            }
+            if may_wait {
+                break;
             }
         }
         batch.progress(Pushed { bytes: done, failed: None })
@@ -177,7 +189,7 @@ impl WholeRecords {
         let pushed = self.kind.push(&self.file, batch.bytes);
         let synced = match care {
             Care::Held | Care::Kept if pushed.bytes > 0 => self.file.sync_data(),
-            Care::Held | Care::Kept | Care::Ordinary => Ok(()),
+            Care::Held | Care::Kept | Care::Judged | Care::Ordinary => Ok(()),
         };
         let written = pushed.bytes;
         let progress = match synced {
@@ -248,7 +260,7 @@ impl WholeRecords {
         }
         match self.try_lock(FlockOperation::NonBlockingLockExclusive) {
             // A disk lets everybody have a turn. Whoever reads a pipe may never do so.
-            Err(error) if care == Care::Held && self.has_reader() => Err(error),
+            Err(error) if care.waits_for_nobody() && self.has_reader() => Err(error),
             Err(_) => self.wait_for_lock(),
             found => found,
         }
