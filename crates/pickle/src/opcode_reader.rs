@@ -7,7 +7,7 @@ use super::opcode::{Opcode, Operand};
 use super::rule::PickleRule;
 
 /// Reads a file from its start, opcode by opcode. It relies on no length that the file claims.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct OpcodeReader<'a> {
     bytes: &'a [u8],
     offset: usize,

@@ -134,6 +134,9 @@ rules! {
     /// The bytes of an array in the pickle, in a form that joblib does not write.
     RawArrayForm: Malformed, "raw-array-form",
         "has the bytes of an array in a form that joblib does not write";
+    /// An array of joblib whose last bytes are opcodes to joblib before 1.2.
+    RawArrayReadings: Malformed, "raw-array-readings",
+        "has an array that means something else to joblib before 1.2";
     /// A state by which an object would get a method that the loader calls.
     SetsAMethod: Forbidden, "sets-a-method", "gives an object a method that the loader calls";
     /// Values or marks are left at the end, besides the value that is loaded.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod imports;
+mod raw_array;
 mod values;
 
 use std::cell::Cell;
@@ -32,6 +33,8 @@ pub(super) fn walk(bytes: &[u8], options: &ScanOptions<'_>, memo: MemoLifetime) 
         findings: Findings::new(options.allow),
         frame_end: None,
         machine: Machine::default(),
+        old_reader_stopped_after: None,
+        old_reader_work: bytes.len().saturating_mul(OLD_READER_WORK),
         options: *options,
         protocol: 0,
         reader: OpcodeReader::new(bytes),
@@ -58,6 +61,10 @@ struct PickleWalk<'a, 'o> {
     /// The end of the frame that the next opcode is in.
     frame_end: Option<usize>,
     machine: Machine,
+    /// The opcode before the first array of joblib in the pickle. joblib before 1.2 does not get behind that array.
+    old_reader_stopped_after: Option<usize>,
+    /// How many bytes may still be read again as joblib before 1.2 reads them.
+    old_reader_work: usize,
     options: ScanOptions<'o>,
     protocol: u8,
     reader: OpcodeReader<'a>,
@@ -102,6 +109,7 @@ impl<'a> PickleWalk<'a, '_> {
     fn pickle(&mut self) -> Result<(), (PickleRule, usize)> {
         self.start = self.reader.offset();
         (self.protocol, self.frame_end) = (0, None);
+        self.old_reader_stopped_after = None;
         loop {
             let offset = self.reader.offset();
             let next = self.next().map_err(|rule| (self.at_first(rule, offset), offset))?;
@@ -290,3 +298,6 @@ const LAST_PROTOCOL: u8 = 5;
 /// How many values rules may look at for each byte of the file. Rules look at each value that a pickler writes a
 /// few times; more often, only at values that are used again and again.
 const WORK_PER_BYTE: usize = 64;
+
+/// How many times the file may be read again as joblib before 1.2 reads it.
+const OLD_READER_WORK: usize = 4;

@@ -356,6 +356,7 @@ fn every_rule_has_a_test_and_is_documented() {
         PickleRule::InflatedTooLarge,
         PickleRule::NpyForm,
         PickleRule::RawArrayForm,
+        PickleRule::RawArrayReadings,
         PickleRule::TooManyMembers,
         PickleRule::TwoReadings,
         PickleRule::ZipDirectory,

@@ -12,7 +12,6 @@ pub(crate) const JOBLIB: &[Entry] = &[Entry::named(
     &[
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
         ("joblib", "numpy_pickle.NumpyArrayWrapper"),
-        ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
     ],
     "It keeps its state, by which joblib copies bytes into an array of a type without objects. The walk passes \
      over as many bytes, and over the padding before them, at which other loaders stop.",

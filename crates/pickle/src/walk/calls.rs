@@ -200,23 +200,6 @@ impl<'a> PickleWalk<'a, '_> {
         Ok(())
     }
 
-    /// Passes over the bytes of an array that joblib writes into the pickle, and the padding before them.
-    ///
-    /// The padding begins with its length, from 1 to 16, at which all other loaders stop, because no opcode has
-    /// these numbers. So there is one meaning. joblib reads behind the frame, so the frame must end here.
-    fn raw_array(&mut self, bytes: u64, step: &OpcodeStep<'_>) -> Result<(), PickleRule> {
-        if self.frame_end.is_some_and(|end| end != self.reader.offset()) {
-            self.refuse(PickleRule::FrameStraddled, step);
-        }
-        let padding = match self.reader.take(1)? {
-            [length @ 1..=MAX_PADDING] => usize::from(*length),
-            _ => return Err(PickleRule::RawArrayForm),
-        };
-        self.reader.take(padding)?;
-        self.reader.take(usize::try_from(bytes).map_err(|_| PickleRule::Truncated)?)?;
-        Ok(())
-    }
-
     fn build_result(
         &mut self,
         id: ObjectId,
@@ -370,8 +353,5 @@ impl<'a> PickleWalk<'a, '_> {
         name.is_some_and(|import| import.name.starts_with("__pyx_unpickle_"))
     }
 }
-
-/// joblib aligns arrays to as many bytes.
-const MAX_PADDING: u8 = 16;
 
 const NOTHING_KNOWN: Made = (None, Facts::None);
