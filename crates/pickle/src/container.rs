@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use self::inflate::{InflateBudget, Inflated, checksum_of};
 use self::npy::NpyHeader;
 use self::zip_member::{Packing, ZipMember, members};
+use super::file_form;
 use super::import::shown;
 use super::rule::{PickleRefusal, PickleRule};
 use super::scan::scan_pickle;
@@ -50,7 +51,7 @@ struct ContainerJudge<'o> {
 
 impl ContainerJudge<'_> {
     fn part(&mut self, bytes: &[u8], role: PartRole, level: u8) -> ScanReport {
-        let form = FileForm::of(bytes);
+        let mut form = FileForm::of(bytes);
         let mut report = match form {
             Some(FileForm::Gzip | FileForm::Npy | FileForm::Zip | FileForm::Zlib)
                 if level >= MAX_CONTAINER_LEVELS =>
@@ -72,7 +73,13 @@ impl ContainerJudge<'_> {
                 ScanReport::of_data()
             }
             Some(_) => ScanReport::refused(PickleRule::NotAPickle, 0),
-            None => self.pickle(bytes, role),
+            None => match self.small_zlib(bytes, role, level) {
+                Some(report) => {
+                    form = Some(FileForm::Zlib);
+                    report
+                }
+                None => self.pickle(bytes, role),
+            },
         };
         report.form = form;
         if role == PartRole::Pickle && form != Some(FileForm::Zip) {
@@ -89,6 +96,32 @@ impl ContainerJudge<'_> {
         if level >= MAX_CONTAINER_LEVELS || self.zip(archive, level).verdict().is_err() {
             report.refuse(PickleRule::TwoReadings, start);
         }
+    }
+
+    /// Judges a file of zlib that has a small window, if something comes out of it. It can begin as a pickle does.
+    fn small_zlib(&mut self, bytes: &[u8], role: PartRole, level: u8) -> Option<ScanReport> {
+        if !file_form::may_be_zlib(bytes) {
+            return None;
+        }
+        if level >= MAX_CONTAINER_LEVELS {
+            return Some(ScanReport::refused(PickleRule::ContainersNested, 0));
+        }
+        let inflated = self.budget.zlib(bytes);
+        let is_broken = inflated.fault == Some(PickleRule::InflateForm);
+        // What came out of it before it broke counts if a loader would follow it.
+        let has_none = |judge: &mut Self| {
+            let level = level.saturating_add(1);
+            judge.part(&inflated.bytes, PartRole::Anything, level).is_data()
+        };
+        if is_broken && has_none(self) {
+            return None;
+        }
+        let mut report = self.inflated(&inflated, role, level);
+        let as_pickle = scan_pickle(bytes, &self.options);
+        if !raw_data::is_harmless(bytes, &as_pickle) {
+            report.refuse(PickleRule::TwoReadings, 0);
+        }
+        Some(report)
     }
 
     fn pickle(&mut self, bytes: &[u8], role: PartRole) -> ScanReport {

@@ -48,7 +48,8 @@ impl FileForm {
         found.map(|(_, form)| *form).or_else(|| {
             let tests = [
                 (is_zlib(bytes), Self::Zlib),
-                (is_lzma(bytes), Self::Lzma),
+                (is_zstd_or_lz4(bytes), Self::Zstd),
+                (lzma_header::is_lzma(bytes), Self::Lzma),
                 (is_old_torch(bytes), Self::OldTorch),
                 (tar_header::is_tar(bytes), Self::Tar),
             ];
@@ -127,8 +128,13 @@ const FORMS: &[(&[u8], FileForm)] = &[
     (b"\x1f\x8b", FileForm::Gzip),
     (b"BZh", FileForm::Bzip2),
     (b"\xfd7zXZ\0", FileForm::Xz),
+    // What liblzma since 5.4 unpacks along with xz and LZMA.
+    (b"LZIP\x00", FileForm::Lzma),
+    (b"LZIP\x01", FileForm::Lzma),
     (b"\x28\xb5\x2f\xfd", FileForm::Zstd),
     (b"\x04\x22\x4d\x18", FileForm::Lz4),
+    // The older format of LZ4.
+    (b"\x02\x21\x4c\x18", FileForm::Lz4),
     (b"7z\xbc\xaf\x27\x1c", FileForm::SevenZip),
     (b"\x93NUMPY", FileForm::Npy),
     (b"\x89HDF\r\n", FileForm::Hdf5),
@@ -138,22 +144,33 @@ const FORMS: &[(&[u8], FileForm)] = &[
     (b"-----BEGIN BRINE", FileForm::Envelope),
 ];
 
-/// RFC 1950, Section 2.2: method 8, a window of up to 32 KiB, no dictionary, and a check of both bytes.
-///
-/// Only the largest window is recognised, which everybody writes. 0x78 is not an opcode.
+/// The largest window of zlib, which everybody writes. 0x78 is not an opcode.
 fn is_zlib(bytes: &[u8]) -> bool {
-    match bytes {
-        [0x78, flags, ..] => {
-            u16::from_be_bytes([0x78, *flags]).is_multiple_of(31) && flags & 0x20 == 0
-        }
-        _ => false,
-    }
+    bytes.starts_with(&[0x78]) && has_zlib_header(bytes)
 }
 
-/// The header that lzma's `FORMAT_ALONE` writes: the usual properties, the size of a dictionary, and no length.
-fn is_lzma(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.first_chunk::<13>() else { return false };
-    header.starts_with(&[0x5d, 0, 0]) && header.ends_with(&[0xff; 8])
+/// Returns whether a file begins with a header of zlib that has a smaller window. Some pickles do: `(S`.
+pub(super) fn may_be_zlib(bytes: &[u8]) -> bool {
+    !bytes.starts_with(&[0x78]) && has_zlib_header(bytes)
+}
+
+/// RFC 1950, Section 2.2: method 8, a window of up to 32 KiB, no dictionary, and a check of both bytes.
+fn has_zlib_header(bytes: &[u8]) -> bool {
+    let [method, flags, ..] = bytes else { return false };
+    method & 0x8f == 8
+        && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
+        && flags & 0x20 == 0
+}
+
+/// RFC 8878, Section 3.1.2: a frame that is skipped, in Zstandard and in LZ4. Some of these are opcodes. The
+/// versions of Zstandard before 0.8 had other numbers, which its library still reads.
+const fn is_zstd_or_lz4(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]
+            | [0x22..=0x27, 0xb5, 0x2f, 0xfd, ..]
+            | [0xfd, 0x2f, 0xb5, 0x1e, ..]
+    )
 }
 
 /// A pickle of torch's magic number, with a frame or without one.
@@ -162,6 +179,117 @@ fn is_old_torch(bytes: &[u8]) -> bool {
         return false;
     };
     rest.starts_with(b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.")
+}
+
+/// The older format of LZMA has no number at its beginning. liblzma goes by whether the header makes sense, and so
+/// do weights and texts now and then.
+mod lzma_header {
+    use crate::opcode::Opcode;
+
+    /// Returns whether liblzma would get something out of bytes that a loader of pickles takes, from the first stream
+    /// or from one after empty ones.
+    pub(super) fn is_lzma(mut bytes: &[u8]) -> bool {
+        loop {
+            if is_usual(bytes) {
+                return true;
+            }
+            let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+                return false;
+            };
+            let Some(length) = length_of(header) else { return false };
+            let Some((&[0, code @ ..], after)) = rest.split_first_chunk::<5>() else {
+                return false;
+            };
+            let code = u32::from_be_bytes(code);
+            match first_symbol(code, after) {
+                // It has to end the stream, and begins as the symbol that does.
+                FirstSymbol::Match if code >> 24 == 0x83 => return true,
+                FirstSymbol::Byte(byte) if length != 0 => return begins_something(byte),
+                FirstSymbol::Match | FirstSymbol::Missing if length != 0 => return false,
+                // Nothing is in it. Python goes on with the next stream.
+                _ if super::is_xz(after) => return true,
+                _ => {}
+            }
+            bytes = after;
+        }
+    }
+
+    /// The usual properties, the size of a dictionary, and no length.
+    fn is_usual(bytes: &[u8]) -> bool {
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return false };
+        header.starts_with(&[0x5d, 0, 0]) && header.ends_with(&[0xff; 8])
+    }
+
+    /// Returns the length that a header states if liblzma takes it: all ones if it states none.
+    ///
+    /// Where it chooses the format itself, it takes only dictionaries of a size that LZMA's own program wrote, and
+    /// lengths below 256 GiB. With the usual properties, any is taken here.
+    fn length_of(header: &[u8; HEADER_BYTES]) -> Option<u64> {
+        let [properties, dictionary @ .., l0, l1, l2, l3, l4, l5, l6, l7] = *header;
+        let length = u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]);
+        let literal_bits = properties % 9 + properties / 9 % 5;
+        let is_good = properties <= MAX_PROPERTIES
+            && literal_bits <= 4
+            && has_usual_size(u32::from_le_bytes(dictionary))
+            && (length == u64::MAX || length < MAX_LENGTH);
+        (is_good || properties == 0x5d).then_some(length)
+    }
+
+    /// Returns whether a size is 2^n, 2^n + 2^(n-1), 0, or the largest.
+    const fn has_usual_size(size: u32) -> bool {
+        let ones = size.count_ones();
+        let neighbours = ones == 2 && (size & (size << 1)) != 0;
+        ones <= 1 || neighbours || size == u32::MAX
+    }
+
+    /// Returns whether a pickle or something else that is compressed can begin with a byte.
+    const fn begins_something(byte: u8) -> bool {
+        Opcode::from_byte(byte).is_some() || matches!(byte, 0x1f | 0x78 | 0xfd)
+    }
+
+    /// The first symbol of a stream.
+    enum FirstSymbol {
+        Byte(u8),
+        /// It copies from before the stream, which is an error, or ends it.
+        Match,
+        Missing,
+    }
+
+    /// Decodes the first symbol. Nothing is known yet, so that each of the nine bits has a probability of a half.
+    fn first_symbol(mut code: u32, after: &[u8]) -> FirstSymbol {
+        let mut after = after.iter();
+        let mut range = u32::MAX;
+        let mut symbol = 0_u8;
+        for number in 0..=u8::BITS {
+            if range < 1 << 24 {
+                range <<= 8;
+                let Some(next) = after.next() else { return FirstSymbol::Missing };
+                code = (code << 8) | u32::from(*next);
+            }
+            let half = (range >> 11).saturating_mul(1 << 10);
+            let bit = code >= half;
+            if bit {
+                range = range.saturating_sub(half);
+                code = code.saturating_sub(half);
+            } else {
+                range = half;
+            }
+            match (number, bit) {
+                (0, true) => return FirstSymbol::Match,
+                (0, false) => {}
+                _ => symbol = (symbol << 1) | u8::from(bit),
+            }
+        }
+        FirstSymbol::Byte(symbol)
+    }
+
+    const HEADER_BYTES: usize = 13;
+    const MAX_PROPERTIES: u8 = (4 * 5 + 4) * 9 + 8;
+    const MAX_LENGTH: u64 = 1 << 38;
+}
+
+fn is_xz(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xfd7zXZ\0") || bytes.starts_with(b"LZIP")
 }
 
 /// Tar archives have nothing at their beginning but a name. A pickle can begin as one, and older loaders of torch
@@ -227,6 +355,45 @@ mod tests {
         for none in [&b"x\x9d"[..], b"x", b"", b"x\xbb", b"\x80\x04N.", b"]\0\0\x80\0\xff", b"\x80"]
         {
             assert_eq!(FileForm::of(none), None, "{}", none.escape_ascii());
+        }
+    }
+
+    /// What liblzma and Zstandard unpack, though it does not begin as their programs write it.
+    #[test]
+    fn what_a_library_would_unpack_is_named_and_weights_are_not() {
+        const CODE: &[u8] = b"\0\x40\x01\x08\x03\xbc\x30\xbd\x18\x39";
+        const KNOWN: &[u8] = &[16, 0, 0, 0, 0, 0, 0, 0];
+        let header = |start: &[u8], length: &[u8]| [start, length, CODE].concat();
+        let empty =
+            b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0\x83\xff\xfb\xff\xff\xc0\0\0\0";
+        for bytes in [
+            header(b"\x5d\0\0\x80\0", KNOWN),
+            header(b"\x5d\0\x10\0\0", KNOWN),
+            header(b"\x5d\0\x10\0\0", &[0xff; 8]),
+            header(b"\x12\0\0\x01\0", KNOWN),
+            header(b"\xb8\0\x80\x01\0", KNOWN),
+            header(b"\xb8\0\0\0\0", KNOWN),
+            [&[0; 18][..], b"\xfd7zXZ\0"].concat(),
+            [&[0; 36][..], &header(b"\x5d\0\0\x80\0", KNOWN)].concat(),
+            empty.to_vec(),
+        ] {
+            assert_eq!(FileForm::of(&bytes), Some(FileForm::Lzma), "{}", bytes.escape_ascii());
+        }
+        for bytes in [&b"U*M\x18\x24\0\0\0"[..], b"P*M\x18", b"_*M\x18", b"\x27\xb5\x2f\xfd"] {
+            assert_eq!(FileForm::of(bytes), Some(FileForm::Zstd), "{}", bytes.escape_ascii());
+        }
+        assert_eq!(FileForm::of(b"\x02\x21\x4c\x18"), Some(FileForm::Lz4));
+        let numbers =
+            |all: &[u64]| all.iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<_>>();
+        let ones = [0.0_f32, 0.0, 0.0, 1.0, 0.0, 0.0].map(f32::to_le_bytes).concat();
+        for bytes in [
+            vec![0; 4096],
+            numbers(&[0, 1, 2, 3, 4, 5, 6, 7]),
+            numbers(&[1, 0, 0, 1, 0, 0, 1]),
+            ones,
+            b"]*M\x19".to_vec(),
+        ] {
+            assert_eq!(FileForm::of(&bytes), None, "{}", bytes.escape_ascii());
         }
     }
 

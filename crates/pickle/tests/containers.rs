@@ -327,6 +327,22 @@ fn a_member_is_data_only_if_loaders_stop_before_they_import_anything() {
     assert_refused(&archive(&[stored("a", &cut(BAD))]), PickleRule::InflateForm);
 }
 
+/// zlib unpacks each of these, and `(S` and `(\x15` are also how a pickle can begin.
+#[test]
+fn what_zlib_wrote_with_a_small_window_is_looked_into() {
+    for header in [b"\x18\x95", b"\x28\x91", b"\x38\x8d", b"\x48\x89", b"\x58\x85", b"\x68\x81"] {
+        let with_header = |bytes: &[u8]| [header, &zlib(bytes)[2..]].concat();
+        let member = |bytes: &[u8]| archive(&[stored("a", &with_header(bytes))]);
+        assert_refused(&member(BAD), PickleRule::ImportNotAllowed);
+        assert_refused(&with_header(BAD), PickleRule::ImportNotAllowed);
+        assert_eq!(judge(&member(GOOD)).verdict(), Ok(()));
+        let cut = with_header(BAD);
+        assert_refused(&archive(&[stored("a", &cut[..cut.len() - 4])]), PickleRule::InflateForm);
+    }
+    assert_eq!(judge(b"(S'a'\nt.").verdict(), Ok(()));
+    assert_eq!(judge(&archive(&[stored("a", b"(S'a'\nt.")])).verdict(), Ok(()));
+}
+
 #[test]
 fn archives_are_taken_in_each_form_that_writers_have() {
     let members = [
