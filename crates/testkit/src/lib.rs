@@ -16,6 +16,7 @@
 
 mod arrival;
 mod foreign;
+mod judged_by;
 mod moment;
 mod mutation;
 mod spec;
@@ -33,6 +34,7 @@ pub use crate::arrival::{Arrival, Arriving};
 pub use crate::foreign::{
     ForeignCase, foreign_cases, foreign_edge_cases, foreign_hash_envelopes, foreign_json,
 };
+pub use crate::judged_by::JudgedBy;
 pub use crate::moment::{ChangingTrust, SteppingClock};
 pub use crate::mutation::{full_envelope, mutations};
 pub use crate::spec::{annotated, assert_spec_examples, spec_example};

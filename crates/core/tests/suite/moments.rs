@@ -1,6 +1,5 @@
 //! The moment of judging: after the last byte of what is judged has arrived, and again at each later release.
 
-use std::borrow::Cow;
 use std::io::{self, Read, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +8,12 @@ use std::time::Duration;
 use brine_core::hash::{HashAlgorithm, ReadAt};
 use brine_core::time::LEEWAY;
 use brine_core::{
-    Beside, Class, Classified as _, Clock as _, Content, Error, Evidence, Expectations, Hashed,
-    Input, KeyId, KnownSigners, Observer, Question, Result, Signer, SigningError, Statement,
-    StreamOptions, StreamWriter, SystemError, Timestamp, TrustAnchors, Untrusted, Verified,
-    VerifyingKey, WholeContent, open, sign,
+    Beside, Class, Classified as _, Clock as _, Content, Error, Expectations, Hashed, Input,
+    Observer, SigningError, Statement, StreamOptions, StreamWriter, SystemError, Timestamp,
+    Untrusted, Verified, WholeContent, open, sign,
 };
 use brine_testkit::{
-    Arrival, Arriving, ChangingTrust, SteppingClock, key, now, signers, statement,
+    Arrival, Arriving, ChangingTrust, JudgedBy, SteppingClock, key, now, signers, statement,
 };
 
 use crate::common::{MemoryStore, drain, length_of};
@@ -32,32 +30,13 @@ fn stream() -> Vec<u8> {
 }
 
 /// Trusts a signer up to a moment.
-struct Until(KnownSigners, Timestamp);
-
-impl TrustAnchors for Until {
-    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
-        self.0.key(id)
-    }
-
-    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
-        self.0.keys(most)
-    }
-
-    fn key_count(&self) -> usize {
-        self.0.key_count()
-    }
-
-    fn judge(
-        &self,
-        evidence: &Evidence,
-        question: &Question<'_>,
-    ) -> Result<Cow<'_, Signer>, Untrusted> {
-        let (signer, at) = (self.0.judge(evidence, question)?, self.1);
+fn until(at: Timestamp) -> ChangingTrust {
+    ChangingTrust::new(JudgedBy::new(signers(&[1]), move |signer, question| {
         match question.now < at {
-            true => Ok(signer),
+            true => Ok(signer.clone()),
             false => Err(Untrusted::TooLate { signer: signer.name().to_owned(), at }),
         }
-    }
+    }))
 }
 
 fn after(seconds: u64) -> Timestamp {
@@ -90,7 +69,7 @@ fn interrupted(
 #[test]
 fn each_segment_is_held_to_time_and_trust_when_it_is_released() {
     let trust = || ChangingTrust::new(signers(&[1]));
-    let until = |seconds| ChangingTrust::new(Until(signers(&[1]), after(seconds)));
+    let until = |seconds| until(after(seconds));
     let any = Expectations::new();
     let young = Expectations::new().max_age(Duration::from_secs(20));
     let untrusted = |reason| (reason, Class::Untrusted);

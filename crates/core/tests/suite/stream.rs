@@ -1,6 +1,5 @@
 //! Streams: every length around a border, every cut, every bit, and bad neighbours.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,11 +11,11 @@ use brine_core::cose::ToBeSigned;
 use brine_core::hash::HashAlgorithm;
 use brine_core::time::ClockBefore1970;
 use brine_core::{
-    Class, Classified as _, Clock, Error, Evidence, Expectations, Input, KeyId, Kind, KnownSigners,
-    Question, Signer, SigningKey, Statement, StreamError, StreamOptions, StreamWriter, SystemError,
-    Timestamp, TrustAnchors, Untrusted, Verified, VerifyingKey, open, sign as sign_alone,
+    Class, Classified as _, Clock, Error, Expectations, Input, Kind, KnownSigners, Question,
+    Signer, SigningKey, Statement, StreamError, StreamOptions, StreamWriter, SystemError,
+    Timestamp, Verified, open, sign as sign_alone,
 };
-use brine_testkit::{Arrival, Arriving, key, now, signers, statement};
+use brine_testkit::{Arrival, Arriving, JudgedBy, key, now, signers, statement};
 
 use crate::common::{Outcome, length_of, release};
 
@@ -405,37 +404,13 @@ fn the_time_is_that_at_which_all_that_is_judged_has_arrived() {
     }
 }
 
-/// A source of trust in which somebody speaks whose own key is another: a group, or an authority.
-#[derive(Debug)]
-struct Delegated(KnownSigners);
-
-impl TrustAnchors for Delegated {
-    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
-        self.0.key(id)
-    }
-
-    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
-        self.0.keys(most)
-    }
-
-    fn key_count(&self) -> usize {
-        self.0.key_count()
-    }
-
-    fn judge(
-        &self,
-        evidence: &Evidence,
-        question: &Question<'_>,
-    ) -> Result<Cow<'_, Signer>, Untrusted> {
-        self.0.judge(evidence, question)?;
-        Ok(Cow::Owned(Signer::new("group", key(2).verifying_key().clone())))
-    }
-}
-
+/// In this trust, somebody speaks whose own key is another: a group, or an authority.
 #[test]
 fn later_segments_are_verified_with_the_key_of_the_first_whoever_speaks_for_it() {
     let expected = content(3 * SEGMENT);
-    let trust = Arc::new(Delegated(trust()));
+    let group =
+        |_: &Signer, _: &Question<'_>| Ok(Signer::new("group", key(2).verifying_key().clone()));
+    let trust = Arc::new(JudgedBy::new(trust(), group));
     let stream = sign(&expected, 1);
     let verified =
         open(stream.clone()).unwrap().verify(&Expectations::new(), &trust, &now()).unwrap();
