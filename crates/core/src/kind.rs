@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::cose::{Profile, label};
+use crate::cose::{ContentType, Profile, label};
 
 /// What an envelope is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -125,6 +125,15 @@ impl Kind {
         let row = TABLE.iter().find(|row| row.typ == Some(typ));
         let row = row.or_else(|| TABLE.iter().find(|row| row.typ.is_some_and(is_its)));
         row.map(|row| row.kind)
+    }
+
+    /// Returns the kind that a `typ` (16) states; `None` where that is not one of brine's, or is absent.
+    #[must_use]
+    pub fn stated_by(typ: Option<ContentType<'_>>) -> Option<Self> {
+        match typ? {
+            ContentType::Format(_) => None,
+            ContentType::Media(media) => Self::from_typ(media),
+        }
     }
 
     /// Returns whether a media type is one of brine's own, of a kind that is known or not. Nobody else's envelope

@@ -14,6 +14,8 @@ use crate::sequence::Sequence;
 pub struct UnverifiedEnvelope<'a> {
     sign1: Sign1<'a>,
     signature: Signature<'a>,
+    /// The kind of brine's that its type states.
+    own_kind: Option<Kind>,
 }
 
 impl<'a> UnverifiedEnvelope<'a> {
@@ -32,9 +34,10 @@ impl<'a> UnverifiedEnvelope<'a> {
     // Inlined with what it takes, so that the parts of an envelope are not moved on the way.
     #[inline]
     pub(crate) fn new(sign1: Sign1<'a>) -> Result<Self, FormError> {
-        judge_private(sign1.header())?;
+        let own_kind = Kind::stated_by(sign1.header().typ);
+        judge_private(sign1.header(), own_kind)?;
         let signature = Signature::of(&sign1)?;
-        Ok(Self { sign1, signature })
+        Ok(Self { sign1, signature, own_kind })
     }
 
     /// Returns the COSE_Sign1.
@@ -58,8 +61,7 @@ impl<'a> UnverifiedEnvelope<'a> {
     /// Returns the value of a private header parameter, which is brine's under a type of brine's alone.
     #[must_use]
     pub fn private(&self, label: i64) -> Option<&'a [u8]> {
-        let header = self.header();
-        header.typ.and_then(own_kind).and_then(|_| header.get(label))
+        self.own_kind.and_then(|_| self.header().get(label))
     }
 
     /// Returns what the envelope says it is for. `foreign_typ` is a type that the caller asked for.
@@ -86,7 +88,7 @@ impl<'a> UnverifiedEnvelope<'a> {
 
     fn stated_kind(&self, foreign_typ: Option<&str>) -> Result<Kind, KindError> {
         let Some(typ) = self.header().typ else { return Ok(Kind::Untyped) };
-        match own_kind(typ) {
+        match self.own_kind {
             Some(kind) => Ok(kind),
             None if foreign_typ.is_some_and(|asked| is_asked_for(typ, asked)) => Ok(Kind::Foreign),
             None => Err(KindError::UnknownTyp { typ: typ.to_string() }),
@@ -104,13 +106,6 @@ impl<'a> UnverifiedEnvelope<'a> {
     }
 }
 
-fn own_kind(typ: ContentType<'_>) -> Option<Kind> {
-    match typ {
-        ContentType::Format(_) => None,
-        ContentType::Media(media) => Kind::from_typ(media),
-    }
-}
-
 /// Returns whether this is the foreign type that a caller named. A type of brine's own is nobody else's, whoever
 /// asks for it.
 fn is_asked_for(typ: ContentType<'_>, asked: &str) -> bool {
@@ -122,8 +117,8 @@ fn is_asked_for(typ: ContentType<'_>, asked: &str) -> bool {
 /// Judges the form of what is brine's own: each header parameter by the rule of the kind that it belongs to.
 ///
 /// Under any other type, or none, private numbers are somebody else's, and mean nothing here.
-fn judge_private(header: &Protected<'_>) -> Result<(), FormError> {
-    let Some(kind) = header.typ.and_then(own_kind) else { return judge_foreign(header) };
+fn judge_private(header: &Protected<'_>, own_kind: Option<Kind>) -> Result<(), FormError> {
+    let Some(kind) = own_kind else { return judge_foreign(header) };
     if header.get(label::GRANTS).is_some() {
         let place = Place::of(header, label::GRANTS, kind == Kind::Job);
         place.judge().map_err(|what| FormError::Grants { what })?;

@@ -232,10 +232,8 @@ pub(super) enum Numbers {
 impl Numbers {
     /// Returns what numbers mean under this type.
     fn under(typ: Option<&[u8]>) -> Self {
-        match typ.and_then(|value| ContentType::decode(value).ok()) {
-            Some(ContentType::Media(typ)) if Kind::from_typ(typ).is_some() => Self::Own,
-            _ => Self::Foreign,
-        }
+        let typ = typ.and_then(|value| ContentType::decode(value).ok());
+        if Kind::stated_by(typ).is_some() { Self::Own } else { Self::Foreign }
     }
 
     fn are_known(self, number: i64) -> bool {

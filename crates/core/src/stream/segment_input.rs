@@ -36,7 +36,7 @@ pub(crate) fn starts_segment(protected: &[u8]) -> bool {
     };
     let is_map = HeaderMap::decode_protected(protected, see).is_ok();
     let typ = typ.filter(|_| is_map).and_then(|value| ContentType::decode(value).ok());
-    matches!(typ, Some(ContentType::Media(typ)) if Kind::from_typ(typ) == Some(Kind::Segment))
+    Kind::stated_by(typ) == Some(Kind::Segment)
 }
 
 /// Reads the rest of a segment's envelope: no unprotected header, a digest, and a signature.

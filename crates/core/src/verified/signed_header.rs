@@ -77,8 +77,8 @@ impl SignedHeader {
     #[must_use]
     pub fn sequence(&self) -> Option<Sequence> {
         let value = self.get(label::SEQUENCE)?;
-        let is_data = matches!(self.typ(), Some(ContentType::Media(typ)) if Kind::from_typ(typ) == Some(Kind::Data));
-        if is_data { Sequence::decode(value).ok() } else { None }
+        let kind = Kind::stated_by(self.typ());
+        if kind == Some(Kind::Data) { Sequence::decode(value).ok() } else { None }
     }
 
     /// Returns `typ` (16).
