@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::stdio;
 use rustix::termios::isatty;
 
-use super::whole_file::{MAX_LINKS, directory_of};
+use super::trail::MAX_LINKS;
+use super::whole_file::directory_of;
 
 /// A descriptor that the process was started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use rustix::stdio;
 use super::descriptor::Descriptor;
 use super::home::Home;
 use super::named_key::Named;
-use super::whole_file::{directory_of, resolved};
+use super::trail::Trail;
+use super::whole_file::directory_of;
 use crate::report::Failure;
 
 /// Everything that a command reads and writes, whatever the names: one set for all of its inputs and outputs.
@@ -74,7 +75,7 @@ impl OverwriteGuard {
     /// Adds a replay database with the files that SQLite keeps beside it. Nothing else may read them either: closing
     /// one of them would take away its locks.
     pub(crate) fn claim_database(&mut self, path: &Path) -> Result<(), Failure> {
-        let path = resolved(path);
+        let path = Trail::of(path).into_end();
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut file = path.as_os_str().to_owned();
             file.push(suffix);
@@ -123,7 +124,7 @@ impl GuardedPlace {
         if there.is_some() && found.is_none() {
             return Self::default();
         }
-        let path = resolved(path);
+        let path = Trail::of(path).into_end();
         let directory = NodeIdentity::of_directory(directory_of(&path));
         Self { found, name: directory.zip(path.file_name().map(OsString::from)) }
     }
@@ -134,11 +135,25 @@ impl GuardedPlace {
         Self { found, name: None }
     }
 
+    /// Returns whether it takes anything from anybody, as a terminal and the null device do.
+    const fn is_anything(&self) -> bool {
+        self.found.is_none() && self.name.is_none()
+    }
+
     /// Returns its path if it lies in a directory, there or not.
     fn among(&self, directory: &Path) -> Option<PathBuf> {
         let (parent, name) = self.name.as_ref()?;
         let found = NodeIdentity::of_directory(directory)?;
         (*parent == found).then(|| directory.join(name))
+    }
+
+    /// Returns whether a path leads to it. Its name counts only while it is not there: what is there has one identity,
+    /// which is found without a walk.
+    fn is_at(&self, path: &Path) -> bool {
+        match rustix::fs::stat(path) {
+            Ok(there) => self.found.is_some() && NodeIdentity::of(&there) == self.found,
+            Err(_) => self.found.is_none() && Self::of_path(path).is_same_as(self),
+        }
     }
 
     fn is_same_as(&self, other: &Self) -> bool {
@@ -165,11 +180,14 @@ impl NodeIdentity {
 
 /// Returns the path of the key, trust file or policy that is at a place, or that would be made there.
 fn kept_by(home: &Home, place: &GuardedPlace) -> Option<PathBuf> {
+    if place.is_anything() {
+        return None;
+    }
     let keys = fs::read_dir(home.keys()).into_iter().flatten();
     keys.filter_map(|entry| Some(entry.ok()?.path()))
         .chain(place.among(&home.keys()))
         .chain([home.trust_file(), home.policy_file()])
-        .find(|path| GuardedPlace::of_path(path).is_same_as(place))
+        .find(|path| place.is_at(path))
 }
 
 #[cfg(test)]

@@ -126,6 +126,11 @@ impl Trail {
         }
     }
 
+    /// Returns where it ends: a path without links, of what is there or will be.
+    pub(crate) fn into_end(self) -> PathBuf {
+        self.end
+    }
+
     /// Returns whether it follows a link at all.
     pub(crate) fn has_links(&self) -> bool {
         !self.links.is_empty()
@@ -196,7 +201,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 /// As many as Linux follows (`path_resolution(7)`).
-const MAX_LINKS: usize = 40;
+pub(super) const MAX_LINKS: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -162,22 +162,6 @@ pub(crate) fn write_whole(
     whole.finish()
 }
 
-/// Returns where a file is, or will be, to tell whether it is another. What is written goes by [`followed`].
-pub(crate) fn resolved(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        let Ok(target) = fs::read_link(&path) else { break };
-        path = directory_of(&path).join(target);
-    }
-    fs::canonicalize(&path).unwrap_or_else(|_| {
-        let directory = fs::canonicalize(directory_of(&path));
-        match (directory, path.file_name()) {
-            (Ok(directory), Some(name)) => directory.join(name),
-            _ => path,
-        }
-    })
-}
-
 pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -296,9 +280,6 @@ fn hidden_name(directory: &Path) -> io::Result<PathBuf> {
     Ok(directory.join(format!(".brine-{:016x}", u64::from_be_bytes(random))))
 }
 
-/// How many links lead from one to the next, as for the system (`path_resolution(7)`).
-pub(crate) const MAX_LINKS: usize = 40;
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -321,7 +302,7 @@ mod tests {
         symlink("../three", path("deep/two")).unwrap();
         symlink(path("end"), path("three")).unwrap();
         for name in ["one", "deep/two", "three", "end"] {
-            assert_eq!(resolved(&path(name)), path("end"), "{name}");
+            assert_eq!(Trail::of(&path(name)).into_end(), path("end"), "{name}");
             assert_eq!(followed(&path(name), LinkRule::Own).unwrap(), path("end"), "{name}");
         }
         let written = write_whole(&path("one"), Access::Ordinary, Existing::Replace, |file| {
