@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::small_files::SmallFiles;
+use super::trail::Place;
 use crate::report::Failure;
 
 /// A value that is read from files, and read again when they have changed on disk.
@@ -109,7 +110,7 @@ enum FileState {
     /// Not a regular file.
     Other,
     Regular {
-        place: (u64, u64),
+        place: Place,
         length: u64,
         written: (i64, i64),
         changed: (i64, i64),
@@ -131,7 +132,7 @@ impl FileState {
             return Ok(Self::Other);
         }
         Ok(Self::Regular {
-            place: (found.dev(), found.ino()),
+            place: Place::of(&found),
             length: found.len(),
             written: (found.mtime(), found.mtime_nsec()),
             changed: (found.ctime(), found.ctime_nsec()),
