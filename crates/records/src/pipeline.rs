@@ -170,12 +170,12 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
         L::Lease: Send,
     {
         let Self { judge, sink, rejects, ledger, patience, threads, rules } = self;
-        let (clock, recheck) = (judge.clock(), judge.recheck());
+        let (clock, recheck, spare) = (judge.clock(), judge.recheck(), judge.spare());
         let judge = Arc::new(judge.identifying(ledger.is_kept()));
         let keeper = LeaseKeeper::new(ledger, clock);
         let gate = ReplayGate::new(&keeper, patience);
         let counts = RecordCounts::default();
-        let release = Release { sink, rejects, gate, recheck, rules, counts };
+        let release = Release { sink, rejects, gate, recheck, rules, counts, spare };
         keeper.while_renewing(|| drive(source, threads, move |block| judge.judge(block), release))
     }
 }

@@ -27,6 +27,7 @@ pub struct RecordJudge {
     observer: Observer,
     /// One for each thread that judges, taken while it does.
     verifiers: Mutex<Vec<EnvelopeVerifier>>,
+    spare: SpareJudgements,
 }
 
 impl RecordJudge {
@@ -41,8 +42,15 @@ impl RecordJudge {
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let observer = Observer::new(trust, Arc::clone(&clock));
-        let (expectations, verifiers) = (Arc::new(expectations), Mutex::default());
-        Self { clock, expectations, framing, identifies: false, observer, verifiers }
+        Self {
+            clock,
+            expectations: Arc::new(expectations),
+            framing,
+            identifies: false,
+            observer,
+            verifiers: Mutex::default(),
+            spare: SpareJudgements::default(),
+        }
     }
 
     /// Identifies each record for a ledger, and refuses those that have no identity.
@@ -59,13 +67,19 @@ impl RecordJudge {
         Recheck::new(self.observer.clone(), Arc::clone(&self.expectations))
     }
 
+    /// Returns where used judgements go.
+    pub(super) fn spare(&self) -> SpareJudgements {
+        self.spare.clone()
+    }
+
     /// Judges the records of a block, which decodes them.
     pub(super) fn judge(&self, block: &mut FrameBlock) -> Result<Judgement, StepError> {
         block.decode().map_err(StepError::Decode)?;
         let circumstances = self.observer.observe()?;
         let mut verifier = self.take_verifier(&circumstances);
-        let mut payloads = Vec::with_capacity(block.len().saturating_mul(PAYLOAD_BYTES));
-        let mut verdicts = Vec::with_capacity(block.len());
+        let (mut payloads, mut verdicts) = self.spare.take();
+        payloads.reserve(block.len().saturating_mul(PAYLOAD_BYTES));
+        verdicts.reserve(block.len());
         for frame in block.frames() {
             let start = payloads.len();
             let judged = self.judge_frame(frame, circumstances.now(), &mut verifier, &mut payloads);
@@ -78,7 +92,7 @@ impl RecordJudge {
             });
         }
         verifier.shrink(KEPT_PAYLOAD_BYTES);
-        self.verifiers().push(verifier);
+        locked(&self.verifiers).push(verifier);
         Ok(Judgement { at: circumstances.now(), circumstances, payloads, verdicts })
     }
 
@@ -103,7 +117,7 @@ impl RecordJudge {
 
     fn take_verifier(&self, circumstances: &Circumstances) -> EnvelopeVerifier {
         let trust = Arc::clone(circumstances.trust());
-        match self.verifiers().pop() {
+        match locked(&self.verifiers).pop() {
             Some(mut idle) => {
                 idle.set_trust(trust);
                 idle
@@ -111,10 +125,10 @@ impl RecordJudge {
             None => EnvelopeVerifier::new(Arc::clone(&self.expectations), trust),
         }
     }
+}
 
-    fn verifiers(&self) -> MutexGuard<'_, Vec<EnvelopeVerifier>> {
-        self.verifiers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for RecordJudge {
@@ -137,6 +151,31 @@ pub(super) struct Judgement {
     pub(super) payloads: Vec<u8>,
     /// One for each record.
     pub(super) verdicts: Vec<RecordVerdict>,
+}
+
+/// Judgements that were used, kept for their memory.
+///
+/// That of a block is so large that the allocator would return it to the system, and ask for it again, each time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SpareJudgements(Arc<Mutex<Vec<Judgement>>>);
+
+impl SpareJudgements {
+    /// Takes a used judgement, unless it is of records that are much larger than most.
+    pub(super) fn give_back(&self, used: Judgement) {
+        if used.payloads.capacity() <= KEPT_BLOCK_BYTES {
+            locked(&self.0).push(used);
+        }
+    }
+
+    /// Returns memory for payloads and verdicts, both empty.
+    fn take(&self) -> (Vec<u8>, Vec<RecordVerdict>) {
+        let Some(Judgement { mut payloads, mut verdicts, .. }) = locked(&self.0).pop() else {
+            return (Vec::new(), Vec::new());
+        };
+        payloads.clear();
+        verdicts.clear();
+        (payloads, verdicts)
+    }
 }
 
 /// What was found of one record.
@@ -189,6 +228,9 @@ impl RecordVerdict {
 
 /// What a small payload takes, about.
 const PAYLOAD_BYTES: usize = 256;
+
+/// The most memory that is kept of the payloads of a block, for the next.
+const KEPT_BLOCK_BYTES: usize = 1024 * 1024;
 
 /// The largest payload whose memory is kept for the next, by each thread.
 const KEPT_PAYLOAD_BYTES: u64 = 256 * 1024;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::counts::RecordCounts;
 use super::delivery::{DeadLetter, Deliveries};
 use super::error::{HandlerFailure, PipelineError, StepError};
-use super::judge::{Judgement, RecordVerdict};
+use super::judge::{Judgement, RecordVerdict, SpareJudgements};
 use super::lease_hold::LeaseHold;
 use super::patience::Patience;
 use super::recheck::Recheck;
@@ -30,6 +30,7 @@ pub(super) struct Release<'k, K, R, L: Ledger, P> {
     pub(super) recheck: Recheck,
     pub(super) rules: RecordRules,
     pub(super) counts: RecordCounts,
+    pub(super) spare: SpareJudgements,
 }
 
 /// A block that was judged.
@@ -69,6 +70,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
             from = self.take_run(&mut judged, from)?;
         }
         judged.deliveries.finish(judged.block);
+        self.spare.give_back(judged.judgement);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::fake_ledger::FakeLedger;
 use crate::framing::{FrameBlock, RecordFrame};
 use crate::ledger::{Identity, ReplayError, Subject};
 use crate::pipeline::error::StepError;
-use crate::pipeline::judge::{Judgement, RecordVerdict};
+use crate::pipeline::judge::{Judgement, RecordVerdict, SpareJudgements};
 use crate::pipeline::lease_keeper::LeaseKeeper;
 use crate::pipeline::recheck::Recheck;
 use crate::pipeline::release::Release;
@@ -271,6 +271,7 @@ impl World {
                 recheck,
                 rules: RecordRules { on_bad: setup.on_bad, on_repeated: setup.on_repeated },
                 counts: RecordCounts::default(),
+                spare: SpareJudgements::default(),
             };
             let world = self.clone();
             drive(self.clone(), 1, move |block: &mut FrameBlock| world.judge(block), release)
