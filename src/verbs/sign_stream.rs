@@ -51,8 +51,11 @@ impl StreamInput {
 
     /// Returns all of the input, if it is `most` bytes or fewer.
     pub(super) fn read_all_within(&mut self, most: usize) -> Result<Option<&[u8]>, Failure> {
-        // One byte more shows that there is more.
+        // One byte more shows that there is more, or that the end was reached.
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let expected = length_of(self.file.as_file()).unwrap_or(PIPE_BYTES).saturating_add(1);
+        // Without room to begin with, the first reads are of a few bytes each.
+        self.beginning.reserve(usize::try_from(expected.min(limit)).unwrap_or(most));
         let read = self.file.by_ref().take(limit).read_to_end(&mut self.beginning);
         read.map_err(|error| Failure::io(&self.name, error))?;
         Ok((self.beginning.len() <= most).then_some(self.beginning.as_slice()))
@@ -119,3 +122,6 @@ pub(super) fn sign_stream(
     writer.finish().map_err(failed)?;
     output.finish(opened)
 }
+
+/// What a pipe holds, in most cases.
+const PIPE_BYTES: u64 = 64 * 1024;
