@@ -14,4 +14,5 @@ mod documents;
 mod foreign_vectors;
 mod generated;
 mod mutation;
+mod transcripts;
 mod vectors;
