@@ -82,6 +82,9 @@ pub(super) fn parse_typ(text: &str) -> Result<String, String> {
     if Kind::is_reserved_typ(text) {
         return Err("that is a type of brine's own, which each command takes by itself".to_owned());
     }
+    if text.trim().is_empty() {
+        return Err("expected a media type; --untyped takes what has none".to_owned());
+    }
     Ok(text.to_owned())
 }
 

@@ -52,9 +52,9 @@ pub(super) fn sign_records(
     match run.end {
         Ok(()) => records.finish()?,
         Err(error) => {
-            // The output is gone before the process is.
-            drop(records);
-            if matches!(error, PipelineError::Source(_)) {
+            if matches!(error, PipelineError::Source(_)) && signals.have_arrived() {
+                // Each record is whole, and says nothing of how many there are.
+                records.finish()?;
                 signals.end_process();
             }
             return Err(Failure::of_pipeline(error, &name));

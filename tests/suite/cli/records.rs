@@ -243,11 +243,16 @@ fn a_record_that_cannot_be_signed_is_refused_alone() {
 #[test]
 fn records_that_wait_are_signed_before_a_signal_ends_the_process() {
     for (signal, status) in [("TERM", "143"), ("INT", "130")] {
-        for options in ["--batch 64 --linger 1h", "--batch 64 --linger 1h --threads 1", ""] {
+        for options in [
+            "--batch 64 --linger 1h > signed",
+            "--batch 64 --linger 1h --threads 1 > signed",
+            "--batch 64 --linger 1h -o signed",
+            "> signed",
+        ] {
             let person = Person::with_key();
             // A job in the background of a shell ignores SIGINT, unless that is undone.
             let line = format!(
-                "mkfifo fifo; env --default-signal=INT brine sign --lines {options} < fifo > signed & job=$!; \
+                "mkfifo fifo; env --default-signal=INT brine sign --lines {options} < fifo & job=$!; \
                 exec 3> fifo; printf 'one\\ntwo\\nhalf' >&3; sleep 1; kill -{signal} $job; wait $job; \
                 echo $?; brine verify --lines signed"
             );

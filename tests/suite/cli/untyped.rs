@@ -79,18 +79,21 @@ fn plain_envelopes_are_taken_where_that_is_asked_for() {
 }
 
 #[test]
-fn no_type_of_brines_own_can_be_named() {
+fn no_type_of_brines_own_can_be_named_and_none_at_all_is_an_option_of_its_own() {
     let person = Person::with_key();
-    for typ in [
-        "application/vnd.brine.job+cose",
-        "APPLICATION/vnd.Brine.segment+cose",
-        "application/vnd.brine.data+cose;v=2",
-        "application/vnd.brine.anything",
+    let own = "that is a type of brine's own";
+    for (typ, expected) in [
+        ("application/vnd.brine.job+cose", own),
+        ("APPLICATION/vnd.Brine.segment+cose", own),
+        ("application/vnd.brine.data+cose;v=2", own),
+        ("application/vnd.brine.anything", own),
+        ("", "--untyped takes what has none"),
+        (" ", "--untyped takes what has none"),
     ] {
         let output = person.brine(["verify", "--typ", typ]).write_stdin("").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{typ}: {output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("that is a type of brine's own"), "{said}");
+        assert!(said.contains(expected), "{said}");
     }
 }
 
