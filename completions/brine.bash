@@ -563,7 +563,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__run)
-            opts="-o -p -v -q -h -V --policy --output --partial-output --format --limit --without --explain --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --json --report --verbose --quiet --help --version"
+            opts="-o -p -c -v -q -h -V --policy --output --partial-output --format --limit --without --explain --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --json --report --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -621,6 +621,10 @@ _brine() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-age)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -671,7 +675,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__sign)
-            opts="-k -o -d -a -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --job --grant --lines --null --len32 --cbor --in --out --batch --linger --on-bad --reject-to --help --version"
+            opts="-k -o -d -a -c -q -h -V --key --output --detached --armor --context --type --expires --not-before --aad --alg --plain --single --segment-size --hash --flush-after --threads --quiet --passphrase-file --passphrase-fd --job --grant --lines --null --len32 --cbor --in --out --batch --linger --on-bad --reject-to --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -694,6 +698,10 @@ _brine() {
                     return 0
                     ;;
                 --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -777,7 +785,7 @@ _brine() {
             return 0
             ;;
         brine__subcmd__verify)
-            opts="-d -o -p -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --detached --check --whole --threads --typ --untyped --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
+            opts="-d -o -p -c -v -q -h -V --beside --output --public-key --trust --revoked --signer --context --max-age --now --aad --untagged --outer-tags --try-keys --detached --check --whole --threads --typ --untyped --json --report --verbose --quiet --lines --null --len32 --cbor --in --out --on-bad --reject-to --retry --replay-db --lease --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -812,6 +820,10 @@ _brine() {
                     return 0
                     ;;
                 --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

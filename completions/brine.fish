@@ -37,7 +37,7 @@ complete -c brine -n "__fish_brine_needs_command" -f -a "completions" -d 'Write 
 complete -c brine -n "__fish_brine_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c brine -n "__fish_brine_using_subcommand sign" -s k -l key -d 'Sign with KEY: a name in the key store or a key file' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -s o -l output -d 'Write to FILE, whole or not at all; "-" is standard output, even a terminal' -r -F
-complete -c brine -n "__fish_brine_using_subcommand sign" -l context -d 'Sign for one purpose; verifiers must name the same context' -r
+complete -c brine -n "__fish_brine_using_subcommand sign" -s c -l context -d 'Sign for one purpose; verifiers must name the same context' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l type -d 'State what the payload is: a media type, or the number of a CoAP content format' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l expires -d 'Let the signature expire, after a duration like 7d or at a time' -r
 complete -c brine -n "__fish_brine_using_subcommand sign" -l not-before -d 'Let the signature become valid later, after a duration or at a time' -r
@@ -82,7 +82,7 @@ complete -c brine -n "__fish_brine_using_subcommand verify" -s p -l public-key -
 complete -c brine -n "__fish_brine_using_subcommand verify" -l trust -d 'Trust the signers in FILE, a trust.toml or an OpenSSH allowed_signers file' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l revoked -d 'Refuse all keys in FILE, which has one OpenSSH public key a line' -r -F
 complete -c brine -n "__fish_brine_using_subcommand verify" -l signer -d 'Accept only the signer of this name in the trust file' -r
-complete -c brine -n "__fish_brine_using_subcommand verify" -l context -d 'Require a signature for this context' -r
+complete -c brine -n "__fish_brine_using_subcommand verify" -s c -l context -d 'Require a signature for this context' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l now -d 'Judge as of this time; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand verify" -l aad -d 'Verify the bytes of FILE as well; they were signed together with the payload' -r -F
@@ -173,7 +173,7 @@ complete -c brine -n "__fish_brine_using_subcommand run" -s p -l public-key -d '
 complete -c brine -n "__fish_brine_using_subcommand run" -l trust -d 'Trust the signers in FILE, a trust.toml or an OpenSSH allowed_signers file' -r -F
 complete -c brine -n "__fish_brine_using_subcommand run" -l revoked -d 'Refuse all keys in FILE, which has one OpenSSH public key a line' -r -F
 complete -c brine -n "__fish_brine_using_subcommand run" -l signer -d 'Accept only the signer of this name in the trust file' -r
-complete -c brine -n "__fish_brine_using_subcommand run" -l context -d 'Require a signature for this context' -r
+complete -c brine -n "__fish_brine_using_subcommand run" -s c -l context -d 'Require a signature for this context' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l max-age -d 'Refuse signatures older than this, like 90s, 12h or 7d' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l now -d 'Judge as of this time; the verdict says so' -r
 complete -c brine -n "__fish_brine_using_subcommand run" -l aad -d 'Verify the bytes of FILE as well; they were signed together with the payload' -r -F

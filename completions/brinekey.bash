@@ -493,13 +493,17 @@ _brinekey() {
             return 0
             ;;
         brinekey__subcmd__trust__subcmd__add)
-            opts="-h -V --context --not-before --not-after --trust --help --version"
+            opts="-c -h -V --context --not-before --not-after --trust --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -523,13 +527,17 @@ _brinekey() {
             return 0
             ;;
         brinekey__subcmd__trust__subcmd__check)
-            opts="-h -V --context --now --revoked --trust --help --version"
+            opts="-c -h -V --context --now --revoked --trust --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

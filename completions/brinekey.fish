@@ -77,7 +77,7 @@ complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and not __fish_
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and not __fish_seen_subcommand_from add list remove check help" -f -a "remove" -d 'Remove a signer'
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and not __fish_seen_subcommand_from add list remove check help" -f -a "check" -d 'Check whether signatures of a key would be accepted'
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and not __fish_seen_subcommand_from add list remove check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from add" -l context -d 'Trust the signer only for contexts like this; * matches anything but a slash (can be repeated)' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from add" -s c -l context -d 'Trust the signer only for contexts like this; * matches anything but a slash (can be repeated)' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from add" -l not-before -d 'Trust the signer from this time on' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from add" -l not-after -d 'Trust the signer until this time' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from add" -l trust -d 'Use this trust file instead of the default one' -r -F
@@ -90,7 +90,7 @@ complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from remove" -l trust -d 'Use this trust file instead of the default one' -r -F
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from check" -l context -d 'The context of the signature; without it, a signature without a context' -r
+complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from check" -s c -l context -d 'The context of the signature; without it, a signature without a context' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from check" -l now -d 'Judge as of this time' -r
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from check" -l revoked -d 'Refuse all keys in FILE, which has one OpenSSH public key a line' -r -F
 complete -c brinekey -n "__fish_brinekey_using_subcommand trust; and __fish_seen_subcommand_from check" -l trust -d 'Use this trust file instead of the default one' -r -F

@@ -288,7 +288,7 @@ pub struct TrustAdd {
     /// Trust the signer only for contexts like this; * matches anything but a slash (can be repeated)
     ///
     /// Signatures without a context are then refused.
-    #[arg(long = "context", value_name = "GLOB")]
+    #[arg(short = 'c', long = "context", value_name = "GLOB")]
     pub contexts: Vec<String>,
 
     /// Trust the signer from this time on
@@ -356,7 +356,7 @@ pub struct TrustCheck {
     pub key: String,
 
     /// The context of the signature; without it, a signature without a context
-    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
     pub context: Option<String>,
 
     /// Judge as of this time

@@ -22,7 +22,7 @@ pub struct JudgeArgs {
     /// Require a signature for this context
     ///
     /// Signer and verifier must name the same context, or both none.
-    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
     pub context: Option<String>,
 
     /// Refuse signatures older than this, like 90s, 12h or 7d

@@ -53,7 +53,7 @@ pub struct Sign {
     pub armor: bool,
 
     /// Sign for one purpose; verifiers must name the same context
-    #[arg(long, value_name = "TEXT", value_parser = parse_context)]
+    #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
     pub context: Option<String>,
 
     /// State what the payload is: a media type, or the number of a CoAP content format

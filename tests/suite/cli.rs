@@ -7,6 +7,7 @@ mod keys;
 mod large;
 mod mistaken_input;
 mod moments;
+mod one_meaning;
 mod output;
 mod places;
 mod policy;
