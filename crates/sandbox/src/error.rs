@@ -120,6 +120,24 @@ impl LaunchError {
         }
     }
 
+    /// Returns the layer that cannot be set up, if that is what failed.
+    #[must_use]
+    pub const fn layer(&self) -> Option<Layer> {
+        match self {
+            Self::Confinement { layer, .. } => Some(*layer),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the user namespace of this process has one user or group only, where a job needs another.
+    #[must_use]
+    pub fn is_for_want_of_users(&self) -> bool {
+        match self {
+            Self::Confinement { layer, source, .. } => lacks_users(*layer, source),
+            _ => false,
+        }
+    }
+
     /// Returns what to do about it, if there is something to do.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -141,10 +159,14 @@ impl LaunchError {
     }
 }
 
-fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
+fn lacks_users(layer: Layer, source: &io::Error) -> bool {
     let of_users = matches!(layer, Layer::Namespaces | Layer::Network | Layer::Privileges);
     let refused = matches!(source.raw_os_error(), Some(libc::EACCES | libc::EINVAL | libc::EPERM));
-    if of_users && refused && has_one_user() {
+    of_users && refused && has_one_user()
+}
+
+fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
+    if lacks_users(layer, source) {
         return Some(
             "this user namespace has only one user or group, and a job needs another: run brine outside of it, or \
              map more of them (unshare --map-auto, newuidmap)",
@@ -155,9 +177,7 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
             Layer::Namespaces | Layer::Network,
             Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS),
         ) => Some(
-            "this system denies you user namespaces: on Ubuntu give brine an AppArmor profile with \
-             \"userns,\"; on Debian see kernel.unprivileged_userns_clone, elsewhere user.max_user_namespaces; \
-             a container must be started with them",
+            "this system denies you user namespaces; \"brine doctor\" says what denies them, and what to type",
         ),
         (Layer::Privileges, Some(libc::EINVAL | libc::EPERM)) => Some(
             "root of a container that has no other user cannot become nobody: run brine as another user",

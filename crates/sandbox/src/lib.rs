@@ -63,6 +63,7 @@ mod outcome;
 mod prepare;
 mod private_root;
 mod privileges;
+mod probe;
 mod program;
 mod rlimits;
 mod seccomp;
@@ -81,6 +82,8 @@ use brine_job::Plan;
 pub use self::error::LaunchError;
 pub use self::init::enter;
 pub use self::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
+pub use self::probe::{Probe, probe};
+pub use self::syscalls::{clock_is_synchronised, landlock_version};
 pub use self::verdict::{JobVerdict, judge};
 
 /// A job that is ready to start.

@@ -213,7 +213,11 @@ pub(super) fn leave_keyring() -> io::Result<()> {
 }
 
 /// Returns the version of Landlock that the kernel offers.
-pub(super) fn landlock_version() -> io::Result<i32> {
+///
+/// # Errors
+///
+/// That of the system, if it has no Landlock.
+pub fn landlock_version() -> io::Result<i32> {
     // SAFETY: with this flag (LANDLOCK_CREATE_RULESET_VERSION) the call reads no memory and creates nothing.
     let version = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, 1_u32)
@@ -222,6 +226,23 @@ pub(super) fn landlock_version() -> io::Result<i32> {
         return Err(io::Error::last_os_error());
     }
     Ok(i32::try_from(version).unwrap_or(i32::MAX))
+}
+
+/// Returns whether something keeps the clock of the system right, as far as the kernel knows (adjtimex(2)).
+///
+/// # Errors
+///
+/// That of the system, as in a container that may not ask.
+pub fn clock_is_synchronised() -> io::Result<bool> {
+    // SAFETY: all of the structure is integers, for which zero is a value. With no bit of `modes` set, the call
+    // changes nothing, and it writes to the structure alone.
+    let state = unsafe { libc::adjtimex(&mut std::mem::zeroed::<libc::timex>()) };
+    match state {
+        -1 => Err(io::Error::last_os_error()),
+        // TIME_ERROR.
+        5 => Ok(false),
+        _ => Ok(true),
+    }
 }
 
 fn duration(time: libc::timeval) -> Duration {
