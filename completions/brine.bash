@@ -19,6 +19,9 @@ _brine() {
             brine,completions)
                 cmd="brine__subcmd__completions"
                 ;;
+            brine,doctor)
+                cmd="brine__subcmd__doctor"
+                ;;
             brine,help)
                 cmd="brine__subcmd__help"
                 ;;
@@ -45,6 +48,9 @@ _brine() {
                 ;;
             brine__subcmd__help,completions)
                 cmd="brine__subcmd__help__subcmd__completions"
+                ;;
+            brine__subcmd__help,doctor)
+                cmd="brine__subcmd__help__subcmd__doctor"
                 ;;
             brine__subcmd__help,help)
                 cmd="brine__subcmd__help__subcmd__help"
@@ -125,7 +131,7 @@ _brine() {
 
     case "${cmd}" in
         brine)
-            opts="-h -V --help --version sign verify inspect replay scan run policy completions help"
+            opts="-h -V --help --version sign verify inspect replay scan run policy doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,8 +158,22 @@ _brine() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        brine__subcmd__doctor)
+            opts="-h -V --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         brine__subcmd__help)
-            opts="sign verify inspect replay scan run policy completions help"
+            opts="sign verify inspect replay scan run policy doctor completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -167,6 +187,20 @@ _brine() {
             return 0
             ;;
         brine__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        brine__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

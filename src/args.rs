@@ -3,6 +3,7 @@
 pub mod brine;
 pub mod brinekey;
 pub mod completions;
+pub mod doctor;
 pub mod inspect;
 pub mod judge;
 pub mod record;

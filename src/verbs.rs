@@ -1,6 +1,7 @@
 //! The verbs of both programs. Each resolves what was typed, calls the library and reports.
 
 mod completions;
+mod doctor;
 mod expect;
 mod export;
 mod r#gen;
@@ -60,6 +61,7 @@ pub(crate) fn brine(parsed: Brine) -> Status {
         BrineVerb::Replay(verb) => silent(replay::run(&verb)),
         BrineVerb::Scan(args) => Reporter::default().finish(scan::run(&args)),
         BrineVerb::Policy(verb) => silent(policy::run(&verb)),
+        BrineVerb::Doctor(args) => Reporter::default().finish(doctor::run(&args)),
         BrineVerb::Completions(args) => silent(completions::run(&args)),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod descriptor;
 pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
+pub(crate) mod machine;
 pub(crate) mod named_key;
 pub(crate) mod output;
 pub(crate) mod overwrite_guard;

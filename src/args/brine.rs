@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::completions::{COMPLETIONS_EXAMPLES, Completions};
+use super::doctor::{DOCTOR_EXAMPLES, Doctor};
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
 use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
 use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
@@ -60,6 +61,9 @@ pub enum BrineVerb {
     /// Check a policy file
     #[command(subcommand, after_long_help = POLICY_EXAMPLES)]
     Policy(PolicyVerb),
+    /// Show what this machine can and cannot do for brine
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Write the completions for a shell to standard output
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),

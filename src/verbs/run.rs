@@ -18,6 +18,8 @@ use brine_job::{Grants, Plan, PolicyQuestion};
 
 pub(super) use self::ground::{JobGround, settle};
 use self::outputs::RunOutputs;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub(super) use self::{command::sought, launch::SELF};
 use super::expect::{self, Judge};
 use crate::args::run::Run;
 use crate::report::byte_name::{all_exact, shown};

@@ -24,6 +24,10 @@ impl Home {
         Ok(Self { directory })
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn keys(&self) -> PathBuf {
         self.directory.join("keys")
     }
@@ -65,6 +69,11 @@ pub(crate) fn program_directories() -> Vec<PathBuf> {
 /// Whether nobody watches, because this is CI: all such services set the variable.
 pub(crate) fn is_ci() -> bool {
     variable("CI").is_some()
+}
+
+/// Whether this is a container that Kubernetes started: it sets the variable in all of them.
+pub(crate) fn is_pod() -> bool {
+    variable("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 /// The name of a key in the key store: letters, digits and `. _ @ + -`, not first a dot or hyphen.

@@ -1,6 +1,7 @@
 //! The programs as people and scripts use them.
 
 mod detached;
+mod doctor;
 mod inspect;
 mod job;
 mod keys;

@@ -31,7 +31,7 @@ fn named(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Goes through the directories of `PATH` as a shell does: what cannot be executed is passed over, and is
 /// the reason if there is no other.
-fn sought(name: &OsStr) -> Result<PathBuf, Failure> {
+pub(in crate::verbs) fn sought(name: &OsStr) -> Result<PathBuf, Failure> {
     let mut refused = None;
     let directories = if name.is_empty() { Vec::new() } else { program_directories() };
     for path in directories.iter().map(|directory| directory.join(name)) {

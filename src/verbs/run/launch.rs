@@ -158,7 +158,7 @@ fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
 }
 
 /// This program, which is also process 1 of the job.
-const SELF: &str = "/proc/self/exe";
+pub(in crate::verbs) const SELF: &str = "/proc/self/exe";
 
 #[cfg(test)]
 mod tests;
