@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use signal_hook::consts::signal::SIGXFSZ;
 
 use crate::args::brine::Brine;
 use crate::args::brinekey::BrineKey;
-use crate::report::console;
 use crate::report::exit::Status;
+use crate::report::{Failure, console, mistyped};
 use crate::verbs;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -35,19 +36,33 @@ fn run<P: Parser>(
     console::set_program(program);
     forbid_core_dumps();
     survive_file_limits();
-    let status = match P::try_parse_from(arguments) {
+    let typed: Vec<_> = arguments.collect();
+    let status = match P::try_parse_from(&typed) {
         Ok(parsed) => verb(parsed),
-        Err(help_or_error) => print_clap(&help_or_error),
+        Err(found) => match found.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => show(&found),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help_instead(&found),
+            _ => refuse(&mistyped::failure(program, &found, &typed)),
+        },
     };
     status.into()
 }
 
-/// Prints what clap has to say: help and versions to stdout, errors to stderr.
-fn print_clap(message: &clap::Error) -> Status {
-    if message.use_stderr() {
-        console::usage(&message.render().to_string());
-        return Status::Usage;
-    }
+/// Says what is wrong with what was typed.
+fn refuse(failure: &Failure) -> Status {
+    console::complain(failure);
+    failure.status()
+}
+
+/// Shows the help where nothing was asked for. There is no result.
+fn help_instead(help: &clap::Error) -> Status {
+    // Nothing can be said about a standard error that is closed.
+    let _ = console::write_to_stderr(help.render().to_string().as_bytes());
+    Status::Usage
+}
+
+/// Prints what was asked for, help or version.
+fn show(message: &clap::Error) -> Status {
     let printed = Output::stdout(&mut OverwriteGuard::default()).and_then(|output| {
         if output.is_terminal() {
             // In the colours that the terminal has.

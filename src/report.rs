@@ -6,6 +6,8 @@ pub mod exit;
 
 pub(crate) mod byte_name;
 pub(crate) mod console;
+pub(crate) mod mistyped;
+pub(crate) mod similar;
 pub(crate) mod verdict;
 
 mod failure;

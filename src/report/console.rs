@@ -23,12 +23,6 @@ pub(crate) fn complain(failure: &Failure) {
     }
 }
 
-/// Says what is wrong with what was typed. The text may hold anything, in several lines.
-pub(crate) fn usage(text: &str) {
-    let lines: Vec<_> = text.lines().map(printable).collect();
-    let _ = write_to_stderr(format!("{}\n", lines.join("\n")).as_bytes());
-}
-
 /// Tells a person something that changes nothing, unless they want to hear only of failures.
 pub(crate) fn remark(text: &str) {
     if !QUIET.load(Ordering::Relaxed) {

@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Launch(#[from] brine_sandbox::LaunchError),
 
+    #[error("{message}")]
+    Mistyped { message: String, hint: Option<String> },
+
     #[error("no home directory: neither BRINE_HOME, XDG_CONFIG_HOME nor HOME is set")]
     NoHome,
 
@@ -221,6 +224,7 @@ impl Failure {
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
             | Self::ForeignLink { .. }
+            | Self::Mistyped { .. }
             | Self::Precious { .. }
             | Self::SameFile { .. }
             | Self::Usage(_)
@@ -288,7 +292,7 @@ impl Failure {
             Self::SameFile { .. } => "same-file",
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
-            Self::Usage(_) => "usage",
+            Self::Mistyped { .. } | Self::Usage(_) => "usage",
             Self::WrittenInPlace { .. } => "written-in-place",
         }
     }

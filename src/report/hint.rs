@@ -39,6 +39,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::InJobsReach { .. } => {
             "a job could exchange it; move it, or let jobs write elsewhere"
         }
+        Failure::Mistyped { hint, .. } => return hint.clone(),
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }
         | Failure::NoSuchSigner { similar: Some(similar), .. } => {

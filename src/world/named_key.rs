@@ -18,6 +18,7 @@ use super::small_files::SmallFiles;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
 use crate::report::console::remark;
+use crate::report::similar::closest;
 
 /// What a text names.
 #[derive(Debug)]
@@ -232,32 +233,4 @@ fn stored_key(name: &str, file: &Trust, files: &SmallFiles) -> Result<VerifyingK
         }
         other => other,
     })
-}
-
-/// Returns the known name that differs least from `name`, if it is close.
-fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    known
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-/// Levenshtein's distance, in bytes.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(other.bytes()) {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = *cell;
-            *cell = substituted.min(left + 1).min(diagonal + 1);
-            left = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod job;
 mod keys;
 mod large;
 mod mistaken_input;
+mod mistyped;
 mod moments;
 mod one_meaning;
 mod output;

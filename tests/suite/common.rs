@@ -104,7 +104,8 @@ impl Person {
 pub(crate) fn assert_mistyped(output: &Output, reason: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
-    assert!(stderr.starts_with("error: ") && stderr.contains(reason), "{stderr:?}: {reason:?}");
+    let line = stderr.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
+    assert!(line.contains(reason) && stderr.lines().count() <= 2, "{stderr:?}: {reason:?}");
 }
 
 /// Demands a refusal with a status, its reason in the first line of stderr, and nothing on stdout.

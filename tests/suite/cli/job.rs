@@ -73,7 +73,7 @@ fn jobs_are_single_envelopes() {
         }
     }
     let output = person.brine(["sign", "--job", "--lines", "x"]).output().unwrap();
-    assert_mistyped(&output, "'--job' cannot be used with '--lines'");
+    assert_mistyped(&output, "--job cannot be used with --lines");
     // What would be a stream of data is one job.
     let large = vec![0; 2 << 20];
     let envelope = person.sign(["--job"], &large);

@@ -161,7 +161,7 @@ fn a_report_destroys_nothing() {
         assert!(person.read("in") == before && !person.path("x").exists(), "{line}");
     }
     let output = person.shell("brine verify in --report - > out2").output().unwrap();
-    assert_mistyped(&output, "'--report <FILE>': expected a file, not standard input or output");
+    assert_mistyped(&output, "--report \"-\": expected a file, not standard input or output");
     let output = person.shell("brine verify in -o x --report no/such/file").output().unwrap();
     assert_refused(&output, 4, "No such file");
     assert!(!person.path("x").exists());

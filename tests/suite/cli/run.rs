@@ -301,9 +301,9 @@ fn flags_that_are_typed_wrongly_are_explained() {
     for (arguments, said) in [
         (["--limit", "wall"], "expected a length of time like 200ms or 5s, as in wall=1m"),
         (["--limit", "wal=5s"], "there is no \"wal\"; NAME is cpu, errors"),
-        (["--format", "xml"], "possible values: bytes, utf8, json, ndjson, cbor"),
-        (["--without", "all"], "possible values: namespaces, network, limits"),
-        (["--aad", "-"], "'--aad <FILE>': expected a file, not standard input or output"),
+        (["--format", "xml"], "it takes bytes, utf8, json, ndjson or cbor"),
+        (["--without", "all"], "it takes namespaces, network, limits"),
+        (["--aad", "-"], "--aad \"-\": expected a file, not standard input or output"),
     ] {
         let output = run(&person, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();

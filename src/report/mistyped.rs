@@ -1,0 +1,179 @@
+//! Usage errors: from what clap found to one line and a hint.
+
+mod meant;
+mod tree;
+mod words;
+
+use std::error::Error as _;
+use std::ffi::OsString;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use self::tree::{argument_name, innermost, path_of, programs, usage};
+use super::Failure;
+use super::similar::closest;
+
+/// Says what is wrong with what was `typed` to a program, and what to type instead.
+pub(crate) fn failure(program: &str, error: &clap::Error, typed: &[OsString]) -> Failure {
+    let programs = programs(program);
+    let [own, _] = &programs;
+    let mistake = Mistake { command: innermost(own, typed), error, programs: &programs, typed };
+    Failure::Mistyped { message: mistake.message(), hint: mistake.hint() }
+}
+
+/// What clap did not take.
+struct Mistake<'a> {
+    /// The verb that was typed, or the program if none was.
+    command: &'a Command,
+    error: &'a clap::Error,
+    /// Both programs, with the one that was started first.
+    programs: &'a [Command; 2],
+    typed: &'a [OsString],
+}
+
+impl Mistake<'_> {
+    fn message(&self) -> String {
+        let verb = path_of(self.command);
+        let name = self.argument();
+        match self.error.kind() {
+            ErrorKind::ArgumentConflict => self.conflict(&name),
+            ErrorKind::InvalidSubcommand => {
+                format!("{verb} has no verb {}", shown(self.one(ContextKind::InvalidSubcommand)))
+            }
+            ErrorKind::InvalidUtf8 => {
+                let broken = self.typed.iter().find(|word| word.to_str().is_none());
+                format!("{:?} is not UTF-8", broken.cloned().unwrap_or_default())
+            }
+            ErrorKind::InvalidValue => self.invalid_value(&name),
+            ErrorKind::MissingRequiredArgument => {
+                let missing = self.many(ContextKind::InvalidArg);
+                // What only other arguments make necessary is in brackets of a group, or an option.
+                let always =
+                    missing.iter().all(|text| text.starts_with('<') && !text.contains("--"));
+                let missing: Vec<_> =
+                    missing.iter().map(|text| argument_name(self.command, text)).collect();
+                let with = if always { "" } else { "with these options, " };
+                format!("{with}{verb} needs {}", listed(&missing, "and"))
+            }
+            ErrorKind::MissingSubcommand => format!("{verb} needs a verb"),
+            ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
+                format!("{name} takes no value like {}", self.value())
+            }
+            ErrorKind::UnknownArgument if self.is_option() => {
+                format!("{verb} has no option {}", shown(self.one(ContextKind::InvalidArg)))
+            }
+            ErrorKind::UnknownArgument => {
+                format!("{} is one argument too many", shown(self.one(ContextKind::InvalidArg)))
+            }
+            ErrorKind::ValueValidation => {
+                let why = self.error.source().map(ToString::to_string).unwrap_or_default();
+                format!("{name} {}: {why}", self.value())
+            }
+            _ => self.error.to_string(),
+        }
+    }
+
+    fn conflict(&self, name: &str) -> String {
+        let prior = self.many(ContextKind::PriorArg);
+        let mut prior: Vec<_> =
+            prior.iter().map(|text| argument_name(self.command, text)).collect();
+        prior.dedup();
+        match prior.as_slice() {
+            [same] if same == name => format!("{name} is given twice"),
+            prior => format!("{name} cannot be used with {}", listed(prior, "or")),
+        }
+    }
+
+    /// Of an option that takes one of some values, or got none.
+    fn invalid_value(&self, name: &str) -> String {
+        match self.one(ContextKind::InvalidValue) {
+            "" => format!("{name} needs a value"),
+            found => format!("{name} cannot be {}", shown(found)),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self.error.kind() {
+            ErrorKind::ArgumentConflict => Some(self.help("says what goes with what")),
+            ErrorKind::InvalidSubcommand => Some(self.meant_verb()),
+            ErrorKind::InvalidValue => Some(self.possible_values()),
+            ErrorKind::UnknownArgument if self.is_option() => Some(self.meant_option()),
+            ErrorKind::MissingRequiredArgument
+            | ErrorKind::TooFewValues
+            | ErrorKind::TooManyValues
+            | ErrorKind::UnknownArgument
+            | ErrorKind::WrongNumberOfValues => Some(format!("usage: {}", usage(self.command))),
+            ErrorKind::ValueValidation => {
+                Some(self.help(&format!("describes {}", self.argument())))
+            }
+            _ => Some(self.help("shows what there is")),
+        }
+    }
+
+    fn possible_values(&self) -> String {
+        let values = self.many(ContextKind::ValidValue);
+        let similar = closest(self.one(ContextKind::InvalidValue), values.iter().copied());
+        match (similar, values.as_slice()) {
+            (Some(similar), _) => format!("did you mean {similar:?}?"),
+            (None, []) => self.help(&format!("describes {}", self.argument())),
+            (None, values) => format!("it takes {}", listed(values, "or")),
+        }
+    }
+
+    /// Names the help of the verb.
+    fn help(&self, what: &str) -> String {
+        format!("\"{} --help\" {what}", path_of(self.command))
+    }
+
+    /// The argument that is wrong, as it is typed: `--now` or `FILE`.
+    fn argument(&self) -> String {
+        argument_name(self.command, self.one(ContextKind::InvalidArg))
+    }
+
+    fn value(&self) -> String {
+        shown(self.one(ContextKind::InvalidValue))
+    }
+
+    fn is_option(&self) -> bool {
+        let typed = self.one(ContextKind::InvalidArg);
+        typed.starts_with('-') && typed != "-"
+    }
+
+    fn one(&self, kind: ContextKind) -> &str {
+        self.many(kind).into_iter().next().unwrap_or_default()
+    }
+
+    fn many(&self, kind: ContextKind) -> Vec<&str> {
+        match self.error.get(kind) {
+            Some(ContextValue::String(text)) => vec![text],
+            Some(ContextValue::Strings(texts)) => texts.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Quotes what was typed, and cuts what is too long for a line.
+fn shown(typed: &str) -> String {
+    match typed.char_indices().nth(MAX_SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{:?}...", typed.get(..end).unwrap_or_default()),
+        None => format!("{typed:?}"),
+    }
+}
+
+/// Writes a list as people do.
+fn listed<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} {conjunction} {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+const MAX_SHOWN_CHARACTERS: usize = 60;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! What is said about a command line that is wrong.
+
+use crate::common::Person;
+
+/// What is typed, the error, and the hint.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    // Verbs.
+    ("brine version", "brine has no verb \"version\"", "did you mean \"brine --version\"?"),
+    (
+        "brinekey version",
+        "brinekey has no verb \"version\"",
+        "did you mean \"brinekey --version\"?",
+    ),
+    (
+        "brine man",
+        "brine has no verb \"man\"",
+        "did you mean \"man brine\"? \"brine --help\" is shorter",
+    ),
+    ("brine verfiy x", "brine has no verb \"verfiy\"", "did you mean \"brine verify\"?"),
+    (
+        "brine revoke alice",
+        "brine has no verb \"revoke\"",
+        "did you mean \"brinekey trust revoke NAME\"?",
+    ),
+    (
+        "brinekey revoke alice",
+        "brinekey has no verb \"revoke\"",
+        "did you mean \"brinekey trust revoke NAME\"?",
+    ),
+    ("brine gen", "brine has no verb \"gen\"", "did you mean \"brinekey gen\"?"),
+    ("brine keygen", "brine has no verb \"keygen\"", "did you mean \"brinekey gen\"?"),
+    ("brine trust add a b", "brine has no verb \"trust\"", "did you mean \"brinekey trust\"?"),
+    ("brinekey sign x", "brinekey has no verb \"sign\"", "did you mean \"brine sign\"?"),
+    (
+        "brinekey trust rm alice",
+        "brinekey trust has no verb \"rm\"",
+        "did you mean \"brinekey trust remove\"?",
+    ),
+    ("brine init", "brine has no verb \"init\"", "did you mean \"brine replay init\"?"),
+    (
+        "brine decrypt x",
+        "brine has no verb \"decrypt\"",
+        "brine encrypts nothing: \"brine verify FILE\" writes what was signed, and \"age -d\" decrypts",
+    ),
+    (
+        "brine report.pdf",
+        "brine has no verb \"report.pdf\"",
+        "\"brine sign FILE\" signs a file, and \"brine verify FILE\" verifies an envelope",
+    ),
+    ("brine zzz", "brine has no verb \"zzz\"", "\"brine -h\" lists the verbs"),
+    ("brine help zzz", "brine has no verb \"zzz\"", "\"brine -h\" lists the verbs"),
+    // Options of other programs.
+    ("brine --verify x", "brine has no option \"--verify\"", "did you mean \"brine verify FILE\"?"),
+    ("brine --sign x", "brine has no option \"--sign\"", "did you mean \"brine sign FILE\"?"),
+    (
+        "brine -b x",
+        "brine has no option \"-b\"",
+        "\"brine sign -d FILE\" writes a signature of FILE to FILE.sig",
+    ),
+    (
+        "brine sign --detach-sign x",
+        "brine sign has no option \"--detach-sign\"",
+        "\"brine sign -d FILE\" writes a signature of FILE to FILE.sig",
+    ),
+    (
+        "brine -Y sign -f key x",
+        "brine has no option \"-Y\"",
+        "\"brine sign FILE\" signs, and \"brine verify FILE\" verifies",
+    ),
+    (
+        "brine -Sm x",
+        "brine has no option \"-S\"",
+        "\"brine sign FILE\" signs, and \"brine verify FILE\" verifies",
+    ),
+    (
+        "brine -d x",
+        "brine has no option \"-d\"",
+        "brine encrypts nothing: \"brine verify FILE\" writes what was signed, and \"age -d\" decrypts",
+    ),
+    (
+        "brine verify -k me x",
+        "brine verify has no option \"-k\"",
+        "\"-p KEY\" names the signer's public key",
+    ),
+    // Options of other verbs.
+    (
+        "brine verify --armor x",
+        "brine verify has no option \"--armor\"",
+        "\"--armor\" is an option of \"brine sign\"",
+    ),
+    (
+        "brine sign --max-age 7d x",
+        "brine sign has no option \"--max-age\"",
+        "\"--max-age\" is an option of \"brine verify\", \"brine replay init\" and \"brine run\"",
+    ),
+    (
+        "brinekey gen --expires 30d",
+        "brinekey gen has no option \"--expires\"",
+        "\"--expires\" is an option of \"brine sign\"",
+    ),
+    ("brine verify --expect x", "brine verify has no option \"--expect\"", ""),
+    ("brine sign --kye me x", "brine sign has no option \"--kye\"", "did you mean \"--key\"?"),
+    (
+        "brine sign --zzz x",
+        "brine sign has no option \"--zzz\"",
+        "\"brine sign --help\" describes all options",
+    ),
+    // Values.
+    ("brine sign --alg rsa", "--alg cannot be \"rsa\"", "it takes eddsa or ed25519"),
+    ("brine sign --alg eddas", "--alg cannot be \"eddas\"", "did you mean \"eddsa\"?"),
+    ("brine sign --key", "--key needs a value", "\"brine sign --help\" describes --key"),
+    (
+        "brine sign --armor=yes",
+        "--armor takes no value like \"yes\"",
+        "usage: brine sign [OPTIONS] [FILE]...",
+    ),
+    (
+        "brine sign --segment-size 1MB",
+        "--segment-size \"1MB\": expected a size like 65536, 64KiB or 1MiB, from 1 byte to 4MiB",
+        "\"brine sign --help\" describes --segment-size",
+    ),
+    // Arguments.
+    (
+        "brine inspect a b",
+        "\"b\" is one argument too many",
+        "usage: brine inspect [OPTIONS] [FILE]",
+    ),
+    (
+        "brinekey import",
+        "brinekey import needs NAME and FILE",
+        "usage: brinekey import [OPTIONS] <NAME> <FILE>",
+    ),
+    (
+        "brine sign --key a --key b",
+        "--key is given twice",
+        "\"brine sign --help\" says what goes with what",
+    ),
+    (
+        "brine sign --job --lines",
+        "--job cannot be used with --lines",
+        "\"brine sign --help\" says what goes with what",
+    ),
+    (
+        "brine verify --retry kept",
+        "with these options, brine verify needs --lines, --null, --len32, --cbor or --out",
+        "usage: brine verify [OPTIONS] [FILE]...",
+    ),
+];
+
+#[test]
+fn a_usage_error_is_one_line_and_a_hint() {
+    let person = Person::new();
+    for (line, error, hint) in MISTAKES {
+        let output = person.shell(line).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{line}: {stderr}");
+        let program = line.split(' ').next().unwrap();
+        let expected = format!("{program}: error: {error}\n{program}: hint: {hint}");
+        assert!(stderr.starts_with(&expected), "{line}:\n{stderr}expected:\n{expected}");
+        assert!(hint.is_empty() || stderr == format!("{expected}\n"), "{line}:\n{stderr}");
+        assert_eq!(stderr.lines().count(), 2, "{line}: {stderr}");
+    }
+}
+
+/// What was typed can hold anything, and be of any length.
+#[test]
+fn what_was_typed_stays_in_its_line() {
+    let person = Person::new();
+    let long = "y".repeat(5000);
+    let typed = ["--x\nbrine: done", "x\nbrine: done", "--\u{1b}[2J", "\u{202e}", long.as_str()];
+    for word in typed {
+        for before in [&["brine"][..], &["brine", "inspect", "file"], &["brine", "sign", "--alg"]] {
+            let arguments: Vec<_> = before.iter().skip(1).copied().chain([word]).collect();
+            let output = person.brine([]).args(&arguments).output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+            assert!(stderr.lines().all(|line| line.starts_with("brine: ")), "{stderr:?}");
+            assert!(stderr.lines().count() == 2 && stderr.len() < 400, "{stderr:?}");
+            assert!(!stderr.contains(['\u{1b}', '\u{202e}']), "{stderr:?}");
+        }
+    }
+}
+
+/// A word that is not UTF-8 is not taken where text is, and is a file name where one can be.
+#[test]
+fn words_that_are_not_utf_8_are_named() {
+    let person = Person::with_key();
+    let output = person.shell("brine sign --context $(printf '\\377')").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.starts_with("brine: error: \"\\xFF\" is not UTF-8\nbrine: hint: "), "{stderr}");
+    person
+        .shell("echo a > $(printf 'f\\377') && brine sign $(printf 'f\\377') > out")
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_program_without_arguments_shows_its_short_help_and_does_nothing() {
+    let person = Person::new();
+    for line in ["brine", "brinekey", "brinekey trust", "brine replay"] {
+        let output = person.shell(line).output().unwrap();
+        let shown = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{shown}");
+        let asked = person.shell(&format!("{line} -h")).output().unwrap();
+        assert_eq!(asked.status.code(), Some(0));
+        assert_eq!(shown, String::from_utf8(asked.stdout).unwrap(), "{line}");
+    }
+}
