@@ -1,28 +1,48 @@
 //! `brine completions`.
+//!
+//! clap_complete is not used. Its static scripts know no names of keys and signers. Its dynamic engine is unstable, and
+//! in bash it puts candidates on the line as they are: a name with `$(…)` in it would run when the line is entered.
+
+mod candidates;
+mod command_place;
+mod known_names;
 
 use clap::CommandFactory as _;
-use clap_complete::{Shell as Generator, generate};
 
+use self::candidates::Candidates;
+use self::command_place::CommandPlace;
 use crate::args::brine::Brine;
 use crate::args::brinekey::BrineKey;
 use crate::args::completions::{Completions, Program, Shell};
 use crate::report::Failure;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
-use crate::world::whole_file::Access;
 
 pub(super) fn run(args: &Completions) -> Result<(), Failure> {
-    let (mut command, name) = match args.program {
-        Program::Brine => (Brine::command(), "brine"),
-        Program::Brinekey => (BrineKey::command(), "brinekey"),
+    let output = Output::stdout(&mut OverwriteGuard::default())?;
+    if args.words.is_empty() {
+        return output.print(&script(args.shell, args.program));
+    }
+    let mut command = match args.program {
+        Program::Brine => Brine::command(),
+        Program::Brinekey => BrineKey::command(),
     };
-    let shell = match args.shell {
-        Shell::Bash => Generator::Bash,
-        Shell::Zsh => Generator::Zsh,
-        Shell::Fish => Generator::Fish,
+    command.build();
+    let words: Vec<_> = args.words.iter().map(|word| word.to_string_lossy()).collect();
+    let candidates = CommandPlace::find(&command, &words).map(Candidates::at);
+    output.print(&candidates.unwrap_or_default().to_string())
+}
+
+/// Returns the script for a shell, which calls `brine completions` again.
+fn script(shell: Shell, program: Program) -> String {
+    let template = match shell {
+        Shell::Bash => include_str!("completions/script.bash"),
+        Shell::Zsh => include_str!("completions/script.zsh"),
+        Shell::Fish => include_str!("completions/script.fish"),
     };
-    let mut script = Vec::new();
-    generate(shell, &mut command, name, &mut script);
-    Output::stdout(&mut OverwriteGuard::default())?
-        .write(Access::Ordinary, |output| output.write_all(&script))
+    let name = match program {
+        Program::Brine => "brine",
+        Program::Brinekey => "brinekey",
+    };
+    template.replace("PROGRAM", name)
 }

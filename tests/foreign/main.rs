@@ -15,6 +15,7 @@
 mod common;
 
 mod brokers;
+mod completions;
 mod cose;
 mod openssh;
 mod openssl;

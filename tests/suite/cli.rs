@@ -1,5 +1,6 @@
 //! The programs as people and scripts use them.
 
+mod completions;
 mod detached;
 mod doctor;
 mod inspect;

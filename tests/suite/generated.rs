@@ -1,4 +1,4 @@
-//! Man pages and completions come from the clap declaration. They are checked in, and must be current.
+//! Man pages come from the clap declaration, and completions from the program. They are checked in, and must be current.
 //!
 //! `./scripts/generate` writes them anew.
 
@@ -9,11 +9,10 @@ use brine_cli::args::brine::Brine;
 use brine_cli::args::brinekey::BrineKey;
 use brine_cli::report::exit::Status;
 use clap::{Command, CommandFactory as _};
-use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use crate::common::{project, project_text};
+use crate::common::{Person, project, project_text};
 
 /// Everything that is generated, by path.
 fn files() -> BTreeMap<String, Vec<u8>> {
@@ -21,13 +20,13 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     for program in [Brine::command(), BrineKey::command()] {
         let name = program.get_name().to_owned();
         for (shell, path) in [
-            (Shell::Bash, format!("completions/{name}.bash")),
-            (Shell::Zsh, format!("completions/_{name}")),
-            (Shell::Fish, format!("completions/{name}.fish")),
+            ("bash", format!("completions/{name}.bash")),
+            ("zsh", format!("completions/_{name}")),
+            ("fish", format!("completions/{name}.fish")),
         ] {
-            let mut script = Vec::new();
-            generate(shell, &mut program.clone(), &name, &mut script);
-            files.insert(path, script);
+            let output = Person::new().brine(["completions", shell, &name]).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            files.insert(path, output.stdout);
         }
         pages(&program, &name, &mut files);
     }
