@@ -44,7 +44,7 @@ const LINES: [(&str, &[&str]); 25] = [
     ),
     ("brinekey trust remove al", &["brinekey", "trust", "remove", "alice"]),
     // Contexts: of a pattern, what every context has.
-    ("brine verify --context jo", &["brine", "verify", "--context", "jobs/nightly"]),
+    ("brine verify -c jo", &["brine", "verify", "-c", "jobs/nightly"]),
     ("brine sign --context rep", &["brine", "sign", "--context", "reports/"]),
     ("brinekey trust add --context rep", &["brinekey", "trust", "add", "--context", "reports/*"]),
     // Files, and commands.

@@ -167,13 +167,3 @@ fn the_algorithm_number_is_a_choice() {
         person.brine(["verify"]).write_stdin(envelope).assert().success();
     }
 }
-
-#[test]
-fn completions_are_those_that_are_checked_in() {
-    let person = Person::new();
-    for (shell, file) in [("bash", "brine.bash"), ("zsh", "_brine"), ("fish", "brine.fish")] {
-        let output = person.brine(["completions", shell]).output().unwrap();
-        let expected = crate::common::project_text(&format!("completions/{file}"));
-        assert!(String::from_utf8(output.stdout).unwrap() == expected, "{file} differs");
-    }
-}
