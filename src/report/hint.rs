@@ -302,6 +302,9 @@ const fn of_file_form(form: Option<FileForm>) -> Option<&'static str> {
         }
         FileForm::Lz4 => "\"lz4 -dc FILE | brine scan\" scans what is in it",
         FileForm::Lzma | FileForm::Xz => "\"xz -dc FILE | brine scan\" scans what is in it",
+        FileForm::OldJoblib => {
+            "joblib's head takes 21 bytes: \"tail -c +22 FILE | brine scan\" scans what is in it"
+        }
         FileForm::OldTorch => {
             "torch.load(FILE, weights_only=True) loads it, and torch.save writes a form that brine reads"
         }

@@ -24,6 +24,8 @@ pub enum FileForm {
     Lzma,
     /// An array of NumPy. It is looked into.
     Npy,
+    /// Compressed as joblib did it before its version 0.10, which later ones still read.
+    OldJoblib,
     /// A file that torch wrote before its version 1.6, or with its old format: pickles, and raw bytes after them.
     OldTorch,
     /// A Parquet file.
@@ -71,6 +73,7 @@ impl FileForm {
             Self::Lz4 => "compressed by LZ4",
             Self::Lzma => "compressed by LZMA",
             Self::Npy => "a NumPy array",
+            Self::OldJoblib => "compressed by an old version of joblib",
             Self::OldTorch => "a file in torch's old format",
             Self::Parquet => "a Parquet file",
             Self::SevenZip => "a 7z archive",
@@ -94,6 +97,7 @@ impl FileForm {
             Self::Lz4 => "lz4",
             Self::Lzma => "lzma",
             Self::Npy => "npy",
+            Self::OldJoblib => "joblib-old",
             Self::OldTorch => "torch-old",
             Self::Parquet => "parquet",
             Self::SevenZip => "7z",
@@ -111,6 +115,7 @@ impl FileForm {
             Self::Bzip2
             | Self::Lz4
             | Self::Lzma
+            | Self::OldJoblib
             | Self::OldTorch
             | Self::SevenZip
             | Self::Tar
@@ -137,6 +142,8 @@ const FORMS: &[(&[u8], FileForm)] = &[
     (b"\x04\x22\x4d\x18", FileForm::Lz4),
     // The older format of LZ4.
     (b"\x02\x21\x4c\x18", FileForm::Lz4),
+    // The length of what is inside follows, in hexadecimal.
+    (b"ZF0x", FileForm::OldJoblib),
     (b"7z\xbc\xaf\x27\x1c", FileForm::SevenZip),
     (b"\x93NUMPY", FileForm::Npy),
     (b"\x89HDF\r\n", FileForm::Hdf5),
@@ -274,6 +281,7 @@ mod tests {
             assert_eq!(FileForm::of(bytes), Some(FileForm::Zstd), "{}", bytes.escape_ascii());
         }
         assert_eq!(FileForm::of(b"\x02\x21\x4c\x18"), Some(FileForm::Lz4));
+        assert_eq!(FileForm::of(b"ZF0x2a               x\x9c"), Some(FileForm::OldJoblib));
         let numbers =
             |all: &[u64]| all.iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<_>>();
         let ones = [0.0_f32, 0.0, 0.0, 1.0, 0.0, 0.0].map(f32::to_le_bytes).concat();

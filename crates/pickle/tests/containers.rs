@@ -315,6 +315,7 @@ fn a_member_is_data_only_if_loaders_stop_before_they_import_anything() {
         (b"]NNs\xff", PickleRule::WrongTarget),
         (b"BZh91AY&SY", PickleRule::NotAPickle),
         (b"\xfd7zXZ\0", PickleRule::NotAPickle),
+        (b"ZF0x2a               x\x9c", PickleRule::NotAPickle),
     ] {
         assert_refused(&archive(&[deflated("a", bytes)]), rule);
     }
