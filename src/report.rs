@@ -10,9 +10,11 @@ pub(crate) mod mistyped;
 pub(crate) mod similar;
 pub(crate) mod verdict;
 
+mod beside_failure;
 mod failure;
 mod hint;
 mod outcome;
 
+pub(crate) use self::beside_failure::BesideFailure;
 pub(crate) use self::failure::Failure;
-pub(crate) use self::outcome::{FileOutcome, Outcome, Signed, status_of};
+pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, status_of};

@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+use crate::report::byte_name::shown;
 use crate::report::console::{complain, note, write_to_stderr};
 use crate::report::exit::Status;
-use crate::report::{Failure, FileOutcome, Outcome, status_of, verdict};
+use crate::report::{Failure, FileOutcome, FileWork, Outcome, status_of, verdict};
 use crate::world::output::{Opened, Output};
 use crate::world::whole_file::Access;
 
@@ -87,14 +88,29 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
         Ok(Outcome::Ran { signed, line, .. }) if say_who.now() => {
             note(&format!("{}; {line}", signed.line()));
         }
-        Ok(Outcome::Files(files)) if status != Status::Done => {
+        Ok(Outcome::Files { work, files }) if files.len() > 1 => {
             let is_told = |file: &&FileOutcome| {
                 file.outcome.as_ref().is_err_and(|failure| !failure.is_quiet())
             };
-            let refused = files.iter().filter(is_told).count();
-            if refused > 0 {
-                note(&format!("error: {refused} of {} files did not verify", files.len()));
+            let failed = files.iter().filter(is_told).count();
+            if failed > 0 {
+                let what = match work {
+                    FileWork::Sign => "were not signed",
+                    FileWork::Verify => "did not verify",
+                };
+                note(&format!("error: {failed} of {} files {what}", files.len()));
             }
+        }
+        Ok(_) => {}
+    }
+}
+
+/// Tells a person how one of several files did, as soon as that is known.
+pub(crate) fn tell_file(file: &FileOutcome, say_who: SayWho) {
+    match &file.outcome {
+        Err(failure) => complain(failure),
+        Ok(Outcome::Verified { signed, .. }) if say_who.now() => {
+            note(&format!("{}: {}", shown(&file.name), signed.line()));
         }
         Ok(_) => {}
     }

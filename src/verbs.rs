@@ -19,12 +19,14 @@ mod run;
 mod scan;
 mod show;
 mod sign;
+mod sign_beside;
 mod sign_records;
 mod sign_stream;
 mod stated;
 mod trust;
 mod trust_file;
 mod verify;
+mod verify_beside;
 mod verify_records;
 
 use self::run::JobGround;
@@ -97,16 +99,21 @@ fn reported<O>(
     outputs: Result<(Option<Output>, O), Failure>,
     verb: impl FnOnce(O) -> Result<Outcome, Failure>,
 ) -> Status {
-    let say_who = match (args.verbose, args.quiet) {
-        (true, _) => SayWho::Always,
-        (false, true) => SayWho::Never,
-        (false, false) => SayWho::AtTerminal,
-    };
-    let opened = outputs
-        .and_then(|(report, outputs)| Ok((Reporter::open(args.json, say_who, report)?, outputs)));
+    let opened = outputs.and_then(|(report, outputs)| {
+        Ok((Reporter::open(args.json, say_who(args), report)?, outputs))
+    });
     match opened {
         Ok((reporter, outputs)) => reporter.finish(verb(outputs)),
         Err(failure) => Reporter::without_file(args.json).finish(Err(failure)),
+    }
+}
+
+/// Returns whether a person hears who signed.
+const fn say_who(args: &VerdictArgs) -> SayWho {
+    match (args.verbose, args.quiet) {
+        (true, _) => SayWho::Always,
+        (false, true) => SayWho::Never,
+        (false, false) => SayWho::AtTerminal,
     }
 }
 

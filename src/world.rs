@@ -17,6 +17,7 @@ pub(crate) mod progress;
 mod readiness;
 pub(crate) mod record_output;
 pub(crate) mod release;
+pub(crate) mod signature_name;
 pub(crate) mod small_files;
 pub(crate) mod spool;
 pub(crate) mod store;

@@ -41,12 +41,17 @@ pub struct Sign {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Leave the payload out of the envelope
+    /// Write the signature of each FILE to FILE.sig beside it
     ///
-    /// Writes the envelope of FILE to FILE.brine, which must not exist, and that of standard input to standard
-    /// output. Signs the whole input if it fits a segment, and its digest if it is larger.
+    /// Leaves the payload out, and writes the signature of standard input to standard output. Signs the whole input
+    /// if it fits a segment, and its digest if it is larger. A FILE.sig that is there is replaced only with --force.
+    /// Goes on past a FILE that fails: the exit status is that of the first.
     #[arg(short, long, conflicts_with_all = and_records([]))]
     pub detached: bool,
+
+    /// With -d, replace FILE.sig; a private key is never replaced
+    #[arg(short, long, requires = "detached")]
+    pub force: bool,
 
     /// Write text instead of binary
     #[arg(short, long, conflicts_with_all = and_records([]))]
@@ -135,7 +140,7 @@ Examples:
   Sign a pickle for one purpose, for a week:
     $ brine sign --context jobs/nightly --expires 7d job.pkl -o job.pkl.brine
 
-  Sign files of any size, each with an envelope beside it, with an SSH key:
+  Sign files of any size, each with its signature FILE.sig beside it, with an SSH key:
     $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
 
   Put a signed message on a queue:

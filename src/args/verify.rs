@@ -17,33 +17,35 @@ use super::value::parse_typ;
 #[derive(Args, Debug)]
 #[command(groups = record_groups())]
 pub struct Verify {
-    /// The envelope, or with --detached the payload; "-" or nothing is standard input
+    /// The envelope; or a signature FILE.sig, whose FILE is beside it; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
 
-    /// Verify each FILE against FILE.brine beside it
+    /// Verify each FILE against the signature FILE.sig beside it, and write no payload
     ///
-    /// Writes a line for each file to standard output: its name, then OK or the reason. The exit status is that
-    /// of the first file that did not verify.
-    #[arg(short = 'd', long, requires = "inputs",
-        conflicts_with_all = and_records(["check", "detached", "output", "whole", "retry"]))]
-    pub beside: bool,
+    /// Writes the line "FILE: OK" to standard output for each FILE that verified. Goes on past one that did not: the
+    /// exit status is that of the first. "brine verify FILE.sig" does the same for one FILE.
+    #[arg(short, long, requires = "inputs",
+        conflicts_with_all = and_records(["signature", "output", "whole", "retry"]))]
+    pub detached: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
     ///
     /// FILE is made beside its name and then takes it. A pipe, a device, and an open descriptor such as
     /// /dev/stdout or /dev/fd/3 are written in place, from where they are.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["check", "detached"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["check", "detached", "signature"])]
     pub output: Option<PathBuf>,
 
     #[command(flatten)]
     pub judge: JudgeArgs,
 
-    /// Verify FILE against the envelope SIG, and write nothing
-    #[arg(long, value_name = "SIG", conflicts_with_all = and_records(["retry"]))]
-    pub detached: Option<PathBuf>,
+    /// Verify FILE against the signature SIG, wherever that is, and write no payload
+    ///
+    /// Writes the line "FILE: OK" to standard output if it verified. FILE can be standard input.
+    #[arg(long, value_name = "SIG", conflicts_with_all = and_records(["output", "whole", "retry"]))]
+    pub signature: Option<PathBuf>,
 
-    /// Verify, and write no payload
+    /// Verify, and write nothing to standard output
     #[arg(long)]
     pub check: bool,
 
@@ -85,7 +87,7 @@ Examples:
     $ brine verify --whole --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
 
   Check a release against one key, and many files at once:
-    $ brine verify -p ./vendor.pub --detached release.tar.brine release.tar
+    $ brine verify -p ./vendor.pub release.tar.sig
     $ brine verify -p ./vendor.pub -d *.tar
 
   Read signed messages from a queue, and keep the refused ones:

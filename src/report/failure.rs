@@ -10,6 +10,7 @@ use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
 use brine_trust::TrustError;
 
+use super::beside_failure::BesideFailure;
 use super::exit::Status;
 use super::hint;
 
@@ -21,6 +22,9 @@ pub(crate) enum Failure {
 
     #[error("{0:?} is not a key name")]
     BadName(String),
+
+    #[error(transparent)]
+    Beside(#[from] BesideFailure),
 
     #[error("will not write {what} to a terminal")]
     BinaryToTerminal { what: &'static str },
@@ -38,6 +42,9 @@ pub(crate) enum Failure {
 
     #[error(transparent)]
     Framing(#[from] FramingError),
+
+    #[error("{name}: {source}")]
+    InFile { name: String, source: Box<Self> },
 
     #[error("{path:?} {} {root:?}, where the policy lets jobs write", overlap(path, root))]
     InJobsReach { path: PathBuf, root: PathBuf },
@@ -114,13 +121,19 @@ pub(crate) enum Failure {
     #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
     Precious { path: PathBuf },
 
+    #[error("{path:?} is there and is no regular file, and is not replaced")]
+    NotReplaced { path: PathBuf },
+
+    #[error("will not write over {path:?}, which is a private key")]
+    PrivateKey { path: PathBuf },
+
     #[error("record {number}: {why}")]
     Record { number: u64, why: RecordError },
 
     #[error(transparent)]
     Replay(#[from] ReplayError),
 
-    #[error("{one} and {other} are the same file")]
+    #[error("{one} and {}{other} are the same file", if one == other { "another " } else { "" })]
     SameFile { one: &'static str, other: &'static str },
 
     #[error("temporary file: {source}, in {directory:?}")]
@@ -197,6 +210,14 @@ impl Failure {
         }
     }
 
+    /// Says which file it is about, where it does not.
+    pub(crate) fn in_file(self, name: &str) -> Self {
+        match self {
+            Self::Core(_) => Self::InFile { name: name.to_owned(), source: Box::new(self) },
+            other => other,
+        }
+    }
+
     /// Returns whether no person needs to be told. A reader that has read enough closes the pipe, as `head` does.
     pub(crate) const fn is_quiet(&self) -> bool {
         matches!(self, Self::OutputClosed { .. })
@@ -214,7 +235,9 @@ impl Failure {
     /// Returns the exit status.
     pub(crate) fn status(&self) -> Status {
         match self {
+            Self::Beside(failure) => failure.status(),
             Self::Core(error) => error.class().into(),
+            Self::InFile { source, .. } => source.status(),
             Self::Framing(error) => error.class().into(),
             Self::Job(error) => error.class().into(),
             Self::Replay(error) => error.class().into(),
@@ -226,6 +249,7 @@ impl Failure {
             | Self::ForeignLink { .. }
             | Self::Mistyped { .. }
             | Self::Precious { .. }
+            | Self::PrivateKey { .. }
             | Self::SameFile { .. }
             | Self::Usage(_)
             | Self::WrittenInPlace { .. } => Status::Usage,
@@ -234,6 +258,7 @@ impl Failure {
             | Self::Irreplaceable { .. }
             | Self::NoHome
             | Self::NoPlace { .. }
+            | Self::NotReplaced { .. }
             | Self::OutputClosed { .. }
             | Self::Temporary { .. } => Status::Io,
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -262,8 +287,10 @@ impl Failure {
             Self::AllowList { .. } => "allow-list-form",
             Self::BadName(_) => "bad-name",
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
+            Self::Beside(failure) => failure.reason(),
             Self::Core(error) => error.reason(),
-            Self::Exists { .. } => "exists",
+            Self::InFile { source, .. } => source.reason(),
+            Self::Exists { .. } | Self::NotReplaced { .. } => "exists",
             Self::ForeignLink { .. } => "foreign-link",
             Self::Framing(error) => error.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
@@ -286,7 +313,7 @@ impl Failure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::Pickle { rule, .. } => rule.reason(),
-            Self::Precious { .. } => "precious-file",
+            Self::Precious { .. } | Self::PrivateKey { .. } => "precious-file",
             Self::Record { why, .. } => why.reason(),
             Self::Replay(error) => error.reason(),
             Self::SameFile { .. } => "same-file",

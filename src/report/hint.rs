@@ -28,7 +28,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::BinaryToTerminal { .. } => {
             "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
         }
+        Failure::Beside(failure) => return failure.hint(),
         Failure::Core(error) => return of_core(error),
+        Failure::InFile { source, .. } => return of(source),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
@@ -67,6 +69,8 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "docs/policy.md has every key; \"brine policy check FILE\" reads it"
         }
         Failure::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
+        Failure::NotReplaced { .. } => "move it away, or name another place with \"-o FILE\"",
+        Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
         Failure::TrustFile { source, .. } => return of_trust_file(source).map(str::to_owned),
@@ -128,6 +132,9 @@ fn of_core(error: &Error) -> Option<String> {
             "\"brine sign --job\" makes jobs"
         }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
+        Error::Kind(KindError::Wrong { expected: Kind::Data, found: Kind::Segment }) => {
+            ENVELOPE_IN_PLACE
+        }
         Error::Stream(StreamError::AfterLast) => {
             "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
@@ -174,9 +181,9 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::Armor(_) => {
             "mail and editors change armor: send it as a file, or the envelope without armor"
         }
-        FormError::AttachedPayload => "leave out \"--detached\"",
+        FormError::AttachedPayload => ENVELOPE_IN_PLACE,
         FormError::CritUnknown { .. } => "a newer brine may understand it",
-        FormError::DetachedPayload => "give it: brine verify --detached SIGNATURE FILE",
+        FormError::DetachedPayload => "give it: brine verify --signature SIG FILE",
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
             "redis-cli and echo add one, and mosquitto_sub without -N; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
@@ -347,3 +354,7 @@ const fn of_key_file(error: &KeyFileError) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// An envelope with its payload in it, where a signature belongs.
+const ENVELOPE_IN_PLACE: &str = "what it holds is its own, and says nothing of another file: call it FILE.brine, and \
+    \"brine verify FILE.brine\" writes it";

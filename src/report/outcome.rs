@@ -14,8 +14,8 @@ use super::verdict::{PlanFacts, RunFacts};
 /// What a verb that did its work has to say.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Several files, each with an outcome of its own.
-    Files(Vec<FileOutcome>),
+    /// Files, each with an outcome of its own, which was told when it was known.
+    Files { work: FileWork, files: Vec<FileOutcome> },
     /// A job was run.
     #[cfg_attr(
         not(all(feature = "sandbox", target_os = "linux")),
@@ -30,6 +30,13 @@ pub(crate) enum Outcome {
     Told(Status),
     /// An envelope was verified; of a job, with the plan that it would run by.
     Verified { signed: Box<Signed>, plan: Option<PlanFacts> },
+}
+
+/// What is done with each of several files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileWork {
+    Sign,
+    Verify,
 }
 
 /// How one of several files did.
@@ -115,7 +122,7 @@ impl Outcome {
     /// Returns the exit status. Of several files, it is that of the first that was refused.
     pub(crate) fn status(&self) -> Status {
         match self {
-            Self::Files(files) => files
+            Self::Files { files, .. } => files
                 .iter()
                 .map(|file| status_of(&file.outcome))
                 .find(|status| *status != Status::Done)
@@ -135,7 +142,7 @@ impl Outcome {
     pub(super) const fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Records { failure, .. } => failure.as_ref(),
-            Self::Files(_)
+            Self::Files { .. }
             | Self::Ran { .. }
             | Self::Silent
             | Self::Told(_)

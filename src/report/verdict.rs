@@ -18,7 +18,7 @@ const SCHEMA: &str = "brine.verdict/1";
 /// Writes the lines of a result: one, or one for each file.
 pub(crate) fn lines(result: &Result<Outcome, Failure>) -> String {
     match result {
-        Ok(Outcome::Files(files)) => files
+        Ok(Outcome::Files { files, .. }) => files
             .iter()
             .map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name))))
             .collect(),
@@ -162,7 +162,7 @@ impl<'a> Verdict<'a> {
                 verdict.signed = Some(signed);
                 verdict.plan = plan.as_ref();
             }
-            Ok(Outcome::Files(_) | Outcome::Silent | Outcome::Told(_)) | Err(_) => {}
+            Ok(Outcome::Files { .. } | Outcome::Silent | Outcome::Told(_)) | Err(_) => {}
         }
         if failure.is_some() {
             let refused =

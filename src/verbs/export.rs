@@ -36,7 +36,7 @@ fn output(args: &Export, key_file: &Path) -> Result<Output, Failure> {
     match args.output.as_deref() {
         // A private key goes over no other file, even if one appears while a passphrase is typed.
         Some(target) if target != Path::new("-") && becomes_a_file(target) => {
-            Output::new_file(target.to_owned(), &mut guard)
+            Output::new_file("output", target.to_owned(), &mut guard)
         }
         target => Output::plan("output", target, &mut guard),
     }

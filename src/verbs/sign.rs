@@ -10,12 +10,12 @@ use brine_records::Framing;
 
 use super::expect::is_standard_input;
 use super::reject_file::RejectFile;
+use super::sign_beside::sign_files;
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
 use super::stated::{State, Stated};
 use crate::args::sign::Sign;
 use crate::report::{Failure, Outcome, console};
-use crate::world::beside::{HashWork, SignedBeside, signature_path};
 use crate::world::input::{Arrived, InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -26,36 +26,33 @@ use crate::world::{named_key, threads};
 
 pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     refuse_two_readers(args)?;
-    let key_file = named_key::private_path(&args.key)?;
-    let passphrases = Source::find(&args.passphrase);
+    let keys = KeySource::find(args)?;
     let form = Form::resolve(args)?;
-    let mut guard = guard(args, &key_file, &passphrases);
-    let jobs = places(args, &form, &mut guard)?;
+    let mut guard = guard(args, &keys);
+    if let Form::Detached = form {
+        return sign_files(args, &mut guard, || signer(args, &keys));
+    }
+    let path = match args.inputs.as_slice() {
+        [] => Path::new("-"),
+        [path] => path,
+        [..] => return Err(Failure::usage(SEVERAL)),
+    };
+    let output = Output::plan("output", args.output.as_deref(), &mut guard)?;
+    if !form.is_text(args) {
+        output.refuse_terminal("an envelope")?;
+    }
+    refuse_missing(path)?;
     if let Some(path) = &args.refusals.reject_to {
         Output::plan("kept records", Some(path), &mut guard)?;
     }
-    let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
-    let stated = Stated::resolve(args)?;
-    let key = named_key::signing_key(&key_file, &passphrases)?;
-    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
-    let stated = stated.external_aad(aad);
-    let state = || stated.now();
-    if let Form::Detached = form {
-        let mut jobs = jobs.into_iter();
-        jobs.try_for_each(|job| sign_detached(args, &key, &state, job))?;
-        return Ok(Outcome::Silent);
-    }
-    // Without --detached there is one.
-    let Some(Place { input, output }) = jobs.into_iter().next() else {
-        return Ok(Outcome::Silent);
-    };
-    let input = InputFile::open(Some(&input))?;
+    let (key, stated) = signer(args, &keys)?;
+    let input = InputFile::open(Some(path))?;
     if input.is_terminal() {
         console::remark("reading from the terminal; Ctrl-D ends the input");
     }
+    let state = || stated.now();
     let done = match form {
         Form::Any => sign_any(args, key, stated, input, &output),
-        Form::Detached => Ok(()),
         Form::Job(grants) => {
             let state = || Ok(grants.statement(stated.now()?));
             sign_single(args, &key, &state, input, &output)
@@ -65,9 +62,31 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
             let outputs = (&output, rejects);
             return sign_records(args, key, stated, framings, input, outputs);
         }
-        Form::Single => sign_single(args, &key, &state, input, &output),
+        Form::Detached | Form::Single => sign_single(args, &key, &state, input, &output),
     };
     done.map(|()| Outcome::Silent)
+}
+
+/// Where the key is, and what opens it.
+struct KeySource {
+    file: PathBuf,
+    passphrases: Source,
+}
+
+impl KeySource {
+    fn find(args: &Sign) -> Result<Self, Failure> {
+        let file = named_key::private_path(&args.key)?;
+        Ok(Self { file, passphrases: Source::find(&args.passphrase) })
+    }
+}
+
+/// Reads the key, and what is stated with each signature.
+fn signer(args: &Sign, keys: &KeySource) -> Result<(SigningKey, Stated), Failure> {
+    let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
+    let stated = Stated::resolve(args)?;
+    let key = named_key::signing_key(&keys.file, &keys.passphrases)?;
+    let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
+    Ok((key, stated.external_aad(aad)))
 }
 
 /// What becomes of the input.
@@ -105,81 +124,26 @@ impl Form {
 }
 
 /// Everything that is read.
-fn guard(args: &Sign, key_file: &Path, passphrases: &Source) -> OverwriteGuard {
+fn guard(args: &Sign, keys: &KeySource) -> OverwriteGuard {
     let guard = OverwriteGuard::default().and(args.aad.as_deref());
-    let guard = guard.and(Some(key_file)).and(passphrases.file());
+    let guard = guard.and(Some(&keys.file)).and(keys.passphrases.file());
     match args.inputs.as_slice() {
         [] => guard.and_input(None),
         inputs => inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input))),
     }
 }
 
-/// An input, which is opened when its turn comes, and where its envelope goes.
-struct Place {
-    input: PathBuf,
-    output: Output,
-}
-
-/// Says where each envelope goes, before anything is signed.
-fn places(args: &Sign, form: &Form, guard: &mut OverwriteGuard) -> Result<Vec<Place>, Failure> {
-    let standard_input = [PathBuf::from("-")];
-    let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
-    if inputs.len() > 1 && (!args.detached || args.output.is_some()) {
-        let usage =
-            "several files are for --detached without --output, which writes FILE.brine for each";
-        return Err(Failure::usage(usage));
+/// Refuses an input that is not there, before anything else is done.
+pub(super) fn refuse_missing(path: &Path) -> Result<(), Failure> {
+    if is_standard_input(path) {
+        return Ok(());
     }
-    inputs.iter().map(|path| place(args, form, guard, path)).collect()
-}
-
-fn place(
-    args: &Sign,
-    form: &Form,
-    guard: &mut OverwriteGuard,
-    path: &Path,
-) -> Result<Place, Failure> {
-    let beside = args.detached && args.output.is_none() && !is_standard_input(path);
-    let output = if beside {
-        Output::new_file(signature_path(path), guard)?
-    } else {
-        Output::plan("output", args.output.as_deref(), guard)?
-    };
-    if !form.is_text(args) {
-        output.refuse_terminal("an envelope")?;
-    }
-    if !is_standard_input(path) {
-        fs::metadata(path).map_err(|error| Failure::io(format!("{path:?}"), error))?;
-    }
-    Ok(Place { input: path.to_owned(), output })
-}
-
-/// Signs a file, beside it: all of a small one, the digest of a large one.
-fn sign_detached(
-    args: &Sign,
-    key: &SigningKey,
-    state: State<'_>,
-    place: Place,
-) -> Result<(), Failure> {
-    let input = InputFile::open(Some(&place.input))?;
-    if args.plain || args.single {
-        return sign_single(args, key, state, input, &place.output);
-    }
-    let hash = args.hash.into();
-    let work = HashWork { threads: args.threads, show: Show::unless(args.quiet) };
-    match SignedBeside::read(input, args.segment_size, hash, work)? {
-        SignedBeside::Bytes(payload) => {
-            let envelope = sign(&state()?, key, payload.as_slice())?;
-            write_bytes(&envelope.detached(), args.armor, &place.output)
-        }
-        SignedBeside::Digest(hashed) => {
-            let envelope = sign(&state()?, key, Content::Digest(hash, &hashed.digest))?;
-            write(&envelope, args.armor, &place.output)
-        }
-    }
+    let found = fs::metadata(path);
+    found.map(drop).map_err(|error| Failure::io(format!("{path:?}"), error))
 }
 
 /// Signs all of an input, from memory or from a copy that nobody else can change.
-fn sign_single(
+pub(super) fn sign_single(
     args: &Sign,
     key: &SigningKey,
     state: State<'_>,
@@ -229,20 +193,28 @@ fn sign_any(
     sign_stream(stream, Arc::new(key), stated, options, output)
 }
 
-fn write(envelope: &Envelope<'_>, armored: bool, output: &Output) -> Result<(), Failure> {
+pub(super) fn write(
+    envelope: &Envelope<'_>,
+    armored: bool,
+    output: &Output,
+) -> Result<(), Failure> {
     if armored {
         return write_bytes(&envelope.to_bytes(), armored, output);
     }
     output.write(Access::Ordinary, |mut file| envelope.write_to(&mut file))
 }
 
-fn write_bytes(envelope: &[u8], armored: bool, output: &Output) -> Result<(), Failure> {
+pub(super) fn write_bytes(envelope: &[u8], armored: bool, output: &Output) -> Result<(), Failure> {
     if armored {
         let text = armor::encode(envelope)?;
         return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
     }
     output.write(Access::Ordinary, |file| file.write_all(envelope))
 }
+
+/// What is wrong with several files that are not signed beside them.
+pub(super) const SEVERAL: &str =
+    "several files are for -d without -o, which writes FILE.sig for each";
 
 fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {
     let reads_stdin =

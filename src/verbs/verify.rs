@@ -2,21 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use brine_core::{Verified, open};
+use brine_core::{FormError, Verified, open};
 use brine_records::Framing;
 
 use super::expect::{self, Judge, is_standard_input};
+use super::verify_beside::{not_given, signed_files, two_files, verify_beside};
 use super::verify_records::verify_records;
 use crate::args::verify::Verify;
-use crate::report::byte_name::shown;
-use crate::report::console::printable;
-use crate::report::{Failure, FileOutcome, Outcome, Signed};
-use crate::world::beside::{ContentFile, HashWork, signature_path};
+use crate::report::{BesideFailure, Failure, Outcome, Signed};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::progress::{Progress, Show};
 use crate::world::release::{Hold, discard, release, stored};
+use crate::world::signature_name::{SignedFile, signature_of};
 use crate::world::store::PayloadStore;
 use crate::world::threads;
 
@@ -30,10 +29,7 @@ pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Fail
         judge.expectations = judge.expectations.untyped();
     }
     match task {
-        Task::Beside { files, output } => beside(args, &judge, files, &output),
-        Task::Detached { signature, content } => {
-            detached(args, &judge, InputFile::open(Some(signature))?, InputFile::open(content)?)
-        }
+        Task::Beside { files, lines } => Ok(verify_beside(args, &judge, &files, lines.as_ref())),
         Task::Embedded { input, output } => embedded(args, &judge, input, output.as_ref()),
         Task::Records { framings, output } => {
             verify_records(args, judge, framings, output.as_ref())
@@ -43,10 +39,8 @@ pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Fail
 
 /// What is to be verified.
 enum Task<'a> {
-    /// Files, each with its signature beside it, and where the lines about them go.
-    Beside { files: &'a [PathBuf], output: Output },
-    /// One content, or standard input, with its signature elsewhere.
-    Detached { signature: &'a Path, content: Option<&'a Path> },
+    /// Files, each with its signature, and where the lines about them go.
+    Beside { files: Vec<SignedFile>, lines: Option<Output> },
     /// One envelope or stream.
     Embedded { input: Option<&'a Path>, output: Option<Output> },
     /// Records of one framing, whose payloads are written in another.
@@ -55,27 +49,24 @@ enum Task<'a> {
 
 impl<'a> Task<'a> {
     fn resolve(args: &'a Verify, output: Option<Output>) -> Result<Self, Failure> {
-        let reads_stdin =
-            args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
-        if args.beside && reads_stdin {
-            return Err(Failure::usage("-d takes files, each with its envelope beside it"));
-        }
-        if let (true, Some(output)) = (args.beside, &output) {
-            return Ok(Self::Beside { files: &args.inputs, output: output.clone() });
-        }
-        if args.inputs.len() > 1 {
-            let usage = "several files are for -d, which verifies each against FILE.brine";
+        if args.detached && args.inputs.iter().any(|path| is_standard_input(path)) {
+            let usage = "-d takes files, each with its signature beside it; \"--signature SIG -\" takes \
+                         standard input";
             return Err(Failure::usage(usage));
         }
-        let input = args.inputs.first().map(PathBuf::as_path);
-        if let Some(signature) = &args.detached {
-            if reads_stdin && is_standard_input(signature) {
-                let usage = "standard input cannot be both the envelope and the payload";
+        let framings = framings(args);
+        if let Some(files) = signed_files(args)? {
+            if framings.is_some() {
+                let usage = "a file whose name ends in .sig is a signature, and holds no records";
                 return Err(Failure::usage(usage));
             }
-            return Ok(Self::Detached { signature, content: input });
+            return Ok(Self::Beside { files, lines: output.filter(|_| !args.verdict.quiet) });
         }
-        Ok(match framings(args) {
+        if let [first, second, ..] = args.inputs.as_slice() {
+            return Err(two_files(first, second).into());
+        }
+        let input = args.inputs.first().map(PathBuf::as_path);
+        Ok(match framings {
             Some(framings) => Self::Records { framings, output },
             None => Self::Embedded { input, output },
         })
@@ -97,7 +88,7 @@ pub(super) fn outputs(args: &Verify) -> Result<(Option<Output>, Option<Output>),
     if let Some(database) = &args.rejects.replay_db {
         guard.claim_database(database)?;
     }
-    let output = if args.check || args.detached.is_some() {
+    let output = if args.check {
         None
     } else {
         Some(Output::plan("output", args.output.as_deref(), &mut guard)?)
@@ -116,10 +107,16 @@ fn inputs(args: &Verify) -> OverwriteGuard {
         [] => guard.and_input(None),
         inputs => inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input))),
     };
-    let signatures = args.inputs.iter().filter(|_| args.beside).map(|input| signature_path(input));
-    let guard = signatures.fold(guard, |guard, signature| guard.and(Some(&signature)));
-    let files = [&args.detached, &args.rejects.retry];
-    let guard = files.iter().fold(guard, |guard, file| guard.and(file.as_deref()));
+    let guard = args.inputs.iter().fold(guard, |guard, input| {
+        let signed = SignedFile::of_signature(input).map(|found| found.file);
+        let signature = Some(signature_of(input)).filter(|_| args.detached);
+        guard.and(signed.as_deref()).and(signature.as_deref())
+    });
+    let guard = match &args.signature {
+        Some(signature) => guard.and_input(Some(signature)),
+        None => guard,
+    };
+    let guard = guard.and(args.rejects.retry.as_deref());
     expect::guarded(guard, &args.judge)
 }
 
@@ -129,11 +126,15 @@ fn embedded(
     input: Option<&Path>,
     output: Option<&Output>,
 ) -> Result<Outcome, Failure> {
-    let input = InputFile::open(input)?;
+    let path = input;
+    let input = InputFile::open(path)?;
     let (name, length) = (input.name().to_owned(), input.length());
     let store = PayloadStore::new(output);
     let opening =
         open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
+    if opening.lies_beside(&judge.expectations) {
+        return Err(without_file(name, path).into());
+    }
     let is_stream = opening.is_stream();
     let quiet = !is_stream || is_quiet(args) || output.is_some_and(Output::is_seen);
     let opening = opening.store(store.clone());
@@ -141,7 +142,12 @@ fn embedded(
     let opening = if is_stream { opening.threads(threads(args.threads)) } else { opening };
     let opening = if output.is_none() { opening.without_payload() } else { opening };
     let verified = opening.verify(&judge.expectations, &judge.trust, &judge.moment);
-    let mut verified = verified.map_err(|error| not_kept(error, &name, &store, output))?;
+    let mut verified = verified.map_err(|error| match path {
+        Some(path) if is_no_envelope(&error) && signature_of(path).is_file() => {
+            has_signature(path, error)
+        }
+        _ => not_kept(error, &name, &store, output),
+    })?;
     let progress = Progress::start(length, Show::unless(quiet));
     match (output, store.take_output()) {
         (None, _) => discard(&mut verified, &name, &progress)?,
@@ -162,6 +168,24 @@ fn embedded(
     Ok(Outcome::verified(Signed::attached(&verified, judge.moment.name())))
 }
 
+/// Says that a file is missing, which is likely to be the one that the signature is named after.
+fn without_file(name: String, path: Option<&Path>) -> BesideFailure {
+    let signature = path.unwrap_or(Path::new("-"));
+    let file = signature.with_extension("");
+    let is_likely = file != signature && file.is_file();
+    not_given(name, signature, Some(file).filter(|_| is_likely))
+}
+
+const fn is_no_envelope(error: &brine_core::Error) -> bool {
+    matches!(error, brine_core::Error::Form(FormError::NotAnEnvelope { .. }))
+}
+
+/// Says that a file is no envelope, and where its signature is.
+fn has_signature(file: &Path, error: brine_core::Error) -> Failure {
+    let (file, signature) = (file.to_owned(), signature_of(file));
+    BesideFailure::NotAnEnvelope { file, signature, source: Box::new(error) }.into()
+}
+
 /// Says what failed where an input was read and its payload kept.
 fn not_kept(
     error: brine_core::Error,
@@ -175,51 +199,6 @@ fn not_kept(
         }
         (error, _) => stored(error, input),
     }
-}
-
-/// Verifies every file against the envelope beside it, and says how each did.
-fn beside(
-    args: &Verify,
-    judge: &Judge,
-    files: &[PathBuf],
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let mut outcomes = Vec::new();
-    for path in files {
-        let outcome = InputFile::open_file(&signature_path(path))
-            .and_then(|signature| detached(args, judge, signature, InputFile::open_file(path)?));
-        let name = shown(path);
-        let line = match &outcome {
-            Ok(_) if args.verdict.quiet => String::new(),
-            Ok(_) => format!("{}: OK\n", printable(&name)),
-            Err(failure) => format!("{}\n", printable(&format!("{name}: {failure}"))),
-        };
-        let said = output.print(&line);
-        // A verdict that nobody hears is not given.
-        let unheard = said.is_err();
-        outcomes.push(FileOutcome { name: path.clone(), outcome: said.and(outcome) });
-        if unheard {
-            break;
-        }
-    }
-    Ok(Outcome::Files(outcomes))
-}
-
-fn detached(
-    args: &Verify,
-    judge: &Judge,
-    signature: InputFile,
-    content: InputFile,
-) -> Result<Outcome, Failure> {
-    let name = signature.name().to_owned();
-    let opening =
-        open(signature.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
-    let work = HashWork { threads: args.threads, show: Show::unless(is_quiet(args)) };
-    let mut content = ContentFile::new(content, work);
-    let verified =
-        opening.verify_beside(&mut content, &judge.expectations, &judge.trust, &judge.moment);
-    let verified = verified.map_err(|error| stored(error, content.name()))?;
-    Ok(Outcome::verified(Signed::beside(&verified, judge.moment.name())))
 }
 
 const fn is_quiet(args: &Verify) -> bool {

@@ -1,11 +1,9 @@
 //! Content that lies beside its signature.
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _};
 use std::num::NonZero;
 use std::os::unix::fs::{FileExt, MetadataExt as _};
-use std::path::{Path, PathBuf};
 
 use brine_core::hash::{HashAlgorithm, Hasher, ReadAt, digest_of};
 use brine_core::{Beside, Hashed, MAX_MEMORY_BYTES, WholeContent};
@@ -16,13 +14,6 @@ use super::progress::{Progress, Show};
 use super::spool::Spool;
 use super::threads;
 use crate::report::Failure;
-
-/// Returns where the signature of a file lies unless another place is named: `FILE.brine`.
-pub(crate) fn signature_path(file: &Path) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(".brine");
-    PathBuf::from(name)
-}
 
 /// How content is hashed.
 #[derive(Clone, Copy, Debug)]

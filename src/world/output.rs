@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use brine_core::text::is_harmless;
+use brine_keys::{MAX_KEY_FILE_BYTES, is_private_key};
 
 use super::descriptor::{Descriptor, is_of_another_process};
+use super::input::read_small;
 use super::overwrite_guard::{GuardedPlace, OverwriteGuard};
 use super::patient_file::PatientFile;
 use super::trail::{LinkRule, Trail, followed};
@@ -74,12 +76,32 @@ impl Output {
     }
 
     /// Plans a new file that must not exist.
-    pub(crate) fn new_file(path: PathBuf, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
+    pub(crate) fn new_file(
+        what: &'static str,
+        path: PathBuf,
+        guard: &mut OverwriteGuard,
+    ) -> Result<Self, Failure> {
         if fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::Exists { path });
         }
         let target = Target::file(&path, Existing::Keep)?;
-        Self { target, rule: LinkRule::Protected }.claimed("output", guard)
+        Self { target, rule: LinkRule::Protected }.claimed(what, guard)
+    }
+
+    /// Plans a file under a name that nobody typed. What is there is replaced only if that was asked for, and only if
+    /// it is a file itself, and no link.
+    pub(crate) fn signature(
+        path: PathBuf,
+        existing: Existing,
+        guard: &mut OverwriteGuard,
+    ) -> Result<Self, Failure> {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if existing == Existing::Replace && found.is_file() => {
+                Self::plan("signature", Some(&path), guard)
+            }
+            Ok(_) if existing == Existing::Replace => Err(Failure::NotReplaced { path }),
+            _ => Self::new_file("signature", path, guard),
+        }
     }
 
     /// Follows no link of another user, wherever that is, when it is opened: a job may run for long before that.
@@ -96,7 +118,12 @@ impl Output {
                 }
             }
             Target::Device(path) => guard.claim(what, GuardedPlace::of_path(path))?,
-            Target::File(path, _) => guard.claim_replaced(what, GuardedPlace::of_path(path))?,
+            Target::File(path, existing) => {
+                guard.claim_replaced(what, GuardedPlace::of_path(path))?;
+                if *existing == Existing::Replace && holds_private_key(path) {
+                    return Err(Failure::PrivateKey { path: path.clone() });
+                }
+            }
         }
         Ok(self)
     }
@@ -208,6 +235,14 @@ pub(crate) fn becomes_a_file(path: &Path) -> bool {
     let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     let is_open = Descriptor::named_by(path).is_some() || is_of_another_process(path);
     !is_special && !is_open
+}
+
+/// Returns whether a file is that of a private key, which nothing is written over.
+fn holds_private_key(path: &Path) -> bool {
+    let most = u64::try_from(MAX_KEY_FILE_BYTES).unwrap_or(u64::MAX);
+    let is_small = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= most);
+    let content = is_small.then(|| File::open(path).and_then(|file| read_small(&file)));
+    content.is_some_and(|content| content.is_ok_and(|bytes| is_private_key(&bytes)))
 }
 
 /// Returns where to open what is written in place. The link to an open file of another process has no end to follow

@@ -151,7 +151,7 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
                     let mut command = person.brine(["verify", "--untyped", "-p", "./key.pub"]);
                     command.args(with_aad.then_some("--aad=aad"));
                     if detached {
-                        command.args(["--detached", "envelope", "payload"]);
+                        command.args(["--signature", "envelope", "payload"]);
                     } else {
                         command.arg("envelope");
                     }
@@ -196,7 +196,7 @@ fn brine_refuses_a_flipped_byte_in_what_both_libraries_sign() {
         person.write("altered", "pbyload");
         for (file, accepted) in [("payload", true), ("altered", false)] {
             let arguments =
-                ["verify", "--untyped", "-p", "./key.pub", "--detached", "envelope", file];
+                ["verify", "--untyped", "-p", "./key.pub", "--signature", "envelope", file];
             let output = person.brine(arguments).output().unwrap();
             assert_eq!(output.status.code(), Some(i32::from(!accepted)), "{file} {output:?}");
         }

@@ -20,6 +20,7 @@ mod replay;
 mod run;
 mod scan;
 mod session;
+mod signature_names;
 mod slow_outputs;
 mod standard_streams;
 mod streams;

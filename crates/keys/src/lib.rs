@@ -48,6 +48,7 @@ mod other_form;
 mod pem;
 mod private;
 mod public;
+mod secrecy;
 
 pub use crate::error::KeyFileError;
 pub use crate::openssh::{
@@ -61,6 +62,7 @@ pub use crate::pem::{
 };
 pub use crate::private::{is_encrypted, read_private};
 pub use crate::public::read_public;
+pub use crate::secrecy::is_private_key;
 
 /// The size of the largest key file that is read, in bytes.
 pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;

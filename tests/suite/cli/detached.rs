@@ -16,7 +16,7 @@ fn with_signatures(options: &str) -> Person {
          brine sign -d {options} a b c"
     );
     assert!(run(&person, &line).status.success(), "{options}");
-    assert_eq!(person.files(), ["a", "a.brine", "b", "b.brine", "c", "c.brine"]);
+    assert_eq!(person.files(), ["a", "a.sig", "b", "b.sig", "c", "c.sig"]);
     person
 }
 
@@ -24,22 +24,28 @@ fn with_signatures(options: &str) -> Person {
 fn small_files_are_signed_whole_and_large_ones_by_their_digest() {
     for options in ["", "--hash sha256", "--threads 1", "--context c --expires 1h", "-a"] {
         let person = with_signatures(options);
-        assert!(person.read("c.brine").len() < 600);
+        assert!(person.read("c.sig").len() < 600);
         let context = if options.contains("context") { "--context c" } else { "" };
-        for line in [
-            "brine verify --detached a.brine a",
-            "brine verify --detached b.brine b",
-            "brine verify --threads 1 --detached c.brine c",
-            "brine verify --detached c.brine < c",
-            "cat c | brine verify --detached c.brine",
+        for (line, said) in [
+            ("brine verify --signature a.sig a", "a: OK\n"),
+            ("brine verify --signature b.sig b", "b: OK\n"),
+            ("brine verify --threads 1 --signature c.sig c", "c: OK\n"),
+            ("brine verify c.sig", "c: OK\n"),
+            ("brine verify -d c", "c: OK\n"),
+            ("brine verify --check c.sig", ""),
+            ("brine verify --signature c.sig < c", "-: OK\n"),
+            ("cat c | brine verify --signature c.sig", "-: OK\n"),
+            ("cat c | brine verify --signature c.sig -", "-: OK\n"),
+            ("cat c.sig | brine verify --signature - c", "c: OK\n"),
         ] {
             let output = run(&person, &format!("{line} {context}"));
-            assert!(output.status.success() && output.stdout.is_empty(), "{line}: {output:?}");
+            assert!(output.status.success(), "{line}: {output:?}");
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), said, "{line}");
         }
         for name in ["a", "b", "c"] {
             let output = run(
                 &person,
-                &format!("(cat {name}; echo) | brine verify {context} --detached {name}.brine"),
+                &format!("(cat {name}; echo) | brine verify {context} --signature {name}.sig"),
             );
             let reason =
                 if name == "a" { "signature does not verify" } else { "does not have the digest" };
@@ -51,12 +57,11 @@ fn small_files_are_signed_whole_and_large_ones_by_their_digest() {
 #[test]
 fn a_digest_is_no_content_and_a_segment_no_digest() {
     let person = with_signatures("");
-    assert_refused(&run(&person, "brine verify c.brine"), 3, "the detached digest of a file");
     assert!(run(&person, "brine sign --segment-size 1MiB b > stream").status.success());
     assert_refused(
-        &run(&person, "head -c 300 stream > s; brine verify --detached s b"),
-        1,
-        "bytes after the end",
+        &run(&person, "head -c 300 stream > s; brine verify --signature s b"),
+        3,
+        "this is a segment of a stream",
     );
 }
 
@@ -66,23 +71,24 @@ fn a_line_and_a_status_for_each_of_many_files() {
     let output = run(&person, "brine verify -d a b c");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "a: OK\nb: OK\nc: OK\n");
-    assert!(run(&person, "echo >> b; rm c.brine").status.success());
+    assert!(run(&person, "echo >> b; rm c.sig").status.success());
     let output = run(&person, "brine verify -d a b c");
     assert_eq!(output.status.code(), Some(1));
-    let lines = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        lines,
-        "a: OK\nb: content does not have the digest that was signed\n\
-         c: \"c.brine\": No such file or directory (os error 2)\n"
-    );
+    assert_eq!(output.stdout, b"a: OK\n");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "brine: error: 2 of 3 files did not verify\n");
+    assert_eq!(
+        stderr,
+        "brine: error: \"b\": content does not have the digest that was signed\n\
+         brine: error: \"c\" has no signature \"c.sig\" beside it\n\
+         brine: hint: if it is elsewhere: brine verify --signature SIG c\n\
+         brine: error: 2 of 3 files did not verify\n"
+    );
 }
 
 #[test]
 fn a_verdict_for_each_of_many_files() {
     let person = Person::with_key();
-    let line = "for f in a b c; do echo $f > $f; done; brine sign -d a b c; echo x > b; rm c.brine; \
+    let line = "for f in a b c; do echo $f > $f; done; brine sign -d a b c; echo x > b; rm c.sig; \
         brine verify -d --report verdicts --json a b c; echo $? > status";
     let output = run(&person, line);
     let lines = String::from_utf8(output.stderr).unwrap();
@@ -102,20 +108,46 @@ fn a_verdict_for_each_of_many_files() {
 }
 
 #[test]
-fn no_signature_is_written_over_and_none_if_one_is_there() {
+fn a_set_goes_on_past_a_file_that_cannot_be_signed() {
     let person = with_signatures("");
-    assert!(run(&person, "rm a.brine").status.success());
-    assert_refused(&run(&person, "brine sign -d a b c"), 4, "\"b.brine\" exists already");
-    assert!(!person.path("a.brine").exists());
+    let before = person.read("b.sig");
+    assert!(run(&person, "rm a.sig c.sig").status.success());
+    let output = run(&person, "brine sign -d a b missing c");
+    assert_eq!(output.status.code(), Some(4));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.starts_with(
+            "brine: error: \"b.sig\" exists already\n\
+             brine: hint: to replace it, give -f: brine sign -d -f b\n\
+             brine: error: \"missing\": No such file"
+        ) && stderr.ends_with("\nbrine: error: 2 of 4 files were not signed\n"),
+        "{stderr}"
+    );
+    assert!(person.read("b.sig") == before && !person.path("missing.sig").exists());
+    assert_eq!(run(&person, "brine verify -d a b c").stdout, b"a: OK\nb: OK\nc: OK\n");
+    assert!(run(&person, "brine sign -d -f a b c").status.success());
+    assert!(person.read("b.sig") != before);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anything_is_signed() {
+    let person = with_signatures("");
+    let before = person.files();
     for line in [
         "brine sign a b",
         "brine sign -d a b -o out",
-        "brine verify a.brine b.brine",
+        "brine sign -d -f a ./a",
+        "brine sign -d -f b a a.sig",
+        "brine sign -f a",
+        "brine verify a.sig b",
+        "brine verify a b",
         "brine verify -d",
         "brine verify -d -",
         "brine verify -d a -o out",
     ] {
-        assert_eq!(run(&person, line).status.code(), Some(2), "{line}");
+        let output = run(&person, line);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]), "{line}");
+        assert_eq!(person.files(), before, "{line}");
     }
 }
 
@@ -126,7 +158,7 @@ fn a_file_that_changes_while_it_is_hashed_is_an_error() {
                 brine sign -d --hash sha256 big; status=$?; touch done; wait; exit $status";
     let output = run(&person, line);
     assert_refused(&output, 4, "it changed while it was read");
-    assert!(!person.path("big.brine").exists());
+    assert!(!person.path("big.sig").exists());
 }
 
 /// A file of procfs says that it is empty.
@@ -136,24 +168,24 @@ fn what_a_file_says_of_its_length_is_not_believed() {
     let line = "brine sign -d --segment-size 16 -o sig /proc/version && cat /proc/version > copy";
     assert!(run(&person, line).status.success());
     for same in ["/proc/version", "copy"] {
-        let line = format!("brine verify --detached sig {same}");
+        let line = format!("brine verify --signature sig {same}");
         assert!(run(&person, &line).status.success(), "{same}");
     }
     for other in ["/dev/null", "/proc/cpuinfo", "sig"] {
-        let output = run(&person, &format!("brine verify --detached sig {other}"));
+        let output = run(&person, &format!("brine verify --signature sig {other}"));
         assert_refused(&output, 1, "content does not have the digest that was signed");
     }
     // The same of a payload that is signed whole.
-    let line = "brine sign -d -o sig /proc/version && brine verify --detached sig copy";
+    let line = "brine sign -d -o sig /proc/version && brine verify --signature sig copy";
     assert!(run(&person, line).status.success());
-    let output = run(&person, "brine verify --detached sig /dev/null");
+    let output = run(&person, "brine verify --signature sig /dev/null");
     assert_refused(&output, 1, "signature");
 }
 
 #[test]
 fn a_report_goes_over_none_of_the_files_it_is_about() {
     let person = with_signatures("");
-    for file in ["b", "b.brine", "c"] {
+    for file in ["b", "b.sig", "c"] {
         let before = person.read(file);
         let output = run(&person, &format!("brine verify -d a b c --report {file}"));
         assert_refused(&output, 2, "input and report are the same file");
@@ -184,7 +216,7 @@ fn names_that_are_not_utf8_keep_their_bytes() {
 fn the_length_of_a_payload_is_what_was_read() {
     let person = with_signatures("");
     let line =
-        "brine sign -d --segment-size 16 -o sig a; cat a | brine verify --detached sig --json";
+        "brine sign -d --segment-size 16 -o sig a; cat a | brine verify --signature sig --json";
     let verdict: serde_json::Value = serde_json::from_slice(&run(&person, line).stderr).unwrap();
     assert_eq!(verdict["payload_bytes"], person.read("a").len());
 }
@@ -194,7 +226,7 @@ fn more_files_than_can_be_open_are_signed_each_under_a_name_of_its_own() {
     let person = Person::with_key();
     let line = "ulimit -n 32; for n in $(seq 60); do echo $n > f$n; done; \
         brine sign -d f* && brine verify -d -q f? f??; \
-        for n in $(seq 60); do brine inspect f$n.brine | grep 'claim id'; done | sort -u | wc -l";
+        for n in $(seq 60); do brine inspect f$n.sig | grep 'claim id'; done | sort -u | wc -l";
     let output = run(&person, line);
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "60", "{output:?}");
 }
@@ -205,11 +237,12 @@ fn with_plain_or_single_a_large_payload_is_signed_whole() {
     assert!(run(&person, "head -c 5000000 /dev/urandom > large").status.success());
     for option in ["--plain", "--single", "--single --armor"] {
         let line = format!(
-            "brine sign -d {option} -o sig large && brine verify --untyped --detached sig large && \
+            "brine sign -d {option} -o sig large && brine verify --untyped --signature sig large && \
              brine inspect sig | grep -q 'payload       detached'"
         );
         assert!(run(&person, &line).status.success(), "{option}");
-        let output = run(&person, "printf x >> large; brine verify --untyped --detached sig large");
+        let output =
+            run(&person, "printf x >> large; brine verify --untyped --signature sig large");
         assert_refused(&output, 1, "signature");
     }
 }
@@ -223,8 +256,7 @@ fn a_line_that_ends_in_ok_is_one_that_verified() {
     envelope.extend([0x58, 0x40]);
     envelope.extend([7; 64]);
     person.write("a", "x");
-    person.write("a.brine", envelope);
+    person.write("a.sig", envelope);
     let output = run(&person, "brine verify -d a");
-    let line = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(line, "a: unknown envelope type \"a/b: OK\"\n");
+    assert_refused(&output, 3, "unknown envelope type \"a/b: OK\"");
 }

@@ -172,7 +172,7 @@ fn what_inspect_holds_and_shows_does_not_grow_with_the_input() {
         }
     }
     // An envelope that is taken for a signature beside a file is not held to be told that either.
-    for line in ["brine verify --detached large in", "cat large | brine verify --detached - in"] {
+    for line in ["brine verify --signature large in", "cat large | brine verify --signature - in"] {
         let output = run(&person, &format!("ulimit -d 49152; {line}"));
         assert_refused(&output, 3, "payload is embedded in the envelope");
     }
@@ -321,9 +321,11 @@ fn a_large_payload_beside_its_envelope_is_verified() {
     person.write("sig", sign(&statement(), &key(1), content().as_slice()).unwrap().detached());
     person.write("in", content());
     let verify = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z";
-    for line in ["--json --detached sig in", "--json --detached sig < in"] {
+    for (line, said) in
+        [("--json --signature sig in", "in: OK\n"), ("--json --signature sig < in", "-: OK\n")]
+    {
         let output = run(&person, &format!("{verify} {line}"));
-        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        assert!(output.status.success() && output.stdout == said.as_bytes(), "{output:?}");
         let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
         assert_eq!(
             (&verdict["detached"], &verdict["payload_bytes"]),
@@ -331,22 +333,22 @@ fn a_large_payload_beside_its_envelope_is_verified() {
         );
     }
     // Without a length, which is signed first, it has to be kept.
-    done(&person, &format!("cat in | {verify} --detached sig"));
-    let full = run(&person, &format!("ulimit -f 2000; cat in | {verify} --detached sig"));
+    done(&person, &format!("cat in | {verify} --signature sig"));
+    let full = run(&person, &format!("ulimit -f 2000; cat in | {verify} --signature sig"));
     assert_refused(&full, 4, "temporary file: File too large");
-    done(&person, &format!("ulimit -f 0; {verify} --detached sig in"));
-    done(&person, "cp sig in.brine");
+    done(&person, &format!("ulimit -f 0; {verify} --signature sig in"));
+    done(&person, "cp sig in.sig");
     assert_eq!(run(&person, &format!("{verify} -d in")).stdout, b"in: OK\n");
     let mut other = content();
     other[LARGE - 1] ^= 1;
     person.write("in", &other);
     for line in ["in", "< in"] {
-        let output = run(&person, &format!("{verify} --detached sig {line}"));
+        let output = run(&person, &format!("{verify} --signature sig {line}"));
         assert_refused(&output, 1, "signature does not verify");
     }
     let attached = sign(&statement(), &key(1), b"payload").unwrap().to_bytes();
     person.write("sig", attached);
-    let output = run(&person, &format!("{verify} --detached sig in"));
+    let output = run(&person, &format!("{verify} --signature sig in"));
     assert_refused(&output, 3, "payload is embedded");
 }
 
@@ -362,7 +364,7 @@ fn a_large_payload_that_changes_while_it_is_read_is_status_4() {
         file.set_times(FileTimes::new().set_modified(at)).unwrap();
     };
     while_doing(touch, || {
-        let line = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z --detached sig in";
+        let line = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z --signature sig in";
         // Where the machine is busy, nothing may have changed just then, and the payload is as it was signed.
         let output = (0..50).map(|_| run(&person, line)).find(|output| !output.status.success());
         let output = output.expect("one of fifty to see it change");

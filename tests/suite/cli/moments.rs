@@ -57,8 +57,8 @@ fn with_everything() -> (Person, [(&'static str, &'static str); 6]) {
         ("brine verify", "envelope"),
         ("brine verify --whole", "stream"),
         ("brine verify --lines", "record"),
-        ("brine verify --detached beside", "one"),
-        ("brine verify --detached digest", "two"),
+        ("brine verify --signature beside", "one"),
+        ("brine verify --signature digest", "two"),
         ("brine run --explain --policy policy.toml", "job"),
     ];
     (person, commands)

@@ -148,7 +148,7 @@ fn a_report_destroys_nothing() {
         "brine verify in --report ./in",
         "brine verify missing --aad in --report in",
         "brine verify --aad missing in --report in",
-        "brine verify --detached missing in --report in",
+        "brine verify --signature missing in --report in",
         "brine verify --trust in missing --report in",
         "brine verify -p ./in missing --report in",
         "brine verify in -o x --report x",

@@ -65,7 +65,7 @@ fn nonsense_on_the_command_line_is_status_2() {
         "brine verify --max-age soon",
         "brine verify --now yesterday",
         "brine verify --check -o out",
-        "brine verify --detached - -",
+        "brine verify --signature - -",
         "brine sign --plain --context x",
         "brine sign --expires 2020-01-01T00:00:00Z",
         "brine sign --not-before 2h --expires 1h",

@@ -78,18 +78,18 @@ fn a_detached_signature_goes_beside_its_file_and_never_over_another() {
     let person = Person::with_key();
     person.write("file", "content");
     person.brine(["sign", "-d", "file"]).assert().success();
-    let output = person.brine(["verify", "--detached", "file.brine", "file"]).output().unwrap();
-    assert!(output.status.success() && output.stdout.is_empty());
+    let output = person.brine(["verify", "--signature", "file.sig", "file"]).output().unwrap();
+    assert!(output.status.success() && output.stdout == b"file: OK\n", "{output:?}");
     let again = person.brine(["sign", "-d", "file"]).output().unwrap();
-    crate::common::assert_refused(&again, 4, "\"file.brine\" exists already");
+    crate::common::assert_refused(&again, 4, "\"file.sig\" exists already");
     let piped = person
-        .brine(["verify", "--detached", "file.brine"])
+        .brine(["verify", "--signature", "file.sig"])
         .write_stdin("content")
         .output()
         .unwrap();
-    assert!(piped.status.success() && piped.stdout.is_empty());
+    assert!(piped.status.success() && piped.stdout == b"-: OK\n", "{piped:?}");
     let altered = person
-        .brine(["verify", "--detached", "file.brine"])
+        .brine(["verify", "--signature", "file.sig"])
         .write_stdin("c0ntent")
         .output()
         .unwrap();

@@ -99,7 +99,7 @@ fn an_input_in_non_blocking_mode_is_waited_for() {
         (&["brine", "verify", "--whole"], "stream"),
         (&["brine", "verify"], "large"),
         (&["brine", "verify", "--lines"], "records"),
-        (&["brine", "verify", "--detached", "mid.brine"], "mid"),
+        (&["brine", "verify", "--signature", "mid.sig"], "mid"),
         (&["brine", "sign"], "mid"),
         (&["brine", "sign", "--single"], "mid"),
         (&["brine", "sign", "--armor"], "mid"),

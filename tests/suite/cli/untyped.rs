@@ -62,7 +62,7 @@ fn plain_envelopes_are_taken_where_that_is_asked_for() {
         ("brine verify plain", "payload"),
         ("brine verify --check plain", ""),
         ("brine verify --whole < plain", "payload"),
-        ("brine verify --detached in.brine in", ""),
+        ("brine verify --signature in.sig in", "in: OK\n"),
         ("brine verify -q -d in", ""),
         ("brine verify --lines records", "one\ntwo\n"),
     ] {

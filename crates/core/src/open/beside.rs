@@ -7,7 +7,7 @@ use super::large::PassingBy;
 use super::skim::{Skimmed, skim_large};
 use super::{Found, MAX_MEMORY_BYTES, Opening};
 use crate::cose::FormError;
-use crate::error::{Error, Result, SignatureError};
+use crate::error::{Error, KindError, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::hash::{Digest, HashAlgorithm, ReadAt, Section};
 use crate::kind::Kind;
@@ -73,13 +73,31 @@ impl Beside for &[u8] {
 }
 
 impl Opening {
+    /// Returns whether it claims to be a signature that lies beside its content: an envelope without a payload, of a
+    /// kind that has content, or a hash envelope. Nothing of that is verified.
+    ///
+    /// Whoever has no content for it can say so, and need not take it for something that was altered.
+    #[must_use]
+    pub fn lies_beside(&self, expectations: &Expectations) -> bool {
+        let Found::Whole(bytes) = &self.found else { return false };
+        let Ok(envelope) = UnverifiedEnvelope::parse(bytes, expectations.tagging) else {
+            return false;
+        };
+        let has_payload = envelope.sign1().unverified_payload().is_some();
+        match envelope.kind(expectations.typ.as_deref()) {
+            Ok(Kind::Digest) => has_payload,
+            Ok(Kind::Data | Kind::Foreign | Kind::Untyped) => !has_payload,
+            Ok(_) | Err(_) => false,
+        }
+    }
+
     /// Verifies a signature over `content`, which lies beside it: an envelope without a payload, or a hash
     /// envelope. The payload of what is returned is empty, and its length is that of the content.
     ///
     /// # Errors
     ///
     /// Those of [`verify`](Self::verify); [`FormError::AttachedPayload`], [`FormError::DigestForm`] and
-    /// [`SignatureError::DigestMismatch`].
+    /// [`SignatureError::DigestMismatch`]. A stream is [`KindError::Wrong`].
     pub fn verify_beside<T, C>(
         self,
         content: &mut dyn Beside,
@@ -101,6 +119,10 @@ impl Opening {
         expectations: &Expectations,
         observer: &Observer,
     ) -> Result<Verified> {
+        if self.is_stream() {
+            let (expected, found) = (expectations.kind, Kind::Segment);
+            return Err(KindError::Wrong { expected, found }.into());
+        }
         let bytes = self.found.into_signature(expectations)?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
         // Who asks for another kind than data, as for a job, does not ask for the digest of something.
@@ -122,7 +144,7 @@ impl Found {
     fn into_signature(self, expectations: &Expectations) -> Result<Vec<u8>> {
         let input = match self {
             Self::Whole(bytes) => return Ok(bytes),
-            // A stream is an envelope with bytes after it.
+            // Who gets here has refused it already. It is an envelope with bytes after it.
             Self::Stream { beginning, rest } => Input::begun(beginning, rest),
             // How long it is said to be is not relied on.
             Self::Large(input) => input.expecting(0),

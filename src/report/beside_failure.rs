@@ -1,0 +1,126 @@
+//! What can be wrong with the place of a signature beside its file, and what to type then.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use brine_core::Classified as _;
+
+use super::exit::Status;
+
+/// What can be wrong with the place of a signature beside its file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BesideFailure {
+    #[error("{file:?} is missing, which {signature:?} signs")]
+    FileMissing { file: PathBuf, signature: PathBuf },
+
+    #[error("{name} is a detached signature, and the file that it signs was not given")]
+    FileNotGiven { name: String, signature: PathBuf, file: Option<PathBuf> },
+
+    #[error("neither {file:?} nor {signature:?} is there")]
+    Neither { file: PathBuf, signature: PathBuf },
+
+    #[error("{signature:?} is a detached signature, and has no payload to write")]
+    NoPayload { signature: PathBuf },
+
+    #[error("{file:?}: {source}")]
+    NotAnEnvelope { file: PathBuf, signature: PathBuf, source: Box<brine_core::Error> },
+
+    #[error("{signature:?} exists already")]
+    SignatureExists { file: PathBuf, signature: PathBuf },
+
+    #[error("{file:?} has no signature {signature:?} beside it")]
+    SignatureMissing { file: PathBuf, signature: PathBuf, envelope: Option<PathBuf> },
+
+    #[error("{signature:?} is no detached signature, and {file:?} is one: they are swapped")]
+    Swapped { file: PathBuf, signature: PathBuf },
+
+    #[error("{first:?} and {second:?} cannot both be the envelope")]
+    TwoFiles { first: PathBuf, second: PathBuf, signature: Option<(PathBuf, PathBuf)> },
+}
+
+impl BesideFailure {
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::FileMissing { .. }
+            | Self::FileNotGiven { .. }
+            | Self::NoPayload { .. }
+            | Self::Swapped { .. }
+            | Self::TwoFiles { .. } => Status::Usage,
+            Self::Neither { .. } | Self::SignatureExists { .. } | Self::SignatureMissing { .. } => {
+                Status::Io
+            }
+            Self::NotAnEnvelope { source, .. } => source.class().into(),
+        }
+    }
+
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::FileMissing { .. } | Self::FileNotGiven { .. } => "file-missing",
+            Self::Neither { .. } => "io",
+            Self::NotAnEnvelope { source, .. } => source.reason(),
+            Self::NoPayload { .. } | Self::TwoFiles { .. } => "usage",
+            Self::SignatureExists { .. } => "exists",
+            Self::SignatureMissing { .. } => "signature-missing",
+            Self::Swapped { .. } => "swapped",
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::FileMissing { signature, .. } => {
+                let signature = Typed(signature);
+                format!("name it where it is now: brine verify --signature {signature} FILE")
+            }
+            Self::FileNotGiven { signature, file: Some(file), .. } => verify(signature, file),
+            Self::FileNotGiven { signature, .. } => {
+                format!("give it: brine verify --signature {} FILE", Typed(signature))
+            }
+            Self::Neither { .. } => return None,
+            Self::NoPayload { signature } => {
+                format!("verify its file where it is: brine verify {}", Typed(signature))
+            }
+            Self::NotAnEnvelope { signature, .. } => {
+                format!("its signature is beside it: brine verify {}", Typed(signature))
+            }
+            Self::SignatureExists { file, .. } => {
+                format!("to replace it, give -f: brine sign -d -f {}", Typed(file))
+            }
+            Self::SignatureMissing { envelope: Some(envelope), .. } => {
+                let envelope = Typed(envelope);
+                format!("if it is in the envelope {envelope}: brine verify {envelope}")
+            }
+            Self::SignatureMissing { file, .. } => {
+                let file = Typed(file);
+                format!("if it is elsewhere: brine verify --signature SIG {file}")
+            }
+            Self::Swapped { file, signature } => verify(file, signature),
+            Self::TwoFiles { signature: Some((signature, file)), .. } => verify(signature, file),
+            Self::TwoFiles { .. } => {
+                "several files are for -d, which verifies each FILE against FILE.sig; \
+                 \"--signature SIG FILE\" takes a signature from elsewhere"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+fn verify(signature: &Path, file: &Path) -> String {
+    format!("brine verify --signature {} {}", Typed(signature), Typed(file))
+}
+
+/// A path as it can be typed to a shell, where it is a simple one; in quotes where it is not.
+struct Typed<'a>(&'a Path);
+
+impl fmt::Display for Typed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@/".contains(c);
+        match self.0.to_str() {
+            Some("-") => f.write_str("-"),
+            Some(path) if path.starts_with('-') && path.chars().all(plain) => {
+                write!(f, "./{path}")
+            }
+            Some(path) if path.chars().all(plain) => f.write_str(path),
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `brine sign -d`: signatures that lie beside their files.
+
+use std::path::{Path, PathBuf};
+
+use brine_core::{Content, SigningKey, sign};
+
+use super::expect::is_standard_input;
+use super::sign::{SEVERAL, refuse_missing, sign_single, write, write_bytes};
+use super::stated::{State, Stated};
+use crate::args::sign::Sign;
+use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome};
+use crate::reporter::{SayWho, tell_file};
+use crate::world::beside::{HashWork, SignedBeside};
+use crate::world::input::InputFile;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::progress::Show;
+use crate::world::signature_name::signature_of;
+use crate::world::whole_file::Existing;
+
+/// Signs each file, whatever became of those before, and says of each that failed why.
+///
+/// All places are held against all that is read, and against each other, before the first signature is made. A file
+/// whose place will not do is left out, and takes no other with it.
+pub(super) fn sign_files(
+    args: &Sign,
+    guard: &mut OverwriteGuard,
+    signer: impl FnOnce() -> Result<(SigningKey, Stated), Failure>,
+) -> Result<Outcome, Failure> {
+    let standard_input = [PathBuf::from("-")];
+    let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
+    if inputs.len() > 1 && args.output.is_some() {
+        return Err(Failure::usage(SEVERAL));
+    }
+    let places: Vec<_> = inputs.iter().map(|path| place(args, guard, path)).collect();
+    // What was typed cannot be meant like this, for no file.
+    let (clashes, places): (Vec<_>, Vec<_>) = places.into_iter().partition(is_clash);
+    if let Some(Err(clash)) = clashes.into_iter().next() {
+        return Err(clash);
+    }
+    // Nobody is asked for a passphrase where there is nothing to sign.
+    let signer = if places.iter().any(Result::is_ok) { Some(signer()?) } else { None };
+    let sign = |place: Place<'_>| match &signer {
+        Some((key, stated)) => sign_file(args, key, &|| stated.now(), place),
+        None => Ok(()),
+    };
+    let mut files = Vec::new();
+    for (path, place) in inputs.iter().zip(places) {
+        let outcome = place.and_then(sign).map_err(|failure| exists(failure, path));
+        let outcome = outcome.map(|()| Outcome::Silent);
+        let file = FileOutcome { name: path.clone(), outcome };
+        tell_file(&file, SayWho::Never);
+        files.push(file);
+    }
+    Ok(Outcome::Files { work: FileWork::Sign, files })
+}
+
+/// Returns whether two things that were named are one.
+const fn is_clash(place: &Result<Place<'_>, Failure>) -> bool {
+    matches!(place, Err(Failure::SameFile { .. }))
+}
+
+/// An input, which is opened when its turn comes, and where its signature goes.
+struct Place<'a> {
+    input: &'a Path,
+    output: Output,
+}
+
+fn place<'a>(
+    args: &Sign,
+    guard: &mut OverwriteGuard,
+    input: &'a Path,
+) -> Result<Place<'a>, Failure> {
+    refuse_missing(input)?;
+    let output = if args.output.is_some() || is_standard_input(input) {
+        Output::plan("output", args.output.as_deref(), guard)?
+    } else {
+        let existing = if args.force { Existing::Replace } else { Existing::Keep };
+        Output::signature(signature_of(input), existing, guard)?
+    };
+    if !args.armor {
+        output.refuse_terminal("a signature")?;
+    }
+    Ok(Place { input, output })
+}
+
+/// Signs all of a small file, and the digest of a large one.
+fn sign_file(
+    args: &Sign,
+    key: &SigningKey,
+    state: State<'_>,
+    place: Place<'_>,
+) -> Result<(), Failure> {
+    let input = InputFile::open(Some(place.input))?;
+    if args.plain || args.single {
+        return sign_single(args, key, state, input, &place.output);
+    }
+    let hash = args.hash.into();
+    let work = HashWork { threads: args.threads, show: Show::unless(args.quiet) };
+    match SignedBeside::read(input, args.segment_size, hash, work)? {
+        SignedBeside::Bytes(payload) => {
+            let envelope = sign(&state()?, key, payload.as_slice())?;
+            write_bytes(&envelope.detached(), args.armor, &place.output)
+        }
+        SignedBeside::Digest(hashed) => {
+            let envelope = sign(&state()?, key, Content::Digest(hash, &hashed.digest))?;
+            write(&envelope, args.armor, &place.output)
+        }
+    }
+}
+
+/// Says of a signature that is there already how it is replaced.
+fn exists(failure: Failure, file: &Path) -> Failure {
+    match failure {
+        Failure::Exists { path } if path == signature_of(file) => {
+            BesideFailure::SignatureExists { file: file.to_owned(), signature: path }.into()
+        }
+        other => other,
+    }
+}
