@@ -61,17 +61,19 @@ enum Word {
 /// Why something was refused.
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusalFacts {
+    /// What to type next.
+    hint: Option<String>,
     pub(crate) message: String,
     reason: &'static str,
 }
 
 impl RefusalFacts {
     pub(crate) fn of(failure: &Failure) -> Self {
-        Self { message: failure.to_string(), reason: failure.reason() }
+        Self { hint: failure.hint(), message: failure.to_string(), reason: failure.reason() }
     }
 
     pub(crate) fn new(error: &dyn brine_core::Classified) -> Self {
-        Self { message: error.to_string(), reason: error.reason() }
+        Self { hint: None, message: error.to_string(), reason: error.reason() }
     }
 }
 

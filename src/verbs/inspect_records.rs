@@ -72,11 +72,17 @@ fn unreadable(error: brine_core::FormError) -> RecordError {
 struct UnreadableLine {
     schema: &'static str,
     number: u64,
+    verified: bool,
     refusal: RefusalFacts,
 }
 
 impl UnreadableLine {
     fn of(number: u64, why: &RecordError) -> String {
-        json_line(&Self { schema: INSPECT_SCHEMA, number, refusal: RefusalFacts::new(why) })
+        json_line(&Self {
+            schema: INSPECT_SCHEMA,
+            number,
+            verified: false,
+            refusal: RefusalFacts::new(why),
+        })
     }
 }

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use assert_cmd::Command;
 use brine_core::SigningKey;
 use tempfile::TempDir;
+
+use crate::schema;
+use crate::typed::Command;
 
 pub(crate) use brine_testkit::{hex, key, project, project_text, statement, unhex};
 
@@ -97,6 +99,23 @@ impl Person {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+}
+
+/// What was left behind is held to its schemas, too: verdicts, refused records, what was redirected.
+impl Drop for Person {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for entry in fs::read_dir(self.directory.path()).into_iter().flatten().flatten() {
+            let is_small = |found: fs::Metadata| found.is_file() && found.len() < 1 << 20;
+            if entry.metadata().is_ok_and(is_small)
+                && let Ok(bytes) = fs::read(entry.path())
+            {
+                schema::check_lines(&bytes);
+            }
+        }
     }
 }
 

@@ -14,5 +14,8 @@ mod documents;
 mod foreign_vectors;
 mod generated;
 mod mutation;
+mod schema;
+mod schemas;
 mod transcripts;
+mod typed;
 mod vectors;

@@ -24,6 +24,8 @@ pub(in crate::verbs) const INSPECT_SCHEMA: &str = "brine.inspect/1";
 /// What an envelope claims, each part read as far as it can be, whatever the others are like.
 pub(super) struct Claimed<'a> {
     pub(super) algorithm: String,
+    /// The number of the algorithm, if it has one, and its name, if that is known.
+    algorithm_facts: (Option<i64>, Option<&'static str>),
     pub(super) batch: Option<BatchProof<'a>>,
     pub(super) claims: Option<Claims<'a>>,
     /// Of the payload, or of the content that it is the digest of.
@@ -32,12 +34,16 @@ pub(super) struct Claimed<'a> {
     pub(super) grants: Vec<String>,
     pub(super) key_id: Option<String>,
     pub(super) kind: String,
+    /// The kind by the name that it has in verdicts.
+    kind_name: &'static str,
     /// What private numbers mean.
     pub(super) numbers: Numbers,
     pub(super) position: Option<Position>,
     /// Why nobody will verify it, if its form tells that.
     pub(super) refusal: Option<RefusalFacts>,
     pub(super) sequence: Option<Sequence>,
+    /// The type, if it is somebody else's.
+    typ: Option<String>,
 }
 
 /// How long an envelope and its parts are, in bytes.
@@ -70,9 +76,18 @@ impl<'a> Claimed<'a> {
         let numbers = Numbers::under(get(label::TYP));
         let private = |label| parsed.as_ref().ok().and_then(|parsed| parsed.private(label));
         let claims = get(label::CWT_CLAIMS).and_then(|map| Claims::decode(map).ok());
+        let kind = parsed.as_ref().map(|parsed| parsed.kind(None));
+        let (kind_name, typ) = match &kind {
+            Ok(Ok(Kind::Segment)) => ("stream", None),
+            Ok(Ok(kind)) => (kind.name(), None),
+            Ok(Err(KindError::UnknownTyp { typ })) => (Kind::Foreign.name(), Some(typ.clone())),
+            Ok(Err(KindError::Untyped)) => (Kind::Untyped.name(), None),
+            Ok(Err(_)) | Err(_) => ("unknown", None),
+        };
         Self {
             algorithm: get(label::ALG)
                 .map_or_else(|| "none".to_owned(), |id| numbers.algorithm_shown(id)),
+            algorithm_facts: get(label::ALG).map(|id| numbers.algorithm(id)).unwrap_or_default(),
             batch: parsed.as_ref().ok().and_then(|parsed| match parsed.signature() {
                 Signature::Batch(proof) => Some(proof),
                 Signature::Plain(_) => None,
@@ -86,11 +101,13 @@ impl<'a> Claimed<'a> {
                 .map(|grants| grants.iter().map(|grant| grant.to_string()).collect())
                 .unwrap_or_default(),
             key_id: get(label::KID).and_then(|value| Decoder::new(value).bytes().ok().map(hex)),
-            kind: match parsed.as_ref().map(|parsed| parsed.kind(None)) {
+            kind: match &kind {
                 Ok(Ok(kind)) => kind.name().to_owned(),
-                Ok(Err(KindError::UnknownTyp { typ })) => quote(&typ),
+                Ok(Err(KindError::UnknownTyp { typ })) => quote(typ),
                 Ok(Err(_)) | Err(_) => "unknown".to_owned(),
             },
+            kind_name,
+            typ,
             numbers,
             position: private(label::POSITION).and_then(|value| Position::decode(value).ok()),
             sequence: private(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
@@ -117,8 +134,10 @@ impl<'a> Claimed<'a> {
             number,
             verified: false,
             envelope_bytes: lengths.envelope,
-            kind: &self.kind,
-            algorithm: &self.algorithm,
+            kind: self.kind_name,
+            typ: self.typ.as_deref(),
+            algorithm: self.algorithm_facts.0,
+            algorithm_name: self.algorithm_facts.1,
             key_id: self.key_id.as_deref(),
             content_type: self.content_type.map(|found| found.to_string()),
             context: claims.audience.map(|audience| audience.names().collect()),
@@ -131,6 +150,10 @@ impl<'a> Claimed<'a> {
             sequence: self
                 .sequence
                 .map(|found| SequenceLine { channel: hex(&found.channel), seq: found.seq }),
+            stream: self
+                .position
+                .as_ref()
+                .map(|found| StreamLine { stream_id: hex(&found.stream_id), segment: found.index }),
             detached: lengths.payload.is_none(),
             payload_bytes: lengths.payload,
             signature: hex(signature_shown(outline)),
@@ -155,8 +178,10 @@ struct ClaimedLine<'a> {
     number: Option<u64>,
     verified: bool,
     envelope_bytes: u64,
-    kind: &'a str,
-    algorithm: &'a str,
+    kind: &'static str,
+    typ: Option<&'a str>,
+    algorithm: Option<i64>,
+    algorithm_name: Option<&'static str>,
     key_id: Option<&'a str>,
     content_type: Option<String>,
     context: Option<Vec<&'a str>>,
@@ -167,6 +192,7 @@ struct ClaimedLine<'a> {
     expires: Option<String>,
     cti: Option<String>,
     sequence: Option<SequenceLine>,
+    stream: Option<StreamLine>,
     detached: bool,
     payload_bytes: Option<u64>,
     signature: String,
@@ -182,6 +208,12 @@ struct ClaimedLine<'a> {
 struct SequenceLine {
     channel: String,
     seq: u64,
+}
+
+#[derive(Serialize)]
+struct StreamLine {
+    stream_id: String,
+    segment: u64,
 }
 
 #[derive(Serialize)]
@@ -250,10 +282,16 @@ impl Numbers {
 
     /// Adds the algorithm's name to its number.
     fn algorithm_shown(self, id: &[u8]) -> String {
+        let (_, name) = self.algorithm(id);
         let id = diagnose(id, 64).text;
-        let number = id.parse().ok().filter(|number| self.are_known(*number));
-        let known = number.and_then(Algorithm::from_id);
-        known.map_or_else(|| id.clone(), |algorithm| format!("{id} ({})", algorithm.name()))
+        name.map_or_else(|| id.clone(), |name| format!("{id} ({name})"))
+    }
+
+    /// Returns the number of an algorithm, if it has one, and its name, if that is known.
+    fn algorithm(self, id: &[u8]) -> (Option<i64>, Option<&'static str>) {
+        let number: Option<i64> = diagnose(id, 64).text.parse().ok();
+        let known = number.filter(|number| self.are_known(*number)).and_then(Algorithm::from_id);
+        (number, known.map(Algorithm::name))
     }
 
     fn parameters(self, map: &HeaderMap<'_>) -> Vec<ParameterLine> {

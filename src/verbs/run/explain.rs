@@ -8,7 +8,7 @@ use brine_core::text::hex;
 use brine_job::{GrantedPath, PAYLOAD_PATH, PayloadDelivery, Plan};
 use serde::Serialize;
 
-use crate::report::byte_name::{all_exact, shown};
+use crate::report::byte_name::{all_exact, exact, shown};
 use crate::report::console::{json_line, note, printable};
 
 /// Describes a plan on a page for people.
@@ -84,9 +84,10 @@ pub(super) fn line(plan: &Plan) -> String {
     json_line(&PlanLine {
         schema: SCHEMA,
         program: shown(&parts.program.path),
+        program_hex: exact(&parts.program.path),
         sha256: parts.program.sha256.map(|digest| hex(&digest)),
-        arguments: parts.program.arguments.iter().map(shown).collect(),
-        arguments_hex: all_exact(&parts.program.arguments),
+        command: parts.program.arguments.iter().map(shown).collect(),
+        command_hex: all_exact(&parts.program.arguments),
         delivery: parts.delivery.name(),
         environment: parts.environment.iter().map(|(n, v)| (shown(n), shown(v))).collect(),
         system: parts.system.iter().map(shown).collect(),
@@ -103,10 +104,12 @@ pub(super) fn line(plan: &Plan) -> String {
 struct PlanLine {
     schema: &'static str,
     program: String,
-    sha256: Option<String>,
-    arguments: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    arguments_hex: Option<Vec<String>>,
+    program_hex: Option<String>,
+    sha256: Option<String>,
+    command: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command_hex: Option<Vec<String>>,
     delivery: &'static str,
     environment: BTreeMap<String, String>,
     system: Vec<String>,

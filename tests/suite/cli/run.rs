@@ -84,7 +84,7 @@ fn a_job_is_explained_and_not_run() {
 fn a_job_without_grants_needs_a_command_and_no_policy() {
     let person = person(&[]);
     let plan = explained(&person, ["--", "sh", "-e", "{}"]);
-    assert_eq!(plan["arguments"].as_array().unwrap()[1..], ["-e", "{}"]);
+    assert_eq!(plan["command"].as_array().unwrap()[1..], ["-e", "{}"]);
     assert_eq!(plan["delivery"], "file");
     assert!(plan["program"].as_str().unwrap().ends_with("/sh"));
     assert_eq!(plan["ports"], serde_json::json!([]));

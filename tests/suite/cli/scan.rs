@@ -144,6 +144,7 @@ fn scan_writes_a_line_of_json_for_each_file() {
             "status": 5,
             "reason": "import-not-allowed",
             "message": "bad: imports os:getpid, which is not on the list, at byte 28",
+            "hint": "what may be imported is given with \"--allow LIST\"; what is on a list runs",
             "form": "pickle",
             "bytes": 40,
             "pickles": 1,

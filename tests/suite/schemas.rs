@@ -1,0 +1,120 @@
+//! The schemas say what there is, and no more: each is met by documents, and refuses what differs from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::common::Person;
+use crate::schema::{document, documents, judge};
+
+/// Lines that yield documents of each form, after a key was made.
+const LINES: [&str; 12] = [
+    "brinekey list --json; brinekey show --json; brinekey trust list --json",
+    "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
+    "echo x | brine verify --json",
+    "echo x > f; brine sign -d f; brine verify --json -d f g",
+    "printf 'a\\nb\\n' | brine sign --lines > r; brine replay init --accept-older seen; \
+     (cat r; echo x) | brine verify --lines --replay-db seen --reject-to kept --json > /dev/null; cat kept; \
+     brine replay status --json seen",
+    "brine inspect --json e; brine inspect --lines --json < kept; brine inspect --lines --json < r",
+    "yes | head -c 3000000 | brine sign > s; brine inspect --json s",
+    "echo true | brine sign --job > j; brine run j --json -- sh; brine run j --json --explain -- sh",
+    "echo exit 3 | brine sign --job > j; brine run j --json -- sh; brine run j --format json --json -- echo a",
+    "printf 'cos\\ngetpid\\n)R.' | brine scan --json; printf 'N.' | brine scan --json; brine scan --json none",
+    "echo x | brine sign --lines --batch 2 > b; brine inspect --lines --json < b",
+    "brine doctor --json",
+];
+
+/// Every document that the lines yield, by its form.
+fn yielded() -> BTreeMap<String, Vec<Value>> {
+    let person = Person::with_key();
+    let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in LINES {
+        let output = person.shell(line).output().unwrap();
+        let lines = [output.stdout, output.stderr].concat();
+        for document in lines.split(|byte| *byte == b'\n').filter_map(document) {
+            found
+                .entry(document["schema"].as_str().unwrap().to_owned())
+                .or_default()
+                .push(document);
+        }
+    }
+    found
+}
+
+#[test]
+fn each_schema_is_met_and_refuses_whatever_is_changed() {
+    let found = yielded();
+    let names = |map: &BTreeMap<String, _>| map.keys().cloned().collect::<BTreeSet<String>>();
+    let expected: BTreeSet<String> = documents().into_keys().collect();
+    assert_eq!(names(&found), expected);
+    for document in found.values().flatten() {
+        judge(document).unwrap();
+        let with = |name: &str, value: Value| {
+            let mut changed = document.clone();
+            changed[name] = value;
+            changed
+        };
+        assert!(judge(&with("additional", json!(1))).is_err(), "{document}");
+        for (name, value) in document.as_object().unwrap() {
+            // No member is an object with this member.
+            let changed = with(name, json!({"other": true}));
+            assert!(judge(&changed).is_err(), "{name} of {document}");
+            let of_another_type = match value {
+                Value::String(_) => json!(1),
+                Value::Null => json!(false),
+                _ => json!("A text"),
+            };
+            let changed = with(name, of_another_type);
+            let is_free = changed["verified"] == *"A text" && name != "verified";
+            assert!(is_free || judge(&changed).is_err(), "{name} of {document}");
+        }
+    }
+}
+
+/// A form has no other version of its name, and each is described.
+#[test]
+fn each_schema_is_strict_and_says_where_it_is_described() {
+    for (name, schema) in documents() {
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+        assert_eq!(schema["additionalProperties"], json!(false), "{name}");
+        let page = schema["description"].as_str().unwrap().rsplit_once(' ').unwrap().1;
+        let text = crate::common::project_text(page);
+        assert!(text.contains(&name), "{page} does not say what {name} is");
+        for member in schema["properties"].as_object().unwrap().keys() {
+            assert!(text.contains(&format!("`{member}`")), "{page} does not describe {member}");
+        }
+    }
+}
+
+/// What has one name has one type, whatever document it is in; only whether it can be null differs.
+#[test]
+fn a_member_is_the_same_in_every_document() {
+    let mut types: BTreeMap<String, (String, Value)> = BTreeMap::new();
+    for (name, schema) in documents() {
+        for (member, of) in schema["properties"].as_object().unwrap() {
+            // Words of their own: what a command, a pickle or an envelope can be.
+            if ["schema", "verdict", "kind", "verified"].contains(&member.as_str()) {
+                continue;
+            }
+            let of = plain(of);
+            let (first, known) =
+                types.entry(member.clone()).or_insert_with(|| (name.clone(), of.clone()));
+            assert_eq!(*known, of, "{member} of {first} and of {name}");
+        }
+    }
+}
+
+/// A type, without what more can be said of its values, and without null.
+fn plain(of: &Value) -> Value {
+    if let Some(all) = of["anyOf"].as_array() {
+        return plain(&all[0]);
+    }
+    match &of["type"] {
+        Value::Array(types) => {
+            json!(types.iter().filter(|one| **one != "null").collect::<Vec<_>>())
+        }
+        Value::Null => json!(["string"]),
+        one => json!([one]),
+    }
+}
