@@ -11,6 +11,7 @@ pub mod replay;
 pub mod run;
 pub mod scan;
 pub mod sign;
+pub mod trust;
 pub mod value;
 pub mod verify;
 

@@ -8,7 +8,7 @@ use brine_trust::{ContextGlob, Scope, Trust, TrustEntry};
 use serde::Serialize;
 
 use super::trust_file::edit;
-use crate::args::brinekey::{TrustAdd, TrustCheck, TrustFile, TrustList, TrustRemove, TrustVerb};
+use crate::args::trust::{TrustAdd, TrustCheck, TrustFile, TrustList, TrustRemove, TrustVerb};
 use crate::report::Failure;
 use crate::report::console::{json_line, note, printable};
 use crate::world::clock::Moment;
