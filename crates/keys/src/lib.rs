@@ -9,7 +9,8 @@
 //! | OpenSSH public key line | public | [`openssh_line`] |
 //!
 //! [`read_private`] and [`read_public`] recognise the form by themselves, with a byte order mark, in UTF-16, and with
-//! text around PEM. Other forms and other algorithms are refused by name. The keys are those of [`brine_core`].
+//! text around PEM. Other forms and other algorithms are refused by name. The keys are those of [`brine_core`]. A [`Fingerprint`] is what
+//! people compare them by.
 //!
 //! ```
 //! use brine_core::SigningKey;
@@ -41,6 +42,7 @@ macro_rules! fixture {
 }
 
 mod error;
+mod fingerprint;
 mod form;
 mod key_text;
 mod openssh;
@@ -51,9 +53,9 @@ mod public;
 mod secrecy;
 
 pub use crate::error::KeyFileError;
+pub use crate::fingerprint::{Fingerprint, FingerprintError, ssh_fingerprint};
 pub use crate::openssh::{
     MAX_BCRYPT_ROUNDS, certified_key, openssh_line, openssh_private, read_openssh_line,
-    ssh_fingerprint,
 };
 pub use crate::other_form::OtherKeyForm;
 pub use crate::pem::{

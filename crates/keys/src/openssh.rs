@@ -2,10 +2,9 @@
 
 mod private_file;
 
-use base64ct::{Base64, Base64Unpadded, Encoding};
+use base64ct::{Base64, Encoding};
 use brine_core::VerifyingKey;
 use brine_core::text::is_harmless;
-use sha2::{Digest, Sha256};
 
 use crate::{KeyFileError, OtherKeyForm};
 
@@ -69,13 +68,6 @@ pub fn openssh_line(key: &VerifyingKey, comment: &str) -> String {
     line.trim_ascii_end().to_owned()
 }
 
-/// Returns the fingerprint that `ssh-keygen -l` prints: `SHA256:` and base64 without padding.
-#[must_use]
-pub fn ssh_fingerprint(key: &VerifyingKey) -> String {
-    let digest = Sha256::digest(blob(&key.to_bytes()));
-    format!("SHA256:{}", Base64Unpadded::encode_string(&digest))
-}
-
 /// Returns the words of a line. As in OpenSSH, spaces and tabs separate them, and no other white space.
 pub(crate) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| b" \t".contains(byte)).filter(|word| !word.is_empty())
@@ -119,7 +111,7 @@ fn read_blob(bytes: &[u8]) -> Result<VerifyingKey, KeyFileError> {
 }
 
 /// Writes the public key in its wire encoding (RFC 8709, Section 4).
-fn blob(key: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn blob(key: &[u8; 32]) -> Vec<u8> {
     [b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), key].concat()
 }
 

@@ -2,6 +2,7 @@ use brine_core::KeyError;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ssh_fingerprint;
 
 /// RFC 8032, Section 7.1, test 1.
 pub(super) const POINT: [u8; 32] = [
