@@ -5,6 +5,7 @@
 pub mod exit;
 
 pub(crate) mod byte_name;
+pub(crate) mod columns;
 pub(crate) mod console;
 pub(crate) mod mistyped;
 pub(crate) mod similar;
@@ -14,7 +15,9 @@ mod beside_failure;
 mod failure;
 mod hint;
 mod outcome;
+mod signer_failure;
 
 pub(crate) use self::beside_failure::BesideFailure;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, status_of};
+pub(crate) use self::signer_failure::SignerFailure;

@@ -4,6 +4,7 @@ mod completions;
 mod doctor;
 mod expect;
 mod export;
+mod fingerprint_lines;
 mod r#gen;
 mod import;
 mod inspect;

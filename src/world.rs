@@ -8,6 +8,7 @@ pub(crate) mod home;
 pub(crate) mod input;
 pub(crate) mod machine;
 pub(crate) mod named_key;
+pub(crate) mod named_signer;
 pub(crate) mod output;
 pub(crate) mod overwrite_guard;
 pub(crate) mod passphrase;

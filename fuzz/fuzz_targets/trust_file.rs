@@ -4,7 +4,9 @@
 #![no_main]
 
 use brine_core::{Signer, Timestamp, VerifyingKey};
-use brine_trust::{ContextGlob, Revocation, Scope, TimeZone, Trust, TrustEntry, TrustStore};
+use brine_trust::{
+    ContextGlob, Revocation, Revocations, Scope, TimeZone, Trust, TrustEntry, TrustError, TrustStore,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -22,6 +24,7 @@ fuzz_target!(|input: &[u8]| {
     }
     adds(&store, &entries);
     removes(&store, &entries);
+    revokes(&store, &entries);
 });
 
 fn adds(store: &TrustStore, before: &[TrustEntry]) {
@@ -33,7 +36,8 @@ fn adds(store: &TrustStore, before: &[TrustEntry]) {
     edited.add(&entry).expect("a new name can be added");
     assert_eq!(entries(&edited), [before, std::slice::from_ref(&entry)].concat());
     assert!(edited.to_string().starts_with(&store.to_string()), "what was there has changed");
-    assert_eq!(edited.remove(entry.name()), Ok(1));
+    let removed = edited.remove(|old| old.name() == entry.name(), Revocations::Drop);
+    assert_eq!(removed, Ok(vec![entry]));
     let (old, new) = (store.to_string(), edited.to_string());
     let left = new.strip_prefix(&old).expect("what was there has changed");
     assert!(left.trim().is_empty() && left.len() <= 2, "left behind: {left:?}");
@@ -42,10 +46,31 @@ fn adds(store: &TrustStore, before: &[TrustEntry]) {
 fn removes(store: &TrustStore, before: &[TrustEntry]) {
     for entry in before {
         let mut edited = store.clone();
-        let removed = edited.remove(entry.name()).expect("who is there can be removed");
-        let rest: Vec<_> =
-            before.iter().filter(|old| old.name() != entry.name()).cloned().collect();
-        assert_eq!((removed, entries(&edited)), (before.len() - rest.len(), rest));
+        let is_chosen = |old: &TrustEntry| old.name() == entry.name();
+        let removed = edited.remove(is_chosen, Revocations::Drop);
+        let (chosen, rest) = before.iter().cloned().partition(is_chosen);
+        assert_eq!((removed, entries(&edited)), (Ok(chosen), rest));
+    }
+}
+
+/// A key is revoked in each of its entries, and nothing else changes.
+fn revokes(store: &TrustStore, before: &[TrustEntry]) {
+    let new = new_entry().revocation().expect("it has one").clone();
+    for entry in before {
+        let mut edited = store.clone();
+        match edited.revoke(entry.signer(), &new) {
+            Ok(_) => assert_ne!(edited.to_string(), store.to_string()),
+            Err(TrustError::AlreadyRevoked { .. }) => assert_eq!(edited, *store),
+            Err(TrustError::TooLarge { .. }) => continue,
+            Err(error) => panic!("{error}"),
+        }
+        for (old, edited) in before.iter().zip(entries(&edited)) {
+            if old.key() == entry.key() {
+                assert!(edited.revocation().is_some_and(|revoked| revoked.at <= new.at));
+            }
+            let revocation = old.revocation().cloned();
+            assert_eq!(edited.with_revocation(revocation), *old);
+        }
     }
 }
 

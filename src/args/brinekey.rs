@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::PassphraseArgs;
-use super::trust::TrustVerb;
+use super::trust::{TrustFile, TrustVerb};
 
 /// Make and keep keys, and choose whom to trust
 ///
@@ -134,21 +134,28 @@ Examples:
 
 /// Show the fingerprints of a key
 ///
-/// Shows the COSE key id (the thumbprint of RFC 9679) and the OpenSSH SHA256 fingerprint, each also in groups
-/// for reading aloud.
+/// Shows the OpenSSH SHA256 fingerprint and the COSE key id (the thumbprint of RFC 9679), each also in groups
+/// for reading aloud. Where no key in the key store has the name, it is that of a trusted signer; where both have it,
+/// both are shown.
 #[derive(Args, Debug)]
 pub struct Show {
-    /// The key: a name, a file, or the text of an OpenSSH public key
+    /// The key: a name, a file, the text of an OpenSSH public key, or the fingerprint of a trusted key
     #[arg(value_name = "KEY", default_value = "default")]
     pub key: String,
 
-    /// Write one line of JSON
+    /// Write one line of JSON for each key
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub file: TrustFile,
 }
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
+  Read your fingerprint to somebody:
+    $ brinekey show
+
   Compare with a fingerprint that somebody reads to you:
     $ brinekey show ./alice.pub";
 

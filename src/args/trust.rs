@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use brine_core::Timestamp;
+use brine_keys::Fingerprint;
 use clap::{Args, Subcommand};
 
-use super::value::{parse_context, parse_time};
+use super::value::{When, parse_context, parse_fingerprint, parse_reason, parse_time, parse_when};
 
 /// Manage the trust file
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,9 @@ pub enum TrustVerb {
     /// List the trusted signers
     #[command(after_long_help = TRUST_LIST_EXAMPLES)]
     List(TrustList),
+    /// Refuse a key from now on, under any name
+    #[command(after_long_help = TRUST_REVOKE_EXAMPLES)]
+    Revoke(TrustRevoke),
     /// Remove a signer
     #[command(after_long_help = TRUST_REMOVE_EXAMPLES)]
     Remove(TrustRemove),
@@ -27,7 +31,8 @@ pub enum TrustVerb {
 
 /// Trust a key under a name
 ///
-/// Comments in the trust file are kept.
+/// Shows the fingerprint of the key, to be compared with what its owner says: "brinekey show" tells them. Comments in
+/// the trust file are kept.
 #[derive(Args, Debug)]
 pub struct TrustAdd {
     /// The name of the signer
@@ -37,6 +42,13 @@ pub struct TrustAdd {
     /// The public key: its OpenSSH text, a file, or a name in the key store
     #[arg(value_name = "KEY")]
     pub key: String,
+
+    /// Refuse any other key than the one with this fingerprint
+    ///
+    /// Takes a whole fingerprint of OpenSSH, SHA256:..., or the 64 hex digits of a key id. Spaces and hyphens do not
+    /// count.
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
+    pub expect: Option<Fingerprint>,
 
     /// Trust the signer only for contexts like this; * matches anything but a slash (can be repeated)
     ///
@@ -52,19 +64,25 @@ pub struct TrustAdd {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub not_after: Option<Timestamp>,
 
+    /// Write the new entry as one line of JSON
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten)]
     pub file: TrustFile,
 }
 
 const TRUST_ADD_EXAMPLES: &str = "\
 Examples:
-  From a file:
-    $ brinekey trust add alice ./alice.pub
+  From a file, with the fingerprint that alice reads aloud:
+    $ brinekey trust add alice ./alice.pub --expect 'bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8'
 
   From a message:
     $ brinekey trust add alice \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"";
 
 /// List the trusted signers
+///
+/// Shows the name, the OpenSSH fingerprint and the state of each entry, and what it is limited to.
 #[derive(Args, Debug)]
 pub struct TrustList {
     /// Write one line of JSON for each signer
@@ -78,17 +96,69 @@ pub struct TrustList {
 const TRUST_LIST_EXAMPLES: &str = "\
 Examples:
   All signers, and their limits:
-    $ brinekey trust list";
+    $ brinekey trust list
+
+  The names of those who are trusted now:
+    $ brinekey trust list --json | jq -r 'select(.state == \"trusted\") | .name'";
+
+/// Refuse a key from now on, under any name
+///
+/// Signatures of a revoked key are refused, whenever they were made. The key is revoked in each of its entries, whose
+/// comments are kept, and cannot be added again. A key without an entry gets one that revokes it. An earlier
+/// revocation is never postponed.
+#[derive(Args, Debug)]
+pub struct TrustRevoke {
+    /// The signer's name, its fingerprint or key id, or its public key: the OpenSSH text, or a file
+    #[arg(value_name = "SIGNER")]
+    pub signer: String,
+
+    #[command(flatten)]
+    pub which: WhichKey,
+
+    /// Why, for those whom the key's signatures are refused to
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    pub reason: Option<String>,
+
+    /// Refuse the key from this time on, instead of now
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub at: Option<When>,
+
+    /// Write the key's entries as one line of JSON
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_REVOKE_EXAMPLES: &str = "\
+Examples:
+  Alice has lost her laptop:
+    $ brinekey trust revoke alice --reason 'laptop stolen'
+
+  A key that has leaked, and that nobody has trusted here:
+    $ brinekey trust revoke ./leaked.pub";
 
 /// Remove a signer
 ///
-/// Removes every entry with this name or key. To record that a key must not be trusted any more, give its entry
-/// a revoked-at time in the trust file instead.
+/// Removes every entry with this name or key, and says where the same key is still trusted. A revoked key stays
+/// revoked: its last entry is removed only with --force. To have a key refused, revoke it instead.
 #[derive(Args, Debug)]
 pub struct TrustRemove {
-    /// The signer's name, its key id in hex, or the text of its public key
+    /// The signer's name, its fingerprint or key id, or its public key: the OpenSSH text, or a file
     #[arg(value_name = "SIGNER")]
     pub signer: String,
+
+    #[command(flatten)]
+    pub which: WhichKey,
+
+    /// Remove entries without which a revoked key would be an unknown one, too
+    #[arg(short, long)]
+    pub force: bool,
+
+    /// Write the removed entries as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub file: TrustFile,
@@ -97,14 +167,29 @@ pub struct TrustRemove {
 const TRUST_REMOVE_EXAMPLES: &str = "\
 Examples:
   By name:
-    $ brinekey trust remove alice";
+    $ brinekey trust remove alice
+
+  One of two keys that alice has:
+    $ brinekey trust remove alice --key SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
+
+/// Which key is meant, where a signer has several.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WhichKey {
+    /// Only the key with this fingerprint or key id, where the signer has several
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
+    pub key: Option<Fingerprint>,
+
+    /// All keys of the signer
+    #[arg(long, conflicts_with = "key")]
+    pub all: bool,
+}
 
 /// Check whether signatures of a key would be accepted
 ///
 /// Exits with 0 if they would, and with 5 and the reason if not.
 #[derive(Args, Debug)]
 pub struct TrustCheck {
-    /// The public key: its OpenSSH text, a file, or a name
+    /// The public key: its OpenSSH text, a file, a name, or the fingerprint of a trusted key
     #[arg(value_name = "KEY")]
     pub key: String,
 
@@ -119,6 +204,10 @@ pub struct TrustCheck {
     /// Refuse all keys in FILE, which has one OpenSSH public key a line
     #[arg(long, value_name = "FILE")]
     pub revoked: Option<PathBuf>,
+
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub file: TrustFile,

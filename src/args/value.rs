@@ -6,6 +6,7 @@ use std::time::Duration;
 use brine_core::stream::MAX_SEGMENT_BYTES;
 use brine_core::text::all_harmless;
 use brine_core::{ContentType, Kind, Timestamp};
+use brine_keys::Fingerprint;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use jiff::SpanRelativeTo;
 
@@ -121,6 +122,17 @@ pub(super) fn parse_context(text: &str) -> Result<String, String> {
         );
     }
     Ok(text.to_owned())
+}
+
+/// Reads why something is done, as it is kept and shown.
+pub(super) fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = parse_context(text);
+    reason.map_err(|_| "expected a reason of up to 1024 bytes, in visible characters".to_owned())
+}
+
+/// Reads a whole fingerprint as people retype it.
+pub(super) fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text).map_err(|error| error.to_string())
 }
 
 /// Takes the path of a file. Standard input, which `-` stands for elsewhere, is not accepted.

@@ -84,6 +84,15 @@ pub(crate) fn printable(text: &str) -> String {
     })
 }
 
+/// Quotes a text, if need be, for a command line that a person may copy into a shell.
+pub(crate) fn typeable(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "%+,-./:=@_".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", printable(text).replace('\'', r"'\''")),
+    }
+}
+
 /// Writes a value on one line of JSON, with escapes for everything that a terminal could act on.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
     // Maps have text for keys, and no number is a NaN: writing to memory does not fail.

@@ -12,7 +12,7 @@ use brine_trust::TrustError;
 
 use super::beside_failure::BesideFailure;
 use super::exit::Status;
-use super::hint;
+use super::{SignerFailure, hint};
 
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +136,9 @@ pub(crate) enum Failure {
     #[error("{one} and {}{other} are the same file", if one == other { "another " } else { "" })]
     SameFile { one: &'static str, other: &'static str },
 
+    #[error(transparent)]
+    Signer(#[from] SignerFailure),
+
     #[error("temporary file: {source}, in {directory:?}")]
     Temporary { directory: PathBuf, source: io::Error },
 
@@ -243,6 +246,7 @@ impl Failure {
             Self::Replay(error) => error.class().into(),
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
+            Self::Signer(failure) => failure.status(),
             Self::AllowList { .. }
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
@@ -317,6 +321,7 @@ impl Failure {
             Self::Record { why, .. } => why.reason(),
             Self::Replay(error) => error.reason(),
             Self::SameFile { .. } => "same-file",
+            Self::Signer(failure) => failure.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
             Self::Mistyped { .. } | Self::Usage(_) => "usage",

@@ -2,6 +2,7 @@
 
 mod key_form;
 mod lookalike;
+mod signer;
 
 use std::io::ErrorKind;
 
@@ -12,7 +13,6 @@ use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
-use brine_trust::TrustError;
 
 use super::Failure;
 
@@ -73,7 +73,10 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
-        Failure::TrustFile { source, .. } => return of_trust_file(source).map(str::to_owned),
+        Failure::Signer(failure) => return Some(signer::of_signer(failure)),
+        Failure::TrustFile { source, .. } => {
+            return signer::of_trust_file(source).map(str::to_owned);
+        }
         Failure::Irreplaceable { .. } => {
             "mount the directory that it lies in; a result can also be redirected: \"> FILE\""
         }
@@ -318,21 +321,6 @@ const fn of_file_form(form: Option<FileForm>) -> Option<&'static str> {
         FileForm::SevenZip => "unpack it with \"7z x FILE\", and scan what comes out",
         FileForm::Tar => "unpack it with \"tar -xf FILE\", and scan what comes out",
         FileForm::Zstd => "\"zstd -dc FILE | brine scan\" scans what is in it",
-        _ => return None,
-    })
-}
-
-const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
-    Some(match error {
-        TrustError::BinaryKrl => "give the public keys instead, one a line",
-        TrustError::ByteOrderMark => "\"tail -c +4\" takes the mark off",
-        TrustError::NamesMissing { .. } => {
-            "a line begins with names, as in: alice ssh-ed25519 AAAA...; \"-p FILE\" takes a key file"
-        }
-        TrustError::Pem { .. } => "\"-p FILE\" takes a key file",
-        TrustError::Utf16 => {
-            "\"iconv -f UTF-16 -t UTF-8\" converts it; PowerShell writes UTF-16 with >"
-        }
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::openssh_line;
 
-use super::{key_store, trust_file};
+use super::{fingerprint_lines, key_store, trust_file};
 use crate::args::brinekey::Gen;
 use crate::report::Failure;
 use crate::report::console::note;
@@ -58,5 +58,9 @@ fn announce(
     let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
     note(&format!("made {:?}; keep it secret", home.private_key(name)));
     note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
+    note(
+        "and compare its fingerprint with what you tell them by another way, such as the telephone:",
+    );
+    fingerprint_lines::tell(public);
     output.print(&format!("{line}\n"))
 }

@@ -6,7 +6,7 @@ use brine_core::{FormError, Signer};
 use brine_keys::{KeyFileError, MAX_KEY_FILE_BYTES};
 use zeroize::Zeroizing;
 
-use super::{key_store, trust_file};
+use super::{fingerprint_lines, key_store, trust_file};
 use crate::args::brinekey::Import;
 use crate::report::{Failure, console};
 use crate::world::home::{Home, KeyName};
@@ -28,6 +28,7 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     }
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
     console::note(&format!("made {:?}, {state}", home.private_key(&name)));
+    fingerprint_lines::tell(key.verifying_key());
     Ok(())
 }
 

@@ -17,17 +17,18 @@ use crate::world::whole_file::{Access, Existing, write_whole};
 
 /// Trusts a signer in the default trust file.
 pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure> {
-    edit(&home.trust_file(), |store| match store.add(&signer.clone().into()) {
+    let path = home.trust_file();
+    edit(&path, |store| match store.add(&signer.clone().into()) {
         Err(TrustError::AlreadyThere { .. }) => Ok(()),
-        other => other,
+        added => added.map_err(|error| trust_file(&path, error)),
     })
 }
 
-/// Changes a trust file: locked against others who do the same, and replaced in one step.
-pub(super) fn edit(
+/// Changes a trust file: locked against others who do the same, and replaced in one step if anything changes.
+pub(super) fn edit<T>(
     name: &Path,
-    change: impl FnOnce(&mut TrustStore) -> Result<(), TrustError>,
-) -> Result<(), Failure> {
+    change: impl FnOnce(&mut TrustStore) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     // What a link leads to is replaced, so that is what is locked: others may know it by another name.
     let path = &followed(name, LinkRule::Protected)?;
     let failed = |error| Failure::io(format!("{path:?}"), error);
@@ -49,12 +50,15 @@ pub(super) fn edit(
     let refused = |error| trust_file(path, error);
     let text = String::from_utf8(text).map_err(|_| refused(TrustError::NotText { line: 1 }))?;
     let mut store = TrustStore::parse(&text).map_err(refused)?;
-    change(&mut store).map_err(refused)?;
-    let text = store.to_string();
-    write_whole(path, Access::Ordinary, Existing::Replace, |file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    })
+    let done = change(&mut store)?;
+    let new = store.to_string();
+    if new != text {
+        write_whole(path, Access::Ordinary, Existing::Replace, |file| {
+            file.write_all(new.as_bytes())?;
+            file.sync_all()
+        })?;
+    }
+    Ok(done)
 }
 
 /// Waits until nobody else changes the file. The lock is a file of its own: the trust file is replaced, and a lock on

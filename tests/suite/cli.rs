@@ -3,6 +3,7 @@
 mod completions;
 mod detached;
 mod doctor;
+mod fingerprints;
 mod inspect;
 mod job;
 mod keys;
@@ -17,6 +18,7 @@ mod policy;
 mod records;
 mod refusals;
 mod replay;
+mod revoke;
 mod run;
 mod scan;
 mod session;

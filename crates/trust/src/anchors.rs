@@ -125,6 +125,11 @@ impl Trust {
         })
     }
 
+    /// Returns whether a key is revoked at that moment.
+    pub(crate) fn is_revoked(&self, key: KeyId, now: Timestamp) -> bool {
+        self.judge_revocation(key, self.entries_of(key), now).is_err()
+    }
+
     /// Refuses a key that an entry or the list revokes.
     fn judge_revocation<'t>(
         &self,

@@ -16,8 +16,10 @@
 
 mod field;
 
+use std::ops::Range;
+
 use brine_core::Signer;
-use toml_edit::{Document, Table, TomlError};
+use toml_edit::{Document, Item, Table, TomlError};
 
 use crate::MAX_TRUST_FILE_BYTES;
 use crate::entry::{Revocation, Scope, TrustEntry};
@@ -33,6 +35,10 @@ pub(crate) struct PlacedEntry {
     pub(crate) header: usize,
     /// Where the last value ends.
     pub(crate) end: usize,
+    /// The value of `revoked-at`.
+    pub(crate) revoked_at: Option<Range<usize>>,
+    /// The value of `revoked-reason`.
+    pub(crate) revoked_reason: Option<Range<usize>>,
 }
 
 /// Reads all entries, in the order of the file.
@@ -105,7 +111,9 @@ fn entry(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
         .with_not_before(not_before)
         .with_not_after(not_after)
         .with_revocation(revocation);
-    Ok(PlacedEntry { entry, header: header.start, end })
+    let place = |key| table.get(key).and_then(Item::span);
+    let (revoked_at, revoked_reason) = (place("revoked-at"), place("revoked-reason"));
+    Ok(PlacedEntry { entry, header: header.start, end, revoked_at, revoked_reason })
 }
 
 fn syntax(text: &str, error: &TomlError) -> TrustError {

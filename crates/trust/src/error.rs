@@ -1,6 +1,6 @@
 //! Why a trust file was refused.
 
-use brine_core::{Class, Classified};
+use brine_core::{Class, Classified, Timestamp};
 use brine_keys::KeyFileError;
 
 use crate::pattern::ReservedGlob;
@@ -9,6 +9,19 @@ use crate::pattern::ReservedGlob;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
+    /// The file is an allowed_signers file, which is read and never changed.
+    #[error("this is an OpenSSH allowed_signers file, and only a trust.toml is changed")]
+    AllowedSigners,
+
+    /// The key is revoked already, from that moment or an earlier one on.
+    #[error("{name:?} has been revoked from {at} on already")]
+    AlreadyRevoked {
+        /// The name of the entry.
+        name: String,
+        /// The first moment at which the key is refused.
+        at: Timestamp,
+    },
+
     /// The file has an entry with this name and key already.
     #[error("{name:?} is trusted with this key already")]
     AlreadyThere {
@@ -85,6 +98,15 @@ pub enum TrustError {
         key: &'static str,
     },
 
+    /// The key of a new entry is revoked, so the entry would trust nobody.
+    #[error("this key is revoked from {at} on, in the entry {name:?}")]
+    KeyRevoked {
+        /// The name of the entry that revokes it.
+        name: String,
+        /// The first moment at which the key is refused.
+        at: Timestamp,
+    },
+
     /// A line is malformed.
     #[error("line {line}: {what}")]
     Malformed {
@@ -121,13 +143,6 @@ pub enum TrustError {
         limit: usize,
     },
 
-    /// No entry has this name or key.
-    #[error("no signer {wanted:?}")]
-    NoSuchSigner {
-        /// The name or key.
-        wanted: String,
-    },
-
     /// A text that is used is not UTF-8, or the file contains a zero byte.
     #[error("line {line}: not text")]
     NotText {
@@ -140,6 +155,15 @@ pub enum TrustError {
     Pem {
         /// The line.
         line: usize,
+    },
+
+    /// Removing the entry would make a revoked key an unknown one, which anybody could add again.
+    #[error("{name:?} is revoked from {at} on, and no other entry says so")]
+    RevocationLost {
+        /// The name of the entry.
+        name: String,
+        /// The first moment at which the key is refused.
+        at: Timestamp,
     },
 
     /// A time cannot be read, or is outside the years 1970 to 9999.
@@ -233,6 +257,8 @@ impl Classified for TrustError {
 
     fn reason(&self) -> &'static str {
         match self {
+            Self::AllowedSigners => "trust-allowed-signers",
+            Self::AlreadyRevoked { .. } => "trust-already-revoked",
             Self::AlreadyThere { .. } => "trust-already-there",
             Self::BinaryKrl => "trust-binary-krl",
             Self::ByteOrderMark => "trust-byte-order-mark",
@@ -242,14 +268,15 @@ impl Classified for TrustError {
             Self::Glob { .. } => "trust-glob",
             Self::Inexpressible { .. } => "trust-inexpressible",
             Self::Key { .. } => "trust-key",
+            Self::KeyRevoked { .. } => "trust-key-revoked",
             Self::LocalTime { .. } => "trust-local-time",
             Self::Malformed { .. } => "trust-malformed",
             Self::Missing { .. } => "trust-missing",
             Self::NamesMissing { .. } => "trust-names-missing",
             Self::NameLength { .. } => "trust-name-length",
-            Self::NoSuchSigner { .. } => "trust-no-such-signer",
             Self::NotText { .. } => "trust-not-text",
             Self::Pem { .. } => "trust-pem",
+            Self::RevocationLost { .. } => "trust-revocation-lost",
             Self::Time { .. } => "trust-time",
             Self::TooLarge { .. } => "trust-too-large",
             Self::Toml { .. } => "trust-toml",

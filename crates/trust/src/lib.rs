@@ -37,6 +37,7 @@ mod anchors;
 mod document;
 mod entry;
 mod error;
+mod named;
 mod openssh_text;
 mod pattern;
 mod store;
@@ -45,8 +46,9 @@ mod trust_file;
 pub use crate::anchors::Trust;
 pub use crate::entry::{Revocation, Scope, TrustEntry};
 pub use crate::error::TrustError;
+pub use crate::named::EntryState;
 pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
-pub use crate::store::TrustStore;
+pub use crate::store::{Revocations, TrustStore};
 pub use jiff::tz::TimeZone;
 
 /// The size of the largest trust file, and of the largest list of revoked keys, in bytes.

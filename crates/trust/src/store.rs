@@ -1,16 +1,19 @@
 //! Edits trust.toml.
 
-use std::fmt::{self, Write as _};
-use std::ops::Range;
+mod text_edit;
 
-use brine_core::VerifyingKey;
-use brine_keys::{openssh_line, read_openssh_line};
-use toml_edit::{Array, Value};
+use std::fmt;
 
-use crate::document::{self, PlacedEntry};
-use crate::entry::{Scope, TrustEntry};
+use brine_core::{Signer, Timestamp, VerifyingKey};
+use jiff::tz::TimeZone;
+
+use crate::document;
+use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
-use crate::{ContextGlob, Trust};
+use crate::trust_file::is_toml;
+use crate::{Trust, allowed_signers};
+
+use self::text_edit::{appended, extent, with_revocation};
 
 /// The text of a trust.toml. It is always valid.
 ///
@@ -19,14 +22,14 @@ use crate::{ContextGlob, Trust};
 ///
 /// ```
 /// use brine_core::Signer;
-/// use brine_trust::TrustStore;
+/// use brine_trust::{Revocations, TrustStore};
 ///
 /// # let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIET+QA4xCaomP4+xkZbqykQfTOFappgYVaYnFyVt7woD";
 /// let (key, _) = brine_keys::read_openssh_line(line)?;
 /// let mut store = TrustStore::parse("# our signers\n")?;
 /// store.add(&Signer::new("alice", key).into())?;
 /// assert_eq!(store.trust()?.entries().len(), 1);
-/// assert_eq!(store.remove("alice")?, 1);
+/// store.remove(|entry| entry.name() == "alice", Revocations::Keep)?;
 /// assert_eq!(store.to_string(), "# our signers\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,8 +43,11 @@ impl TrustStore {
     ///
     /// # Errors
     ///
-    /// Those of [`Trust::parse`] for a trust.toml.
+    /// [`TrustError::AllowedSigners`], and those of [`Trust::parse`] for a trust.toml.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
+        if is_allowed_signers(text) {
+            return Err(TrustError::AllowedSigners);
+        }
         document::read(text)?;
         Ok(Self { text: text.to_owned() })
     }
@@ -61,56 +67,128 @@ impl TrustStore {
     /// # Errors
     ///
     /// - [`TrustError::AlreadyThere`] if there is an entry with this name and key;
+    /// - [`TrustError::KeyRevoked`] if an entry revokes the key: the new one would trust nobody;
     /// - [`TrustError::Inexpressible`] for an entry from an allowed_signers file;
     /// - those of [`TrustStore::parse`] if the name, the reason, the window or the size of the file is not allowed.
     pub fn add(&mut self, entry: &TrustEntry) -> Result<(), TrustError> {
-        let name = || entry.name().to_owned();
-        let entries = document::read(&self.text)?;
-        if entries.iter().any(|placed| placed.entry.signer() == entry.signer()) {
-            return Err(TrustError::AlreadyThere { name: name() });
+        let entries = self.entries()?;
+        if entry.revocation().is_none()
+            && let Some((name, at)) = earliest_revocation(&entries, entry.key())
+        {
+            return Err(TrustError::KeyRevoked { name: name.to_owned(), at });
         }
-        let text = appended(&self.text, entry);
-        let entries = document::read(&text)?;
+        if entries.iter().any(|known| known.signer() == entry.signer()) {
+            return Err(TrustError::AlreadyThere { name: entry.name().to_owned() });
+        }
         // Principals and namespaces cannot be written. Without them the entry would allow more.
-        if entries.last().is_none_or(|last| last.entry != *entry) {
-            return Err(TrustError::Inexpressible { name: name() });
-        }
-        self.text = text;
-        Ok(())
+        let expected = entries.into_iter().chain([entry.clone()]).collect();
+        self.replace(appended(&self.text, entry), expected, entry.name())
     }
 
-    /// Removes all entries with a name. If no entry has it, removes all entries with a key, which is given as an
-    /// OpenSSH line or as a key id in hex. Returns the number of entries removed.
+    /// Revokes a key in all of its entries, whose comments are kept, and returns these as they are now.
+    ///
+    /// A revocation is never postponed: of two moments the earlier one stays. A reason replaces an older one. If the
+    /// key has no entry, it gets one with the signer's name, which trusts it for nothing and revokes it.
+    ///
+    /// # Errors
+    ///
+    /// - [`TrustError::AlreadyRevoked`] if this would change nothing;
+    /// - those of [`TrustStore::parse`] if the name, the reason or the size of the file is not allowed.
+    pub fn revoke(
+        &mut self,
+        signer: &Signer,
+        revocation: &Revocation,
+    ) -> Result<Vec<TrustEntry>, TrustError> {
+        let key = signer.key();
+        let before = self.entries()?;
+        if !before.iter().any(|entry| entry.key() == key) {
+            let entry = TrustEntry::new(signer.clone())
+                .with_scope(Scope::Globs(Vec::new()))
+                .with_revocation(revocation.clone());
+            self.add(&entry)?;
+            return Ok(vec![entry]);
+        }
+        let revoked = |entry: &TrustEntry| match entry.key() == key {
+            true => entry.clone().with_revocation(stricter(entry.revocation(), revocation)),
+            false => entry.clone(),
+        };
+        let after: Vec<_> = before.iter().map(revoked).collect();
+        if after == before
+            && let Some((name, at)) = earliest_revocation(&before, key)
+        {
+            return Err(TrustError::AlreadyRevoked { name: name.to_owned(), at });
+        }
+        let mut text = self.text.clone();
+        // From the last to the first: what is written moves what comes after it.
+        for (placed, entry) in document::read(&self.text)?.iter().zip(&after).rev() {
+            if placed.entry != *entry {
+                text = with_revocation(&text, placed, entry);
+            }
+        }
+        let changed = after.iter().filter(|entry| entry.key() == key).cloned().collect();
+        self.replace(text, after, signer.name())?;
+        Ok(changed)
+    }
+
+    /// Removes the entries that are chosen, and returns them.
     ///
     /// Comment lines directly above an entry are removed with it.
     ///
     /// # Errors
     ///
-    /// [`TrustError::NoSuchSigner`].
-    pub fn remove(&mut self, name_or_key: &str) -> Result<usize, TrustError> {
+    /// [`TrustError::RevocationLost`] if a key would be revoked later than before, or no more, and revocations are to
+    /// be kept.
+    pub fn remove(
+        &mut self,
+        chosen: impl Fn(&TrustEntry) -> bool,
+        revocations: Revocations,
+    ) -> Result<Vec<TrustEntry>, TrustError> {
         let entries = document::read(&self.text)?;
-        let by_name = entries.iter().any(|placed| placed.entry.name() == name_or_key);
-        let chosen = |entry: &TrustEntry| match by_name {
-            true => entry.name() == name_or_key,
-            false => is_key(entry.key(), name_or_key),
-        };
         let mut text = self.text.clone();
-        let mut removed = 0;
         // From the last to the first: removing an entry moves those after it.
         for (index, placed) in entries.iter().enumerate().rev() {
             if chosen(&placed.entry) {
                 let before = index.checked_sub(1).and_then(|index| entries.get(index));
                 text.replace_range(extent(&text, before, placed), "");
-                removed += 1;
             }
         }
-        if removed == 0 {
-            return Err(TrustError::NoSuchSigner { wanted: name_or_key.to_owned() });
+        let entries = entries.into_iter().map(|placed| placed.entry);
+        let (removed, rest): (Vec<_>, Vec<_>) = entries.partition(chosen);
+        if revocations == Revocations::Keep {
+            require_revocations(&removed, &rest)?;
         }
-        document::read(&text)?;
-        self.text = text;
+        let name = removed.first().map(|entry| entry.name().to_owned()).unwrap_or_default();
+        self.replace(text, rest, &name)?;
         Ok(removed)
     }
+
+    fn entries(&self) -> Result<Vec<TrustEntry>, TrustError> {
+        Ok(document::read(&self.text)?.into_iter().map(|placed| placed.entry).collect())
+    }
+
+    /// Takes a new text, which must mean what was to be written.
+    fn replace(
+        &mut self,
+        text: String,
+        expected: Vec<TrustEntry>,
+        name: &str,
+    ) -> Result<(), TrustError> {
+        let new = Self { text };
+        if new.entries()? != expected {
+            return Err(TrustError::Inexpressible { name: name.to_owned() });
+        }
+        *self = new;
+        Ok(())
+    }
+}
+
+/// What becomes of revocations when entries are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocations {
+    /// They go with the entries.
+    Drop,
+    /// Entries without which a revoked key would be an unknown one are not removed.
+    Keep,
 }
 
 impl fmt::Display for TrustStore {
@@ -119,79 +197,39 @@ impl fmt::Display for TrustStore {
     }
 }
 
-fn is_key(key: &VerifyingKey, text: &str) -> bool {
-    let wanted = read_openssh_line(text.trim());
-    wanted.is_ok_and(|(wanted, _comment)| wanted == *key)
-        || key.id().to_string().eq_ignore_ascii_case(text)
+/// Returns whether the text is an allowed_signers file that names somebody.
+fn is_allowed_signers(text: &str) -> bool {
+    let read = || allowed_signers::read(text.as_bytes(), &|| TimeZone::UTC);
+    !is_toml(text.as_bytes())
+        && read().is_ok_and(|(entries, skipped)| !entries.is_empty() || skipped > 0)
 }
 
-/// Returns the text with an entry appended, after a blank line.
-fn appended(text: &str, entry: &TrustEntry) -> String {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let mut new = text.to_owned();
-    if !text.is_empty() {
-        new.push_str(if text.ends_with('\n') { "" } else { newline });
-        new.push_str(newline);
-    }
-    new.push_str("[[signer]]");
-    new.push_str(newline);
-    for (key, value) in values(entry) {
-        // Writing to a string does not fail.
-        let _ = write!(new, "{key} = {value}{newline}");
-    }
-    new
+/// Returns the name and moment of the revocation of a key that takes effect first.
+fn earliest_revocation<'t>(
+    entries: &'t [TrustEntry],
+    key: &VerifyingKey,
+) -> Option<(&'t str, Timestamp)> {
+    let entries = entries.iter().filter(|entry| entry.key() == key);
+    let revoked = entries.filter_map(|entry| Some((entry.name(), entry.revocation()?.at)));
+    revoked.min_by_key(|(_name, at)| *at)
 }
 
-/// Returns the keys of an entry with their values, as TOML.
-fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
-    let string = |text: &str| Value::from(text).to_string();
-    let mut values =
-        vec![("name", string(entry.name())), ("key", string(&openssh_line(entry.key(), "")))];
-    if let Scope::Globs(globs) = entry.scope() {
-        let globs: Array = globs.iter().map(ContextGlob::as_str).collect();
-        values.push(("contexts", Value::from(globs).to_string()));
-    }
-    let revoked_at = entry.revocation().map(|revocation| revocation.at);
-    let times = [
-        ("not-before", entry.not_before()),
-        ("not-after", entry.not_after()),
-        ("revoked-at", revoked_at),
-    ];
-    values.extend(times.into_iter().filter_map(|(key, at)| Some((key, at?.to_string()))));
-    let reason = entry.revocation().and_then(|revocation| revocation.reason.as_ref());
-    values.extend(reason.map(|reason| ("revoked-reason", string(reason))));
-    values
+/// Returns the revocation that takes away more, with the newer reason.
+fn stricter(old: Option<&Revocation>, new: &Revocation) -> Revocation {
+    let Some(old) = old else { return new.clone() };
+    let reason = new.reason.as_ref().or(old.reason.as_ref());
+    Revocation { at: old.at.min(new.at), reason: reason.cloned() }
 }
 
-/// Returns the place of an entry in the text: the comment lines directly above its header, the entry to the end of
-/// its last line, and one blank line before. If it begins the file, the blank line after it.
-fn extent(text: &str, before: Option<&PlacedEntry>, entry: &PlacedEntry) -> Range<usize> {
-    let mut end = line_end(text, entry.end);
-    let mut start = line_start(text, entry.header);
-    // This stops at the end of the entry before: its last value may be a string of several lines, and they may
-    // look like comments.
-    let floor = before.map_or(0, |before| line_end(text, before.end));
-    let above = text.get(floor..start).unwrap_or_default();
-    let mut lines = above.split_inclusive('\n').rev().peekable();
-    while let Some(comment) = lines.next_if(|line| line.trim_start().starts_with('#')) {
-        start -= comment.len();
+/// Refuses to remove entries without which a key would be revoked later, or not at all.
+fn require_revocations(removed: &[TrustEntry], rest: &[TrustEntry]) -> Result<(), TrustError> {
+    for key in removed.iter().map(TrustEntry::key) {
+        let Some((name, at)) = earliest_revocation(removed, key) else { continue };
+        if earliest_revocation(rest, key).is_none_or(|(_name, left)| left > at) {
+            return Err(TrustError::RevocationLost { name: name.to_owned(), at });
+        }
     }
-    if let Some(blank) = lines.next_if(|line| line.trim().is_empty()) {
-        start -= blank.len();
-    } else if start == 0 {
-        let below = text.get(end..).and_then(|below| below.split_inclusive('\n').next());
-        end += below.filter(|line| line.trim().is_empty()).map_or(0, str::len);
-    }
-    start..end
-}
-
-fn line_start(text: &str, offset: usize) -> usize {
-    text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
-}
-
-fn line_end(text: &str, offset: usize) -> usize {
-    let newline = text.get(offset..).and_then(|after| after.find('\n'));
-    newline.map_or(text.len(), |newline| offset + newline + 1)
+    Ok(())
 }
 
 #[cfg(test)]

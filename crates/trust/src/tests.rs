@@ -138,7 +138,10 @@ proptest! {
         let _ = parse(&text);
         let _ = Trust::parse_revoked(text.as_bytes());
         if let Ok(mut store) = TrustStore::parse(&text) {
-            let _ = store.remove("alice");
+            let _ = store.remove(|entry| entry.name() == "alice", Revocations::Drop);
+            prop_assert!(store.trust().is_ok());
+            let revocation = Revocation { at: at("2026-01-01T00:00:00Z"), reason: None };
+            let _ = store.revoke(&Signer::new("alice", key(ALICE)), &revocation);
             prop_assert!(store.trust().is_ok());
         }
     }

@@ -64,7 +64,7 @@ impl Trust {
 /// The first line that is neither blank nor a comment decides. In TOML it begins with `[`, or with one word and `=`.
 /// In allowed_signers there is space before the `=` of an option. A file whose first principal holds `=` is refused
 /// as TOML. No text is valid in both forms.
-fn is_toml(text: &[u8]) -> bool {
+pub(crate) fn is_toml(text: &[u8]) -> bool {
     openssh_text::lines(text).next().is_some_and(|(_, line)| {
         let equals = line.iter().position(|&byte| byte == b'=');
         let key = equals.and_then(|equals| line.get(..equals)).map(<[u8]>::trim_ascii_end);

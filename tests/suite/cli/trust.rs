@@ -213,6 +213,106 @@ fn trust_list_says_what_each_entry_allows() {
 }
 
 #[test]
+fn trust_list_is_aligned_and_says_how_each_entry_stands() {
+    let person = Person::with_key();
+    let key = |name: &str| {
+        assert!(run(&person, &format!("brinekey gen --no-trust {name}")).status.success());
+        String::from_utf8(run(&person, &format!("brinekey pub {name}")).stdout).unwrap()
+    };
+    let entry = |name: &str, key: &str, more: &str| {
+        format!("[[signer]]\nname = \"{name}\"\nkey = \"{}\"\n{more}\n", key.trim())
+    };
+    let (one, two, three, four) = (key("one"), key("two"), key("three"), key("four"));
+    let revoked = "revoked-at = 2020-01-01T00:00:00Z\nrevoked-reason = \"stolen\"";
+    let text = [
+        entry("al", &one, ""),
+        entry("a longer name", &two, "not-after = 2020-01-01T00:00:00Z"),
+        entry("b", &three, "not-before = 2999-01-01T00:00:00Z"),
+        entry("c", &four, revoked),
+        entry("also c", &four, "contexts = []"),
+        entry("\u{e9}", &one, "revoked-at = 2999-01-01T00:00:00Z"),
+    ];
+    person.write("t.toml", text.concat());
+    let listed =
+        String::from_utf8(run(&person, "brinekey trust list --trust t.toml").stdout).unwrap();
+
+    let last: Vec<_> = listed
+        .lines()
+        .map(|line| line.split_once("SHA256:").unwrap().1.get(43..).unwrap())
+        .collect();
+    assert_eq!(
+        last,
+        [
+            "  trusted",
+            "  expired  until 2020-01-01T00:00:00Z",
+            "  not yet  from 2999-01-01T00:00:00Z",
+            "  revoked  revoked from 2020-01-01T00:00:00Z on: stolen",
+            "  revoked  as c  for nothing",
+            "  trusted  revoked from 2999-01-01T00:00:00Z on",
+        ]
+    );
+    let starts = listed.lines().map(|line| line.split_once("SHA256:").unwrap().0.chars().count());
+    assert_eq!(starts.collect::<Vec<_>>(), [15; 6], "{listed}");
+
+    let json = String::from_utf8(run(&person, "brinekey trust list --json --trust t.toml").stdout)
+        .unwrap();
+    let states = json.lines().map(|line| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        entry["state"].as_str().unwrap().to_owned()
+    });
+    let expected = ["trusted", "expired", "not-yet", "revoked", "revoked", "trusted"];
+    assert_eq!(states.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn trust_list_says_when_nobody_is_trusted() {
+    let person = Person::new();
+    let told = |line: &str| {
+        let output = run(&person, line);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]), "{line}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = told("brinekey trust list");
+    assert!(said.starts_with("brinekey: nobody is trusted: there is no trust file \""), "{said}");
+    assert!(said.ends_with("hint: \"brinekey trust add NAME KEY\" trusts somebody\n"), "{said}");
+    assert_eq!(told("brinekey trust list --json"), "");
+    person.write("none.toml", "# nobody yet\n");
+    let said = told("brinekey trust list --trust none.toml");
+    assert!(
+        said.starts_with("brinekey: nobody is trusted: \"none.toml\" names no signer\n"),
+        "{said}"
+    );
+    assert!(said.contains("\"brinekey trust add NAME KEY --trust none.toml\""), "{said}");
+    person.write("rsa", "alice ssh-rsa AAAAB3NzaC1yc2E=\n");
+    assert!(told("brinekey trust list --trust rsa").contains("no Ed25519 key: lines left out: 1"));
+    // A file that was named is not there by mistake.
+    let output = run(&person, "brinekey trust list --trust missing.toml");
+    assert_refused(&output, 6, "missing.toml");
+}
+
+#[test]
+fn trust_check_takes_what_names_a_signer_and_tells_programs() {
+    let (_signer, verifier) = signer_and_verifier();
+    assert!(run(&verifier, "brinekey trust add carol alice.pub --context 'a/*'").status.success());
+    let output = run(&verifier, "brinekey trust check carol --context a/b --json");
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&line["schema"], &line["verdict"]),
+        (&"brine.trust-check/1".into(), &"believed".into())
+    );
+    assert_eq!((&line["signer"], &line["context"]), (&"carol".into(), &serde_json::json!(["a/b"])));
+    let id = line["key_id"].as_str().unwrap();
+    assert!(run(&verifier, &format!("brinekey trust check {id} --context a/b")).status.success());
+    assert_refused(
+        &run(&verifier, &format!("brinekey trust check {id} --context b")),
+        5,
+        "is not trusted for",
+    );
+    assert!(run(&verifier, "brinekey trust add carol default").status.success());
+    assert_refused(&run(&verifier, "brinekey trust check carol"), 2, "\"carol\" has 2 keys");
+}
+
+#[test]
 fn a_name_given_with_a_trust_file_restricts_to_that_name() {
     let (signer, verifier) = signer_and_verifier();
     verifier.write("in", signer.sign([], b"x"));

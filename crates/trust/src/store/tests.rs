@@ -3,10 +3,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::tests::{ALICE, BOB, CAROL, at, key};
-use crate::{PatternList, Revocation};
+use crate::{ContextGlob, PatternList};
+
+mod revoke;
 
 fn store(text: &str) -> TrustStore {
     TrustStore::parse(text).unwrap()
+}
+
+fn remove(store: &mut TrustStore, name: &str) -> Result<Vec<TrustEntry>, TrustError> {
+    store.remove(|entry| entry.name() == name, Revocations::Keep)
 }
 
 /// An entry as `add` writes it.
@@ -95,40 +101,62 @@ fn add_refuses_what_cannot_be_written() {
 }
 
 #[test]
-fn remove_takes_a_name_a_key_or_a_key_id() {
-    let text = [entry("alice", ALICE), entry("bob", BOB), entry("alice", CAROL)].concat();
-    let id = key(BOB).id().to_string();
-    for (wanted, removed, rest) in [
-        ("alice", 2, entry("bob", BOB)),
-        ("bob", 1, [entry("alice", ALICE), entry("alice", CAROL)].concat()),
-        (BOB, 1, [entry("alice", ALICE), entry("alice", CAROL)].concat()),
-        (&format!(" {ALICE} a\n"), 1, [entry("bob", BOB), entry("alice", CAROL)].concat()),
-        (&id, 1, [entry("alice", ALICE), entry("alice", CAROL)].concat()),
-        (&id.to_uppercase(), 1, [entry("alice", ALICE), entry("alice", CAROL)].concat()),
-    ] {
-        let mut store = store(&text);
-        assert_eq!(store.remove(wanted), Ok(removed), "{wanted}");
-        assert_eq!(store.to_string(), rest, "{wanted}");
-    }
-}
-
-#[test]
-fn a_name_goes_before_a_key_id() {
-    let id = key(BOB).id().to_string();
-    let mut store = store(&[entry("bob", BOB), entry(&id, ALICE)].concat());
-    assert_eq!(store.remove(&id), Ok(1));
-    assert_eq!(store.to_string(), entry("bob", BOB));
-}
-
-#[test]
-fn remove_refuses_what_is_not_there() {
-    let text = entry("alice", ALICE);
+fn add_refuses_a_key_that_is_revoked() {
+    let text = format!("{}revoked-at = 2026-01-01T00:00:00Z\n", entry("alice", ALICE));
     let mut store = store(&text);
-    for wanted in ["bob", "", "Alice", "alice ", BOB, "ssh-ed25519 AAAA"] {
-        let error = TrustError::NoSuchSigner { wanted: wanted.to_owned() };
-        assert_eq!(store.remove(wanted), Err(error));
+    let error = TrustError::KeyRevoked { name: "alice".to_owned(), at: at("2026-01-01T00:00:00Z") };
+    for name in ["alice", "al"] {
+        assert_eq!(store.add(&Signer::new(name, key(ALICE)).into()), Err(error.clone()));
     }
     assert_eq!(store.to_string(), text);
+    store.add(&Signer::new("alice", key(BOB)).into()).unwrap();
+}
+
+#[test]
+fn remove_takes_what_is_chosen_and_no_more() {
+    let text = [entry("alice", ALICE), entry("bob", BOB), entry("alice", CAROL)].concat();
+    let without_alice = entry("bob", BOB);
+    let without_bob = [entry("alice", ALICE), entry("alice", CAROL)].concat();
+    let mut edited = store(&text);
+    let removed = remove(&mut edited, "alice").unwrap();
+    assert_eq!(removed.iter().map(TrustEntry::key).collect::<Vec<_>>(), [&key(ALICE), &key(CAROL)]);
+    assert_eq!(edited.to_string(), without_alice);
+    let mut edited = store(&text);
+    edited.remove(|entry| entry.key() == &key(BOB), Revocations::Keep).unwrap();
+    assert_eq!(edited.to_string(), without_bob);
+    let mut edited = store(&text);
+    for wanted in ["", "Alice", "alice "] {
+        assert_eq!(remove(&mut edited, wanted), Ok(Vec::new()), "{wanted}");
+    }
+    assert_eq!(edited.to_string(), text);
+}
+
+#[test]
+fn remove_keeps_what_revokes_a_key() {
+    let revoked = |name: &str, key: &str, at: &str| {
+        format!("{}revoked-at = {at}T00:00:00Z\n", entry(name, key))
+    };
+    let lost = |name: &str, when: &str| {
+        Err(TrustError::RevocationLost { name: name.to_owned(), at: at(when) })
+    };
+    let alice = revoked("alice", ALICE, "2026-02-01");
+    // What is left of the key revokes it, too late, not at all, or in time.
+    for (rest, expected) in [
+        (entry("al", ALICE), lost("alice", "2026-02-01T00:00:00Z")),
+        (revoked("al", ALICE, "2026-03-01"), lost("alice", "2026-02-01T00:00:00Z")),
+        (revoked("bob", BOB, "2026-01-01"), lost("alice", "2026-02-01T00:00:00Z")),
+        (String::new(), lost("alice", "2026-02-01T00:00:00Z")),
+        (revoked("al", ALICE, "2026-02-01"), Ok(1)),
+        (revoked("al", ALICE, "2026-01-01"), Ok(1)),
+    ] {
+        let text = format!("{alice}{rest}");
+        let mut edited = store(&text);
+        let removed = remove(&mut edited, "alice").map(|removed| removed.len());
+        assert_eq!(removed, expected, "{rest}");
+        assert_eq!(edited.to_string(), if expected.is_ok() { &rest } else { &text }.as_str());
+        let dropped = store(&text).remove(|entry| entry.name() == "alice", Revocations::Drop);
+        assert_eq!(dropped.map(|removed| removed.len()), Ok(1), "{rest}");
+    }
 }
 
 #[test]
@@ -154,7 +182,7 @@ fn remove_keeps_everything_else_to_the_byte() {
         ),
     ] {
         let mut store = store(&text);
-        assert_eq!(store.remove("bob"), Ok(1));
+        assert_eq!(remove(&mut store, "bob").unwrap().len(), 1);
         assert_eq!(store.to_string(), rest);
     }
 }
@@ -168,7 +196,7 @@ fn remove_leaves_strings_of_the_entry_before_alone() {
     assert_eq!(TrustStore::parse(&text), Err(error));
     let text = text.replace("'''", "\"\"\"");
     let mut store = store(&text);
-    assert_eq!(store.remove("bob"), Ok(1));
+    assert_eq!(remove(&mut store, "bob").unwrap().len(), 1);
     assert_eq!(
         store.to_string(),
         format!("{}{}", entry("alice", ALICE), reason.replace("'''", "\"\"\""))
@@ -179,6 +207,17 @@ fn remove_leaves_strings_of_the_entry_before_alone() {
 fn a_store_is_never_invalid() {
     let error = TrustError::UnknownKey { line: 1, key: "x".to_owned() };
     assert_eq!(TrustStore::parse("x = 1"), Err(error));
+}
+
+#[test]
+fn an_allowed_signers_file_is_named_as_one() {
+    for text in [format!("# ours\nalice {ALICE}\n"), format!("*@x namespaces=\"a\" {ALICE}")] {
+        assert_eq!(TrustStore::parse(&text), Err(TrustError::AllowedSigners), "{text}");
+    }
+    for text in ["broken", "alice", "alice valid-after=\"x\" ssh-ed25519 AAAA"] {
+        let error = TrustStore::parse(text).unwrap_err();
+        assert!(matches!(error, TrustError::Toml { line: 1, .. }), "{text}: {error}");
+    }
 }
 
 /// Texts of comments, blank lines and entries, each line ended.
@@ -198,7 +237,7 @@ proptest! {
         prop_assume!(name != "alice" && name != "carol");
         let mut store = store(&text);
         store.add(&Signer::new(&name, key(BOB)).into()).unwrap();
-        prop_assert_eq!(store.remove(&name), Ok(1));
+        prop_assert_eq!(remove(&mut store, &name).unwrap().len(), 1);
         prop_assert_eq!(store.to_string(), text);
     }
 
@@ -206,7 +245,7 @@ proptest! {
     fn remove_leaves_the_others(text in texts()) {
         let mut store = store(&text);
         let before = store.trust().unwrap();
-        if store.remove("alice").is_ok() {
+        if remove(&mut store, "alice").is_ok() {
             let after = store.trust().unwrap();
             let rest = before.entries().iter().filter(|entry| entry.name() != "alice");
             prop_assert_eq!(after.entries().iter().collect::<Vec<_>>(), rest.collect::<Vec<_>>());

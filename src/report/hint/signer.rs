@@ -1,0 +1,54 @@
+//! Hints about signers and trust files.
+
+use brine_trust::TrustError;
+
+use crate::report::SignerFailure;
+
+pub(super) fn of_signer(failure: &SignerFailure) -> String {
+    match failure {
+        SignerFailure::Missing { similar: Some(similar), .. } => {
+            format!("did you mean {similar:?}?")
+        }
+        SignerFailure::Missing { .. } => {
+            "\"brinekey trust list\" shows the signers; a key without an entry is named by its text or its file"
+                .to_owned()
+        }
+        SignerFailure::OtherFingerprint { .. } => {
+            "nothing was changed; ask the signer for the key again, by another way, and do not use this one".to_owned()
+        }
+        SignerFailure::SeveralKeys { commands, .. } => {
+            let commands: Vec<_> = commands.iter().map(|typed| format!("\"{typed}\"")).collect();
+            format!("say which: {}", commands.join(" or "))
+        }
+    }
+}
+
+pub(super) const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
+    Some(match error {
+        TrustError::AllowedSigners => {
+            "change it in an editor; \"brine verify --revoked FILE\" refuses keys beside it"
+        }
+        TrustError::AlreadyRevoked { .. } => {
+            "a revocation is never postponed; \"brinekey trust remove NAME --force\" takes it back"
+        }
+        TrustError::AlreadyThere { .. } => {
+            "\"brinekey trust list\" shows it; to change its limits, remove it first"
+        }
+        TrustError::BinaryKrl => "give the public keys instead, one a line",
+        TrustError::ByteOrderMark => "\"tail -c +4\" takes the mark off",
+        TrustError::KeyRevoked { .. } => {
+            "a revoked key is refused under any name: ask its owner for a new one"
+        }
+        TrustError::NamesMissing { .. } => {
+            "a line begins with names, as in: alice ssh-ed25519 AAAA...; \"-p FILE\" takes a key file"
+        }
+        TrustError::Pem { .. } => "\"-p FILE\" takes a key file",
+        TrustError::RevocationLost { .. } => {
+            "keep it, so that the key stays refused; \"--force\" removes it, and whoever adds the key again trusts it"
+        }
+        TrustError::Utf16 => {
+            "\"iconv -f UTF-16 -t UTF-8\" converts it; PowerShell writes UTF-16 with >"
+        }
+        _ => return None,
+    })
+}

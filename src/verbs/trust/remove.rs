@@ -1,0 +1,57 @@
+//! `brinekey trust remove`.
+
+use std::path::Path;
+
+use brine_core::{Clock as _, Signer};
+use brine_keys::ssh_fingerprint;
+use brine_trust::{Revocations, TrustEntry};
+
+use super::change::{Did, TrustChange};
+use crate::args::trust::TrustRemove;
+use crate::report::Failure;
+use crate::report::console::note;
+use crate::verbs::trust_file::edit;
+use crate::world::clock::Moment;
+use crate::world::named_key::trust_file;
+use crate::world::named_signer::{NamedSigner, path_of, trust_option};
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+
+pub(super) fn run(args: &TrustRemove) -> Result<(), Failure> {
+    let path = path_of(&args.file)?;
+    let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
+    let change = remove(args, &path)?;
+    if args.json {
+        return change.print(&path, &output);
+    }
+    for entry in &change.entries {
+        note(&format!("removed {:?} with the key {}", entry.name(), ssh_fingerprint(entry.key())));
+    }
+    for other in change.others() {
+        note(&format!("the same key is still {}", change.standing(other)));
+    }
+    if let Some(key) = change.others().into_iter().find(|other| change.can_speak(other)) {
+        let (key, file) = (ssh_fingerprint(key.key()), trust_option(&args.file));
+        note(&format!("\"brinekey trust revoke {key}{file}\" has it refused under any name"));
+    }
+    for other in change.namesakes() {
+        let key = ssh_fingerprint(other.key());
+        note(&format!("another key, {key}, is still {}", change.standing(other)));
+    }
+    Ok(())
+}
+
+fn remove(args: &TrustRemove, path: &Path) -> Result<TrustChange, Failure> {
+    let file = (&args.file, path);
+    let named = NamedSigner::new("brinekey trust remove", &args.signer, Some(&args.which), file);
+    let revocations = if args.force { Revocations::Drop } else { Revocations::Keep };
+    edit(path, |store| {
+        let refused = |error| trust_file(path, error);
+        let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
+        let meant = named.entries(&before, now)?;
+        let signers: Vec<&Signer> = meant.iter().map(TrustEntry::signer).collect();
+        let removed = store.remove(|entry| signers.contains(&entry.signer()), revocations);
+        let (entries, after) = (removed.map_err(refused)?, store.trust().map_err(refused)?);
+        Ok(TrustChange { did: Did::Removed, entries, before, after, now })
+    })
+}

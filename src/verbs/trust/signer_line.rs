@@ -1,0 +1,83 @@
+//! Entries of a trust file, as they are shown.
+
+use brine_core::Timestamp;
+use brine_keys::{openssh_line, ssh_fingerprint};
+use brine_trust::{ContextGlob, EntryState, Scope, Trust, TrustEntry};
+use serde::Serialize;
+
+use crate::report::console::printable;
+
+/// An entry, as it is shown to programs. docs/keys.md describes it.
+#[derive(Debug, Serialize)]
+pub(in crate::verbs) struct SignerLine {
+    schema: &'static str,
+    name: String,
+    state: &'static str,
+    key_id: String,
+    ssh_fingerprint: String,
+    public_key: String,
+    contexts: Option<Vec<String>>,
+    not_before: Option<String>,
+    not_after: Option<String>,
+    revoked_at: Option<String>,
+    revoked_reason: Option<String>,
+}
+
+impl SignerLine {
+    /// Describes an entry of this trust as it stands at a moment.
+    pub(in crate::verbs) fn of(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> Self {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        let revocation = entry.revocation();
+        Self {
+            schema: SCHEMA,
+            name: entry.name().to_owned(),
+            state: word(trust.state(entry, now)),
+            key_id: entry.key().id().to_string(),
+            ssh_fingerprint: ssh_fingerprint(entry.key()),
+            public_key: openssh_line(entry.key(), ""),
+            contexts: contexts(entry),
+            not_before: time(entry.not_before()),
+            not_after: time(entry.not_after()),
+            revoked_at: time(revocation.map(|revoked| revoked.at)),
+            revoked_reason: revocation.and_then(|revoked| revoked.reason.clone()),
+        }
+    }
+}
+
+/// Returns the name of a state for programs.
+fn word(state: EntryState) -> &'static str {
+    match state {
+        EntryState::NotYet => "not-yet",
+        other => other.name(),
+    }
+}
+
+/// Returns what an entry allows, where that is not everything.
+pub(in crate::verbs) fn limits(entry: &TrustEntry) -> String {
+    let at = |word: &str, at: Option<Timestamp>| at.map(|at| format!("{word} {at}"));
+    let revoked = entry.revocation().map(|revoked| {
+        let why = revoked.reason.as_ref().map(|why| format!(": {}", printable(why)));
+        format!("revoked from {} on{}", revoked.at, why.unwrap_or_default())
+    });
+    let contexts = contexts(entry).map(|list| match list.is_empty() {
+        true => "for nothing".to_owned(),
+        false => format!("only {}", printable(&list.join(", "))),
+    });
+    let limits =
+        [contexts, at("from", entry.not_before()), at("until", entry.not_after()), revoked];
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    limits.join("  ")
+}
+
+fn contexts(entry: &TrustEntry) -> Option<Vec<String>> {
+    match entry.scope() {
+        Scope::Globs(globs) => {
+            Some(globs.iter().map(ContextGlob::as_str).map(str::to_owned).collect())
+        }
+        Scope::Namespaces(list) => Some(vec![list.as_str().to_owned()]),
+        _ => None,
+    }
+}
+
+/// The version of the form in which signers are shown to programs.
+const SCHEMA: &str = "brine.signer/1";
