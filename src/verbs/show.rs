@@ -133,7 +133,7 @@ impl Shown<'_> {
     }
 
     fn standing(&self, entry: &TrustEntry) -> String {
-        let (state, limits) = (self.trust.state(entry, self.now), limits(entry));
+        let (state, limits) = (self.trust.state(entry, self.now), limits(entry, self.now));
         format!("{state}  {limits}").trim_end().to_owned()
     }
 }

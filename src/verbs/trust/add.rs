@@ -64,7 +64,7 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
 /// Tells a person whose key is trusted now, and how to be sure that it is the right one.
 fn tell(change: &TrustChange, is_expected: bool) {
     for entry in &change.entries {
-        let limits = limits(entry);
+        let limits = limits(entry, change.now);
         let limits = if limits.is_empty() { limits } else { format!("  {limits}") };
         note(&format!("{} is trusted now{limits}", printable(entry.name())));
         fingerprint_lines::tell(entry.key());

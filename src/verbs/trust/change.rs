@@ -68,7 +68,7 @@ impl TrustChange {
             EntryState::NotYet => "to be trusted".to_owned(),
             other => format!("{other}"),
         };
-        let limits = limits(entry);
+        let limits = limits(entry, self.now);
         let limits = if limits.is_empty() { limits } else { format!(" ({limits})") };
         format!("{state} as {:?}{limits}", entry.name())
     }
@@ -96,7 +96,7 @@ impl TrustChange {
     }
 }
 
-/// A change, as it is shown to programs. docs/keys.md describes it.
+/// A change, as it is shown to programs. docs/json.md describes it.
 #[derive(Debug, Serialize)]
 struct ChangeLine {
     schema: &'static str,

@@ -46,13 +46,13 @@ pub(super) fn run(args: &TrustCheck) -> Result<(), Failure> {
         Some(context) => format!("for context {context:?}"),
         None => "for signatures without a context".to_owned(),
     };
-    let limits = limits(entry);
+    let limits = limits(entry, now);
     let limits = if limits.is_empty() { limits } else { format!("  {limits}") };
     let name = printable(entry.name());
     output.print(&format!("believed: {name} {about} at {now}{limits}\n"))
 }
 
-/// That a key is believed, as it is shown to programs. docs/keys.md describes it.
+/// That a key is believed, as it is shown to programs. docs/json.md describes it.
 #[derive(Serialize)]
 struct Believed<'a> {
     schema: &'static str,

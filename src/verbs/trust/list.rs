@@ -53,7 +53,7 @@ fn notes(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> String {
     let other = trust.entries_of(entry.key().id()).find(is_revoked);
     let other = other.filter(|_| !is_revoked(&entry));
     let other = other.map(|other| format!("as {}", printable(other.name())));
-    let notes = [other.unwrap_or_default(), limits(entry)];
+    let notes = [other.unwrap_or_default(), limits(entry, now)];
     let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
     notes.join("  ")
 }

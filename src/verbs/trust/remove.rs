@@ -32,7 +32,7 @@ pub(super) fn run(args: &TrustRemove) -> Result<(), Failure> {
     }
     if let Some(key) = change.others().into_iter().find(|other| change.can_speak(other)) {
         let (key, file) = (ssh_fingerprint(key.key()), trust_option(&args.file));
-        note(&format!("\"brinekey trust revoke {key}{file}\" has it refused under any name"));
+        note(&format!("\"brinekey trust revoke {key}{file}\" refuses it under every name"));
     }
     for other in change.namesakes() {
         let key = ssh_fingerprint(other.key());

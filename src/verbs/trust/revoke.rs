@@ -93,6 +93,10 @@ fn tell(change: &TrustChange) {
         ));
         tell_of_private_halves(key);
     }
+    for other in change.namesakes() {
+        let key = ssh_fingerprint(other.key());
+        note(&format!("another key, {key}, is still {}", change.standing(other)));
+    }
 }
 
 /// Says from when on a key is refused, and why.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::report::console::printable;
 
-/// An entry, as it is shown to programs. docs/keys.md describes it.
+/// An entry, as it is shown to programs. docs/json.md describes it.
 #[derive(Debug, Serialize)]
 pub(in crate::verbs) struct SignerLine {
     schema: &'static str,
@@ -52,19 +52,23 @@ fn word(state: EntryState) -> &'static str {
     }
 }
 
-/// Returns what an entry allows, where that is not everything.
-pub(in crate::verbs) fn limits(entry: &TrustEntry) -> String {
+/// Returns what an entry allows, where that is not everything, as of a moment.
+pub(in crate::verbs) fn limits(entry: &TrustEntry, now: Timestamp) -> String {
     let at = |word: &str, at: Option<Timestamp>| at.map(|at| format!("{word} {at}"));
     let revoked = entry.revocation().map(|revoked| {
         let why = revoked.reason.as_ref().map(|why| format!(": {}", printable(why)));
-        format!("revoked from {} on{}", revoked.at, why.unwrap_or_default())
+        let why = why.unwrap_or_default();
+        match revoked.at <= now {
+            true => format!("since {}{why}", revoked.at),
+            false => format!("revoked from {} on{why}", revoked.at),
+        }
     });
     let contexts = contexts(entry).map(|list| match list.is_empty() {
         true => "for nothing".to_owned(),
         false => format!("only {}", printable(&list.join(", "))),
     });
     let limits =
-        [contexts, at("from", entry.not_before()), at("until", entry.not_after()), revoked];
+        [revoked, contexts, at("from", entry.not_before()), at("until", entry.not_after())];
     let limits: Vec<_> = limits.into_iter().flatten().collect();
     limits.join("  ")
 }

@@ -246,7 +246,7 @@ fn trust_list_is_aligned_and_says_how_each_entry_stands() {
             "  trusted",
             "  expired  until 2020-01-01T00:00:00Z",
             "  not yet  from 2999-01-01T00:00:00Z",
-            "  revoked  revoked from 2020-01-01T00:00:00Z on: stolen",
+            "  revoked  since 2020-01-01T00:00:00Z: stolen",
             "  revoked  as c  for nothing",
             "  trusted  revoked from 2999-01-01T00:00:00Z on",
         ]
