@@ -73,14 +73,16 @@ impl Reporter {
 fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
     match result {
         Err(failure) => complain(failure),
-        Ok(Outcome::Records { counts, failure }) => {
+        Ok(Outcome::Records { counts, failure, older }) => {
             let has_failed = failure.as_ref().is_some_and(|failure| !failure.is_quiet());
             let matters = counts.refused > 0 || counts.missing.records > 0 || has_failed;
             if matters || say_who.now() {
                 note(&counts.to_string());
             }
-            if let Some(failure) = failure {
-                complain(failure);
+            match (failure, older) {
+                (Some(failure), _) => complain(failure),
+                (None, Some(older)) => note(&format!("hint: {}", older.hint())),
+                (None, None) => {}
             }
         }
         Ok(Outcome::Verified { signed, .. }) if say_who.now() => note(&signed.line()),

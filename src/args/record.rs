@@ -84,6 +84,12 @@ impl RecordArgs {
         Some((input.into(), self.framed()?))
     }
 
+    /// Returns whether records were asked for.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.framing.name().is_some() || self.framing_in.is_some() || self.framing_out.is_some()
+    }
+
     /// Returns the framing of the output.
     #[must_use]
     pub fn framed(&self) -> Option<Framing> {
@@ -98,6 +104,30 @@ impl From<FramingName> for Framing {
             FramingName::Len32 => Self::Len32,
             FramingName::Lines => Self::Lines,
             FramingName::Null => Self::Null,
+        }
+    }
+}
+
+impl From<Framing> for FramingName {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::Cbor => Self::Cbor,
+            Framing::Len32 => Self::Len32,
+            Framing::Lines => Self::Lines,
+            Framing::Null => Self::Null,
+        }
+    }
+}
+
+impl FramingName {
+    /// Returns what is typed for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cbor => "cbor",
+            Self::Len32 => "len32",
+            Self::Lines => "lines",
+            Self::Null => "null",
         }
     }
 }
@@ -151,7 +181,8 @@ pub struct RefusalArgs {
     /// Append each refused record to FILE, whole and with the reason, and continue
     ///
     /// Each becomes a line of JSON. A kept record counts as handled: the exit status is 0. With
-    /// --on-bad stop, the first refused record is kept and ends the work.
+    /// --on-bad stop, the first refused record is kept and ends the work. If a new replay database refuses every
+    /// record because it was signed before, the exit status is 5.
     #[arg(long, value_name = "FILE", requires = "records")]
     pub reject_to: Option<PathBuf>,
 }

@@ -28,7 +28,7 @@ pub enum ReplayVerb {
 /// Create a database
 ///
 /// A new database refuses records that were signed before it, or up to a minute after, because another database
-/// may have released them.
+/// may have released them. On the first day, when there was no other, give --accept-older.
 #[derive(Args, Debug)]
 pub struct InitArgs {
     /// The database, which must not exist
@@ -68,6 +68,7 @@ pub(super) const REPLAY_EXAMPLES: &str = "\
 Examples:
   On the first day, with a queue that nobody has read yet:
     $ brine replay init --accept-older seen
+    $ set -o pipefail
     $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen | ./work
 
   See whether messages are missing:

@@ -12,7 +12,7 @@ use brine_trust::TrustError;
 
 use super::beside_failure::BesideFailure;
 use super::exit::Status;
-use super::{SignerFailure, hint};
+use super::{OlderRecords, SignerFailure, hint};
 
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,9 @@ pub(crate) enum Failure {
 
     #[error("no program {program:?}")]
     NotFound { program: PathBuf },
+
+    #[error(transparent)]
+    OlderRecords(Box<OlderRecords>),
 
     #[error("{what} was closed by its reader")]
     OutputClosed { what: String },
@@ -265,6 +268,7 @@ impl Failure {
             | Self::NotReplaced { .. }
             | Self::OutputClosed { .. }
             | Self::Temporary { .. } => Status::Io,
+            Self::OlderRecords(_) => Status::Untrusted,
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
             Self::Launch(error) => Status::from_code(error.status()),
             #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -313,6 +317,7 @@ impl Failure {
             Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::OlderRecords(_) => "replay-unknown",
             Self::OutputClosed { .. } => "output-closed",
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",

@@ -57,6 +57,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::NotFound { .. } => {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }
+        Failure::OlderRecords(older) => return Some(older.hint()),
         Failure::Passphrase(_) => "the source that was configured is the only one asked",
         Failure::PassphraseNeeded => {
             "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
@@ -257,8 +258,8 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
             "\"brine replay init FILE\" makes one, where there is no file"
         }
         ReplayError::Unknown { .. } => {
-            "a new database cannot know what an older one released; if there never was one, make it with \
-             \"brine replay init --accept-older\""
+            "another database may have released it; if none has, this one included, make it anew: \
+             rm -f FILE FILE-wal FILE-shm && brine replay init --accept-older FILE"
         }
         _ => return None,
     })

@@ -7,9 +7,9 @@ use brine_core::{Kind, Verified};
 use brine_records::RecordCounts;
 use serde::Serialize;
 
-use super::Failure;
 use super::exit::Status;
 use super::verdict::{PlanFacts, RunFacts};
+use super::{Failure, OlderRecords};
 
 /// What a verb that did its work has to say.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub(crate) enum Outcome {
         expect(dead_code, reason = "only a program that runs jobs uses it")
     )]
     Ran { signed: Box<Signed>, plan: PlanFacts, run: Box<RunFacts>, status: Status, line: String },
-    /// Records were judged, as far as `failure` let them be.
-    Records { counts: RecordCounts, failure: Option<Failure> },
+    /// Records were judged, as far as `failure` let them be. Some of them may have been `older` than the replay
+    /// database.
+    Records { counts: RecordCounts, failure: Option<Failure>, older: Option<Box<OlderRecords>> },
     /// There is nothing to say.
     Silent,
     /// The verb said itself how it went, and ends like this.
@@ -128,7 +129,7 @@ impl Outcome {
                 .find(|status| *status != Status::Done)
                 .unwrap_or(Status::Done),
             Self::Ran { status, .. } | Self::Told(status) => *status,
-            Self::Records { counts, failure } => match failure {
+            Self::Records { counts, failure, .. } => match failure {
                 Some(failure) => failure.status(),
                 // Skipped, and kept nowhere.
                 None if counts.refused > counts.kept => Status::Altered,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::args::replay::{InitArgs, PruneArgs, ReplayVerb, StatusArgs};
 use crate::report::Failure;
-use crate::report::console::json_line;
+use crate::report::console::{self, json_line};
 use crate::world::clock;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -35,7 +35,16 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
         if args.accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
     let max_age = args.max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
-    ReplayDatabase::open(&path, &options, clock::read()?)?;
+    let now = clock::read()?;
+    ReplayDatabase::open(&path, &options, now)?;
+    if birth == DatabaseBirth::RefuseOlder {
+        let from = ReplayView::open(&path)?.status(now)?.answers_from;
+        console::remark(&format!(
+            "{:?} refuses records signed before {from}, which another database may have released; \
+             --accept-older makes one that takes them",
+            args.file
+        ));
+    }
     Ok(())
 }
 

@@ -4,15 +4,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions};
+use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayView};
 use brine_records::{
-    FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordJudge, RecordPipeline,
+    FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordCounts, RecordJudge,
+    RecordPipeline,
 };
 
 use super::expect::Judge;
 use super::reject_file::{KeptRecords, RejectFile};
+use crate::args::record::FramingName;
 use crate::args::verify::Verify;
-use crate::report::{Failure, Outcome, console};
+use crate::report::{Failure, OlderRecords, Outcome, console};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::record_output::RecordOutput;
@@ -42,7 +44,44 @@ pub(super) fn verify_records(
         .run(source);
     let ended = run.end.map_err(|error| Failure::of_pipeline(error, &name));
     let finished = ended.and_then(|()| sink.map_or(Ok(()), RecordOutput::finish));
-    Ok(Outcome::Records { counts: run.counts, failure: finished.err() })
+    let older = older_records(args, &run.counts, framed);
+    match (finished, older) {
+        // A database that refuses everything is the wrong one, whatever became of the records.
+        (Ok(()), Some(older))
+            if older.records == run.counts.refused && released(&run.counts) == 0 =>
+        {
+            let failure = Some(Failure::OlderRecords(older));
+            Ok(Outcome::Records { counts: run.counts, failure, older: None })
+        }
+        (finished, older) => {
+            Ok(Outcome::Records { counts: run.counts, failure: finished.err(), older })
+        }
+    }
+}
+
+/// Describes the records that were signed before the replay database can remember, if there were any.
+fn older_records(
+    args: &Verify,
+    counts: &RecordCounts,
+    framed: Framing,
+) -> Option<Box<OlderRecords>> {
+    let records = *counts.reasons.get(OLDER)?;
+    let database = args.rejects.replay_db.clone()?;
+    let now = clock::read().ok()?;
+    let status = ReplayView::open(&database).and_then(|view| view.status(now)).ok()?;
+    let kept = args.rejects.refusals.reject_to.clone();
+    Some(Box::new(OlderRecords {
+        database,
+        from: status.answers_from,
+        has_released: status.seen > 0 || status.names > 0 || status.leases > 0,
+        kept: kept.map(|kept| (kept, FramingName::from(framed).as_str())),
+        records,
+    }))
+}
+
+/// Returns how many records passed, in this run or before.
+const fn released(counts: &RecordCounts) -> u64 {
+    counts.verified.saturating_add(counts.repeated)
 }
 
 fn open_database(
@@ -94,6 +133,9 @@ impl Patience for ToldPatience {
         console::remark(&wait.to_string());
     }
 }
+
+/// The reason why a record is refused that is older than the database.
+const OLDER: &str = "replay-unknown";
 
 /// How long nothing is said about a database that another process has locked.
 const SHORT_WAIT: Duration = Duration::from_secs(1);

@@ -121,6 +121,78 @@ fn a_new_database_refuses_what_an_older_one_may_have_released() {
     }
 }
 
+/// A person took a database for the first day without saying that there was no other.
+#[test]
+fn a_database_that_is_too_new_for_everything_is_no_success() {
+    for options in
+        ["--reject-to kept", "--reject-to kept --on-bad skip", "--on-bad skip", "--on-bad skip -q"]
+    {
+        let person = with_records();
+        let said = String::from_utf8(run(&person, "rm db; brine replay init db").stderr).unwrap();
+        let hint = "--accept-older makes one that takes them";
+        assert!(
+            said.starts_with("brine: \"db\" refuses records signed before 20")
+                && said.contains(hint),
+            "{said}"
+        );
+        let line = format!("brine verify --lines --replay-db db {options} < records");
+        let output = run(&person, &line);
+        assert_eq!((output.status.code(), text(&output)), (Some(5), ""), "{output:?}");
+        let lines: Vec<_> = said_lines(&output);
+        assert_eq!(lines[0], "brine: 0 verified, 5 refused (5 replay-unknown)");
+        let error = "brine: error: replay database \"db\" refused all 5 records, because they were signed before 20";
+        assert!(lines[1].starts_with(error), "{output:?}");
+        // What it says to type works.
+        let hint = lines[2].strip_prefix("brine: hint: ").unwrap();
+        let (_, typed) = hint.split_once(": ").unwrap();
+        assert!(
+            typed.starts_with("rm -f db db-wal db-shm && brine replay init --accept-older db"),
+            "{hint}"
+        );
+        let again = if options.contains("kept") {
+            ""
+        } else {
+            " && brine verify --lines --replay-db db < records"
+        };
+        let output = run(&person, &format!("{typed}{again}"));
+        assert_eq!(
+            (output.status.code(), text(&output)),
+            (Some(0), "1\n2\n3\n4\n5\n"),
+            "{output:?}"
+        );
+    }
+    // For programs.
+    let person = with_records();
+    let line = "rm db; brine replay init db; \
+        brine verify --lines --replay-db db --reject-to kept --json < records";
+    let output = run(&person, line);
+    let verdict: Value = serde_json::from_str(said_lines(&output).last().unwrap()).unwrap();
+    let found =
+        (&verdict["status"], &verdict["verdict"], &verdict["reason"], &verdict["records_kept"]);
+    assert_eq!(found, (&5.into(), &"refused".into(), &"replay-unknown".into(), &5.into()));
+}
+
+#[test]
+fn what_a_new_database_refuses_among_others_is_told_and_kept() {
+    let person = with_records();
+    let line = "rm db; brine replay init db; head -1 records | sed 's/.....$/AAAAA/' >> records; \
+        brine verify --lines --replay-db db --reject-to kept < records";
+    let output = run(&person, line);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = said_lines(&output);
+    assert_eq!(lines[1], "brine: 0 verified, 6 refused (5 replay-unknown, 1 signature-bad)");
+    assert!(
+        lines[2].starts_with("brine: hint: if no other database has released them"),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[track_caller]
+fn said_lines(output: &Output) -> Vec<&str> {
+    said(output).lines().collect()
+}
+
 #[test]
 fn a_reject_file_that_cannot_be_written_lets_nothing_out_twice() {
     let person = with_records();
