@@ -7,19 +7,28 @@ use std::sync::Arc;
 use clap::Parser;
 use clap::error::ErrorKind;
 use signal_hook::consts::signal::SIGXFSZ;
+use signal_hook::low_level::emulate_default_handler;
 
-use crate::args::brine::Brine;
+use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::BrineKey;
 use crate::report::exit::Status;
 use crate::report::{Failure, console, mistyped};
 use crate::verbs;
+use crate::world::core_dumps;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 
 /// Runs `brine` with the arguments of the process.
 #[must_use]
 pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    run::<Brine>("brine", arguments, verbs::brine)
+    let arguments: Vec<_> = arguments.collect();
+    let lacks_command = ends_in_separator(&arguments);
+    run::<Brine>("brine", arguments.into_iter(), |mut parsed| {
+        if let BrineVerb::Verify(args) = &mut parsed.verb {
+            args.lacks_command = lacks_command;
+        }
+        verbs::brine(parsed)
+    })
 }
 
 /// Runs `brinekey` with the arguments of the process.
@@ -34,7 +43,7 @@ fn run<P: Parser>(
     verb: impl FnOnce(P) -> Status,
 ) -> ExitCode {
     console::set_program(program);
-    forbid_core_dumps();
+    core_dumps::forbid();
     survive_file_limits();
     let typed: Vec<_> = arguments.collect();
     let status = match P::try_parse_from(&typed) {
@@ -45,7 +54,17 @@ fn run<P: Parser>(
             _ => refuse(&mistyped::failure(program, &found, &typed)),
         },
     };
+    if let Status::Signalled(signal) = status {
+        // Whoever started this program, such as a shell that runs a script, is to see the same end.
+        let _ = emulate_default_handler(signal.into());
+    }
     status.into()
+}
+
+/// Returns whether nothing follows the `--`. In a script that is a variable without a value, which clap does not see.
+fn ends_in_separator(arguments: &[OsString]) -> bool {
+    let separator = arguments.iter().position(|argument| argument == "--");
+    separator.is_some_and(|at| at.saturating_add(1) == arguments.len())
 }
 
 /// Says what is wrong with what was typed.
@@ -74,18 +93,6 @@ fn show(message: &clap::Error) -> Status {
         console::complain(&failure);
         failure.status()
     })
-}
-
-/// Keeps secrets out of core files.
-///
-/// A limit of 1 byte and not of 0: Linux ignores the limit when cores are piped to a program, except
-/// for this value, which it takes as a refusal (`core(5)`; `fs/coredump.c`). `PR_SET_DUMPABLE` would
-/// do the same, and make `/dev/stdin` and `/dev/fd` unreadable to anyone but root.
-fn forbid_core_dumps() {
-    let one = rustix::process::Rlimit { current: Some(1), maximum: Some(1) };
-    // A hard limit of 0 cannot be raised. Then no core is written to a file, and the program that cores are
-    // piped to decides about those.
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, one);
 }
 
 /// Lets a write beyond the limit on the size of files (`ulimit -f`) fail, as on a full disk, where SIGXFSZ would end

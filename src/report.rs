@@ -6,6 +6,7 @@ pub mod exit;
 
 pub(crate) mod byte_name;
 pub(crate) mod columns;
+pub(crate) mod command;
 pub(crate) mod console;
 pub(crate) mod mistyped;
 pub(crate) mod similar;

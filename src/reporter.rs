@@ -1,5 +1,6 @@
 //! Prints outcomes.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 
 use crate::report::byte_name::shown;
@@ -24,6 +25,8 @@ pub(crate) struct Reporter {
     json: bool,
     file: Option<(Output, Opened)>,
     say_who: SayWho,
+    /// What was typed after `--`, to get what is verified.
+    command: Vec<OsString>,
 }
 
 impl Reporter {
@@ -35,37 +38,50 @@ impl Reporter {
         report: Option<Output>,
     ) -> Result<Self, Failure> {
         let open = |report: Output| report.open(Access::Ordinary).map(|opened| (report, opened));
-        Ok(Self { json, file: report.map(open).transpose()?, say_who })
+        let file = report.map(open).transpose()?;
+        Ok(Self { json, file, say_who, command: Vec::new() })
+    }
+
+    /// Reports what becomes of a command, too. Standard error is the command's, so a line of JSON goes to the file.
+    pub(crate) fn of_command(self, command: &[OsString]) -> Self {
+        Self { command: command.to_owned(), ..self }
     }
 
     /// Reports without a file, where there is none or it cannot be written.
     pub(crate) const fn without_file(json: bool) -> Self {
-        Self { json, file: None, say_who: SayWho::AtTerminal }
+        Self { json, file: None, say_who: SayWho::AtTerminal, command: Vec::new() }
     }
 
     /// Reports the result and returns the exit status.
     pub(crate) fn finish(self, result: Result<Outcome, Failure>) -> Status {
-        let (json, say_who) = (self.json, self.say_who);
-        let result = self.write_file(result);
+        let Self { json, say_who, ref command, .. } = self;
+        let command = command.clone();
+        let (result, is_kept) = match self.write_file(&result) {
+            Ok(is_kept) => (result, is_kept),
+            // If that fails, so does what went well.
+            Err(failure) => (result.and(Err(failure)), false),
+        };
         let status = status_of(&result);
         if !json {
             tell(&result, status, say_who);
             return status;
         }
-        let lines = verdict::lines(&result);
+        if is_kept && !command.is_empty() {
+            return status;
+        }
+        let lines = verdict::lines(&result, &command);
         let written = write_to_stderr(lines.as_bytes());
         // A verdict that is lost is not given.
         if written.is_err() && status == Status::Done { Status::Io } else { status }
     }
 
-    /// Writes the verdict to the file that was asked for. If that fails, so does what went well.
-    fn write_file(self, result: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
-        let Some((report, opened)) = self.file else { return result };
-        let lines = verdict::lines(&result);
+    /// Writes the verdict to the file that was asked for, and returns whether there is one.
+    fn write_file(self, result: &Result<Outcome, Failure>) -> Result<bool, Failure> {
+        let Some((report, opened)) = self.file else { return Ok(false) };
+        let lines = verdict::lines(result, &self.command);
         let written = opened.writer().write_all(lines.as_bytes());
-        let written = written.map_err(|error| report.failed(error));
-        let written = written.and_then(|()| report.finish(opened));
-        result.and_then(|done| written.map(|()| done))
+        written.map_err(|error| report.failed(error))?;
+        report.finish(opened).map(|()| true)
     }
 }
 
@@ -119,7 +135,8 @@ pub(crate) fn tell_file(file: &FileOutcome, say_who: SayWho) {
 }
 
 impl SayWho {
-    fn now(self) -> bool {
+    /// Returns whether a person hears it.
+    pub(crate) fn now(self) -> bool {
         match self {
             Self::Always => true,
             Self::AtTerminal => rustix::termios::isatty(rustix::stdio::stderr()),

@@ -28,7 +28,10 @@ mod trust;
 mod trust_file;
 mod verify;
 mod verify_beside;
+mod verify_command;
 mod verify_records;
+
+use std::ffi::OsString;
 
 use self::run::JobGround;
 use crate::args::brine::{Brine, BrineVerb};
@@ -39,16 +42,22 @@ use crate::args::verify::Verify;
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, console};
 use crate::reporter::{Reporter, SayWho};
+use crate::world::core_dumps;
 use crate::world::output::Output;
 
 /// Does what was typed to `brine`.
 pub(crate) fn brine(parsed: Brine) -> Status {
+    if !runs_unconfined(&parsed.verb) {
+        core_dumps::forbid_for_good();
+    }
     if wants_only_failures(&parsed.verb) {
         console::set_quiet();
     }
     match parsed.verb {
         BrineVerb::Verify(args) => {
-            reported(&args.verdict, verify::outputs(&args), |outputs| verify::run(&args, outputs))
+            reported(&args.verdict, &args.command, verify::outputs(&args), |outputs| {
+                verify::run(&args, outputs)
+            })
         }
         BrineVerb::Run(mut args) => {
             run::settle(&mut args);
@@ -57,7 +66,9 @@ pub(crate) fn brine(parsed: Brine) -> Status {
                 let (report, outputs) = run::outputs(&args)?;
                 Ok((report, (outputs, ground)))
             });
-            reported(&args.verdict, planned, |(outputs, ground)| run::run(&args, outputs, &ground))
+            reported(&args.verdict, &[], planned, |(outputs, ground)| {
+                run::run(&args, outputs, &ground)
+            })
         }
         BrineVerb::Sign(args) => Reporter::default().finish(sign::run(&args)),
         BrineVerb::Inspect(args) => silent(inspect::run(&args)),
@@ -71,6 +82,7 @@ pub(crate) fn brine(parsed: Brine) -> Status {
 
 /// Does what was typed to `brinekey`.
 pub(crate) fn brinekey(parsed: BrineKey) -> Status {
+    core_dumps::forbid_for_good();
     silent(match parsed.verb {
         BrinekeyVerb::Gen(args) => r#gen::run(&args),
         BrinekeyVerb::Pub(args) => public::run(&args),
@@ -81,6 +93,11 @@ pub(crate) fn brinekey(parsed: BrineKey) -> Status {
         BrinekeyVerb::Export(args) => export::run(&args),
         BrinekeyVerb::Trust(args) => trust::run(args),
     })
+}
+
+/// Returns whether a command will be started that is to have what brine was started with.
+const fn runs_unconfined(verb: &BrineVerb) -> bool {
+    matches!(verb, BrineVerb::Verify(args) if !args.command.is_empty())
 }
 
 /// Returns whether nothing but what was asked for goes to standard error.
@@ -97,6 +114,7 @@ const fn wants_only_failures(verb: &BrineVerb) -> bool {
 /// Opens what the verdict goes to before anything is done, and reports. That it cannot be opened is reported, too.
 fn reported<O>(
     args: &VerdictArgs,
+    command: &[OsString],
     outputs: Result<(Option<Output>, O), Failure>,
     verb: impl FnOnce(O) -> Result<Outcome, Failure>,
 ) -> Status {
@@ -104,8 +122,8 @@ fn reported<O>(
         Ok((Reporter::open(args.json, say_who(args), report)?, outputs))
     });
     match opened {
-        Ok((reporter, outputs)) => reporter.finish(verb(outputs)),
-        Err(failure) => Reporter::without_file(args.json).finish(Err(failure)),
+        Ok((reporter, outputs)) => reporter.of_command(command).finish(verb(outputs)),
+        Err(failure) => Reporter::without_file(args.json).of_command(command).finish(Err(failure)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod clock;
+pub(crate) mod core_dumps;
 pub(crate) mod descriptor;
 pub(crate) mod end_signals;
 pub(crate) mod home;
@@ -11,8 +12,10 @@ pub(crate) mod named_key;
 pub(crate) mod named_signer;
 pub(crate) mod output;
 pub(crate) mod overwrite_guard;
+mod passed_signals;
 pub(crate) mod passphrase;
 pub(crate) mod patient_file;
+pub(crate) mod payload_command;
 pub(crate) mod program_file;
 pub(crate) mod progress;
 mod readiness;

@@ -31,10 +31,11 @@ Examples:
     $ brine verify < out
 
   Run a script only if it is signed:
-    $ curl -s https://example.org/setup.sh.brine | brine verify --whole -p ./vendor.pub | sh
+    $ curl -s https://example.org/setup.sh.brine | brine verify -p ./vendor.pub - -- sh
 
   Move a tree to another machine, verified as it arrives:
-    $ tar c tree | brine sign | ssh host 'brine verify | tar x'";
+    $ set -o pipefail
+    $ tar c tree | brine sign | ssh host 'set -o pipefail; brine verify | tar x'";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,8 @@ use super::value::parse_file;
 /// requests by its name in the policy, with the payload on standard input. The command sees the system
 /// directories, a scratch directory of its own, and what both the signer and the policy grant; nothing else.
 /// Output is released only if the command exits with 0 and its output matches the declared format.
+///
+/// "brine verify FILE -- CMD" gives any verified payload to a command of yours, which is not confined.
 #[derive(Args, Debug)]
 pub struct Run {
     /// The job; "-" or nothing is standard input

@@ -1,5 +1,6 @@
 //! What `brine verify` takes.
 
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -14,12 +15,31 @@ use super::value::parse_typ;
 /// Writes the payload only after signature, signer, context and time have been verified. Writes each segment
 /// of a stream as soon as it has been verified; --whole holds it back until the end. By default, trusts the
 /// signers in the trust file, and accepts only signatures without a context.
+///
+/// With CMD, all of the payload is verified first. Then CMD is started with it on standard input, and brine ends as
+/// CMD ends: with its exit status, or by the signal that ended it; with 126 if CMD cannot be executed, with 127 if
+/// it is not found. CMD is not confined: it may do whatever you may. "brine run" runs a signed job confined.
+///
+/// In a pipe, as in "brine verify FILE | sh", the command is started even if brine refuses FILE, and the pipe ends
+/// with its status. "set -o pipefail" (bash, zsh, ksh) lets the refusal count; "brine verify FILE -- sh" needs none.
 #[derive(Args, Debug)]
 #[command(groups = record_groups())]
 pub struct Verify {
     /// The envelope; or a signature FILE.sig, whose FILE is beside it; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
+
+    /// Start CMD with the payload on standard input, once all of it has been verified
+    ///
+    /// FILE, or "-" for standard input, stands before the "--". CMD may read from anywhere in its input, and cannot
+    /// change it. Without --report it takes the place of brine, as with "exec". With --report, brine waits for its
+    /// end, and passes signals on to it.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+
+    /// Whether nothing follows the "--".
+    #[arg(skip)]
+    pub lacks_command: bool,
 
     /// Verify each FILE against the signature FILE.sig beside it, and write no payload
     ///
@@ -83,20 +103,23 @@ pub struct Verify {
 
 pub(super) const VERIFY_EXAMPLES: &str = "\
 Examples:
-  Unpickle only a pickle that a trusted key signed for this purpose, this week:
-    $ brine verify --whole --context jobs/nightly --max-age 7d job.pkl.brine | python3 work.py
+  Start a program only with a pickle that a trusted key signed for this purpose, this week:
+    $ brine verify --context jobs/nightly --max-age 7d job.pkl.brine -- python3 work.py
 
   Check a release against one key, and many files at once:
     $ brine verify -p ./vendor.pub release.tar.sig
     $ brine verify -p ./vendor.pub -d *.tar
 
   Read signed messages from a queue, and keep the refused ones:
+    $ set -o pipefail
     $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
 
   Release each message once, even if the queue delivers it again:
+    $ set -o pipefail
     $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --reject-to refused | ./work
 
   Try the refused ones again when their signer is trusted:
+    $ set -o pipefail
     $ brine verify --retry refused --out lines --reject-to refused.again | ./work
 
   Keep the verdict for a program to read:

@@ -34,8 +34,10 @@ pub enum Status {
     NotFound,
     /// 137, of `run`.
     Killed,
-    /// That of the command which `run` ran.
+    /// That of the command which `run` or `verify` ran.
     Command(u8),
+    /// The signal that ended the command which `verify` ran: the program ends by it, too.
+    Signalled(u8),
 }
 
 impl Status {
@@ -101,6 +103,8 @@ impl Status {
             Self::NotFound => 127,
             Self::Killed => 137,
             Self::Command(code) => code,
+            // As shells show it.
+            Self::Signalled(signal) => signal.saturating_add(128),
         }
     }
 }

@@ -11,6 +11,7 @@ use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, Re
 use brine_trust::TrustError;
 
 use super::beside_failure::BesideFailure;
+use super::command::CommandMisuse;
 use super::exit::Status;
 use super::{OlderRecords, SignerFailure, hint};
 
@@ -28,6 +29,9 @@ pub(crate) enum Failure {
 
     #[error("will not write {what} to a terminal")]
     BinaryToTerminal { what: &'static str },
+
+    #[error(transparent)]
+    Command(#[from] CommandMisuse),
 
     #[error(transparent)]
     Core(#[from] brine_core::Error),
@@ -253,6 +257,7 @@ impl Failure {
             Self::AllowList { .. }
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
+            | Self::Command(_)
             | Self::ForeignLink { .. }
             | Self::Mistyped { .. }
             | Self::Precious { .. }
@@ -329,7 +334,7 @@ impl Failure {
             Self::Signer(failure) => failure.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
-            Self::Mistyped { .. } | Self::Usage(_) => "usage",
+            Self::Command(_) | Self::Mistyped { .. } | Self::Usage(_) => "usage",
             Self::WrittenInPlace { .. } => "written-in-place",
         }
     }

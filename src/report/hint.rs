@@ -29,6 +29,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
         }
         Failure::Beside(failure) => return failure.hint(),
+        Failure::Command(misuse) => misuse.hint(),
         Failure::Core(error) => return of_core(error),
         Failure::InFile { source, .. } => return of(source),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",

@@ -7,6 +7,7 @@ use brine_core::{Kind, Verified};
 use brine_records::RecordCounts;
 use serde::Serialize;
 
+use super::command::CommandEnd;
 use super::exit::Status;
 use super::verdict::{PlanFacts, RunFacts};
 use super::{Failure, OlderRecords};
@@ -14,6 +15,8 @@ use super::{Failure, OlderRecords};
 /// What a verb that did its work has to say.
 #[derive(Debug)]
 pub(crate) enum Outcome {
+    /// A command read what was verified, and has ended.
+    Commanded { signed: Box<Signed>, end: CommandEnd },
     /// Files, each with an outcome of its own, which was told when it was known.
     Files { work: FileWork, files: Vec<FileOutcome> },
     /// A job was run.
@@ -123,6 +126,7 @@ impl Outcome {
     /// Returns the exit status. Of several files, it is that of the first that was refused.
     pub(crate) fn status(&self) -> Status {
         match self {
+            Self::Commanded { end, .. } => end.status(),
             Self::Files { files, .. } => files
                 .iter()
                 .map(|file| status_of(&file.outcome))
@@ -143,7 +147,8 @@ impl Outcome {
     pub(super) const fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Records { failure, .. } => failure.as_ref(),
-            Self::Files { .. }
+            Self::Commanded { .. }
+            | Self::Files { .. }
             | Self::Ran { .. }
             | Self::Silent
             | Self::Told(_)

@@ -1,12 +1,14 @@
 //! Verdicts: one line of JSON each. docs/verdict.md describes them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use brine_records::RecordCounts;
 use serde::Serialize;
 
 use super::byte_name::{exact, shown};
+use super::command::CommandFacts;
 use super::console::json_line;
 use super::exit::Status;
 use super::outcome::status_of;
@@ -16,13 +18,13 @@ use super::{Failure, Outcome, Signed};
 const SCHEMA: &str = "brine.verdict/1";
 
 /// Writes the lines of a result: one, or one for each file.
-pub(crate) fn lines(result: &Result<Outcome, Failure>) -> String {
+pub(crate) fn lines(result: &Result<Outcome, Failure>, command: &[OsString]) -> String {
     match result {
         Ok(Outcome::Files { files, .. }) => files
             .iter()
             .map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name))))
             .collect(),
-        result => json_line(&Verdict::of(result, None)),
+        result => json_line(&Verdict::of(result, None).with_command(command, result)),
     }
 }
 
@@ -47,6 +49,8 @@ struct Verdict<'a> {
     plan: Option<&'a PlanFacts>,
     #[serde(flatten)]
     run: Option<&'a RunFacts>,
+    #[serde(flatten)]
+    command: Option<CommandFacts>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -146,6 +150,7 @@ impl<'a> Verdict<'a> {
             signed: None,
             plan: None,
             run: None,
+            command: None,
         };
         match result {
             Ok(Outcome::Ran { signed, plan, run, .. }) => {
@@ -160,6 +165,7 @@ impl<'a> Verdict<'a> {
                     verdict.verdict = Word::Refused;
                 }
             }
+            Ok(Outcome::Commanded { signed, .. }) => verdict.signed = Some(signed),
             Ok(Outcome::Verified { signed, plan }) => {
                 verdict.signed = Some(signed);
                 verdict.plan = plan.as_ref();
@@ -172,5 +178,15 @@ impl<'a> Verdict<'a> {
             verdict.verdict = if refused { Word::Refused } else { Word::Failed };
         }
         verdict
+    }
+
+    /// Says what became of the command that was to read the payload, if one was typed.
+    fn with_command(self, command: &[OsString], result: &Result<Outcome, Failure>) -> Self {
+        let end = match result {
+            Ok(Outcome::Commanded { end, .. }) => Some(*end),
+            _ => None,
+        };
+        let command = (!command.is_empty()).then(|| CommandFacts::new(command, end));
+        Self { command, ..self }
     }
 }

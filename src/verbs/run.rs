@@ -9,13 +9,13 @@ mod launch;
 mod outputs;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
 use brine_job::{Grants, Plan, PolicyQuestion};
 
+pub(super) use self::command::find as find_program;
 pub(super) use self::ground::{JobGround, settle};
 use self::outputs::RunOutputs;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -29,7 +29,8 @@ use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::program_file;
-use crate::world::release::stored;
+use crate::world::progress::{Progress, Show};
+use crate::world::release::{spooled, stored};
 use crate::world::spool::Spool;
 use crate::world::store::PayloadStore;
 
@@ -84,17 +85,11 @@ impl VerifiedJob {
         let input = InputFile::open(args.input.as_deref())?;
         let name = input.name().to_owned();
         let store = PayloadStore::default();
-        let verified = open(input.into_envelope_input()?)
+        let mut verified = open(input.into_envelope_input()?)
             .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
             .map_err(|error| stored(error, &name))?;
         let grants = Grants::of(&verified)?;
-        let payload = match store.take_temporary_file() {
-            Some(file) => Spool::written(file, verified.payload_bytes()),
-            None => {
-                let payload = verified.in_memory().unwrap_or_default();
-                Spool::copy_of(payload, &mut io::empty(), &name)?
-            }
-        };
+        let payload = spooled(&mut verified, &store, &name, &Progress::start(None, Show::Never))?;
         Ok(Self { verified, grants, payload, judge })
     }
 

@@ -7,6 +7,7 @@ use brine_records::Framing;
 
 use super::expect::{self, Judge, is_standard_input};
 use super::verify_beside::{not_given, signed_files, two_files, verify_beside};
+use super::verify_command::{refuse_misuse, verify_command};
 use super::verify_records::verify_records;
 use crate::args::verify::Verify;
 use crate::report::{BesideFailure, Failure, Outcome, Signed};
@@ -29,6 +30,7 @@ pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Fail
         judge.expectations = judge.expectations.untyped();
     }
     match task {
+        Task::Command => verify_command(args, &judge),
         Task::Beside { files, lines } => Ok(verify_beside(args, &judge, &files, lines.as_ref())),
         Task::Embedded { input, output } => embedded(args, &judge, input, output.as_ref()),
         Task::Records { framings, output } => {
@@ -39,6 +41,8 @@ pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Fail
 
 /// What is to be verified.
 enum Task<'a> {
+    /// One envelope or stream, for a command.
+    Command,
     /// Files, each with its signature, and where the lines about them go.
     Beside { files: Vec<SignedFile>, lines: Option<Output> },
     /// One envelope or stream.
@@ -49,6 +53,9 @@ enum Task<'a> {
 
 impl<'a> Task<'a> {
     fn resolve(args: &'a Verify, output: Option<Output>) -> Result<Self, Failure> {
+        if !args.command.is_empty() {
+            return Ok(Self::Command);
+        }
         if args.detached && args.inputs.iter().any(|path| is_standard_input(path)) {
             let usage = "-d takes files, each with its signature beside it; \"--signature SIG -\" takes \
                          standard input";
@@ -84,11 +91,12 @@ fn framings(args: &Verify) -> Option<(Framing, Framing)> {
 
 /// Says where everything goes: the verdict, and what is verified.
 pub(super) fn outputs(args: &Verify) -> Result<(Option<Output>, Option<Output>), Failure> {
+    refuse_misuse(args)?;
     let mut guard = inputs(args);
     if let Some(database) = &args.rejects.replay_db {
         guard.claim_database(database)?;
     }
-    let output = if args.check {
+    let output = if args.check || !args.command.is_empty() {
         None
     } else {
         Some(Output::plan("output", args.output.as_deref(), &mut guard)?)
@@ -169,7 +177,7 @@ fn embedded(
 }
 
 /// Says that a file is missing, which is likely to be the one that the signature is named after.
-fn without_file(name: String, path: Option<&Path>) -> BesideFailure {
+pub(super) fn without_file(name: String, path: Option<&Path>) -> BesideFailure {
     let signature = path.unwrap_or(Path::new("-"));
     let file = signature.with_extension("");
     let is_likely = file != signature && file.is_file();

@@ -28,12 +28,8 @@ impl EndSignals {
         let (arrival, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let (received, has_come) =
             (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let ignored = ignored_signals();
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
             let number = usize::try_from(signal).unwrap_or(0);
-            if (ignored >> number.saturating_sub(1)) & 1 == 1 {
-                continue;
-            }
             flag::register_conditional_default(signal, Arc::clone(&has_come))?;
             flag::register(signal, Arc::clone(&has_come))?;
             flag::register_usize(signal, Arc::clone(&received), number)?;
@@ -89,8 +85,14 @@ impl Read for EndableInput {
     }
 }
 
-/// Returns the signals that are ignored, a bit each: `nohup`, and shells for what runs in the background, start
-/// programs so.
+/// Returns whether this process was started to ignore a signal, as `nohup`, and shells for what runs in the
+/// background, start programs. It **must** not be caught yet.
+pub(super) fn is_ignored(signal: i32) -> bool {
+    let bit = u32::try_from(signal).unwrap_or(0).saturating_sub(1);
+    ignored_signals().checked_shr(bit).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Returns the signals that are ignored, a bit each.
 fn ignored_signals() -> u64 {
     let Ok(status) = File::open("/proc/self/status") else { return 0 };
     let lines = BufReader::new(status).lines().map_while(Result::ok);

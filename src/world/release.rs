@@ -9,6 +9,7 @@ use super::output::{Opened, Output, TextPieces};
 use super::progress::Progress;
 use super::readiness::waited;
 use super::spool::{Spool, temporary};
+use super::store::PayloadStore;
 use super::whole_file::Access;
 use crate::report::Failure;
 
@@ -63,6 +64,24 @@ pub(crate) fn discard(
         progress.advance(piece.len());
     }
     Ok(())
+}
+
+/// Reads the payload to its end, to where nobody else can change it. `store` is where it may have been kept.
+pub(crate) fn spooled(
+    verified: &mut Verified,
+    store: &PayloadStore,
+    input: &str,
+    progress: &Progress,
+) -> Result<Spool, Failure> {
+    if let Some(file) = store.take_temporary_file() {
+        return Ok(Spool::written(file, verified.payload_bytes()));
+    }
+    let mut spool = Spool::new().map_err(temporary)?;
+    while let Some(piece) = next_piece(verified, input)? {
+        spool.write_all(piece).map_err(temporary)?;
+        progress.advance(piece.len());
+    }
+    Ok(spool)
 }
 
 fn has_piece(verified: &mut Verified, input: &str) -> Result<bool, Failure> {

@@ -181,16 +181,34 @@ impl Spool {
     }
 
     /// Gives it to somebody who may read it from its beginning, and not write to it.
-    #[cfg_attr(
-        not(all(feature = "sandbox", target_os = "linux")),
-        expect(dead_code, reason = "only a program that runs jobs uses it")
-    )]
-    pub(crate) fn into_read_only(self) -> io::Result<File> {
-        let descriptor = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let file = File::open(descriptor)?;
+    pub(crate) fn into_read_only(mut self) -> io::Result<File> {
+        let is_sealed = self.seal().is_ok();
+        let file = match File::open(format!("{DESCRIPTORS}/{}", self.file.as_raw_fd())) {
+            // Without "/proc". What is sealed cannot be written, whoever has a descriptor of it.
+            Err(error) if is_sealed && error.kind() == io::ErrorKind::NotFound => {
+                self.file.rewind()?;
+                return Ok(self.file);
+            }
+            opened => opened?,
+        };
         // Nor may they open it once more.
         file.set_permissions(Permissions::from_mode(0o400))?;
         Ok(file)
+    }
+
+    /// Lets nobody change it any more. Only what is in memory can be sealed.
+    #[cfg(target_os = "linux")]
+    fn seal(&mut self) -> io::Result<()> {
+        use rustix::fs::{SealFlags, fcntl_add_seals};
+
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        Ok(fcntl_add_seals(&self.file, seals)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "it is as on Linux")]
+    fn seal(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Returns whether a terminal would show all of it as it is.
@@ -222,7 +240,8 @@ fn in_memory() -> io::Result<File> {
 
     let made = memfd_create(c"brine", MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL);
     // Linux before 6.3 does not have it.
-    let made = made.or_else(|_| memfd_create(c"brine", MemfdFlags::CLOEXEC))?;
+    let older = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let made = made.or_else(|_| memfd_create(c"brine", older))?;
     let file = File::from(made);
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
@@ -282,6 +301,9 @@ impl LargeInput {
         Spool::copy_of(&beginning, &mut file, &name)
     }
 }
+
+/// Where the open files of this process have names.
+const DESCRIPTORS: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
 
 const PIECE_BYTES: usize = 256 * 1024;
 

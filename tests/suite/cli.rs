@@ -29,3 +29,4 @@ mod streams;
 mod terminal;
 mod trust;
 mod untyped;
+mod verify_command;

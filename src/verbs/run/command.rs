@@ -11,7 +11,7 @@ use crate::report::Failure;
 use crate::world::home::program_directories;
 
 /// Finds the program of a command, if one was typed.
-pub(super) fn find(command: &[OsString]) -> Result<Option<OperatorCommand>, Failure> {
+pub(in crate::verbs) fn find(command: &[OsString]) -> Result<Option<OperatorCommand>, Failure> {
     let Some((name, arguments)) = command.split_first() else { return Ok(None) };
     let path =
         if name.to_string_lossy().contains('/') { named(Path::new(name))? } else { sought(name)? };

@@ -1,0 +1,73 @@
+//! Signals that are passed on to a command, while this process waits for its end.
+
+use std::fs::File;
+use std::io;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::termios::tcgetpgrp;
+use signal_hook::consts::signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+
+use super::end_signals::is_ignored;
+
+/// The signals that would end this process, caught. The command gets them, and says by its own end what they mean.
+#[derive(Debug)]
+pub(crate) struct PassedSignals {
+    signals: Signals,
+    /// From then on they end this process again.
+    has_ended: Arc<AtomicBool>,
+}
+
+impl PassedSignals {
+    /// Catches the signals, except those that this process was started to ignore: the command ignores them, too.
+    pub(crate) fn catch() -> io::Result<Self> {
+        let passed: Vec<_> = PASSED.into_iter().filter(|signal| !is_ignored(*signal)).collect();
+        let has_ended = Arc::default();
+        for signal in &passed {
+            flag::register_conditional_default(*signal, Arc::clone(&has_ended))?;
+        }
+        // SIGCHLD tells the end of the command. It is caught, because the status is lost where it is ignored.
+        let signals = Signals::new(passed.iter().chain(&[SIGCHLD]))?;
+        Ok(Self { signals, has_ended })
+    }
+
+    /// Waits for the end of the command, and passes on to it what arrives meanwhile.
+    pub(crate) fn wait(mut self, mut command: Child) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = command.try_wait()? {
+                self.has_ended.store(true, Ordering::SeqCst);
+                return Ok(status);
+            }
+            // The command has not been waited for, so its process id is still its own.
+            let id = Pid::from_child(&command);
+            self.signals.wait().filter(|signal| is_for_command(*signal)).for_each(|signal| {
+                if let Some(signal) = Signal::from_named_raw(signal) {
+                    // A command of another user, as sudo is, takes none.
+                    let _ = kill_process(id, signal);
+                }
+            });
+        }
+    }
+}
+
+/// Returns whether a signal has to be passed on. What a person types at the terminal reached the command already:
+/// twice is an order to end at once for many programs.
+fn is_for_command(signal: i32) -> bool {
+    match signal {
+        SIGCHLD => false,
+        SIGINT | SIGQUIT => !is_in_foreground(),
+        _ => true,
+    }
+}
+
+/// Returns whether the keys of the terminal send signals to this process, and to all others of its group.
+fn is_in_foreground() -> bool {
+    let terminal = File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
+}
+
+const PASSED: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
