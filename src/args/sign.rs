@@ -144,9 +144,11 @@ Examples:
     $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
 
   Put a signed message on a queue:
+    $ set -o pipefail
     $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m
 
   Sign each line that a program writes, as it comes:
+    $ set -o pipefail
     $ ./events | brine sign --lines --batch 256 | kcat -P -b host -t events";
 
 /// The algorithm identifier in the envelope.

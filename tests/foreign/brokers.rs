@@ -52,7 +52,7 @@ impl Market {
     /// Runs a script, which knows where the broker is, and all that it starts, for two minutes at most.
     fn shell(&self, person: &Person, script: &str) -> Output {
         // It kills a group of processes; what `Person` would stop is the shell alone.
-        let mut command = person.shell("exec timeout --kill-after=1 120 sh -c \"$script\"");
+        let mut command = person.shell("exec timeout --kill-after=1 120 bash -c \"$script\"");
         command.env("script", script).env("me", "reader-1").timeout(LIMIT);
         command.envs(self.address.iter().map(|(name, value)| (name, value)));
         command.output().unwrap()

@@ -1,7 +1,11 @@
 //! What the documents say is true. The crate brine-core holds SPEC.md to what it says of envelopes.
 
+use std::fs;
+
+use brine_cli::args::brine::Brine;
 use brine_cli::report::exit::Status;
 use brine_job::{Grants, Policy, PolicyQuestion};
+use clap::{Command, CommandFactory as _};
 
 use crate::common::{project, project_text};
 
@@ -53,4 +57,38 @@ fn the_set_up_commands_of_the_readme_exist() {
     for script in ["scripts/demo", "scripts/test"] {
         assert!(readme.contains(script) && project(script).exists(), "{script}");
     }
+}
+
+/// The examples of a command and of its verbs.
+fn examples(command: &Command) -> Vec<String> {
+    let own = command.get_after_long_help().map(ToString::to_string);
+    let of_verbs = command.get_subcommands().flat_map(examples);
+    own.into_iter().chain(of_verbs).collect()
+}
+
+/// Returns whether a line gives the output of brine to another command, which ends the pipe.
+fn goes_on_after_brine(line: &str) -> bool {
+    let verbs = ["brine verify", "brine sign", "brine run"];
+    let after = verbs.iter().filter_map(|verb| line.split_once(verb)).map(|(_, after)| after);
+    let is_measured = line.contains("/dev/null`");
+    !line.starts_with('|') && !is_measured && after.into_iter().any(|after| after.contains(" | "))
+}
+
+/// A shell says how the last command of a pipe ended, and not that brine refused.
+#[test]
+fn every_pipe_that_goes_on_after_brine_is_told_to_fail() {
+    let pages = fs::read_dir(project("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|suffix| suffix == "md"));
+    let pages = pages.map(|path| project_text(path.to_str().unwrap()));
+    let pages = pages.chain([project_text("README.md"), project_text("SECURITY.md")]);
+    let mut command = Brine::command();
+    command.build();
+    let mut pipes = 0;
+    for page in pages.chain(examples(&command)) {
+        for paragraph in page.split("\n\n").filter(|text| text.lines().any(goes_on_after_brine)) {
+            pipes += 1;
+            assert!(paragraph.contains("set -o pipefail"), "{paragraph}");
+        }
+    }
+    assert!(pipes > 8, "{pipes}");
 }
