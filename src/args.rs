@@ -14,6 +14,7 @@ pub mod sign;
 pub mod trust;
 pub mod value;
 pub mod verify;
+pub mod when;
 
 use std::path::PathBuf;
 

@@ -258,4 +258,4 @@ pub enum PrivateForm {
 const TRUST_EXAMPLES: &str = "\
 Examples:
   Trust alice for her reports, until the end of the year:
-    $ brinekey trust add alice ./alice.pub --context 'reports/*' --not-after 2027-01-01T00:00:00Z";
+    $ brinekey trust add alice ./alice.pub --context 'reports/*' --not-after 2027-01-01";

@@ -4,10 +4,10 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use brine_core::Timestamp;
 use clap::Args;
 
-use super::value::{parse_context, parse_duration, parse_file, parse_time};
+use super::value::{parse_context, parse_file};
+use super::when::{When, parse_duration};
 
 /// What judges an envelope.
 #[derive(Args, Clone, Debug, Default)]
@@ -29,12 +29,15 @@ pub struct JudgeArgs {
     ///
     /// Age counts from the time that the signer states to the time of release, by this machine's clock. There is
     /// no leeway.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
 
-    /// Judge as of this time; the verdict says so
-    #[arg(long, value_name = "WHEN", value_parser = parse_time)]
-    pub now: Option<Timestamp>,
+    /// Judge as of another time; the verdict says so
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now. With "--now 30d", it tells whether the signature will still be good in 30 days.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub now: Option<When>,
 
     /// Verify the bytes of FILE as well; they were signed together with the payload
     #[arg(long, value_name = "FILE", value_parser = parse_file())]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use brine_records::{Framing, OnBadRecord};
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::value::{parse_lease, parse_pause};
+use super::when::{parse_duration, parse_pause};
 
 /// How records are framed.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -157,7 +157,7 @@ pub struct BatchArgs {
     pub batch: Option<u16>,
 
     /// How long the first record of a batch waits for others; by default 5ms
-    #[arg(long, value_name = "TIME", value_parser = parse_pause, requires = "batch")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_pause, requires = "batch")]
     pub linger: Option<Duration>,
 }
 
@@ -217,6 +217,6 @@ pub struct RejectArgs {
     pub replay_db: Option<PathBuf>,
 
     /// How long other processes leave a record to this one if it dies; by default 1m
-    #[arg(long, value_name = "TIME", value_parser = parse_lease, requires = "replay_db")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "replay_db")]
     pub lease: Option<Duration>,
 }

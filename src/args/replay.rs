@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::value::parse_duration;
+use super::when::parse_duration;
 
 /// Manage replay databases
 ///
@@ -40,7 +40,7 @@ pub struct InitArgs {
     pub accept_older: bool,
 
     /// The maximum age of records; by default 24h
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
 }
 

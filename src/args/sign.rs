@@ -11,10 +11,8 @@ use clap::{Args, ValueEnum};
 use super::PassphraseArgs;
 use super::record::{BatchArgs, RecordArgs, RefusalArgs, and_records, record_groups};
 use super::run::JobArgs;
-use super::value::{
-    When, parse_content_type, parse_context, parse_file, parse_pause, parse_segment_size,
-    parse_when,
-};
+use super::value::{parse_content_type, parse_context, parse_file, parse_segment_size};
+use super::when::{When, parse_pause};
 
 /// Sign FILE or standard input
 ///
@@ -65,15 +63,19 @@ pub struct Sign {
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_content_type)]
     pub content_type: Option<String>,
 
-    /// Let the signature expire, after a duration like 7d or at a time
+    /// Let the signature expire, at a time or after a duration like 7d
     ///
-    /// Durations count from the moment of signing, when the input has arrived; of a stream, its first segment. A
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now. Durations count from the moment of signing, when the input has arrived; of a stream, its first segment. A
     /// stream that is still being read when it expires is refused from there on.
-    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub expires: Option<When>,
 
-    /// Let the signature become valid later, after a duration or at a time
-    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    /// Let the signature become valid later, at a time or after a duration
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub not_before: Option<When>,
 
     /// Sign the bytes of FILE as well; verifiers need the same file
@@ -107,7 +109,7 @@ pub struct Sign {
     /// Write a stream, and close a segment when its first byte has waited this long, like 1s
     ///
     /// Use it for pipes that stay open, as with "tail -f".
-    #[arg(long, value_name = "TIME", value_parser = parse_pause,
+    #[arg(long, value_name = "DURATION", value_parser = parse_pause,
         conflicts_with_all = and_records(["single", "plain", "armor", "detached"]))]
     pub flush_after: Option<Duration>,
 

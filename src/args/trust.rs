@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use brine_core::Timestamp;
 use brine_keys::Fingerprint;
 use clap::{Args, Subcommand};
 
-use super::value::{When, parse_context, parse_fingerprint, parse_reason, parse_time, parse_when};
+use super::value::{parse_context, parse_fingerprint, parse_reason};
+use super::when::When;
 
 /// Manage the trust file
 #[derive(Debug, Subcommand)]
@@ -57,12 +57,18 @@ pub struct TrustAdd {
     pub contexts: Vec<String>,
 
     /// Trust the signer from this time on
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub not_before: Option<Timestamp>,
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub not_before: Option<When>,
 
     /// Trust the signer until this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub not_after: Option<Timestamp>,
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub not_after: Option<When>,
 
     /// Write the new entry as one line of JSON
     #[arg(long)]
@@ -120,7 +126,10 @@ pub struct TrustRevoke {
     pub reason: Option<String>,
 
     /// Refuse the key from this time on, instead of now
-    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub at: Option<When>,
 
     /// Write the key's entries as one line of JSON
@@ -197,9 +206,12 @@ pub struct TrustCheck {
     #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
     pub context: Option<String>,
 
-    /// Judge as of this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub now: Option<Timestamp>,
+    /// Judge as of another time
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub now: Option<When>,
 
     /// Refuse all keys in FILE, which has one OpenSSH public key a line
     #[arg(long, value_name = "FILE")]

@@ -1,75 +1,12 @@
 //! Values as people type them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use brine_core::stream::MAX_SEGMENT_BYTES;
 use brine_core::text::all_harmless;
-use brine_core::{ContentType, Kind, Timestamp};
+use brine_core::{ContentType, Kind};
 use brine_keys::Fingerprint;
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use jiff::SpanRelativeTo;
-
-/// Reads a date and time of RFC 3339, or seconds since 1970.
-pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let unix = text.parse().ok().and_then(Timestamp::from_unix);
-    unix.or_else(|| Timestamp::parse_rfc3339(text))
-        .ok_or_else(|| "expected a time like 2026-11-21T08:30:00Z, from 1970 on".to_owned())
-}
-
-/// Reads a length of time in whole seconds; a day has 24 hours.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let span = text.parse::<jiff::Span>().ok();
-    let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    let seconds = duration.and_then(|duration| u64::try_from(duration.as_secs()).ok());
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| "expected a length of time like 90s, 12h, 7d or 2w".to_owned())
-}
-
-/// Reads a length of time of a second at least.
-pub(super) fn parse_lease(text: &str) -> Result<Duration, String> {
-    let lease = parse_duration(text).ok().filter(|lease| !lease.is_zero());
-    lease.ok_or_else(|| "expected a length of time like 10s or 5m".to_owned())
-}
-
-/// Reads a length of time that may be less than a second.
-pub(super) fn parse_pause(text: &str) -> Result<Duration, String> {
-    let pause = text.parse::<jiff::SignedDuration>().ok();
-    pause
-        .and_then(|pause| Duration::try_from(pause).ok())
-        .filter(|pause| !pause.is_zero())
-        .ok_or_else(|| "expected a length of time like 200ms or 1s".to_owned())
-}
-
-/// A moment that is given as such, or as a length of time from now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// At that moment.
-    At(Timestamp),
-    /// So long after the command runs.
-    In(Duration),
-}
-
-impl When {
-    /// Returns the moment.
-    #[must_use]
-    pub fn from(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::In(duration) => now.plus(duration),
-        }
-    }
-}
-
-pub(super) fn parse_when(text: &str) -> Result<When, String> {
-    if let Ok(at) = parse_time(text) {
-        return Ok(When::At(at));
-    }
-    parse_duration(text)
-        .map(When::In)
-        .map_err(|expected| format!("{expected}, or a time like 2026-11-21T08:30:00Z"))
-}
 
 pub(super) fn parse_content_type(text: &str) -> Result<String, String> {
     ContentType::parse(text)

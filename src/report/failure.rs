@@ -85,6 +85,11 @@ pub(crate) enum Failure {
     #[error("{path:?} cannot be made: {source}")]
     NoPlace { path: PathBuf, source: io::Error },
 
+    #[error(
+        "{typed:?} is a local time, and {source_name} gives no time zone that this machine knows"
+    )]
+    NoTimeZone { typed: String, source_name: String },
+
     #[error("no key named {name:?} in {directory:?}")]
     NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
 
@@ -260,6 +265,7 @@ impl Failure {
             | Self::Command(_)
             | Self::ForeignLink { .. }
             | Self::Mistyped { .. }
+            | Self::NoTimeZone { .. }
             | Self::Precious { .. }
             | Self::PrivateKey { .. }
             | Self::SameFile { .. }
@@ -323,6 +329,7 @@ impl Failure {
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
             Self::OlderRecords(_) => "replay-unknown",
+            Self::NoTimeZone { .. } => "no-time-zone",
             Self::OutputClosed { .. } => "output-closed",
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",

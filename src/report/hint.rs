@@ -55,6 +55,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "\"brinekey list\" shows the keys, \"brinekey trust list\" the signers; a file needs a \
              slash, as in ./NAME"
         }
+        Failure::NoTimeZone { .. } => {
+            "give the time in UTC, as in 2026-12-31T00:00Z, or with an offset, as in 2026-12-31T00:00+01:00"
+        }
         Failure::NotFound { .. } => {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }

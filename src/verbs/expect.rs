@@ -45,7 +45,7 @@ impl Judge {
         if let Some(most) = args.try_keys {
             expectations = expectations.tried_keys(most.get());
         }
-        Ok(Self { expectations, trust, moment: Moment::new(args.now) })
+        Ok(Self { expectations, trust, moment: Moment::resolve(args.now.as_ref())? })
     }
 
     /// Judges trust and time again, right before what has verified is used: that can be long after.

@@ -5,9 +5,10 @@ use std::io;
 use brine_core::{Algorithm, Error, Statement, SystemError, Timestamp};
 
 use crate::args::sign::Sign;
-use crate::args::value::When;
+use crate::args::when::When;
 use crate::report::Failure;
 use crate::world::clock;
+use crate::world::local_time::TimePoint;
 
 /// Says what a signature says that is made at the moment of the call. It is called when what is signed has arrived.
 pub(super) type State<'a> = &'a dyn Fn() -> Result<Statement, Failure>;
@@ -17,23 +18,24 @@ pub(super) struct Stated {
     algorithm: Algorithm,
     content_type: Option<String>,
     context: Option<String>,
-    expires: Option<When>,
+    expires: Option<TimePoint>,
     external_aad: Vec<u8>,
     is_plain: bool,
-    not_before: Option<When>,
+    not_before: Option<TimePoint>,
 }
 
 impl Stated {
     /// Takes what was typed, and refuses a signature that nobody can ever accept, before anything is waited for.
     pub(super) fn resolve(args: &Sign) -> Result<Self, Failure> {
+        let resolve = |when: &Option<When>| when.as_ref().map(TimePoint::resolve).transpose();
         let stated = Self {
             algorithm: args.alg.into(),
             content_type: args.content_type.clone(),
             context: args.context.clone(),
-            expires: args.expires,
+            expires: resolve(&args.expires)?,
             external_aad: Vec::new(),
             is_plain: args.plain,
-            not_before: args.not_before,
+            not_before: resolve(&args.not_before)?,
         };
         stated.refuse_empty_window(clock::read()?)?;
         Ok(stated)
@@ -80,7 +82,7 @@ impl Stated {
     }
 
     fn refuse_empty_window(&self, now: Timestamp) -> Result<(), Failure> {
-        let at = |when: Option<When>| when.map(|when| when.from(now));
+        let at = |point: Option<TimePoint>| point.map(|point| point.from(now));
         match (at(self.not_before), at(self.expires)) {
             (_, Some(expires)) if expires <= now => {
                 Err(Failure::usage(format!("--expires {expires} has passed already")))

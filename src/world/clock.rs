@@ -5,6 +5,10 @@ use std::time::SystemTime;
 use brine_core::time::ClockBefore1970;
 use brine_core::{Clock, Timestamp};
 
+use super::local_time::TimePoint;
+use crate::args::when::When;
+use crate::report::Failure;
+
 /// The clock that things are judged by: the system's, or a moment that a person gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -16,8 +20,9 @@ pub(crate) enum Moment {
 
 impl Moment {
     /// Takes the moment a person gave, or the system clock.
-    pub(crate) fn new(given: Option<Timestamp>) -> Self {
-        given.map_or(Self::System, Self::Given)
+    pub(crate) fn resolve(given: Option<&When>) -> Result<Self, Failure> {
+        let Some(when) = given else { return Ok(Self::System) };
+        Ok(Self::Given(TimePoint::resolve(when)?.from(read()?)))
     }
 
     /// Returns what verdicts call it.

@@ -1,6 +1,7 @@
 //! Where keys and trust live: the one place where the environment is read.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::report::Failure;
@@ -54,6 +55,11 @@ pub(crate) fn passphrase_file() -> Option<PathBuf> {
     variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
 }
 
+/// The time zone that `TZ` names.
+pub(crate) fn time_zone_variable() -> Option<OsString> {
+    variable("TZ")
+}
+
 /// The directory for temporary files: `$TMPDIR`, else `/tmp`.
 pub(crate) fn temporary_directory() -> PathBuf {
     env::temp_dir()
@@ -103,6 +109,6 @@ pub(crate) const KEY_SUFFIXES: [&str; 3] = [".key", ".pub", ".pem"];
 const MAX_NAME_BYTES: usize = 64;
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn variable(name: &str) -> Option<std::ffi::OsString> {
+fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

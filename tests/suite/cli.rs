@@ -1,6 +1,7 @@
 //! The programs as people and scripts use them.
 
 mod completions;
+mod dates;
 mod detached;
 mod doctor;
 mod fingerprints;

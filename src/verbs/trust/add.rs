@@ -1,16 +1,18 @@
 //! `brinekey trust add`.
 
-use brine_core::{Clock as _, Signer};
+use brine_core::{Clock as _, Signer, Timestamp};
 use brine_trust::{ContextGlob, Scope, TrustEntry};
 
 use super::change::{Did, TrustChange};
 use super::limits;
 use crate::args::trust::TrustAdd;
-use crate::report::console::{note, printable};
+use crate::args::when::When;
+use crate::report::console::{note, printable, remark};
 use crate::report::{Failure, SignerFailure};
 use crate::verbs::fingerprint_lines;
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
+use crate::world::local_time::TimePoint;
 use crate::world::named_key::{self, trust_file};
 use crate::world::named_signer::path_of;
 use crate::world::output::Output;
@@ -39,11 +41,7 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
 
 /// Returns the entry that was described, if it is about the key that was expected.
 fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
-    if let (Some(start), Some(end)) = (args.not_before, args.not_after)
-        && end <= start
-    {
-        return Err(Failure::usage(format!("--not-after {end} is not after --not-before {start}")));
-    }
+    let (not_before, not_after) = window(&args)?;
     let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
     if let Some(expected) = args.expect.filter(|expected| !expected.is_of(&key)) {
         return Err(
@@ -51,8 +49,8 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
         );
     }
     let mut entry = TrustEntry::new(Signer::new(args.name, key))
-        .with_not_before(args.not_before)
-        .with_not_after(args.not_after);
+        .with_not_before(not_before)
+        .with_not_after(not_after);
     if !args.contexts.is_empty() {
         let globs = args.contexts.iter().map(|glob| ContextGlob::parse(glob));
         let globs = globs.collect::<Result<_, _>>().map_err(|e| Failure::usage(e.to_string()))?;
@@ -61,12 +59,35 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
     Ok(entry)
 }
 
+/// Finds out which times were meant, and refuses a window that no moment is in.
+fn window(args: &TrustAdd) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    let now = Moment::System.now()?;
+    let moment = |when: &Option<When>| {
+        let point = when.as_ref().map(TimePoint::resolve).transpose()?;
+        Ok::<_, Failure>(point.map(|point| point.from(now)))
+    };
+    match (moment(&args.not_before)?, moment(&args.not_after)?) {
+        (Some(start), Some(end)) if end <= start => {
+            Err(Failure::usage(format!("--not-after {end} is not after --not-before {start}")))
+        }
+        window => Ok(window),
+    }
+}
+
 /// Tells a person whose key is trusted now, and how to be sure that it is the right one.
 fn tell(change: &TrustChange, is_expected: bool) {
     for entry in &change.entries {
         let limits = limits(entry, change.now);
         let limits = if limits.is_empty() { limits } else { format!("  {limits}") };
-        note(&format!("{} is trusted now{limits}", printable(entry.name())));
+        let end = entry.not_after().filter(|end| *end <= change.now);
+        let is_trusted = if end.is_some() { "was added" } else { "is trusted now" };
+        note(&format!("{} {is_trusted}{limits}", printable(entry.name())));
+        // Somebody may have meant another year.
+        if let Some(end) = end {
+            remark(&format!(
+                "warning: --not-after {end} has passed, so this entry has no effect now"
+            ));
+        }
         fingerprint_lines::tell(entry.key());
         if !is_expected {
             note("compare it, all of it, with what \"brinekey show\" tells its owner");

@@ -20,7 +20,7 @@ pub(super) fn run(args: &TrustCheck) -> Result<(), Failure> {
     let mut guard = guard.and(args.revoked.as_deref()).and_key(&args.key);
     let output = Output::stdout(&mut guard)?;
     let mut trust = super::read(&args.file)?;
-    let moment = Moment::new(args.now);
+    let moment = Moment::resolve(args.now.as_ref())?;
     let now = moment.now()?;
     let named = NamedSigner::new("brinekey trust check", &args.key, None, (&args.file, &path));
     if let Some(path) = &args.revoked {

@@ -13,6 +13,7 @@ use crate::report::console::{note, printable};
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
 use crate::world::home::Home;
+use crate::world::local_time::TimePoint;
 use crate::world::named_key::{self, trust_file};
 use crate::world::named_signer::{NamedSigner, path_of};
 use crate::world::output::Output;
@@ -33,11 +34,12 @@ pub(super) fn run(args: &TrustRevoke) -> Result<(), Failure> {
 
 fn revoke(args: &TrustRevoke, path: &Path) -> Result<TrustChange, Failure> {
     let file = (&args.file, path);
+    let asked = args.at.as_ref().map(TimePoint::resolve).transpose()?;
     let named = NamedSigner::new("brinekey trust revoke", &args.signer, Some(&args.which), file);
     edit(path, |store| {
         let refused = |error| trust_file(path, error);
         let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
-        let at = args.at.map_or(now, |at| at.from(now));
+        let at = asked.map_or(now, |asked| asked.from(now));
         let revocation = Revocation { at, reason: args.reason.clone() };
         let (mut did, mut entries) = (Did::Nothing, Vec::new());
         for signer in named.signers(&before, now)? {
@@ -52,7 +54,7 @@ fn revoke(args: &TrustRevoke, path: &Path) -> Result<TrustChange, Failure> {
             }
         }
         // A time that was asked for, and is not what the file says, is not passed over.
-        if args.at.is_some()
+        if asked.is_some()
             && let Some((name, at)) = earlier(&entries, &revocation)
         {
             return Err(refused(TrustError::AlreadyRevoked { name, at }));
