@@ -134,5 +134,5 @@ fn each_shell_has_a_script_for_each_program() {
         }
     }
     let output = person.brine(["completions", "csh"]).output().unwrap();
-    assert_mistyped(&output, "invalid value 'csh' for '<SHELL>'");
+    assert_mistyped(&output, "SHELL cannot be \"csh\"");
 }
