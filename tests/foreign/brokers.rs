@@ -2,7 +2,7 @@
 
 mod kafka;
 mod mosquitto;
-mod redis;
+pub(crate) mod redis;
 mod server;
 
 use std::fs;

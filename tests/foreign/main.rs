@@ -13,13 +13,15 @@
 #[path = "../suite/common.rs"]
 #[allow(dead_code, unused_imports, reason = "the other tests use the rest")]
 mod common;
+#[path = "../suite/page.rs"]
+mod page;
 
 mod brokers;
 mod completions;
+mod cookbook;
 mod cose;
 mod openssh;
 mod openssl;
-mod page;
 mod pickle;
 mod pickle_containers;
 mod pickle_values;

@@ -10,10 +10,12 @@
 mod architecture;
 mod cli;
 mod common;
+mod cookbook;
 mod documents;
 mod foreign_vectors;
 mod generated;
 mod mutation;
+mod page;
 mod schema;
 mod schemas;
 mod transcripts;

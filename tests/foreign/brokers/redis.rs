@@ -5,7 +5,8 @@ use tempfile::TempDir;
 use super::server::{Server, ask, on_free_port};
 use super::{Market, lines, orders, snippet};
 
-fn start() -> (Server, String) {
+/// Starts a server for one test, and returns its port.
+pub(crate) fn start() -> (Server, String) {
     on_free_port(|port| {
         let port = port.to_string();
         let arguments =

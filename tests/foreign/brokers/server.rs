@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A process that is stopped when the test ends, however it ends.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// What it writes to standard error, and whatever else it needs.
     directory: TempDir,

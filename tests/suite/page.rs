@@ -5,7 +5,7 @@ use crate::common::project_text;
 /// The scripts of a page.
 pub(crate) struct Page(Vec<Snippet>);
 
-/// A script, and under which headings it stands.
+/// A script, in the language of a shell or of make, and under which headings it stands.
 struct Snippet {
     section: String,
     title: String,
@@ -26,7 +26,7 @@ impl Page {
                     snippet.script.push_str(line);
                     snippet.script.push('\n');
                 }
-                (false, "```sh") => {
+                (false, "```sh" | "```bash" | "```make") => {
                     inside = true;
                     let new = snippets
                         .last()
