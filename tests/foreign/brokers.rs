@@ -54,7 +54,9 @@ impl Market {
         // It kills a group of processes; what `Person` would stop is the shell alone.
         let mut command = person.shell("exec timeout --kill-after=1 120 bash -c \"$script\"");
         command.env("script", script).env("me", "reader-1").timeout(LIMIT);
-        command.envs(self.address.iter().map(|(name, value)| (name, value)));
+        for (name, value) in &self.address {
+            command.env(name, value);
+        }
         command.output().unwrap()
     }
 

@@ -16,13 +16,13 @@ const TRAPS: [(&str, &str); 8] = [
 ];
 
 /// What is typed, and the words that it becomes.
-const LINES: [(&str, &[&str]); 25] = [
+const LINES: [(&str, &[&str]); 26] = [
     // Verbs.
     ("brine ver", &["brine", "verify"]),
     ("brinekey tru", &["brinekey", "trust"]),
     ("brinekey trust rem", &["brinekey", "trust", "remove"]),
     // Options.
-    ("brine verify --sig", &["brine", "verify", "--signer"]),
+    ("brine verify --signe", &["brine", "verify", "--signer"]),
     ("brine verify my --max", &["brine", "verify", "my", "--max-age"]),
     ("brinekey trust add --not-b", &["brinekey", "trust", "add", "--not-before"]),
     // Values of which there are few.
@@ -43,6 +43,7 @@ const LINES: [(&str, &[&str]); 25] = [
         &["brine", "verify", "--trust", "./others", "--signer", "dave"],
     ),
     ("brinekey trust remove al", &["brinekey", "trust", "remove", "alice"]),
+    ("brinekey trust revoke al", &["brinekey", "trust", "revoke", "alice"]),
     // Contexts: of a pattern, what every context has.
     ("brine verify -c jo", &["brine", "verify", "-c", "jobs/nightly"]),
     ("brine sign --context rep", &["brine", "sign", "--context", "reports/"]),

@@ -15,6 +15,12 @@
 mod common;
 #[path = "../suite/page.rs"]
 mod page;
+#[path = "../suite/schema.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod schema;
+#[path = "../suite/typed.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod typed;
 
 mod brokers;
 mod completions;
