@@ -35,7 +35,8 @@ fn candidates_come_after_a_line_that_says_what_fits_besides() {
         (&["verify", "--max-age", ""], &["words"]),
         (&["run", "job", "--", ""], &["commands"]),
         (&["run", "job", "--", "sh", "--key", ""], &["files\t"]),
-        (&["verify", "--alg", "nonsense", "--", ""], &["files\t"]),
+        (&["sign", "--nonsense", "x", "--", ""], &["files\t"]),
+        (&["verify", "job", "--", ""], &["commands"]),
     ] {
         assert_eq!(listed(&person, "brine", words), expected, "{words:?}");
     }
