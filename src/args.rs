@@ -34,3 +34,14 @@ pub struct PassphraseArgs {
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
 }
+
+/// Whether files are accepted that others can change or read.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct PermissionArgs {
+    /// Accept files that others may write, and private keys that others may read
+    ///
+    /// The trust file, the policy and every other file that decides is refused if another user than root may write
+    /// it, or replace it in one of the directories on the way to it. A private key is refused if others may read it.
+    #[arg(long)]
+    pub insecure_permissions: bool,
+}

@@ -17,6 +17,7 @@ mod passed_signals;
 pub(crate) mod passphrase;
 pub(crate) mod patient_file;
 pub(crate) mod payload_command;
+pub(crate) mod permissions;
 pub(crate) mod program_file;
 pub(crate) mod progress;
 mod readiness;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::PassphraseArgs;
 use super::trust::{TrustFile, TrustVerb};
+use super::{PassphraseArgs, PermissionArgs};
 
 /// Make and keep keys, and choose whom to trust
 ///
@@ -79,6 +79,9 @@ pub struct Gen {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 const GEN_EXAMPLES: &str = "\
@@ -99,6 +102,9 @@ pub struct Pub {
     /// The form to write
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub form: PublicForm,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 const PUB_EXAMPLES: &str = "\
@@ -179,6 +185,9 @@ pub struct Passwd {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 const PASSWD_EXAMPLES: &str = "\
@@ -208,6 +217,9 @@ pub struct Import {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 const IMPORT_EXAMPLES: &str = "\
@@ -238,6 +250,9 @@ pub struct Export {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 const EXPORT_EXAMPLES: &str = "\

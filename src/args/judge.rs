@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::PermissionArgs;
 use super::value::{parse_context, parse_file};
 use super::when::{When, parse_duration};
 
@@ -79,6 +80,9 @@ pub struct TrustArgs {
     /// Refuse all keys in FILE, which has one OpenSSH public key a line
     #[arg(long, value_name = "FILE")]
     pub revoked: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 /// Where the verdict goes.

@@ -7,6 +7,7 @@ use brine_job::{Grant, Layer, Limit, OutputFormat};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use super::PermissionArgs;
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::and_records;
 use super::value::parse_file;
@@ -115,6 +116,9 @@ pub struct CheckPolicy {
     /// The policy; by default policy.toml beside the trust file
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 /// Jobs, as `brine sign` makes them.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::PermissionArgs;
 use super::value::parse_size;
 
 /// Show what a pickle would import, without loading it
@@ -44,6 +45,9 @@ pub struct Scan {
     /// Write a line of JSON for each file
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }
 
 pub(super) const EXAMPLES: &str = "\

@@ -8,11 +8,11 @@ use brine_core::Algorithm;
 use brine_core::hash::HashAlgorithm;
 use clap::{Args, ValueEnum};
 
-use super::PassphraseArgs;
 use super::record::{BatchArgs, RecordArgs, RefusalArgs, and_records, record_groups};
 use super::run::JobArgs;
 use super::value::{parse_content_type, parse_context, parse_file, parse_segment_size};
 use super::when::{When, parse_pause};
+use super::{PassphraseArgs, PermissionArgs};
 
 /// Sign FILE or standard input
 ///
@@ -123,6 +123,9 @@ pub struct Sign {
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 
     #[command(flatten, next_help_heading = "Jobs")]
     pub job: JobArgs,

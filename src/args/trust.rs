@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use brine_keys::Fingerprint;
 use clap::{Args, Subcommand};
 
+use super::PermissionArgs;
 use super::value::{parse_context, parse_fingerprint, parse_reason};
 use super::when::When;
 
@@ -236,4 +237,7 @@ pub struct TrustFile {
     /// Use this trust file instead of the default one
     #[arg(long, value_name = "FILE")]
     pub trust: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub permissions: PermissionArgs,
 }

@@ -13,6 +13,7 @@ use brine_trust::TrustError;
 use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::exit::Status;
+use super::exposure::Exposures;
 use super::{OlderRecords, SignerFailure, hint};
 
 /// Why a program ends without having done its work.
@@ -39,6 +40,9 @@ pub(crate) enum Failure {
     #[error("{path:?} exists already")]
     Exists { path: PathBuf },
 
+    #[error("{path:?} decides what is accepted, and {found}")]
+    Exposed { path: PathBuf, found: Exposures },
+
     #[error(
         "{link:?} is a link of another user, who decides where it leads; name the place itself"
     )]
@@ -64,6 +68,9 @@ pub(crate) enum Failure {
 
     #[error(transparent)]
     Key(#[from] KeyFileError),
+
+    #[error("{path:?} is a private key, and others may read it (mode {mode:04o})")]
+    KeyExposed { path: PathBuf, mode: u32, can_change: bool },
 
     #[error("{path:?}: {source}")]
     KeyFile { path: PathBuf, source: KeyFileError },
@@ -286,7 +293,9 @@ impl Failure {
             Self::NoSandbox => Status::NotConfined,
             Self::NotExecutable { .. } => Status::NotExecutable,
             Self::NotFound { .. } => Status::NotFound,
-            Self::Key(_)
+            Self::Exposed { .. }
+            | Self::Key(_)
+            | Self::KeyExposed { .. }
             | Self::KeyFile { .. }
             | Self::InJobsReach { .. }
             | Self::PolicyFile { .. }
@@ -310,6 +319,7 @@ impl Failure {
             Self::Core(error) => error.reason(),
             Self::InFile { source, .. } => source.reason(),
             Self::Exists { .. } | Self::NotReplaced { .. } => "exists",
+            Self::Exposed { .. } => "insecure-permissions",
             Self::ForeignLink { .. } => "foreign-link",
             Self::Framing(error) => error.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
@@ -317,6 +327,7 @@ impl Failure {
             Self::Irreplaceable { .. } => "irreplaceable",
             Self::Job(error) => error.reason(),
             Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
+            Self::KeyExposed { .. } => "private-key-exposed",
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
             Self::Launch(error) => error.reason(),
             Self::NoHome => "no-home",

@@ -33,6 +33,15 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Core(error) => return of_core(error),
         Failure::InFile { source, .. } => return of(source),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
+        Failure::Exposed { found, .. } => return Some(found.hint()),
+        Failure::KeyExposed { path, can_change: true, .. } => {
+            return Some(format!(
+                "chmod 600 {path:?}; \"--insecure-permissions\" accepts it as it is"
+            ));
+        }
+        Failure::KeyExposed { .. } => {
+            "provide it with the mode 0400; \"--insecure-permissions\" accepts it as it is"
+        }
         Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
             return of_key_file(source).map(str::to_owned);

@@ -21,7 +21,7 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     key_store::refuse_existing(&home, &name)?;
     if !args.no_trust {
         // Before there is a key: a trust file that cannot be read cannot be added to.
-        named_key::default_trust(&SmallFiles::default())?;
+        named_key::default_trust(&SmallFiles::new(args.permissions))?;
     }
     let passphrase = if args.no_passphrase {
         None
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     }
     if !args.no_trust {
         let signer = Signer::new(name.as_str(), key.verifying_key().clone());
-        trust_file::add_to_default(&home, &signer)?;
+        trust_file::add_to_default(&home, &signer, args.permissions)?;
     }
     announce(&home, &name, key.verifying_key(), &output)
 }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     key_store::store(&home, &name, &pem, key.verifying_key())?;
     if args.trust {
         let signer = Signer::new(name.as_str(), key.verifying_key().clone());
-        trust_file::add_to_default(&home, &signer)?;
+        trust_file::add_to_default(&home, &signer, args.permissions)?;
     }
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
     console::note(&format!("made {:?}, {state}", home.private_key(&name)));
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
 
 fn read(args: &Import) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if args.file != Path::new("-") {
-        return named_key::read_private(&args.file);
+        return named_key::read_private(&args.file, args.permissions);
     }
     if args.passphrase.passphrase_fd == Some(0) {
         return Err(Failure::usage("standard input cannot be both the key and the passphrase"));

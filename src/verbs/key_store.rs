@@ -66,7 +66,7 @@ pub(super) fn store(
         .map_err(|source| Failure::NoPlace { path: keys, source })?;
     write_new(&home.private_key(name), Access::Secret, pem)?;
     let line = format!("{}\n", openssh_line(public, name.as_str()));
-    write_new(&home.public_key(name), Access::Ordinary, &line)
+    write_new(&home.public_key(name), Access::Deciding, &line)
 }
 
 fn write_new(path: &Path, access: Access, text: &str) -> Result<(), Failure> {

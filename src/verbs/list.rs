@@ -13,6 +13,7 @@ use crate::world::input::read_secret;
 use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &List) -> Result<(), Failure> {
@@ -50,10 +51,10 @@ impl<'a> StoredKey<'a> {
     fn read(home: &Home, name: &'a KeyName) -> Self {
         let private = read_secret(&home.private_key(name)).ok();
         let encrypted = private.as_ref().and_then(|bytes| is_encrypted(bytes).ok());
+        // A list decides nothing; "brinekey check" says what is wrong.
+        let files = SmallFiles::new(PermissionRule::Waived);
         let halves = [home.public_key(name), home.private_key(name)];
-        let public = halves
-            .iter()
-            .find_map(|path| named_key::read_public(path, &SmallFiles::default()).ok());
+        let public = halves.iter().find_map(|path| named_key::read_public(path, &files).ok());
         Self {
             schema: KEY_SCHEMA,
             name: name.as_str(),

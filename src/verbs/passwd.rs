@@ -12,7 +12,7 @@ use crate::world::whole_file::{Access, Existing, write_whole};
 
 pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
     let path = named_key::private_path(&args.key)?;
-    let bytes = named_key::read_private(&path)?;
+    let bytes = named_key::read_private(&path, args.permissions)?;
     if bytes.starts_with(b"-----BEGIN OPENSSH") {
         return Err(Failure::Usage(format!(
             "{path:?} is an OpenSSH key: ssh-keygen -p changes its passphrase"

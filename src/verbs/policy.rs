@@ -14,6 +14,7 @@ use crate::report::console::printable;
 use crate::world::home::Home;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 use crate::world::trail::settled;
 use crate::world::watched::Watched;
@@ -25,11 +26,14 @@ pub(super) fn run(verb: &PolicyVerb) -> Result<(), Failure> {
 }
 
 /// Reads the policy that was named, else the default one, and does so again when it changes.
-pub(super) fn watch(named: Option<&Path>) -> Result<Watched<Policy>, Failure> {
+pub(super) fn watch(
+    named: Option<&Path>,
+    rule: PermissionRule,
+) -> Result<Watched<Policy>, Failure> {
     let default = || Home::find().ok().map(|home| home.policy_file());
     let named = named.map(Path::to_owned);
     let files = named.clone().or_else(default);
-    Watched::new(files.into_iter().collect(), move |files| find(named.as_deref(), files))
+    Watched::new(files.into_iter().collect(), rule, move |files| find(named.as_deref(), files))
 }
 
 /// Reads the policy that was named, else the default one; without that there is none.
@@ -55,8 +59,9 @@ fn check(args: &CheckPolicy) -> Result<(), Failure> {
     let named = args.file.as_deref().map(settled);
     let path = named.map_or_else(|| Home::find().map(|home| home.policy_file()), Ok)?;
     let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
-    let policy = read(&path, &SmallFiles::default())?;
-    PolicyCheck::new(&path, &policy).run()?;
+    let rule = args.permissions.into();
+    let policy = read(&path, &SmallFiles::new(rule))?;
+    PolicyCheck::new(&path, &policy, rule).run()?;
     let lines: String = policy.entries().iter().map(line).collect();
     output.print(&lines)
 }

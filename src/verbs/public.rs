@@ -11,7 +11,7 @@ use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Pub) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
-    let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.permissions))?;
     let text = match args.form {
         PublicForm::Openssh => {
             let comment = match Named::parse(&args.key)? {

@@ -108,7 +108,8 @@ impl VerifiedJob {
         ground.refuse_plan(&permit.plan)?;
         if let Some(lists) = &permit.pickle_imports {
             ground.refuse_lists(lists)?;
-            imports::judge(lists, &self.payload)?;
+            let rule = args.judge.trust.permissions.into();
+            imports::judge(lists, &self.payload, rule)?;
         }
         let mut plan = permit.plan;
         args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));

@@ -1,6 +1,8 @@
 //! `brine scan`.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use brine_job::ImportList;
@@ -17,9 +19,10 @@ use crate::report::console::{complain, json_line, note, printable};
 use crate::report::exit::Status;
 use crate::report::verdict::RefusalFacts;
 use crate::report::{Failure, Outcome};
-use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
+use crate::world::input::{InputFile, MAX_WHOLE_BYTES, open};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
 use crate::world::program_file::open_regular;
 
 /// Judges each file, whatever became of those before. The status is that of the first that was refused.
@@ -33,7 +36,7 @@ pub(super) fn run(args: &Scan) -> Result<Outcome, Failure> {
         args.allow.iter().fold(OverwriteGuard::default(), |guard, list| guard.and(Some(list)));
     let mut guard = inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input)));
     let output = Output::stdout(&mut guard)?;
-    let allow = list(&args.allow)?;
+    let allow = list(&args.allow, args.permissions.into())?;
     for (module, name) in allow.gadgets() {
         note(&format!("warning: the list has {module}:{name}, which can reach what is not on it"));
     }
@@ -89,37 +92,43 @@ fn one(
 }
 
 /// Puts the lists together that were asked for.
-fn list(named: &[PathBuf]) -> Result<AllowList, Failure> {
+fn list(named: &[PathBuf], rule: PermissionRule) -> Result<AllowList, Failure> {
     let mut list = AllowList::new();
     for path in named {
         list.extend(match path.to_str() {
             Some("std") => AllowList::std(),
             Some("numpy") => AllowList::numpy(),
-            _ => read_list(path, InputFile::open_file(path)?)?,
+            _ => read_list(path, rule, &open)?,
         });
     }
     Ok(list)
 }
 
 /// Takes the lists that a policy names. Their files are regular: nobody is there to write to a FIFO.
-pub(super) fn list_of_policy(named: &[ImportList]) -> Result<AllowList, Failure> {
+pub(super) fn list_of_policy(
+    named: &[ImportList],
+    rule: PermissionRule,
+) -> Result<AllowList, Failure> {
     let mut list = AllowList::new();
     for named in named {
         list.extend(match named {
             ImportList::BuiltIn(name) if name == "numpy" => AllowList::numpy(),
             ImportList::BuiltIn(_) => AllowList::std(),
-            ImportList::File(path) => {
-                let name = format!("{path:?}");
-                let file = open_regular(path).map_err(|error| Failure::io(&name, error))?;
-                read_list(path, InputFile::of(file, name))?
-            }
+            ImportList::File(path) => read_list(path, rule, &open_regular)?,
         });
     }
     Ok(list)
 }
 
-fn read_list(path: &Path, file: InputFile) -> Result<AllowList, Failure> {
-    let bytes = file.read(MAX_LIST_BYTES)?;
+/// Reads a list: what is on it is accepted, so it is a file that decides.
+fn read_list(
+    path: &Path,
+    rule: PermissionRule,
+    open: &dyn Fn(&Path) -> io::Result<File>,
+) -> Result<AllowList, Failure> {
+    let name = format!("{path:?}");
+    let file = rule.open(path, || open(path).map_err(|error| Failure::io(&name, error)))?;
+    let bytes = InputFile::of(file, name).read(MAX_LIST_BYTES)?;
     let parsed = AllowList::parse(&String::from_utf8_lossy(&bytes));
     parsed.map_err(|source| Failure::AllowList { path: path.to_owned(), source })
 }

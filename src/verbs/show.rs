@@ -22,7 +22,7 @@ pub(super) fn run(args: &Show) -> Result<(), Failure> {
     let guard = OverwriteGuard::default().and(args.file.trust.as_deref());
     let output = Output::stdout(&mut guard.and_key(&args.key))?;
     let now = Moment::System.now()?;
-    let own = own_key(&args.key)?;
+    let own = own_key(args)?;
     let trust = match (trust::read(&args.file), &own) {
         // A key of one's own is shown all the same.
         (Err(failure), Ok(_)) => {
@@ -45,11 +45,11 @@ pub(super) fn run(args: &Show) -> Result<(), Failure> {
 }
 
 /// Finds the key that a text names without the trust file. The inner failure is that there is none.
-fn own_key(text: &str) -> Result<Result<VerifyingKey, Failure>, Failure> {
-    let key = match Fingerprint::parse(text) {
+fn own_key(args: &Show) -> Result<Result<VerifyingKey, Failure>, Failure> {
+    let key = match Fingerprint::parse(&args.key) {
         // It may have slashes, and names no file.
-        Ok(_) => Err(Failure::NoSuchSigner { name: text.to_owned(), similar: None }),
-        Err(_) => named_key::verifying_key(text, &SmallFiles::default()),
+        Ok(_) => Err(Failure::NoSuchSigner { name: args.key.clone(), similar: None }),
+        Err(_) => named_key::verifying_key(&args.key, &SmallFiles::new(args.file.permissions)),
     };
     match key {
         Err(

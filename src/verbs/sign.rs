@@ -84,7 +84,7 @@ impl KeySource {
 fn signer(args: &Sign, keys: &KeySource) -> Result<(SigningKey, Stated), Failure> {
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
     let stated = Stated::resolve(args)?;
-    let key = named_key::signing_key(&keys.file, &keys.passphrases)?;
+    let key = named_key::signing_key(&keys.file, &keys.passphrases, args.permissions)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
     Ok((key, stated.external_aad(aad)))
 }

@@ -29,7 +29,7 @@ pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
 
 /// Reads the trust file that is named, or the default one, which may be missing.
 pub(super) fn read(file: &TrustFile) -> Result<Trust, Failure> {
-    let files = SmallFiles::default();
+    let files = SmallFiles::new(file.permissions);
     match &file.trust {
         Some(path) => named_key::read_trust(path, &files),
         None => named_key::default_trust(&files),

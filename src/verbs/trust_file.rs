@@ -12,13 +12,18 @@ use crate::report::Failure;
 use crate::world::home::Home;
 use crate::world::input::read_secret;
 use crate::world::named_key::trust_file;
+use crate::world::permissions::PermissionRule;
 use crate::world::trail::{LinkRule, followed};
 use crate::world::whole_file::{Access, Existing, write_whole};
 
 /// Trusts a signer in the default trust file.
-pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure> {
+pub(super) fn add_to_default(
+    home: &Home,
+    signer: &Signer,
+    rule: impl Into<PermissionRule>,
+) -> Result<(), Failure> {
     let path = home.trust_file();
-    edit(&path, |store| match store.add(&signer.clone().into()) {
+    edit(&path, rule, |store| match store.add(&signer.clone().into()) {
         Err(TrustError::AlreadyThere { .. }) => Ok(()),
         added => added.map_err(|error| trust_file(&path, error)),
     })
@@ -27,8 +32,10 @@ pub(super) fn add_to_default(home: &Home, signer: &Signer) -> Result<(), Failure
 /// Changes a trust file: locked against others who do the same, and replaced in one step if anything changes.
 pub(super) fn edit<T>(
     name: &Path,
+    rule: impl Into<PermissionRule>,
     change: impl FnOnce(&mut TrustStore) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    rule.into().refuse_exposed(name)?;
     // What a link leads to is replaced, so that is what is locked: others may know it by another name.
     let path = &followed(name, LinkRule::Protected)?;
     let failed = |error| Failure::io(format!("{path:?}"), error);
@@ -53,7 +60,7 @@ pub(super) fn edit<T>(
     let done = change(&mut store)?;
     let new = store.to_string();
     if new != text {
-        write_whole(path, Access::Ordinary, Existing::Replace, |file| {
+        write_whole(path, Access::Deciding, Existing::Replace, |file| {
             file.write_all(new.as_bytes())?;
             file.sync_all()
         })?;

@@ -1,23 +1,21 @@
 //! From what a person calls a key or a signer to the key or signer itself.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::KeyFileError;
 use brine_trust::{Scope, Trust, TrustEntry, TrustError};
 use jiff::tz::TimeZone;
-use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::home::{Home, KEY_SUFFIXES, KeyName};
-use super::input::read_secret;
+use super::input::{open, read_small};
 use super::passphrase::Source;
+use super::permissions::PermissionRule;
 use super::small_files::SmallFiles;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
-use crate::report::console::remark;
 use crate::report::similar::closest;
 
 /// What a text names.
@@ -52,36 +50,34 @@ pub(crate) fn private_path(text: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Opens a private key, asking for its passphrase if it has one.
-pub(crate) fn signing_key(path: &Path, passphrases: &Source) -> Result<SigningKey, Failure> {
-    let bytes = read_private(path)?;
+pub(crate) fn signing_key(
+    path: &Path,
+    passphrases: &Source,
+    rule: impl Into<PermissionRule>,
+) -> Result<SigningKey, Failure> {
+    let bytes = read_private(path, rule)?;
     let mut ask = || passphrases.open(&format!("{path:?}"));
     brine_keys::read_private(&bytes, &mut ask).map_err(|failure| in_file(path, failure))
 }
 
-/// Reads a private key file into memory that is wiped, and warns if others can read it.
-pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = read_secret(path)?;
-    let shared = fs::metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o077 != 0);
-    if shared
-        && brine_keys::read_private(&bytes, &mut || Err(KeyFileError::PassphraseNeeded)).is_ok()
-    {
-        remark(&format!("warning: {path:?} can be read by others: {}", advice(path)));
+/// Reads a private key file into memory that is wiped. Refuses one that others can read.
+pub(crate) fn read_private(
+    path: &Path,
+    rule: impl Into<PermissionRule>,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+    let file = open(path).map_err(unreadable)?;
+    let bytes = read_small(&file).map_err(unreadable)?;
+    match rule.into().refuse_read_by_others(path, &file) {
+        Err(exposed) if is_usable(&bytes) => Err(exposed),
+        // What cannot be used is refused as what it is.
+        _ => Ok(bytes),
     }
-    Ok(bytes)
 }
 
-/// Says how a key file becomes private, as far as whoever uses it can do something about that.
-fn advice(path: &Path) -> String {
-    let is_own = fs::metadata(path).is_ok_and(|found| {
-        let user = rustix::process::geteuid();
-        user.is_root() || found.uid() == user.as_raw()
-    });
-    let is_fixed = rustix::fs::statvfs(path)
-        .is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
-    if is_own && !is_fixed {
-        return format!("chmod 600 {path:?}");
-    }
-    "it can be provided with the mode 0400".to_owned()
+fn is_usable(private_key: &[u8]) -> bool {
+    let read = brine_keys::read_private(private_key, &mut || Err(KeyFileError::PassphraseNeeded));
+    matches!(read, Ok(_) | Err(KeyFileError::PassphraseNeeded))
 }
 
 /// Says in which file a key is that cannot be used.

@@ -37,7 +37,7 @@ impl<'a> NamedSigner<'a> {
         which: Option<&'a WhichKey>,
         (file, path): (&'a TrustFile, &'a Path),
     ) -> Self {
-        let elsewhere = signer_elsewhere(text, &SmallFiles::default());
+        let elsewhere = signer_elsewhere(text, &SmallFiles::new(file.permissions));
         Self { command, text, which, file, path, elsewhere }
     }
 

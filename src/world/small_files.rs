@@ -12,16 +12,23 @@ use zeroize::Zeroizing;
 
 use super::descriptor::Descriptor;
 use super::input::{open, read_small};
+use super::permissions::PermissionRule;
 use crate::report::Failure;
 
-/// Reads small files that may hold a secret. What cannot be read twice, such as a pipe, is kept.
+/// Reads small files that decide, and may hold a secret. What cannot be read twice, such as a pipe, is kept.
 #[derive(Default)]
 pub(crate) struct SmallFiles {
     kept: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>>,
     is_again: bool,
+    rule: PermissionRule,
 }
 
 impl SmallFiles {
+    /// Holds them to this rule, each time.
+    pub(crate) fn new(rule: impl Into<PermissionRule>) -> Self {
+        Self { rule: rule.into(), ..Self::default() }
+    }
+
     /// Reads them again from here on: regular files as they are then, and pipes as they were.
     pub(crate) fn again(self) -> Self {
         Self { is_again: true, ..self }
@@ -39,8 +46,10 @@ impl SmallFiles {
             }
             kept.remove(path);
         }
-        let opened = if self.is_again { open_again(path) } else { open(path) };
-        let file = opened.map_err(unreadable)?;
+        let file = self.rule.open(path, || {
+            let opened = if self.is_again { open_again(path) } else { open(path) };
+            opened.map_err(unreadable)
+        })?;
         let is_regular = file.metadata().map_err(unreadable)?.is_file();
         if !is_regular && self.is_again {
             return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, NOT_REGULAR)));

@@ -50,6 +50,31 @@ pub(crate) struct Step {
     pub(crate) path: PathBuf,
     /// Which file or directory it is, whatever its name; `None` if it does not exist.
     pub(crate) place: Option<Place>,
+    /// Whose it is; `None` if it does not exist.
+    pub(crate) ownership: Option<Ownership>,
+}
+
+/// Whose a file or directory is, and what its mode lets others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ownership {
+    pub(crate) owner: u32,
+    pub(crate) mode: u32,
+}
+
+impl Step {
+    fn of(path: PathBuf, found: Option<&Metadata>) -> Self {
+        Self { path, place: found.map(Place::of), ownership: found.map(Ownership::of) }
+    }
+}
+
+impl Ownership {
+    pub(crate) fn of(found: &Metadata) -> Self {
+        Self { owner: found.uid(), mode: found.mode() }
+    }
+
+    pub(crate) const fn is_directory(self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
+    }
 }
 
 /// Which file or directory something is, whatever its name.
@@ -75,6 +100,7 @@ impl Trail {
         });
         let mut ahead: VecDeque<OsString> = parts(&absolute);
         let mut here = PathBuf::from("/");
+        trail.steps.push(Step::of(here.clone(), fs::symlink_metadata(&here).ok().as_ref()));
         let mut given = false;
         while let Some(part) = ahead.pop_front() {
             if part == ".." {
@@ -104,7 +130,7 @@ impl Trail {
                 continue;
             }
             here.clone_from(&next);
-            trail.steps.push(Step { path: next, place: found.as_ref().map(Place::of) });
+            trail.steps.push(Step::of(next, found.as_ref()));
         }
         trail.end = here;
         trail
@@ -146,6 +172,9 @@ impl Trail {
 pub(crate) fn settled(path: &Path) -> PathBuf {
     let is_dot = |part: &Component<'_>| matches!(part, Component::CurDir | Component::ParentDir);
     let mut parts = path.components().peekable();
+    if !parts.peek().is_some_and(is_dot) {
+        return path.to_owned();
+    }
     let Ok(mut here) = std::env::current_dir() else { return path.to_owned() };
     let mut leaves = false;
     while let Some(part) = parts.next_if(is_dot) {

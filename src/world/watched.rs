@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::permissions::PermissionRule;
 use super::small_files::SmallFiles;
 use super::trail::Place;
 use crate::report::Failure;
@@ -34,13 +35,14 @@ struct Held<T> {
 }
 
 impl<T> Watched<T> {
-    /// Reads a value from these files with `read`.
+    /// Reads a value from these files with `read`, and holds them to a rule each time.
     pub(crate) fn new(
         files: Vec<PathBuf>,
+        rule: impl Into<PermissionRule>,
         read: impl Fn(&SmallFiles) -> Result<T, Failure> + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let seen = states(&files)?;
-        let content = SmallFiles::default();
+        let content = SmallFiles::new(rule);
         let value = Arc::new(read(&content)?);
         let held = Mutex::new(Held { value, seen });
         Ok(Self { files, content: content.again(), read: Box::new(read), held })
@@ -179,7 +181,7 @@ mod tests {
             let bytes = files.read(&path)?.to_vec();
             if bytes == b"broken" { Err(Failure::NoHome) } else { Ok(bytes) }
         };
-        (Watched::new(vec![file.to_owned()], read).unwrap(), reads)
+        (Watched::new(vec![file.to_owned()], PermissionRule::Strict, read).unwrap(), reads)
     }
 
     fn replace(file: &Path, bytes: &[u8]) {
@@ -257,7 +259,7 @@ mod tests {
                 .collect();
             words.map(|words: Vec<_>| words.join(" "))
         };
-        Watched::new(files.to_vec(), read).unwrap()
+        Watched::new(files.to_vec(), PermissionRule::Strict, read).unwrap()
     }
 
     fn make_fifo(path: &Path) {

@@ -21,7 +21,8 @@ impl WatchedTrust {
     /// Reads what the options name.
     pub(crate) fn resolve(args: &TrustArgs) -> Result<Self, Failure> {
         let (files, args) = (files(args), args.clone());
-        let trust = Watched::new(files, move |files| named_key::trust(&args, files))?;
+        let rule = args.permissions;
+        let trust = Watched::new(files, rule, move |files| named_key::trust(&args, files))?;
         Ok(Self(Arc::new(trust)))
     }
 }

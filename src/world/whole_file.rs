@@ -13,9 +13,11 @@ use tempfile::NamedTempFile;
 use super::trail::{LinkRule, Trail, followed};
 use crate::report::Failure;
 
-/// Who may read a new file.
+/// Who may read and write a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// As an ordinary file, and nobody else may write it: a file that decides is refused otherwise.
+    Deciding,
     /// Whoever the umask lets; or as the file that is replaced.
     Ordinary,
     /// Its owner.
@@ -114,7 +116,7 @@ impl WholeFile {
 
     fn take_name(self) -> io::Result<()> {
         match self.access {
-            Access::Ordinary => self.take_mode()?,
+            Access::Deciding | Access::Ordinary => self.take_mode()?,
             Access::Secret => self.file().sync_all()?,
         }
         let Self { path, existing, unfinished, .. } = self;
@@ -199,10 +201,12 @@ const fn is_mount_point(_: &Path) -> bool {
 fn first_mode(path: &Path, access: Access, existing: Existing) -> u32 {
     match (access, existing) {
         (Access::Secret, _) => 0o600,
+        (Access::Deciding, Existing::Keep) => 0o644,
         (Access::Ordinary, Existing::Keep) => 0o666,
-        (Access::Ordinary, Existing::Replace) => {
+        (Access::Deciding | Access::Ordinary, Existing::Replace) => {
+            let new = first_mode(path, access, Existing::Keep);
             // Its owner has to write it.
-            fs::metadata(path).map_or(0o666, |found| found.permissions().mode() & 0o777 | 0o600)
+            fs::metadata(path).map_or(new, |found| found.permissions().mode() & 0o777 | 0o600)
         }
     }
 }

@@ -14,6 +14,7 @@ mod mistyped;
 mod moments;
 mod one_meaning;
 mod output;
+mod permissions;
 mod places;
 mod policy;
 mod records;

@@ -26,6 +26,8 @@ pub(crate) struct Person {
 impl Person {
     /// Somebody without keys.
     pub(crate) fn new() -> Self {
+        // Files that a group may write decide nothing.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         Self { home: TempDir::new().unwrap(), directory: TempDir::new().unwrap() }
     }
 

@@ -13,6 +13,7 @@ use crate::report::exit::Status;
 use crate::verbs::policy;
 use crate::world::home::{Home, temporary_directory};
 use crate::world::passphrase::{self, Source};
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 use crate::world::spool::{Spool, temporary};
 use crate::world::{clock, named_key};
@@ -113,7 +114,7 @@ fn of_trust(home: &Home) -> Check {
 
 fn of_policy(home: &Home) -> Check {
     let path = home.policy_file();
-    match policy::watch(None).and_then(|policy| policy.current()) {
+    match policy::watch(None, PermissionRule::Strict).and_then(|policy| policy.current()) {
         Err(failure) => Check::failed("policy", &failure),
         Ok(policy) if policy.entries().is_empty() => Check::ok(
             "policy",

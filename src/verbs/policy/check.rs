@@ -13,6 +13,7 @@ use crate::report::Failure;
 use crate::report::console::note;
 use crate::verbs::{run, scan};
 use crate::world::home::Home;
+use crate::world::permissions::PermissionRule;
 use crate::world::program_file::{self, ProgramForm};
 use crate::world::trail::Trail;
 use crate::world::writable_roots::WritableRoots;
@@ -24,12 +25,14 @@ pub(super) struct PolicyCheck<'p> {
     roots: WritableRoots,
     system: BTreeSet<PathBuf>,
     warnings: Vec<String>,
+    rule: PermissionRule,
 }
 
 impl<'p> PolicyCheck<'p> {
-    pub(super) fn new(path: &'p Path, policy: &'p Policy) -> Self {
+    pub(super) fn new(path: &'p Path, policy: &'p Policy, rule: PermissionRule) -> Self {
         let roots = WritableRoots::new(&policy.write_roots());
-        Self { path, policy, roots, system: run::system_directories(), warnings: Vec::new() }
+        let system = run::system_directories();
+        Self { path, policy, roots, system, warnings: Vec::new(), rule }
     }
 
     /// Refuses a policy by which a job that it allows can never run, and one that lets jobs change what it relies
@@ -124,7 +127,7 @@ impl<'p> PolicyCheck<'p> {
         for list in lists {
             let ImportList::File(path) = list else { continue };
             self.roots.refuse_input(path)?;
-            let read = scan::list_of_policy(std::slice::from_ref(list));
+            let read = scan::list_of_policy(std::slice::from_ref(list), self.rule);
             read.map_err(|failure| self.unusable(entry, format!("pickle-imports: {failure}")))?;
         }
         Ok(())

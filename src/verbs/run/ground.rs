@@ -27,7 +27,8 @@ impl JobGround {
     /// Reads the policy before anything is opened for writing, and refuses a command line that relies on what a job
     /// may have left.
     pub(crate) fn survey(args: &Run) -> Result<Self, Failure> {
-        Self::of(Arc::new(policy::watch(args.policy.as_deref())?), args)
+        let rule = args.judge.trust.permissions.into();
+        Self::of(Arc::new(policy::watch(args.policy.as_deref(), rule)?), args)
     }
 
     /// Does the same when the job has arrived: the policy may have changed while it was waited for.

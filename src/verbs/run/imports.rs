@@ -9,11 +9,16 @@ use brine_pickle::ScanOptions;
 use crate::report::Failure;
 use crate::verbs::scan;
 use crate::world::input::MAX_WHOLE_BYTES;
+use crate::world::permissions::PermissionRule;
 use crate::world::spool::{Spool, temporary};
 
 /// Refuses a payload that would import names that are on none of the lists, before anything loads it.
-pub(super) fn judge(lists: &[ImportList], payload: &Spool) -> Result<(), Failure> {
-    let allow = scan::list_of_policy(lists)?;
+pub(super) fn judge(
+    lists: &[ImportList],
+    payload: &Spool,
+    rule: PermissionRule,
+) -> Result<(), Failure> {
+    let allow = scan::list_of_policy(lists, rule)?;
     if payload.length() > MAX_WHOLE_BYTES {
         return Err(FormError::TooLarge { limit: MAX_WHOLE_BYTES }.into());
     }

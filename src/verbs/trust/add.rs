@@ -23,9 +23,10 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     let path = path_of(&args.file)?;
     let mut guard = OverwriteGuard::default().and(Some(&path)).and_key(&args.key);
     let output = Output::stdout(&mut guard)?;
+    let rule = args.file.permissions;
     let (json, is_expected) = (args.json, args.expect.is_some());
     let entry = entry(args)?;
-    let change = edit(&path, |store| {
+    let change = edit(&path, rule, |store| {
         let before = store.trust().map_err(|error| trust_file(&path, error))?;
         store.add(&entry).map_err(|error| trust_file(&path, error))?;
         let after = store.trust().map_err(|error| trust_file(&path, error))?;
@@ -42,7 +43,7 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
 /// Returns the entry that was described, if it is about the key that was expected.
 fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
     let (not_before, not_after) = window(&args)?;
-    let key = named_key::verifying_key(&args.key, &SmallFiles::default())?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.file.permissions))?;
     if let Some(expected) = args.expect.filter(|expected| !expected.is_of(&key)) {
         return Err(
             SignerFailure::OtherFingerprint { expected, found: expected.same_form(&key) }.into()

@@ -24,7 +24,7 @@ pub(super) fn run(args: &TrustCheck) -> Result<(), Failure> {
     let now = moment.now()?;
     let named = NamedSigner::new("brinekey trust check", &args.key, None, (&args.file, &path));
     if let Some(path) = &args.revoked {
-        trust.revoke(read_revoked(path, &SmallFiles::default())?);
+        trust.revoke(read_revoked(path, &SmallFiles::new(args.file.permissions))?);
     }
     let signer = named.signer(&trust, now)?;
     let context = args.context.as_deref();

@@ -23,7 +23,7 @@ pub(super) fn run(args: &TrustList) -> Result<(), Failure> {
     let path = path_of(&args.file)?;
     let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&path)))?;
     let now = Moment::System.now()?;
-    let trust = match read_trust(&path, &SmallFiles::default()) {
+    let trust = match read_trust(&path, &SmallFiles::new(args.file.permissions)) {
         // Nobody has a default file before it is made. A file that was named should be there.
         Err(Failure::Unreadable { source, .. })
             if args.file.trust.is_none() && source.kind() == ErrorKind::NotFound =>

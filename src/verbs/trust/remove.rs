@@ -45,7 +45,7 @@ fn remove(args: &TrustRemove, path: &Path) -> Result<TrustChange, Failure> {
     let file = (&args.file, path);
     let named = NamedSigner::new("brinekey trust remove", &args.signer, Some(&args.which), file);
     let revocations = if args.force { Revocations::Drop } else { Revocations::Keep };
-    edit(path, |store| {
+    edit(path, args.file.permissions, |store| {
         let refused = |error| trust_file(path, error);
         let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
         let meant = named.entries(&before, now)?;

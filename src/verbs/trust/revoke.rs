@@ -18,6 +18,7 @@ use crate::world::named_key::{self, trust_file};
 use crate::world::named_signer::{NamedSigner, path_of};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &TrustRevoke) -> Result<(), Failure> {
@@ -36,7 +37,7 @@ fn revoke(args: &TrustRevoke, path: &Path) -> Result<TrustChange, Failure> {
     let file = (&args.file, path);
     let asked = args.at.as_ref().map(TimePoint::resolve).transpose()?;
     let named = NamedSigner::new("brinekey trust revoke", &args.signer, Some(&args.which), file);
-    edit(path, |store| {
+    edit(path, args.file.permissions, |store| {
         let refused = |error| trust_file(path, error);
         let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
         let at = asked.map_or(now, |asked| asked.from(now));
@@ -118,8 +119,10 @@ fn refusal(entries: &[&TrustEntry], change: &TrustChange) -> String {
 /// Names the keys of the store that sign with a revoked key.
 fn tell_of_private_halves(key: &VerifyingKey) {
     let Ok(home) = Home::find() else { return };
+    // This is said, and decides nothing.
+    let files = SmallFiles::new(PermissionRule::Waived);
     for name in named_key::names_in_store(&home).unwrap_or_default() {
-        let public = named_key::read_public(&home.public_key(&name), &SmallFiles::default());
+        let public = named_key::read_public(&home.public_key(&name), &files);
         if public.is_ok_and(|public| public == *key) {
             let name = name.as_str();
             note(&format!(

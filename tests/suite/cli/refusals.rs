@@ -1,7 +1,5 @@
 //! What is refused: one line with the reason, the status of the table, and an empty stdout.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use crate::common::{Person, assert_refused};
 
 /// Runs `brine verify` with a line of arguments on bytes.
@@ -163,20 +161,6 @@ fn passphrases_come_from_the_configured_source_or_not_at_all() {
     let output = command.env("BRINE_PASSPHRASE_FILE", "missing").output().unwrap();
     assert_refused(&output, 6, "No such file");
     assert!(!person.home_path("keys/other.key").exists());
-}
-
-#[test]
-fn a_key_that_others_can_read_is_a_warning() {
-    let person = Person::with_key();
-    let path = person.home_path("keys/default.key");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let output = person.brine(["sign"]).write_stdin("x").output().unwrap();
-    assert!(output.status.success());
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        stderr.starts_with("brine: warning: ") && stderr.contains("can be read by others"),
-        "{stderr}"
-    );
 }
 
 #[test]
