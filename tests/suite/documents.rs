@@ -74,6 +74,20 @@ fn goes_on_after_brine(line: &str) -> bool {
     !line.starts_with('|') && !is_measured && after.into_iter().any(|after| after.contains(" | "))
 }
 
+/// The paragraphs of a text. A script between fences is one of them, whatever blank lines it has.
+fn passages(text: &str) -> Vec<String> {
+    let mut passages = vec![String::new()];
+    let mut is_script = false;
+    for line in text.lines() {
+        is_script ^= line.starts_with("```");
+        match passages.last_mut() {
+            Some(passage) if is_script || !line.is_empty() => *passage += &format!("{line}\n"),
+            _ => passages.push(String::new()),
+        }
+    }
+    passages
+}
+
 /// A shell says how the last command of a pipe ended, and not that brine refused.
 #[test]
 fn every_pipe_that_goes_on_after_brine_is_told_to_fail() {
@@ -85,9 +99,11 @@ fn every_pipe_that_goes_on_after_brine_is_told_to_fail() {
     command.build();
     let mut pipes = 0;
     for page in pages.chain(examples(&command)) {
-        for paragraph in page.split("\n\n").filter(|text| text.lines().any(goes_on_after_brine)) {
+        for passage in passages(&page).iter().filter(|text| text.lines().any(goes_on_after_brine)) {
             pipes += 1;
-            assert!(paragraph.contains("set -o pipefail"), "{paragraph}");
+            let is_told =
+                ["set -o pipefail", "set -eu -o pipefail"].map(|told| passage.contains(told));
+            assert!(is_told.contains(&true), "{passage}");
         }
     }
     assert!(pipes > 8, "{pipes}");
