@@ -1,10 +1,11 @@
 //! Prints outcomes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write as _;
 
 use crate::report::byte_name::shown;
-use crate::report::console::{complain, note, write_to_stderr};
+use crate::report::console::{complain, complain_again, note, write_to_stderr};
 use crate::report::exit::Status;
 use crate::report::{Failure, FileOutcome, FileWork, Outcome, status_of, verdict};
 use crate::world::output::{Opened, Output};
@@ -123,14 +124,28 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
     }
 }
 
-/// Tells a person how one of several files did, as soon as that is known.
-pub(crate) fn tell_file(file: &FileOutcome, say_who: SayWho) {
-    match &file.outcome {
-        Err(failure) => complain(failure),
-        Ok(Outcome::Verified { signed, .. }) if say_who.now() => {
-            note(&format!("{}: {}", shown(&file.name), signed.line()));
+/// Tells a person how each of several files did, as soon as that is known.
+#[derive(Debug)]
+pub(crate) struct FileTeller {
+    say_who: SayWho,
+    /// The reasons to which a hint was given. The same hint to each of many files helps nobody.
+    hinted: BTreeSet<&'static str>,
+}
+
+impl FileTeller {
+    pub(crate) const fn new(say_who: SayWho) -> Self {
+        Self { say_who, hinted: BTreeSet::new() }
+    }
+
+    pub(crate) fn tell(&mut self, file: &FileOutcome) {
+        match &file.outcome {
+            Err(failure) if self.hinted.insert(failure.reason()) => complain(failure),
+            Err(failure) => complain_again(failure),
+            Ok(Outcome::Verified { signed, .. }) if self.say_who.now() => {
+                note(&format!("{}: {}", shown(&file.name), signed.line()));
+            }
+            Ok(_) => {}
         }
-        Ok(_) => {}
     }
 }
 

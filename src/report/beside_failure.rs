@@ -3,18 +3,21 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use brine_core::Classified as _;
+use brine_core::{Classified as _, Error};
 
 use super::exit::Status;
 
 /// What can be wrong with the place of a signature beside its file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BesideFailure {
-    #[error("{file:?} is missing, which {signature:?} signs")]
+    #[error("{signature:?} is a detached signature, and its file {file:?} is not there")]
     FileMissing { file: PathBuf, signature: PathBuf },
 
     #[error("{name} is a detached signature, and the file that it signs was not given")]
     FileNotGiven { name: String, signature: PathBuf, file: Option<PathBuf> },
+
+    #[error("{name} is an envelope with a payload of its own, and no signature of {file:?}")]
+    HoldsItsOwn { name: String, signature: PathBuf, file: PathBuf, source: Box<Error> },
 
     #[error("neither {file:?} nor {signature:?} is there")]
     Neither { file: PathBuf, signature: PathBuf },
@@ -23,7 +26,7 @@ pub(crate) enum BesideFailure {
     NoPayload { signature: PathBuf },
 
     #[error("{file:?}: {source}")]
-    NotAnEnvelope { file: PathBuf, signature: PathBuf, source: Box<brine_core::Error> },
+    NotAnEnvelope { file: PathBuf, signature: PathBuf, source: Box<Error> },
 
     #[error("{signature:?} exists already")]
     SignatureExists { file: PathBuf, signature: PathBuf },
@@ -49,7 +52,9 @@ impl BesideFailure {
             Self::Neither { .. } | Self::SignatureExists { .. } | Self::SignatureMissing { .. } => {
                 Status::Io
             }
-            Self::NotAnEnvelope { source, .. } => source.class().into(),
+            Self::HoldsItsOwn { source, .. } | Self::NotAnEnvelope { source, .. } => {
+                source.class().into()
+            }
         }
     }
 
@@ -57,7 +62,9 @@ impl BesideFailure {
         match self {
             Self::FileMissing { .. } | Self::FileNotGiven { .. } => "file-missing",
             Self::Neither { .. } => "io",
-            Self::NotAnEnvelope { source, .. } => source.reason(),
+            Self::HoldsItsOwn { source, .. } | Self::NotAnEnvelope { source, .. } => {
+                source.reason()
+            }
             Self::NoPayload { .. } | Self::TwoFiles { .. } => "usage",
             Self::SignatureExists { .. } => "exists",
             Self::SignatureMissing { .. } => "signature-missing",
@@ -69,12 +76,16 @@ impl BesideFailure {
         Some(match self {
             Self::FileMissing { signature, .. } => {
                 let signature = Typed(signature);
-                format!("name it where it is now: brine verify --signature {signature} FILE")
+                format!("if it is elsewhere: brine verify --signature {signature} FILE")
             }
             Self::FileNotGiven { signature, file: Some(file), .. } => verify(signature, file),
             Self::FileNotGiven { signature, .. } => {
                 format!("give it: brine verify --signature {} FILE", Typed(signature))
             }
+            Self::HoldsItsOwn { signature, .. } => format!(
+                "what holds its payload is called FILE.brine; see what it is: brine inspect {}",
+                Typed(signature)
+            ),
             Self::Neither { .. } => return None,
             Self::NoPayload { signature } => {
                 format!("verify its file where it is: brine verify {}", Typed(signature))

@@ -14,12 +14,19 @@ use super::Failure;
 
 /// Says why there is no result, and what to type next.
 pub(crate) fn complain(failure: &Failure) {
+    complain_again(failure);
     if failure.is_quiet() {
         return;
     }
-    note(&format!("error: {failure}"));
     if let Some(hint) = failure.hint() {
         note(&format!("hint: {hint}"));
+    }
+}
+
+/// Says why there is no result, where what to type next was said of another like it.
+pub(crate) fn complain_again(failure: &Failure) {
+    if !failure.is_quiet() {
+        note(&format!("error: {failure}"));
     }
 }
 

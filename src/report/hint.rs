@@ -149,9 +149,6 @@ fn of_core(error: &Error) -> Option<String> {
             "\"brine sign --job\" makes jobs"
         }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
-        Error::Kind(KindError::Wrong { expected: Kind::Data, found: Kind::Segment }) => {
-            ENVELOPE_IN_PLACE
-        }
         Error::Stream(StreamError::AfterLast) => {
             "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
@@ -198,7 +195,7 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::Armor(_) => {
             "mail and editors change armor: send it as a file, or the envelope without armor"
         }
-        FormError::AttachedPayload => ENVELOPE_IN_PLACE,
+        FormError::AttachedPayload => "what holds its payload is verified without its file",
         FormError::CritUnknown { .. } => "a newer brine may understand it",
         FormError::DetachedPayload => "give it: brine verify --signature SIG FILE",
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
@@ -356,7 +353,3 @@ const fn of_key_file(error: &KeyFileError) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-/// An envelope with its payload in it, where a signature belongs.
-const ENVELOPE_IN_PLACE: &str = "what it holds is its own, and says nothing of another file: call it FILE.brine, and \
-    \"brine verify FILE.brine\" writes it";

@@ -9,7 +9,7 @@ use super::sign::{SEVERAL, refuse_missing, sign_single, write, write_bytes};
 use super::stated::{State, Stated};
 use crate::args::sign::Sign;
 use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome};
-use crate::reporter::{SayWho, tell_file};
+use crate::reporter::{FileTeller, SayWho};
 use crate::world::beside::{HashWork, SignedBeside};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
@@ -44,12 +44,12 @@ pub(super) fn sign_files(
         Some((key, stated)) => sign_file(args, key, &|| stated.now(), place),
         None => Ok(()),
     };
-    let mut files = Vec::new();
+    let (mut files, mut teller) = (Vec::new(), FileTeller::new(SayWho::Never));
     for (path, place) in inputs.iter().zip(places) {
         let outcome = place.and_then(sign).map_err(|failure| exists(failure, path));
         let outcome = outcome.map(|()| Outcome::Silent);
         let file = FileOutcome { name: path.clone(), outcome };
-        tell_file(&file, SayWho::Never);
+        teller.tell(&file);
         files.push(file);
     }
     Ok(Outcome::Files { work: FileWork::Sign, files })

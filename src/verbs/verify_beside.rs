@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use brine_core::{FormError, Opening, open};
+use brine_core::{Error, FormError, Kind, KindError, Opening, open};
 
 use super::expect::{Judge, is_standard_input};
 use super::say_who;
@@ -12,7 +12,7 @@ use crate::args::verify::Verify;
 use crate::report::byte_name::shown;
 use crate::report::console::printable;
 use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome, Signed};
-use crate::reporter::tell_file;
+use crate::reporter::FileTeller;
 use crate::world::beside::{ContentFile, HashWork};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
@@ -62,7 +62,7 @@ pub(super) fn verify_beside(
     files: &[SignedFile],
     lines: Option<&Output>,
 ) -> Outcome {
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut teller) = (Vec::new(), FileTeller::new(say_who(&args.verdict)));
     for found in files {
         let outcome = verify_file(args, judge, found);
         let said = match (&outcome, lines) {
@@ -75,7 +75,7 @@ pub(super) fn verify_beside(
         let unheard = said.is_err();
         let outcome = FileOutcome { name: found.file.clone(), outcome: said.and(outcome) };
         if !args.verdict.json {
-            tell_file(&outcome, say_who(&args.verdict));
+            teller.tell(&outcome);
         }
         outcomes.push(outcome);
         if unheard {
@@ -118,11 +118,25 @@ fn open_signature(judge: &Judge, found: &SignedFile) -> Result<Opening, Failure>
         let SignedFile { file, signature } = found.clone();
         return Err(BesideFailure::Swapped { file, signature }.into());
     }
+    if holds_payload(&error) {
+        let SignedFile { file, signature } = found.clone();
+        let source = Box::new(error);
+        return Err(BesideFailure::HoldsItsOwn { name, signature, file, source }.into());
+    }
     Err(Failure::reading(&name, error).in_file(&name))
 }
 
+/// Returns whether a signature was refused because it holds a payload, as a single envelope or a stream does.
+const fn holds_payload(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Form(FormError::AttachedPayload)
+            | Error::Kind(KindError::Wrong { found: Kind::Segment, .. })
+    )
+}
+
 /// Says why something is no detached signature. A wrong kind may be found out only with the file, if that is there.
-fn refusal(opening: Opening, judge: &Judge, found: &SignedFile) -> brine_core::Error {
+fn refusal(opening: Opening, judge: &Judge, found: &SignedFile) -> Error {
     let Judge { expectations, trust, moment } = judge;
     let judged = match InputFile::open(Some(&found.file)) {
         Ok(content) => {

@@ -159,7 +159,11 @@ fn brine_verifies_what_both_libraries_sign_and_nothing_altered() {
                 };
                 let output = verify();
                 assert!(output.status.success(), "{arguments:?} {output:?}");
-                assert_eq!(output.stdout, if detached { b"" } else { payload }, "{arguments:?}");
+                assert_eq!(
+                    output.stdout,
+                    if detached { b"payload: OK\n" } else { payload },
+                    "{arguments:?}"
+                );
 
                 let mut altered = person.read("envelope");
                 let last = altered.len() - 1;

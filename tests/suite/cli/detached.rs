@@ -61,7 +61,7 @@ fn a_digest_is_no_content_and_a_segment_no_digest() {
     assert_refused(
         &run(&person, "head -c 300 stream > s; brine verify --signature s b"),
         3,
-        "this is a segment of a stream",
+        "an envelope with a payload of its own, and no signature of \"b\"",
     );
 }
 

@@ -174,7 +174,7 @@ fn what_inspect_holds_and_shows_does_not_grow_with_the_input() {
     // An envelope that is taken for a signature beside a file is not held to be told that either.
     for line in ["brine verify --signature large in", "cat large | brine verify --signature - in"] {
         let output = run(&person, &format!("ulimit -d 49152; {line}"));
-        assert_refused(&output, 3, "payload is embedded in the envelope");
+        assert_refused(&output, 3, "an envelope with a payload of its own");
     }
     let output = run(&person, "brine inspect large");
     let page = String::from_utf8(output.stdout).unwrap();
@@ -349,7 +349,7 @@ fn a_large_payload_beside_its_envelope_is_verified() {
     let attached = sign(&statement(), &key(1), b"payload").unwrap().to_bytes();
     person.write("sig", attached);
     let output = run(&person, &format!("{verify} --signature sig in"));
-    assert_refused(&output, 3, "payload is embedded");
+    assert_refused(&output, 3, "an envelope with a payload of its own, and no signature of \"in\"");
 }
 
 #[test]

@@ -133,17 +133,17 @@ fn a_signature_without_its_file_is_not_said_to_be_altered() {
                 ),
                 (
                     "cp sig gone.sig; brine verify gone.sig",
-                    "\"gone\" is missing",
+                    "its file \"gone\" is not there",
                     "brine verify --signature gone.sig FILE",
                 ),
                 (
                     "brine verify -d gone",
-                    "\"gone\" is missing",
+                    "its file \"gone\" is not there",
                     "brine verify --signature gone.sig FILE",
                 ),
                 (
                     "brine verify -d gone.sig",
-                    "\"gone\" is missing",
+                    "its file \"gone\" is not there",
                     "brine verify --signature gone.sig FILE",
                 ),
                 (

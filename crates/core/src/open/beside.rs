@@ -119,10 +119,6 @@ impl Opening {
         expectations: &Expectations,
         observer: &Observer,
     ) -> Result<Verified> {
-        if self.is_stream() {
-            let (expected, found) = (expectations.kind, Kind::Segment);
-            return Err(KindError::Wrong { expected, found }.into());
-        }
         let bytes = self.found.into_signature(expectations)?;
         let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
         // Who asks for another kind than data, as for a job, does not ask for the digest of something.
@@ -144,8 +140,10 @@ impl Found {
     fn into_signature(self, expectations: &Expectations) -> Result<Vec<u8>> {
         let input = match self {
             Self::Whole(bytes) => return Ok(bytes),
-            // Who gets here has refused it already. It is an envelope with bytes after it.
-            Self::Stream { beginning, rest } => Input::begun(beginning, rest),
+            Self::Stream { .. } => {
+                let (expected, found) = (expectations.kind, Kind::Segment);
+                return Err(KindError::Wrong { expected, found }.into());
+            }
             // How long it is said to be is not relied on.
             Self::Large(input) => input.expecting(0),
         };

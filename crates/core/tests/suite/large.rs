@@ -12,7 +12,7 @@ use brine_core::{
     MAX_MEMORY_BYTES, Opening, Result, Signer, SigningError, Skimmed, Statement, Store,
     StreamOptions, StreamWriter, SystemError, Timestamp, Verified, WholeContent, armor, open, sign,
 };
-use brine_testkit::{Arrival, Arriving, Vector, key, now, statement, vectors};
+use brine_testkit::{Arrival, Arriving, Vector, hex, key, now, statement, vectors};
 
 use crate::common::{KeptInMemory, MemoryStore, length_of, release};
 
@@ -459,6 +459,35 @@ fn a_digest_is_not_taken_for_what_was_asked_for() {
     }
 }
 
+/// What holds its payload speaks for nothing else, and what does not needs it from elsewhere.
+#[test]
+fn a_signature_beside_its_content_is_known_before_it_is_judged() {
+    let digest = HashAlgorithm::Blake3.digest(b"payload");
+    let digest = Content::Digest(HashAlgorithm::Blake3, &digest);
+    let job = statement().kind(Kind::Job);
+    let lies_beside = |envelope: &[u8]| {
+        brine_core::open(envelope.to_vec()).unwrap().lies_beside(&Expectations::new())
+    };
+    let made = |statement: &Statement| sign(statement, &key(1), b"payload").unwrap();
+    for (envelope, expected) in [
+        (made(&statement()).detached(), true),
+        (made(&statement()).to_bytes(), false),
+        (sign(&statement(), &key(1), digest).unwrap().to_bytes(), true),
+        (made(&job).detached(), false),
+        (made(&job).to_bytes(), false),
+        (b"payload".to_vec(), false),
+        (Vec::new(), false),
+    ] {
+        assert_eq!(lies_beside(&envelope), expected, "{}", hex(&envelope));
+        // As long as the form holds, it does not matter whether the rest does.
+        let mut altered = envelope;
+        if let Some(last) = altered.last_mut() {
+            *last ^= 1;
+        }
+        assert_eq!(lies_beside(&altered), expected, "{}", hex(&altered));
+    }
+}
+
 /// A place that fails to do one thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Failing {
@@ -711,7 +740,7 @@ fn long_armor_is_recognised_however_it_arrives() {
     });
 }
 
-/// An input that is a stream, where a signature beside content is looked for, is read to a limit.
+/// An input that is a stream, where a signature beside content is looked for, is refused by its beginning.
 #[test]
 fn a_stream_is_no_signature_beside_content() {
     let (signer, options) = (Arc::new(key(1)), StreamOptions::new());
@@ -727,14 +756,14 @@ fn a_stream_is_no_signature_beside_content() {
                 .reason()
         })
     };
-    assert_eq!(verify(stream.as_slice().into()), "trailing-bytes");
+    assert_eq!(verify(stream.as_slice().into()), "wrong-kind");
     // Its envelope alone is a segment, which is no signature of content.
     assert_eq!(verify(stream[..stream.len() - 1].into()), "wrong-kind");
     let read = Arc::new(AtomicU64::new(0));
     let endless = Watched { reader: io::repeat(0), read: Arc::clone(&read) };
     let endless = io::Cursor::new(stream).chain(endless);
-    assert_eq!(verify(Input::new(endless)), "trailing-bytes");
-    assert!(read.load(Ordering::SeqCst) < 2 * MAX_MEMORY_BYTES);
+    assert_eq!(verify(Input::new(endless)), "wrong-kind");
+    assert_eq!(read.load(Ordering::SeqCst), 0);
 }
 
 /// A reader whose bytes are counted.
