@@ -12,7 +12,8 @@ use signal_hook::low_level::emulate_default_handler;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::BrineKey;
 use crate::report::exit::Status;
-use crate::report::{Failure, console, mistyped};
+use crate::report::{JsonPlace, console, mistyped};
+use crate::reporter::Reporter;
 use crate::verbs;
 use crate::world::core_dumps;
 use crate::world::output::Output;
@@ -23,11 +24,11 @@ use crate::world::overwrite_guard::OverwriteGuard;
 pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let lacks_command = ends_in_separator(&arguments);
-    run::<Brine>("brine", arguments.into_iter(), |mut parsed| {
+    run::<Brine>("brine", arguments.into_iter(), |mut parsed, json| {
         if let BrineVerb::Verify(args) = &mut parsed.verb {
             args.lacks_command = lacks_command;
         }
-        verbs::brine(parsed)
+        verbs::brine(parsed, json)
     })
 }
 
@@ -40,18 +41,25 @@ pub fn brinekey(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run<P: Parser>(
     program: &'static str,
     arguments: impl Iterator<Item = OsString>,
-    verb: impl FnOnce(P) -> Status,
+    verb: impl FnOnce(P, Option<JsonPlace>) -> Status,
 ) -> ExitCode {
     console::set_program(program);
     core_dumps::forbid();
     survive_file_limits();
     let typed: Vec<_> = arguments.collect();
+    let json = JsonPlace::asked(program, &typed);
+    if json == Some(JsonPlace::Stderr) {
+        console::set_json_only();
+    }
     let status = match P::try_parse_from(&typed) {
-        Ok(parsed) => verb(parsed),
+        Ok(parsed) => verb(parsed, json),
         Err(found) => match found.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => show(&found),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help_instead(&found),
-            _ => refuse(&mistyped::failure(program, &found, &typed)),
+            _ => {
+                let mistake = mistyped::failure(program, &found, &typed);
+                Reporter::without_file(json).finish(Err(mistake))
+            }
         },
     };
     if let Status::Signalled(signal) = status {
@@ -65,12 +73,6 @@ fn run<P: Parser>(
 fn ends_in_separator(arguments: &[OsString]) -> bool {
     let separator = arguments.iter().position(|argument| argument == "--");
     separator.is_some_and(|at| at.saturating_add(1) == arguments.len())
-}
-
-/// Says what is wrong with what was typed.
-fn refuse(failure: &Failure) -> Status {
-    console::complain(failure);
-    failure.status()
 }
 
 /// Shows the help where nothing was asked for. There is no result.

@@ -16,12 +16,16 @@ pub(crate) mod verdict;
 mod beside_failure;
 mod failure;
 mod hint;
+mod json_place;
 mod older_records;
 mod outcome;
+mod signed_line;
 mod signer_failure;
 
 pub(crate) use self::beside_failure::BesideFailure;
 pub(crate) use self::failure::Failure;
+pub(crate) use self::json_place::JsonPlace;
 pub(crate) use self::older_records::OlderRecords;
 pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, status_of};
+pub(crate) use self::signed_line::{SignatureFacts, SignedInput, SignedRecords};
 pub(crate) use self::signer_failure::SignerFailure;

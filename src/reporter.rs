@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::io::Write as _;
 
 use crate::report::byte_name::shown;
-use crate::report::console::{complain, complain_again, note, write_to_stderr};
+use crate::report::console::{complain, complain_again, note, write_json};
 use crate::report::exit::Status;
-use crate::report::{Failure, FileOutcome, FileWork, Outcome, status_of, verdict};
+use crate::report::{Failure, FileOutcome, FileWork, JsonPlace, Outcome, status_of, verdict};
 use crate::world::output::{Opened, Output};
 use crate::world::whole_file::Access;
 
@@ -23,7 +23,7 @@ pub(crate) enum SayWho {
 /// Prints outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
-    json: bool,
+    json: Option<JsonPlace>,
     file: Option<(Output, Opened)>,
     say_who: SayWho,
     /// What was typed after `--`, to get what is verified.
@@ -34,7 +34,7 @@ impl Reporter {
     /// Opens the file for the verdict before anything else is done, so that nothing is released whose
     /// verdict cannot be kept.
     pub(crate) fn open(
-        json: bool,
+        json: Option<JsonPlace>,
         say_who: SayWho,
         report: Option<Output>,
     ) -> Result<Self, Failure> {
@@ -49,7 +49,7 @@ impl Reporter {
     }
 
     /// Reports without a file, where there is none or it cannot be written.
-    pub(crate) const fn without_file(json: bool) -> Self {
+    pub(crate) const fn without_file(json: Option<JsonPlace>) -> Self {
         Self { json, file: None, say_who: SayWho::AtTerminal, command: Vec::new() }
     }
 
@@ -63,15 +63,14 @@ impl Reporter {
             Err(failure) => (result.and(Err(failure)), false),
         };
         let status = status_of(&result);
-        if !json {
+        if json != Some(JsonPlace::Stderr) {
             tell(&result, status, say_who);
-            return status;
         }
         if is_kept && !command.is_empty() {
             return status;
         }
-        let lines = verdict::lines(&result, &command);
-        let written = write_to_stderr(lines.as_bytes());
+        let Some(place) = place_for(&result, json) else { return status };
+        let written = write_json(place, &verdict::lines(&result, &command));
         // A verdict that is lost is not given.
         if written.is_err() && status == Status::Done { Status::Io } else { status }
     }
@@ -83,6 +82,22 @@ impl Reporter {
         let written = opened.writer().write_all(lines.as_bytes());
         written.map_err(|error| report.failed(error))?;
         report.finish(opened).map(|()| true)
+    }
+}
+
+/// Returns where lines of JSON about a result go, if it has any.
+///
+/// Verbs that write documents to standard output have done so: only a failure is left to be told.
+fn place_for(result: &Result<Outcome, Failure>, json: Option<JsonPlace>) -> Option<JsonPlace> {
+    match (json?, result) {
+        (JsonPlace::Stderr, _) => Some(JsonPlace::Stderr),
+        (JsonPlace::Stdout, Ok(_)) => None,
+        // Standard output is a file that is read, or closed.
+        (JsonPlace::Stdout, Err(Failure::SameFile { .. } | Failure::Precious { .. })) => {
+            Some(JsonPlace::Stderr)
+        }
+        (JsonPlace::Stdout, Err(failure)) if failure.is_quiet() => None,
+        (JsonPlace::Stdout, Err(_)) => Some(JsonPlace::Stdout),
     }
 }
 
@@ -102,6 +117,7 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
                 (None, None) => {}
             }
         }
+        Ok(Outcome::Signed { failure: Some(failure), .. }) => complain(failure),
         Ok(Outcome::Verified { signed, .. }) if say_who.now() => note(&signed.line()),
         Ok(Outcome::Ran { line, .. }) if status != Status::Done => note(&format!("error: {line}")),
         Ok(Outcome::Ran { signed, line, .. }) if say_who.now() => {

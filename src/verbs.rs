@@ -40,13 +40,13 @@ use crate::args::judge::VerdictArgs;
 use crate::args::run::Run;
 use crate::args::verify::Verify;
 use crate::report::exit::Status;
-use crate::report::{Failure, Outcome, console};
+use crate::report::{Failure, JsonPlace, Outcome, console};
 use crate::reporter::{Reporter, SayWho};
 use crate::world::core_dumps;
 use crate::world::output::Output;
 
 /// Does what was typed to `brine`.
-pub(crate) fn brine(parsed: Brine) -> Status {
+pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
     if !runs_unconfined(&parsed.verb) {
         core_dumps::forbid_for_good();
     }
@@ -55,7 +55,8 @@ pub(crate) fn brine(parsed: Brine) -> Status {
     }
     match parsed.verb {
         BrineVerb::Verify(args) => {
-            reported(&args.verdict, &args.command, verify::outputs(&args), |outputs| {
+            let reporting = Reporting { json, verdict: &args.verdict, command: &args.command };
+            reporting.reported(verify::outputs(&args), |outputs| {
                 verify::run(&args, outputs)
             })
         }
@@ -66,24 +67,25 @@ pub(crate) fn brine(parsed: Brine) -> Status {
                 let (report, outputs) = run::outputs(&args)?;
                 Ok((report, (outputs, ground)))
             });
-            reported(&args.verdict, &[], planned, |(outputs, ground)| {
+            let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
+            reporting.reported(planned, |(outputs, ground)| {
                 run::run(&args, outputs, &ground)
             })
         }
-        BrineVerb::Sign(args) => Reporter::default().finish(sign::run(&args)),
-        BrineVerb::Inspect(args) => silent(inspect::run(&args)),
-        BrineVerb::Replay(verb) => silent(replay::run(&verb)),
-        BrineVerb::Scan(args) => Reporter::default().finish(scan::run(&args)),
-        BrineVerb::Policy(verb) => silent(policy::run(&verb)),
-        BrineVerb::Doctor(args) => Reporter::default().finish(doctor::run(&args)),
-        BrineVerb::Completions(args) => silent(completions::run(&args)),
+        BrineVerb::Sign(args) => Reporter::without_file(json).finish(sign::run(&args)),
+        BrineVerb::Inspect(args) => silent(json, inspect::run(&args)),
+        BrineVerb::Replay(verb) => silent(json, replay::run(&verb)),
+        BrineVerb::Scan(args) => Reporter::without_file(json).finish(scan::run(&args)),
+        BrineVerb::Policy(verb) => silent(json, policy::run(&verb)),
+        BrineVerb::Doctor(args) => Reporter::without_file(json).finish(doctor::run(&args)),
+        BrineVerb::Completions(args) => silent(json, completions::run(&args)),
     }
 }
 
 /// Does what was typed to `brinekey`.
-pub(crate) fn brinekey(parsed: BrineKey) -> Status {
+pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
     core_dumps::forbid_for_good();
-    silent(match parsed.verb {
+    let done = match parsed.verb {
         BrinekeyVerb::Gen(args) => r#gen::run(&args),
         BrinekeyVerb::Pub(args) => public::run(&args),
         BrinekeyVerb::List(args) => list::run(&args),
@@ -92,7 +94,8 @@ pub(crate) fn brinekey(parsed: BrineKey) -> Status {
         BrinekeyVerb::Import(args) => import::run(&args),
         BrinekeyVerb::Export(args) => export::run(&args),
         BrinekeyVerb::Trust(args) => trust::run(args),
-    })
+    };
+    silent(json, done)
 }
 
 /// Returns whether a command will be started that is to have what brine was started with.
@@ -106,24 +109,33 @@ const fn wants_only_failures(verb: &BrineVerb) -> bool {
         BrineVerb::Run(Run { verdict, .. }) | BrineVerb::Verify(Verify { verdict, .. }) => {
             verdict.quiet || verdict.json
         }
-        BrineVerb::Sign(args) => args.quiet,
+        BrineVerb::Sign(args) => args.quiet || args.json,
         _ => false,
     }
 }
 
-/// Opens what the verdict goes to before anything is done, and reports. That it cannot be opened is reported, too.
-fn reported<O>(
-    args: &VerdictArgs,
-    command: &[OsString],
-    outputs: Result<(Option<Output>, O), Failure>,
-    verb: impl FnOnce(O) -> Result<Outcome, Failure>,
-) -> Status {
-    let opened = outputs.and_then(|(report, outputs)| {
-        Ok((Reporter::open(args.json, say_who(args), report)?, outputs))
-    });
-    match opened {
-        Ok((reporter, outputs)) => reporter.of_command(command).finish(verb(outputs)),
-        Err(failure) => Reporter::without_file(args.json).of_command(command).finish(Err(failure)),
+/// How the outcome of a verb that verifies is reported.
+struct Reporting<'a> {
+    json: Option<JsonPlace>,
+    verdict: &'a VerdictArgs,
+    command: &'a [OsString],
+}
+
+impl Reporting<'_> {
+    /// Opens what the verdict goes to before anything is done, and reports. That it cannot be opened is reported, too.
+    fn reported<O>(
+        &self,
+        outputs: Result<(Option<Output>, O), Failure>,
+        verb: impl FnOnce(O) -> Result<Outcome, Failure>,
+    ) -> Status {
+        let Self { json, verdict, command } = *self;
+        let opened = outputs.and_then(|(report, outputs)| {
+            Ok((Reporter::open(json, say_who(verdict), report)?, outputs))
+        });
+        match opened {
+            Ok((reporter, outputs)) => reporter.of_command(command).finish(verb(outputs)),
+            Err(failure) => Reporter::without_file(json).of_command(command).finish(Err(failure)),
+        }
     }
 }
 
@@ -136,6 +148,6 @@ const fn say_who(args: &VerdictArgs) -> SayWho {
     }
 }
 
-fn silent(result: Result<(), Failure>) -> Status {
-    Reporter::default().finish(result.map(|()| Outcome::Silent))
+fn silent(json: Option<JsonPlace>, result: Result<(), Failure>) -> Status {
+    Reporter::without_file(json).finish(result.map(|()| Outcome::Silent))
 }

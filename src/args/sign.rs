@@ -121,6 +121,12 @@ pub struct Sign {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Say what was signed as a line of JSON on standard error, which then has nothing else
+    ///
+    /// There is a line for each file, and one for all records.
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
 

@@ -1,16 +1,17 @@
 //! Lines on standard error, and text that is safe to show.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use brine_core::text::{is_harmless, push_escaped};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::stdio::stderr;
+use rustix::stdio::{stderr, stdout};
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, JsonPlace};
 
 /// Says why there is no result, and what to type next.
 pub(crate) fn complain(failure: &Failure) {
@@ -44,22 +45,45 @@ pub(crate) fn set_quiet() {
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
+/// Leaves standard error to lines of JSON from now on.
+pub(crate) fn set_json_only() {
+    JSON_ONLY.store(true, Ordering::Relaxed);
+}
+
+static JSON_ONLY: AtomicBool = AtomicBool::new(false);
+
 /// Tells a person something that is not an error.
 pub(crate) fn note(text: &str) {
+    if JSON_ONLY.load(Ordering::Relaxed) {
+        return;
+    }
     // Nothing can be said about a standard error that is closed.
     let _ = write_to_stderr(format!("{}: {}\n", program(), printable(text)).as_bytes());
 }
 
-/// Writes to standard error, and waits where somebody has set it to non-blocking mode.
+/// Writes lines of JSON.
+pub(crate) fn write_json(place: JsonPlace, lines: &str) -> io::Result<()> {
+    match place {
+        JsonPlace::Stderr => write_to_stderr(lines.as_bytes()),
+        JsonPlace::Stdout => write_to(stdout(), lines.as_bytes()),
+    }
+}
+
+/// Writes to standard error.
 pub(crate) fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+    write_to(stderr(), text)
+}
+
+/// Writes all of a text, and waits where somebody has set the stream to non-blocking mode.
+fn write_to(stream: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
-        match rustix::io::write(stderr(), rest) {
+        match rustix::io::write(stream, rest) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),
             Err(Errno::AGAIN) => {
                 // What goes wrong here goes wrong in writing, too.
-                let _ = poll(&mut [PollFd::new(&stderr(), PollFlags::OUT)], None);
+                let _ = poll(&mut [PollFd::new(&stream, PollFlags::OUT)], None);
             }
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::command::CommandEnd;
 use super::exit::Status;
 use super::verdict::{PlanFacts, RunFacts};
-use super::{Failure, OlderRecords};
+use super::{Failure, OlderRecords, SignedInput};
 
 /// What a verb that did its work has to say.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) enum Outcome {
     /// Records were judged, as far as `failure` let them be. Some of them may have been `older` than the replay
     /// database.
     Records { counts: RecordCounts, failure: Option<Failure>, older: Option<Box<OlderRecords>> },
+    /// Something was signed; of records, as many as `failure` let be.
+    Signed { signed: Box<SignedInput>, failure: Option<Failure> },
     /// There is nothing to say.
     Silent,
     /// The verb said itself how it went, and ends like this.
@@ -123,6 +125,11 @@ impl Outcome {
         Self::Verified { signed: Box::new(signed), plan: None }
     }
 
+    /// Says that something was signed.
+    pub(crate) fn signed(signed: SignedInput) -> Self {
+        Self::Signed { signed: Box::new(signed), failure: None }
+    }
+
     /// Returns the exit status. Of several files, it is that of the first that was refused.
     pub(crate) fn status(&self) -> Status {
         match self {
@@ -139,6 +146,8 @@ impl Outcome {
                 None if counts.refused > counts.kept => Status::Altered,
                 None => Status::Done,
             },
+            Self::Signed { failure: Some(failure), .. } => failure.status(),
+            Self::Signed { signed, failure: None } => signed.status(),
             Self::Silent | Self::Verified { .. } => Status::Done,
         }
     }
@@ -146,7 +155,7 @@ impl Outcome {
     /// Returns the failure that ended the work early.
     pub(super) const fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Records { failure, .. } => failure.as_ref(),
+            Self::Records { failure, .. } | Self::Signed { failure, .. } => failure.as_ref(),
             Self::Commanded { .. }
             | Self::Files { .. }
             | Self::Ran { .. }

@@ -20,11 +20,24 @@ const SCHEMA: &str = "brine.verdict/1";
 /// Writes the lines of a result: one, or one for each file.
 pub(crate) fn lines(result: &Result<Outcome, Failure>, command: &[OsString]) -> String {
     match result {
-        Ok(Outcome::Files { files, .. }) => files
-            .iter()
-            .map(|file| json_line(&Verdict::of(&file.outcome, Some(&file.name))))
-            .collect(),
-        result => json_line(&Verdict::of(result, None).with_command(command, result)),
+        Ok(Outcome::Files { files, .. }) => {
+            files.iter().map(|file| line(&file.outcome, Some(&file.name), &[])).collect()
+        }
+        result => line(result, None, command),
+    }
+}
+
+/// Says what was signed, and else what the verdict is.
+fn line(
+    result: &Result<Outcome, Failure>,
+    file: Option<&Path>,
+    command: &[OsString],
+) -> String {
+    let verdict = || json_line(&Verdict::of(result, file).with_command(command, result));
+    match result {
+        Ok(Outcome::Signed { signed, failure: None }) => signed.line(),
+        Ok(Outcome::Signed { signed, .. }) => signed.line() + &verdict(),
+        _ => verdict(),
     }
 }
 
@@ -170,7 +183,10 @@ impl<'a> Verdict<'a> {
                 verdict.signed = Some(signed);
                 verdict.plan = plan.as_ref();
             }
-            Ok(Outcome::Files { .. } | Outcome::Silent | Outcome::Told(_)) | Err(_) => {}
+            Ok(
+                Outcome::Files { .. } | Outcome::Signed { .. } | Outcome::Silent | Outcome::Told(_),
+            )
+            | Err(_) => {}
         }
         if failure.is_some() {
             let refused =

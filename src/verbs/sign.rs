@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_core::{Content, Envelope, MAX_MEMORY_BYTES, SigningKey, armor, sign};
+use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, SigningKey, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
 
@@ -13,14 +13,15 @@ use super::reject_file::RejectFile;
 use super::sign_beside::sign_files;
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
-use super::stated::{State, Stated};
+use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
-use crate::report::{Failure, Outcome, console};
+use crate::report::{Failure, Outcome, SignatureFacts, SignedInput, console};
 use crate::world::input::{Arrived, InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::Show;
+use crate::world::signature_name::signature_of;
 use crate::world::whole_file::Access;
 use crate::world::{named_key, threads};
 
@@ -46,25 +47,45 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
         Output::plan("kept records", Some(path), &mut guard)?;
     }
     let (key, stated) = signer(args, &keys)?;
+    let signed = signed_input(args, &key, path);
     let input = InputFile::open(Some(path))?;
     if input.is_terminal() {
         console::remark("reading from the terminal; Ctrl-D ends the input");
     }
     let state = || stated.now();
-    let done = match form {
-        Form::Any => sign_any(args, key, stated, input, &output),
+    let facts = match form {
+        Form::Any => sign_any(args, key, stated, input, &output)?,
         Form::Job(grants) => {
-            let state = || Ok(grants.statement(stated.now()?));
-            sign_single(args, &key, &state, input, &output)
+            let state = || {
+                let said = stated.now()?;
+                Ok(Said { statement: grants.statement(said.statement), facts: said.facts })
+            };
+            let facts = sign_single(args, &key, &state, input, &output)?;
+            SignatureFacts { kind: Kind::Job.name(), ..facts }
         }
         Form::Records(framings) => {
             let rejects = args.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
             let outputs = (&output, rejects);
-            return sign_records(args, key, stated, framings, input, outputs);
+            return sign_records(args, key, stated, framings, input, outputs, signed);
         }
-        Form::Detached | Form::Single => sign_single(args, &key, &state, input, &output),
+        Form::Detached | Form::Single => sign_single(args, &key, &state, input, &output)?,
     };
-    done.map(|()| Outcome::Silent)
+    Ok(Outcome::signed(SignedInput { facts, ..signed }))
+}
+
+/// Says what was signed, as far as that is known before it is.
+pub(super) fn signed_input(args: &Sign, key: &SigningKey, file: &Path) -> SignedInput {
+    let beside = args.detached && !is_standard_input(file);
+    let elsewhere = || if beside { signature_of(file) } else { PathBuf::from("-") };
+    SignedInput {
+        file: file.to_owned(),
+        output: args.output.clone().unwrap_or_else(elsewhere),
+        key: args.key.clone(),
+        key_id: key.verifying_key().id(),
+        detached: args.detached,
+        facts: SignatureFacts::default(),
+        records: None,
+    }
 }
 
 /// Where the key is, and what opens it.
@@ -149,27 +170,38 @@ pub(super) fn sign_single(
     state: State<'_>,
     input: InputFile,
     output: &Output,
-) -> Result<(), Failure> {
-    if args.armor && !args.detached {
-        let payload = input.read(MAX_WHOLE_BYTES)?;
-        return write(&sign(&state()?, key, payload.as_slice())?, true, output);
-    }
+) -> Result<SignatureFacts, Failure> {
     let (payload, spool);
-    let content = match input.read_up_to(MAX_MEMORY_BYTES)? {
+    let (content, bytes) = match arrived(args, input)? {
         Arrived::All(bytes) => {
             payload = bytes;
-            Content::Bytes(&payload)
+            (Content::Bytes(&payload), length_of(&payload))
         }
         Arrived::Large(large) => {
             spool = large.into_spool()?;
-            Content::Copy(&spool, spool.length())
+            (Content::Copy(&spool, spool.length()), spool.length())
         }
     };
-    let envelope = sign(&state()?, key, content)?;
+    let Said { statement, facts } = state()?;
+    let envelope = sign(&statement, key, content)?;
     if args.detached {
-        return write_bytes(&envelope.detached(), args.armor, output);
+        write_bytes(&envelope.detached(), args.armor, output)?;
+    } else {
+        write(&envelope, args.armor, output)?;
     }
-    write(&envelope, false, output)
+    Ok(SignatureFacts { payload_bytes: Some(bytes), ..facts })
+}
+
+/// Reads an input. What is armored with its payload is held in memory.
+fn arrived(args: &Sign, input: InputFile) -> Result<Arrived, Failure> {
+    if args.armor && !args.detached {
+        return input.read(MAX_WHOLE_BYTES).map(Arrived::All);
+    }
+    input.read_up_to(MAX_MEMORY_BYTES)
+}
+
+pub(super) fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 /// Signs an input that fits one segment as a single envelope, and a larger one as a stream.
@@ -179,12 +211,14 @@ fn sign_any(
     stated: Stated,
     input: InputFile,
     output: &Output,
-) -> Result<(), Failure> {
-    let mut stream = StreamInput::new(input, args.flush_after, Show::unless(args.quiet))?;
+) -> Result<SignatureFacts, Failure> {
+    let mut stream = StreamInput::new(input, args.flush_after, Show::unless(is_quiet(args)))?;
     if args.flush_after.is_none()
         && let Some(payload) = stream.read_all_within(args.segment_size)?
     {
-        return write(&sign(&stated.now()?, &key, payload)?, false, output);
+        let Said { statement, facts } = stated.now()?;
+        write(&sign(&statement, &key, payload)?, false, output)?;
+        return Ok(SignatureFacts { payload_bytes: Some(length_of(payload)), ..facts });
     }
     let options = brine_core::StreamOptions::new()
         .hash(args.hash.into())
@@ -210,6 +244,10 @@ pub(super) fn write_bytes(envelope: &[u8], armored: bool, output: &Output) -> Re
         return output.write(Access::Ordinary, |file| file.write_all(text.as_bytes()));
     }
     output.write(Access::Ordinary, |file| file.write_all(envelope))
+}
+
+pub(super) const fn is_quiet(args: &Sign) -> bool {
+    args.quiet || args.json
 }
 
 /// What is wrong with several files that are not signed beside them.

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use brine_core::{Content, SigningKey, sign};
+use brine_core::{Content, Kind, SigningKey, sign};
 
 use super::expect::is_standard_input;
-use super::sign::{SEVERAL, refuse_missing, sign_single, write, write_bytes};
-use super::stated::{State, Stated};
+use super::sign::{
+    SEVERAL, is_quiet, length_of, refuse_missing, sign_single, signed_input, write, write_bytes,
+};
+use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
-use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome};
+use crate::report::{
+    BesideFailure, Failure, FileOutcome, FileWork, Outcome, SignatureFacts, SignedInput,
+};
 use crate::reporter::{FileTeller, SayWho};
 use crate::world::beside::{HashWork, SignedBeside};
 use crate::world::input::InputFile;
@@ -41,13 +45,16 @@ pub(super) fn sign_files(
     // Nobody is asked for a passphrase where there is nothing to sign.
     let signer = if places.iter().any(Result::is_ok) { Some(signer()?) } else { None };
     let sign = |place: Place<'_>| match &signer {
-        Some((key, stated)) => sign_file(args, key, &|| stated.now(), place),
-        None => Ok(()),
+        Some((key, stated)) => {
+            let signed = signed_input(args, key, place.input);
+            let facts = sign_file(args, key, &|| stated.now(), place)?;
+            Ok(Outcome::signed(SignedInput { facts, ..signed }))
+        }
+        None => Ok(Outcome::Silent),
     };
     let (mut files, mut teller) = (Vec::new(), FileTeller::new(SayWho::Never));
     for (path, place) in inputs.iter().zip(places) {
         let outcome = place.and_then(sign).map_err(|failure| exists(failure, path));
-        let outcome = outcome.map(|()| Outcome::Silent);
         let file = FileOutcome { name: path.clone(), outcome };
         teller.tell(&file);
         files.push(file);
@@ -90,21 +97,26 @@ fn sign_file(
     key: &SigningKey,
     state: State<'_>,
     place: Place<'_>,
-) -> Result<(), Failure> {
+) -> Result<SignatureFacts, Failure> {
     let input = InputFile::open(Some(place.input))?;
     if args.plain || args.single {
         return sign_single(args, key, state, input, &place.output);
     }
     let hash = args.hash.into();
-    let work = HashWork { threads: args.threads, show: Show::unless(args.quiet) };
+    let work = HashWork { threads: args.threads, show: Show::unless(is_quiet(args)) };
     match SignedBeside::read(input, args.segment_size, hash, work)? {
         SignedBeside::Bytes(payload) => {
-            let envelope = sign(&state()?, key, payload.as_slice())?;
-            write_bytes(&envelope.detached(), args.armor, &place.output)
+            let Said { statement, facts } = state()?;
+            let envelope = sign(&statement, key, payload.as_slice())?;
+            write_bytes(&envelope.detached(), args.armor, &place.output)?;
+            Ok(SignatureFacts { payload_bytes: Some(length_of(&payload)), ..facts })
         }
         SignedBeside::Digest(hashed) => {
-            let envelope = sign(&state()?, key, Content::Digest(hash, &hashed.digest))?;
-            write(&envelope, args.armor, &place.output)
+            let Said { statement, facts } = state()?;
+            let envelope = sign(&statement, key, Content::Digest(hash, &hashed.digest))?;
+            write(&envelope, args.armor, &place.output)?;
+            let (kind, payload_bytes) = (Kind::Digest.name(), Some(hashed.bytes));
+            Ok(SignatureFacts { kind, payload_bytes, ..facts })
         }
     }
 }

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brine_core::SigningKey;
+use brine_core::text::hex;
+use brine_core::{Algorithm, SigningKey};
 use brine_records::{
-    FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningCounts,
-    SigningPipeline,
+    FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningPipeline,
 };
 
 use super::reject_file::RejectFile;
 use super::stated::Stated;
 use crate::args::sign::Sign;
-use crate::report::exit::Status;
-use crate::report::{Failure, Outcome, console};
+use crate::report::{Failure, Outcome, SignedInput, SignedRecords, console};
 use crate::world::clock::Moment;
 use crate::world::end_signals::{EndSignals, EndableInput};
 use crate::world::input::InputFile;
@@ -31,13 +30,17 @@ pub(super) fn sign_records(
     (framing, framed): (Framing, Framing),
     input: InputFile,
     (output, rejects): (&Output, Option<RejectFile>),
+    signed: SignedInput,
 ) -> Result<Outcome, Failure> {
+    let mut facts = stated.facts();
     let state = move |now| stated.at_called_back(now);
     let mut signer = RecordSigner::stating(Arc::new(key), state, Arc::new(Moment::System), framed)?;
     if let Some(records) = args.batch.batch {
         signer = signer.in_batches_of(usize::from(records));
+        facts.algorithm = Algorithm::Batch.id();
     }
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+    let channel = hex(&signer.channel());
     let (source, name) = source(args, &signer, framing, input, &signals)?;
     let mut records = RecordOutput::open(output, framed, false)?;
     let run = SigningPipeline::new(signer)
@@ -45,23 +48,23 @@ pub(super) fn sign_records(
         .threads(threads(args.threads))
         .rejects(rejects)
         .run(source, |envelopes, lengths| records.write_all(envelopes, lengths.iter().copied()));
-    let SigningCounts { refused, kept, .. } = run.counts;
-    if refused > 0 {
+    if run.counts.refused > 0 {
         console::note(&run.counts.to_string());
     }
-    match run.end {
-        Ok(()) => records.finish()?,
+    let failure = match run.end {
+        Ok(()) => records.finish().err(),
         Err(error) => {
             if matches!(error, PipelineError::Source(_)) && signals.have_arrived() {
                 // Each record is whole, and says nothing of how many there are.
                 records.finish()?;
                 signals.end_process();
             }
-            return Err(Failure::of_pipeline(error, &name));
+            Some(Failure::of_pipeline(error, &name))
         }
-    }
-    // Skipped, and kept nowhere.
-    Ok(Outcome::Told(if refused > kept { Status::Altered } else { Status::Done }))
+    };
+    let records = Some(SignedRecords { channel, counts: run.counts });
+    let signed = SignedInput { facts, records, ..signed };
+    Ok(Outcome::Signed { signed: Box::new(signed), failure })
 }
 
 /// Returns the records of the input, and what to call it.

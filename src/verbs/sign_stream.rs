@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use brine_core::{Error, SigningBackend, StreamOptions, StreamWriter, SystemError};
 
-use super::stated::Stated;
-use crate::report::Failure;
+use super::stated::{Said, Stated, called_back};
+use crate::report::{Failure, SignatureFacts};
 use crate::world::end_signals::EndSignals;
 use crate::world::input::{InputFile, grow_pipe, length_of};
 use crate::world::output::Output;
@@ -31,8 +31,8 @@ pub(super) struct StreamInput {
 
 /// How an input ended.
 enum Copied {
-    /// All of it was read.
-    All,
+    /// All of it was read, and it had so many bytes.
+    All(u64),
     /// A signal asked to end. What was read before is signed and written.
     Stopped(EndSignals),
 }
@@ -66,6 +66,7 @@ impl StreamInput {
         progress.advance(self.beginning.len());
         let mut beginning = self.beginning.as_slice();
         while writer.read_from(&mut beginning)? > 0 {}
+        let mut total = u64::try_from(self.beginning.len()).unwrap_or(u64::MAX);
         self.beginning = Vec::new();
         let mut waiting_since = None;
         loop {
@@ -83,9 +84,10 @@ impl StreamInput {
             }
             let read = writer.read_from(&mut self.file)?;
             if read == 0 {
-                return Ok(Copied::All);
+                return Ok(Copied::All(total));
             }
             progress.advance(read);
+            total = total.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
             // Bytes that waited before are on their way if nothing else waits now.
             if writer.waiting() == read {
                 waiting_since = None;
@@ -102,25 +104,38 @@ pub(super) fn sign_stream(
     stated: Stated,
     options: StreamOptions,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<SignatureFacts, Failure> {
     let opened = output.open(Access::Ordinary)?;
     let sink = opened.file().try_clone().map_err(|error| output.failed(error))?;
     grow_pipe(&sink);
-    let (sink, state) = (PatientFile::new(sink), move || stated.now_called_back());
-    let mut writer = StreamWriter::stating(sink, key, state, options)?;
+    let facts = Arc::new(OnceLock::new());
+    let state = {
+        let facts = Arc::clone(&facts);
+        move || {
+            let said: Said = called_back(stated.now())?;
+            facts.get_or_init(|| said.facts);
+            Ok(said.statement)
+        }
+    };
+    let mut writer = StreamWriter::stating(PatientFile::new(sink), key, state, options)?;
     let name = input.name.clone();
     let failed = |error| match error {
         Error::System(SystemError::Output(error)) => output.failed(error),
         other => Failure::reading(&name, other),
     };
-    if let Copied::Stopped(signals) = input.copy_to(&mut writer).map_err(failed)? {
-        // The stream has no end: readers say that it was cut.
-        drop((writer, opened));
-        signals.end_process();
-        return Err(Failure::io(&name, ErrorKind::Interrupted.into()));
-    }
+    let bytes = match input.copy_to(&mut writer).map_err(failed)? {
+        Copied::All(bytes) => bytes,
+        Copied::Stopped(signals) => {
+            // The stream has no end: readers say that it was cut.
+            drop((writer, opened));
+            signals.end_process();
+            return Err(Failure::io(&name, ErrorKind::Interrupted.into()));
+        }
+    };
     writer.finish().map_err(failed)?;
-    output.finish(opened)
+    output.finish(opened)?;
+    let facts = facts.get().cloned().unwrap_or_default();
+    Ok(SignatureFacts { kind: "stream", payload_bytes: Some(bytes), ..facts })
 }
 
 /// What a pipe holds, in most cases.

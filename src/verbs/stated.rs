@@ -2,16 +2,23 @@
 
 use std::io;
 
-use brine_core::{Algorithm, Error, Statement, SystemError, Timestamp};
+use brine_core::text::hex;
+use brine_core::{Algorithm, Error, Kind, Statement, SystemError, Timestamp, Unique};
 
 use crate::args::sign::Sign;
 use crate::args::when::When;
-use crate::report::Failure;
+use crate::report::{Failure, SignatureFacts};
 use crate::world::clock;
 use crate::world::local_time::TimePoint;
 
 /// Says what a signature says that is made at the moment of the call. It is called when what is signed has arrived.
-pub(super) type State<'a> = &'a dyn Fn() -> Result<Statement, Failure>;
+pub(super) type State<'a> = &'a dyn Fn() -> Result<Said, Failure>;
+
+/// What one signature says, and the same for a log.
+pub(super) struct Said {
+    pub(super) statement: Statement,
+    pub(super) facts: SignatureFacts,
+}
 
 /// What signatures say. Times that are counted from the moment of signing are not known yet.
 pub(super) struct Stated {
@@ -48,16 +55,32 @@ impl Stated {
 
     /// Returns what a signature says that is made at this moment. What is signed **must** have arrived, and the key
     /// be open.
-    pub(super) fn now(&self) -> Result<Statement, Failure> {
-        self.at(clock::read()?)
+    pub(super) fn now(&self) -> Result<Said, Failure> {
+        let now = clock::read()?;
+        let (statement, mut facts) = (self.at(now)?, self.facts());
+        if self.is_plain {
+            return Ok(Said { statement, facts });
+        }
+        let unique = Unique::draw()?;
+        let at = |point: Option<TimePoint>| point.map(|point| point.from(now));
+        (facts.issued_at, facts.cti) = (Some(now), Some(hex(&unique.cti)));
+        (facts.not_before, facts.expires) = (at(self.not_before), at(self.expires));
+        Ok(Said { statement: statement.unique(unique), facts })
     }
 
-    /// Does the same for the library, which calls back. `Failure::reading` finds the failure again.
-    pub(super) fn now_called_back(&self) -> Result<Statement, Error> {
-        called_back(self.now())
+    /// Returns what all signatures say, whenever they are made.
+    pub(super) fn facts(&self) -> SignatureFacts {
+        let kind = if self.is_plain { Kind::Untyped } else { Kind::Data };
+        SignatureFacts {
+            algorithm: self.algorithm.id(),
+            content_type: self.content_type.clone(),
+            context: self.context.clone().map(|context| vec![context]),
+            kind: kind.name(),
+            ..SignatureFacts::default()
+        }
     }
 
-    /// Returns for the library what a signature says that is made `now`.
+    /// Returns for the library what a signature says that is made `now`. `Failure::reading` finds the failure again.
     pub(super) fn at_called_back(&self, now: Timestamp) -> Result<Statement, Error> {
         called_back(self.at(now))
     }
@@ -95,6 +118,7 @@ impl Stated {
     }
 }
 
-fn called_back(stated: Result<Statement, Failure>) -> Result<Statement, Error> {
+/// Gives a failure to the library, which called back.
+pub(super) fn called_back<T>(stated: Result<T, Failure>) -> Result<T, Error> {
     stated.map_err(|failure| SystemError::Input(io::Error::other(failure)).into())
 }

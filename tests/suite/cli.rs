@@ -7,6 +7,7 @@ mod doctor;
 mod fingerprints;
 mod inspect;
 mod job;
+mod json;
 mod keys;
 mod large;
 mod mistaken_input;

@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 13] = [
+const LINES: [&str; 14] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -25,6 +25,9 @@ const LINES: [&str; 13] = [
     "brine doctor --json",
     "brinekey trust add x default -c a --json; brinekey trust check x --context a --json; \
      brinekey trust revoke x --json --reason lost; brinekey show x --json; brinekey trust remove x --json",
+    "echo x > f; brine sign --json f > /dev/null; brine sign -d -f --json f none; echo x | brine sign --json --plain; \
+     yes | head -c 3000000 | brine sign --json > /dev/null; echo true | brine sign --job --json; \
+     printf 'a\\n\\nb' | brine sign --lines --batch 4 --json",
 ];
 
 /// Every document that the lines yield, by its form.
@@ -113,6 +116,8 @@ fn plain(of: &Value) -> Value {
         return plain(&all[0]);
     }
     match &of["type"] {
+        Value::Null if of["const"].is_number() => json!(["integer"]),
+        Value::Null if of["const"].is_boolean() => json!(["boolean"]),
         Value::Array(types) => {
             json!(types.iter().filter(|one| **one != "null").collect::<Vec<_>>())
         }

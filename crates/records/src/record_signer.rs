@@ -69,6 +69,12 @@ impl RecordSigner {
         Self { batch: Some(records.max(1)), ..self }
     }
 
+    /// Returns the random name of this signer, under which it numbers its records.
+    #[must_use]
+    pub const fn channel(&self) -> [u8; CHANNEL_BYTES] {
+        self.channel
+    }
+
     /// Returns the bounds of blocks that make whole batches, with enough records to be worth a thread's
     /// while.
     #[must_use]

@@ -1,0 +1,56 @@
+//! Where lines of JSON go. docs/json.md says the same.
+
+use std::ffi::OsString;
+
+/// Where a verb writes its lines of JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum JsonPlace {
+    /// Standard error, which then has nothing else: standard output has data.
+    #[default]
+    Stderr,
+    /// Standard output. Standard error is for people.
+    Stdout,
+}
+
+impl JsonPlace {
+    /// Returns where lines of JSON are to go, if what was `typed` asks for them, right or wrong as it may be.
+    pub(crate) fn asked(program: &str, typed: &[OsString]) -> Option<Self> {
+        let own = || typed.iter().skip(1).take_while(|word| *word != "--");
+        let verb = own().find(|word| !word.to_string_lossy().starts_with('-'));
+        let verb = verb.map(|verb| verb.to_string_lossy());
+        own().any(|word| word == "--json").then(|| Self::of(program, verb.as_deref()))
+    }
+
+    fn of(program: &str, verb: Option<&str>) -> Self {
+        match (program, verb) {
+            ("brine", Some("completions" | "run" | "sign" | "verify"))
+            | ("brinekey", Some("export" | "pub")) => Self::Stderr,
+            _ => Self::Stdout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_go_where_no_data_goes() {
+        for (line, place) in [
+            ("brine verify x", None),
+            ("brine verify -- --json", None),
+            ("brine verify --json x", Some(JsonPlace::Stderr)),
+            ("brine verify x --nonsense --json -- y", Some(JsonPlace::Stderr)),
+            ("brine --json sign", Some(JsonPlace::Stderr)),
+            ("brine inspect --json", Some(JsonPlace::Stdout)),
+            ("brine --json", Some(JsonPlace::Stdout)),
+            ("brine pub --json", Some(JsonPlace::Stdout)),
+            ("brinekey pub --json", Some(JsonPlace::Stderr)),
+            ("brinekey trust list --json", Some(JsonPlace::Stdout)),
+        ] {
+            let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let program = line.split(' ').next().unwrap();
+            assert_eq!(JsonPlace::asked(program, &typed), place, "{line}");
+        }
+    }
+}
