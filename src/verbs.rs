@@ -56,9 +56,7 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
     match parsed.verb {
         BrineVerb::Verify(args) => {
             let reporting = Reporting { json, verdict: &args.verdict, command: &args.command };
-            reporting.reported(verify::outputs(&args), |outputs| {
-                verify::run(&args, outputs)
-            })
+            reporting.reported(verify::outputs(&args), |outputs| verify::run(&args, outputs))
         }
         BrineVerb::Run(mut args) => {
             run::settle(&mut args);
@@ -68,12 +66,10 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
                 Ok((report, (outputs, ground)))
             });
             let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
-            reporting.reported(planned, |(outputs, ground)| {
-                run::run(&args, outputs, &ground)
-            })
+            reporting.reported(planned, |(outputs, ground)| run::run(&args, outputs, &ground))
         }
         BrineVerb::Sign(args) => Reporter::without_file(json).finish(sign::run(&args)),
-        BrineVerb::Inspect(args) => silent(json, inspect::run(&args)),
+        BrineVerb::Inspect(args) => Reporter::without_file(json).finish(inspect::run(&args)),
         BrineVerb::Replay(verb) => silent(json, replay::run(&verb)),
         BrineVerb::Scan(args) => Reporter::without_file(json).finish(scan::run(&args)),
         BrineVerb::Policy(verb) => silent(json, policy::run(&verb)),

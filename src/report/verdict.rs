@@ -28,11 +28,7 @@ pub(crate) fn lines(result: &Result<Outcome, Failure>, command: &[OsString]) -> 
 }
 
 /// Says what was signed, and else what the verdict is.
-fn line(
-    result: &Result<Outcome, Failure>,
-    file: Option<&Path>,
-    command: &[OsString],
-) -> String {
+fn line(result: &Result<Outcome, Failure>, file: Option<&Path>, command: &[OsString]) -> String {
     let verdict = || json_line(&Verdict::of(result, file).with_command(command, result));
     match result {
         Ok(Outcome::Signed { signed, failure: None }) => signed.line(),

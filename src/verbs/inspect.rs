@@ -10,14 +10,14 @@ use brine_core::{LargeEnvelope, Skimmed, UnverifiedEnvelope, open};
 use self::claimed::{Claimed, Lengths};
 use super::inspect_records::inspect_records;
 use crate::args::inspect::Inspect;
-use crate::report::Failure;
+use crate::report::{Failure, Outcome};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 
 pub(super) use self::claimed::INSPECT_SCHEMA;
 
-pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
+pub(super) fn run(args: &Inspect) -> Result<Outcome, Failure> {
     let mut guard = OverwriteGuard::default().and_input(args.input.as_deref());
     let output = Output::stdout(&mut guard)?;
     if let Some(framing) = args.framing.name() {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Inspect) -> Result<(), Failure> {
         }
     };
     output.print(&shown.text)?;
-    shown.unreadable.map_or(Ok(()), |error| Err(error.into()))
+    shown.unreadable.map_or(Ok(Outcome::Silent), |error| Err(error.into()))
 }
 
 /// An envelope as it was asked to be shown.

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::inspect::{INSPECT_SCHEMA, Shown, show};
 use crate::args::inspect::Inspect;
-use crate::report::Failure;
-use crate::report::console::{json_line, printable};
+use crate::report::console::{complain, json_line, printable};
 use crate::report::verdict::RefusalFacts;
+use crate::report::{Failure, Outcome};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::record_output::RecordOutput;
@@ -17,7 +17,7 @@ pub(super) fn inspect_records(
     args: &Inspect,
     framing: Framing,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
     let (file, name) = InputFile::open(args.input.as_deref())?.into_file();
     let reading = |error| Failure::reading_records(&name, error);
     let mut reader = FrameReader::new(file, framing, FrameSide::Envelope);
@@ -40,7 +40,15 @@ pub(super) fn inspect_records(
         written.map_err(|failed| failed.error)?;
     }
     shown.finish()?;
-    first_failure.map_or(Ok(()), Err)
+    match first_failure {
+        None => Ok(Outcome::Silent),
+        // The line of the record has it, too.
+        Some(failure) if args.json => {
+            complain(&failure);
+            Ok(Outcome::Told(failure.status()))
+        }
+        Some(failure) => Err(failure),
+    }
 }
 
 /// Shows a record, and returns why it cannot be read to its end, if it cannot.

@@ -74,7 +74,8 @@ fn what_is_no_cbor_is_said_to_be_none() {
     let output = person.brine(["inspect"]).write_stdin("").output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let output = person.brine(["inspect", "--json"]).write_stdin("hello").output().unwrap();
-    crate::common::assert_refused(&output, 3, "not an envelope");
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&verdict["status"], &verdict["reason"]), (&3.into(), &"not-an-envelope".into()));
 }
 
 #[test]

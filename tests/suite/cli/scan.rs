@@ -176,7 +176,7 @@ fn scan_writes_a_line_of_json_for_each_file() {
     assert_eq!(lines[1]["refusals"], json!([]));
     let missing = json!({
         "schema": "brine.scan/1", "file": "missing", "verdict": "failed", "status": 4,
-        "reason": "io", "message": lines[2]["message"],
+        "reason": "io", "message": lines[2]["message"], "hint": null,
     });
     assert_eq!(lines[2], missing);
 }
