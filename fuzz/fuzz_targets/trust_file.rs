@@ -48,7 +48,7 @@ fn removes(store: &TrustStore, before: &[TrustEntry]) {
         let mut edited = store.clone();
         let is_chosen = |old: &TrustEntry| old.name() == entry.name();
         let removed = edited.remove(is_chosen, Revocations::Drop);
-        let (chosen, rest) = before.iter().cloned().partition(is_chosen);
+        let (chosen, rest): (Vec<_>, Vec<_>) = before.iter().cloned().partition(is_chosen);
         assert_eq!((removed, entries(&edited)), (Ok(chosen), rest));
     }
 }

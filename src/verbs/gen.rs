@@ -29,6 +29,10 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
         Source::find(&args.passphrase).choose(&format!("{:?}", name.as_str()))?
     };
     let key = SigningKey::generate()?;
+    let signer = Signer::new(name.as_str(), key.verifying_key().clone());
+    if !args.no_trust {
+        trust_file::try_default(&home, &signer, args.permissions)?;
+    }
     let pem = key_store::write_pkcs8(&key, passphrase.as_deref())?;
     key_store::store(&home, &name, &pem, key.verifying_key())?;
     if passphrase.is_none() {
@@ -40,7 +44,6 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
         note(&format!("the key is not encrypted{why}; \"brinekey passwd\" changes that"));
     }
     if !args.no_trust {
-        let signer = Signer::new(name.as_str(), key.verifying_key().clone());
         trust_file::add_to_default(&home, &signer, args.permissions)?;
     }
     announce(&home, &name, key.verifying_key(), &output)

@@ -21,9 +21,12 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     let bytes = read(args)?;
     let (key, passphrase) = key_store::open(&args.file, &bytes, &Source::find(&args.passphrase))?;
     let pem = key_store::write_pkcs8(&key, passphrase.as_deref())?;
+    let signer = Signer::new(name.as_str(), key.verifying_key().clone());
+    if args.trust {
+        trust_file::try_default(&home, &signer, args.permissions)?;
+    }
     key_store::store(&home, &name, &pem, key.verifying_key())?;
     if args.trust {
-        let signer = Signer::new(name.as_str(), key.verifying_key().clone());
         trust_file::add_to_default(&home, &signer, args.permissions)?;
     }
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };

@@ -22,11 +22,23 @@ pub(super) fn add_to_default(
     signer: &Signer,
     rule: impl Into<PermissionRule>,
 ) -> Result<(), Failure> {
-    let path = home.trust_file();
-    edit(&path, rule, |store| match store.add(&signer.clone().into()) {
+    edit(&home.trust_file(), rule, |store| add(store, signer, home))
+}
+
+/// Finds out whether [`add_to_default`] would work, before there is a key that would be left over.
+pub(super) fn try_default(
+    home: &Home,
+    signer: &Signer,
+    rule: impl Into<PermissionRule>,
+) -> Result<(), Failure> {
+    edit(&home.trust_file(), rule, |store| add(&mut store.clone(), signer, home))
+}
+
+fn add(store: &mut TrustStore, signer: &Signer, home: &Home) -> Result<(), Failure> {
+    match store.add(&signer.clone().into()) {
         Err(TrustError::AlreadyThere { .. }) => Ok(()),
-        added => added.map_err(|error| trust_file(&path, error)),
-    })
+        added => added.map_err(|error| trust_file(&home.trust_file(), error)),
+    }
 }
 
 /// Changes a trust file: locked against others who do the same, and replaced in one step if anything changes.

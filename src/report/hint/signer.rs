@@ -14,7 +14,7 @@ pub(super) fn of_signer(failure: &SignerFailure) -> String {
                 .to_owned()
         }
         SignerFailure::OtherFingerprint { .. } => {
-            "nothing was changed; ask the signer for the key again, by another way, and do not use this one".to_owned()
+            "do not use it: ask its owner for the key again; \"brinekey show KEY\" shows all of this one's".to_owned()
         }
         SignerFailure::SeveralKeys { commands, .. } => {
             let commands: Vec<_> = commands.iter().map(|typed| format!("\"{typed}\"")).collect();

@@ -90,7 +90,7 @@ fn add_refuses_another_key_than_the_one_that_was_expected() {
         let output = run(&person, &format!("brinekey trust add x default --expect {expected}"));
         assert_refused(&output, 5, &format!("its fingerprint is {found}, not {expected}"));
         let hint = String::from_utf8(output.stderr).unwrap();
-        assert!(hint.contains("hint: nothing was changed; ask the signer"), "{hint}");
+        assert!(hint.contains("hint: do not use it: ask its owner for the key again"), "{hint}");
     }
     // The right one with a character wrong.
     let right = mine["key_id"].as_str().unwrap();

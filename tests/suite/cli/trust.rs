@@ -373,6 +373,26 @@ fn gen_makes_no_key_that_it_cannot_trust() {
     assert!(!person.home_path("keys/default.key").exists());
 }
 
+/// A key that is there, and not trusted as was asked for, would be found out about later.
+#[test]
+fn a_key_that_cannot_be_trusted_is_not_kept_either() {
+    let person = Person::with_key();
+    assert!(
+        run(&person, "brinekey export -o spare.key && brinekey trust revoke default")
+            .status
+            .success()
+    );
+    let import = "brinekey import spare ./spare.key --trust";
+    assert_refused(&run(&person, import), 6, "this key is revoked from 20");
+    assert!(!person.home_path("keys/spare.key").exists());
+    assert!(run(&person, "brinekey import spare ./spare.key").status.success());
+    let lines = "echo \"default $(brinekey pub)\" > \"$BRINE_HOME/trust.toml\"";
+    assert!(run(&person, lines).status.success());
+    assert_refused(&run(&person, "brinekey gen new"), 6, "an OpenSSH allowed_signers file");
+    assert!(!person.home_path("keys/new.key").exists());
+    assert!(run(&person, "brinekey gen --no-trust new").status.success());
+}
+
 /// An entry that will be revoked one day is no more than another signer, who was not named.
 #[test]
 fn a_revocation_to_come_makes_nobody_believed_who_was_not_named() {
