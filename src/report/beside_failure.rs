@@ -108,7 +108,7 @@ impl BesideFailure {
             Self::TwoFiles { signature: Some((signature, file)), .. } => verify(signature, file),
             Self::TwoFiles { .. } => {
                 "several files are for -d, which verifies each FILE against FILE.sig; \
-                 \"--signature SIG FILE\" takes a signature from elsewhere"
+                 \"--signature SIG FILE\" takes a signature from elsewhere; a command stands after \"--\""
                     .to_owned()
             }
         })

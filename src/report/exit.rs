@@ -85,6 +85,12 @@ impl Status {
         (Self::Killed, "A limit killed the command."),
     ];
 
+    /// What `verify` ends with besides, if a command was to read the payload.
+    pub const OF_COMMAND: [(Self, &str); 2] = [
+        (Self::NotExecutable, "The command after \"--\" is there and cannot be executed."),
+        (Self::NotFound, "There is no such command."),
+    ];
+
     /// Returns the number.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -81,7 +81,11 @@ fn synopsis(command: &Command, name: &str) -> Roff {
 fn exit_status(name: &str) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    let of_run: &[_] = if name == "brine-run" { &Status::OF_RUN } else { &[] };
+    let of_run: &[_] = match name {
+        "brine-run" => &Status::OF_RUN,
+        "brine-verify" => &Status::OF_COMMAND,
+        _ => &[],
+    };
     for (status, meaning) in Status::TABLE.iter().chain(of_run) {
         roff.control("TP", ["4"]);
         roff.text([bold(status.code().to_string())]).text([roman(*meaning)]);

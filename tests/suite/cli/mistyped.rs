@@ -143,7 +143,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brine verify --retry kept",
         "with these options, brine verify needs --lines, --null, --len32, --cbor or --out",
-        "usage: brine verify [OPTIONS] [FILE]...",
+        "usage: brine verify [OPTIONS] [FILE]... [-- <CMD>...]",
     ),
 ];
 

@@ -307,6 +307,23 @@ fn the_payload_cannot_be_changed_once_it_has_verified() {
     }
 }
 
+/// The command reads what has verified, and not what its envelope has become since.
+#[test]
+fn an_envelope_that_changes_afterwards_changes_nothing() {
+    for file in ["small", "stream", "large"] {
+        let person = with_envelopes();
+        let content = if file == "stream" { "lines" } else { file };
+        let script = format!(": > {file}.brine; cmp - {content}");
+        for report in ["", "--report report"] {
+            let line = format!(
+                "cp {file}.brine kept; brine verify {report} {file}.brine -- sh -c '{script}'; echo $?; \
+                 mv kept {file}.brine"
+            );
+            assert_eq!(done(&person, &line), "0\n", "{line}");
+        }
+    }
+}
+
 /// Starts a command that reads from a pipe, and returns it with a way to send.
 fn slowly(person: &Person, options: &[&str], command: &[&str]) -> Child {
     let arguments = [&["verify"], options, &["-", "--"], command].concat();
@@ -317,15 +334,16 @@ fn slowly(person: &Person, options: &[&str], command: &[&str]) -> Child {
 /// The first segments of a stream are good; its end has not come, comes altered, or comes when nobody is trusted.
 #[test]
 fn a_command_waits_for_the_end_and_is_judged_by_what_holds_then() {
-    let altered = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
-    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1);
-    let good = |_: &mut Vec<u8>| {};
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>), i32, &str); 5] = [
-        ("true", &altered, 1, ""),
-        ("true", &cut, 1, ""),
-        ("brinekey trust remove default", &good, 5, "no trust anchor"),
-        ("echo nonsense >> $BRINE_HOME/trust.toml", &good, 6, "trust.toml"),
-        ("true", &good, 0, ""),
+    type Change = fn(&mut Vec<u8>);
+    let altered: Change = |bytes| *bytes.last_mut().unwrap() ^= 1;
+    let cut: Change = |bytes| bytes.truncate(bytes.len() - 1);
+    let good: Change = |_| {};
+    let cases = [
+        ("true", altered, 1, ""),
+        ("true", cut, 1, ""),
+        ("brinekey trust remove default", good, 5, "no trust anchor"),
+        ("echo nonsense >> $BRINE_HOME/trust.toml", good, 6, "trust.toml"),
+        ("true", good, 0, ""),
     ];
     for file in ["stream.brine", "large.brine", "small.brine"] {
         for (change, alter, status, reason) in cases {
