@@ -4,6 +4,7 @@ pub mod brine;
 pub mod brinekey;
 pub mod completions;
 pub mod doctor;
+mod help;
 pub mod inspect;
 pub mod judge;
 pub mod record;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::completions::{COMPLETIONS_EXAMPLES, Completions};
 use super::doctor::{DOCTOR_EXAMPLES, Doctor};
+use super::help::first_of;
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
 use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
 use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
@@ -16,7 +17,8 @@ use super::verify::{VERIFY_EXAMPLES, Verify};
 /// Wraps any bytes in a standard signature envelope (COSE_Sign1, Ed25519), and releases them only if a
 /// trusted key signed them. Start with "brinekey gen", which makes a key.
 #[derive(Debug, Parser)]
-#[command(name = "brine", version, propagate_version = true, after_long_help = EXAMPLES)]
+#[command(name = "brine", version, propagate_version = true, max_term_width = 80,
+    after_long_help = EXAMPLES, after_help = first_of(EXAMPLES))]
 pub struct Brine {
     /// What to do.
     #[command(subcommand)]
@@ -31,7 +33,7 @@ Examples:
     $ brine verify < out
 
   Run a script only if it is signed:
-    $ curl -s https://example.org/setup.sh.brine | brine verify -p ./vendor.pub - -- sh
+    $ curl -s \"$URL\" | brine verify -p ./vendor.pub - -- sh
 
   Move a tree to another machine, verified as it arrives:
     $ set -o pipefail
@@ -42,30 +44,30 @@ Examples:
 #[command(defer = true)]
 pub enum BrineVerb {
     /// Sign FILE or standard input
-    #[command(after_long_help = SIGN_EXAMPLES)]
+    #[command(after_long_help = SIGN_EXAMPLES, after_help = first_of(SIGN_EXAMPLES))]
     Sign(Sign),
     /// Verify an envelope and write its payload
-    #[command(after_long_help = VERIFY_EXAMPLES)]
+    #[command(after_long_help = VERIFY_EXAMPLES, after_help = first_of(VERIFY_EXAMPLES))]
     Verify(Verify),
     /// Show what an envelope claims, without verifying anything
-    #[command(after_long_help = INSPECT_EXAMPLES)]
+    #[command(after_long_help = INSPECT_EXAMPLES, after_help = first_of(INSPECT_EXAMPLES))]
     Inspect(Inspect),
     /// Manage replay databases
-    #[command(subcommand, after_long_help = REPLAY_EXAMPLES)]
+    #[command(subcommand, after_long_help = REPLAY_EXAMPLES, after_help = first_of(REPLAY_EXAMPLES))]
     Replay(ReplayVerb),
     /// Show what a pickle would import, without loading it
-    #[command(after_long_help = scan::EXAMPLES)]
+    #[command(after_long_help = scan::EXAMPLES, after_help = first_of(scan::EXAMPLES))]
     Scan(Scan),
     /// Verify a job, then run it confined
-    #[command(after_long_help = RUN_EXAMPLES)]
+    #[command(after_long_help = RUN_EXAMPLES, after_help = first_of(RUN_EXAMPLES))]
     Run(Run),
     /// Check a policy file
-    #[command(subcommand, after_long_help = POLICY_EXAMPLES)]
+    #[command(subcommand, after_long_help = POLICY_EXAMPLES, after_help = first_of(POLICY_EXAMPLES))]
     Policy(PolicyVerb),
     /// Show what this machine can and cannot do for brine
-    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    #[command(after_long_help = DOCTOR_EXAMPLES, after_help = first_of(DOCTOR_EXAMPLES))]
     Doctor(Doctor),
     /// Write the completions for a shell to standard output
-    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_long_help = COMPLETIONS_EXAMPLES, after_help = first_of(COMPLETIONS_EXAMPLES))]
     Completions(Completions),
 }

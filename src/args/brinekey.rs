@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::help::first_of;
 use super::trust::{TrustFile, TrustVerb};
 use super::{PassphraseArgs, PermissionArgs};
 
@@ -13,7 +14,8 @@ use super::{PassphraseArgs, PermissionArgs};
 /// NAME.key is the private half (PKCS#8), NAME.pub the public one. trust.toml beside them lists the
 /// signers that "brine verify" believes.
 #[derive(Debug, Parser)]
-#[command(name = "brinekey", version, propagate_version = true, after_long_help = EXAMPLES)]
+#[command(name = "brinekey", version, propagate_version = true, max_term_width = 80,
+    after_long_help = EXAMPLES, after_help = first_of(EXAMPLES))]
 pub struct BrineKey {
     /// What to do.
     #[command(subcommand)]
@@ -34,28 +36,28 @@ Examples:
 #[command(defer = true)]
 pub enum BrinekeyVerb {
     /// Make a new Ed25519 key
-    #[command(after_long_help = GEN_EXAMPLES)]
+    #[command(after_long_help = GEN_EXAMPLES, after_help = first_of(GEN_EXAMPLES))]
     Gen(Gen),
     /// Write the public half of a key to standard output
-    #[command(after_long_help = PUB_EXAMPLES)]
+    #[command(after_long_help = PUB_EXAMPLES, after_help = first_of(PUB_EXAMPLES))]
     Pub(Pub),
     /// List the keys in the key store
-    #[command(after_long_help = LIST_EXAMPLES)]
+    #[command(after_long_help = LIST_EXAMPLES, after_help = first_of(LIST_EXAMPLES))]
     List(List),
     /// Show the fingerprints of a key
-    #[command(after_long_help = SHOW_EXAMPLES)]
+    #[command(after_long_help = SHOW_EXAMPLES, after_help = first_of(SHOW_EXAMPLES))]
     Show(Show),
     /// Change the passphrase of a key
-    #[command(after_long_help = PASSWD_EXAMPLES)]
+    #[command(after_long_help = PASSWD_EXAMPLES, after_help = first_of(PASSWD_EXAMPLES))]
     Passwd(Passwd),
     /// Import a private key file into the key store
-    #[command(after_long_help = IMPORT_EXAMPLES)]
+    #[command(after_long_help = IMPORT_EXAMPLES, after_help = first_of(IMPORT_EXAMPLES))]
     Import(Import),
     /// Write a private key in another form
-    #[command(after_long_help = EXPORT_EXAMPLES)]
+    #[command(after_long_help = EXPORT_EXAMPLES, after_help = first_of(EXPORT_EXAMPLES))]
     Export(Export),
     /// Manage the trust file
-    #[command(subcommand, after_long_help = TRUST_EXAMPLES)]
+    #[command(subcommand, after_long_help = TRUST_EXAMPLES, after_help = first_of(TRUST_EXAMPLES))]
     Trust(TrustVerb),
 }
 
@@ -273,4 +275,4 @@ pub enum PrivateForm {
 const TRUST_EXAMPLES: &str = "\
 Examples:
   Trust alice for her reports, until the end of the year:
-    $ brinekey trust add alice ./alice.pub --context 'reports/*' --not-after 2027-01-01";
+    $ brinekey trust add alice ./alice.pub -c 'reports/*' --not-after 2027-01-01";

@@ -30,8 +30,9 @@ pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   Complete both programs in bash:
     $ mkdir -p ~/.local/share/bash-completion/completions
-    $ brine completions bash > ~/.local/share/bash-completion/completions/brine
-    $ brine completions bash brinekey > ~/.local/share/bash-completion/completions/brinekey
+    $ cd ~/.local/share/bash-completion/completions
+    $ brine completions bash > brine
+    $ brine completions bash brinekey > brinekey
 
   In zsh, from a directory that fpath names before compinit runs:
     $ brine completions zsh > ~/.zsh/_brine

@@ -23,7 +23,7 @@ Examples:
     $ brine doctor
 
   In a container, see which options it must be started with:
-    $ docker run --rm -v /usr/local/bin/brine:/usr/local/bin/brine debian brine doctor
+    $ docker run --rm -v /usr/local/bin/brine:/brine debian /brine doctor
 
   Ask in a script whether jobs can be confined:
     $ brine doctor --json | jq -e '.checks[] | select(.name == \"confinement\") | .state == \"ok\"'";

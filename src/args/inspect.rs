@@ -32,8 +32,8 @@ Examples:
   See who may have signed a message, and for what:
     $ brine inspect message
 
-  Count the signed messages of a topic by who seems to have signed them:
-    $ kcat -C -e -u -b host -t events | brine inspect --lines --json | jq -r .key_id | sort | uniq -c
-
   See every byte of a foreign envelope:
-    $ brine inspect --diag foreign.cose";
+    $ brine inspect --diag foreign.cose
+
+  Count the signed messages of a topic by who seems to have signed them:
+    $ kcat -C -e -u -b host -t events | brine inspect --lines --json | jq -r .key_id | sort | uniq -c";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::help::first_of;
 use super::when::parse_duration;
 
 /// Manage replay databases
@@ -15,13 +16,13 @@ use super::when::parse_duration;
 #[command(defer = true)]
 pub enum ReplayVerb {
     /// Create a database
-    #[command(after_long_help = INIT_EXAMPLES)]
+    #[command(after_long_help = INIT_EXAMPLES, after_help = first_of(INIT_EXAMPLES))]
     Init(InitArgs),
     /// Show how much a database holds, from when on, and which channels have gaps
-    #[command(after_long_help = STATUS_EXAMPLES)]
+    #[command(after_long_help = STATUS_EXAMPLES, after_help = first_of(STATUS_EXAMPLES))]
     Status(StatusArgs),
     /// Remove entries of records that are too old to be accepted; this also happens by itself
-    #[command(after_long_help = PRUNE_EXAMPLES)]
+    #[command(after_long_help = PRUNE_EXAMPLES, after_help = first_of(PRUNE_EXAMPLES))]
     Prune(PruneArgs),
 }
 
@@ -69,7 +70,7 @@ Examples:
   On the first day, with a queue that nobody has read yet:
     $ brine replay init --accept-older seen
     $ set -o pipefail
-    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen | ./work
+    $ kcat -C -u -b host -t job | brine verify --lines --replay-db seen | ./work
 
   See whether messages are missing:
     $ brine replay status seen";
@@ -79,7 +80,7 @@ Examples:
   Start with a queue that nobody has read yet:
     $ brine replay init --accept-older seen
 
-  Replace a database that was lost, and accept nothing that it may have released:
+  Replace a lost database, and accept nothing that it may have released:
     $ brine replay init seen";
 
 const STATUS_EXAMPLES: &str = "\

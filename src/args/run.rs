@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::PermissionArgs;
+use super::help::{arranged, first_of};
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::and_records;
 use super::value::parse_file;
@@ -21,6 +22,7 @@ use super::value::parse_file;
 ///
 /// "brine verify FILE -- CMD" gives any verified payload to a command of yours, which is not confined.
 #[derive(Args, Debug)]
+#[command(mut_args = arranged(&COMMON))]
 pub struct Run {
     /// The job; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
@@ -77,6 +79,9 @@ pub struct Run {
     pub verdict: VerdictArgs,
 }
 
+/// The options that the short help shows.
+const COMMON: [&str; 6] = ["public_keys", "context", "policy", "output", "explain", "limits"];
+
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   Run a script that somebody signed, with the shell and nothing else:
@@ -84,7 +89,7 @@ Examples:
     $ brine run --context jobs/nightly work.job -- sh
 
   Let the job request what it needs, and the policy allow it:
-    $ brine sign --grant run=sh --grant read=data --grant wall=5s work.sh -o work.job
+    $ brine sign --grant run=sh --grant read=data work.sh -o work.job
     $ brine run --policy ./policy.toml work.job > result
 
   See the plan:
@@ -103,7 +108,7 @@ pub enum PolicyVerb {
     ///
     /// Also refuses a policy by which some job could never run on this system, or could change a program or file
     /// that the policy relies on.
-    #[command(after_long_help = POLICY_EXAMPLES)]
+    #[command(after_long_help = POLICY_EXAMPLES, after_help = first_of(POLICY_EXAMPLES))]
     Check(CheckPolicy),
 }
 

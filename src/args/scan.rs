@@ -52,7 +52,7 @@ pub struct Scan {
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  See what a pickle would import, and whether it holds only Python's plain values:
+  See what a pickle would import, and whether it holds only plain values:
     $ brine scan model.pkl
 
   Allow NumPy's arrays and what the program itself pickles:

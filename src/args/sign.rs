@@ -8,6 +8,7 @@ use brine_core::Algorithm;
 use brine_core::hash::HashAlgorithm;
 use clap::{Args, ValueEnum};
 
+use super::help::arranged;
 use super::record::{BatchArgs, RecordArgs, RefusalArgs, and_records, record_groups};
 use super::run::JobArgs;
 use super::value::{parse_content_type, parse_context, parse_file, parse_segment_size};
@@ -19,7 +20,7 @@ use super::{PassphraseArgs, PermissionArgs};
 /// Writes one envelope (a COSE_Sign1) if the input fits a segment, which is 1 MiB by default. Writes a
 /// stream of signed segments if the input is larger. A stream can have any size.
 #[derive(Args, Debug)]
-#[command(groups = record_groups())]
+#[command(groups = record_groups(), mut_args = arranged(&COMMON))]
 pub struct Sign {
     /// The file to sign; "-" or nothing is standard input; several files with --detached
     #[arg(value_name = "FILE")]
@@ -66,8 +67,8 @@ pub struct Sign {
     /// Let the signature expire, at a time or after a duration like 7d
     ///
     /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
-    /// 12h, "7d ago", now. Durations count from the moment of signing, when the input has arrived; of a stream, its first segment. A
-    /// stream that is still being read when it expires is refused from there on.
+    /// 12h, "7d ago", now. A duration counts from the moment of signing, when the input has arrived; of a stream, when
+    /// its first segment has. A stream that is still being read when it expires is refused from there on.
     #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub expires: Option<When>,
 
@@ -146,12 +147,15 @@ pub struct Sign {
     pub refusals: RefusalArgs,
 }
 
+/// The options that the short help shows.
+const COMMON: [&str; 6] = ["key", "context", "expires", "output", "detached", "armor"];
+
 pub(super) const SIGN_EXAMPLES: &str = "\
 Examples:
   Sign a pickle for one purpose, for a week:
     $ brine sign --context jobs/nightly --expires 7d job.pkl -o job.pkl.brine
 
-  Sign files of any size, each with its signature FILE.sig beside it, with an SSH key:
+  Sign files of any size with an SSH key, each to FILE.sig beside it:
     $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
 
   Put a signed message on a queue:

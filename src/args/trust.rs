@@ -6,6 +6,7 @@ use brine_keys::Fingerprint;
 use clap::{Args, Subcommand};
 
 use super::PermissionArgs;
+use super::help::first_of;
 use super::value::{parse_context, parse_fingerprint, parse_reason};
 use super::when::When;
 
@@ -14,19 +15,19 @@ use super::when::When;
 #[command(defer = true)]
 pub enum TrustVerb {
     /// Trust a key under a name
-    #[command(after_long_help = TRUST_ADD_EXAMPLES)]
+    #[command(after_long_help = TRUST_ADD_EXAMPLES, after_help = first_of(TRUST_ADD_EXAMPLES))]
     Add(TrustAdd),
     /// List the trusted signers
-    #[command(after_long_help = TRUST_LIST_EXAMPLES)]
+    #[command(after_long_help = TRUST_LIST_EXAMPLES, after_help = first_of(TRUST_LIST_EXAMPLES))]
     List(TrustList),
     /// Refuse a key from now on, under any name
-    #[command(after_long_help = TRUST_REVOKE_EXAMPLES)]
+    #[command(after_long_help = TRUST_REVOKE_EXAMPLES, after_help = first_of(TRUST_REVOKE_EXAMPLES))]
     Revoke(TrustRevoke),
     /// Remove a signer
-    #[command(after_long_help = TRUST_REMOVE_EXAMPLES)]
+    #[command(after_long_help = TRUST_REMOVE_EXAMPLES, after_help = first_of(TRUST_REMOVE_EXAMPLES))]
     Remove(TrustRemove),
     /// Check whether signatures of a key would be accepted
-    #[command(after_long_help = TRUST_CHECK_EXAMPLES)]
+    #[command(after_long_help = TRUST_CHECK_EXAMPLES, after_help = first_of(TRUST_CHECK_EXAMPLES))]
     Check(TrustCheck),
 }
 
@@ -82,7 +83,8 @@ pub struct TrustAdd {
 const TRUST_ADD_EXAMPLES: &str = "\
 Examples:
   From a file, with the fingerprint that alice reads aloud:
-    $ brinekey trust add alice ./alice.pub --expect 'bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8'
+    $ brinekey trust add alice ./alice.pub \\
+        --expect 'bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8'
 
   From a message:
     $ brinekey trust add alice \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"";
@@ -180,7 +182,8 @@ Examples:
     $ brinekey trust remove alice
 
   One of two keys that alice has:
-    $ brinekey trust remove alice --key SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
+    $ brinekey trust remove alice \\
+        --key SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
 
 /// Which key is meant, where a signer has several.
 #[derive(Args, Clone, Debug, Default)]

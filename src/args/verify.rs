@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::help::arranged;
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
 use super::value::parse_typ;
@@ -23,7 +24,7 @@ use super::value::parse_typ;
 /// In a pipe, as in "brine verify FILE | sh", the command is started even if brine refuses FILE, and the pipe ends
 /// with its status. "set -o pipefail" (bash, zsh, ksh) lets the refusal count; "brine verify FILE -- sh" needs none.
 #[derive(Args, Debug)]
-#[command(groups = record_groups())]
+#[command(groups = record_groups(), mut_args = arranged(&COMMON))]
 pub struct Verify {
     /// The envelope; or a signature FILE.sig, whose FILE is beside it; "-" or nothing is standard input
     #[arg(value_name = "FILE")]
@@ -101,10 +102,13 @@ pub struct Verify {
     pub rejects: RejectArgs,
 }
 
+/// The options that the short help shows.
+const COMMON: [&str; 5] = ["public_keys", "context", "max_age", "output", "detached"];
+
 pub(super) const VERIFY_EXAMPLES: &str = "\
 Examples:
-  Start a program only with a pickle that a trusted key signed for this purpose, this week:
-    $ brine verify --context jobs/nightly --max-age 7d job.pkl.brine -- python3 work.py
+  Start a program only with what a trusted key signed for it, this week:
+    $ brine verify -c jobs/nightly --max-age 7d job.pkl.brine -- python3 work.py
 
   Check a release against one key, and many files at once:
     $ brine verify -p ./vendor.pub release.tar.sig

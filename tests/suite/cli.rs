@@ -5,6 +5,7 @@ mod dates;
 mod detached;
 mod doctor;
 mod fingerprints;
+mod help;
 mod inspect;
 mod job;
 mod json;
