@@ -1,10 +1,12 @@
 //! What can go wrong: the errors of all crates, and those of the programs.
 
+mod conversions;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
-use brine_job::{JobError, PolicyError, PolicyFileError};
+use brine_job::{JobError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
@@ -360,48 +362,6 @@ impl Failure {
     /// Returns what to type next, where there is something.
     pub(crate) fn hint(&self) -> Option<String> {
         hint::of(self)
-    }
-}
-
-impl From<PolicyError> for Failure {
-    fn from(error: PolicyError) -> Self {
-        Self::Job(error.into())
-    }
-}
-
-impl From<brine_core::KeyError> for Failure {
-    fn from(error: brine_core::KeyError) -> Self {
-        Self::Core(error.into())
-    }
-}
-
-impl From<SystemError> for Failure {
-    fn from(error: SystemError) -> Self {
-        Self::Core(error.into())
-    }
-}
-
-impl From<brine_core::FormError> for Failure {
-    fn from(error: brine_core::FormError) -> Self {
-        Self::Core(error.into())
-    }
-}
-
-impl From<brine_core::Untrusted> for Failure {
-    fn from(error: brine_core::Untrusted) -> Self {
-        Self::Core(error.into())
-    }
-}
-
-impl From<brine_core::time::ClockBefore1970> for Failure {
-    fn from(error: brine_core::time::ClockBefore1970) -> Self {
-        Self::Core(error.into())
-    }
-}
-
-impl From<std::convert::Infallible> for Failure {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -1,0 +1,48 @@
+//! The errors that are failures as they are.
+
+use brine_core::SystemError;
+use brine_job::PolicyError;
+
+use super::Failure;
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+impl From<brine_core::KeyError> for Failure {
+    fn from(error: brine_core::KeyError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<SystemError> for Failure {
+    fn from(error: SystemError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::FormError> for Failure {
+    fn from(error: brine_core::FormError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::Untrusted> for Failure {
+    fn from(error: brine_core::Untrusted) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<brine_core::time::ClockBefore1970> for Failure {
+    fn from(error: brine_core::time::ClockBefore1970) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<std::convert::Infallible> for Failure {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
