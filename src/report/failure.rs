@@ -15,7 +15,7 @@ use brine_trust::TrustError;
 use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::exit::Status;
-use super::exposure::Exposures;
+use super::keeping_failure::KeepingFailure;
 use super::{OlderRecords, SignerFailure, hint};
 
 /// Why a program ends without having done its work.
@@ -42,9 +42,6 @@ pub(crate) enum Failure {
     #[error("{path:?} exists already")]
     Exists { path: PathBuf },
 
-    #[error("{path:?} decides what is accepted, and {found}")]
-    Exposed { path: PathBuf, found: Exposures },
-
     #[error(
         "{link:?} is a link of another user, who decides where it leads; name the place itself"
     )]
@@ -70,9 +67,6 @@ pub(crate) enum Failure {
 
     #[error(transparent)]
     Key(#[from] KeyFileError),
-
-    #[error("{path:?} is a private key, and others may read it (mode {mode:04o})")]
-    KeyExposed { path: PathBuf, mode: u32, can_change: bool },
 
     #[error("{path:?}: {source}")]
     KeyFile { path: PathBuf, source: KeyFileError },
@@ -117,11 +111,8 @@ pub(crate) enum Failure {
     #[error("{what} was closed by its reader")]
     OutputClosed { what: String },
 
-    #[error("passphrase: {0}")]
-    Passphrase(String),
-
-    #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
-    PassphraseNeeded,
+    #[error(transparent)]
+    Keeping(#[from] KeepingFailure),
 
     #[error("{name}: {message}")]
     Pickle {
@@ -264,6 +255,7 @@ impl Failure {
             Self::InFile { source, .. } => source.status(),
             Self::Framing(error) => error.class().into(),
             Self::Job(error) => error.class().into(),
+            Self::Keeping(failure) => failure.status(),
             Self::Replay(error) => error.class().into(),
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
@@ -295,17 +287,13 @@ impl Failure {
             Self::NoSandbox => Status::NotConfined,
             Self::NotExecutable { .. } => Status::NotExecutable,
             Self::NotFound { .. } => Status::NotFound,
-            Self::Exposed { .. }
-            | Self::Key(_)
-            | Self::KeyExposed { .. }
+            Self::Key(_)
             | Self::KeyFile { .. }
             | Self::InJobsReach { .. }
             | Self::PolicyFile { .. }
             | Self::PolicyUnusable { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
-            | Self::Passphrase(_)
-            | Self::PassphraseNeeded
             | Self::TrustFile { .. }
             | Self::Unreadable { .. } => Status::Key,
         }
@@ -321,15 +309,14 @@ impl Failure {
             Self::Core(error) => error.reason(),
             Self::InFile { source, .. } => source.reason(),
             Self::Exists { .. } | Self::NotReplaced { .. } => "exists",
-            Self::Exposed { .. } => "insecure-permissions",
             Self::ForeignLink { .. } => "foreign-link",
             Self::Framing(error) => error.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
             Self::Io { .. } | Self::NoPlace { .. } | Self::Temporary { .. } => "io",
             Self::Irreplaceable { .. } => "irreplaceable",
             Self::Job(error) => error.reason(),
+            Self::Keeping(failure) => failure.reason(),
             Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
-            Self::KeyExposed { .. } => "private-key-exposed",
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
             Self::Launch(error) => error.reason(),
             Self::NoHome => "no-home",
@@ -344,8 +331,6 @@ impl Failure {
             Self::OlderRecords(_) => "replay-unknown",
             Self::NoTimeZone { .. } => "no-time-zone",
             Self::OutputClosed { .. } => "output-closed",
-            Self::Passphrase(_) => "passphrase-unreadable",
-            Self::PassphraseNeeded => "passphrase-needed",
             Self::Pickle { rule, .. } => rule.reason(),
             Self::Precious { .. } | Self::PrivateKey { .. } => "precious-file",
             Self::Record { why, .. } => why.reason(),

@@ -33,15 +33,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Core(error) => return of_core(error),
         Failure::InFile { source, .. } => return of(source),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
-        Failure::Exposed { found, .. } => return Some(found.hint()),
-        Failure::KeyExposed { path, can_change: true, .. } => {
-            return Some(format!(
-                "chmod 600 {path:?}; \"--insecure-permissions\" accepts it as it is"
-            ));
-        }
-        Failure::KeyExposed { .. } => {
-            "provide it with the mode 0400; \"--insecure-permissions\" accepts it as it is"
-        }
+        Failure::Keeping(failure) => return failure.hint(),
         Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
             return of_key_file(source).map(str::to_owned);
@@ -71,10 +63,6 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }
         Failure::OlderRecords(older) => return Some(older.hint()),
-        Failure::Passphrase(_) => "the source that was configured is the only one asked",
-        Failure::PassphraseNeeded => {
-            "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE"
-        }
         Failure::Pickle { rule, allow, .. } if !allow.is_empty() => {
             return Some(of_import(*rule, allow));
         }

@@ -18,7 +18,7 @@ pub(super) fn run(args: &Export) -> Result<(), Failure> {
     let output = output(args, &path)?;
     output.refuse_terminal("a private key")?;
     let bytes = named_key::read_private(&path, args.permissions)?;
-    let (key, passphrase) = key_store::open(&path, &bytes, &Source::find(&args.passphrase))?;
+    let (key, passphrase) = named_key::opened(&path, &bytes, &Source::find(&args.passphrase))?;
     let passphrase = passphrase.filter(|_| !args.no_passphrase);
     let text = match args.form {
         PrivateForm::Openssh => {

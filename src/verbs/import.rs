@@ -19,7 +19,7 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     let home = Home::find()?;
     key_store::refuse_existing(&home, &name)?;
     let bytes = read(args)?;
-    let (key, passphrase) = key_store::open(&args.file, &bytes, &Source::find(&args.passphrase))?;
+    let (key, passphrase) = named_key::opened(&args.file, &bytes, &Source::find(&args.passphrase))?;
     let pem = key_store::write_pkcs8(&key, passphrase.as_deref())?;
     let signer = Signer::new(name.as_str(), key.verifying_key().clone());
     if args.trust {

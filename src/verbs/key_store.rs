@@ -1,7 +1,7 @@
 //! Keys in the key store: opened, written, never overwritten.
 
 use std::fs::{self, DirBuilder};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
@@ -11,26 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::report::Failure;
 use crate::world::home::{Home, KeyName};
-use crate::world::named_key;
-use crate::world::passphrase::Source;
 use crate::world::whole_file::{Access, Existing, write_whole};
-
-/// Opens a private key and keeps the passphrase it was opened with, to write it anew.
-pub(super) fn open(
-    path: &Path,
-    bytes: &[u8],
-    passphrases: &Source,
-) -> Result<(SigningKey, Option<Zeroizing<String>>), Failure> {
-    let mut used = None;
-    let mut ask = || {
-        let passphrase = passphrases.open(&format!("{path:?}"))?;
-        used = Some(passphrase.clone());
-        Ok(passphrase)
-    };
-    let key = brine_keys::read_private(bytes, &mut ask)
-        .map_err(|failure| named_key::in_file(path, failure))?;
-    Ok((key, used))
-}
 
 pub(super) fn write_pkcs8(
     key: &SigningKey,
@@ -44,11 +25,14 @@ pub(super) fn write_pkcs8(
 
 /// Refuses to overwrite either half of a key.
 pub(super) fn refuse_existing(home: &Home, name: &KeyName) -> Result<(), Failure> {
-    let halves = [home.private_key(name), home.public_key(name)];
-    match halves.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        Some(path) => Err(Failure::Exists { path }),
-        None => Ok(()),
+    for path in [home.private_key(name), home.public_key(name)] {
+        match fs::symlink_metadata(&path) {
+            Ok(_) => return Err(Failure::Exists { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(Failure::Unreadable { path, source }),
+        }
     }
+    Ok(())
 }
 
 /// Writes both halves; the private one only for its owner, and neither over another.

@@ -1,6 +1,7 @@
 //! `brinekey list`.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 
 use brine_keys::{is_encrypted, ssh_fingerprint};
 use serde::Serialize;
@@ -38,7 +39,7 @@ pub(super) fn run(args: &List) -> Result<(), Failure> {
 struct StoredKey<'a> {
     schema: &'static str,
     name: &'a str,
-    /// `None` without a private half.
+    /// `None` without a private half that can be read.
     encrypted: Option<bool>,
     private: bool,
     key_id: Option<String>,
@@ -49,8 +50,10 @@ struct StoredKey<'a> {
 
 impl<'a> StoredKey<'a> {
     fn read(home: &Home, name: &'a KeyName) -> Self {
-        let private = read_secret(&home.private_key(name)).ok();
-        let encrypted = private.as_ref().and_then(|bytes| is_encrypted(bytes).ok());
+        let private = read_secret(&home.private_key(name));
+        let is_missing = matches!(&private, Err(Failure::Unreadable { source, .. })
+            if source.kind() == ErrorKind::NotFound);
+        let encrypted = private.ok().and_then(|bytes| is_encrypted(&bytes).ok());
         // A list decides nothing; "brinekey check" says what is wrong.
         let files = SmallFiles::new(PermissionRule::Waived);
         let halves = [home.public_key(name), home.private_key(name)];
@@ -59,7 +62,7 @@ impl<'a> StoredKey<'a> {
             schema: KEY_SCHEMA,
             name: name.as_str(),
             encrypted,
-            private: encrypted.is_some(),
+            private: !is_missing,
             key_id: public.as_ref().map(|key| key.id().to_string()),
             ssh_fingerprint: public.as_ref().map(ssh_fingerprint),
             short_id: public.as_ref().map(|key| key.id().short()),
@@ -70,6 +73,7 @@ impl<'a> StoredKey<'a> {
         let state = match self.encrypted {
             Some(true) => "encrypted",
             Some(false) => "not encrypted",
+            None if self.private => "private half unreadable",
             None => "public half only",
         };
         format!("{}  {state}", self.short_id.as_deref().unwrap_or("unreadable"))

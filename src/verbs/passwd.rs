@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use super::key_store;
 use crate::args::brinekey::Passwd;
-use crate::report::Failure;
 use crate::report::console::note;
+use crate::report::{Failure, KeepingFailure};
 use crate::world::named_key;
 use crate::world::passphrase::{self, Source};
 use crate::world::whole_file::{Access, Existing, write_whole};
@@ -18,12 +18,12 @@ pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
             "{path:?} is an OpenSSH key: ssh-keygen -p changes its passphrase"
         )));
     }
-    let (key, _) = key_store::open(&path, &bytes, &Source::find(&args.passphrase))?;
+    let (key, _) = named_key::opened(&path, &bytes, &Source::find(&args.passphrase))?;
     let chosen = match &args.new_passphrase_file {
         _ if args.no_passphrase => None,
         Some(file) => Source::File(file.clone()).choose("")?,
         None if passphrase::has_terminal() => Source::Terminal.choose(&format!("{path:?}"))?,
-        None => return Err(Failure::Passphrase(NOBODY_TO_ASK.to_owned())),
+        None => return Err(KeepingFailure::Passphrase(NOBODY_TO_ASK.to_owned()).into()),
     };
     let pem = key_store::write_pkcs8(&key, chosen.as_deref())?;
     write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))?;

@@ -56,8 +56,30 @@ pub(crate) fn signing_key(
     rule: impl Into<PermissionRule>,
 ) -> Result<SigningKey, Failure> {
     let bytes = read_private(path, rule)?;
-    let mut ask = || passphrases.open(&format!("{path:?}"));
-    brine_keys::read_private(&bytes, &mut ask).map_err(|failure| in_file(path, failure))
+    let (key, _passphrase) = opened(path, &bytes, passphrases)?;
+    Ok(key)
+}
+
+/// Opens a private key that was read, and keeps the passphrase that it was opened with, to write it anew.
+pub(crate) fn opened(
+    path: &Path,
+    bytes: &[u8],
+    passphrases: &Source,
+) -> Result<(SigningKey, Option<Zeroizing<String>>), Failure> {
+    let what = format!("{path:?}");
+    let mut tries = passphrases.tries(&what);
+    loop {
+        let mut used = None;
+        let mut ask = || {
+            let passphrase = tries.passphrase()?;
+            used = Some(passphrase.clone());
+            Ok(passphrase)
+        };
+        match brine_keys::read_private(bytes, &mut ask) {
+            Err(Failure::Key(KeyFileError::WrongPassphrase)) if tries.has_another() => {}
+            read => return Ok((read.map_err(|failure| in_file(path, failure))?, used)),
+        }
+    }
 }
 
 /// Reads a private key file into memory that is wiped. Refuses one that others can read.
@@ -110,8 +132,11 @@ pub(crate) fn store_path(
 ) -> Result<PathBuf, Failure> {
     let home = Home::find()?;
     let path = half(&home, name);
-    if path.exists() {
-        return Ok(path);
+    match fs::metadata(&path) {
+        Ok(_) => return Ok(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        // Somebody else's key store is no empty one.
+        Err(source) => return Err(Failure::Unreadable { path, source }),
     }
     let known = names_in_store(&home).unwrap_or_default();
     let similar = closest(name.as_str(), known.iter().map(KeyName::as_str));
@@ -123,7 +148,7 @@ pub(crate) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
     let directory = home.keys();
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|error| Failure::io(format!("{directory:?}"), error))?,
+        entries => entries.map_err(|source| Failure::Unreadable { path: directory, source })?,
     };
     let mut names: Vec<_> = entries
         .filter_map(|entry| {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{home, input};
 use crate::args::PassphraseArgs;
-use crate::report::Failure;
+use crate::report::{Failure, KeepingFailure};
 
 /// Where passphrases come from.
 #[derive(Clone, Debug)]
@@ -37,31 +37,69 @@ impl Source {
         }
     }
 
-    /// Returns the passphrase of a key that has one.
-    pub(crate) fn open(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
-        match self {
-            Self::File(path) => read(path),
-            Self::Terminal if has_terminal() => ask(&format!("Passphrase for {what}: ")),
-            Self::Terminal => Err(Failure::PassphraseNeeded),
-        }
+    /// Asks for the passphrase of a key that has one. A person may mistype it.
+    pub(crate) const fn tries<'a>(&'a self, what: &'a str) -> PassphraseTries<'a> {
+        PassphraseTries { source: self, what, asked: 0 }
     }
 
     /// Returns a passphrase for a new key; `None` if a person left it empty, or cannot be asked.
     pub(crate) fn choose(&self, what: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         match self {
             Self::File(path) => read(path).map(Some),
-            Self::Terminal if has_terminal() => {
-                let first = ask(&format!("New passphrase for {what} (empty for none): "))?;
-                if first.is_empty() {
-                    return Ok(None);
-                }
-                if *ask("The same again: ")? != *first {
-                    return Err(Failure::Passphrase("the two are not the same".to_owned()));
-                }
-                Ok(Some(first))
-            }
+            Self::Terminal if has_terminal() => choose_at_terminal(what),
             Self::Terminal => Ok(None),
         }
+    }
+}
+
+/// The passphrase of one key, as often as it is asked for.
+#[derive(Debug)]
+pub(crate) struct PassphraseTries<'a> {
+    source: &'a Source,
+    what: &'a str,
+    asked: u32,
+}
+
+impl PassphraseTries<'_> {
+    /// Returns the passphrase, and says that the last one does not fit, if there was one.
+    pub(crate) fn passphrase(&mut self) -> Result<Zeroizing<String>, Failure> {
+        self.asked += 1;
+        match self.source {
+            Source::File(path) => read(path),
+            Source::Terminal if has_terminal() => {
+                let again = again("that passphrase does not fit", self.asked);
+                ask(&format!("{again}Passphrase for {}: ", self.what))
+            }
+            Source::Terminal => Err(KeepingFailure::PassphraseNeeded.into()),
+        }
+    }
+
+    /// Returns whether it is worth asking again. A file says the same each time.
+    pub(crate) const fn has_another(&self) -> bool {
+        matches!(self.source, Source::Terminal) && self.asked < MOST_TRIES
+    }
+}
+
+/// Asks for a new passphrase until it was typed twice; `None` if it is empty.
+fn choose_at_terminal(what: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    for asked in 1..=MOST_TRIES {
+        let again = again("the two are not the same", asked);
+        let first = ask(&format!("{again}New passphrase for {what} (empty for none): "))?;
+        if first.is_empty() {
+            return Ok(None);
+        }
+        if *ask("The same again: ")? == *first {
+            return Ok(Some(first));
+        }
+    }
+    Err(KeepingFailure::PassphrasesDiffer.into())
+}
+
+/// Says why a passphrase is asked for again, if it is.
+fn again(why: &str, asked: u32) -> String {
+    match asked {
+        0 | 1 => String::new(),
+        _ => format!("{why}, try again ({asked} of {MOST_TRIES})\n"),
     }
 }
 
@@ -71,14 +109,18 @@ pub(crate) fn has_terminal() -> bool {
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    let failed = |error| Failure::Passphrase(format!("terminal: {error}"));
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => KeepingFailure::Passphrase("none was typed".to_owned()),
+        _ => KeepingFailure::Passphrase(format!("terminal: {error}")),
+    };
     let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     (&terminal).write_all(prompt.as_bytes()).map_err(failed)?;
     let hidden = HiddenInput::start(&terminal).map_err(failed)?;
     let line = read_line(&terminal).map_err(failed)?;
     drop(hidden);
     let text = std::str::from_utf8(&line);
-    let text = text.map_err(|_| Failure::Passphrase("terminal: it is not UTF-8".to_owned()))?;
+    let text =
+        text.map_err(|_| KeepingFailure::Passphrase("terminal: it is not UTF-8".to_owned()))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -127,7 +169,8 @@ impl Drop for HiddenInput<'_> {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let unreadable = |why: &str| Failure::Passphrase(format!("{path:?}: {why}"));
+    let unreadable =
+        |why: &str| Failure::from(KeepingFailure::Passphrase(format!("{path:?}: {why}")));
     let bytes = match input::read_secret(path) {
         Ok(bytes) => bytes,
         Err(Failure::Unreadable { source, .. }) => return Err(unreadable(&source.to_string())),
@@ -141,6 +184,9 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     }
     Ok(Zeroizing::new(text.to_owned()))
 }
+
+/// How often a person is asked.
+const MOST_TRIES: u32 = 3;
 
 /// The longest line that a terminal gives, in bytes (`termios(3)`).
 const MAX_TYPED_BYTES: usize = 4096;

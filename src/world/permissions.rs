@@ -20,8 +20,8 @@ use rustix::process::geteuid;
 use super::descriptor::{Descriptor, is_of_another_process};
 use super::trail::{LinkRule, Ownership, Place, Trail, settled};
 use crate::args::PermissionArgs;
-use crate::report::Failure;
 use crate::report::exposure::{ExposedPart, Exposure, ExposureFlaw, Exposures};
+use crate::report::{Failure, KeepingFailure};
 
 /// Whether files are held to what only their user may do with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl PermissionRule {
         let mode = found.mode() & 0o7777;
         let path =
             if Descriptor::named_by(path).is_some() { behind(path) } else { path.to_owned() };
-        Err(Failure::KeyExposed { path, mode, can_change })
+        Err(KeepingFailure::KeyExposed { path, mode, can_change }.into())
     }
 }
 
@@ -134,7 +134,7 @@ fn refuse(path: &Path, file: Option<Exposure>, trail: &Trail, user: u32) -> Resu
         None => Ok(()),
         Some(first) => {
             let found = Exposures { first, more: exposures.collect() };
-            Err(Failure::Exposed { path: path.to_owned(), found })
+            Err(KeepingFailure::Exposed { path: path.to_owned(), found }.into())
         }
     }
 }
@@ -220,7 +220,9 @@ mod tests {
     /// Demands that something is refused for these places, in this order.
     #[track_caller]
     fn assert_exposed<T: std::fmt::Debug>(refused: Result<T, Failure>, places: &[&Path]) {
-        let Err(Failure::Exposed { found, .. }) = refused else { panic!("{refused:?}") };
+        let Err(Failure::Keeping(KeepingFailure::Exposed { found, .. })) = refused else {
+            panic!("{refused:?}")
+        };
         let found: Vec<_> = std::iter::once(&found.first).chain(&found.more).collect();
         let found: Vec<_> = found.into_iter().map(|exposure| exposure.place.as_path()).collect();
         assert_eq!(found, places);

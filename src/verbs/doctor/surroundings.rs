@@ -8,8 +8,8 @@ use brine_core::Timestamp;
 
 use super::check::Check;
 use crate::args::PassphraseArgs;
-use crate::report::Failure;
 use crate::report::exit::Status;
+use crate::report::{Failure, KeepingFailure};
 use crate::verbs::policy;
 use crate::world::home::{Home, temporary_directory};
 use crate::world::passphrase::{self, Source};
@@ -164,7 +164,7 @@ fn of_proc() -> Check {
 fn of_terminal() -> Check {
     let source = Source::find(&PassphraseArgs::default());
     match &source {
-        Source::File(path) => match source.open("a key") {
+        Source::File(path) => match source.tries("a key").passphrase() {
             Ok(_) => Check::ok("terminal", format!("passphrases are read from {path:?}")),
             Err(failure) => Check::failed("terminal", &failure),
         },
@@ -173,7 +173,7 @@ fn of_terminal() -> Check {
         }
         Source::Terminal => {
             Check::limited("terminal", "there is none, so no passphrase can be asked for")
-                .hint(Failure::PassphraseNeeded.hint().unwrap_or_default())
+                .hint(Failure::from(KeepingFailure::PassphraseNeeded).hint().unwrap_or_default())
         }
     }
 }

@@ -249,6 +249,36 @@ fn what_belongs_to_another_user_is_refused() {
     done(&person, everybody);
 }
 
+/// Root may read everything, and becomes somebody else.
+#[test]
+fn the_key_store_of_another_user_is_not_an_empty_one() {
+    let person = Person::with_key();
+    person.write("in", "x");
+    done(&person, "chmod 755 . \"$BRINE_HOME\"; chmod 000 \"$BRINE_HOME/keys\"");
+    let somebody = match rustix::process::geteuid().is_root() {
+        true => "setpriv --reuid 65533 --regid 65533 --clear-groups ",
+        false => "",
+    };
+    for line in [
+        "brine sign in -o out",
+        "brine verify -p other in",
+        "brinekey pub",
+        "brinekey list",
+        "brinekey passwd --no-passphrase",
+        "brinekey export",
+        "brinekey gen new",
+    ] {
+        let output = run(&person, &format!("{somebody}{line}"));
+        assert_refused(&output, 6, "Permission denied");
+    }
+    // A private half that cannot be read is there all the same.
+    done(&person, "chmod 755 \"$BRINE_HOME/keys\"; chmod 000 \"$BRINE_HOME/keys/default.key\"");
+    let listed = run(&person, &format!("{somebody}brinekey list"));
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("private half unreadable"), "{listed}");
+    done(&person, "chmod 700 \"$BRINE_HOME/keys\"");
+}
+
 /// As OpenSSH has it, encrypted or not.
 #[test]
 fn a_private_key_that_others_may_read_is_refused() {

@@ -61,8 +61,39 @@ fn gen_asks_twice_and_sign_asks_once() {
     person.write("in", "x");
     let shown = at_terminal(&person, "brine sign in -o out; echo status $?", "secret\n");
     assert!(shown.contains("Passphrase for") && shown.contains("status 0"), "{shown}");
-    let shown = at_terminal(&person, "brine sign in -o out2; echo status $?", "wrong\n");
-    assert!(shown.contains("status 6") && !person.path("out2").exists(), "{shown}");
+}
+
+#[test]
+fn a_mistyped_passphrase_is_asked_for_again_twice() {
+    let person = Person::new();
+    at_terminal(&person, "brinekey gen", "secret\nsecret\n");
+    person.write("in", "x");
+    person.write("wrong", "wrong");
+    let commands = [
+        ("brine sign in -o out", "out"),
+        ("brinekey export -o exported", "exported"),
+        ("brinekey import other \"$BRINE_HOME/keys/default.key\"", ""),
+        ("brinekey passwd --no-passphrase", ""),
+    ];
+    for (command, made) in commands {
+        let line = format!("{command}; echo status $?");
+        let shown = at_terminal(&person, &line, "wrong\nwrong\nwrong\nsecret\n");
+        assert!(shown.contains("status 6") && shown.contains("passphrase is wrong"), "{shown}");
+        assert_eq!(shown.matches("Passphrase for ").count(), 3, "{shown}");
+        assert!(made.is_empty() || !person.path(made).exists(), "{command}");
+        // A file says the same each time.
+        let file = format!("{command} --passphrase-file wrong; echo status $?");
+        let shown = at_terminal(&person, &file, "secret\n");
+        assert!(shown.contains("status 6") && !shown.contains("Passphrase for"), "{shown}");
+        let shown = at_terminal(&person, &line, "wrong\nwrong\nsecret\n");
+        for said in [
+            "that passphrase does not fit, try again (2 of 3)\nPassphrase for ",
+            "(3 of 3)\n",
+            "status 0",
+        ] {
+            assert!(shown.contains(said), "{command}: {shown}");
+        }
+    }
 }
 
 #[test]
@@ -70,9 +101,14 @@ fn an_empty_passphrase_is_said_aloud_and_two_different_ones_are_refused() {
     let person = Person::new();
     let shown = at_terminal(&person, "brinekey gen a; echo status $?", "\n");
     assert!(shown.contains("the key is not encrypted") && shown.contains("status 0"), "{shown}");
-    let shown = at_terminal(&person, "brinekey gen b; echo status $?", "one\ntwo\n");
-    assert!(shown.contains("the two are not the same") && shown.contains("status 6"), "{shown}");
+    let line = "brinekey gen b; echo status $?";
+    let shown = at_terminal(&person, line, "one\ntwo\none\ntwo\none\ntwo\n");
+    assert!(shown.contains("the two are not the same, try again (3 of 3)\n"), "{shown}");
+    assert!(shown.contains("error: the two passphrases are not the same\n"), "{shown}");
+    assert!(shown.contains("status 6"), "{shown}");
     assert!(!person.home_path("keys/b.key").exists());
+    let shown = at_terminal(&person, line, "one\ntwo\none\none\n");
+    assert!(shown.contains("try again (2 of 3)") && shown.contains("status 0"), "{shown}");
 }
 
 /// Two seconds and a half of input, of which a person sees the second half.

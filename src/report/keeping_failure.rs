@@ -1,0 +1,71 @@
+//! Why keys, and files that decide, cannot be used as they are kept.
+
+use std::path::PathBuf;
+
+use super::exit::Status;
+use super::exposure::Exposures;
+
+/// Why keys, or files that decide, cannot be used as they are kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepingFailure {
+    #[error("{path:?} decides what is accepted, and {found}")]
+    Exposed { path: PathBuf, found: Exposures },
+
+    #[error("{path:?} is a private key, and others may read it (mode {mode:04o})")]
+    KeyExposed { path: PathBuf, mode: u32, can_change: bool },
+
+    #[error("passphrase: {0}")]
+    Passphrase(String),
+
+    #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
+    PassphraseNeeded,
+
+    #[error("the two passphrases are not the same")]
+    PassphrasesDiffer,
+}
+
+impl KeepingFailure {
+    /// Returns the exit status.
+    pub(crate) const fn status(&self) -> Status {
+        match self {
+            Self::Exposed { .. }
+            | Self::KeyExposed { .. }
+            | Self::Passphrase(_)
+            | Self::PassphraseNeeded
+            | Self::PassphrasesDiffer => Status::Key,
+        }
+    }
+
+    /// Returns the short name that stands in JSON verdicts.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Exposed { .. } => "insecure-permissions",
+            Self::KeyExposed { .. } => "private-key-exposed",
+            Self::Passphrase(_) => "passphrase-unreadable",
+            Self::PassphraseNeeded => "passphrase-needed",
+            Self::PassphrasesDiffer => "passphrases-differ",
+        }
+    }
+
+    /// Returns what to type next, where there is something.
+    pub(super) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Exposed { found, .. } => found.hint(),
+            Self::KeyExposed { path, can_change: true, .. } => {
+                format!("chmod 600 {path:?}; \"--insecure-permissions\" accepts it as it is")
+            }
+            Self::KeyExposed { .. } => "provide it with the mode 0400; \"--insecure-permissions\" \
+                                        accepts it as it is"
+                .to_owned(),
+            Self::Passphrase(_) => {
+                "the source that was configured is the only one asked".to_owned()
+            }
+            Self::PassphraseNeeded => {
+                "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or \
+                                       set BRINE_PASSPHRASE_FILE"
+                    .to_owned()
+            }
+            Self::PassphrasesDiffer => return None,
+        })
+    }
+}
