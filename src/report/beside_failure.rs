@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use brine_core::{Classified as _, Error};
+use brine_core::{Classified as _, Error, FormError};
 
 use super::exit::Status;
 
@@ -42,6 +42,12 @@ pub(crate) enum BesideFailure {
 }
 
 impl BesideFailure {
+    /// Says of something with a payload that its name promises a signature of a file.
+    pub(crate) fn embedded(name: String, file: PathBuf, signature: PathBuf) -> Self {
+        let source = Box::new(FormError::AttachedPayload.into());
+        Self::HoldsItsOwn { name, signature, file, source }
+    }
+
     pub(super) fn status(&self) -> Status {
         match self {
             Self::FileMissing { .. }

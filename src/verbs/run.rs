@@ -24,13 +24,14 @@ use super::expect::{self, Judge};
 use crate::args::run::Run;
 use crate::report::byte_name::{all_exact, shown};
 use crate::report::verdict::PlanFacts;
-use crate::report::{Failure, Outcome, Signed};
+use crate::report::{BesideFailure, Failure, Outcome, Signed};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::program_file;
 use crate::world::progress::{Progress, Show};
 use crate::world::release::{spooled, stored};
+use crate::world::signature_name::SignedFile;
 use crate::world::spool::Spool;
 use crate::world::store::PayloadStore;
 
@@ -88,6 +89,9 @@ impl VerifiedJob {
         let mut verified = open(input.into_envelope_input()?)
             .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
             .map_err(|error| stored(error, &name))?;
+        if let Some(found) = args.input.as_deref().and_then(SignedFile::of_signature) {
+            return Err(BesideFailure::embedded(name, found.file, found.signature).into());
+        }
         let grants = Grants::of(&verified)?;
         let payload = spooled(&mut verified, &store, &name, &Progress::start(None, Show::Never))?;
         Ok(Self { verified, grants, payload, judge })

@@ -129,6 +129,41 @@ fn a_set_goes_on_past_a_file_that_cannot_be_signed() {
     assert!(person.read("b.sig") != before);
 }
 
+/// Whatever is wrong with one of them, and in whatever order: the first of them decides about the status.
+#[test]
+fn a_set_goes_on_past_a_file_that_cannot_be_verified() {
+    let person = with_signatures("");
+    let line = "mkdir d; cp a.sig d.sig; echo x > e; brine sign e -o e.sig; echo f > f; cp b.sig f.sig; \
+        cp a.sig g.sig; echo x > h; brine sign --context c -d h; echo text > i; echo text > i.sig";
+    assert!(run(&person, line).status.success());
+    for (files, status) in [
+        ("d e f g h i none", 4),
+        ("e f g h i none d", 3),
+        ("f g h i none d e", 1),
+        ("g h i none d e f", 2),
+        ("h i none d e f g", 5),
+        ("i none d e f g h", 3),
+        ("none d e f g h i", 4),
+    ] {
+        let output = run(&person, &format!("brine verify -d a {files} b"));
+        assert_eq!(output.status.code(), Some(status), "{files}: {output:?}");
+        assert_eq!(output.stdout, b"a: OK\nb: OK\n", "{files}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.ends_with("brine: error: 7 of 9 files did not verify\n"), "{stderr}");
+        assert_eq!(stderr.matches(": error: ").count(), 8, "{stderr}");
+        for file in files.split(' ') {
+            let named = |line: &str| {
+                line.contains(&format!("\"{file}")) || line.contains(&format!("{file}\""))
+            };
+            assert!(stderr.lines().any(named), "{file}: {stderr}");
+        }
+    }
+    // Of a directory, too, nothing is left where its signature would be.
+    let output = run(&person, "rm d.sig; brine sign -d -f a d b");
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(!person.path("d.sig").exists());
+}
+
 #[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_signed() {
     let person = with_signatures("");

@@ -238,6 +238,18 @@ fn a_signature_of_a_signature_does_not_vouch_for_the_file() {
     assert_refused(&run(&person, "brine verify a.sig"), 1, "\"a\": signature does not verify");
 }
 
+/// A job is an envelope with a payload, too.
+#[test]
+fn no_job_in_a_sig_is_run() {
+    let person = Person::with_key();
+    done(&person, "echo 'echo ran > ran' > x; brine sign --job x -o x.sig; cp x.sig x.job");
+    assert!(done(&person, "brine run --explain x.job -- sh").contains("sh"));
+    for line in ["brine run x.sig -- sh", "brine run --explain x.sig -- sh"] {
+        assert_refused(&run(&person, line), 3, "and no signature of \"x\"");
+    }
+    assert!(!person.path("ran").exists());
+}
+
 #[test]
 fn what_the_verdict_is_about_is_not_written_over() {
     let person = Person::with_key();

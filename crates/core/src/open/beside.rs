@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::input::{Arrived, Input};
+use super::input::Arrived;
 use super::large::PassingBy;
 use super::skim::{Skimmed, skim_large};
 use super::{Found, MAX_MEMORY_BYTES, Opening};

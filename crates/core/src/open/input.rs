@@ -38,7 +38,7 @@ impl Input {
     }
 
     /// Continues after what was read already.
-    pub(super) fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
+    fn begun(beginning: Vec<u8>, reader: Box<dyn Read + Send>) -> Self {
         let most_armored = MAX_ARMORED_BYTES;
         Self { beginning, is_whole: false, reader, expected: 0, most_armored, anywhere: None }
     }
