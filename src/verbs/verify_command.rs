@@ -55,13 +55,19 @@ fn is_beside(args: &Verify) -> bool {
 pub(super) fn verify_command(args: &Verify, judge: &Judge) -> Result<Outcome, Failure> {
     // What cannot be found is said before an input is read that may not come again.
     let command = command(args)?;
-    let (mut verified, payload) = read(args, judge)?;
+    let path = args.inputs.first().map(PathBuf::as_path);
+    let input = InputFile::open(path)?;
+    let name = input.name().to_owned();
+    let (mut verified, payload) =
+        read(args, judge, input).map_err(|failure| failure.in_file(&name))?;
     let payload = payload.into_read_only().map_err(temporary)?;
-    judge.again(&mut verified)?;
+    let again =
+        |verified: &mut Verified| judge.again(verified).map_err(|failure| failure.in_file(&name));
+    again(&mut verified)?;
     if say_who(&args.verdict).now() && !args.verdict.json {
         note(&Signed::attached(&verified, judge.moment.name()).line());
         // A terminal can be stopped.
-        judge.again(&mut verified)?;
+        again(&mut verified)?;
     }
     if args.verdict.report.is_none() {
         return Err(command.replace_process(payload));
@@ -79,14 +85,13 @@ fn command(args: &Verify) -> Result<PayloadCommand, Failure> {
 }
 
 /// Reads and verifies all of the payload. It is a copy then, which nobody else can change.
-fn read(args: &Verify, judge: &Judge) -> Result<(Verified, Spool), Failure> {
-    let path = args.inputs.first().map(PathBuf::as_path);
-    let input = InputFile::open(path)?;
+fn read(args: &Verify, judge: &Judge, input: InputFile) -> Result<(Verified, Spool), Failure> {
     let (name, length) = (input.name().to_owned(), input.length());
     let store = PayloadStore::default();
     let opening =
         open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
     if opening.lies_beside(&judge.expectations) {
+        let path = args.inputs.first().map(PathBuf::as_path);
         return Err(without_file(name, path).into());
     }
     let is_stream = opening.is_stream();

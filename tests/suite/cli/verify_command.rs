@@ -121,8 +121,9 @@ fn a_command_is_not_started_for_what_does_not_verify() {
             assert!(!person.path("ran").exists(), "{file}: the command ran");
             let is_json = options.contains(&"--json");
             assert_eq!(said.is_empty(), is_json, "{file}: {said}");
-            if reason != "small" && !is_json {
-                assert!(said.contains(reason), "{file}: {said}");
+            if !is_json {
+                assert!(said.starts_with(&format!("brine: error: \"{file}\"")), "{file}: {said}");
+                assert!(reason == "small" || said.contains(reason), "{file}: {said}");
             }
             if !options.is_empty() {
                 let report = report(&person);
