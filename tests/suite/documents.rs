@@ -70,8 +70,7 @@ fn examples(command: &Command) -> Vec<String> {
 fn goes_on_after_brine(line: &str) -> bool {
     let verbs = ["brine verify", "brine sign", "brine run"];
     let after = verbs.iter().filter_map(|verb| line.split_once(verb)).map(|(_, after)| after);
-    let is_measured = line.contains("/dev/null`");
-    !line.starts_with('|') && !is_measured && after.into_iter().any(|after| after.contains(" | "))
+    !line.starts_with('|') && after.into_iter().any(|after| after.contains(" | "))
 }
 
 /// The paragraphs of a text. A script between fences is one of them, whatever blank lines it has.
