@@ -4,15 +4,15 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, Parser};
 use signal_hook::consts::signal::SIGXFSZ;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::BrineKey;
 use crate::report::exit::Status;
-use crate::report::{JsonPlace, console, mistyped};
+use crate::report::{JsonPlace, console, mistyped, typed};
 use crate::reporter::Reporter;
 use crate::verbs;
 use crate::world::core_dumps;
@@ -46,18 +46,18 @@ fn run<P: Parser>(
     console::set_program(program);
     core_dumps::forbid();
     survive_file_limits();
-    let typed: Vec<_> = arguments.collect();
-    let json = JsonPlace::asked(program, &typed);
+    let arguments: Vec<_> = arguments.collect();
+    let json = JsonPlace::asked(program, &arguments);
     if json == Some(JsonPlace::Stderr) {
         console::set_json_only();
     }
-    let status = match P::try_parse_from(&typed) {
+    let status = match parse::<P>(&arguments) {
         Ok(parsed) => verb(parsed, json),
         Err(found) => match found.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => show(&found),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help_instead(&found),
             _ => {
-                let mistake = mistyped::failure(program, &found, &typed);
+                let mistake = mistyped::failure(program, &found, &arguments);
                 Reporter::without_file(json).finish(Err(mistake))
             }
         },
@@ -73,6 +73,27 @@ fn run<P: Parser>(
 fn ends_in_separator(arguments: &[OsString]) -> bool {
     let separator = arguments.iter().position(|argument| argument == "--");
     separator.is_some_and(|at| at.saturating_add(1) == arguments.len())
+}
+
+/// Parses the command line, and remembers which verb was typed.
+fn parse<P: Parser>(arguments: &[OsString]) -> Result<P, clap::Error> {
+    let mut command = P::command();
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|mut matches| {
+        typed::set_verb(verb_of(&matches));
+        P::from_arg_matches_mut(&mut matches)
+    });
+    parsed.map_err(|error| error.format(&mut command))
+}
+
+/// Returns the names of the verb that was typed.
+fn verb_of(matches: &ArgMatches) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut next = matches.subcommand();
+    while let Some((name, inner)) = next {
+        names.push(name.to_owned());
+        next = inner.subcommand();
+    }
+    names
 }
 
 /// Shows the help where nothing was asked for. There is no result.

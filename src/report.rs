@@ -11,6 +11,7 @@ pub(crate) mod console;
 pub(crate) mod exposure;
 pub(crate) mod mistyped;
 pub(crate) mod similar;
+pub(crate) mod typed;
 pub(crate) mod verdict;
 
 mod beside_failure;

@@ -52,11 +52,31 @@ pub(crate) fn set_json_only() {
 
 static JSON_ONLY: AtomicBool = AtomicBool::new(false);
 
+/// Draws a line that stands for nothing but now, in place of the one that was drawn before.
+pub(crate) fn draw(line: &str) {
+    IS_DRAWN.store(true, Ordering::SeqCst);
+    // In one piece, so that nothing of somebody else comes between.
+    let _ = write_to_stderr(format!("\r{line}{ERASE_REST}").as_bytes());
+}
+
+/// Takes away the line that was drawn, if there is one.
+pub(crate) fn erase() {
+    if IS_DRAWN.swap(false, Ordering::SeqCst) {
+        let _ = write_to_stderr(format!("\r{ERASE_REST}").as_bytes());
+    }
+}
+
+static IS_DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Erases from the cursor to the end of the line (ECMA-48, EL).
+const ERASE_REST: &str = "\x1b[K";
+
 /// Tells a person something that is not an error.
 pub(crate) fn note(text: &str) {
     if JSON_ONLY.load(Ordering::Relaxed) {
         return;
     }
+    erase();
     // Nothing can be said about a standard error that is closed.
     let _ = write_to_stderr(format!("{}: {}\n", program(), printable(text)).as_bytes());
 }
@@ -97,7 +117,7 @@ pub(crate) fn set_program(name: &'static str) {
     PROGRAM.get_or_init(|| name);
 }
 
-fn program() -> &'static str {
+pub(super) fn program() -> &'static str {
     PROGRAM.get().copied().unwrap_or("brine")
 }
 

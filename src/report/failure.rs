@@ -5,6 +5,7 @@ mod conversions;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::{in_words, quoted};
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
 use brine_job::{JobError, PolicyFileError};
 use brine_keys::KeyFileError;
@@ -16,15 +17,15 @@ use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::exit::Status;
 use super::keeping_failure::KeepingFailure;
-use super::{OlderRecords, SignerFailure, hint};
+use super::{OlderRecords, SignerFailure, hint, typed};
 
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("{path:?}: {source}")]
+    #[error("{}: {source}", quoted(.path))]
     AllowList { path: PathBuf, source: AllowListError },
 
-    #[error("{0:?} is not a key name")]
+    #[error("{} is not a key name", quoted(.0))]
     BadName(String),
 
     #[error(transparent)]
@@ -39,27 +40,26 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Core(#[from] brine_core::Error),
 
-    #[error("{path:?} exists already")]
+    #[error("{name}: {source}")]
+    Envelope { name: String, source: brine_core::Error },
+
+    #[error("{} exists already", quoted(.path))]
     Exists { path: PathBuf },
 
     #[error(
-        "{link:?} is a link of another user, who decides where it leads; name the place itself"
-    )]
+        "{} is a link of another user, who decides where it leads; name the place itself", quoted(.link))]
     ForeignLink { link: PathBuf },
 
-    #[error(transparent)]
-    Framing(#[from] FramingError),
-
     #[error("{name}: {source}")]
-    InFile { name: String, source: Box<Self> },
+    Framing { name: String, source: FramingError },
 
-    #[error("{path:?} {} {root:?}, where the policy lets jobs write", overlap(path, root))]
+    #[error("{} {} {}, where the policy lets jobs write", quoted(.path), overlap(.path, .root), quoted(.root))]
     InJobsReach { path: PathBuf, root: PathBuf },
 
-    #[error("{path:?} is mounted without its directory, and cannot be replaced")]
+    #[error("{} is mounted without its directory, and cannot be replaced", quoted(.path))]
     Irreplaceable { path: PathBuf },
 
-    #[error("{what}: {source}")]
+    #[error("cannot read {what}: {}", in_words(.source))]
     Io { what: String, source: io::Error },
 
     #[error(transparent)]
@@ -68,7 +68,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Key(#[from] KeyFileError),
 
-    #[error("{path:?}: {source}")]
+    #[error("{}: {source}", quoted(.path))]
     KeyFile { path: PathBuf, source: KeyFileError },
 
     #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -85,24 +85,25 @@ pub(crate) enum Failure {
     #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
     NoSandbox,
 
-    #[error("{path:?} cannot be made: {source}")]
+    #[error("{} cannot be made: {}", quoted(.path), in_words(.source))]
     NoPlace { path: PathBuf, source: io::Error },
 
     #[error(
-        "{typed:?} is a local time, and {source_name} gives no time zone that this machine knows"
+        "{} is a local time, and {source_name} gives no time zone that this machine knows",
+        quoted(.typed)
     )]
     NoTimeZone { typed: String, source_name: String },
 
-    #[error("no key named {name:?} in {directory:?}")]
+    #[error("no key named {} in {}", quoted(.name), quoted(.directory))]
     NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
 
-    #[error("nobody called {name:?} is trusted, and no key has that name")]
+    #[error("nobody called {} is trusted, and no key has that name", quoted(.name))]
     NoSuchSigner { name: String, similar: Option<String> },
 
-    #[error("{program:?}: {source}")]
+    #[error("{} cannot be executed: {}", quoted(.program), in_words(.source))]
     NotExecutable { program: PathBuf, source: io::Error },
 
-    #[error("no program {program:?}")]
+    #[error("no program {}", quoted(.program))]
     NotFound { program: PathBuf },
 
     #[error(transparent)]
@@ -124,23 +125,23 @@ pub(crate) enum Failure {
         allow: Vec<String>,
     },
 
-    #[error("{path:?}: {source}")]
+    #[error("{}: {source}", quoted(.path))]
     PolicyFile { path: PathBuf, source: PolicyFileError },
 
-    #[error("{path:?}: line {line}: {what}")]
+    #[error("{}: line {line}: {what}", quoted(.path))]
     PolicyUnusable { path: PathBuf, line: usize, what: String },
 
-    #[error("will not write over {path:?}, which is a key, the trust file or the policy")]
+    #[error("will not write over {}, which is a key, the trust file or the policy", quoted(.path))]
     Precious { path: PathBuf },
 
-    #[error("{path:?} is there and is no regular file, and is not replaced")]
+    #[error("{} is there and is no regular file, and is not replaced", quoted(.path))]
     NotReplaced { path: PathBuf },
 
-    #[error("will not write over {path:?}, which is a private key")]
+    #[error("will not write over {}, which is a private key", quoted(.path))]
     PrivateKey { path: PathBuf },
 
-    #[error("record {number}: {why}")]
-    Record { number: u64, why: RecordError },
+    #[error("{name}: record {number}: {why}")]
+    Record { name: String, number: u64, why: RecordError },
 
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -151,28 +152,38 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Signer(#[from] SignerFailure),
 
-    #[error("temporary file: {source}, in {directory:?}")]
+    #[error("cannot keep a temporary file in {}: {}", quoted(.directory), in_words(.source))]
     Temporary { directory: PathBuf, source: io::Error },
 
-    #[error("{path:?}: {source}")]
+    #[error("{}: {source}", quoted(.path))]
     TrustFile { path: PathBuf, source: TrustError },
 
-    #[error("{path:?}: {source}")]
+    #[error("cannot read {}: {}", quoted(.path), in_words(.source))]
     Unreadable { path: PathBuf, source: io::Error },
+
+    #[error("cannot write {what}: {}", in_words(.source))]
+    Unwritten { what: String, source: io::Error },
 
     #[error("{0}")]
     Usage(String),
 
     #[error(
-        "{path:?} is a regular file that another process has open, and is not written over in place"
-    )]
+        "{} is a regular file that another process has open, and is not written over in place", quoted(.path))]
     WrittenInPlace { path: PathBuf },
 }
 
 impl Failure {
-    /// Wraps a failure of reading or writing `what`.
+    /// Wraps a failure of reading `what`.
     pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io { what: what.into(), source }
+    }
+
+    /// Wraps a failure of writing `what`. A reader that has read enough is told apart.
+    pub(crate) fn unwritten(what: impl Into<String>, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed { what: what.into() },
+            _ => Self::Unwritten { what: what.into(), source },
+        }
     }
 
     /// Says what to type instead.
@@ -183,7 +194,7 @@ impl Failure {
     /// Says what could not be read of records.
     pub(crate) fn reading_records(name: &str, error: FrameReadError) -> Self {
         match error {
-            FrameReadError::Framing(error) => error.into(),
+            FrameReadError::Framing(source) => Self::Framing { name: name.to_owned(), source },
             FrameReadError::Input(error) => Self::io(name, error),
             FrameReadError::OutOfMemory { bytes } => SystemError::OutOfMemory { bytes }.into(),
         }
@@ -204,7 +215,9 @@ impl Failure {
             PipelineError::Record { why: RecordError::Envelope(error), .. } if error.is_input() => {
                 Self::reading(name, error)
             }
-            PipelineError::Record { number, why } => Self::Record { number, why },
+            PipelineError::Record { number, why } => {
+                Self::Record { name: name.to_owned(), number, why }
+            }
             PipelineError::Rejects(failure) => failure.into(),
             PipelineError::Sink(failure) => failure,
             PipelineError::Thread(error) => Self::io("thread", error),
@@ -221,14 +234,14 @@ impl Failure {
                 error.downcast().unwrap_or_else(|error| Self::io(name, error))
             }
             brine_core::Error::System(SystemError::Trust(error)) => Self::of_trust(error),
-            other => other.into(),
+            source => Self::Envelope { name: name.to_owned(), source },
         }
     }
 
     /// Says which file it is about, where it does not.
     pub(crate) fn in_file(self, name: &str) -> Self {
         match self {
-            Self::Core(_) => Self::InFile { name: name.to_owned(), source: Box::new(self) },
+            Self::Core(source) => Self::Envelope { name: name.to_owned(), source },
             other => other,
         }
     }
@@ -251,9 +264,8 @@ impl Failure {
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Beside(failure) => failure.status(),
-            Self::Core(error) => error.class().into(),
-            Self::InFile { source, .. } => source.status(),
-            Self::Framing(error) => error.class().into(),
+            Self::Core(error) | Self::Envelope { source: error, .. } => error.class().into(),
+            Self::Framing { source, .. } => source.class().into(),
             Self::Job(error) => error.class().into(),
             Self::Keeping(failure) => failure.status(),
             Self::Replay(error) => error.class().into(),
@@ -279,7 +291,8 @@ impl Failure {
             | Self::NoPlace { .. }
             | Self::NotReplaced { .. }
             | Self::OutputClosed { .. }
-            | Self::Temporary { .. } => Status::Io,
+            | Self::Temporary { .. }
+            | Self::Unwritten { .. } => Status::Io,
             Self::OlderRecords(_) => Status::Untrusted,
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
             Self::Launch(error) => Status::from_code(error.status()),
@@ -306,13 +319,15 @@ impl Failure {
             Self::BadName(_) => "bad-name",
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
             Self::Beside(failure) => failure.reason(),
-            Self::Core(error) => error.reason(),
-            Self::InFile { source, .. } => source.reason(),
+            Self::Core(error) | Self::Envelope { source: error, .. } => error.reason(),
             Self::Exists { .. } | Self::NotReplaced { .. } => "exists",
             Self::ForeignLink { .. } => "foreign-link",
-            Self::Framing(error) => error.reason(),
+            Self::Framing { source, .. } => source.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
-            Self::Io { .. } | Self::NoPlace { .. } | Self::Temporary { .. } => "io",
+            Self::Io { .. }
+            | Self::NoPlace { .. }
+            | Self::Temporary { .. }
+            | Self::Unwritten { .. } => "io",
             Self::Irreplaceable { .. } => "irreplaceable",
             Self::Job(error) => error.reason(),
             Self::Keeping(failure) => failure.reason(),
@@ -346,7 +361,11 @@ impl Failure {
 
     /// Returns what to type next, where there is something.
     pub(crate) fn hint(&self) -> Option<String> {
-        hint::of(self)
+        let hint = hint::of(self)?;
+        match typed::verb() {
+            Some(verb) => hint::fit(&hint, &verb),
+            None => Some(hint),
+        }
     }
 }
 

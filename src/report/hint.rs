@@ -1,5 +1,6 @@
 //! Hints: what to type next. All of them are here.
 
+mod fit;
 mod key_form;
 mod lookalike;
 mod signer;
@@ -8,12 +9,13 @@ use std::io::ErrorKind;
 
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
-use brine_core::{Error, FormError, Kind, KindError, StreamError, Untrusted};
+use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
 use brine_job::{JobError, PolicyError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
 
+pub(super) use self::fit::fit;
 use super::Failure;
 
 /// Returns the hint of a failure, where there is one.
@@ -26,12 +28,11 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             "use letters, digits and . _ @ + -, not first a dot or hyphen, and no key-file suffix"
         }
         Failure::BinaryToTerminal { .. } => {
-            "redirect it, give \"-o FILE\", or insist with \"-o -\"; \"sign -a\" writes text"
+            "redirect it: \"> FILE\"; \"-o FILE\" writes it to a file, and \"-o -\" to the terminal all the same; \"-a\" writes text"
         }
         Failure::Beside(failure) => return failure.hint(),
         Failure::Command(misuse) => misuse.hint(),
-        Failure::Core(error) => return of_core(error),
-        Failure::InFile { source, .. } => return of(source),
+        Failure::Core(error) | Failure::Envelope { source: error, .. } => return of_core(error),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Keeping(failure) => return failure.hint(),
         Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
@@ -70,7 +71,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::PolicyFile { .. } => {
             "docs/policy.md has every key; \"brine policy check FILE\" reads it"
         }
-        Failure::Precious { .. } => "write elsewhere; \"brinekey\" changes keys and trust",
+        Failure::Precious { .. } => {
+            "write elsewhere; \"brinekey import\" and \"brinekey trust add\" change keys and trust"
+        }
         Failure::NotReplaced { .. } => "move it away, or name another place with \"-o FILE\"",
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
         Failure::Record { why, .. } => return of_record(why),
@@ -99,7 +102,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
         Failure::NoSandbox => return None,
-        Failure::Framing(error) => return of_framing(error).map(str::to_owned),
+        Failure::Framing { source, .. } => return of_framing(source).map(str::to_owned),
         Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
@@ -107,6 +110,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }
         | Failure::ForeignLink { .. }
+        | Failure::Unwritten { .. }
         | Failure::Usage(_) => return None,
     };
     Some(hint.to_owned())
@@ -115,10 +119,13 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
 fn of_core(error: &Error) -> Option<String> {
     let hint = match error {
         Error::Claims(ClaimsError::ContextMissing { .. }) => {
-            "leave out \"--context\" if signatures for any purpose will do"
+            "leave out \"--context\" if a signature for no purpose in particular will do"
         }
-        Error::Claims(ClaimsError::ContextUnexpected { .. }) => {
-            "if that is what you expect, name it with \"--context\""
+        Error::Claims(ClaimsError::ContextUnexpected { found }) => {
+            return Some(format!(
+                "if that is what you expect, give \"--context {}\"",
+                typeable(found, "CONTEXT")
+            ));
         }
         Error::Claims(ClaimsError::ContextMismatch { .. }) => {
             "\"brine inspect\" shows what it was signed for"
@@ -128,15 +135,21 @@ fn of_core(error: &Error) -> Option<String> {
             "a newer brine may know it"
         }
         Error::Kind(KindError::UnknownTyp { typ }) => {
-            return Some(format!("if that is what you expect, give --typ {typ:?}"));
+            return Some(format!(
+                "if that is what you expect, give \"--typ {}\"",
+                typeable(typ, "TYPE")
+            ));
         }
         Error::Kind(KindError::Untyped) => {
-            "if \"sign --plain\" or other COSE software made it as data, and this key signs no tokens for others, give --untyped"
+            "if \"brine sign --plain\" or other COSE software made it as data, and this key signs no tokens for others, give --untyped"
         }
         Error::Kind(KindError::Wrong { expected: Kind::Job, .. }) => {
             "\"brine sign --job\" makes jobs"
         }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
+        Error::Signature(SignatureError::Bad) => {
+            "get it again from whoever signed it; if it was signed with \"--aad FILE\", give the same file"
+        }
         Error::Stream(StreamError::AfterLast) => {
             "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
@@ -154,6 +167,16 @@ fn of_core(error: &Error) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+/// Returns text from outside, if it does nothing to a shell, or else what stands for it.
+fn typeable<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._:@+-".contains(c);
+    let is_short = !text.is_empty() && text.len() <= LONGEST_TYPED;
+    if is_short && !text.starts_with('-') && text.chars().all(is_plain) { text } else { otherwise }
+}
+
+/// Nobody types more, in bytes.
+const LONGEST_TYPED: usize = 80;
 
 fn of_record(error: &RecordError) -> Option<String> {
     match error {
@@ -185,9 +208,9 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         }
         FormError::AttachedPayload => "what holds its payload is verified without its file",
         FormError::CritUnknown { .. } => "a newer brine may understand it",
-        FormError::DetachedPayload => "give it: brine verify --signature SIG FILE",
+        FormError::DetachedPayload => "give it: \"brine verify --signature SIG FILE\"",
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
-            "redis-cli and echo add one, and mosquitto_sub without -N; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
+            "redis-cli and echo add one, and mosquitto_sub does; \"mosquitto_sub -N\" does not; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
         FormError::Malformed(Malformed { flaw: Flaw::TrailingBytes { .. }, .. }) => {
             "if it is one envelope after the other, these are records: give --cbor"
@@ -209,7 +232,7 @@ const fn of_policy(error: &PolicyError) -> Option<&'static str> {
         PolicyError::NoPolicy { .. } => {
             "\"--policy FILE\" says what jobs may have; \"brine inspect\" shows all that this one asks for"
         }
-        PolicyError::NoProgram => "say what to run: brine run FILE -- CMD",
+        PolicyError::NoProgram => "say what to run: \"brine run FILE -- CMD\"",
         PolicyError::NotAllowed { .. } | PolicyError::Arguments { .. } => {
             "\"brine inspect\" shows all that it asks for"
         }
@@ -226,7 +249,7 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
         ReplayError::Damaged { .. } | ReplayError::Version { .. } => {
             "keep the file, and make another with \"brine replay init\", which refuses what is older than itself"
         }
-        ReplayError::ExpiryMissing => "sign with --expires, or as records with brine",
+        ReplayError::ExpiryMissing => "sign it with \"brine sign --expires WHEN\", or as a record",
         ReplayError::Full { .. } => {
             "\"brine replay status\" shows what fills it; what is older than its maximum age makes room by itself"
         }
@@ -245,8 +268,8 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
              \"brine replay init\", which refuses what is older than itself"
         }
         ReplayError::Leftover { .. } => {
-            "end every process that uses the old database, then remove FILE-wal, FILE-shm and FILE-journal; \
-             \"brine replay init\" without --accept-older makes one that refuses what the old one released"
+            "end every process that uses the old database, then remove FILE-wal, FILE-shm and FILE-journal, and make \
+             another with \"brine replay init FILE\", which refuses what the old one released"
         }
         ReplayError::Linked { .. } => {
             "\"find -samefile FILE\" shows its names; remove all but one, and have every process use that"
@@ -334,7 +357,7 @@ const fn of_key_file(error: &KeyFileError) -> Option<&'static str> {
         KeyFileError::NotEd25519 { .. }
         | KeyFileError::Unrecognised
         | KeyFileError::UnsupportedForm { .. } => {
-            "brine takes Ed25519 keys as PKCS#8 or OpenSSH files: \"brinekey gen\", or ssh-keygen -t ed25519"
+            "brine takes Ed25519 keys as PKCS#8 or OpenSSH files: \"brinekey gen\", or \"ssh-keygen -t ed25519\""
         }
         KeyFileError::PassphraseNeeded => "name the public half instead: the .pub file",
         KeyFileError::PrivateExpected => "that is a public key; signing takes the private one",

@@ -49,10 +49,10 @@ impl Judge {
     }
 
     /// Judges trust and time again, right before what has verified is used: that can be long after.
-    pub(super) fn again(&self, verified: &mut Verified) -> Result<(), Failure> {
+    pub(super) fn again(&self, verified: &mut Verified, name: &str) -> Result<(), Failure> {
         let Self { expectations, trust, moment } = self;
         let judged = verified.judge_again(expectations, trust, moment);
-        judged.map_err(|error| Failure::reading("", error))
+        judged.map_err(|error| Failure::reading(name, error))
     }
 }
 

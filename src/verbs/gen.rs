@@ -1,5 +1,6 @@
 //! `brinekey gen`.
 
+use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::openssh_line;
 
@@ -59,7 +60,7 @@ fn announce(
     let line = openssh_line(public, name.as_str());
     // "default" tells others nothing about whose key it is.
     let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
-    note(&format!("made {:?}; keep it secret", home.private_key(name)));
+    note(&format!("made {}; keep it secret", quoted(&home.private_key(name))));
     note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
     note(
         "and compare its fingerprint with what you tell them by another way, such as the telephone:",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use brine_core::text::quoted;
 use brine_core::{FormError, Signer};
 use brine_keys::{KeyFileError, MAX_KEY_FILE_BYTES};
 use zeroize::Zeroizing;
@@ -30,7 +31,7 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
         trust_file::add_to_default(&home, &signer, args.permissions)?;
     }
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
-    console::note(&format!("made {:?}, {state}", home.private_key(&name)));
+    console::note(&format!("made {}, {state}", quoted(&home.private_key(&name))));
     fingerprint_lines::tell(key.verifying_key());
     Ok(())
 }

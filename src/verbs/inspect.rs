@@ -28,19 +28,20 @@ pub(super) fn run(args: &Inspect) -> Result<Outcome, Failure> {
     let input = input.into_envelope_input()?.armored_up_to(MAX_ARMORED_BYTES);
     // The header of segment 0 speaks for a stream, however long that is, and no payload is shown.
     let skimmed = open(input).and_then(brine_core::Opening::skim);
+    let failed = |error: FormError| Failure::reading(&name, error.into());
     let shown = match skimmed.map_err(|error| Failure::reading(&name, error))? {
-        Skimmed::Whole(envelope) => show(args, &envelope, None)?,
-        Skimmed::Large(envelope) => show_large(args, &envelope)?,
+        Skimmed::Whole(envelope) => show(args, &envelope, None).map_err(failed)?,
+        Skimmed::Large(envelope) => show_large(args, &envelope).map_err(failed)?,
         Skimmed::Broken { beginning, why } => {
             if !args.json {
                 let shown = diagnostic(&beginning).text;
                 output.print(&format!("{shown}/ more follows, and is not shown /\n"))?;
             }
-            return Err(why.into());
+            return Err(Failure::reading(&name, why));
         }
     };
     output.print(&shown.text)?;
-    shown.unreadable.map_or(Ok(Outcome::Silent), |error| Err(error.into()))
+    shown.unreadable.map_or(Ok(Outcome::Silent), |error| Err(failed(error)))
 }
 
 /// An envelope as it was asked to be shown.
@@ -122,6 +123,9 @@ fn diagnostic(envelope: &[u8]) -> Shown {
             text.push_str(&format!("/ {} more bytes /\n", rest.len()));
             break;
         }
+    }
+    if let Some(Malformed { offset, flaw }) = unreadable {
+        text.push_str(&format!("/ byte {offset}: {flaw} /\n"));
     }
     Shown { text, unreadable: unreadable.map(FormError::from) }
 }

@@ -31,7 +31,7 @@ pub(super) fn inspect_records(
             let number = block.number(index);
             let (text, unreadable) = show_record(args, number, frame);
             texts.push(text);
-            let failed = unreadable.map(|why| Failure::Record { number, why });
+            let failed = unreadable.map(|why| Failure::Record { name: name.clone(), number, why });
             first_failure = first_failure.or(failed);
         }
         reader.give_back(block);

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use brine_core::text::quoted;
+
 use super::key_store;
 use crate::args::brinekey::Passwd;
 use crate::report::console::note;
@@ -15,20 +17,23 @@ pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
     let bytes = named_key::read_private(&path, args.permissions)?;
     if bytes.starts_with(b"-----BEGIN OPENSSH") {
         return Err(Failure::Usage(format!(
-            "{path:?} is an OpenSSH key: ssh-keygen -p changes its passphrase"
+            "{} is an OpenSSH key: ssh-keygen -p changes its passphrase",
+            quoted(&path)
         )));
     }
     let (key, _) = named_key::opened(&path, &bytes, &Source::find(&args.passphrase))?;
     let chosen = match &args.new_passphrase_file {
         _ if args.no_passphrase => None,
         Some(file) => Source::File(file.clone()).choose("")?,
-        None if passphrase::has_terminal() => Source::Terminal.choose(&format!("{path:?}"))?,
+        None if passphrase::has_terminal() => {
+            Source::Terminal.choose(&quoted(&path).to_string())?
+        }
         None => return Err(KeepingFailure::Passphrase(NOBODY_TO_ASK.to_owned()).into()),
     };
     let pem = key_store::write_pkcs8(&key, chosen.as_deref())?;
     write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))?;
     let state = if chosen.is_some() { "encrypted" } else { "not encrypted" };
-    note(&format!("{path:?} is {state} now"));
+    note(&format!("{} is {state} now", quoted(&path)));
     Ok(())
 }
 

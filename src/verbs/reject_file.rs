@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use brine_core::Classified as _;
+use brine_core::text::quoted;
 use brine_records::{Framing, KEPT_BYTES, RecordFrame, RejectedRecord, Rejects};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
@@ -32,8 +33,8 @@ pub(super) struct RejectFile {
 
 impl RejectFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let name = format!("{path:?}");
-        let failed = |error| Failure::io(&name, error);
+        let name = quoted(path).to_string();
+        let failed = |error| Failure::unwritten(&name, error);
         if let Some(descriptor) = Descriptor::named_by(path) {
             let file = descriptor.duplicate().map_err(failed)?;
             return Ok(Self::of(file, path, name));
@@ -76,7 +77,7 @@ impl Rejects for RejectFile {
         let lines: Vec<String> = rejected.iter().map(RejectedLine::of).collect();
         let lengths = lines.iter().map(String::len);
         let written = self.records.write(lines.concat().as_bytes(), lengths, Care::Kept);
-        written.failed.map_or(Ok(()), |error| Err(Failure::io(&self.name, error)))
+        written.failed.map_or(Ok(()), |error| Err(Failure::unwritten(&self.name, error)))
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
         return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
     }
     // Planning may have looked at all of a large pickle.
-    job.judge.again(&mut job.verified)?;
+    job.judge.again(&mut job.verified, &job.name)?;
     launch(args, job, &plan, facts, &outputs)
 }
 
@@ -76,6 +76,8 @@ struct VerifiedJob {
     grants: Grants,
     payload: Spool,
     judge: Judge,
+    /// What the input is called.
+    name: String,
 }
 
 impl VerifiedJob {
@@ -94,7 +96,7 @@ impl VerifiedJob {
         }
         let grants = Grants::of(&verified)?;
         let payload = spooled(&mut verified, &store, &name, &Progress::start(None, Show::Never))?;
-        Ok(Self { verified, grants, payload, judge })
+        Ok(Self { verified, grants, payload, judge, name })
     }
 
     /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.

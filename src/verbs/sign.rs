@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use brine_core::text::quoted;
 use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, SigningKey, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
@@ -160,7 +161,7 @@ pub(super) fn refuse_missing(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let found = fs::metadata(path);
-    found.map(drop).map_err(|error| Failure::io(format!("{path:?}"), error))
+    found.map(drop).map_err(|error| Failure::io(quoted(path).to_string(), error))
 }
 
 /// Signs all of an input, from memory or from a copy that nobody else can change.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use brine_core::Signer;
+use brine_core::text::quoted;
 use brine_trust::{TrustError, TrustStore};
 
 use crate::report::Failure;
@@ -50,9 +51,9 @@ pub(super) fn edit<T>(
     rule.into().refuse_exposed(name)?;
     // What a link leads to is replaced, so that is what is locked: others may know it by another name.
     let path = &followed(name, LinkRule::Protected)?;
-    let failed = |error| Failure::io(format!("{path:?}"), error);
+    let failed = |error| Failure::unwritten(quoted(path).to_string(), error);
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(failed(io::Error::other("not a regular file")));
+        return Err(failed(io::Error::other("it is not a regular file")));
     }
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
@@ -84,7 +85,7 @@ pub(super) fn edit<T>(
 /// it would be lost.
 fn lock(path: &Path) -> Result<File, Failure> {
     let path = path.with_added_extension("lock");
-    let failed = |error| Failure::io(format!("{path:?}"), error);
+    let failed = |error| Failure::unwritten(quoted(&path).to_string(), error);
     let mut options = OpenOptions::new();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let opened = options.open(&path);

@@ -168,7 +168,7 @@ fn embedded(
                 (false, true) => Hold::Segments,
                 (false, false) => Hold::Nothing,
             };
-            let again = |verified: &mut Verified| judge.again(verified);
+            let again = |verified: &mut Verified| judge.again(verified, &name);
             release(&mut verified, output, hold, again, &name, &progress)?;
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brine_core::hash::ReadAt;
+use brine_core::text::quoted;
 use brine_core::{FormError, MAX_ARMORED_BYTES};
 use zeroize::Zeroizing;
 
@@ -38,7 +39,7 @@ impl InputFile {
 
     /// Opens `path` as a file.
     pub(crate) fn open_file(path: &Path) -> Result<Self, Failure> {
-        let name = format!("{path:?}");
+        let name = quoted(path).to_string();
         let file = open(path).map_err(|error| Failure::io(&name, error))?;
         Ok(Self { name, file })
     }
@@ -90,7 +91,7 @@ impl InputFile {
     pub(crate) fn read(self, limit: u64) -> Result<Vec<u8>, Failure> {
         match self.read_up_to(limit)? {
             Arrived::All(bytes) => Ok(bytes),
-            Arrived::Large(_) => Err(FormError::TooLarge { limit }.into()),
+            Arrived::Large(large) => Err(too_large(&large.name, limit)),
         }
     }
 
@@ -98,7 +99,7 @@ impl InputFile {
     pub(crate) fn read_secret(self, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let secret =
             read_wiped(&self.file, limit).map_err(|error| Failure::io(&self.name, error))?;
-        secret.ok_or_else(|| FormError::TooLarge { limit }.into())
+        secret.ok_or_else(|| too_large(&self.name, limit))
     }
 
     /// Reads all of it, if it is `most` bytes or fewer.
@@ -140,6 +141,11 @@ impl LargeInput {
     pub(crate) fn extent(&self) -> Option<(u64, u64)> {
         extent(&self.file, self.beginning.len())
     }
+}
+
+/// Says that an input is larger than what is taken.
+pub(crate) fn too_large(name: &str, limit: u64) -> Failure {
+    Failure::reading(name, FormError::TooLarge { limit }.into())
 }
 
 /// Returns where in a regular file an input begins of which `read` bytes have been read, and how long it is.

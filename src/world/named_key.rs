@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::KeyFileError;
 use brine_trust::{Scope, Trust, TrustEntry, TrustError};
@@ -66,7 +67,7 @@ pub(crate) fn opened(
     bytes: &[u8],
     passphrases: &Source,
 ) -> Result<(SigningKey, Option<Zeroizing<String>>), Failure> {
-    let what = format!("{path:?}");
+    let what = quoted(path).to_string();
     let mut tries = passphrases.tries(&what);
     loop {
         let mut used = None;

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use brine_core::text::is_harmless;
+use brine_core::text::{is_harmless, quoted};
 use brine_keys::{MAX_KEY_FILE_BYTES, is_private_key};
 
 use super::descriptor::{Descriptor, is_of_another_process};
@@ -215,16 +215,13 @@ impl Output {
 
     /// Says what could not be written.
     pub(crate) fn failed(&self, error: io::Error) -> Failure {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::OutputClosed { what: self.name() },
-            _ => Failure::io(self.name(), error),
-        }
+        Failure::unwritten(self.name(), error)
     }
 
     fn name(&self) -> String {
         match &self.target {
             Target::Descriptor { descriptor, .. } => descriptor.name(),
-            Target::Device(path) | Target::File(path, _) => format!("{path:?}"),
+            Target::Device(path) | Target::File(path, _) => quoted(path).to_string(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use brine_core::text::{in_words, quoted};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -111,7 +112,7 @@ pub(crate) fn has_terminal() -> bool {
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => KeepingFailure::Passphrase("none was typed".to_owned()),
-        _ => KeepingFailure::Passphrase(format!("terminal: {error}")),
+        _ => KeepingFailure::Passphrase(format!("terminal: {}", in_words(&error))),
     };
     let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     (&terminal).write_all(prompt.as_bytes()).map_err(failed)?;
@@ -170,10 +171,10 @@ impl Drop for HiddenInput<'_> {
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let unreadable =
-        |why: &str| Failure::from(KeepingFailure::Passphrase(format!("{path:?}: {why}")));
+        |why: &str| Failure::from(KeepingFailure::Passphrase(format!("{}: {why}", quoted(path))));
     let bytes = match input::read_secret(path) {
         Ok(bytes) => bytes,
-        Err(Failure::Unreadable { source, .. }) => return Err(unreadable(&source.to_string())),
+        Err(Failure::Unreadable { source, .. }) => return Err(unreadable(&in_words(&source))),
         Err(other) => return Err(other),
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("is not UTF-8"))?;

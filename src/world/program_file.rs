@@ -115,7 +115,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
-        false => Err(io::Error::other("not a regular file")),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 
@@ -194,7 +194,10 @@ mod tests {
         let mode = rustix::fs::Mode::from_raw_mode(0o755);
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         assert_eq!(outside(&fifo, &BTreeSet::new()), BTreeSet::new());
-        assert_eq!(ProgramForm::of(&fifo).unwrap_err().to_string(), "not a regular file");
-        assert_eq!(ProgramForm::of(home.path()).unwrap_err().to_string(), "not a regular file");
+        assert_eq!(ProgramForm::of(&fifo).unwrap_err().to_string(), "it is not a regular file");
+        assert_eq!(
+            ProgramForm::of(home.path()).unwrap_err().to_string(),
+            "it is not a regular file"
+        );
     }
 }

@@ -5,14 +5,14 @@ use std::io::{self, Read, Seek as _, Write};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt, MetadataExt as _, PermissionsExt as _};
 
+use brine_core::MAX_MEMORY_BYTES;
 use brine_core::cose::MAX_PAYLOAD_BYTES;
 use brine_core::hash::{ReadAt, Section};
-use brine_core::{FormError, MAX_MEMORY_BYTES};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::home::temporary_directory;
-use super::input::LargeInput;
+use super::input::{LargeInput, too_large};
 use super::output::{Output, TextPieces};
 use super::patient_file::PatientFile;
 use super::whole_file::Access;
@@ -91,7 +91,7 @@ impl Spool {
                 Err(error) => return Err(Failure::io(name, error)),
             }
             if spool.length > MAX_PAYLOAD_BYTES {
-                return Err(FormError::TooLarge { limit: MAX_PAYLOAD_BYTES }.into());
+                return Err(too_large(name, MAX_PAYLOAD_BYTES));
             }
         }
     }
@@ -295,7 +295,7 @@ impl LargeInput {
     /// Copies it, once, to where nobody else can change it.
     pub(crate) fn into_spool(self) -> Result<Spool, Failure> {
         if self.extent().is_some_and(|(_, length)| length > MAX_PAYLOAD_BYTES) {
-            return Err(FormError::TooLarge { limit: MAX_PAYLOAD_BYTES }.into());
+            return Err(too_large(&self.name, MAX_PAYLOAD_BYTES));
         }
         let Self { beginning, mut file, name } = self;
         Spool::copy_of(&beginning, &mut file, &name)

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use brine_core::text::quoted;
 use rustix::io::Errno;
 
 use super::descriptor::Descriptor;
@@ -200,7 +201,7 @@ pub(crate) fn followed(name: &Path, rule: LinkRule) -> Result<PathBuf, Failure> 
     let trail = Trail::of(name);
     trail.refuse_foreign_link(rule)?;
     if trail.names_directory {
-        return Err(Failure::io(format!("{name:?}"), Errno::ISDIR.into()));
+        return Err(Failure::unwritten(quoted(name).to_string(), Errno::ISDIR.into()));
     }
     if trail.is_broken {
         return Err(Failure::NoPlace { path: name.to_owned(), source: Errno::NOENT.into() });
@@ -315,7 +316,9 @@ mod tests {
         symlink("new", path("plain")).unwrap();
         for name in ["new/", "new/.", "new/..", "slash", "plain/", "."] {
             let refused = followed(&path(name), LinkRule::Protected);
-            let Err(Failure::Io { source, .. }) = refused else { panic!("{name}: {refused:?}") };
+            let Err(Failure::Unwritten { source, .. }) = refused else {
+                panic!("{name}: {refused:?}")
+            };
             assert_eq!(source.raw_os_error(), Some(Errno::ISDIR.raw_os_error()), "{name}");
         }
         for name in ["new", "plain", "./new", ".//new"] {

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
@@ -110,7 +111,7 @@ impl WholeFile {
         self.take_name().map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::Exists { path },
             io::ErrorKind::ResourceBusy => Failure::Irreplaceable { path },
-            _ => Failure::io(format!("{path:?}"), error),
+            _ => Failure::unwritten(quoted(&path).to_string(), error),
         })
     }
 
@@ -160,7 +161,8 @@ pub(crate) fn write_whole(
     content: impl FnOnce(&mut &File) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let whole = WholeFile::create(path, access, existing, LinkRule::Protected)?;
-    content(&mut whole.file()).map_err(|error| Failure::io(format!("{path:?}"), error))?;
+    content(&mut whole.file())
+        .map_err(|error| Failure::unwritten(quoted(path).to_string(), error))?;
     whole.finish()
 }
 
@@ -174,7 +176,7 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 /// Refuses what no rename replaces: links that lead in a circle, and a file that is mounted by itself.
 fn refuse_irreplaceable(name: &Path, path: &Path) -> Result<(), Failure> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
-        return Err(Failure::io(format!("{name:?}"), Errno::LOOP.into()));
+        return Err(Failure::unwritten(quoted(name).to_string(), Errno::LOOP.into()));
     }
     match is_mount_point(path) {
         true => Err(Failure::Irreplaceable { path: name.to_owned() }),
@@ -320,7 +322,7 @@ mod tests {
         symlink("circle", path("circle")).unwrap();
         let rule = LinkRule::Protected;
         let circle = WholeFile::create(&path("circle"), Access::Ordinary, Existing::Replace, rule);
-        let Err(Failure::Io { source, .. }) = circle else { panic!("{circle:?}") };
+        let Err(Failure::Unwritten { source, .. }) = circle else { panic!("{circle:?}") };
         assert_eq!(source.raw_os_error(), Some(Errno::LOOP.raw_os_error()));
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
+
 use super::program_file;
 use super::trail::{LinkRule, Place, Trail};
 use crate::report::Failure;
@@ -47,7 +49,9 @@ impl WritableRoots {
         let trail = Trail::of(path);
         if let Some(root) = self.passed_by(&trail) {
             return Err(Failure::usage(format!(
-                "{path:?} lies in {root:?}, where the policy lets jobs write; give another place for the results"
+                "{} lies in {}, where the policy lets jobs write; give another place for the results",
+                quoted(path),
+                quoted(root)
             )));
         }
         trail.refuse_foreign_link(LinkRule::Own)

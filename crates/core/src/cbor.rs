@@ -16,6 +16,8 @@ mod head;
 mod item_type;
 mod map_keys;
 
+use crate::text::size;
+
 pub use self::decode::Decoder;
 #[cfg(test)]
 pub(crate) use self::decode::HEADS_READ;
@@ -31,7 +33,7 @@ pub const MAX_DEPTH: usize = 16;
 
 /// Why bytes were refused as CBOR, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{flaw} at byte {offset}")]
+#[error("{flaw}")]
 pub struct Malformed {
     /// Where the offending item begins, in bytes from the start of what was being read.
     pub offset: usize,
@@ -44,7 +46,7 @@ pub struct Malformed {
 #[non_exhaustive]
 pub enum Flaw {
     /// An array of another length.
-    #[error("expected an array of {expected} items, found {found}")]
+    #[error("a list has {found} items, and must have {expected}")]
     ArrayLength {
         /// How many items there must be.
         expected: u64,
@@ -52,7 +54,7 @@ pub enum Flaw {
         found: u64,
     },
     /// A byte string of another length.
-    #[error("expected {expected} bytes, found {found}")]
+    #[error("{found} bytes stand where {expected} must be")]
     BytesLength {
         /// How many there must be.
         expected: usize,
@@ -60,37 +62,37 @@ pub enum Flaw {
         found: usize,
     },
     /// A map key, or header label, that occurs twice (RFC 8949, Section 5.6).
-    #[error("duplicate map key")]
+    #[error("a key stands in it twice")]
     DuplicateKey,
     /// A length that is not announced (RFC 8949, Section 3.2).
-    #[error("indefinite length")]
+    #[error("a length is left open")]
     IndefiniteLength,
     /// An integer beyond 64 bits, sign included.
-    #[error("integer out of range")]
+    #[error("a number is too large")]
     IntegerRange,
     /// A number of 24 or more where a shorter head would do (RFC 8949, Section 4.2.1).
-    #[error("head is longer than needed")]
+    #[error("a number or length is not written in its shortest form")]
     NonMinimal,
     /// Additional information 28 to 30 (RFC 8949, Section 3).
-    #[error("reserved head")]
+    #[error("it has a code that means nothing")]
     ReservedHead,
     /// Nesting beyond [`MAX_DEPTH`], or [`MAX_EXTENT_DEPTH`] where an item is only measured.
-    #[error("nested too deep")]
+    #[error("it is nested too deep")]
     TooDeep,
     /// Bytes after the end.
-    #[error("{count} bytes after the end")]
+    #[error("it goes on for {} after its end", size(*.count))]
     TrailingBytes {
         /// How many.
         count: usize,
     },
     /// The end of a line after the end, which programs add that print what they read.
-    #[error("line end after the end")]
+    #[error("a line end follows its end")]
     TrailingLineEnd,
     /// The input ends inside an item.
-    #[error("input is cut short")]
+    #[error("it is cut short")]
     UnexpectedEnd,
     /// Another type of item.
-    #[error("expected {expected}, found {found}")]
+    #[error("{found} stands where {expected} must be")]
     UnexpectedType {
         /// What there must be.
         expected: &'static str,
@@ -98,7 +100,7 @@ pub enum Flaw {
         found: ItemType,
     },
     /// Text that is not UTF-8 (RFC 8949, Section 3.1).
-    #[error("text is not UTF-8")]
+    #[error("a text is not UTF-8")]
     Utf8,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cbor::{Decoder, Encoder, Flaw, ItemType, Malformed};
 use crate::class::{Class, Classified};
+use crate::text::{duration, quoted};
 use crate::time::{LEEWAY, Timestamp};
 
 /// What a claims set says (RFC 8392, Section 3.1).
@@ -235,7 +236,7 @@ const fn range(claim: &'static str) -> ClaimsFlaw {
 #[non_exhaustive]
 pub enum ClaimsFlaw {
     /// It is not a map, or has a key that is neither an integer nor text.
-    #[error(transparent)]
+    #[error("claims are malformed: {0}")]
     Malformed(#[from] Malformed),
     /// A claim is of the wrong type or outside its range (RFC 8392, Section 3.1).
     #[error("claim {claim} is out of range or of the wrong type")]
@@ -261,7 +262,7 @@ impl ClaimsFlaw {
 #[non_exhaustive]
 pub enum ClaimsError {
     /// The signature is for another context.
-    #[error("signature is for context {found:?}, not {expected:?}")]
+    #[error("signature is for context {}, not {}", quoted(.found), quoted(.expected))]
     ContextMismatch {
         /// The context that the verifier named.
         expected: String,
@@ -269,13 +270,13 @@ pub enum ClaimsError {
         found: String,
     },
     /// The verifier names a context and the signature has none.
-    #[error("signature has no context, {expected:?} is required")]
+    #[error("signature has no context, {} is required", quoted(.expected))]
     ContextMissing {
         /// The context that the verifier named.
         expected: String,
     },
     /// The signature names a context and the verifier none.
-    #[error("signature is for context {found:?}, which was not asked for")]
+    #[error("signature is for context {}, which was not asked for", quoted(.found))]
     ContextUnexpected {
         /// The context that was signed.
         found: String,
@@ -311,7 +312,7 @@ pub enum ClaimsError {
         at: Timestamp,
     },
     /// `iat` is further back than the maximum age.
-    #[error("signature was issued at {at}, more than {max_seconds} seconds ago")]
+    #[error("signature was issued at {at}, more than {} ago", duration(*.max_seconds))]
     TooOld {
         /// The `iat` claim.
         at: Timestamp,

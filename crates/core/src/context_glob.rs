@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::quoted;
+
 /// A pattern for contexts. `*` stands for any number of characters other than `/`.
 ///
 /// ```
@@ -66,7 +68,7 @@ impl FromStr for ContextGlob {
 
 /// A context pattern contains something that is reserved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("context pattern {glob:?} contains {reserved:?}, which is reserved")]
+#[error("context pattern {} contains {reserved:?}, which is reserved", quoted(glob))]
 pub struct ReservedGlob {
     /// The pattern.
     pub glob: String,

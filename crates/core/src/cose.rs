@@ -17,7 +17,7 @@ mod sign1;
 mod split;
 mod to_be_signed;
 
-pub use self::algorithm::{Algorithm, label, label_name};
+pub use self::algorithm::{Algorithm, algorithm_name, label, label_name};
 pub use self::armor_flaw::ArmorFlaw;
 pub use self::content_type::ContentType;
 pub use self::form_error::FormError;

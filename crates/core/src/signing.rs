@@ -5,6 +5,7 @@ use std::io;
 use crate::class::{Class, Classified};
 use crate::cose::Algorithm;
 use crate::key::{SIGNATURE_BYTES, SigningKey, VerifyingKey};
+use crate::text::in_words;
 
 /// Something that signs with one key, and may fail.
 pub trait SigningBackend: Send + Sync {
@@ -62,7 +63,7 @@ impl SigningBackend for SigningKey {
 #[non_exhaustive]
 pub enum SigningError {
     /// The message could not be read.
-    #[error("message: {0}")]
+    #[error("cannot read what is to be signed: {}", in_words(.0))]
     Message(io::Error),
     /// The backend refused.
     #[error("no signature: {why}")]

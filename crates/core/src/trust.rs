@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::class::{Class, Classified};
 use crate::key::{KeyId, VerifyingKey};
+use crate::text::{quoted, shown};
 use crate::time::Timestamp;
 
 pub use self::source::{TrustSource, TrustUnavailable};
@@ -217,8 +218,8 @@ impl TrustSource for KnownSigners {
 #[non_exhaustive]
 pub enum Untrusted {
     /// The signer is trusted, but not for this context.
-    #[error("{signer} is not trusted for {}", .context.as_ref().map_or_else(
-        || "signatures without a context".to_owned(), |context| format!("context {context:?}")
+    #[error("{} is not trusted for {}", shown(.signer), .context.as_ref().map_or_else(
+        || "signatures without a context".to_owned(), |context| format!("context {}", quoted(context))
     ))]
     Context {
         /// The signer's name.
@@ -230,9 +231,9 @@ pub enum Untrusted {
     #[error("no key is trusted yet")]
     NoAnchors,
     /// The signer's key was revoked.
-    #[error("key of {signer} was revoked{}{}",
+    #[error("key of {} was revoked{}{}", shown(.signer),
         .at.map(|at| format!(" at {at}")).unwrap_or_default(),
-        .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+        .why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default())]
     Revoked {
         /// The signer's name, or the key id if there is no name.
         signer: String,
@@ -242,7 +243,7 @@ pub enum Untrusted {
         why: Option<String>,
     },
     /// The signer is not trusted yet.
-    #[error("{signer} is not trusted before {at}")]
+    #[error("{} is not trusted before {at}", shown(.signer))]
     TooEarly {
         /// The signer's name.
         signer: String,
@@ -250,7 +251,7 @@ pub enum Untrusted {
         at: Timestamp,
     },
     /// The signer is not trusted any more.
-    #[error("{signer} has not been trusted since {at}")]
+    #[error("{} has not been trusted since {at}", shown(.signer))]
     TooLate {
         /// The signer's name.
         signer: String,
@@ -258,7 +259,7 @@ pub enum Untrusted {
         at: Timestamp,
     },
     /// The key is not trusted.
-    #[error("no trust anchor for key id {key_id}")]
+    #[error("signer is not trusted: no trust anchor for key id {key_id}")]
     Unknown {
         /// The key id, in hex.
         key_id: String,
@@ -274,7 +275,7 @@ pub enum Untrusted {
         trusted: usize,
     },
     /// A trusted key of somebody else made the signature.
-    #[error("signed by {found}, not by {expected}")]
+    #[error("signed by {}, not by {}", shown(.found), shown(.expected))]
     WrongSigner {
         /// The name that was asked for.
         expected: String,

@@ -7,6 +7,7 @@ mod text;
 use std::io::{self, Read};
 
 use brine_core::cbor::Malformed;
+use brine_core::text::in_words;
 use brine_core::{Class, Classified};
 
 use self::cbor::CborCheck;
@@ -95,7 +96,7 @@ pub const MAX_CBOR_KEYS: usize = 1 << 18;
 #[non_exhaustive]
 pub enum FormatError {
     /// The output is not one well-formed CBOR item.
-    #[error("output is not CBOR: {0}")]
+    #[error("output is not CBOR: {} at byte {}", .0.flaw, .0.offset)]
     Cbor(Malformed),
 
     /// The text has a control character.
@@ -115,7 +116,7 @@ pub enum FormatError {
     },
 
     /// The output cannot be read.
-    #[error("output: {0}")]
+    #[error("output cannot be read: {}", in_words(.0))]
     Io(#[from] io::Error),
 
     /// The output is not JSON, or readers disagree about it.

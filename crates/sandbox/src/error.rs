@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use brine_core::text::{in_words, quoted};
 use brine_core::{Class, Classified};
 use brine_job::Layer;
 
@@ -12,7 +13,7 @@ use brine_job::Layer;
 #[non_exhaustive]
 pub enum LaunchError {
     /// A layer cannot be set up.
-    #[error("confinement could not be set up: {}: {step}: {source}", layer.name())]
+    #[error("confinement could not be set up: {}: {step}: {}", .layer.name(), in_words(.source))]
     Confinement {
         /// The layer.
         layer: Layer,
@@ -22,7 +23,7 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The program cannot be executed.
-    #[error("{path:?} cannot be executed: {source}")]
+    #[error("{} cannot be executed: {}", quoted(.path), in_words(.source))]
     NotExecutable {
         /// The program.
         path: PathBuf,
@@ -30,13 +31,13 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The program does not exist.
-    #[error("{path:?} does not exist")]
+    #[error("{} does not exist", quoted(.path))]
     NotFound {
         /// The program.
         path: PathBuf,
     },
     /// A path of the plan cannot be opened.
-    #[error("{path:?} was granted, but cannot be opened: {source}")]
+    #[error("{} was granted, but cannot be opened: {}", quoted(.path), in_words(.source))]
     Opening {
         /// The path.
         path: PathBuf,
@@ -44,13 +45,13 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The program does not have the SHA-256 that the policy states.
-    #[error("{path:?} has another SHA-256 than the policy states")]
+    #[error("{} has another SHA-256 than the policy states", quoted(.path))]
     OtherProgram {
         /// The program.
         path: PathBuf,
     },
     /// The output cannot be written.
-    #[error("output of the job: {0}")]
+    #[error("output of the job: {}", in_words(.0))]
     Output(#[source] io::Error),
     /// The payload is too large to be given as a file.
     #[error("payload is {found} bytes, limit is {limit} if it is given as a file")]
@@ -67,7 +68,7 @@ pub enum LaunchError {
         source: Box<Self>,
     },
     /// The system failed, outside the job.
-    #[error("{step}: {source}")]
+    #[error("{step}: {}", in_words(.source))]
     System {
         /// What was being done.
         step: String,
@@ -169,7 +170,7 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
     if lacks_users(layer, source) {
         return Some(
             "this user namespace has only one user or group, and a job needs another: run brine outside of it, or \
-             map more of them (unshare --map-auto, newuidmap)",
+             map more of them (\"unshare --map-auto\", newuidmap)",
         );
     }
     match (layer, source.raw_os_error()) {

@@ -1,5 +1,6 @@
 //! Why a trust file was refused.
 
+use brine_core::text::quoted;
 use brine_core::{Class, Classified, Timestamp};
 use brine_keys::KeyFileError;
 
@@ -14,7 +15,7 @@ pub enum TrustError {
     AllowedSigners,
 
     /// The key is revoked already, from that moment or an earlier one on.
-    #[error("{name:?} has been revoked from {at} on already")]
+    #[error("{} has been revoked from {at} on already", quoted(.name))]
     AlreadyRevoked {
         /// The name of the entry.
         name: String,
@@ -23,7 +24,7 @@ pub enum TrustError {
     },
 
     /// The file has an entry with this name and key already.
-    #[error("{name:?} is trusted with this key already")]
+    #[error("{} is trusted with this key already", quoted(.name))]
     AlreadyThere {
         /// The name.
         name: String,
@@ -74,7 +75,7 @@ pub enum TrustError {
     },
 
     /// A trust.toml cannot express the entry, such as one from an allowed_signers file.
-    #[error("{name:?} cannot be written to a trust.toml")]
+    #[error("{} cannot be written to a trust.toml", quoted(.name))]
     Inexpressible {
         /// The name.
         name: String,
@@ -158,7 +159,7 @@ pub enum TrustError {
     },
 
     /// Removing the entry would make a revoked key an unknown one, which anybody could add again.
-    #[error("{name:?} is revoked from {at} on, and no other entry says so")]
+    #[error("{} is revoked from {at} on, and no other entry says so", quoted(.name))]
     RevocationLost {
         /// The name of the entry.
         name: String,
@@ -167,7 +168,7 @@ pub enum TrustError {
     },
 
     /// A time cannot be read, or is outside the years 1970 to 9999.
-    #[error("line {line}: {key} is not a valid time: {found:?}")]
+    #[error("line {line}: {key} is not a valid time: {}", quoted(.found))]
     Time {
         /// The line.
         line: usize,
@@ -197,7 +198,7 @@ pub enum TrustError {
     },
 
     /// A key is unknown. It may be a restriction.
-    #[error("line {line}: unknown key {key:?}")]
+    #[error("line {line}: unknown key {}", quoted(.key))]
     UnknownKey {
         /// The line.
         line: usize,
@@ -206,7 +207,7 @@ pub enum TrustError {
     },
 
     /// A type of public key is unknown.
-    #[error("line {line}: unknown key type {found:?}")]
+    #[error("line {line}: unknown key type {}", quoted(.found))]
     UnknownKeyType {
         /// The line.
         line: usize,
@@ -215,7 +216,7 @@ pub enum TrustError {
     },
 
     /// An option of allowed_signers is unknown. It may be a restriction.
-    #[error("line {line}: unknown option {option:?}")]
+    #[error("line {line}: unknown option {}", quoted(.option))]
     UnknownOption {
         /// The line.
         line: usize,

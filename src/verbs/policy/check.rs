@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use brine_core::hash::{HashAlgorithm, Hasher};
-use brine_core::text::hex;
+use brine_core::text::{hex, in_words, quoted};
 use brine_job::{ImportList, Policy, PolicyEntry, PolicyInterpreter};
 
 use crate::report::Failure;
@@ -55,7 +55,9 @@ impl<'p> PolicyCheck<'p> {
                 |directory: &&PathBuf| root.starts_with(directory) || directory.starts_with(root);
             if let Some(directory) = system.iter().find(overlaps) {
                 let what = format!(
-                    "jobs may not write to {root:?}, as it overlaps the system directory {directory:?}"
+                    "jobs may not write to {}, as it overlaps the system directory {}",
+                    quoted(root),
+                    quoted(&directory)
                 );
                 return Err(self.unusable(entry, what));
             }
@@ -74,12 +76,13 @@ impl<'p> PolicyCheck<'p> {
     fn root(&mut self, entry: &PolicyEntry, root: &Path) -> Result<(), Failure> {
         if Trail::of(root).has_links() {
             let what = format!(
-                "{root:?} has a symbolic link in it, and no link is followed to a granted path"
+                "{} has a symbolic link in it, and no link is followed to a granted path",
+                quoted(root)
             );
             return Err(self.unusable(entry, what));
         }
         if fs::symlink_metadata(root).is_err() {
-            self.warn(entry, &format!("there is no {root:?} yet"));
+            self.warn(entry, &format!("there is no {} yet", quoted(root)));
         }
         Ok(())
     }
@@ -95,9 +98,9 @@ impl<'p> PolicyCheck<'p> {
         let unusable =
             |what: String| Err(self.unusable(entry, format!("interpreter {alias}: {what}")));
         match fs::metadata(path) {
-            Err(error) => return unusable(format!("{path:?}: {error}")),
+            Err(error) => return unusable(format!("{}: {}", quoted(path), in_words(&error))),
             Ok(found) if !found.is_file() || found.permissions().mode() & 0o111 == 0 => {
-                return unusable(format!("{path:?} cannot be executed"));
+                return unusable(format!("{} cannot be executed", quoted(path)));
             }
             Ok(_) => {}
         }
@@ -105,10 +108,12 @@ impl<'p> PolicyCheck<'p> {
             return unusable(what);
         }
         if let Some(stated) = sha256 {
-            let found = sha256_of(path).map_err(|error| Failure::io(format!("{path:?}"), error))?;
+            let found =
+                sha256_of(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
             if found != hex(*stated) {
                 return unusable(format!(
-                    "{path:?} has the SHA-256 {found}, and not the one that is stated"
+                    "{} has the SHA-256 {found}, and not the one that is stated",
+                    quoted(path)
                 ));
             }
         }
@@ -116,7 +121,8 @@ impl<'p> PolicyCheck<'p> {
         let programs = std::iter::once(*path).chain(interpreters.iter().map(PathBuf::as_path));
         for directory in programs.flat_map(|program| program_file::outside(program, system)) {
             let what = format!(
-                "interpreter {alias} may look for its libraries in {directory:?}, which is not in system"
+                "interpreter {alias} may look for its libraries in {}, which is not in system",
+                quoted(&directory)
             );
             self.warn(entry, &what);
         }
@@ -135,7 +141,11 @@ impl<'p> PolicyCheck<'p> {
 
     /// Keeps a warning. Warnings are given if nothing is refused.
     fn warn(&mut self, entry: &PolicyEntry, what: &str) {
-        self.warnings.push(format!("warning: {:?}: line {}: {what}", self.path, entry.line()));
+        self.warnings.push(format!(
+            "warning: {}: line {}: {what}",
+            quoted(&self.path),
+            entry.line()
+        ));
     }
 
     fn unusable(&self, entry: &PolicyEntry, what: String) -> Failure {
@@ -145,19 +155,24 @@ impl<'p> PolicyCheck<'p> {
 
 /// Says why the system would not execute a program, if it would not.
 fn can_start(program: &Path) -> Result<(), String> {
-    let form = |path: &Path| ProgramForm::of(path).map_err(|error| format!("{path:?}: {error}"));
+    let form = |path: &Path| {
+        ProgramForm::of(path).map_err(|error| format!("{}: {}", quoted(path), in_words(&error)))
+    };
     let mut path = program.to_owned();
     for _ in 0..MAX_SCRIPTS {
         let interpreter = match form(&path)? {
             ProgramForm::Elf => return Ok(()),
             ProgramForm::Unknown => {
                 return Err(format!(
-                    "{path:?} is no ELF file, and does not begin with #! and a program"
+                    "{} is no ELF file, and does not begin with #! and a program",
+                    quoted(&path)
                 ));
             }
             ProgramForm::Script(interpreter) => interpreter,
         };
-        let failed = |what: &str| Err(format!("{path:?} is read by {interpreter:?}: {what}"));
+        let failed = |what: &str| {
+            Err(format!("{} is read by {}: {what}", quoted(&path), quoted(&interpreter)))
+        };
         if !interpreter.is_absolute() {
             return failed("not an absolute path");
         }
@@ -169,7 +184,7 @@ fn can_start(program: &Path) -> Result<(), String> {
             Ok(_) => path = interpreter,
         }
     }
-    Err(format!("{program:?} is read by scripts that are read by scripts"))
+    Err(format!("{} is read by scripts that are read by scripts", quoted(program)))
 }
 
 /// As many as Linux follows (execve(2)).

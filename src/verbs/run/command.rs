@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
 use brine_job::OperatorCommand;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
@@ -20,7 +21,7 @@ pub(in crate::verbs) fn find(command: &[OsString]) -> Result<Option<OperatorComm
 
 fn named(path: &Path) -> Result<PathBuf, Failure> {
     let absolute =
-        std::path::absolute(path).map_err(|error| Failure::io(format!("{path:?}"), error))?;
+        std::path::absolute(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
     if !absolute.exists() {
         return Err(Failure::NotFound { program: path.to_owned() });
     }

@@ -1,5 +1,6 @@
 //! Algorithms and labels by their numbers in the IANA registry "CBOR Object Signing and Encryption (COSE)".
 
+use super::Label;
 use crate::key::SIGNATURE_BYTES;
 
 /// A signature algorithm that brine writes and accepts, always with an Ed25519 key.
@@ -62,6 +63,32 @@ impl Algorithm {
             Self::Ed25519 => "Ed25519",
         }
     }
+}
+
+/// Returns the name of a signature algorithm that brine may not know, or else its number.
+#[must_use]
+pub fn algorithm_name(found: &Label<'_>) -> String {
+    let name = match found {
+        Label::Int(-7 | -9) => "ES256",
+        Label::Int(-8) => "EdDSA",
+        Label::Int(-19) => "Ed25519",
+        Label::Int(-35 | -51) => "ES384",
+        Label::Int(-36 | -52) => "ES512",
+        Label::Int(-37) => "PS256",
+        Label::Int(-38) => "PS384",
+        Label::Int(-39) => "PS512",
+        Label::Int(-46) => "HSS-LMS",
+        Label::Int(-47) => "ES256K",
+        Label::Int(-48) => "ML-DSA-44",
+        Label::Int(-49) => "ML-DSA-65",
+        Label::Int(-50) => "ML-DSA-87",
+        Label::Int(-53) => "Ed448",
+        Label::Int(-257) => "RS256",
+        Label::Int(-258) => "RS384",
+        Label::Int(-259) => "RS512",
+        other => return other.to_string(),
+    };
+    name.to_owned()
 }
 
 /// Labels of header parameters, by their names in the registry.

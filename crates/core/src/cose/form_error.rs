@@ -1,19 +1,20 @@
 //! What can be wrong with the form of an envelope.
 
-use super::{ArmorFlaw, Label, Lookalike};
+use super::{ArmorFlaw, Label, Lookalike, algorithm_name};
 use crate::cbor::Malformed;
 use crate::claims::ClaimsFlaw;
 use crate::class::{Class, Classified};
+use crate::text::size;
 
 /// Why bytes were refused as an envelope before its signature was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormError {
     /// The protected header has no `alg` (RFC 9052, Section 3.1).
-    #[error("no algorithm in the protected header")]
+    #[error("envelope does not say with which algorithm it is signed")]
     AlgorithmMissing,
     /// `alg` is none of EdDSA (−8), Ed25519 (−19) and that of batches (−70003).
-    #[error("algorithm {found} is not supported")]
+    #[error("algorithm {} is not supported", algorithm_name(.found))]
     AlgorithmUnsupported {
         /// The algorithm, as a number or text.
         found: Label<'static>,
@@ -28,13 +29,13 @@ pub enum FormError {
     #[error(transparent)]
     Claims(#[from] ClaimsFlaw),
     /// `crit` is empty, repeats a label or lists one that is absent (RFC 9052, Section 3.1).
-    #[error("crit is malformed: {what}")]
+    #[error("list of critical header parameters is malformed: {what}")]
     CritMalformed {
         /// The rule that it breaks.
         what: &'static str,
     },
     /// `crit` lists a header parameter that is not understood (RFC 9052, Section 3.1).
-    #[error("crit lists header parameter {label}, which is not understood")]
+    #[error("header parameter {label} is critical, and this brine does not understand it")]
     CritUnknown {
         /// The label.
         label: Label<'static>,
@@ -61,13 +62,13 @@ pub enum FormError {
         found: Label<'static>,
     },
     /// A header map is larger than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
-    #[error("header is over {limit} bytes")]
+    #[error("header is over {}", size(*.limit))]
     HeaderTooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
     /// The same label is in both headers (RFC 9052, Section 3).
-    #[error("header parameter {label} is in both headers")]
+    #[error("header parameter {label} stands both in the signed header and in the unsigned one")]
     LabelInBothHeaders {
         /// The label.
         label: Label<'static>,
@@ -79,7 +80,7 @@ pub enum FormError {
         label: Label<'static>,
     },
     /// The bytes are not CBOR, or not in the strict form that SPEC.md demands.
-    #[error(transparent)]
+    #[error("envelope is malformed: {0}")]
     Malformed(#[from] Malformed),
     /// The bytes do not begin as an envelope does.
     #[error("not an envelope: {found}")]
@@ -88,15 +89,15 @@ pub enum FormError {
         found: Lookalike,
     },
     /// Another COSE message type.
-    #[error("this is a {name} (tag {tag}), not a COSE_Sign1")]
+    #[error("not an envelope: {name}")]
     OtherCose {
         /// The CBOR tag.
         tag: u64,
-        /// Its name in RFC 9052.
+        /// What it is, as in `an encrypted COSE message`.
         name: &'static str,
     },
     /// Another CBOR tag stands around an envelope, and the caller did not ask for that.
-    #[error("envelope is inside tag {tag}, {name}")]
+    #[error("envelope is wrapped as {name}")]
     OuterTag {
         /// The outermost tag.
         tag: u64,
@@ -104,7 +105,7 @@ pub enum FormError {
         name: &'static str,
     },
     /// The position of a segment stands where it means nothing.
-    #[error("position is malformed: {what}")]
+    #[error("place in the stream is malformed: {what}")]
     Position {
         /// The rule that it breaks.
         what: &'static str,
@@ -113,7 +114,7 @@ pub enum FormError {
     #[error("batch proof is malformed: {0}")]
     ProofForm(Malformed),
     /// The path of a batch proof does not end at the root.
-    #[error("path of the batch proof has {found} nodes, expected {expected}")]
+    #[error("batch proof has {found} hashes, and must have {expected}")]
     ProofPath {
         /// How many nodes there are from that leaf to the root.
         expected: usize,
@@ -121,7 +122,7 @@ pub enum FormError {
         found: usize,
     },
     /// A batch proof names a tree that cannot be, or a leaf outside it.
-    #[error("batch proof is for leaf {index} of a tree of {size}")]
+    #[error("batch proof is for record {index} of {size}")]
     ProofSize {
         /// How many leaves the tree is said to have.
         size: u64,
@@ -155,7 +156,7 @@ pub enum FormError {
         found: i64,
     },
     /// The payload is larger than a single envelope may hold.
-    #[error("input is over {limit} bytes, the limit for a single envelope")]
+    #[error("input is over {}, the limit for a single envelope", size(*.limit))]
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
@@ -169,7 +170,7 @@ pub enum FormError {
         limit: u64,
     },
     /// A COSE_Sign1 has no tag, and must have one.
-    #[error("looks like an untagged COSE_Sign1")]
+    #[error("looks like a COSE signature without the tag that says so")]
     Untagged,
 }
 

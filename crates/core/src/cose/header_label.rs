@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::cbor::{self, Decoder, Malformed};
+use crate::text::quoted;
 
 /// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +45,7 @@ impl fmt::Display for Label<'_> {
         match self {
             Self::Int(label) => label.fmt(f),
             // Quoted and escaped: the text is somebody else's.
-            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Text(text) => write!(f, "{}", quoted(&**text)),
         }
     }
 }

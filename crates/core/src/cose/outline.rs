@@ -222,12 +222,10 @@ fn recognise(input: &[u8], tagging: Tagging) -> Result<Beginning, FormError> {
 /// The message types of RFC 9052, Section 2, and RFC 9338, Section 3.
 const fn other_cose(tag: u64) -> Option<&'static str> {
     Some(match tag {
-        16 => "COSE_Encrypt0",
-        17 => "COSE_Mac0",
-        19 => "COSE_Countersignature",
-        96 => "COSE_Encrypt",
-        97 => "COSE_Mac",
-        98 => "COSE_Sign",
+        16 | 96 => "an encrypted COSE message",
+        17 | 97 => "a COSE message with a MAC, which is no signature",
+        19 => "a COSE countersignature",
+        98 => "a COSE message for several signers",
         _ => return None,
     })
 }

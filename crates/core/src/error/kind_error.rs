@@ -3,19 +3,20 @@
 use crate::class::{Class, Classified};
 use crate::cose::Label;
 use crate::kind::Kind;
+use crate::text::quoted;
 
 /// Why an envelope is not taken for what it says it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KindError {
     /// Envelopes of this kind are not signed in batches, and this one is.
-    #[error("algorithm {found} is not supported")]
+    #[error("envelope is signed in a batch, and envelopes of its kind are not")]
     Batched {
         /// The algorithm.
         found: Label<'static>,
     },
     /// `typ` is not one of SPEC.md's and was not asked for (RFC 9596).
-    #[error("unknown envelope type {typ:?}")]
+    #[error("unknown envelope type {}", quoted(.typ))]
     UnknownTyp {
         /// The type.
         typ: String,

@@ -7,10 +7,10 @@ use crate::class::{Class, Classified};
 #[non_exhaustive]
 pub enum SignatureError {
     /// It does not verify with the key that the envelope names.
-    #[error("signature does not verify: envelope, payload or external data was altered")]
+    #[error("signature does not verify: it was altered, or what it signs was")]
     Bad,
     /// The content is not what was signed: its digest is another.
-    #[error("content does not have the digest that was signed")]
+    #[error("content is not what was signed: it was altered, or belongs to another signature")]
     DigestMismatch,
     /// It verifies with no trusted key, and the envelope names none.
     #[error("signature does not verify with any of the {tried} trusted keys")]

@@ -8,7 +8,7 @@ use crate::class::{Class, Classified};
 #[non_exhaustive]
 pub enum StreamError {
     /// Bytes follow the last segment.
-    #[error("bytes after the last segment")]
+    #[error("something follows the end of the stream")]
     AfterLast,
     /// The input ends before the last segment.
     #[error("stream was cut after {segments} segments: its end is missing")]

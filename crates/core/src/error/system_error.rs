@@ -4,6 +4,7 @@ use std::io;
 
 use crate::class::{Class, Classified};
 use crate::pool::WorkerLost;
+use crate::text::in_words;
 use crate::time::ClockBefore1970;
 use crate::trust::TrustUnavailable;
 
@@ -15,19 +16,19 @@ pub enum SystemError {
     #[error("{ClockBefore1970}")]
     ClockBefore1970,
     /// Reading failed.
-    #[error("input: {0}")]
+    #[error("cannot read the input: {}", in_words(.0))]
     Input(io::Error),
     /// There is no memory for a segment, or for records.
-    #[error("no memory for {bytes} bytes")]
+    #[error("not enough memory: {bytes} bytes more are needed")]
     OutOfMemory {
         /// How many bytes were wanted.
         bytes: usize,
     },
     /// Writing failed.
-    #[error("output: {0}")]
+    #[error("cannot write the output: {}", in_words(.0))]
     Output(io::Error),
     /// A store for what does not fit memory failed.
-    #[error("store: {0}")]
+    #[error("cannot keep the payload: {}", in_words(.0))]
     Store(io::Error),
     /// Who is trusted cannot be found out.
     #[error(transparent)]

@@ -105,7 +105,8 @@ fn cose_wg_sign_examples_are_refused_by_name() {
     ] {
         let message = unhex(text(&foreign_json(&format!("cose-wg/{path}.json"))["output"], "cbor"));
         let error = UnverifiedEnvelope::parse(&message, Tagging::Required).unwrap_err();
-        assert_eq!(error.to_string(), "this is a COSE_Sign (tag 98), not a COSE_Sign1", "{path}");
+        let several = "not an envelope: a COSE message for several signers";
+        assert_eq!(error.to_string(), several, "{path}");
     }
 }
 

@@ -588,7 +588,7 @@ fn readers_and_stores_that_fail_are_told_apart() {
     });
 }
 
-const NO_STORE: &str = "io: store: no store for what does not fit memory";
+const NO_STORE: &str = "io: cannot keep the payload: no store for what does not fit memory";
 
 trait ChainBroken {
     fn chain_broken(self) -> Box<dyn Read + Send>;

@@ -322,12 +322,16 @@ fn cbor_is_one_item() {
     let long = [&b"\x82\x5a\x00\x03\x0d\x40"[..], &vec![7; 200_000], b"\x01"].concat();
     check(OutputFormat::Cbor, &long).unwrap();
     refused(OutputFormat::Cbor, &long[..long.len() - 1], "cut short at byte 200006");
-    refused(OutputFormat::Cbor, &[&long[..], b"\0"].concat(), "after the end at byte 200007");
+    refused(
+        OutputFormat::Cbor,
+        &[&long[..], b"\0"].concat(),
+        "for 1 byte after its end at byte 200007",
+    );
     refused(OutputFormat::Cbor, b"", "cut short at byte 0");
     refused(OutputFormat::Cbor, b"\x82\x01", "cut short");
     refused(OutputFormat::Cbor, b"\x5b\xff\xff\xff\xff\xff\xff\xff\xffabc", "cut short");
-    refused(OutputFormat::Cbor, b"\x82\x01\x1c", "reserved head at byte 2");
-    refused(OutputFormat::Cbor, b"\xff", "indefinite length at byte 0");
+    refused(OutputFormat::Cbor, b"\x82\x01\x1c", "a code that means nothing at byte 2");
+    refused(OutputFormat::Cbor, b"\xff", "a length is left open at byte 0");
     refused(OutputFormat::Cbor, &[0x81; 66], "nested too deep");
 }
 
@@ -367,7 +371,7 @@ fn cbor_has_each_key_once() {
         // The key of a key.
         (b"\xa1\xa2\x01\x00\x01\x00\x00", 4),
     ] {
-        refused(OutputFormat::Cbor, bad, &format!("duplicate map key at byte {at}"));
+        refused(OutputFormat::Cbor, bad, &format!("a key stands in it twice at byte {at}"));
     }
     // What was closed is forgotten.
     let pairs =
@@ -410,7 +414,7 @@ proptest! {
         match extent(&bytes) {
             _ if invalid => {}
             Extent::Complete(length) if length == bytes.len() => prop_assert!(found.is_ok(), "{found:?}"),
-            Extent::Complete(_) => prop_assert!(found.unwrap_err().to_string().contains("after the end")),
+            Extent::Complete(_) => prop_assert!(found.unwrap_err().to_string().contains("its end at byte")),
             Extent::NeedMore(_) => prop_assert!(found.unwrap_err().to_string().contains("cut short")),
             Extent::Malformed(malformed) => {
                 prop_assert_eq!(found.unwrap_err().to_string(), FormatError::Cbor(malformed).to_string());
@@ -430,7 +434,7 @@ proptest! {
         };
         check(OutputFormat::Cbor, &encoded(&pairs)).unwrap();
         pairs.push(pairs[0].clone());
-        refused(OutputFormat::Cbor, &encoded(&pairs), "duplicate map key");
+        refused(OutputFormat::Cbor, &encoded(&pairs), "a key stands in it twice");
     }
 }
 
@@ -505,7 +509,7 @@ proptest! {
 fn what_follows_an_item_is_counted_however_it_comes() {
     let output = b"\x82\x01\x02behind";
     let whole = OutputFormat::Cbor.check(&mut &output[..]).unwrap_err().to_string();
-    assert_eq!(whole, "output is not CBOR: 6 bytes after the end at byte 3");
+    assert_eq!(whole, "output is not CBOR: it goes on for 6 bytes after its end at byte 3");
     for first in 1..output.len() {
         let (one, other) = output.split_at(first);
         let found = OutputFormat::Cbor.check(&mut std::io::Read::chain(one, other)).unwrap_err();

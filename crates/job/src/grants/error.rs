@@ -1,6 +1,7 @@
 //! Why grants were refused, whatever the policy says.
 
 use brine_core::cbor::Malformed;
+use brine_core::text::quoted;
 use brine_core::{Class, Classified};
 
 use crate::names::NameError;
@@ -19,7 +20,7 @@ pub enum GrantsError {
     #[error("grants are malformed: {0}")]
     Malformed(#[from] Malformed),
     /// A text is not the name of an interpreter, or of a variable.
-    #[error("grants: {name:?} is not a name: {what}")]
+    #[error("grants: {} is not a name: {what}", quoted(.name))]
     Name {
         /// The text.
         name: String,
@@ -27,7 +28,7 @@ pub enum GrantsError {
         what: NameError,
     },
     /// No job may request this path.
-    #[error("grants: path {path:?} is malformed: {what}")]
+    #[error("grants: path {} is malformed: {what}", quoted(.path))]
     Path {
         /// The text.
         path: String,
@@ -41,7 +42,7 @@ pub enum GrantsError {
         member: &'static str,
     },
     /// A member is not known. It can be a power of a later version.
-    #[error("grants: {member:?} is not known")]
+    #[error("grants: {} is not known", quoted(.member))]
     Unknown {
         /// The member, or the value that is not known.
         member: String,

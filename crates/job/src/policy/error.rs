@@ -1,5 +1,6 @@
 //! Why a policy refuses a job, and why a policy file cannot be read.
 
+use brine_core::text::{quoted, shown};
 use brine_core::{Class, Classified, ReservedGlob};
 
 use crate::grants::Grant;
@@ -10,8 +11,8 @@ use crate::names::{InterpreterAlias, NameError};
 #[non_exhaustive]
 pub enum PolicyError {
     /// Several entries apply to the job.
-    #[error("the policy has several entries for this job of {signer}, in lines {} and {}",
-        .lines.0, .lines.1)]
+    #[error("the policy has several entries for this job of {}, in lines {} and {}",
+        shown(.signer), .lines.0, .lines.1)]
     Ambiguous {
         /// The signer.
         signer: String,
@@ -20,7 +21,7 @@ pub enum PolicyError {
     },
 
     /// The interpreter may not be given these arguments.
-    #[error("the policy does not allow {alias} with arguments {arguments:?}")]
+    #[error("the policy does not allow {alias} with arguments {}", listed(.arguments))]
     Arguments {
         /// The interpreter.
         alias: InterpreterAlias,
@@ -29,7 +30,7 @@ pub enum PolicyError {
     },
 
     /// The signer and the operator both say what to run.
-    #[error("the job asks for {}, and a command was given", quoted(.grant))]
+    #[error("the job asks for {}, and a command was given", typed(.grant))]
     CommandGiven {
         /// The grant of the signer.
         grant: Grant,
@@ -45,9 +46,9 @@ pub enum PolicyError {
     },
 
     /// No entry applies to the job.
-    #[error("the policy has no entry for this job of {signer} ({}, {})",
-        .context.as_ref().map_or_else(|| "no context".to_owned(), |found| format!("context {found:?}")),
-        .content_type.as_ref().map_or_else(|| "no type".to_owned(), |found| format!("type {found:?}")))]
+    #[error("the policy has no entry for this job of {} ({}, {})", shown(.signer),
+        .context.as_ref().map_or_else(|| "no context".to_owned(), |found| format!("context {}", quoted(found))),
+        .content_type.as_ref().map_or_else(|| "no type".to_owned(), |found| format!("type {}", quoted(found))))]
     NoEntry {
         /// The signer.
         signer: String,
@@ -58,7 +59,7 @@ pub enum PolicyError {
     },
 
     /// The job requests something, and there is no policy.
-    #[error("the job asks for {}, and there is no policy", quoted(.grant))]
+    #[error("the job asks for {}, and there is no policy", typed(.grant))]
     NoPolicy {
         /// The first grant.
         grant: Grant,
@@ -69,7 +70,7 @@ pub enum PolicyError {
     NoProgram,
 
     /// The policy does not allow a grant.
-    #[error("the policy does not allow {}", quoted(.grant))]
+    #[error("the policy does not allow {}", typed(.grant))]
     NotAllowed {
         /// The grant.
         grant: Grant,
@@ -77,9 +78,20 @@ pub enum PolicyError {
 }
 
 /// Shows a grant as people type it, in quotes.
-fn quoted(grant: &Grant) -> String {
-    format!("{:?}", grant.to_string())
+fn typed(grant: &Grant) -> String {
+    quoted(&grant.to_string()).to_string()
 }
+
+/// Shows arguments as a list.
+fn listed(arguments: &[String]) -> String {
+    let shown: Vec<_> =
+        arguments.iter().take(MOST_LISTED).map(|one| quoted(one).to_string()).collect();
+    let more = if arguments.len() > MOST_LISTED { ", \u{2026}" } else { "" };
+    format!("[{}{more}]", shown.join(", "))
+}
+
+/// The most arguments that a message shows.
+const MOST_LISTED: usize = 8;
 
 impl Classified for PolicyError {
     fn class(&self) -> Class {
@@ -132,7 +144,7 @@ pub enum PolicyFileError {
     },
 
     /// A text is not the name of an interpreter, variable or root.
-    #[error("line {line}: {name:?} is not a name: {what}")]
+    #[error("line {line}: {} is not a name: {what}", quoted(.name))]
     Name {
         /// The line.
         line: usize,
@@ -159,7 +171,7 @@ pub enum PolicyFileError {
     },
 
     /// A path is not absolute, or not in its shortest form.
-    #[error("line {line}: {path:?} is not an absolute path without . and .. in it")]
+    #[error("line {line}: {} is not an absolute path without . and .. in it", quoted(.path))]
     Path {
         /// The line.
         line: usize,
@@ -169,8 +181,7 @@ pub enum PolicyFileError {
 
     /// A root is both in `read` and in `write`.
     #[error(
-        "line {line}: root {root:?} is both in read and in write; what may be written may be read"
-    )]
+        "line {line}: root {} is both in read and in write; what may be written may be read", quoted(.root))]
     RootTwice {
         /// The line in which the entry begins.
         line: usize,
@@ -197,7 +208,7 @@ pub enum PolicyFileError {
     },
 
     /// A key is not known. It can be a restriction that is misspelt, or from a later version.
-    #[error("line {line}: unknown key {key:?}")]
+    #[error("line {line}: unknown key {}", quoted(.key))]
     UnknownKey {
         /// The line.
         line: usize,

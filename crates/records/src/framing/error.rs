@@ -3,6 +3,7 @@
 use std::io;
 
 use brine_core::cbor::Malformed;
+use brine_core::text::in_words;
 use brine_core::{Class, Classified};
 
 use super::Framing;
@@ -68,7 +69,7 @@ pub enum FrameReadError {
     #[error(transparent)]
     Framing(#[from] FramingError),
     /// Reading failed.
-    #[error("input: {0}")]
+    #[error("input: {}", in_words(.0))]
     Input(io::Error),
     /// There is no memory for records.
     #[error("no memory for {bytes} bytes")]

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use brine_core::text::{in_words, quoted};
 use brine_core::{ClaimsError, Class, Classified, Timestamp};
 
 /// Why a ledger refused a record, or does not work.
@@ -52,7 +53,7 @@ pub enum ReplayError {
     ExpiryMissing,
 
     /// A file could not be made, found or examined.
-    #[error("{path:?}: {source}")]
+    #[error("{}: {}", quoted(.path), in_words(.source))]
     File {
         /// The file.
         path: PathBuf,
@@ -68,7 +69,7 @@ pub enum ReplayError {
     },
 
     /// The file was deleted, moved or replaced while it was open.
-    #[error("{path:?} was deleted or replaced while it was in use")]
+    #[error("{} was deleted or replaced while it was in use", quoted(.path))]
     Gone {
         /// The file.
         path: PathBuf,
@@ -91,7 +92,7 @@ pub enum ReplayError {
 
     /// A file of a deleted database lies where one of the new database would. SQLite would take the pages in it for
     /// those of the new one.
-    #[error("{path:?} belongs to another replay database, which had this name")]
+    #[error("{} belongs to another replay database, which had this name", quoted(.path))]
     Leftover {
         /// The file.
         path: PathBuf,
@@ -99,7 +100,7 @@ pub enum ReplayError {
 
     /// The file has several names (hard links). SQLite keeps a log beside each name, and what one log says is
     /// not in the other.
-    #[error("{path:?} has {links} names, and a replay database must have one")]
+    #[error("{} has {links} names, and a replay database must have one", quoted(.path))]
     Linked {
         /// One of the names.
         path: PathBuf,
@@ -112,7 +113,7 @@ pub enum ReplayError {
     Locked,
 
     /// There is no such database, and a new one was not asked for.
-    #[error("{path:?} does not exist")]
+    #[error("{} does not exist", quoted(.path))]
     Missing {
         /// Where it should be.
         path: PathBuf,
@@ -120,14 +121,14 @@ pub enum ReplayError {
 
     /// The file is mounted by itself, as containers do. Its log lies beside the mount point, where no process
     /// outside sees it.
-    #[error("{path:?} is mounted without its directory")]
+    #[error("{} is mounted without its directory", quoted(.path))]
     Mounted {
         /// The mount point.
         path: PathBuf,
     },
 
     /// The file is no replay database.
-    #[error("{path:?} is not a replay database")]
+    #[error("{} is not a replay database", quoted(.path))]
     NotADatabase {
         /// The file.
         path: PathBuf,

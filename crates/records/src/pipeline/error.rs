@@ -3,6 +3,7 @@
 use std::io;
 
 use brine_core::pool::WorkerLost;
+use brine_core::text::in_words;
 use brine_core::time::ClockBefore1970;
 use brine_core::{Class, Classified, ObservationError, TrustUnavailable};
 
@@ -108,7 +109,7 @@ pub enum PipelineError<S, K, R> {
     #[error(transparent)]
     Source(S),
     /// The system granted no thread.
-    #[error("thread: {0}")]
+    #[error("thread: {}", in_words(.0))]
     Thread(io::Error),
     /// Who is trusted cannot be found out. No record was refused for that.
     #[error(transparent)]

@@ -1,0 +1,34 @@
+//! Which verb was typed, for hints that fit it.
+
+use std::sync::OnceLock;
+
+use clap::{Command, CommandFactory as _};
+
+use crate::args::brine::Brine;
+use crate::args::brinekey::BrineKey;
+
+/// Keeps the names of the verb, as in `trust` and `add`. Nothing is known of it while the command line is read.
+pub(crate) fn set_verb(names: Vec<String>) {
+    VERB.get_or_init(|| names);
+}
+
+/// Returns the verb that was typed, as clap knows it.
+pub(super) fn verb() -> Option<Command> {
+    let program = match super::console::program() {
+        "brinekey" => BrineKey::command(),
+        _ => Brine::command(),
+    };
+    find(program, VERB.get()?)
+}
+
+/// Returns a verb of a program, with all that can be typed to it.
+pub(super) fn find(mut program: Command, names: &[String]) -> Option<Command> {
+    program.build();
+    let mut found = &program;
+    for name in names {
+        found = found.find_subcommand(name)?;
+    }
+    Some(found.clone())
+}
+
+static VERB: OnceLock<Vec<String>> = OnceLock::new();
