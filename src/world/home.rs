@@ -82,6 +82,11 @@ pub(crate) fn is_pod() -> bool {
     variable("KUBERNETES_SERVICE_HOST").is_some()
 }
 
+/// Whether the terminal takes control sequences.
+pub(crate) fn has_full_terminal() -> bool {
+    variable("TERM").is_some_and(|terminal| terminal != "dumb")
+}
+
 /// The name of a key in the key store: letters, digits and `. _ @ + -`, not first a dot or hyphen.
 ///
 /// Names are printed and joined to paths, so nothing else is taken.
