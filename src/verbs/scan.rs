@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use brine_core::text::quoted;
 use brine_job::ImportList;
 use brine_pickle::{
     AllowList, FileForm, PickleImport, PickleRefusal, PickleRule, ScanOptions, ScanReport,

@@ -61,8 +61,7 @@ pub(super) fn verify_command(args: &Verify, judge: &Judge) -> Result<Outcome, Fa
     let (mut verified, payload) =
         read(args, judge, input).map_err(|failure| failure.in_file(&name))?;
     let payload = payload.into_read_only().map_err(temporary)?;
-    let again =
-        |verified: &mut Verified| judge.again(verified).map_err(|failure| failure.in_file(&name));
+    let again = |verified: &mut Verified| judge.again(verified, &name);
     again(&mut verified)?;
     if say_who(&args.verdict).now() && !args.verdict.json {
         note(&Signed::attached(&verified, judge.moment.name()).line());

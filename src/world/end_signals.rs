@@ -23,17 +23,12 @@ pub(crate) struct EndSignals {
 }
 
 impl EndSignals {
-    /// Returns whether the signals are caught already.
-    pub(crate) fn are_caught() -> bool {
-        ARE_CAUGHT.load(Ordering::SeqCst)
-    }
-
     /// Catches the signals, except those that this process was started to ignore.
     pub(crate) fn catch() -> io::Result<Self> {
+        claim();
         let (arrival, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let (received, has_come) =
             (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        ARE_CAUGHT.store(true, Ordering::SeqCst);
         for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
             let number = usize::try_from(signal).unwrap_or(0);
             flag::register_conditional_default(signal, Arc::clone(&has_come))?;
@@ -58,17 +53,6 @@ impl EndSignals {
         }
     }
 
-    /// Waits until one of them arrives.
-    pub(crate) fn wait(&self) {
-        while !self.have_arrived() {
-            // What fails here fails for ever, and then there is nothing to wait for.
-            match poll(&mut [PollFd::new(&self.arrival, PollFlags::IN)], None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
     /// Waits until a file has something to read or has ended, or a signal has arrived, and returns whether that
     /// was in time.
     pub(crate) fn is_ready_within(&self, file: &File, most: Option<Duration>) -> bool {
@@ -85,7 +69,17 @@ impl EndSignals {
     }
 }
 
-static ARE_CAUGHT: AtomicBool = AtomicBool::new(false);
+/// Says that somebody has to be asked before a signal ends this process.
+pub(super) fn claim() {
+    ARE_CLAIMED.store(true, Ordering::SeqCst);
+}
+
+/// Returns whether somebody decides what follows a signal.
+pub(super) fn are_claimed() -> bool {
+    ARE_CLAIMED.load(Ordering::SeqCst)
+}
+
+static ARE_CLAIMED: AtomicBool = AtomicBool::new(false);
 
 /// An input that fails when a signal asks this process to end.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use signal_hook::consts::signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIG
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use super::end_signals::is_ignored;
+use super::end_signals::{claim, is_ignored};
 
 /// The signals that would end this process, caught. The command gets them, and says by its own end what they mean.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct PassedSignals {
 impl PassedSignals {
     /// Catches the signals, except those that this process was started to ignore: the command ignores them, too.
     pub(crate) fn catch() -> io::Result<Self> {
+        claim();
         let passed: Vec<_> = PASSED.into_iter().filter(|signal| !is_ignored(*signal)).collect();
         let has_ended = Arc::default();
         for signal in &passed {
