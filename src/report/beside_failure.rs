@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
 use brine_core::{Classified as _, Error, FormError};
 
 use super::exit::Status;
@@ -10,34 +11,34 @@ use super::exit::Status;
 /// What can be wrong with the place of a signature beside its file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BesideFailure {
-    #[error("{signature:?} is a detached signature, and its file {file:?} is not there")]
+    #[error("{} is a detached signature, and its file {} is not there", quoted(.signature), quoted(.file))]
     FileMissing { file: PathBuf, signature: PathBuf },
 
     #[error("{name} is a detached signature, and the file that it signs was not given")]
     FileNotGiven { name: String, signature: PathBuf, file: Option<PathBuf> },
 
-    #[error("{name} is an envelope with a payload of its own, and no signature of {file:?}")]
+    #[error("{name} is an envelope with a payload of its own, and no signature of {}", quoted(.file))]
     HoldsItsOwn { name: String, signature: PathBuf, file: PathBuf, source: Box<Error> },
 
-    #[error("neither {file:?} nor {signature:?} is there")]
+    #[error("neither {} nor {} is there", quoted(.file), quoted(.signature))]
     Neither { file: PathBuf, signature: PathBuf },
 
-    #[error("{signature:?} is a detached signature, and has no payload to write")]
+    #[error("{} is a detached signature, and has no payload to write", quoted(.signature))]
     NoPayload { signature: PathBuf },
 
-    #[error("{file:?}: {source}")]
+    #[error("{}: {source}", quoted(.file))]
     NotAnEnvelope { file: PathBuf, signature: PathBuf, source: Box<Error> },
 
-    #[error("{signature:?} exists already")]
+    #[error("{} exists already", quoted(.signature))]
     SignatureExists { file: PathBuf, signature: PathBuf },
 
-    #[error("{file:?} has no signature {signature:?} beside it")]
+    #[error("{} has no signature {} beside it", quoted(.file), quoted(.signature))]
     SignatureMissing { file: PathBuf, signature: PathBuf, envelope: Option<PathBuf> },
 
-    #[error("{signature:?} is no detached signature, and {file:?} is one: they are swapped")]
+    #[error("{} is no detached signature, and {} is one: they are swapped", quoted(.signature), quoted(.file))]
     Swapped { file: PathBuf, signature: PathBuf },
 
-    #[error("{first:?} and {second:?} cannot both be the envelope")]
+    #[error("{} and {} cannot both be the envelope", quoted(.first), quoted(.second))]
     TwoFiles { first: PathBuf, second: PathBuf, signature: Option<(PathBuf, PathBuf)> },
 }
 

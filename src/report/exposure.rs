@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use brine_core::text::quoted;
+
 /// Everything that lets others change a file that decides.
 #[derive(Debug)]
 pub(crate) struct Exposures {
@@ -41,13 +43,17 @@ impl fmt::Display for Exposures {
         let Exposure { place, part, flaw } = &self.first;
         match (part, flaw) {
             (ExposedPart::Directory, ExposureFlaw::Mode { mode, .. }) => {
-                write!(f, "others may replace it: they may write to {place:?} (mode {mode:04o})")
+                write!(
+                    f,
+                    "others may replace it: they may write to {} (mode {mode:04o})",
+                    quoted(place)
+                )
             }
             (ExposedPart::File, ExposureFlaw::Mode { mode, .. }) => {
                 write!(f, "others may write it (mode {mode:04o})")
             }
             (ExposedPart::Directory, ExposureFlaw::Owner { owner, .. }) => {
-                write!(f, "another user may replace it: {place:?} belongs to user {owner}")
+                write!(f, "another user may replace it: {} belongs to user {owner}", quoted(place))
             }
             (ExposedPart::File, ExposureFlaw::Owner { owner, .. }) => {
                 write!(f, "another user may write it: it belongs to user {owner}")
@@ -67,8 +73,7 @@ impl Exposures {
         let way_out = match foreign {
             None => self.chmod(),
             Some((_, _, false)) => {
-                "start the container with a user namespace that has its owner (podman: \
-                                    --userns=keep-id)"
+                "start the container with a user namespace that has its owner (\"podman run --userns=keep-id\")"
                     .to_owned()
             }
             Some((Exposure { part: ExposedPart::File, .. }, owner, true)) => {

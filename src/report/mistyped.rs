@@ -7,6 +7,7 @@ mod words;
 use std::error::Error as _;
 use std::ffi::OsString;
 
+use brine_core::text::quoted;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -43,7 +44,7 @@ impl Mistake<'_> {
             }
             ErrorKind::InvalidUtf8 => {
                 let broken = self.typed.iter().find(|word| word.to_str().is_none());
-                format!("{:?} is not UTF-8", broken.cloned().unwrap_or_default())
+                format!("{} is not UTF-8", quoted(&broken.cloned().unwrap_or_default()))
             }
             ErrorKind::InvalidValue => self.invalid_value(&name),
             ErrorKind::MissingRequiredArgument => {
@@ -153,12 +154,9 @@ impl Mistake<'_> {
     }
 }
 
-/// Quotes what was typed, and cuts what is too long for a line.
+/// Quotes what was typed.
 fn shown(typed: &str) -> String {
-    match typed.char_indices().nth(MAX_SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{:?}...", typed.get(..end).unwrap_or_default()),
-        None => format!("{typed:?}"),
-    }
+    quoted(typed).to_string()
 }
 
 /// Writes a list as people do.
@@ -172,8 +170,6 @@ fn listed<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {
         }
     }
 }
-
-const MAX_SHOWN_CHARACTERS: usize = 60;
 
 #[cfg(test)]
 mod tests;

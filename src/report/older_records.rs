@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use brine_core::Timestamp;
+use brine_core::text::quoted;
 
 /// Records that a replay database refused because they were signed before it can remember.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl OlderRecords {
 impl fmt::Display for OlderRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { database, from, records, .. } = self;
-        write!(f, "replay database {database:?} refused ")?;
+        write!(f, "replay database {} refused ", quoted(database))?;
         match records {
             1 => write!(f, "the only record, because it was signed before {from}"),
             records => write!(f, "all {records} records, because they were signed before {from}"),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use brine_core::text::quoted;
 use brine_keys::Fingerprint;
 
 use super::exit::Status;
@@ -9,13 +10,13 @@ use super::exit::Status;
 /// Why the signer that a person names is not the one that was found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignerFailure {
-    #[error("{path:?}: no signer {wanted:?}{}", with_key(key.as_ref()))]
+    #[error("{}: no signer {}{}", quoted(.path), quoted(.wanted), with_key(.key.as_ref()))]
     Missing { path: PathBuf, wanted: String, key: Option<Fingerprint>, similar: Option<String> },
 
     #[error("this is another key than expected: its fingerprint is {found}, not {expected}")]
     OtherFingerprint { expected: Fingerprint, found: Fingerprint },
 
-    #[error("{name:?} has {} keys: {}", keys.len(), keys.join(", "))]
+    #[error("{} has {} keys: {}", quoted(.name), .keys.len(), .keys.join(", "))]
     SeveralKeys {
         name: String,
         /// Each fingerprint, and how the key stands.

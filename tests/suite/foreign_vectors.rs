@@ -76,7 +76,7 @@ fn generated_hash_envelopes_verify_beside_their_content() {
         assert!(output.status.success() && output.stdout == b"-: OK\n", "{}: {output:?}", case.id);
         let other = [&content[..], b"x"].concat();
         let output = person.brine(arguments).write_stdin(other).output().unwrap();
-        assert_refused(&output, 1, "does not have the digest");
+        assert_refused(&output, 1, "content is not what was signed");
         // The digest never comes out as content.
         let output = person.brine(["verify", "-p", "./key.pem", "envelope"]).output().unwrap();
         assert_refused(&output, 2, "the file that it signs was not given");

@@ -39,9 +39,14 @@ pub(super) fn options(part: &str) -> Vec<&str> {
     part.split('"')
         .enumerate()
         .filter(|(place, text)| place % 2 == 0 || text.starts_with('-'))
-        .flat_map(|(_, text)| text.split_ascii_whitespace())
+        .flat_map(|(_, text)| text.split_ascii_whitespace().take_while(|word| !is_program(word)))
         .filter_map(option_in)
         .collect()
+}
+
+/// Returns whether a command begins with a word. It goes on to the end of the part, where it is not in quotes.
+pub(super) fn is_program(word: &str) -> bool {
+    matches!(word, "brine" | "brinekey")
 }
 
 /// Returns the option that a word is, without what stands around it.

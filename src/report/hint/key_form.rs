@@ -18,7 +18,9 @@ pub(super) const fn conversion(form: OtherKeyForm) -> Option<&'static str> {
         OtherKeyForm::OpensshOptions => {
             "\"--trust FILE\" takes lines with names; a key file begins with ssh-ed25519"
         }
-        OtherKeyForm::OpensslText => "\"openssl pkey -in KEY\" without -noout prints the key too",
+        OtherKeyForm::OpensslText => {
+            "\"openssl pkey -in KEY\", without an option that leaves it out, prints the key too"
+        }
         // The second function is the default since OpenSSL 1.1, and not before.
         OtherKeyForm::Pkcs8Encryption
         | OtherKeyForm::Pkcs8Pbes1

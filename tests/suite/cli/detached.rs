@@ -47,8 +47,11 @@ fn small_files_are_signed_whole_and_large_ones_by_their_digest() {
                 &person,
                 &format!("(cat {name}; echo) | brine verify {context} --signature {name}.sig"),
             );
-            let reason =
-                if name == "a" { "signature does not verify" } else { "does not have the digest" };
+            let reason = if name == "a" {
+                "signature does not verify"
+            } else {
+                "content is not what was signed"
+            };
             assert_refused(&output, 1, reason);
         }
     }
@@ -78,7 +81,7 @@ fn a_line_and_a_status_for_each_of_many_files() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         stderr,
-        "brine: error: \"b\": content does not have the digest that was signed\n\
+        "brine: error: \"b\": content is not what was signed: it was altered, or belongs to another signature\n\
          brine: error: \"c\" has no signature \"c.sig\" beside it\n\
          brine: hint: if it is elsewhere: brine verify --signature SIG c\n\
          brine: error: 2 of 3 files did not verify\n"
@@ -119,7 +122,7 @@ fn a_set_goes_on_past_a_file_that_cannot_be_signed() {
         stderr.starts_with(
             "brine: error: \"b.sig\" exists already\n\
              brine: hint: to replace it, give -f: brine sign -d -f b\n\
-             brine: error: \"missing\": No such file"
+             brine: error: cannot read \"missing\": No such file"
         ) && stderr.ends_with("\nbrine: error: 2 of 4 files were not signed\n"),
         "{stderr}"
     );
@@ -208,7 +211,7 @@ fn what_a_file_says_of_its_length_is_not_believed() {
     }
     for other in ["/dev/null", "/proc/cpuinfo", "sig"] {
         let output = run(&person, &format!("brine verify --signature sig {other}"));
-        assert_refused(&output, 1, "content does not have the digest that was signed");
+        assert_refused(&output, 1, "content is not what was signed");
     }
     // The same of a payload that is signed whole.
     let line = "brine sign -d -o sig /proc/version && brine verify --signature sig copy";

@@ -78,7 +78,7 @@ fn untagged_ones_of_others_come_back_too() {
     done(&person, "brine verify --untagged --untyped -p ./key.pub bare | cmp in");
     done(&person, "cat bare | brine verify --untagged --untyped -p ./key.pub | cmp in");
     let refused = run(&person, "brine verify -p ./key.pub bare");
-    assert_refused(&refused, 3, "looks like an untagged COSE_Sign1");
+    assert_refused(&refused, 3, "looks like a COSE signature without the tag");
 }
 
 /// The reasons are those that a small one would be refused for, and nothing comes out or stays behind.
@@ -96,12 +96,12 @@ fn nothing_is_released_before_its_last_byte_has_verified() {
         (altered(last), 1, "signature does not verify"),
         (altered(last - 66), 1, "signature does not verify"),
         (altered(200), 1, "signature does not verify"),
-        (altered(last - 64), 1, "input is cut short"),
+        (altered(last - 64), 1, "it is cut short"),
         (altered(0), 3, "this is a COSE_Countersignature"),
-        (good[..last].to_vec(), 1, "input is cut short"),
-        (good[..5_000_000].to_vec(), 1, "input is cut short"),
-        ([&good[..], b"\n"].concat(), 1, "line end after the end"),
-        ([&good[..], &good[..]].concat(), 1, "bytes after the end"),
+        (good[..last].to_vec(), 1, "it is cut short"),
+        (good[..5_000_000].to_vec(), 1, "it is cut short"),
+        ([&good[..], b"\n"].concat(), 1, "a line end follows its end"),
+        ([&good[..], &good[..]].concat(), 1, "bytes after its end"),
     ] {
         person.write("bad", bytes);
         person.write("out", "before");
@@ -183,7 +183,7 @@ fn what_inspect_holds_and_shows_does_not_grow_with_the_input() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"signature_bytes\":300000000"));
     // Armor is held in memory.
     let output = run(&person, "head -c 20M in | brine sign -a --single | brine inspect");
-    assert_refused(&output, 3, "input is over 16777216 bytes");
+    assert_refused(&output, 3, "input is over 16 MiB");
 }
 
 #[test]
@@ -195,25 +195,21 @@ fn a_claimed_length_costs_nothing() {
         let large = [&front[..], &content()].concat();
         person.write("large", large);
         let line = |line: &str| run(&person, &format!("ulimit -d 32768; ulimit -f 0; exec {line}"));
-        assert_refused(&line("brine verify small"), 1, "input is cut short at byte 7");
-        assert_refused(&line("brine verify large"), 1, "input is cut short at byte 7");
-        assert_refused(&run(&person, "cat large | brine verify"), 3, "over 68719476736 bytes");
-        assert_refused(
-            &run(&person, "(cat large; yes) | brine verify"),
-            3,
-            "over 68719476736 bytes",
-        );
+        assert_refused(&line("brine verify small"), 1, "it is cut short");
+        assert_refused(&line("brine verify large"), 1, "it is cut short");
+        assert_refused(&run(&person, "cat large | brine verify"), 3, "over 64 GiB");
+        assert_refused(&run(&person, "(cat large; yes) | brine verify"), 3, "over 64 GiB");
     }
     // All there, as far as the system says.
     let front = crate::common::unhex("d2 84 43 a10127 a0 5b 0000001000000001");
     person.write("huge", front);
     done(&person, "truncate -s 70G huge");
-    assert_refused(&run(&person, "brine verify huge"), 3, "over 68719476736 bytes");
-    assert_refused(&run(&person, "brine sign --single huge"), 3, "over 68719476736 bytes");
+    assert_refused(&run(&person, "brine verify huge"), 3, "over 64 GiB");
+    assert_refused(&run(&person, "brine sign --single huge"), 3, "over 64 GiB");
     // One byte fewer would be taken, and ends early.
     person.write("under", crate::common::unhex("d2 84 43 a10127 a0 5b 0000001000000000"));
     done(&person, "head -c 5000000 /dev/zero >> under");
-    assert_refused(&run(&person, "cat under | brine verify"), 1, "input is cut short at byte 7");
+    assert_refused(&run(&person, "cat under | brine verify"), 1, "it is cut short");
 }
 
 /// Neither is the output named, nor does a signal end the program.
@@ -229,9 +225,9 @@ fn a_full_place_for_temporary_files_is_status_4() {
         "cat one | brine verify --check",
     ] {
         let output = run(&person, &format!("ulimit -f 2000; {line}"));
-        assert_refused(&output, 4, "temporary file: File too large");
+        assert_refused(&output, 4, "File too large");
         let line = format!("TMPDIR=./missing; export TMPDIR; {line}");
-        assert_refused(&run(&person, &line), 4, "temporary file: No such file");
+        assert_refused(&run(&person, &line), 4, "cannot keep a temporary file in ");
     }
     for line in ["brine verify one -o out", "cat one | brine verify -o out"] {
         let output = run(&person, &format!("ulimit -f 2000; {line}"));
@@ -335,7 +331,7 @@ fn a_large_payload_beside_its_envelope_is_verified() {
     // Without a length, which is signed first, it has to be kept.
     done(&person, &format!("cat in | {verify} --signature sig"));
     let full = run(&person, &format!("ulimit -f 2000; cat in | {verify} --signature sig"));
-    assert_refused(&full, 4, "temporary file: File too large");
+    assert_refused(&full, 4, "File too large");
     done(&person, &format!("ulimit -f 0; {verify} --signature sig in"));
     done(&person, "cp sig in.sig");
     assert_eq!(run(&person, &format!("{verify} -d in")).stdout, b"in: OK\n");

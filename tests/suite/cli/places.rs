@@ -218,7 +218,7 @@ fn what_is_needed_is_named_where_it_is_missing() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("hint: "), "{output:?}");
     let large = "head -c 5000000 /dev/zero | brine sign | TMPDIR=./none brine verify --whole";
     let output = run(&person, large);
-    assert_refused(&output, 4, "temporary file: No such file");
+    assert_refused(&output, 4, "cannot keep a temporary file in \"./none\": No such file");
     assert!(String::from_utf8_lossy(&output.stderr).contains("TMPDIR"), "{output:?}");
     // What is small needs no place.
     done(&person, "TMPDIR=./none brine verify --whole env");

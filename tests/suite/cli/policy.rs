@@ -79,7 +79,7 @@ fn a_policy_that_no_job_can_run_by_is_refused() {
         ),
         (
             format!("pickle-imports = [{:?}]", at("fifo")),
-            format!("pickle-imports: {:?}: not a regular file", at("fifo")),
+            format!("pickle-imports: cannot read {:?}: it is not a regular file", at("fifo")),
         ),
         (
             format!("interpreters.x = {{ path = \"/bin/sh\", sha256 = \"{}\" }}", "0".repeat(64)),

@@ -53,7 +53,7 @@ fn envelopes_of_a_batch_verify_alone_and_in_any_order() {
     let output = run(&person, line);
     assert_eq!(text(&output), "100\n40\n100\n99\n5\n");
     let refusal = "brine: 0 verified, 1 refused (1 context-unexpected)\n\
-                   brine: error: record 1: signature is for context \"c\"";
+                   brine: error: \"signed\": record 1: signature is for context \"c\"";
     assert!(said(&output).starts_with(refusal), "{output:?}");
     // As an envelope of its own, too.
     let line = "sed -n 40p signed | tr -- -_ +/ > text; (cat text | tr -d '\\n'; printf '===') | \
@@ -79,7 +79,7 @@ fn the_first_bad_record_is_the_end_and_what_came_before_it_is_out() {
     let output = run(&person, "brine verify --lines < records");
     assert_eq!((output.status.code(), text(&output)), (Some(1), "1\n2\n"));
     let expected = "brine: 2 verified, 1 refused (1 signature-bad)\n\
-                    brine: error: record 3: signature does not verify: ";
+                    brine: error: standard input: record 3: signature does not verify: ";
     assert!(said(&output).starts_with(expected), "{output:?}");
     let output = run(&person, "cat r1 r4 r5 | brine verify --lines --json");
     assert_eq!((output.status.code(), text(&output)), (Some(5), "1\n"));
@@ -226,7 +226,7 @@ fn a_record_that_cannot_be_signed_is_refused_alone() {
     assert_eq!(text(&output), "1\none\nfour\n0\none\nfour\none\n2\n", "{output:?}");
     let expected = "brine: 2 signed, 2 refused (2 too-large)\n\
         brine: 2 signed, 2 refused (2 too-large)\n\
-        brine: 1 signed, 1 refused (1 too-large)\nbrine: error: record 2: ";
+        brine: 1 signed, 1 refused (1 too-large)\nbrine: error: \"lines\": record 2: ";
     assert!(said(&output).starts_with(expected), "{output:?}");
     for (line, expected) in [
         ("brine sign --lines --reject-to lines lines", "the same file"),

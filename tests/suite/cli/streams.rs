@@ -70,7 +70,10 @@ fn a_cut_stream_is_status_1_and_its_output_a_prefix() {
     let output = run(&person, "head -c 150000 stream | brine verify > part");
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(stderr, "brine: error: stream was cut after 2 segments: its end is missing\n");
+    assert_eq!(
+        stderr,
+        "brine: error: standard input: stream was cut after 2 segments: its end is missing\n"
+    );
     assert_eq!(person.read("part"), person.read("in")[..2 * 65_536]);
 }
 
@@ -82,7 +85,7 @@ fn a_refused_stream_leaves_no_file_and_with_whole_no_byte() {
         let output = run(&person, &format!("head -c 150000 stream | {line}"));
         assert_refused(&output, 1, "stream was cut after 2 segments");
         let output = run(&person, &format!("(cat stream; echo) | {line}"));
-        assert_refused(&output, 1, "segment 3: bytes after the last segment");
+        assert_refused(&output, 1, "segment 3: something follows the end of the stream");
         assert_eq!(person.files(), files, "{line}");
     }
 }
@@ -123,7 +126,7 @@ fn a_system_that_grants_no_memory_is_to_blame_and_no_crash() {
         let output = limited(kib, line);
         match output.status.code() {
             Some(0) => {}
-            _ => assert_refused(&output, 4, "no memory for 4194304 bytes"),
+            _ => assert_refused(&output, 4, "not enough memory: 4194304 bytes more"),
         }
         seen.push(output.status.success());
     }
@@ -217,5 +220,5 @@ fn a_stream_whose_type_is_altered_is_altered_and_not_read_into_memory() {
         LC_ALL=C sed 's/vnd.brine.segment/vnd.brine.segmint/' > altered";
     assert!(run(&person, line).status.success());
     let output = run(&person, "ulimit -v 30000; cat altered | brine verify");
-    assert_refused(&output, 1, "bytes after the end");
+    assert_refused(&output, 1, "bytes after its end");
 }

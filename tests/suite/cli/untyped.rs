@@ -34,7 +34,7 @@ fn a_token_for_somebody_else_is_not_data() {
         let output = verify(options);
         assert_refused(&output, 3, "envelope has no type: its signature does not say what it is");
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("brine: hint: if \"sign --plain\" or other COSE software"), "{said}");
+        assert!(said.contains("brine: hint: if \"brine sign --plain\" or other COSE software"), "{said}");
         assert!(said.contains("--untyped"), "{said}");
     }
     // Where it is taken, nothing that it says is forgotten.
@@ -102,9 +102,9 @@ fn outer_tags_are_named_and_taken_where_that_is_asked_for() {
     let person = Person::with_key();
     let envelope = person.sign([], b"x");
     for (tags, name) in [
-        (&b"\xd8\x3d"[..], "envelope is inside tag 61, a CBOR Web Token"),
-        (b"\xd9\xd9\xf7", "envelope is inside tag 55799, self-described CBOR"),
-        (b"\xd9\xd9\xf7\xd8\x3d", "envelope is inside tag 55799, self-described CBOR"),
+        (&b"\xd8\x3d"[..], "envelope is wrapped as a CBOR Web Token"),
+        (b"\xd9\xd9\xf7", "envelope is wrapped as self-described CBOR"),
+        (b"\xd9\xd9\xf7\xd8\x3d", "envelope is wrapped as self-described CBOR"),
     ] {
         let tagged = [tags, &envelope].concat();
         let output = person.brine(["verify"]).write_stdin(tagged.clone()).output().unwrap();

@@ -32,13 +32,32 @@ fn hints() -> Vec<String> {
     let files = ["src/report/hint.rs", "crates/sandbox/src/error.rs"].map(|name| root.join(name));
     let inner = fs::read_dir(root.join("src/report/hint")).unwrap();
     let inner = inner.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-    let texts = files.into_iter().chain(inner).flat_map(|path| {
-        let source = fs::read_to_string(path).unwrap();
+    let outside = fs::read_dir(root.join("src/report")).unwrap();
+    let outside = outside.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let of_functions = outside.flat_map(|path| hint_functions(&fs::read_to_string(path).unwrap()));
+    let whole = files.into_iter().chain(inner).map(|path| fs::read_to_string(path).unwrap());
+    let texts = whole.chain(of_functions).flat_map(|source| {
         let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
         literals(&code.collect::<Vec<_>>().join("\n"))
     });
     let found: Vec<_> = texts.filter(|text| text.contains(' ')).collect();
     assert!(found.len() > 80, "only {} hints were found", found.len());
+    found
+}
+
+/// Returns the functions of a file whose name says that they give a hint, each to its last line.
+fn hint_functions(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = source.lines();
+    while let Some(line) = lines.next() {
+        if !line.trim_start().starts_with("//") && line.contains("fn hint") {
+            let indent = line.len() - line.trim_start().len();
+            let end = format!("{}}}", " ".repeat(indent));
+            found.push(
+                lines.by_ref().take_while(|line| *line != end).collect::<Vec<_>>().join("\n"),
+            );
+        }
+    }
     found
 }
 
@@ -79,21 +98,22 @@ fn commands_that_hints_name_can_be_typed() {
     let verbs = verbs();
     let mut commands = 0;
     for hint in hints() {
-        for quoted in hint.split('"').skip(1).step_by(2) {
-            let words: Vec<_> = quoted.split_ascii_whitespace().collect();
+        for (place, text) in hint.split('"').enumerate() {
+            let words: Vec<_> = text.split_ascii_whitespace().collect();
             // Of a pipeline, the part that runs brine.
-            let from = words.iter().position(|word| matches!(*word, "brine" | "brinekey"));
+            let from = words.iter().position(|word| is_program(word));
             let Some(words) = from.and_then(|from| words.get(from..)) else { continue };
+            // Outside of quotes it may be a word of a sentence.
+            if place % 2 == 0 && !verbs.iter().any(|(name, _)| words.starts_with(&split(name))) {
+                continue;
+            }
             let words: Vec<_> = words.iter().take_while(|word| **word != "|").copied().collect();
             commands += 1;
             // The longest name of a verb that it begins with: `brinekey trust add`, and not `brinekey trust`.
-            let found = verbs.iter().filter(|(name, _)| {
-                let name: Vec<_> = name.split(' ').collect();
-                words.starts_with(&name)
-            });
+            let found = verbs.iter().filter(|(name, _)| words.starts_with(&split(name)));
             let (_, verb) = found
                 .max_by_key(|(name, _)| name.len())
-                .unwrap_or_else(|| panic!("there is no verb {quoted:?}, of the hint {hint:?}"));
+                .unwrap_or_else(|| panic!("there is no verb {text:?}, of the hint {hint:?}"));
             let before_command = words.iter().take_while(|word| **word != "--");
             for option in before_command.filter_map(|word| option_in(word)) {
                 assert!(has(verb, option), "{option:?} in {hint:?}");
@@ -101,6 +121,10 @@ fn commands_that_hints_name_can_be_typed() {
         }
     }
     assert!(commands > 20, "only {commands} commands were found");
+}
+
+fn split(name: &str) -> Vec<&str> {
+    name.split(' ').collect()
 }
 
 /// The programs, and not this test, know what options there are: `get_matches` refuses one that is unknown.

@@ -1,0 +1,107 @@
+//! What a failure is to programs: its exit status, and the short name in verdicts.
+
+use brine_core::Classified as _;
+
+use super::Failure;
+use crate::report::exit::Status;
+
+impl Failure {
+    /// Returns the exit status.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Beside(failure) => failure.status(),
+            Self::Core(error) | Self::Envelope { source: error, .. } => error.class().into(),
+            Self::Framing { source, .. } => source.class().into(),
+            Self::Job(error) => error.class().into(),
+            Self::Keeping(failure) => failure.status(),
+            Self::Replay(error) => error.class().into(),
+            Self::Pickle { rule, .. } => rule.fault().into(),
+            Self::Record { why, .. } => why.class().into(),
+            Self::Signer(failure) => failure.status(),
+            Self::AllowList { .. }
+            | Self::BadName(_)
+            | Self::BinaryToTerminal { .. }
+            | Self::Command(_)
+            | Self::ForeignLink { .. }
+            | Self::Mistyped { .. }
+            | Self::NoTimeZone { .. }
+            | Self::Precious { .. }
+            | Self::PrivateKey { .. }
+            | Self::SameFile { .. }
+            | Self::Usage(_)
+            | Self::WrittenInPlace { .. } => Status::Usage,
+            Self::Exists { .. }
+            | Self::Io { .. }
+            | Self::Irreplaceable { .. }
+            | Self::NoHome
+            | Self::NoPlace { .. }
+            | Self::NotReplaced { .. }
+            | Self::OutputClosed { .. }
+            | Self::Temporary { .. }
+            | Self::Unwritten { .. } => Status::Io,
+            Self::OlderRecords(_) => Status::Untrusted,
+            #[cfg(all(feature = "sandbox", target_os = "linux"))]
+            Self::Launch(error) => Status::from_code(error.status()),
+            #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+            Self::NoSandbox => Status::NotConfined,
+            Self::NotExecutable { .. } => Status::NotExecutable,
+            Self::NotFound { .. } => Status::NotFound,
+            Self::Key(_)
+            | Self::KeyFile { .. }
+            | Self::InJobsReach { .. }
+            | Self::PolicyFile { .. }
+            | Self::PolicyUnusable { .. }
+            | Self::NoSuchKey { .. }
+            | Self::NoSuchSigner { .. }
+            | Self::TrustFile { .. }
+            | Self::Unreadable { .. } => Status::Key,
+        }
+    }
+
+    /// Returns the short name that stands in JSON verdicts.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::AllowList { .. } => "allow-list-form",
+            Self::BadName(_) => "bad-name",
+            Self::BinaryToTerminal { .. } => "binary-to-terminal",
+            Self::Beside(failure) => failure.reason(),
+            Self::Core(error) | Self::Envelope { source: error, .. } => error.reason(),
+            Self::Exists { .. } | Self::NotReplaced { .. } => "exists",
+            Self::ForeignLink { .. } => "foreign-link",
+            Self::Framing { source, .. } => source.reason(),
+            Self::InJobsReach { .. } => "in-jobs-reach",
+            Self::Io { .. }
+            | Self::NoPlace { .. }
+            | Self::Temporary { .. }
+            | Self::Unwritten { .. } => "io",
+            Self::Irreplaceable { .. } => "irreplaceable",
+            Self::Job(error) => error.reason(),
+            Self::Keeping(failure) => failure.reason(),
+            Self::Key(source) | Self::KeyFile { source, .. } => source.reason(),
+            #[cfg(all(feature = "sandbox", target_os = "linux"))]
+            Self::Launch(error) => error.reason(),
+            Self::NoHome => "no-home",
+            #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+            Self::NoSandbox => "no-sandbox",
+            Self::NotExecutable { .. } => "not-executable",
+            Self::NotFound { .. } => "program-not-found",
+            Self::PolicyFile { source, .. } => source.reason(),
+            Self::PolicyUnusable { .. } => "policy-unusable",
+            Self::NoSuchKey { .. } => "no-such-key",
+            Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::OlderRecords(_) => "replay-unknown",
+            Self::NoTimeZone { .. } => "no-time-zone",
+            Self::OutputClosed { .. } => "output-closed",
+            Self::Pickle { rule, .. } => rule.reason(),
+            Self::Precious { .. } | Self::PrivateKey { .. } => "precious-file",
+            Self::Record { why, .. } => why.reason(),
+            Self::Replay(error) => error.reason(),
+            Self::SameFile { .. } => "same-file",
+            Self::Signer(failure) => failure.reason(),
+            Self::TrustFile { source, .. } => source.reason(),
+            Self::Unreadable { .. } => "unreadable",
+            Self::Command(_) | Self::Mistyped { .. } | Self::Usage(_) => "usage",
+            Self::WrittenInPlace { .. } => "written-in-place",
+        }
+    }
+}
