@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use brine_core::text::quoted;
 use brine_core::{SigningKey, VerifyingKey};
 use brine_keys::{encrypted_pkcs8_pem, openssh_line, pkcs8_pem};
 use zeroize::Zeroizing;

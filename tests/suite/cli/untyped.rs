@@ -34,7 +34,10 @@ fn a_token_for_somebody_else_is_not_data() {
         let output = verify(options);
         assert_refused(&output, 3, "envelope has no type: its signature does not say what it is");
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("brine: hint: if \"brine sign --plain\" or other COSE software"), "{said}");
+        assert!(
+            said.contains("brine: hint: if \"brine sign --plain\" or other COSE software"),
+            "{said}"
+        );
         assert!(said.contains("--untyped"), "{said}");
     }
     // Where it is taken, nothing that it says is forgotten.
