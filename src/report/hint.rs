@@ -69,7 +69,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Pickle { rule, form, .. } => return of_pickle(*rule, *form).map(str::to_owned),
         Failure::PolicyFile { .. } => {
-            "docs/policy.md has every key; \"brine policy check FILE\" reads it"
+            "\"man 5 policy.toml\" has every key; \"brine policy check FILE\" reads it"
         }
         Failure::Precious { .. } => {
             "write elsewhere; \"brinekey import\" and \"brinekey trust add\" change keys and trust"

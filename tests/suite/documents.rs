@@ -41,6 +41,17 @@ fn the_example_policy_is_one() {
     }
 }
 
+/// The trust file of docs/trust.md is one.
+#[test]
+fn the_example_trust_file_is_one() {
+    let page = project_text("docs/trust.md");
+    let (_, rest) = page.split_once("<!-- example: trust -->\n```toml\n").unwrap();
+    let (text, _) = rest.split_once("```\n<!-- end -->").unwrap();
+    let trust = brine_trust::Trust::parse(text.as_bytes(), &|| brine_trust::TimeZone::UTC).unwrap();
+    let names: Vec<_> = trust.entries().iter().map(brine_trust::TrustEntry::name).collect();
+    assert_eq!(names, ["alice", "bob"]);
+}
+
 /// README and code have the same statuses.
 #[test]
 fn the_table_of_statuses_is_complete() {

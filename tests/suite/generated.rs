@@ -1,6 +1,9 @@
-//! Man pages come from the clap declaration, and completions from the program. They are checked in, and must be current.
+//! Man pages come from the clap declaration and from docs/, and completions from the program. They are checked in, and must be current.
 //!
 //! `./scripts/generate` writes them anew.
+
+mod manual;
+mod surroundings;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,6 +32,12 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             files.insert(path, output.stdout);
         }
         pages(&program, &name, &mut files);
+    }
+    for (name, about, document) in [
+        ("policy.toml", "what signed jobs may have", "docs/policy.md"),
+        ("trust.toml", "who is believed", "docs/trust.md"),
+    ] {
+        files.insert(format!("man/{name}.5"), manual::page(name, about, &project_text(document)));
     }
     files
 }
@@ -64,6 +73,7 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
         man.render_subcommands_section(&mut page).unwrap();
     }
     exit_status(name).to_writer(&mut page).unwrap();
+    surroundings::sections(name).to_writer(&mut page).unwrap();
     example_section(&examples).to_writer(&mut page).unwrap();
     see_also(name).to_writer(&mut page).unwrap();
     page
@@ -86,7 +96,17 @@ fn exit_status(name: &str) -> Roff {
         "brine-verify" => &Status::OF_COMMAND,
         _ => &[],
     };
-    for (status, meaning) in Status::TABLE.iter().chain(of_run) {
+    let in_full: &[_] = if name == "brine" { &Status::TABLE } else { &[] };
+    if in_full.is_empty() {
+        let mut text = Vec::new();
+        for (status, meaning) in IN_SHORT {
+            let end = if status == 6 { "." } else { ", " };
+            text.extend([bold(status.to_string()), roman(format!(" {meaning}{end}"))]);
+        }
+        text.extend([roman(" "), bold("brine"), roman("(1) has the table in full.")]);
+        roff.text(text);
+    }
+    for (status, meaning) in in_full.iter().chain(of_run) {
         roff.control("TP", ["4"]);
         roff.text([bold(status.code().to_string())]).text([roman(*meaning)]);
     }
@@ -97,6 +117,17 @@ fn exit_status(name: &str) -> Roff {
     }
     roff
 }
+
+/// The statuses in a word or two, where they do not stand in full.
+const IN_SHORT: [(u8, &str); 7] = [
+    (0, "done"),
+    (1, "altered or malformed"),
+    (2, "wrong usage"),
+    (3, "not an envelope, or of another kind"),
+    (4, "input or output failed"),
+    (5, "refused by trust or policy"),
+    (6, "key trouble"),
+];
 
 fn example_section(examples: &str) -> Roff {
     let mut roff = Roff::new();
@@ -157,13 +188,20 @@ fn man_pages_and_completions_are_current() {
 /// Each verb has a page, and each page says how it ends and how it is used.
 #[test]
 fn every_page_has_exit_status_and_examples() {
-    let pages = files().into_iter().filter(|(path, _)| path.starts_with("man/"));
+    let pages = files().into_iter().filter(|(path, _)| path.ends_with(".1"));
     let mut count = 0;
     for (path, page) in pages {
         let text = String::from_utf8(page).unwrap();
-        for (status, meaning) in Status::TABLE {
+        let is_full = path == "man/brine.1";
+        for ((status, meaning), (short, word)) in Status::TABLE.into_iter().zip(IN_SHORT) {
+            assert_eq!(status.code(), short, "{word}");
             let meaning = meaning.split(' ').next().unwrap();
-            assert!(text.contains(&status.code().to_string()) && text.contains(meaning), "{path}");
+            let told = if is_full {
+                format!("\\fB{short}\\fR\n{meaning}")
+            } else {
+                format!("\\fB{short}\\fR {word}")
+            };
+            assert!(text.contains(&told), "{path}: {told}");
         }
         assert!(text.contains(".SH EXAMPLES") && text.contains("$ "), "{path}");
         count += 1;
@@ -205,6 +243,40 @@ fn no_verb_declares_its_arguments_before_it_is_used() {
     for command in [Brine::command(), BrineKey::command()] {
         for verb in command.get_subcommands() {
             assert_eq!(verb.get_arguments().count(), 0, "{}", verb.get_name());
+        }
+    }
+}
+
+/// The pages name each variable that is read, and no other.
+#[test]
+fn the_pages_name_the_variables_that_are_read() {
+    let code = project_text("src/world/home.rs");
+    let mut read: Vec<_> =
+        code.split("variable(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    // `std::env::temp_dir` reads it.
+    read.push("TMPDIR");
+    read.sort_unstable();
+    assert_eq!(surroundings::VARIABLES.map(|(name, ..)| name).as_slice(), read);
+}
+
+/// A key that the parser knows is described on the page of the file, and what the page calls a key is one.
+#[test]
+fn the_pages_of_files_name_each_key() {
+    for (parser, document) in [
+        ("crates/job/src/policy/document.rs", "docs/policy.md"),
+        ("crates/trust/src/document.rs", "docs/trust.md"),
+    ] {
+        let (code, page) = (project_text(parser), project_text(document));
+        let keys = code.lines().filter_map(|line| {
+            let (key, _) = line.trim_start().strip_prefix('"')?.split_once("\" => ")?;
+            Some(key)
+        });
+        let keys: Vec<_> = keys.collect();
+        assert!(keys.len() >= 9, "{keys:?}");
+        for key in keys {
+            let is_told =
+                page.contains(&format!("`{key}`")) || page.contains(&format!("[[{key}]]"));
+            assert!(is_told || page.contains(&format!("[{key}]")), "{document}: {key}");
         }
     }
 }
