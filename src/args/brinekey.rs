@@ -275,4 +275,7 @@ pub enum PrivateForm {
 const TRUST_EXAMPLES: &str = "\
 Examples:
   Trust alice for her reports, until the end of the year:
-    $ brinekey trust add alice ./alice.pub -c 'reports/*' --not-after 2027-01-01";
+    $ brinekey trust add alice ./alice.pub -c 'reports/*' --not-after 2027-01-01
+
+  Her laptop is stolen, and its key no longer hers alone:
+    $ brinekey trust revoke alice --reason 'laptop stolen'";

@@ -160,3 +160,24 @@ pub(crate) fn json_line(value: &impl Serialize) -> String {
     line.push('\n');
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_again_is_one_word_to_a_shell() {
+        for (text, typed) in [
+            ("alice@example.org", "alice@example.org"),
+            ("./my-keys/a.pub", "./my-keys/a.pub"),
+            ("", "''"),
+            ("Alice Smith", "'Alice Smith'"),
+            ("$HOME;`ls`", "'$HOME;`ls`'"),
+            ("it's", r"'it'\''s'"),
+            ("~root", "'~root'"),
+            ("a\u{1b}[2J", r"'a\u{1b}[2J'"),
+        ] {
+            assert_eq!(typeable(text), typed);
+        }
+    }
+}

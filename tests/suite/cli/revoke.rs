@@ -314,3 +314,33 @@ fn changes_are_told_to_programs_in_one_line() {
     assert_eq!(names(&removed["others"]), ["\"alice\" \"revoked\""]);
     assert!(removed["file"].as_str().unwrap().ends_with("trust.toml"));
 }
+
+#[test]
+fn refusals_are_told_to_programs_with_their_reasons() {
+    let person = person_who_trusts_alice();
+    run_well(&person, "brinekey gen --no-trust second && brinekey trust add alice second");
+    run_well(&person, "brinekey trust add laptop ./alice.pub && brinekey trust revoke laptop");
+    let before = trust_file(&person);
+    let wrong = "SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
+    for (line, status, reason) in [
+        ("trust remove alice".to_owned(), 2, "several-keys"),
+        ("trust revoke alice".to_owned(), 2, "several-keys"),
+        ("trust check alice".to_owned(), 2, "several-keys"),
+        ("trust check laptop".to_owned(), 5, "signer-revoked"),
+        ("trust remove nobody".to_owned(), 6, "trust-no-such-signer"),
+        ("trust remove laptop --key nonsense".to_owned(), 2, "usage"),
+        ("trust remove ./alice.pub".to_owned(), 6, "trust-revocation-lost"),
+        ("trust revoke laptop --at 2999-01-01T00:00Z".to_owned(), 6, "trust-already-revoked"),
+        ("trust add desktop ./alice.pub".to_owned(), 6, "trust-key-revoked"),
+        ("trust add second second --expect ".to_owned() + wrong, 5, "fingerprint-differs"),
+        ("trust list --trust missing.toml".to_owned(), 6, "unreadable"),
+        ("show nobody".to_owned(), 6, "no-such-key"),
+    ] {
+        let output = run(&person, &format!("brinekey {line} --json"));
+        assert_eq!(output.status.code(), Some(status), "{line}");
+        let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(verdict["schema"], "brine.verdict/1", "{line}");
+        assert_eq!((&verdict["reason"], &verdict["status"]), (&reason.into(), &status.into()));
+    }
+    assert_eq!(trust_file(&person), before);
+}
