@@ -7,6 +7,7 @@ pub mod doctor;
 mod help;
 pub mod inspect;
 pub mod judge;
+pub mod key_care;
 pub mod record;
 pub mod replay;
 pub mod run;

@@ -1,5 +1,6 @@
 //! The verbs of both programs. Each resolves what was typed, calls the library and reports.
 
+mod check;
 mod completions;
 mod doctor;
 mod expect;
@@ -15,6 +16,8 @@ mod passwd;
 mod policy;
 mod public;
 mod reject_file;
+mod remove;
+mod rename;
 mod replay;
 mod run;
 mod scan;
@@ -89,6 +92,11 @@ pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
         BrinekeyVerb::Passwd(args) => passwd::run(&args),
         BrinekeyVerb::Import(args) => import::run(&args),
         BrinekeyVerb::Export(args) => export::run(&args),
+        BrinekeyVerb::Rename(args) => rename::run(&args),
+        BrinekeyVerb::Remove(args) => remove::run(&args),
+        BrinekeyVerb::Check(args) => {
+            return Reporter::without_file(json).finish(check::run(&args));
+        }
         BrinekeyVerb::Trust(args) => trust::run(args),
     };
     silent(json, done)

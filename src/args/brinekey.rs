@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::help::first_of;
+use super::key_care::{CHECK_EXAMPLES, Check, REMOVE_EXAMPLES, RENAME_EXAMPLES, Remove, Rename};
 use super::trust::{TrustFile, TrustVerb};
 use super::{PassphraseArgs, PermissionArgs};
 
@@ -56,6 +57,15 @@ pub enum BrinekeyVerb {
     /// Write a private key in another form
     #[command(after_long_help = EXPORT_EXAMPLES, after_help = first_of(EXPORT_EXAMPLES))]
     Export(Export),
+    /// Rename a key of the key store
+    #[command(after_long_help = RENAME_EXAMPLES, after_help = first_of(RENAME_EXAMPLES))]
+    Rename(Rename),
+    /// Remove a key from the key store
+    #[command(after_long_help = REMOVE_EXAMPLES, after_help = first_of(REMOVE_EXAMPLES))]
+    Remove(Remove),
+    /// Check keys and trust for what is wrong, and say what to type
+    #[command(after_long_help = CHECK_EXAMPLES, after_help = first_of(CHECK_EXAMPLES))]
+    Check(Check),
     /// Manage the trust file
     #[command(subcommand, after_long_help = TRUST_EXAMPLES, after_help = first_of(TRUST_EXAMPLES))]
     Trust(TrustVerb),

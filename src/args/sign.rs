@@ -28,8 +28,8 @@ pub struct Sign {
 
     /// Sign with KEY: a name in the key store or a key file
     ///
-    /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519. Otherwise it
-    /// is a name in the key store.
+    /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519; "-" is standard input.
+    /// Otherwise it is a name in the key store.
     #[arg(short, long, value_name = "KEY", default_value = "default")]
     pub key: String,
 

@@ -22,6 +22,12 @@ pub(crate) enum KeepingFailure {
 
     #[error("the two passphrases are not the same")]
     PassphrasesDiffer,
+
+    #[error("the key {name:?} was kept: another name was typed")]
+    RemovalRefused { name: String },
+
+    #[error("there is no terminal to ask whether to remove the key {name:?}")]
+    RemovalUnconfirmed { name: String },
 }
 
 impl KeepingFailure {
@@ -33,6 +39,7 @@ impl KeepingFailure {
             | Self::Passphrase(_)
             | Self::PassphraseNeeded
             | Self::PassphrasesDiffer => Status::Key,
+            Self::RemovalRefused { .. } | Self::RemovalUnconfirmed { .. } => Status::Usage,
         }
     }
 
@@ -44,6 +51,8 @@ impl KeepingFailure {
             Self::Passphrase(_) => "passphrase-unreadable",
             Self::PassphraseNeeded => "passphrase-needed",
             Self::PassphrasesDiffer => "passphrases-differ",
+            Self::RemovalRefused { .. } => "removal-refused",
+            Self::RemovalUnconfirmed { .. } => "removal-unconfirmed",
         }
     }
 
@@ -65,7 +74,10 @@ impl KeepingFailure {
                                        set BRINE_PASSPHRASE_FILE"
                     .to_owned()
             }
-            Self::PassphrasesDiffer => return None,
+            Self::RemovalUnconfirmed { name } => {
+                format!("\"brinekey remove --force {name}\" removes it without asking")
+            }
+            Self::PassphrasesDiffer | Self::RemovalRefused { .. } => return None,
         })
     }
 }

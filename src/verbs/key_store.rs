@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use brine_core::{SigningKey, VerifyingKey};
 use brine_keys::{encrypted_pkcs8_pem, openssh_line, pkcs8_pem};
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::report::Failure;
 use crate::world::home::{Home, KeyName};
+use crate::world::named_key;
 use crate::world::whole_file::{Access, Existing, write_whole};
 
 pub(super) fn write_pkcs8(
@@ -21,6 +22,33 @@ pub(super) fn write_pkcs8(
         Some(passphrase) => encrypted_pkcs8_pem(key, passphrase)?,
         None => pkcs8_pem(key)?,
     })
+}
+
+/// The halves of a key in the store, of which one is there at least.
+pub(super) struct StoredHalves {
+    pub(super) private: Option<PathBuf>,
+    pub(super) public: Option<PathBuf>,
+}
+
+impl StoredHalves {
+    pub(super) fn find(home: &Home, name: &KeyName) -> Result<Self, Failure> {
+        let there = |path: PathBuf| match fs::symlink_metadata(&path) {
+            Ok(_) => Ok(Some(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Failure::Unreadable { path, source }),
+        };
+        let private = there(home.private_key(name))?;
+        let public = there(home.public_key(name))?;
+        if private.is_none() && public.is_none() {
+            // It says that there is none, and which name is similar.
+            named_key::store_path(name, Home::private_key)?;
+        }
+        Ok(Self { private, public })
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.private.iter().chain(&self.public)
+    }
 }
 
 /// Refuses to overwrite either half of a key.

@@ -36,7 +36,7 @@ pub(super) fn run(args: &List) -> Result<(), Failure> {
 
 /// A key of the store, as far as it can be read.
 #[derive(Serialize)]
-struct StoredKey<'a> {
+pub(super) struct StoredKey<'a> {
     schema: &'static str,
     name: &'a str,
     /// `None` without a private half that can be read.
@@ -49,7 +49,7 @@ struct StoredKey<'a> {
 }
 
 impl<'a> StoredKey<'a> {
-    fn read(home: &Home, name: &'a KeyName) -> Self {
+    pub(super) fn read(home: &Home, name: &'a KeyName) -> Self {
         let private = read_secret(&home.private_key(name));
         let is_missing = matches!(&private, Err(Failure::Unreadable { source, .. })
             if source.kind() == ErrorKind::NotFound);
@@ -67,6 +67,10 @@ impl<'a> StoredKey<'a> {
             ssh_fingerprint: public.as_ref().map(ssh_fingerprint),
             short_id: public.as_ref().map(|key| key.id().short()),
         }
+    }
+
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        self.ssh_fingerprint.as_deref()
     }
 
     fn summary(&self) -> String {

@@ -97,7 +97,10 @@ struct KeySource {
 
 impl KeySource {
     fn find(args: &Sign) -> Result<Self, Failure> {
-        let file = named_key::private_path(&args.key)?;
+        let file = match args.key.as_str() {
+            "-" => PathBuf::from("/dev/stdin"),
+            key => named_key::private_path(key)?,
+        };
         Ok(Self { file, passphrases: Source::find(&args.passphrase) })
     }
 }
@@ -255,11 +258,21 @@ pub(super) const fn is_quiet(args: &Sign) -> bool {
 pub(super) const SEVERAL: &str =
     "several files are for -d without -o, which writes FILE.sig for each";
 
+/// Refuses to read two things from standard input: the second would be what is left of the first.
 fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {
-    let reads_stdin =
-        args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
-    if reads_stdin && args.passphrase.passphrase_fd == Some(0) {
-        return Err(Failure::usage("standard input cannot be both the data and the passphrase"));
+    let data = args.inputs.is_empty() || args.inputs.iter().any(|path| is_standard_input(path));
+    let passphrases = Source::find(&args.passphrase);
+    let readers = [
+        ("data", data),
+        ("private key", is_standard_input(Path::new(&args.key))),
+        ("passphrase", passphrases.file().is_some_and(is_standard_input)),
+        ("external data", args.aad.as_deref().is_some_and(is_standard_input)),
+    ];
+    let mut readers = readers.into_iter().filter(|(_, reads)| *reads).map(|(what, _)| what);
+    match (readers.next(), readers.next()) {
+        (Some(one), Some(other)) => {
+            Err(Failure::usage(format!("standard input cannot be both the {one} and the {other}")))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

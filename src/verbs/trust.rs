@@ -13,6 +13,7 @@ use brine_trust::Trust;
 use crate::args::trust::{TrustFile, TrustVerb};
 use crate::report::Failure;
 use crate::world::named_key;
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 
 pub(super) use self::signer_line::{SignerLine, limits};
@@ -29,9 +30,17 @@ pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
 
 /// Reads the trust file that is named, or the default one, which may be missing.
 pub(super) fn read(file: &TrustFile) -> Result<Trust, Failure> {
-    let files = SmallFiles::new(file.permissions);
+    read_from(file, &SmallFiles::new(file.permissions))
+}
+
+/// Does the same to say what is wrong with it: nothing is decided by it, and others may write it.
+pub(super) fn read_unchecked(file: &TrustFile) -> Result<Trust, Failure> {
+    read_from(file, &SmallFiles::new(PermissionRule::Waived))
+}
+
+fn read_from(file: &TrustFile, files: &SmallFiles) -> Result<Trust, Failure> {
     match &file.trust {
-        Some(path) => named_key::read_trust(path, &files),
-        None => named_key::default_trust(&files),
+        Some(path) => named_key::read_trust(path, files),
+        None => named_key::default_trust(files),
     }
 }

@@ -125,6 +125,15 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Asks a person something that is no secret.
+pub(crate) fn ask_openly(prompt: &str) -> Result<String, Failure> {
+    let failed = |error| Failure::io("terminal", error);
+    let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
+    (&terminal).write_all(prompt.as_bytes()).map_err(failed)?;
+    let line = read_line(&terminal).map_err(failed)?;
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
 /// Reads a line without its end, into memory that does not move and is wiped.
 fn read_line(mut terminal: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(vec![0; MAX_TYPED_BYTES]);

@@ -9,6 +9,8 @@ mod help;
 mod inspect;
 mod job;
 mod json;
+mod key_care;
+mod key_check;
 mod keys;
 mod large;
 mod mistaken_input;

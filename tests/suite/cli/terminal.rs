@@ -147,3 +147,20 @@ fn what_was_typed_wrongly_does_not_act_on_the_terminal() {
         assert!(!shown.contains('\x1b') && shown.contains("error: "), "{line}: {shown:?}");
     }
 }
+
+#[test]
+fn a_key_is_removed_when_its_name_is_typed() {
+    let person = Person::with_key();
+    let line = "brinekey remove default; echo status $?";
+    let shown = at_terminal(&person, line, "yes\n");
+    assert!(shown.contains("nothing can be signed with this key again"), "{shown}");
+    assert!(
+        shown.contains("error: the key \"default\" was kept: another name was typed"),
+        "{shown}"
+    );
+    assert!(shown.contains("status 2") && person.home_path("keys/default.pub").exists(), "{shown}");
+    let shown = at_terminal(&person, line, "default\n");
+    assert!(shown.contains("Remove \"default\", SHA256:") && shown.contains("status 0"), "{shown}");
+    assert!(!person.home_path("keys/default.key").exists(), "{shown}");
+    assert!(!person.home_path("keys/default.pub").exists(), "{shown}");
+}

@@ -1,0 +1,81 @@
+//! `brinekey check`: what is wrong with keys and trust, and what to type.
+
+mod finding;
+mod own_keys;
+mod signers;
+
+use std::fs;
+use std::path::Path;
+
+use brine_core::Clock as _;
+
+use self::finding::{Finding, Findings};
+use self::own_keys::OwnKeys;
+use crate::args::key_care::Check;
+use crate::report::console::{json_line, note};
+use crate::report::exit::Status;
+use crate::report::{Failure, Outcome};
+use crate::verbs::trust;
+use crate::world::clock::Moment;
+use crate::world::home::Home;
+use crate::world::named_signer::path_of;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
+
+pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
+    let home = Home::find()?;
+    let trust_path = path_of(&args.file)?;
+    let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&trust_path)))?;
+    let now = Moment::System.now()?;
+    let mut findings = Findings::default();
+    for path in [&trust_path, &home.policy_file()] {
+        of_file(path, args, &mut findings);
+    }
+    let trust = trust::read_unchecked(&args.file);
+    let trust =
+        trust.map_err(|failure| findings.add(Finding::of(&trust_path, "unreadable", &failure)));
+    let trust = trust.unwrap_or_default();
+    signers::check(&trust, (now, args.within), &mut findings);
+    let keys = OwnKeys::check(&home, &trust, now, &mut findings)?;
+    for directory in [home.keys(), home.directory().to_owned()] {
+        leftovers(&directory, &mut findings);
+    }
+    let text = match args.json {
+        true => findings.all().iter().map(json_line).collect(),
+        false => findings.page(),
+    };
+    output.print(&text)?;
+    if !args.json && !findings.is_wrong() {
+        let signers = trust.entries().len();
+        note(&format!("nothing is wrong; keys: {}, signers: {signers}", keys.count));
+    }
+    Ok(Outcome::Told(if findings.is_wrong() { Status::Key } else { Status::Done }))
+}
+
+/// Finds out whether others may write a file that decides.
+fn of_file(path: &Path, args: &Check, findings: &mut Findings) {
+    let rule = PermissionRule::from(args.file.permissions);
+    if fs::symlink_metadata(path).is_ok()
+        && let Err(failure) = rule.refuse_exposed(path)
+    {
+        findings.add(Finding::of(path, "writable-by-others", &failure));
+    }
+}
+
+/// Finds what an interrupted command has left in a directory.
+fn leftovers(directory: &Path, findings: &mut Findings) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_removed = name.starts_with(".removed-");
+        if is_removed || name.starts_with(".brine-") || name.starts_with(".tmp") {
+            let what = match is_removed {
+                true => "a key that was to be removed, and is still there",
+                false => "the beginning of a file that an interrupted command left",
+            };
+            findings.add(Finding::wrong(&path, "leftover", what, &format!("rm {path:?}")));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `brinekey remove`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use brine_core::Clock as _;
+use brine_keys::ssh_fingerprint;
+use brine_trust::EntryState;
+
+use super::key_store::StoredHalves;
+use super::list::StoredKey;
+use crate::args::key_care::Remove;
+use crate::report::console::{json_line, note};
+use crate::report::{Failure, KeepingFailure};
+use crate::world::clock::Moment;
+use crate::world::home::{Home, KeyName};
+use crate::world::named_key;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::passphrase;
+use crate::world::permissions::PermissionRule;
+use crate::world::small_files::SmallFiles;
+
+pub(super) fn run(args: &Remove) -> Result<(), Failure> {
+    let name = KeyName::parse(&args.name)?;
+    let output = Output::stdout(&mut OverwriteGuard::default())?;
+    let home = Home::find()?;
+    let halves = StoredHalves::find(&home, &name)?;
+    let key = StoredKey::read(&home, &name);
+    if !args.force {
+        ask(&name, &key, &halves)?;
+    }
+    // Found before it is gone.
+    let consequences = consequences(&home, &name);
+    remove(&halves)?;
+    if args.json {
+        return output.print(&json_line(&key));
+    }
+    note(&format!("removed the key {:?}", name.as_str()));
+    consequences.iter().for_each(|consequence| note(consequence));
+    Ok(())
+}
+
+/// Has a person type the name of what is lost.
+fn ask(name: &KeyName, key: &StoredKey<'_>, halves: &StoredHalves) -> Result<(), Failure> {
+    let name = name.as_str();
+    if !passphrase::has_terminal() {
+        return Err(KeepingFailure::RemovalUnconfirmed { name: name.to_owned() }.into());
+    }
+    let fingerprint = key.fingerprint().unwrap_or("unreadable");
+    let loss = match halves.private {
+        Some(_) => "without a copy of it, nothing can be signed with this key again",
+        None => "this is a public half, and there is no private one here",
+    };
+    let typed = passphrase::ask_openly(&format!(
+        "Remove {name:?}, {fingerprint}: {loss}.\nType its name to remove it: "
+    ))?;
+    match typed.trim() == name {
+        true => Ok(()),
+        false => Err(KeepingFailure::RemovalRefused { name: name.to_owned() }.into()),
+    }
+}
+
+/// Removes both halves, or neither. The private one, which nobody can make again, is set aside until the public one
+/// is gone.
+fn remove(halves: &StoredHalves) -> Result<(), Failure> {
+    let failed = |path: &Path, error| Failure::io(format!("{path:?}"), error);
+    let aside = halves.private.as_ref().map(|path| (path, aside(path)));
+    if let Some((path, aside)) = &aside {
+        fs::rename(path, aside).map_err(|error| failed(path, error))?;
+    }
+    if let Some(path) = &halves.public
+        && let Err(error) = fs::remove_file(path)
+    {
+        if let Some((path, aside)) = &aside {
+            // The first failure is the one to report.
+            let _ = fs::rename(aside, path);
+        }
+        return Err(failed(path, error));
+    }
+    match &aside {
+        Some((_, aside)) => fs::remove_file(aside).map_err(|error| failed(aside, error)),
+        None => Ok(()),
+    }
+}
+
+/// A name in the same directory that no key has.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".removed-{}-{name}", std::process::id()))
+}
+
+/// Says what becomes of what the key has signed.
+fn consequences(home: &Home, name: &KeyName) -> Vec<String> {
+    let mut told = vec!["what it has signed is believed as before".to_owned()];
+    let files = SmallFiles::new(PermissionRule::Waived);
+    let halves = [home.public_key(name), home.private_key(name)];
+    let key = halves.iter().find_map(|path| named_key::read_public(path, &files).ok());
+    let (Some(key), Ok(trust)) = (key, named_key::default_trust(&files)) else { return told };
+    let Ok(now) = Moment::System.now() else { return told };
+    let states = trust.entries_of(key.id()).map(|entry| trust.state(entry, now));
+    if states.into_iter().any(|state| state == EntryState::Trusted) {
+        let key = ssh_fingerprint(&key);
+        told.push(format!(
+            "the trust file still has it: \"brinekey trust revoke {key}\" has it refused"
+        ));
+    }
+    told
+}
