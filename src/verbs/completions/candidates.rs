@@ -56,6 +56,7 @@ impl Candidates {
             }
             Meaning::Other => (choices(arg), arg.get_value_hint() == ValueHint::AnyPath),
             Meaning::Signers => (named(known_names::signers(trust)), false),
+            Meaning::StoredKeys => (named(known_names::keys()), false),
         };
         for candidate in &mut words {
             candidate.word.insert_str(0, &place.head);
@@ -106,6 +107,8 @@ enum Meaning {
     KeysAndSigners,
     Other,
     Signers,
+    /// Keys of the key store that are renamed or removed: no files.
+    StoredKeys,
 }
 
 fn meaning(verb: &Command, arg: &Arg) -> Meaning {
@@ -115,6 +118,8 @@ fn meaning(verb: &Command, arg: &Arg) -> Meaning {
         ("contexts", _) => Meaning::Globs,
         ("signer", _) => Meaning::Signers,
         ("public_keys", _) => Meaning::KeysAndSigners,
+        ("old", _) => Meaning::StoredKeys,
+        ("name", _) if verb.get_name() == "remove" => Meaning::StoredKeys,
         (_, "KEY") if ["check", "show"].contains(&verb.get_name()) => Meaning::KeysAndSigners,
         (_, "KEY") => Meaning::Keys,
         _ => Meaning::Other,

@@ -95,7 +95,7 @@ fn whatever_takes_a_key_or_a_signer_lists_them() {
             let names = listed(&person, &name, words);
             let all = format!("{name} {words:?} {value}: {names:?}");
             match value {
-                "KEY" => assert!(names.contains(&"default".to_owned()), "{all}"),
+                "KEY" | "OLD" => assert!(names.contains(&"default".to_owned()), "{all}"),
                 "SIGNER" => assert!(names.contains(&"alice".to_owned()), "{all}"),
                 "FILE" => assert!(names[0].starts_with("files"), "{all}"),
                 _ => return,
