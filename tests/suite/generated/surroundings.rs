@@ -18,7 +18,7 @@ const OF_HOME: &[&str] = &[
     "brinekey*",
 ];
 
-pub(super) const VARIABLES: [Surrounding; 9] = [
+pub(super) const VARIABLES: [Surrounding; 10] = [
     ("BRINE_HOME", HOME, OF_HOME),
     (
         "BRINE_PASSPHRASE_FILE",
@@ -48,6 +48,11 @@ pub(super) const VARIABLES: [Surrounding; 9] = [
         "PATH",
         "Where CMD is looked for, in its absolute directories.",
         &["brine", "brine-verify", "brine-run", "brine-policy"],
+    ),
+    (
+        "TERM",
+        "If it is not set, or dumb, no progress is shown.",
+        &["brine", "brine-sign", "brine-verify", "brine-run"],
     ),
     (
         "TMPDIR",
