@@ -40,6 +40,9 @@ fn candidates_come_after_a_line_that_says_what_fits_besides() {
     ] {
         assert_eq!(listed(&person, "brine", words), expected, "{words:?}");
     }
+    for verb in ["remove", "rename"] {
+        assert_eq!(listed(&person, "brinekey", &[verb, ""]), ["words", "default"]);
+    }
     let verbs = listed(&person, "brine", &[""]);
     assert!(
         verbs.contains(&"scan\tShow what a pickle would import, without loading it".to_owned())
