@@ -10,6 +10,7 @@ mod r#gen;
 mod import;
 mod inspect;
 mod inspect_records;
+mod key_line;
 mod key_store;
 mod list;
 mod passwd;
@@ -77,7 +78,9 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
         BrineVerb::Scan(args) => Reporter::without_file(json).finish(scan::run(&args)),
         BrineVerb::Policy(verb) => silent(json, policy::run(&verb)),
         BrineVerb::Doctor(args) => Reporter::without_file(json).finish(doctor::run(&args)),
-        BrineVerb::Completions(args) => silent(json, completions::run(&args)),
+        BrineVerb::Completions(args) => {
+            Reporter::without_file(json).finish(completions::run(&args))
+        }
     }
 }
 
@@ -85,13 +88,15 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
 pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
     core_dumps::forbid_for_good();
     let done = match parsed.verb {
+        BrinekeyVerb::Pub(args) => return Reporter::without_file(json).finish(public::run(&args)),
+        BrinekeyVerb::Export(args) => {
+            return Reporter::without_file(json).finish(export::run(&args));
+        }
         BrinekeyVerb::Gen(args) => r#gen::run(&args),
-        BrinekeyVerb::Pub(args) => public::run(&args),
         BrinekeyVerb::List(args) => list::run(&args),
         BrinekeyVerb::Show(args) => show::run(&args),
         BrinekeyVerb::Passwd(args) => passwd::run(&args),
         BrinekeyVerb::Import(args) => import::run(&args),
-        BrinekeyVerb::Export(args) => export::run(&args),
         BrinekeyVerb::Rename(args) => rename::run(&args),
         BrinekeyVerb::Remove(args) => remove::run(&args),
         BrinekeyVerb::Check(args) => {

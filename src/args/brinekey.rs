@@ -89,6 +89,10 @@ pub struct Gen {
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
     pub no_passphrase: bool,
 
+    /// Write one line of JSON instead of the public key
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
 
@@ -114,6 +118,10 @@ pub struct Pub {
     /// The form to write
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub form: PublicForm,
+
+    /// Describe the key on standard error as a line of JSON
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub permissions: PermissionArgs,
@@ -195,6 +203,10 @@ pub struct Passwd {
     #[arg(long, conflicts_with = "new_passphrase_file")]
     pub no_passphrase: bool,
 
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
 
@@ -226,6 +238,10 @@ pub struct Import {
     /// Add the key to the trust file, too
     #[arg(long)]
     pub trust: bool,
+
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,
@@ -259,6 +275,10 @@ pub struct Export {
     /// Leave the exported key unencrypted
     #[arg(long)]
     pub no_passphrase: bool,
+
+    /// Describe the key on standard error as a line of JSON
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub passphrase: PassphraseArgs,

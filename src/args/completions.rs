@@ -18,6 +18,10 @@ pub struct Completions {
     #[arg(value_enum, value_name = "PROGRAM", default_value_t)]
     pub program: Program,
 
+    /// Say on standard error what was written, as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+
     /// Instead of the script, list what can complete the last of these words
     ///
     /// This is what the script calls. The first line says what fits besides: "words" (nothing), "files" or

@@ -43,6 +43,10 @@ pub struct InitArgs {
     /// The maximum age of records; by default 24h
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
+
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Show how much a database holds, from when on, and which channels have gaps
@@ -63,6 +67,10 @@ pub struct PruneArgs {
     /// The database
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub(super) const REPLAY_EXAMPLES: &str = "\

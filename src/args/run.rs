@@ -122,6 +122,10 @@ pub struct CheckPolicy {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
+    /// Write one line of JSON
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten)]
     pub permissions: PermissionArgs,
 }

@@ -17,6 +17,8 @@ use super::{Failure, OlderRecords, SignedInput};
 pub(crate) enum Outcome {
     /// A command read what was verified, and has ended.
     Commanded { signed: Box<Signed>, end: CommandEnd },
+    /// Data was written, and this line describes it to programs.
+    Described(String),
     /// Files, each with an outcome of its own, which was told when it was known.
     Files { work: FileWork, files: Vec<FileOutcome> },
     /// A job was run.
@@ -148,7 +150,7 @@ impl Outcome {
             },
             Self::Signed { failure: Some(failure), .. } => failure.status(),
             Self::Signed { signed, failure: None } => signed.status(),
-            Self::Silent | Self::Verified { .. } => Status::Done,
+            Self::Described(_) | Self::Silent | Self::Verified { .. } => Status::Done,
         }
     }
 
@@ -157,6 +159,7 @@ impl Outcome {
         match self {
             Self::Records { failure, .. } | Self::Signed { failure, .. } => failure.as_ref(),
             Self::Commanded { .. }
+            | Self::Described(_)
             | Self::Files { .. }
             | Self::Ran { .. }
             | Self::Silent

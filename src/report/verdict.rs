@@ -31,6 +31,7 @@ pub(crate) fn lines(result: &Result<Outcome, Failure>, command: &[OsString]) -> 
 fn line(result: &Result<Outcome, Failure>, file: Option<&Path>, command: &[OsString]) -> String {
     let verdict = || json_line(&Verdict::of(result, file).with_command(command, result));
     match result {
+        Ok(Outcome::Described(line)) => line.clone(),
         Ok(Outcome::Signed { signed, failure: None }) => signed.line(),
         Ok(Outcome::Signed { signed, .. }) => signed.line() + &verdict(),
         _ => verdict(),
@@ -180,7 +181,11 @@ impl<'a> Verdict<'a> {
                 verdict.plan = plan.as_ref();
             }
             Ok(
-                Outcome::Files { .. } | Outcome::Signed { .. } | Outcome::Silent | Outcome::Told(_),
+                Outcome::Described(_)
+                | Outcome::Files { .. }
+                | Outcome::Signed { .. }
+                | Outcome::Silent
+                | Outcome::Told(_),
             )
             | Err(_) => {}
         }

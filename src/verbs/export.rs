@@ -4,16 +4,17 @@ use std::path::Path;
 
 use brine_keys::openssh_private;
 
+use super::key_line::KeyLine;
 use super::key_store;
 use crate::args::brinekey::{Export, PrivateForm};
-use crate::report::Failure;
+use crate::report::{Failure, Outcome};
 use crate::world::named_key;
 use crate::world::output::{Output, becomes_a_file};
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::whole_file::Access;
 
-pub(super) fn run(args: &Export) -> Result<(), Failure> {
+pub(super) fn run(args: &Export) -> Result<Outcome, Failure> {
     let path = named_key::private_path(&args.key)?;
     let output = output(args, &path)?;
     output.refuse_terminal("a private key")?;
@@ -28,7 +29,10 @@ pub(super) fn run(args: &Export) -> Result<(), Failure> {
         }
         PrivateForm::Pkcs8 => key_store::write_pkcs8(&key, passphrase.as_deref())?,
     };
-    output.write(Access::Secret, |file| file.write_all(text.as_bytes()))
+    output.write(Access::Secret, |file| file.write_all(text.as_bytes()))?;
+    let file = args.output.as_deref().unwrap_or(Path::new("-"));
+    let made = KeyLine::private(&args.key, file, key.verifying_key(), passphrase.is_some());
+    Ok(Outcome::Described(made.line()))
 }
 
 fn output(args: &Export, key_file: &Path) -> Result<Output, Failure> {

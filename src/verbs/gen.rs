@@ -4,6 +4,7 @@ use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::openssh_line;
 
+use super::key_line::KeyLine;
 use super::{fingerprint_lines, key_store, trust_file};
 use crate::args::brinekey::Gen;
 use crate::report::Failure;
@@ -46,6 +47,11 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     }
     if !args.no_trust {
         trust_file::add_to_default(&home, &signer, args.permissions)?;
+    }
+    if args.json {
+        let (file, public) = (home.private_key(&name), key.verifying_key());
+        let made = KeyLine::private(name.as_str(), &file, public, passphrase.is_some());
+        return output.print(&made.line());
     }
     announce(&home, &name, key.verifying_key(), &output)
 }

@@ -7,16 +7,20 @@ use brine_core::{FormError, Signer};
 use brine_keys::{KeyFileError, MAX_KEY_FILE_BYTES};
 use zeroize::Zeroizing;
 
+use super::key_line::KeyLine;
 use super::{fingerprint_lines, key_store, trust_file};
 use crate::args::brinekey::Import;
 use crate::report::{Failure, console};
 use crate::world::home::{Home, KeyName};
 use crate::world::input::InputFile;
 use crate::world::named_key;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 
 pub(super) fn run(args: &Import) -> Result<(), Failure> {
     let name = KeyName::parse(&args.name)?;
+    let output = Output::stdout(&mut OverwriteGuard::default().and_input(Some(&args.file)))?;
     let home = Home::find()?;
     key_store::refuse_existing(&home, &name)?;
     let bytes = read(args)?;
@@ -29,6 +33,11 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     key_store::store(&home, &name, &pem, key.verifying_key())?;
     if args.trust {
         trust_file::add_to_default(&home, &signer, args.permissions)?;
+    }
+    if args.json {
+        let (file, public) = (home.private_key(&name), key.verifying_key());
+        let made = KeyLine::private(name.as_str(), &file, public, passphrase.is_some());
+        return output.print(&made.line());
     }
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
     console::note(&format!("made {}, {state}", quoted(&home.private_key(&name))));

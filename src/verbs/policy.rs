@@ -6,11 +6,13 @@ use std::io;
 use std::path::Path;
 
 use brine_job::{Policy, PolicyEntry};
+use serde::Serialize;
 
 use self::check::PolicyCheck;
 use crate::args::run::{CheckPolicy, PolicyVerb};
 use crate::report::Failure;
-use crate::report::console::printable;
+use crate::report::byte_name::{exact, shown};
+use crate::report::console::{json_line, printable};
 use crate::world::home::Home;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -62,9 +64,47 @@ fn check(args: &CheckPolicy) -> Result<(), Failure> {
     let rule = args.permissions.into();
     let policy = read(&path, &SmallFiles::new(rule))?;
     PolicyCheck::new(&path, &policy, rule).run()?;
+    if args.json {
+        return output.print(&json_line(&PolicyLine::of(&path, &policy)));
+    }
     let lines: String = policy.entries().iter().map(line).collect();
     output.print(&lines)
 }
+
+/// A policy that can be used, as it is shown to programs. docs/json.md describes it.
+#[derive(Serialize)]
+struct PolicyLine {
+    schema: &'static str,
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_hex: Option<String>,
+    allow: Vec<EntryLine>,
+}
+
+#[derive(Serialize)]
+struct EntryLine {
+    line: usize,
+    signers: Vec<String>,
+    contexts: Option<Vec<String>>,
+    content_types: Option<Vec<String>>,
+}
+
+impl PolicyLine {
+    fn of(path: &Path, policy: &Policy) -> Self {
+        let entry = |entry: &PolicyEntry| EntryLine {
+            line: entry.line(),
+            signers: entry.signers().iter().cloned().collect(),
+            contexts: entry
+                .contexts()
+                .map(|globs| globs.iter().map(|glob| glob.as_str().to_owned()).collect()),
+            content_types: entry.content_types().map(|types| types.iter().cloned().collect()),
+        };
+        let allow = policy.entries().iter().map(entry).collect();
+        Self { schema: SCHEMA, file: shown(path), file_hex: exact(path), allow }
+    }
+}
+
+const SCHEMA: &str = "brine.policy/1";
 
 /// For whom an entry is.
 fn line(entry: &PolicyEntry) -> String {

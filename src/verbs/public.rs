@@ -2,14 +2,15 @@
 
 use brine_keys::{openssh_line, spki_pem};
 
+use super::key_line::KeyLine;
 use crate::args::brinekey::{Pub, PublicForm};
-use crate::report::Failure;
+use crate::report::{Failure, Outcome};
 use crate::world::named_key::{self, Named};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::small_files::SmallFiles;
 
-pub(super) fn run(args: &Pub) -> Result<(), Failure> {
+pub(super) fn run(args: &Pub) -> Result<Outcome, Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default().and_key(&args.key))?;
     let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.permissions))?;
     let text = match args.form {
@@ -22,5 +23,6 @@ pub(super) fn run(args: &Pub) -> Result<(), Failure> {
         }
         PublicForm::Spki => spki_pem(&key),
     };
-    output.print(&text)
+    output.print(&text)?;
+    Ok(Outcome::Described(KeyLine::named(&args.key, &key).line()))
 }

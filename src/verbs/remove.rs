@@ -7,10 +7,10 @@ use brine_core::Clock as _;
 use brine_keys::ssh_fingerprint;
 use brine_trust::EntryState;
 
+use super::key_line::KeyLine;
 use super::key_store::StoredHalves;
-use super::list::StoredKey;
 use crate::args::key_care::Remove;
-use crate::report::console::{json_line, note};
+use crate::report::console::note;
 use crate::report::{Failure, KeepingFailure};
 use crate::world::clock::Moment;
 use crate::world::home::{Home, KeyName};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
     let halves = StoredHalves::find(&home, &name)?;
-    let key = StoredKey::read(&home, &name);
+    let key = KeyLine::stored(&home, &name);
     if !args.force {
         ask(&name, &key, &halves)?;
     }
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
     let consequences = consequences(&home, &name);
     remove(&halves)?;
     if args.json {
-        return output.print(&json_line(&key));
+        return output.print(&key.line());
     }
     note(&format!("removed the key {:?}", name.as_str()));
     consequences.iter().for_each(|consequence| note(consequence));
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
 }
 
 /// Has a person type the name of what is lost.
-fn ask(name: &KeyName, key: &StoredKey<'_>, halves: &StoredHalves) -> Result<(), Failure> {
+fn ask(name: &KeyName, key: &KeyLine, halves: &StoredHalves) -> Result<(), Failure> {
     let name = name.as_str();
     if !passphrase::has_terminal() {
         return Err(KeepingFailure::RemovalUnconfirmed { name: name.to_owned() }.into());

@@ -8,11 +8,11 @@ use brine_core::VerifyingKey;
 use brine_keys::{openssh_line, read_openssh_line};
 use brine_trust::TrustEntry;
 
+use super::key_line::KeyLine;
 use super::key_store::{self, StoredHalves};
-use super::list::StoredKey;
 use crate::args::key_care::Rename;
 use crate::report::Failure;
-use crate::report::console::{json_line, note};
+use crate::report::console::note;
 use crate::world::home::{Home, KeyName};
 use crate::world::input::read_secret;
 use crate::world::named_key;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Rename) -> Result<(), Failure> {
         }
     }
     if args.json {
-        return output.print(&json_line(&StoredKey::read(&home, &new)));
+        return output.print(&KeyLine::stored(&home, &new).line());
     }
     tell(&home, &old, &new);
     Ok(())

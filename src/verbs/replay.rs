@@ -27,6 +27,7 @@ pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
 
 fn init(args: &InitArgs) -> Result<(), Failure> {
     // A link may lead to where the database will be.
+    let output = output(&args.file)?;
     let path = followed(&args.file, LinkRule::Protected)?;
     if path.symlink_metadata().is_ok() {
         return Err(Failure::Exists { path });
@@ -37,6 +38,10 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
     let now = clock::read()?;
     ReplayDatabase::open(&path, &options, now)?;
+    if args.json {
+        let status = ReplayView::open(&path)?.status(now)?;
+        return output.print(&json_line(&DatabaseLine::of(&status)));
+    }
     if birth == DatabaseBirth::RefuseOlder {
         let from = ReplayView::open(&path)?.status(now)?.answers_from;
         console::remark(&format!(
@@ -52,6 +57,15 @@ fn prune(args: &PruneArgs) -> Result<(), Failure> {
     let output = output(&args.file)?;
     let mut database = open(&args.file)?;
     let pruned = database.prune(clock::read()?)?;
+    if args.json {
+        return output.print(&json_line(&PrunedLine {
+            schema: PRUNED_SCHEMA,
+            pruned_channels: pruned.channels,
+            pruned_leases: pruned.leases,
+            pruned_names: pruned.names,
+            pruned_ranges: pruned.ranges,
+        }));
+    }
     let text = format!(
         "forgot {} ranges, {} claim ids, {} channels and {} leases\n",
         pruned.ranges, pruned.names, pruned.channels, pruned.leases
@@ -195,6 +209,17 @@ impl ChannelLine {
     }
 }
 
+/// What was forgotten, as it is shown to programs.
+#[derive(Serialize)]
+struct PrunedLine {
+    schema: &'static str,
+    pruned_channels: u64,
+    pruned_leases: u64,
+    pruned_names: u64,
+    pruned_ranges: u64,
+}
+
 /// The versions of the forms; docs/replay.md describes them.
 const SCHEMA: &str = "brine.replay/1";
 const CHANNEL_SCHEMA: &str = "brine.replay-channel/1";
+const PRUNED_SCHEMA: &str = "brine.replay-pruned/1";

@@ -1,12 +1,11 @@
 //! `brinekey show`.
 
 use brine_core::{Clock as _, Timestamp, VerifyingKey};
-use brine_keys::{Fingerprint, openssh_line, ssh_fingerprint};
+use brine_keys::Fingerprint;
 use brine_trust::{Trust, TrustEntry};
-use serde::Serialize;
 
 use super::fingerprint_lines;
-use super::list::KEY_SCHEMA;
+use super::key_line::KeyLine;
 use super::trust::{self, SignerLine, limits};
 use crate::args::brinekey::Show;
 use crate::report::Failure;
@@ -83,15 +82,7 @@ struct Shown<'a> {
 impl Shown<'_> {
     /// Shows it to programs.
     fn lines(&self) -> String {
-        let own = self.own.map(|key| {
-            json_line(&ShownKey {
-                schema: KEY_SCHEMA,
-                name: self.name,
-                key_id: key.id().to_string(),
-                ssh_fingerprint: ssh_fingerprint(key),
-                public_key: openssh_line(key, ""),
-            })
-        });
+        let own = self.own.map(|key| KeyLine::named(self.name, key).line());
         let others = self.others.iter();
         let others = others.map(|entry| json_line(&SignerLine::of(entry, self.trust, self.now)));
         own.into_iter().chain(others).collect()
@@ -136,14 +127,4 @@ impl Shown<'_> {
         let (state, limits) = (self.trust.state(entry, self.now), limits(entry, self.now));
         format!("{state}  {limits}").trim_end().to_owned()
     }
-}
-
-/// A key, as it is shown to programs.
-#[derive(Serialize)]
-struct ShownKey<'a> {
-    schema: &'static str,
-    name: &'a str,
-    key_id: String,
-    ssh_fingerprint: String,
-    public_key: String,
 }

@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 15] = [
+const LINES: [&str; 16] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -29,6 +29,10 @@ const LINES: [&str; 15] = [
     "echo x > f; brine sign --json f > /dev/null; brine sign -d -f --json f none; echo x | brine sign --json --plain; \
      yes | head -c 3000000 | brine sign --json > /dev/null; echo true | brine sign --job --json; \
      printf 'a\\n\\nb' | brine sign --lines --batch 4 --json",
+    "brinekey gen other --no-passphrase --json; brinekey pub --json > k.pub; brinekey show ./k.pub --json; \
+     brinekey export --json -o k.key; brinekey import third k.key --json; brinekey passwd third --no-passphrase --json; \
+     brine completions bash --json; brine replay init new --json; brine replay prune new --json; \
+     printf '[[allow]]\\nsigners = [\"a\"]\\ncontexts = [\"b/*\"]\\n' > p.toml; brine policy check --json p.toml",
 ];
 
 /// Every document that the lines yield, by its form.

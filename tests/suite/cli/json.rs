@@ -2,6 +2,9 @@
 
 use std::process::Output;
 
+use brine_cli::args::brine::Brine;
+use brine_cli::args::brinekey::BrineKey;
+use clap::{Command, CommandFactory as _};
 use serde_json::Value;
 
 use crate::common::Person;
@@ -199,4 +202,84 @@ fn of_several_files_each_has_a_line_and_of_records_all_have_one() {
     let (records, _) = lines(&shown.stdout);
     assert_eq!(records.len(), 2);
     assert_eq!(records[0]["sequence"]["channel"], line["channel"]);
+}
+
+/// Every verb, as it is typed.
+fn verbs(command: &Command, typed: &str, found: &mut Vec<(String, bool)>) {
+    let mut below = command.get_subcommands().filter(|verb| verb.get_name() != "help").peekable();
+    if below.peek().is_none() {
+        let takes_json =
+            command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+        found.push((typed.to_owned(), takes_json));
+    }
+    for verb in below {
+        verbs(verb, &format!("{typed} {}", verb.get_name()), found);
+    }
+}
+
+/// Also what a verb is told that cannot be is said on its stream, and nothing else.
+#[test]
+fn every_verb_takes_json_and_fails_in_json() {
+    let person = Person::new();
+    let mut found = Vec::new();
+    for mut command in [Brine::command(), BrineKey::command()] {
+        command.build();
+        let name = command.get_name().to_owned();
+        verbs(&command, &name, &mut found);
+    }
+    assert!(found.len() > 20, "{found:?}");
+    for (verb, takes_json) in found {
+        assert!(takes_json, "{verb} has no --json");
+        let output = person.shell(&format!("{verb} --json --no-such-option")).output().unwrap();
+        let is_data = [
+            "brine sign",
+            "brine verify",
+            "brine run",
+            "brine completions",
+            "brinekey pub",
+            "brinekey export",
+        ];
+        let stream = if is_data.contains(&verb.as_str()) { &output.stderr } else { &output.stdout };
+        assert_eq!(failed(stream, &output)["reason"], "usage", "{verb}");
+    }
+}
+
+/// A log of what a script did names the same key each time, and where its halves are.
+#[test]
+fn what_was_made_of_a_key_is_said() {
+    let person = Person::new();
+    let line = |typed: &str, on_stderr: bool| {
+        let output = person.shell(typed).output().unwrap();
+        assert!(output.status.success(), "{typed}: {output:?}");
+        let stream = if on_stderr { &output.stderr } else { &output.stdout };
+        let (documents, others) = lines(stream);
+        assert_eq!((documents.len(), others.len()), (1, 0), "{typed}: {output:?}");
+        documents[0].clone()
+    };
+    let made = line("brinekey gen a --no-passphrase --json", false);
+    assert_eq!((&made["encrypted"], &made["private"]), (&false.into(), &true.into()));
+    let file = person.home_path("keys/a.key");
+    assert_eq!(made["file"], file.to_str().unwrap());
+    for (typed, on_stderr) in [
+        ("brinekey list --json", false),
+        ("brinekey show a --json", false),
+        ("brinekey pub a --json > a.pub", true),
+        ("brinekey passwd a --no-passphrase --json", false),
+    ] {
+        let found = line(typed, on_stderr);
+        for member in ["key_id", "ssh_fingerprint", "public_key", "encrypted", "private"] {
+            assert_eq!(found[member], made[member], "{typed}: {member}");
+        }
+    }
+    let exported = line("brinekey export a --json -o copy.key", true);
+    assert_eq!((&exported["file"], &exported["key_id"]), (&"copy.key".into(), &made["key_id"]));
+    let imported = line("brinekey import b copy.key --json", false);
+    assert_eq!((&imported["name"], &imported["key_id"]), (&"b".into(), &made["key_id"]));
+    // Of a file there is only the public half.
+    let shown = line("brinekey show ./a.pub --json", false);
+    assert_eq!((&shown["private"], &shown["file"]), (&false.into(), &Value::Null));
+    // Data stays data.
+    let output = person.shell("brinekey export a --json").output().unwrap();
+    assert!(output.stdout.starts_with(b"-----BEGIN PRIVATE KEY-----\n"), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("PRIVATE"), "{output:?}");
 }
