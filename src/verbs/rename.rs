@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use brine_core::VerifyingKey;
 use brine_keys::{openssh_line, read_openssh_line};
@@ -66,7 +66,7 @@ fn name_anew(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 /// Copies a public half, with the new name in the comment where the old one was.
-fn copy_public(from: &PathBuf, to: &Path, (old, new): (&KeyName, &KeyName)) -> Result<(), Failure> {
+fn copy_public(from: &Path, to: &Path, (old, new): (&KeyName, &KeyName)) -> Result<(), Failure> {
     let bytes = read_secret(from)?;
     let line = std::str::from_utf8(&bytes).ok().and_then(|text| {
         let (key, comment) = read_openssh_line(text.trim()).ok()?;

@@ -23,7 +23,7 @@ pub(super) fn check(trust: &Trust, (now, within): (Timestamp, Duration), finding
         };
         let name = entry.name();
         let hint = format!(
-            "brinekey trust remove {name:?}; or have it trusted for longer: a later not-after in the trust file"
+            "brinekey trust remove {name:?}, or write a later not-after into the trust file"
         );
         findings.add(Finding::about(&subject, problem, &message, &hint));
     }
