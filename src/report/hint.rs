@@ -209,6 +209,9 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::AttachedPayload => "what holds its payload is verified without its file",
         FormError::CritUnknown { .. } => "a newer brine may understand it",
         FormError::DetachedPayload => "give it: \"brine verify --signature SIG FILE\"",
+        FormError::Malformed(Malformed { flaw: Flaw::UnexpectedEnd, .. }) => {
+            "a download or copy that was not finished looks like this; get it again"
+        }
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
             "redis-cli and echo add one, and mosquitto_sub does; \"mosquitto_sub -N\" does not; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }

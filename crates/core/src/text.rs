@@ -71,12 +71,23 @@ impl fmt::Display for Shown<'_> {
 #[must_use]
 pub fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
-    let Some((cause, number)) = system_error(error) else { return text };
+    let Some((cause, number)) = system_error(error) else { return without_number(&text) };
     let mark = format!(" (os error {number})");
     let cause = cause.to_string();
     match text.starts_with(&cause) {
         true => cause.replace(&mark, ""),
         false => text.replace(&mark, ""),
+    }
+}
+
+/// Takes the number off a text that somebody else made of an error of the system, and the temporary name that
+/// tempfile adds.
+fn without_number(text: &str) -> String {
+    let Some((words, rest)) = text.split_once(" (os error ") else { return text.to_owned() };
+    match rest.split_once(')') {
+        Some((_, place)) if place.starts_with(" at path ") => words.to_owned(),
+        Some((_, more)) => format!("{words}{more}"),
+        None => text.to_owned(),
     }
 }
 
@@ -303,6 +314,14 @@ mod tests {
         assert_eq!(in_words(&io::Error::other(AtPath(missing()))), "No such file or directory");
         let found = in_words(&io::Error::other(Around(missing())));
         assert_eq!(found, "while seeking: No such file or directory");
+        // tempfile does not say which error it holds.
+        for (text, words) in [
+            ("Permission denied (os error 13) at path \"/var/.tmpR4nD0m\"", "Permission denied"),
+            ("Permission denied (os error 13), twice", "Permission denied, twice"),
+            ("an (os error", "an (os error"),
+        ] {
+            assert_eq!(in_words(&io::Error::other(text)), words);
+        }
     }
 
     #[test]

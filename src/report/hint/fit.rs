@@ -46,7 +46,7 @@ pub(super) fn options(part: &str) -> Vec<&str> {
 
 /// Returns whether a command begins with a word. It goes on to the end of the part, where it is not in quotes.
 pub(super) fn is_program(word: &str) -> bool {
-    matches!(word, "brine" | "brinekey" | "rm")
+    matches!(word, "brine" | "brinekey" | "chmod" | "rm")
 }
 
 /// Returns the option that a word is, without what stands around it.

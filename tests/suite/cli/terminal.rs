@@ -4,11 +4,16 @@ use crate::common::Person;
 
 /// Runs a line at a terminal, with what is typed there, and returns what the terminal shows.
 fn at_terminal(person: &Person, line: &str, typed: &str) -> String {
+    sent_to_terminal(person, line, typed).replace('\r', "")
+}
+
+/// Does the same, and returns all that the terminal gets.
+pub(super) fn sent_to_terminal(person: &Person, line: &str, typed: &str) -> String {
     let mut command = person.shell(&format!("script -qec '{line}' /dev/null"));
     // A pause lets each prompt turn the echo off before its answer comes.
     let typed: String = typed.split_inclusive('\n').collect();
     let output = command.write_stdin(typed).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).replace('\r', "")
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]

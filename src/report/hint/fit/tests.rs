@@ -99,24 +99,24 @@ fn commands_that_hints_name_can_be_typed() {
     let mut commands = 0;
     for hint in hints() {
         for (place, text) in hint.split('"').enumerate() {
-            let words: Vec<_> = text.split_ascii_whitespace().collect();
-            // Of a pipeline, the part that runs brine.
-            let from = words.iter().position(|word| is_program(word));
-            let Some(words) = from.and_then(|from| words.get(from..)) else { continue };
-            // Outside of quotes it may be a word of a sentence.
-            if place % 2 == 0 && !verbs.iter().any(|(name, _)| words.starts_with(&split(name))) {
-                continue;
-            }
-            let words: Vec<_> = words.iter().take_while(|word| **word != "|").copied().collect();
-            commands += 1;
-            // The longest name of a verb that it begins with: `brinekey trust add`, and not `brinekey trust`.
-            let found = verbs.iter().filter(|(name, _)| words.starts_with(&split(name)));
-            let (_, verb) = found
-                .max_by_key(|(name, _)| name.len())
-                .unwrap_or_else(|| panic!("there is no verb {text:?}, of the hint {hint:?}"));
-            let before_command = words.iter().take_while(|word| **word != "--");
-            for option in before_command.filter_map(|word| option_in(word)) {
-                assert!(has(verb, option), "{option:?} in {hint:?}");
+            let pieces = text.split("&&").flat_map(|piece| piece.split('|'));
+            for words in pieces.map(|piece| piece.split_ascii_whitespace().collect::<Vec<_>>()) {
+                let from = words.iter().position(|word| matches!(*word, "brine" | "brinekey"));
+                let Some(words) = from.and_then(|from| words.get(from..)) else { continue };
+                // The longest name of a verb that it begins with: `brinekey trust add`, and not `brinekey trust`.
+                let found = verbs.iter().filter(|(name, _)| words.starts_with(&split(name)));
+                let found = found.max_by_key(|(name, _)| name.len());
+                // Outside of quotes it may be a word of a sentence.
+                assert!(
+                    found.is_some() || place % 2 == 0,
+                    "no verb is meant by {text:?} in {hint:?}"
+                );
+                let Some((_, verb)) = found else { continue };
+                commands += 1;
+                let before_command = words.iter().take_while(|word| **word != "--");
+                for option in before_command.filter_map(|word| option_in(word)) {
+                    assert!(has(verb, option), "{option:?} in {hint:?}");
+                }
             }
         }
     }
@@ -139,12 +139,14 @@ fn every_option_in_a_hint_is_one_of_the_verb_that_failed() {
     for hint in hints() {
         for (name, verb) in &verbs {
             let said = fit(&hint, verb).unwrap_or_default();
-            for (place, text) in said.split('"').enumerate() {
-                if place % 2 == 1 && !text.starts_with('-') {
-                    continue;
-                }
-                for option in text.split_ascii_whitespace().filter_map(option_in) {
-                    assert!(takes(verb, option), "{name} has no {option}, of the hint {said:?}");
+            for part in parts(&said) {
+                for (place, text) in part.split('"').enumerate() {
+                    let words = text.split_ascii_whitespace();
+                    let outside = words.take_while(|word| !is_program(word));
+                    let outside = outside.filter(|_| place % 2 == 0 || text.starts_with('-'));
+                    for option in outside.filter_map(option_in) {
+                        assert!(takes(verb, option), "{name} has no {option}, of {said:?}");
+                    }
                 }
             }
         }
