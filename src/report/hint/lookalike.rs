@@ -28,7 +28,7 @@ pub(super) fn way_out(found: Lookalike) -> &'static str {
         Lookalike::Jws | Lookalike::Jwt => {
             "\"step crypto jws verify\" and libraries for JOSE read it"
         }
-        Lookalike::Key => "\"-k KEY\" takes a private key; \"-p KEY\" takes a public one",
+        Lookalike::Key => "\"-k KEY\" takes a private key; \"-p KEY\" takes a public key",
         Lookalike::Mail => "save what is attached to it, and verify that",
         Lookalike::Minisign => "\"minisign -V\" or \"signify -V\" reads it",
         Lookalike::OpenPgp => "\"gpg --verify\" checks a signature, \"gpg --decrypt\" a message",

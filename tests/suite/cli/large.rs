@@ -97,7 +97,7 @@ fn nothing_is_released_before_its_last_byte_has_verified() {
         (altered(last - 66), 1, "signature does not verify"),
         (altered(200), 1, "signature does not verify"),
         (altered(last - 64), 1, "it is cut short"),
-        (altered(0), 3, "this is a COSE_Countersignature"),
+        (altered(0), 3, "not an envelope: a COSE countersignature"),
         (good[..last].to_vec(), 1, "it is cut short"),
         (good[..5_000_000].to_vec(), 1, "it is cut short"),
         ([&good[..], b"\n"].concat(), 1, "a line end follows its end"),

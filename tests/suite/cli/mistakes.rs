@@ -401,7 +401,7 @@ const ROWS: &[Row] = &[
         "brinekey gen; echo hello > in; brinekey pub > me.pub",
         "brine verify me.pub",
         "\"me.pub\": not an envelope: a key",
-        "\"-p KEY\" takes a public one",
+        "\"-p KEY\" takes a public key",
         3,
     ),
     (
@@ -478,7 +478,7 @@ const ROWS: &[Row] = &[
         "brinekey gen; echo hello > in; brine sign --job in -o job; printf '[[allow]]\\nsigner = [\"default\"]\\n' > policy",
         "brine run --policy policy job -- cat",
         "\"policy\": line 2: unknown key \"signer\"",
-        "docs/policy.md has every key; \"brine policy check FILE\" reads it",
+        "\"man 5 policy.toml\" has every key; \"brine policy check FILE\" reads it",
         6,
     ),
     (

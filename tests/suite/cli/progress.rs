@@ -26,11 +26,12 @@ fn the_line_of_progress_fits_the_terminal_and_goes_at_the_end() {
         assert!(sent.ends_with("\r\x1b[K") && !sent.contains('\n'), "{columns}: {sent:?}");
     }
     // A signal and an error take it away, too.
-    let signal = "timeout --foreground -s INT 2 brine sign > stream";
+    let signal = "timeout --foreground -s INT 3.2 brine sign > stream";
     let error = "brine verify > out";
     person.shell("head -c 5000000 /dev/zero | brine sign -o good").assert().success();
     let cut = "head -c 2500000 good; sleep 2; tail -c +2500001 good | head -c 2000000; sleep 0.5";
-    for (input, reader, end) in [(SLOWLY, signal, ""), (cut, error, "\n")] {
+    let long = format!("{SLOWLY}; {SLOWLY}");
+    for (input, reader, end) in [(long.as_str(), signal, ""), (cut, error, "\n")] {
         let line = format!("export TERM=xterm; ({input}) | {reader}");
         let sent = sent_to_terminal(&person, &line, "");
         let (_, after) = sent.rsplit_once("MiB").unwrap_or_else(|| panic!("{sent:?}"));
