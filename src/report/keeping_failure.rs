@@ -57,7 +57,7 @@ impl KeepingFailure {
     }
 
     /// Returns what to type next, where there is something.
-    pub(super) fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Exposed { found, .. } => found.hint(),
             Self::KeyExposed { path, can_change: true, .. } => {

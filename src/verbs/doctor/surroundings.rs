@@ -8,8 +8,8 @@ use brine_core::Timestamp;
 
 use super::check::Check;
 use crate::args::PassphraseArgs;
+use crate::report::KeepingFailure;
 use crate::report::exit::Status;
-use crate::report::{Failure, KeepingFailure};
 use crate::verbs::policy;
 use crate::world::home::{Home, temporary_directory};
 use crate::world::passphrase::{self, Source};
@@ -173,7 +173,7 @@ fn of_terminal() -> Check {
         }
         Source::Terminal => {
             Check::limited("terminal", "there is none, so no passphrase can be asked for")
-                .hint(Failure::from(KeepingFailure::PassphraseNeeded).hint().unwrap_or_default())
+                .hint(KeepingFailure::PassphraseNeeded.hint().unwrap_or_default())
         }
     }
 }
