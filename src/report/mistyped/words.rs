@@ -55,7 +55,7 @@ pub(super) const SYNONYMS: [(&[&str], &str); 12] = [
 ];
 
 /// Options of other programs, the verbs of which this is said (of all if there are none), and what is said.
-pub(super) const SAID_OF_OPTIONS: [(&[&str], Option<&[&str]>, &str); 17] = [
+pub(super) const SAID_OF_OPTIONS: [(&[&str], Option<&[&str]>, &str); 18] = [
     (
         &["-b", "--detach", "--detach-sign", "--detached-sign", "--detach-signature"],
         None,
@@ -99,7 +99,7 @@ pub(super) const SAID_OF_OPTIONS: [(&[&str], Option<&[&str]>, &str); 17] = [
         Some(&["brine sign"]),
         "\"-k KEY\" names the key to sign with",
     ),
-    (&["-n", "--namespace", "--purpose"], None, "\"--context TEXT\" names the context"),
+    (&["-n", "--namespace", "--purpose"], None, "\"-c TEXT\" names the context"),
     (
         &["-f", "--allowed-signers", "--allowed-signers-file", "--keyring"],
         Some(&["brine verify", "brine run"]),
@@ -109,6 +109,11 @@ pub(super) const SAID_OF_OPTIONS: [(&[&str], Option<&[&str]>, &str); 17] = [
         &["-I", "--signer-identity", "--certificate-identity"],
         Some(&["brine verify", "brine run"]),
         "\"--signer NAME\" accepts only the signer of this name",
+    ),
+    (
+        &["-x", "--sig", "--sigfile", "--signature-file", "--beside"],
+        Some(&["brine verify"]),
+        "\"--signature SIG\" names the signature of FILE, and \"-d\" stands for FILE.sig",
     ),
     (&["-m"], Some(&["brine sign", "brine verify"]), "leave it out: FILE stands by itself"),
     (
