@@ -188,7 +188,7 @@ fn words_that_are_not_utf_8_are_named() {
     let output = person.shell("brine sign --context $(printf '\\377')").output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.starts_with("brine: error: \"\\xFF\" is not UTF-8\nbrine: hint: "), "{stderr}");
+    assert!(stderr.starts_with("brine: error: \"\\xff\" is not UTF-8\nbrine: hint: "), "{stderr}");
     person
         .shell("echo a > $(printf 'f\\377') && brine sign $(printf 'f\\377') > out")
         .assert()
