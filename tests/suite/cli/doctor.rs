@@ -156,6 +156,18 @@ fn trust_and_policy_that_cannot_be_read_are_missing() {
     assert!(check(&all, "home")[1].starts_with("no home directory"), "{all}");
 }
 
+/// What others may write decides nothing, here as for "verify".
+#[test]
+fn trust_that_others_may_write_is_missing() {
+    let person = Person::with_key();
+    let (status, all) = found(&person, "chmod go+w $BRINE_HOME/trust.toml; doctor");
+    assert_eq!(status, 6, "{all}");
+    let [state, message, hint] = check(&all, "trust");
+    assert_eq!(state, "missing");
+    assert!(message.contains("others may write it"), "{message}");
+    assert!(hint.starts_with("chmod go-w "), "{hint}");
+}
+
 #[test]
 fn trust_from_the_future_casts_doubt_on_the_clock() {
     let person = Person::with_key();
