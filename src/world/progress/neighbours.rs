@@ -1,6 +1,7 @@
 //! Other programs that draw progress on the same terminal.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{getpgrp, getpid};
@@ -24,15 +25,25 @@ pub(super) fn draw() -> bool {
 
 /// Returns the process group of a process (`proc_pid_stat(5)`). Its name may have spaces and parentheses in it.
 fn group_of(place: &Path) -> Option<String> {
-    let stat = fs::read_to_string(place.join("stat")).ok()?;
+    let stat = read(&place.join("stat"));
+    let stat = String::from_utf8_lossy(&stat);
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(2).map(str::to_owned)
 }
 
 fn draws_on(place: &Path, terminal: &PathBuf) -> bool {
     let is_there = fs::read_link(place.join("fd/2")).is_ok_and(|found| found == *terminal);
-    let arguments = || fs::read(place.join("cmdline")).unwrap_or_default();
-    is_there && draws(&arguments())
+    is_there && draws(&read(&place.join("cmdline")))
+}
+
+/// Reads what says something of a process. What cannot be read says nothing.
+fn read(path: &Path) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // What was read before a failure says enough.
+        let _ = file.take(MAX_TEXT_BYTES).read_to_end(&mut text);
+    }
+    text
 }
 
 /// Returns whether a program with these arguments, each of which ends with a NUL byte, draws progress.
@@ -53,6 +64,9 @@ fn draws(arguments: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// The most that is read of the arguments of a process: those that matter come early.
+const MAX_TEXT_BYTES: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Every hint against every verb.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use clap::CommandFactory as _;
 
@@ -34,8 +34,8 @@ fn hints() -> Vec<String> {
     let inner = inner.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let outside = fs::read_dir(root.join("src/report")).unwrap();
     let outside = outside.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-    let of_functions = outside.flat_map(|path| hint_functions(&fs::read_to_string(path).unwrap()));
-    let whole = files.into_iter().chain(inner).map(|path| fs::read_to_string(path).unwrap());
+    let of_functions = outside.flat_map(|path| hint_functions(&read(&path)));
+    let whole = files.into_iter().chain(inner).map(|path| read(&path));
     let texts = whole.chain(of_functions).flat_map(|source| {
         let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
         literals(&code.collect::<Vec<_>>().join("\n"))
@@ -43,6 +43,10 @@ fn hints() -> Vec<String> {
     let found: Vec<_> = texts.filter(|text| text.contains(' ')).collect();
     assert!(found.len() > 80, "only {} hints were found", found.len());
     found
+}
+
+fn read(path: &Path) -> String {
+    io::read_to_string(fs::File::open(path).unwrap()).unwrap()
 }
 
 /// Returns the functions of a file whose name says that they give a hint, each to its last line.
