@@ -54,8 +54,12 @@ pub(super) const SYNONYMS: [(&[&str], &str); 12] = [
     (&["public", "pubkey", "public-key"], "pub"),
 ];
 
+/// Options, the verbs, and the hint.
+pub(super) type SaidOfOption =
+    (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
+
 /// Options of other programs, the verbs of which this is said (of all if there are none), and what is said.
-pub(super) const SAID_OF_OPTIONS: [(&[&str], Option<&[&str]>, &str); 18] = [
+pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 18] = [
     (
         &["-b", "--detach", "--detach-sign", "--detached-sign", "--detach-signature"],
         None,
