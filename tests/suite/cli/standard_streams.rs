@@ -145,7 +145,7 @@ fn an_output_in_non_blocking_mode_is_waited_for_and_loses_nothing() {
         (&["brine", "sign", "--lines", "lines"], 1_200_000),
         (&["brine", "sign", "--armor", "mid"], 4_000_000),
         (&["brine", "inspect", "--lines", "records"], 1_200_000),
-        (&["brine", "completions", "zsh"], 10_000),
+        (&["brine", "completions", "zsh"], 1000),
         (&["brine", "verify", "--help"], 1000),
     ] {
         let (status, found) = read_slowly(command(&person, line), false);
