@@ -100,7 +100,7 @@ fn a_command_is_not_started_for_what_does_not_verify() {
         ("altered", 1, "signature"),
         ("cut-stream", 1, ""),
         ("altered-stream", 1, ""),
-        ("longer-stream", 1, "after"),
+        ("longer-stream", 1, "follows the end of the stream"),
         ("cut-large", 1, ""),
         ("altered-large", 1, ""),
         ("stranger.brine", 5, "no trust anchor"),
