@@ -1,6 +1,6 @@
 //! Prints outcomes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write as _;
 
@@ -101,14 +101,22 @@ fn place_for(result: &Result<Outcome, Failure>, json: Option<JsonPlace>) -> Opti
     }
 }
 
+/// Says who signed how many records.
+fn signed_by(signers: &BTreeMap<String, u64>) -> String {
+    let each: Vec<_> = signers.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    if each.is_empty() { String::new() } else { format!("; signed by {}", each.join(", ")) }
+}
+
 /// Tells a person.
 fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
     match result {
         Err(failure) => complain(failure),
-        Ok(Outcome::Records { counts, failure, older }) => {
+        Ok(Outcome::Records { counts, signers, failure, older }) => {
             let has_failed = failure.as_ref().is_some_and(|failure| !failure.is_quiet());
             let matters = counts.refused > 0 || counts.missing.records > 0 || has_failed;
-            if matters || say_who.now() {
+            if say_who.now() {
+                note(&format!("{counts}{}", signed_by(signers)));
+            } else if matters {
                 note(&counts.to_string());
             }
             match (failure, older) {

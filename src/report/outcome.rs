@@ -1,5 +1,6 @@
 //! What a verb that did its work has to say.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use brine_core::text::hex;
@@ -29,7 +30,13 @@ pub(crate) enum Outcome {
     Ran { signed: Box<Signed>, plan: PlanFacts, run: Box<RunFacts>, status: Status, line: String },
     /// Records were judged, as far as `failure` let them be. Some of them may have been `older` than the replay
     /// database.
-    Records { counts: RecordCounts, failure: Option<Failure>, older: Option<Box<OlderRecords>> },
+    Records {
+        counts: RecordCounts,
+        /// How many of those that were released each signer has signed.
+        signers: BTreeMap<String, u64>,
+        failure: Option<Failure>,
+        older: Option<Box<OlderRecords>>,
+    },
     /// Something was signed; of records, as many as `failure` let be.
     Signed { signed: Box<SignedInput>, failure: Option<Failure> },
     /// There is nothing to say.

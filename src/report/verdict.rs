@@ -98,17 +98,20 @@ struct RecordFacts<'a> {
     records_refused: u64,
     records_kept: u64,
     records_missing: u64,
+    /// How many of those that were released each signer has signed.
+    records_by_signer: &'a BTreeMap<String, u64>,
     /// How many were refused for each reason.
     reasons: &'a BTreeMap<&'static str, u64>,
 }
 
 impl<'a> RecordFacts<'a> {
-    const fn of(counts: &'a RecordCounts) -> Self {
+    const fn of(counts: &'a RecordCounts, signers: &'a BTreeMap<String, u64>) -> Self {
         Self {
             records_verified: counts.verified,
             records_refused: counts.refused,
             records_kept: counts.kept,
             records_missing: counts.missing.records,
+            records_by_signer: signers,
             reasons: &counts.reasons,
         }
     }
@@ -169,8 +172,8 @@ impl<'a> Verdict<'a> {
                 verdict.plan = Some(plan);
                 verdict.run = Some(run);
             }
-            Ok(Outcome::Records { counts, .. }) => {
-                verdict.records = Some(RecordFacts::of(counts));
+            Ok(Outcome::Records { counts, signers, .. }) => {
+                verdict.records = Some(RecordFacts::of(counts, signers));
                 if counts.refused > 0 {
                     verdict.verdict = Word::Refused;
                 }

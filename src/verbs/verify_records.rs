@@ -1,9 +1,11 @@
 //! `brine verify` of records.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use brine_core::{Clock as _, Question};
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayView};
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordCounts, RecordJudge,
@@ -12,12 +14,15 @@ use brine_records::{
 
 use super::expect::Judge;
 use super::reject_file::{KeptRecords, RejectFile};
+use crate::args::judge::JudgeArgs;
 use crate::args::record::FramingName;
 use crate::args::verify::Verify;
 use crate::report::{Failure, OlderRecords, Outcome, console};
+use crate::world::clock::Moment;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::record_output::RecordOutput;
+use crate::world::watched_trust::WatchedTrust;
 use crate::world::{clock, threads};
 
 /// Verifies each record of the input, and writes the payloads in the same order.
@@ -34,6 +39,7 @@ pub(super) fn verify_records(
     let mut sink = sink.transpose()?;
     let (source, name) = source(args, framing)?;
     let Judge { expectations, trust, moment } = judge;
+    let (trusted, clock) = (trust.clone(), moment);
     let judge = RecordJudge::new(expectations, trust, moment, framed);
     let run = RecordPipeline::new(judge, &mut sink)
         .on_bad(args.rejects.refusals.on_bad())
@@ -45,18 +51,39 @@ pub(super) fn verify_records(
     let ended = run.end.map_err(|error| Failure::of_pipeline(error, &name));
     let finished = ended.and_then(|()| sink.map_or(Ok(()), RecordOutput::finish));
     let older = older_records(args, &run.counts, framed);
+    let signers = signers(args, &run.counts, &trusted, clock);
     match (finished, older) {
         // A database that refuses everything is the wrong one, whatever became of the records.
         (Ok(()), Some(older))
             if older.records == run.counts.refused && released(&run.counts) == 0 =>
         {
             let failure = Some(Failure::OlderRecords(older));
-            Ok(Outcome::Records { counts: run.counts, failure, older: None })
+            Ok(Outcome::Records { counts: run.counts, signers, failure, older: None })
         }
         (finished, older) => {
-            Ok(Outcome::Records { counts: run.counts, failure: finished.err(), older })
+            Ok(Outcome::Records { counts: run.counts, signers, failure: finished.err(), older })
         }
     }
+}
+
+/// Says how many records each signer has signed: by the name under which the key is believed, or by the key's id where
+/// nobody knows it any more.
+fn signers(
+    args: &Verify,
+    counts: &RecordCounts,
+    trust: &WatchedTrust,
+    clock: Moment,
+) -> BTreeMap<String, u64> {
+    let question = |now| {
+        let JudgeArgs { context, signer, .. } = &args.judge;
+        Question { context: context.as_deref(), signer: signer.as_deref(), now }
+    };
+    let mut signers = BTreeMap::new();
+    for (key, count) in &counts.signers {
+        let name = clock.now().ok().and_then(|now| trust.name_of(*key, &question(now)));
+        *signers.entry(name.unwrap_or_else(|| key.to_string())).or_default() += count;
+    }
+    signers
 }
 
 /// Describes the records that were signed before the replay database can remember, if there were any.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use brine_core::{Class, TrustAnchors, TrustSource, TrustUnavailable};
+use brine_core::{Class, Evidence, KeyId, Question, TrustAnchors, TrustSource, TrustUnavailable};
 use brine_trust::Trust;
 
 use super::home::Home;
@@ -24,6 +24,14 @@ impl WatchedTrust {
         let rule = args.permissions;
         let trust = Watched::new(files, rule, move |files| named_key::trust(&args, files))?;
         Ok(Self(Arc::new(trust)))
+    }
+
+    /// Returns the name under which a key is believed, or was.
+    pub(crate) fn name_of(&self, key: KeyId, question: &Question<'_>) -> Option<String> {
+        let trust = self.0.current().ok()?;
+        let judged = trust.judge_entry(&Evidence::Key(key), question).ok();
+        let entry = judged.or_else(|| trust.entries_of(key).next())?;
+        Some(entry.name().to_owned())
     }
 }
 

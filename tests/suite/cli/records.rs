@@ -282,3 +282,29 @@ fn a_second_signal_ends_a_process_that_cannot_write() {
         wait $job; echo $?; kill $sleeper";
     assert_eq!(text(&run(&person, line)), "143\n");
 }
+
+/// Who signed is told in numbers, since each record can have another signer.
+#[test]
+fn the_summary_says_who_signed_how_many_records() {
+    let person = Person::with_key();
+    person.brinekey(["gen", "other"]).assert().success();
+    run(
+        &person,
+        "seq 3 | brine sign --lines > records; seq 2 | brine sign --lines --batch 2 -k other >> records",
+    );
+    run(&person, "seq 1 | brine sign --lines >> records; echo forged >> records");
+    let line = "brine verify --lines --on-bad skip -v --report report records";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "1\n2\n3\n1\n2\n1\n");
+    let expected =
+        "brine: 6 verified, 1 refused (1 framing-base64); signed by default (4), other (2)\n";
+    assert_eq!(said(&output), expected);
+    let report: serde_json::Value = serde_json::from_slice(&person.read("report")).unwrap();
+    assert_eq!(report["records_by_signer"], serde_json::json!({ "default": 4, "other": 2 }));
+    // Of those that were refused, nobody is said to have signed any.
+    let line = "brine verify --lines --on-bad skip -v -p other records";
+    let output = run(&person, line);
+    assert_eq!(text(&output), "1\n2\n");
+    assert!(said(&output).contains("2 verified, 5 refused"), "{output:?}");
+    assert!(said(&output).ends_with("; signed by other (2)\n"), "{output:?}");
+}

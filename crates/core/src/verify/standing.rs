@@ -27,6 +27,12 @@ impl Standing {
         Self { key_id, expires, issued_at, not_before }
     }
 
+    /// Returns the id of the key that has signed.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
     /// Judges it again: trust, then time. `expectations` **must** be those that the envelope was verified by.
     ///
     /// # Errors

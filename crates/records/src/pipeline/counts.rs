@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use brine_core::Classified as _;
+use brine_core::{Classified as _, KeyId};
 
 use super::error::RecordError;
+use super::judge::RecordVerdict;
 
 /// How many records there were, and what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct RecordCounts {
     pub missing: MissingRecords,
     /// How many were refused for each reason.
     pub reasons: BTreeMap<&'static str, u64>,
+    /// How many of those that were released each key has signed.
+    pub signers: BTreeMap<KeyId, u64>,
 }
 
 /// Numbers of channels that were never handled, below one that was.
@@ -39,6 +42,34 @@ pub struct MissingRecords {
 }
 
 impl RecordCounts {
+    /// Counts the first so many records of a run that are to be released.
+    pub(super) fn release(&mut self, verdicts: &[RecordVerdict], records: usize) {
+        let signers = verdicts.iter().filter_map(|verdict| match verdict {
+            RecordVerdict::Verified { standing, .. } => Some(standing.key_id()),
+            RecordVerdict::Refused(_) | RecordVerdict::Repeated | RecordVerdict::SetAside(_) => {
+                None
+            }
+        });
+        // In most cases one signer has signed them all.
+        let mut last = None;
+        for signer in signers.take(records) {
+            match &mut last {
+                Some((key, count)) if *key == signer => *count += 1,
+                _ => {
+                    self.count_signer(last);
+                    last = Some((signer, 1));
+                }
+            }
+        }
+        self.count_signer(last);
+    }
+
+    fn count_signer(&mut self, counted: Option<(KeyId, u64)>) {
+        let Some((signer, count)) = counted else { return };
+        self.verified += count;
+        *self.signers.entry(signer).or_default() += count;
+    }
+
     /// Counts a refused record.
     pub(super) fn refuse(&mut self, why: &RecordError) {
         self.refused += 1;

@@ -212,6 +212,13 @@ impl RecordVerdict {
         verdicts.iter().filter(|verdict| verdict.payload().is_some()).count()
     }
 
+    /// Returns the index behind so many verified records of a run, and behind all that are not released after them.
+    pub(super) fn behind(verdicts: &[Self], run: &Range<usize>, records: usize) -> usize {
+        let verified = verdicts.iter().enumerate().take(run.end).skip(run.start);
+        let mut verified = verified.filter(|(_, verdict)| verdict.payload().is_some());
+        verified.nth(records).map_or(run.end, |(index, _)| index)
+    }
+
     /// Returns whether the record was refused, set aside or not.
     pub(super) const fn is_refused(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::SetAside(_))

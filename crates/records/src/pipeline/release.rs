@@ -101,7 +101,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         let end = match &written {
             Written::All | Written::Refused(_) | Written::Returned(_) => until,
             Written::First(records, _) => {
-                behind(&judged.judgement.verdicts, &(from..until), *records)
+                RecordVerdict::behind(&judged.judgement.verdicts, &(from..until), *records)
             }
             Written::Stale => from,
         };
@@ -227,11 +227,13 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
             Ok(Handed::Refused(failure) | Handed::Retry(failure)) => Written::Refused(failure),
             Err(WriteFailure { records, error }) => Written::First(records.min(all), Some(error)),
         };
-        let count = |records: usize| u64::try_from(records).unwrap_or(u64::MAX);
+        let verdicts = judged.judgement.verdicts.get(run.clone()).unwrap_or_default();
         match &written {
-            Written::All => self.counts.verified += count(all),
-            Written::First(records, _) => self.counts.verified += count(*records),
-            Written::Returned(_) => self.counts.retried += count(all),
+            Written::All => self.counts.release(verdicts, all),
+            Written::First(records, _) => self.counts.release(verdicts, *records),
+            Written::Returned(_) => {
+                self.counts.retried += u64::try_from(all).unwrap_or(u64::MAX);
+            }
             Written::Refused(_) | Written::Stale => {}
         }
         Ok(written)
@@ -390,11 +392,4 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
             }
         }
     }
-}
-
-/// Returns the index behind so many verified records of a run, and behind all that are not released after them.
-fn behind(verdicts: &[RecordVerdict], run: &Range<usize>, records: usize) -> usize {
-    let verified = verdicts.iter().enumerate().take(run.end).skip(run.start);
-    let mut verified = verified.filter(|(_, verdict)| verdict.payload().is_some());
-    verified.nth(records).map_or(run.end, |(index, _)| index)
 }
