@@ -54,6 +54,10 @@ fn run<P: Parser>(
     let status = match parse::<P>(&arguments) {
         Ok(parsed) => verb(parsed, json),
         Err(found) => match found.kind() {
+            ErrorKind::DisplayVersion if !stands_alone(&arguments) => {
+                let mistake = mistyped::version_failure(program);
+                Reporter::without_file(json).finish(Err(mistake))
+            }
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => show(&found),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help_instead(&found),
             _ => {
@@ -73,6 +77,11 @@ fn run<P: Parser>(
 fn ends_in_separator(arguments: &[OsString]) -> bool {
     let separator = arguments.iter().position(|argument| argument == "--");
     separator.is_some_and(|at| at.saturating_add(1) == arguments.len())
+}
+
+/// Returns whether the version was asked for, and nothing else.
+fn stands_alone(arguments: &[OsString]) -> bool {
+    matches!(arguments, [_, asked] if asked == "-V" || asked == "--version")
 }
 
 /// Parses the command line, and remembers which verb was typed.

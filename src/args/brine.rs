@@ -17,7 +17,7 @@ use super::verify::{VERIFY_EXAMPLES, Verify};
 /// Wraps any bytes in a standard signature envelope (COSE_Sign1, Ed25519), and releases them only if a
 /// trusted key signed them. Start with "brinekey gen", which makes a key.
 #[derive(Debug, Parser)]
-#[command(name = "brine", version, propagate_version = true, max_term_width = 80,
+#[command(name = "brine", version, max_term_width = 80,
     after_long_help = EXAMPLES, after_help = first_of(EXAMPLES))]
 pub struct Brine {
     /// What to do.

@@ -15,7 +15,7 @@ use super::{PassphraseArgs, PermissionArgs};
 /// NAME.key is the private half (PKCS#8), NAME.pub the public one. trust.toml beside them lists the
 /// signers that "brine verify" believes.
 #[derive(Debug, Parser)]
-#[command(name = "brinekey", version, propagate_version = true, max_term_width = 80,
+#[command(name = "brinekey", version, max_term_width = 80,
     after_long_help = EXAMPLES, after_help = first_of(EXAMPLES))]
 pub struct BrineKey {
     /// What to do.

@@ -23,6 +23,16 @@ pub(crate) fn failure(program: &str, error: &clap::Error, typed: &[OsString]) ->
     Failure::Mistyped { message: mistake.message(), hint: mistake.hint() }
 }
 
+/// Refuses the version where something else was typed with it: in `brine -Vm FILE && install FILE`, the words of
+/// another program, success would mean that FILE verified.
+pub(crate) fn version_failure(program: &str) -> Failure {
+    let verifies = "\"brine verify FILE\" verifies";
+    Failure::Mistyped {
+        message: "-V and --version stand alone".to_owned(),
+        hint: Some(format!("{verifies}; \"{program} --version\" prints the version")),
+    }
+}
+
 /// What clap did not take.
 struct Mistake<'a> {
     /// The verb that was typed, or the program if none was.

@@ -56,6 +56,8 @@ fn page(command: &Command, name: &str) -> Vec<u8> {
     let spaced = name.replace('-', " ");
     let examples = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let shown = command.clone().bin_name(spaced).display_name(name).after_long_help("");
+    // The page has every option, also those that the short help leaves out.
+    let shown = shown.mut_args(|argument| argument.hide_short_help(false));
     let man = Man::new(shown)
         .title(name.to_uppercase())
         .date("2026-11-21")
@@ -209,6 +211,21 @@ fn every_page_has_exit_status_and_examples() {
     let verbs =
         "programs, verbs of brine, of its policy and replay, of brinekey, of brinekey trust";
     assert_eq!(count, 2 + 9 + 1 + 3 + 11 + 5, "{verbs}");
+}
+
+/// Each option and argument has text on its page.
+#[test]
+fn every_page_describes_each_option() {
+    for (path, page) in files().into_iter().filter(|(path, _)| path.ends_with(".1")) {
+        let text = String::from_utf8(page).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let mut count = 0;
+        for entry in lines.windows(3).filter(|lines| lines[0] == ".TP") {
+            assert!(entry[2].starts_with(char::is_alphabetic), "{path}: {}", entry[1]);
+            count += 1;
+        }
+        assert!(count > 0, "{path}");
+    }
 }
 
 /// The arguments of a verb are declared only when it is used, so the list of verbs has descriptions of

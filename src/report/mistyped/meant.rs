@@ -12,7 +12,7 @@ impl Mistake<'_> {
     /// Says which verb may have been meant.
     pub(super) fn meant_verb(&self) -> String {
         let typed = self.one(ContextKind::InvalidSubcommand);
-        let program = self.programs.first().map_or("brine", Command::get_name);
+        let program = self.program();
         let said = SAID_OF_VERBS
             .iter()
             .find(|(words, of, _)| words.contains(&typed) && of.is_none_or(|of| of == program));
@@ -32,6 +32,10 @@ impl Mistake<'_> {
             return "\"brine sign FILE\" signs a file, and \"brine verify FILE\" verifies an envelope".to_owned();
         }
         format!("\"{} -h\" lists the verbs", path_of(self.command))
+    }
+
+    fn program(&self) -> &str {
+        self.programs.first().map_or("brine", Command::get_name)
     }
 
     /// Returns the verbs of this name that are nearest: below what was typed, else in the same program, else in the
@@ -56,7 +60,7 @@ impl Mistake<'_> {
             options.contains(&typed) && of.is_none_or(|of| of.contains(&verb))
         });
         if let Some((_, _, hint)) = said {
-            return (*hint).to_owned();
+            return hint.replace("PROGRAM", self.program());
         }
         let owners = self.owners_of(typed);
         if !owners.is_empty() {

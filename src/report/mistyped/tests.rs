@@ -40,7 +40,7 @@ fn hints_show_commands_that_there_are() {
     }
     let verbs = all_verbs();
     for (options, of, hint) in SAID_OF_OPTIONS {
-        for line in quoted(hint) {
+        for line in quoted(&hint.replace("PROGRAM", "brine")) {
             let option = line.split(' ').next().unwrap();
             if !option.starts_with('-') {
                 assert_command(&line);

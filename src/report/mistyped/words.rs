@@ -58,8 +58,15 @@ pub(super) const SYNONYMS: [(&[&str], &str); 12] = [
 pub(super) type SaidOfOption =
     (&'static [&'static str], Option<&'static [&'static str]>, &'static str);
 
-/// Options of other programs, the verbs of which this is said (of all if there are none), and what is said.
-pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 18] = [
+/// Options of other programs, the verbs of which this is said (of all if there are none), and what is said. `PROGRAM`
+/// stands for the name of the program.
+pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 20] = [
+    (
+        &["-V", "--version"],
+        Some(&["brine verify"]),
+        "leave it out, \"brine verify FILE\" verifies; \"brine --version\" prints the version",
+    ),
+    (&["-V", "--version"], None, "\"PROGRAM --version\" prints the version"),
     (
         &["-b", "--detach", "--detach-sign", "--detached-sign", "--detach-signature"],
         None,

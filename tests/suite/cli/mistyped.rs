@@ -82,6 +82,32 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "brine verify has no option \"-k\"",
         "\"-p KEY\" names the signer's public key",
     ),
+    // The version, in the words of another program that verifies.
+    (
+        "brine verify -Vm x -p me",
+        "brine verify has no option \"-V\"",
+        "leave it out, \"brine verify FILE\" verifies; \"brine --version\" prints the version",
+    ),
+    (
+        "brine verify --version x",
+        "brine verify has no option \"--version\"",
+        "leave it out, \"brine verify FILE\" verifies; \"brine --version\" prints the version",
+    ),
+    (
+        "brinekey trust check -V x",
+        "brinekey trust check has no option \"-V\"",
+        "\"brinekey --version\" prints the version",
+    ),
+    (
+        "brine -Vm x -p me",
+        "-V and --version stand alone",
+        "\"brine verify FILE\" verifies; \"brine --version\" prints the version",
+    ),
+    (
+        "brinekey -V check",
+        "-V and --version stand alone",
+        "\"brine verify FILE\" verifies; \"brinekey --version\" prints the version",
+    ),
     // Options of other verbs.
     (
         "brine verify --armor x",
@@ -159,6 +185,23 @@ fn a_usage_error_is_one_line_and_a_hint() {
         assert!(stderr.starts_with(&expected), "{line}:\n{stderr}expected:\n{expected}");
         assert!(hint.is_empty() || stderr == format!("{expected}\n"), "{line}:\n{stderr}");
         assert_eq!(stderr.lines().count(), 2, "{line}: {stderr}");
+    }
+}
+
+/// No verb ends with 0 because it printed the version: a script would take it for its result.
+#[test]
+fn only_the_programs_have_a_version() {
+    let person = Person::new();
+    for line in ["brine -V", "brine --version", "brinekey -V", "brinekey --version"] {
+        let output = person.shell(line).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let program = line.split(' ').next().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}");
+        assert_eq!(printed, format!("{program} {}\n", env!("CARGO_PKG_VERSION")), "{line}");
+    }
+    for line in ["brine verify -V nosuch", "brine verify -Vm nosuch", "brine -Vm nosuch"] {
+        let output = person.shell(&format!("{line} && echo INSTALL")).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{line}");
     }
 }
 
