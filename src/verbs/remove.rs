@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use brine_core::Clock as _;
+use brine_core::{Clock as _, VerifyingKey};
 use brine_keys::ssh_fingerprint;
 use brine_trust::EntryState;
 
@@ -26,15 +26,17 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
     let halves = StoredHalves::find(&home, &name)?;
-    let key = KeyLine::stored(&home, &name);
+    let line = KeyLine::stored(&home, &name);
+    let key = public_key(&home, &name);
+    let copies = key.as_ref().map(|key| copies(&home, &name, key)).unwrap_or_default();
     if !args.force {
-        ask(&name, &key, &halves)?;
+        ask(&name, &line, (&halves, &copies))?;
     }
     // Found before it is gone.
-    let consequences = consequences(&home, &name);
+    let consequences = consequences(key.as_ref(), &copies);
     remove(&halves)?;
     if args.json {
-        return output.print(&key.line());
+        return output.print(&line.line());
     }
     note(&format!("removed the key {:?}", name.as_str()));
     consequences.iter().for_each(|consequence| note(consequence));
@@ -42,15 +44,22 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
 }
 
 /// Has a person type the name of what is lost.
-fn ask(name: &KeyName, key: &KeyLine, halves: &StoredHalves) -> Result<(), Failure> {
+fn ask(
+    name: &KeyName,
+    key: &KeyLine,
+    (halves, copies): (&StoredHalves, &[KeyName]),
+) -> Result<(), Failure> {
     let name = name.as_str();
     if !passphrase::has_terminal() {
         return Err(KeepingFailure::RemovalUnconfirmed { name: name.to_owned() }.into());
     }
     let fingerprint = key.fingerprint().unwrap_or("unreadable");
-    let loss = match halves.private {
-        Some(_) => "without a copy of it, nothing can be signed with this key again",
-        None => "this is a public half, and there is no private one here",
+    let loss = match (&halves.private, copies) {
+        (None, _) => "this is a public half, and there is no private one here".to_owned(),
+        (Some(_), []) => {
+            "without a copy of it, nothing can be signed with this key again".to_owned()
+        }
+        (Some(_), copies) => still_here(copies),
     };
     let typed = passphrase::ask_openly(&format!(
         "Remove {name:?}, {fingerprint}: {loss}.\nType its name to remove it: "
@@ -90,17 +99,39 @@ fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".removed-{}-{name}", std::process::id()))
 }
 
-/// Says what becomes of what the key has signed.
-fn consequences(home: &Home, name: &KeyName) -> Vec<String> {
-    let mut told = vec!["what it has signed is believed as before".to_owned()];
+/// Returns the key, where one of its halves can be read.
+fn public_key(home: &Home, name: &KeyName) -> Option<VerifyingKey> {
     let files = SmallFiles::new(PermissionRule::Waived);
     let halves = [home.public_key(name), home.private_key(name)];
-    let key = halves.iter().find_map(|path| named_key::read_public(path, &files).ok());
-    let (Some(key), Ok(trust)) = (key, named_key::default_trust(&files)) else { return told };
-    let Ok(now) = Moment::System.now() else { return told };
+    halves.iter().find_map(|path| named_key::read_public(path, &files).ok())
+}
+
+/// Finds the other names under which the same key can sign. A link may lead to what is removed, and is no copy.
+fn copies(home: &Home, name: &KeyName, key: &VerifyingKey) -> Vec<KeyName> {
+    let is_file = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let names = named_key::names_in_store(home).unwrap_or_default().into_iter();
+    let others = names.filter(|other| other != name && is_file(&home.private_key(other)));
+    others.filter(|other| public_key(home, other).as_ref() == Some(key)).collect()
+}
+
+fn still_here(copies: &[KeyName]) -> String {
+    let names: Vec<_> = copies.iter().map(|name| format!("{:?}", name.as_str())).collect();
+    format!("the same key is still here as {}", names.join(" and "))
+}
+
+/// Says what becomes of what the key has signed.
+fn consequences(key: Option<&VerifyingKey>, copies: &[KeyName]) -> Vec<String> {
+    let mut told = vec!["what it has signed is believed as before".to_owned()];
+    // Whoever removes one of two copies goes on with the other: revoking it is not what comes next.
+    if !copies.is_empty() {
+        told.push(still_here(copies));
+        return told;
+    }
+    let trust = named_key::default_trust(&SmallFiles::new(PermissionRule::Waived));
+    let (Some(key), Ok(trust), Ok(now)) = (key, trust, Moment::System.now()) else { return told };
     let states = trust.entries_of(key.id()).map(|entry| trust.state(entry, now));
     if states.into_iter().any(|state| state == EntryState::Trusted) {
-        let key = ssh_fingerprint(&key);
+        let key = ssh_fingerprint(key);
         told.push(format!(
             "the trust file still has it: \"brinekey trust revoke {key}\" has it refused"
         ));

@@ -106,6 +106,27 @@ fn remove_needs_force_without_a_terminal_and_leaves_trust_alone() {
     assert_eq!((&line["name"], &line["private"]), (&"default".into(), &true.into()));
 }
 
+/// To revoke the key then would be to revoke the one that is kept. A link and a public half sign nothing alone.
+#[test]
+fn remove_says_where_the_same_key_still_is_and_has_nobody_revoke_it() {
+    let person = Person::with_key();
+    done(&person, "brinekey import spare \"$BRINE_HOME/keys/default.key\"");
+    done(&person, "brinekey import other \"$BRINE_HOME/keys/default.key\"");
+    done(
+        &person,
+        "cd \"$BRINE_HOME/keys\"; ln -s spare.key link.key; cp spare.pub link.pub; cp spare.pub half.pub",
+    );
+    let said = done(&person, "brinekey remove -f spare");
+    let still = "brinekey: the same key is still here as \"default\" and \"other\"\n";
+    assert!(said.contains(still) && !said.contains("revoke"), "{said}");
+    assert!(done(&person, "brinekey remove -f other").contains("is still here as \"default\"\n"));
+    let said = done(&person, "brinekey remove -f default");
+    assert!(
+        !said.contains("still here") && said.contains("brinekey trust revoke SHA256:"),
+        "{said}"
+    );
+}
+
 /// A directory in the place of the public half cannot be removed like a file.
 #[test]
 fn remove_takes_both_halves_or_neither() {
