@@ -35,9 +35,12 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     let trust = trust::read_unchecked(&args.file);
     let trust =
         trust.map_err(|failure| findings.add(Finding::of(&trust_path, "unreadable", &failure)));
-    let trust = trust.unwrap_or_default();
-    signers::check(&trust, (now, args.within), &mut findings);
-    let keys = OwnKeys::check(&home, &trust, now, &mut findings)?;
+    // What cannot be read says nothing of any key.
+    let trust = trust.ok();
+    if let Some(trust) = &trust {
+        signers::check(trust, (now, args.within), &mut findings);
+    }
+    let keys = OwnKeys::check(&home, trust.as_ref(), now, &mut findings)?;
     for directory in [home.keys(), home.directory().to_owned()] {
         leftovers(&directory, &mut findings);
     }
@@ -47,7 +50,7 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     };
     output.print(&text)?;
     if !args.json && !findings.is_wrong() {
-        let signers = trust.entries().len();
+        let signers = trust.map_or(0, |trust| trust.entries().len());
         note(&format!("nothing is wrong; keys: {}, signers: {signers}", keys.count));
     }
     Ok(Outcome::Told(if findings.is_wrong() { Status::Key } else { Status::Done }))

@@ -22,7 +22,7 @@ impl OwnKeys {
     /// Finds what is wrong with the keys of the store.
     pub(super) fn check(
         home: &Home,
-        trust: &Trust,
+        trust: Option<&Trust>,
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<Self, Failure> {
@@ -41,7 +41,7 @@ struct OwnKey<'a> {
 }
 
 impl OwnKey<'_> {
-    fn check(&self, trust: (&Trust, Timestamp), findings: &mut Findings) {
+    fn check(&self, (trust, now): (Option<&Trust>, Timestamp), findings: &mut Findings) {
         let public = self.public_half(findings);
         let Some(bytes) = self.private_half(findings) else { return };
         let name = self.name.as_str();
@@ -72,8 +72,8 @@ impl OwnKey<'_> {
             }
             _ => {}
         }
-        if let Some(key) = own.or(public) {
-            self.standing(&key, trust, findings);
+        if let (Some(key), Some(trust)) = (own.or(public), trust) {
+            self.standing(&key, (trust, now), findings);
         }
     }
 

@@ -94,6 +94,16 @@ fn a_revoked_key_that_is_still_here_is_wrong_until_it_is_removed() {
     assert_eq!(found(&person, "").0, Some(0));
 }
 
+/// It is not known of any key whether the file has it, and nothing could be added to the file.
+#[test]
+fn a_trust_file_that_cannot_be_read_says_nothing_of_keys() {
+    let person = Person::new();
+    done(&person, "brinekey gen a --no-trust; echo 'nonsense' > \"$BRINE_HOME/trust.toml\"");
+    let (status, findings) = found(&person, "");
+    assert_eq!((status, findings.contains_key("unreadable")), (Some(6), true), "{findings:?}");
+    assert!(!findings.contains_key("unused"), "{findings:?}");
+}
+
 #[test]
 fn how_soon_is_a_question_of_the_option() {
     let person = Person::with_key();
