@@ -16,7 +16,7 @@ use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
 
 pub(super) use self::fit::fit;
-use super::Failure;
+use super::{Failure, typed};
 
 /// Returns the hint of a failure, where there is one.
 pub(super) fn of(failure: &Failure) -> Option<String> {
@@ -117,6 +117,11 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
 }
 
 fn of_core(error: &Error) -> Option<String> {
+    if let Error::Trust(Untrusted::NoAnchors | Untrusted::Unknown { .. }) = error
+        && let Some(trust) = typed::trust()
+    {
+        return Some(signer::of_stranger(trust));
+    }
     let hint = match error {
         Error::Claims(ClaimsError::ContextMissing { .. }) => {
             "leave out \"--context\" if a signature for no purpose in particular will do"

@@ -1,5 +1,6 @@
-//! Which verb was typed, for hints that fit it.
+//! Which verb was typed, and whose trust, for hints that fit them.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clap::{Command, CommandFactory as _};
@@ -10,6 +11,23 @@ use crate::args::brinekey::BrineKey;
 /// Keeps the names of the verb, as in `trust` and `add`. Nothing is known of it while the command line is read.
 pub(crate) fn set_verb(names: Vec<String>) {
     VERB.get_or_init(|| names);
+}
+
+/// Whom a command line names to be believed, in place of the trust file at home.
+#[derive(Debug)]
+pub(crate) enum TypedTrust {
+    File(PathBuf),
+    Keys,
+}
+
+/// Keeps what was typed about trust.
+pub(crate) fn set_trust(trust: TypedTrust) {
+    TRUST.get_or_init(|| trust);
+}
+
+/// Returns what was typed about trust, if anything was.
+pub(super) fn trust() -> Option<&'static TypedTrust> {
+    TRUST.get()
 }
 
 /// Returns the verb that was typed, as clap knows it.
@@ -32,3 +50,5 @@ pub(super) fn find(mut program: Command, names: &[String]) -> Option<Command> {
 }
 
 static VERB: OnceLock<Vec<String>> = OnceLock::new();
+
+static TRUST: OnceLock<TypedTrust> = OnceLock::new();

@@ -12,6 +12,7 @@ use brine_trust::Trust;
 
 use crate::args::trust::{TrustFile, TrustVerb};
 use crate::report::Failure;
+use crate::report::typed::{TypedTrust, set_trust};
 use crate::world::named_key;
 use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
@@ -40,7 +41,10 @@ pub(super) fn read_unchecked(file: &TrustFile) -> Result<Trust, Failure> {
 
 fn read_from(file: &TrustFile, files: &SmallFiles) -> Result<Trust, Failure> {
     match &file.trust {
-        Some(path) => named_key::read_trust(path, files),
+        Some(path) => {
+            set_trust(TypedTrust::File(path.clone()));
+            named_key::read_trust(path, files)
+        }
         None => named_key::default_trust(files),
     }
 }

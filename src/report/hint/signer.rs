@@ -1,8 +1,11 @@
 //! Hints about signers and trust files.
 
+use brine_core::text::quoted;
 use brine_trust::TrustError;
 
 use crate::report::SignerFailure;
+use crate::report::console::typeable;
+use crate::report::typed::TypedTrust;
 
 pub(super) fn of_signer(failure: &SignerFailure) -> String {
     match failure {
@@ -20,6 +23,24 @@ pub(super) fn of_signer(failure: &SignerFailure) -> String {
             let commands: Vec<_> = commands.iter().map(|typed| format!("\"{typed}\"")).collect();
             format!("say which: {}", commands.join(" or "))
         }
+    }
+}
+
+/// Says how to trust a signer whom what was typed does not trust. The trust file at home has no say then.
+pub(super) fn of_stranger(typed: &TypedTrust) -> String {
+    let inspect = "\"brine inspect\" shows what it claims";
+    let TypedTrust::File(path) = typed else {
+        return format!("\"-p KEY\" trusts another key for this command; {inspect}");
+    };
+    match path.extension().is_some_and(|extension| extension == "toml") {
+        true => {
+            let path = typeable(&path.to_string_lossy());
+            format!(
+                "if you know the signer, \"brinekey trust add NAME KEY --trust {path}\"; {inspect}"
+            )
+        }
+        // It may be of either form, and only one of them is edited.
+        false => format!("if you know the signer, add its key to {}; {inspect}", quoted(path)),
     }
 }
 

@@ -202,6 +202,27 @@ const ROWS: &[Row] = &[
         5,
     ),
     (
+        "brinekey gen; echo hello > in; brine sign in -o e; BRINE_HOME=./other brinekey gen; cp other/keys/default.pub v.pub",
+        "brine verify -p v.pub e",
+        "\"e\": signer is not trusted: no trust anchor for key id [..]",
+        "\"-p KEY\" trusts another key for this command; \"brine inspect\" shows what it claims",
+        5,
+    ),
+    (
+        "brinekey gen; echo hello > in; brine sign in -o e; BRINE_HOME=./other brinekey gen; cp other/trust.toml t4.toml",
+        "brine verify --trust t4.toml e",
+        "\"e\": signer is not trusted: no trust anchor for key id [..]",
+        "if you know the signer, \"brinekey trust add NAME KEY --trust t4.toml\"; \"brine inspect\" shows what it claims",
+        5,
+    ),
+    (
+        "brinekey gen; echo hello > in; brine sign in -o e; BRINE_HOME=./other brinekey gen; echo bob $(cat other/keys/default.pub) > signers",
+        "brine verify --trust signers e",
+        "\"e\": signer is not trusted: no trust anchor for key id [..]",
+        "if you know the signer, add its key to \"signers\"; \"brine inspect\" shows what it claims",
+        5,
+    ),
+    (
         "brinekey gen; echo hello > in; brine sign in -o e",
         "brine verify --signer alice e",
         "\"e\": signed by default, not by alice",
