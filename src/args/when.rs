@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brine_core::Timestamp;
-use jiff::civil::{DateTime, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
@@ -65,19 +65,37 @@ impl Meaning {
         if let Some(local) = local_time(text) {
             return Ok(Self::Local(local));
         }
-        let length = signed_length(text).ok_or_else(|| format!("expected {MOMENT}"))??;
+        let length = signed_length(text)
+            .ok_or_else(|| no_such_day(text).unwrap_or_else(|| format!("expected {MOMENT}")))??;
         let distance = length.unsigned_abs();
         Ok(if length.is_negative() { Self::Before(distance) } else { Self::After(distance) })
     }
 }
 
-/// Reads seconds since 1970. What may as well be a date without hyphens is refused: it would be a moment long past.
+/// Reads seconds since 1970. What may as well be a date without hyphens, or a length of time without its unit, is
+/// refused: it would be a moment long past.
 fn seconds(digits: &str) -> Result<Timestamp, String> {
     if let Some(date) = date_without_hyphens(digits) {
         return Err(format!("expected {MOMENT}; if it is a date, write {date}"));
     }
-    let seconds = digits.parse().ok().and_then(Timestamp::from_unix);
-    seconds.ok_or_else(|| format!("expected {MOMENT}; seconds since 1970 have at most 12 digits"))
+    match digits.parse() {
+        Ok(number) if number < EARLIEST_SECONDS => Err(too_early(digits, number)),
+        parsed => parsed
+            .ok()
+            .and_then(Timestamp::from_unix)
+            .ok_or_else(|| format!("expected {MOMENT}; seconds since 1970 have at most 12 digits")),
+    }
+}
+
+/// Says of a number that is too small for seconds since 1970 what it is likely to be.
+fn too_early(digits: &str, number: u64) -> String {
+    match number {
+        1970..=2199 => format!("expected {MOMENT}; if it is a year, write {number}-01-01"),
+        0..10_000 => format!("{number} what? for days, write {number}d; for hours, {number}h"),
+        _ => format!(
+            "expected {MOMENT}; {digits} seconds since 1970 are before the year 2000: write the date"
+        ),
+    }
 }
 
 fn date_without_hyphens(digits: &str) -> Option<String> {
@@ -85,9 +103,25 @@ fn date_without_hyphens(digits: &str) -> Option<String> {
         return None;
     }
     let (year, month, day) = (digits.get(..4)?, digits.get(4..6)?, digits.get(6..8)?);
-    let is_date =
-        jiff::civil::Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    let is_date = Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
     is_date.is_ok().then(|| format!("{year}-{month}-{day}"))
+}
+
+/// Says of a date whose month has no such day how many it has.
+fn no_such_day(text: &str) -> Option<String> {
+    let (date, rest) = text.split_at_checked("2026-02-30".len())?;
+    let mut parts = date.split('-');
+    let mut number = |digits: usize| {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then_some(part)
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    let first = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
+    let days = first.days_in_month();
+    let is_date = rest.is_empty() || rest.starts_with(['T', 't', ' ']);
+    let has_day = (1..=days).contains(&day.parse().ok()?);
+    (is_date && !has_day)
+        .then(|| format!("there is no {date}: month {month} of {year} has {days} days"))
 }
 
 /// Reads a date, or a date and time, without an offset.
@@ -128,6 +162,9 @@ fn signed_length(text: &str) -> Option<Result<SignedDuration, String>> {
 
 const MOMENT: &str = "a time like 2026-12-31, 2026-12-31T12:00Z, 30d, 12h or now";
 
+/// 2000-01-01T00:00:00Z. An earlier moment is hardly ever meant, and is written as a date.
+const EARLIEST_SECONDS: u64 = 946_684_800;
+
 const LENGTH: &str = "a length of time like 200ms, 90s, 12h or 7d";
 
 #[cfg(test)]
@@ -148,7 +185,8 @@ mod tests {
     fn moments_are_read_in_every_form() {
         for (text, expected) in [
             ("now", Meaning::After(Duration::ZERO)),
-            ("0", at(0)),
+            ("946684800", at(946_684_800)),
+            ("1970-01-01T00:00:07Z", at(7)),
             ("1790000000", at(1_790_000_000)),
             ("2026-09-21T14:13:20Z", at(1_790_000_000)),
             ("2026-09-21T16:13:20+02:00", at(1_790_000_000)),
@@ -180,7 +218,6 @@ mod tests {
             "tomorrow",
             "12:00",
             "2026-13-01",
-            "2026-02-30",
             "31.12.2026",
             "12/31/2026",
             "2026-12",
@@ -188,21 +225,27 @@ mod tests {
             "2026-12-31T12:00[Europe/Berlin]",
             "1969-12-31T23:59:59Z",
             "1.5",
-            "30",
             "-30",
             "30x",
             "now ",
             "Now",
             "30d 2026-12-31",
         ] {
-            match text {
-                "30" => assert_eq!(When::parse(text).unwrap().meaning(), at(30)),
-                _ => assert_eq!(When::parse(text), Err(expected.clone()), "{text}"),
-            }
+            assert_eq!(When::parse(text), Err(expected.clone()), "{text}");
         }
         for (text, said) in [
             ("20261231", "if it is a date, write 2026-12-31"),
             ("202612311200", "if it is a date, write 2026-12-31"),
+            ("0", "0 what? for days, write 0d; for hours, 0h"),
+            ("7", "7 what? for days, write 7d; for hours, 7h"),
+            ("030", "30 what? for days, write 30d; for hours, 30h"),
+            ("2026", "if it is a year, write 2026-01-01"),
+            ("20260230", "20260230 seconds since 1970 are before the year 2000: write the date"),
+            ("946684799", "946684799 seconds since 1970 are before the year 2000: write the date"),
+            ("2026-02-30", "there is no 2026-02-30: month 02 of 2026 has 28 days"),
+            ("2024-02-30T12:00Z", "there is no 2024-02-30: month 02 of 2024 has 29 days"),
+            ("2026-04-31 12:00", "there is no 2026-04-31: month 04 of 2026 has 30 days"),
+            ("2026-04-00", "there is no 2026-04-00: month 04 of 2026 has 30 days"),
             ("1790000000000", "seconds since 1970 have at most 12 digits"),
             ("1mo", "months and years differ in length; give days, like 30d or 365d"),
             ("1y", "months and years differ in length; give days, like 30d or 365d"),

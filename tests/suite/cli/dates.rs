@@ -52,6 +52,8 @@ fn every_option_reads_times_alike_and_says_what_it_takes() {
             );
             assert_mistyped(&run(typed), &expected);
         }
+        assert_mistyped(&run("7"), "7 what? for days, write 7d; for hours, 7h");
+        assert_mistyped(&run("2026-02-30"), "there is no 2026-02-30: month 02 of 2026 has 28 days");
         assert_mistyped(&run("1y"), "months and years differ in length; give days");
         for typed in [
             "now",
@@ -61,7 +63,7 @@ fn every_option_reads_times_alike_and_says_what_it_takes() {
             "2026-12-31",
             "'2026-12-31 12:00'",
             "2026-12-31T12:00Z",
-            "30",
+            "1790000000",
         ] {
             let stderr = String::from_utf8(run(typed).stderr).unwrap();
             let is_taken = !stderr.contains(&format!("{name} \"")) && !stderr.contains("no option");
@@ -224,7 +226,7 @@ fn lengths_of_time_count_from_now_in_every_option() {
 #[test]
 fn an_end_that_has_passed_is_said() {
     let person = Person::with_key();
-    for expires in ["2020-01-01T00:00Z", "30", "-7d", "now"] {
+    for expires in ["2020-01-01T00:00Z", "1590000000", "-7d", "now"] {
         let output = person
             .shell(&format!("echo x | brine sign --expires {expires} -o out"))
             .output()

@@ -43,7 +43,7 @@ fn a_token_for_somebody_else_is_not_data() {
     // Where it is taken, nothing that it says is forgotten.
     assert_refused(&verify("--untyped"), 5, "is for context \"other-service\"");
     assert_refused(&verify("--untyped --context other-service"), 5, "signature expired");
-    let output = verify("--untyped --context other-service --now 1000 --json");
+    let output = verify("--untyped --context other-service --now 1970-01-01T00:16:40Z --json");
     assert_eq!(output.stdout, b"payload", "{output:?}");
     let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!((&verdict["kind"], &verdict["typ"]), (&"untyped".into(), &().into()));
