@@ -11,7 +11,7 @@ use brine_records::Framing;
 
 use super::expect::is_standard_input;
 use super::reject_file::RejectFile;
-use super::sign_beside::sign_files;
+use super::sign_beside::{sign_files, without_signatures};
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
 use super::stated::{Said, State, Stated};
@@ -152,7 +152,8 @@ impl Form {
 fn guard(args: &Sign, keys: &KeySource) -> OverwriteGuard {
     let guard = OverwriteGuard::default().and(args.aad.as_deref());
     let guard = guard.and(Some(&keys.file)).and(keys.passphrases.file());
-    match args.inputs.as_slice() {
+    // A signature is replaced, and not read, where its file is named, too.
+    match without_signatures(&args.inputs).0.as_slice() {
         [] => guard.and_input(None),
         inputs => inputs.iter().fold(guard, |guard, input| guard.and_input(Some(input))),
     }

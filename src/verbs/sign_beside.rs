@@ -1,7 +1,9 @@
 //! `brine sign -d`: signatures that lie beside their files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use brine_core::text::quoted;
 use brine_core::{Content, Kind, SigningKey, sign};
 
 use super::expect::is_standard_input;
@@ -10,6 +12,8 @@ use super::sign::{
 };
 use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
+use crate::report::byte_name::shown;
+use crate::report::console::{remark, typeable};
 use crate::report::{
     BesideFailure, Failure, FileOutcome, FileWork, Outcome, SignatureFacts, SignedInput,
 };
@@ -19,7 +23,7 @@ use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::progress::Show;
-use crate::world::signature_name::signature_of;
+use crate::world::signature_name::{SignedFile, signature_of};
 use crate::world::whole_file::Existing;
 
 /// Signs each file, whatever became of those before, and says of each that failed why.
@@ -31,9 +35,10 @@ pub(super) fn sign_files(
     guard: &mut OverwriteGuard,
     signer: impl FnOnce() -> Result<(SigningKey, Stated), Failure>,
 ) -> Result<Outcome, Failure> {
-    let standard_input = [PathBuf::from("-")];
-    let inputs = if args.inputs.is_empty() { &standard_input[..] } else { &args.inputs };
-    if inputs.len() > 1 && args.output.is_some() {
+    let (typed, signatures) = without_signatures(&args.inputs);
+    let inputs = if typed.is_empty() { &[Path::new("-")][..] } else { &typed };
+    tell_left_out(&signatures);
+    if args.inputs.len() > 1 && args.output.is_some() {
         return Err(Failure::usage(SEVERAL));
     }
     let places: Vec<_> = inputs.iter().map(|path| place(args, guard, path)).collect();
@@ -55,11 +60,32 @@ pub(super) fn sign_files(
     let (mut files, mut teller) = (Vec::new(), FileTeller::new(SayWho::Never));
     for (path, place) in inputs.iter().zip(places) {
         let outcome = place.and_then(sign).map_err(|failure| exists(failure, path));
-        let file = FileOutcome { name: path.clone(), outcome };
+        let file = FileOutcome { name: path.to_path_buf(), outcome };
         teller.tell(&file);
         files.push(file);
     }
     Ok(Outcome::Files { work: FileWork::Sign, files })
+}
+
+/// Tells the files to sign from the signatures of files that were typed, too, as `dir/*` has both. One that is typed
+/// without its file is meant, and a signature of it is made.
+pub(super) fn without_signatures(typed: &[PathBuf]) -> (Vec<&Path>, Vec<&Path>) {
+    let files: BTreeSet<&Path> = typed.iter().map(PathBuf::as_path).collect();
+    typed.iter().map(PathBuf::as_path).partition(|path| {
+        let found = SignedFile::of_signature(path);
+        found.is_none_or(|found| !files.contains(found.file.as_path()))
+    })
+}
+
+/// Says which signatures are not signed themselves.
+fn tell_left_out(signatures: &[&Path]) {
+    let Some(first) = signatures.first() else { return };
+    let name = quoted(*first);
+    let what = match signatures.len() {
+        1 => format!("{name}, by its name the signature of a file beside it; to sign it"),
+        count => format!("{count} signatures, as their names say, like {name}; to sign it"),
+    };
+    remark(&format!("not signed: {what}, too: brine sign -d {}", typeable(&shown(first))));
 }
 
 /// Returns whether two things that were named are one.

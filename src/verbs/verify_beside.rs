@@ -1,5 +1,6 @@
 //! `brine verify` of files whose signatures lie beside them, or elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,10 @@ use crate::world::signature_name::{SignedFile, envelope_of, is_of_signature, sig
 /// Returns the files to verify, each with its signature, if signatures beside files are what was typed.
 pub(super) fn signed_files(args: &Verify) -> Result<Option<Vec<SignedFile>>, Failure> {
     if args.detached {
-        return Ok(Some(args.inputs.iter().map(|path| SignedFile::named_by(path)).collect()));
+        let mut seen = BTreeSet::new();
+        let found = args.inputs.iter().map(|path| SignedFile::named_by(path));
+        // A file and its signature are two names of one thing: `dir/*` has both.
+        return Ok(Some(found.filter(|found| seen.insert(found.clone())).collect()));
     }
     if let Some(signature) = &args.signature {
         return elsewhere(args, signature).map(Some);

@@ -175,7 +175,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_signed() {
         "brine sign a b",
         "brine sign -d a b -o out",
         "brine sign -d -f a ./a",
-        "brine sign -d -f b a a.sig",
+        "brine sign -d -f b a ./a.sig",
         "brine sign -f a",
         "brine verify a.sig b",
         "brine verify a b",

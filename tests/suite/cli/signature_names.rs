@@ -238,6 +238,52 @@ fn a_signature_of_a_signature_does_not_vouch_for_the_file() {
     assert_refused(&run(&person, "brine verify a.sig"), 1, "\"a\": signature does not verify");
 }
 
+/// `dir/*` has every file, and every signature of one.
+#[test]
+fn all_of_a_directory_is_signed_and_verified_once() {
+    let person = Person::with_key();
+    done(&person, "mkdir d; echo 1 > d/a; echo 2 > d/b");
+    let signed = run(&person, "brine sign -d d/*");
+    assert!(signed.status.success() && signed.stderr.is_empty(), "{signed:?}");
+    let before = person.read("d/a.sig");
+    for (line, status, told) in [
+        (
+            "brine sign -d d/*",
+            4,
+            "brine: not signed: 2 signatures, as their names say, like \"d/a.sig\"; to sign it, too: brine sign -d d/a.sig\n",
+        ),
+        (
+            "brine sign -d -f d/*",
+            0,
+            "brine: not signed: 2 signatures, as their names say, like \"d/a.sig\"; to sign it, too: brine sign -d d/a.sig\n",
+        ),
+        (
+            "brine sign -d -f d/b.sig d/b",
+            0,
+            "brine: not signed: \"d/b.sig\", by its name the signature of a file beside it; to sign it, too: brine sign -d d/b.sig\n",
+        ),
+        ("brine sign -q -d -f d/*", 0, ""),
+    ] {
+        let output = run(&person, line);
+        assert_eq!(output.status.code(), Some(status), "{line}: {output:?}");
+        assert!(said(&output).starts_with(told), "{line}: {output:?}");
+        assert_eq!(status == 0, said(&output) == told, "{line}: {output:?}");
+        assert_eq!(done(&person, "ls d"), "a\na.sig\nb\nb.sig\n", "{line}");
+    }
+    assert!(person.read("d/a.sig") != before);
+    let again = run(&person, "brine sign -d d/*");
+    assert!(said(&again).ends_with("brine: error: 2 of 2 files were not signed\n"), "{again:?}");
+    // Nothing is left out of what is verified: each is verified by its signature.
+    assert_eq!(done(&person, "brine verify -d d/*"), "d/a: OK\nd/b: OK\n");
+    done(&person, "echo odd > d/b");
+    let output = run(&person, "brine verify -d d/*");
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"d/a: OK\n"[..]));
+    assert!(said(&output).ends_with("brine: error: 1 of 2 files did not verify\n"), "{output:?}");
+    // What has a signature of its own by now is another file than the one that it is the signature of.
+    done(&person, "brine sign -d d/a.sig");
+    assert_eq!(done(&person, "brine verify -d d/a d/a.sig.sig"), "d/a: OK\nd/a.sig: OK\n");
+}
+
 /// A job is an envelope with a payload, too.
 #[test]
 fn no_job_in_a_sig_is_run() {
