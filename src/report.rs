@@ -10,6 +10,7 @@ pub(crate) mod command;
 pub(crate) mod console;
 pub(crate) mod exposure;
 pub(crate) mod mistyped;
+pub(crate) mod retyped;
 pub(crate) mod similar;
 pub(crate) mod typed;
 pub(crate) mod verdict;

@@ -106,6 +106,10 @@ pub(crate) enum Failure {
     #[error("no program {}", quoted(.program))]
     NotFound { program: PathBuf },
 
+    /// A record that ended the work, and is older than the replay database.
+    #[error("{record}")]
+    OlderRecord { record: Box<Self>, older: Box<OlderRecords> },
+
     #[error(transparent)]
     OlderRecords(Box<OlderRecords>),
 
@@ -263,6 +267,10 @@ impl Failure {
     /// Returns what to type next, where there is something.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = hint::of(self)?;
+        // It is made of what was typed.
+        if matches!(self, Self::OlderRecord { .. } | Self::OlderRecords(_)) {
+            return Some(hint);
+        }
         match typed::verb() {
             Some(verb) => hint::fit(&hint, &verb),
             None => Some(hint),

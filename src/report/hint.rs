@@ -63,7 +63,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::NotFound { .. } => {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }
-        Failure::OlderRecords(older) => return Some(older.hint()),
+        Failure::OlderRecord { older, .. } | Failure::OlderRecords(older) => {
+            return Some(older.hint());
+        }
         Failure::Pickle { rule, allow, .. } if !allow.is_empty() => {
             return Some(of_import(*rule, allow));
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use brine_core::{Clock as _, Question};
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayView};
 use brine_records::{
-    FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordCounts, RecordJudge,
-    RecordPipeline,
+    FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordCounts, RecordError,
+    RecordJudge, RecordPipeline, ReplayError,
 };
 
 use super::expect::Judge;
@@ -17,7 +17,7 @@ use super::reject_file::{KeptRecords, RejectFile};
 use crate::args::judge::JudgeArgs;
 use crate::args::record::FramingName;
 use crate::args::verify::Verify;
-use crate::report::{Failure, OlderRecords, Outcome, console};
+use crate::report::{Failure, OlderRecords, Outcome, console, retyped};
 use crate::world::clock::Moment;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
@@ -60,6 +60,11 @@ pub(super) fn verify_records(
             let failure = Some(Failure::OlderRecords(older));
             Ok(Outcome::Records { counts: run.counts, signers, failure, older: None })
         }
+        (Err(record), Some(older)) if is_older(&record) => {
+            let failure = Failure::OlderRecord { record: Box::new(record), older };
+            let failure = Some(failure);
+            Ok(Outcome::Records { counts: run.counts, signers, failure, older: None })
+        }
         (finished, older) => {
             Ok(Outcome::Records { counts: run.counts, signers, failure: finished.err(), older })
         }
@@ -86,6 +91,11 @@ fn signers(
     signers
 }
 
+/// Returns whether the work ended because of a record that was signed before the replay database can remember.
+const fn is_older(failure: &Failure) -> bool {
+    matches!(failure, Failure::Record { why: RecordError::Replay(ReplayError::Unknown { .. }), .. })
+}
+
 /// Describes the records that were signed before the replay database can remember, if there were any.
 fn older_records(
     args: &Verify,
@@ -102,6 +112,8 @@ fn older_records(
         from: status.answers_from,
         has_released: status.seen > 0 || status.names > 0 || status.leases > 0,
         kept: kept.map(|kept| (kept, FramingName::from(framed).as_str())),
+        judging: retyped::judging(args),
+        max_age: status.max_age,
         records,
     }))
 }

@@ -172,6 +172,35 @@ fn a_database_that_is_too_new_for_everything_is_no_success() {
     assert_eq!(found, (&5.into(), &"refused".into(), &"replay-unknown".into(), &5.into()));
 }
 
+/// What it says to type asks for the same signer and context, and names the database; as it stands, it works.
+#[test]
+fn the_command_for_a_new_database_judges_as_the_one_that_was_typed() {
+    let options = "-p ./alice.pub -c orders --max-age 7d";
+    let person = with_records();
+    let line = "brinekey pub > alice.pub; seq 2 | brine sign --lines -c orders > records; rm db; \
+        brine replay init 'a db'";
+    run(&person, line);
+    for (kept, ends_with) in [
+        ("", "init --accept-older --max-age 7d 'a db'"),
+        (
+            "--reject-to kept",
+            "--retry kept --out lines -p ./alice.pub -c orders --max-age 7d --replay-db 'a db'",
+        ),
+    ] {
+        let verify = format!("brine verify --lines {options} --replay-db 'a db'");
+        let output = run(&person, &format!("{verify} {kept} < records"));
+        assert_eq!((output.status.code(), text(&output)), (Some(5), ""), "{output:?}");
+        let hint = *said_lines(&output).last().unwrap();
+        assert!(hint.ends_with(ends_with), "{hint}");
+        assert!(!hint.contains("FILE"), "{hint}");
+        let (_, typed) = hint.split_once("anew").unwrap().1.split_once(": ").unwrap();
+        let again = if kept.is_empty() { format!(" && {verify} < records") } else { String::new() };
+        let output = run(&person, &format!("{typed}{again}"));
+        assert_eq!((output.status.code(), text(&output)), (Some(0), "1\n2\n"), "{output:?}");
+        run(&person, "rm 'a db'; brine replay init 'a db'");
+    }
+}
+
 #[test]
 fn what_a_new_database_refuses_among_others_is_told_and_kept() {
     let person = with_records();
