@@ -9,7 +9,7 @@ use brine_trust::{Revocation, TrustEntry, TrustError};
 use super::change::{Did, TrustChange};
 use crate::args::trust::TrustRevoke;
 use crate::report::Failure;
-use crate::report::console::{note, printable};
+use crate::report::console::{note, printable, typeable};
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
 use crate::world::home::Home;
@@ -90,10 +90,7 @@ fn tell(change: &TrustChange) {
             note(&format!("no entry had this key; {names} was added, to refuse it"));
         }
         note(&format!("key {} of {names} {}", ssh_fingerprint(key), refusal(&of_key, change)));
-        note(&format!(
-            "others revoke it with: brinekey trust revoke \"{}\"",
-            openssh_line(key, "")
-        ));
+        note(&format!("others revoke it with: {}", line_for_others(key, &of_key, change)));
         tell_of_private_halves(key);
     }
     for other in change.namesakes() {
@@ -104,8 +101,7 @@ fn tell(change: &TrustChange) {
 
 /// Says from when on a key is refused, and why.
 fn refusal(entries: &[&TrustEntry], change: &TrustChange) -> String {
-    let revocations = entries.iter().filter_map(|entry| entry.revocation());
-    let Some(first) = revocations.min_by_key(|revocation| revocation.at) else {
+    let Some(first) = first_revocation(entries) else {
         return "is not refused".to_owned();
     };
     let why = first.reason.as_deref().map(|why| format!(": {}", printable(why)));
@@ -116,19 +112,42 @@ fn refusal(entries: &[&TrustEntry], change: &TrustChange) -> String {
     }
 }
 
+/// Returns what others type to refuse the key from the same time on, for the same reason.
+fn line_for_others(key: &VerifyingKey, entries: &[&TrustEntry], change: &TrustChange) -> String {
+    let mut line = format!("brinekey trust revoke \"{}\"", openssh_line(key, ""));
+    if let Some(first) = first_revocation(entries) {
+        if let Some(why) = &first.reason {
+            line += &format!(" --reason {}", typeable(why));
+        }
+        if first.at != change.now {
+            line += &format!(" --at {}", first.at);
+        }
+    }
+    line
+}
+
+fn first_revocation<'a>(entries: &[&'a TrustEntry]) -> Option<&'a Revocation> {
+    let revocations = entries.iter().filter_map(|entry| entry.revocation());
+    revocations.min_by_key(|revocation| revocation.at)
+}
+
 /// Names the keys of the store that sign with a revoked key.
 fn tell_of_private_halves(key: &VerifyingKey) {
     let Ok(home) = Home::find() else { return };
     // This is said, and decides nothing.
     let files = SmallFiles::new(PermissionRule::Waived);
-    for name in named_key::names_in_store(&home).unwrap_or_default() {
-        let public = named_key::read_public(&home.public_key(&name), &files);
-        if public.is_ok_and(|public| public == *key) {
-            let name = name.as_str();
-            note(&format!(
-                "{name:?} in your key store is this key; \"brinekey gen NAME\" makes another"
-            ));
-        }
+    let mut names = named_key::names_in_store(&home).unwrap_or_default();
+    names.retain(|name| {
+        let public = named_key::read_public(&home.public_key(name), &files);
+        public.is_ok_and(|public| public == *key)
+    });
+    let names: Vec<_> = names.iter().map(|name| format!("{:?}", name.as_str())).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    if !names.is_empty() {
+        let names = names.join(" and ");
+        note(&format!(
+            "{names} in your key store {are} this key; \"brinekey gen NAME\" makes another"
+        ));
     }
 }
 

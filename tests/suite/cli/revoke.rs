@@ -344,3 +344,22 @@ fn refusals_are_told_to_programs_with_their_reasons() {
     }
     assert_eq!(trust_file(&person), before);
 }
+
+/// What others are to type says the same: from when on the key is refused, and why. It is said once of all copies.
+#[test]
+fn others_are_told_the_reason_and_the_time() {
+    let person = person_who_trusts_alice();
+    run_well(&person, "cp \"$BRINE_HOME/keys/signing.pub\" \"$BRINE_HOME/keys/copy.pub\"");
+    let at = "--at 2020-01-01T00:00:00Z";
+    let said =
+        run_well(&person, &format!("brinekey trust revoke alice --reason \"Bob's loss\" {at}"));
+    let line = said.lines().find_map(|line| line.split_once("others revoke it with: "));
+    let (_, line) = line.unwrap();
+    assert!(line.ends_with(&format!("\" --reason 'Bob'\\''s loss' {at}")), "{line}");
+    assert_eq!(said.matches("in your key store").count(), 1, "{said}");
+    assert!(said.contains("\"copy\" and \"signing\" in your key store are this key"), "{said}");
+    // Somebody else types it.
+    let other = Person::with_key();
+    let theirs = run_well(&other, line);
+    assert!(theirs.contains("is refused, as of 2020-01-01T00:00:00Z: Bob's loss\n"), "{theirs}");
+}
