@@ -33,7 +33,7 @@ pub struct PassphraseArgs {
     pub passphrase_file: Option<PathBuf>,
 
     /// Read the passphrase from the pipe or file that is open as descriptor N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::parse_descriptor)]
     pub passphrase_fd: Option<u32>,
 }
 

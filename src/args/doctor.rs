@@ -26,4 +26,5 @@ Examples:
     $ docker run --rm -v /usr/local/bin/brine:/brine debian /brine doctor
 
   Ask in a script whether jobs can be confined:
-    $ brine doctor --json | jq -e '.checks[] | select(.name == \"confinement\") | .state == \"ok\"'";
+    $ brine doctor --json \\
+        | jq -e '.checks[] | select(.name == \"confinement\") | .state == \"ok\"'";

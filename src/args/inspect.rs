@@ -36,4 +36,5 @@ Examples:
     $ brine inspect --diag foreign.cose
 
   Count the signed messages of a topic by who seems to have signed them:
-    $ kcat -C -e -u -b host -t events | brine inspect --lines --json | jq -r .key_id | sort | uniq -c";
+    $ kcat -C -e -u -b host -t events | brine inspect --lines --json \\
+        | jq -r .key_id | sort | uniq -c";

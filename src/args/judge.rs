@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::PermissionArgs;
-use super::value::{parse_context, parse_file};
+use super::value::{parse_context, parse_count, parse_file};
 use super::when::{When, parse_duration};
 
 /// What judges an envelope.
@@ -55,7 +55,7 @@ pub struct JudgeArgs {
     /// Try up to N trusted keys, instead of 16, if an envelope names none of them
     ///
     /// Keys are tried in the order of -p or of the trust file.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub try_keys: Option<NonZero<usize>>,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use brine_records::{Framing, OnBadRecord};
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::value::parse_batch;
 use super::when::{parse_duration, parse_pause};
 
 /// How records are framed.
@@ -153,7 +154,7 @@ pub struct BatchArgs {
     ///
     /// Much faster. Each doubling of N costs about 34 bytes a record. Only brine verifies such records.
     #[arg(long, value_name = "N", conflicts_with = "plain", requires = "records",
-        value_parser = clap::value_parser!(u16).range(2..=4096))]
+        value_parser = parse_batch)]
     pub batch: Option<u16>,
 
     /// How long the first record of a batch waits for others; by default 5ms

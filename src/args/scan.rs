@@ -62,7 +62,9 @@ Examples:
     $ brine scan --persistent-ids --allow std --allow ./torch.list model.pt
 
   Begin a list with what a pickle imports now:
-    $ brine scan --json model.pkl | jq -r '.imports[] | \"\\(.module):\\(.name)\"' > mine.list
+    $ brine scan --json model.pkl \\
+        | jq -r '.imports[] | \"\\(.module):\\(.name)\"' > mine.list
 
   Unpickle only a pickle that a trusted key signed and that imports nothing else:
-    $ brine verify --whole job.brine -o job.pkl && brine scan job.pkl && python3 work.py job.pkl";
+    $ brine verify --whole job.brine -o job.pkl && brine scan job.pkl \\
+        && python3 work.py job.pkl";

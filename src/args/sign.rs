@@ -11,7 +11,9 @@ use clap::{Args, ValueEnum};
 use super::help::arranged;
 use super::record::{BatchArgs, RecordArgs, RefusalArgs, and_records, record_groups};
 use super::run::JobArgs;
-use super::value::{parse_content_type, parse_context, parse_file, parse_segment_size};
+use super::value::{
+    parse_content_type, parse_context, parse_count, parse_file, parse_segment_size,
+};
 use super::when::{When, parse_pause};
 use super::{PassphraseArgs, PermissionArgs};
 
@@ -115,7 +117,7 @@ pub struct Sign {
     pub flush_after: Option<Duration>,
 
     /// The number of threads that hash and sign; by default one for each processor, at most 16
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub threads: Option<NonZero<usize>>,
 
     /// Print no progress and no warnings
@@ -160,7 +162,8 @@ Examples:
 
   Put a signed message on a queue:
     $ set -o pipefail
-    $ brine sign --type application/json < order.json | redis-cli -x XADD orders '*' m
+    $ brine sign --type application/json < order.json \\
+        | redis-cli -x XADD orders '*' m
 
   Sign each line that a program writes, as it comes:
     $ set -o pipefail

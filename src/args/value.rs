@@ -1,5 +1,6 @@
 //! Values as people type them.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use brine_core::stream::MAX_SEGMENT_BYTES;
@@ -24,6 +25,20 @@ pub(super) fn parse_typ(text: &str) -> Result<String, String> {
         return Err("expected a media type; --untyped takes what has none".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Reads how many records a batch has at most.
+pub(super) fn parse_batch(text: &str) -> Result<u16, String> {
+    let records = text.parse().ok().filter(|records| (2..=4096).contains(records));
+    records.ok_or_else(|| "expected a number from 2 to 4096".to_owned())
+}
+
+pub(super) fn parse_count(text: &str) -> Result<NonZero<usize>, String> {
+    text.parse().map_err(|_| "expected a number, 1 or more".to_owned())
+}
+
+pub(super) fn parse_descriptor(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "expected the number of an open descriptor, like 3".to_owned())
 }
 
 /// The longest context or content type that is signed, in bytes: far from the limit of a header.

@@ -9,7 +9,7 @@ use clap::Args;
 use super::help::arranged;
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
-use super::value::parse_typ;
+use super::value::{parse_count, parse_typ};
 
 /// Verify an envelope and write its payload
 ///
@@ -75,7 +75,7 @@ pub struct Verify {
     pub whole: bool,
 
     /// The number of threads that verify; by default one for each processor, at most 16
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub threads: Option<NonZero<usize>>,
 
     /// Accept an envelope whose type (RFC 9596) is TYPE, as data
@@ -116,15 +116,18 @@ Examples:
 
   Read signed messages from a queue, and keep the refused ones:
     $ set -o pipefail
-    $ kcat -C -u -b host -t events | brine verify --lines --reject-to refused | ./work
+    $ kcat -C -u -b host -t events \\
+        | brine verify --lines --reject-to refused | ./work
 
   Release each message once, even if the queue delivers it again:
     $ set -o pipefail
-    $ kcat -C -u -b host -t events | brine verify --lines --replay-db seen --reject-to refused | ./work
+    $ kcat -C -u -b host -t events \\
+        | brine verify --lines --replay-db seen --reject-to refused | ./work
 
   Try the refused ones again when their signer is trusted:
     $ set -o pipefail
-    $ brine verify --retry refused --out lines --reject-to refused.again | ./work
+    $ brine verify --retry refused --out lines --reject-to refused.again \\
+        | ./work
 
   Keep the verdict for a program to read:
     $ brine verify --check --report verdict.json message";
