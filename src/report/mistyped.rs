@@ -1,6 +1,7 @@
 //! Usage errors: from what clap found to one line and a hint.
 
 mod meant;
+mod missing;
 mod tree;
 mod words;
 
@@ -26,10 +27,10 @@ pub(crate) fn failure(program: &str, error: &clap::Error, typed: &[OsString]) ->
 /// Refuses the version where something else was typed with it: in `brine -Vm FILE && install FILE`, the words of
 /// another program, success would mean that FILE verified.
 pub(crate) fn version_failure(program: &str) -> Failure {
-    let verifies = "\"brine verify FILE\" verifies";
+    let verifies = if program == "brine" { "\"brine verify FILE\" verifies; " } else { "" };
     Failure::Mistyped {
         message: "-V and --version stand alone".to_owned(),
-        hint: Some(format!("{verifies}; \"{program} --version\" prints the version")),
+        hint: Some(format!("{verifies}\"{program} --version\" prints the version")),
     }
 }
 
@@ -49,6 +50,12 @@ impl Mistake<'_> {
         let name = self.argument();
         match self.error.kind() {
             ErrorKind::ArgumentConflict => self.conflict(&name),
+            ErrorKind::InvalidSubcommand if self.is_help_of_two() => {
+                format!(
+                    "{} is one argument too many",
+                    shown(self.one(ContextKind::InvalidSubcommand))
+                )
+            }
             ErrorKind::InvalidSubcommand => {
                 format!("{verb} has no verb {}", shown(self.one(ContextKind::InvalidSubcommand)))
             }
@@ -57,16 +64,7 @@ impl Mistake<'_> {
                 format!("{} is not UTF-8", quoted(&broken.cloned().unwrap_or_default()))
             }
             ErrorKind::InvalidValue => self.invalid_value(&name),
-            ErrorKind::MissingRequiredArgument => {
-                let missing = self.many(ContextKind::InvalidArg);
-                // What only other arguments make necessary is in brackets of a group, or an option.
-                let always =
-                    missing.iter().all(|text| text.starts_with('<') && !text.contains("--"));
-                let missing: Vec<_> =
-                    missing.iter().map(|text| argument_name(self.command, text)).collect();
-                let with = if always { "" } else { "with these options, " };
-                format!("{with}{verb} needs {}", listed(&missing, "and"))
-            }
+            ErrorKind::MissingRequiredArgument => self.missing(),
             ErrorKind::MissingSubcommand => format!("{verb} needs a verb"),
             ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
                 format!("{name} takes no value like {}", self.value())
@@ -86,14 +84,29 @@ impl Mistake<'_> {
     }
 
     fn conflict(&self, name: &str) -> String {
+        match self.prior().as_slice() {
+            [same] if same == name => format!("{name} is given twice"),
+            prior => format!("{name} cannot be used with {}", listed(prior, "or")),
+        }
+    }
+
+    /// Says what is to be left out.
+    fn without_conflict(&self) -> String {
+        let name = self.argument();
+        match self.prior().as_slice() {
+            [same] if *same == name => format!("give {name} once"),
+            [prior] => format!("leave out {name} or {prior}"),
+            prior => format!("leave out {name}, or {}", listed(prior, "and")),
+        }
+    }
+
+    /// The arguments that another one cannot be used with.
+    fn prior(&self) -> Vec<String> {
         let prior = self.many(ContextKind::PriorArg);
         let mut prior: Vec<_> =
             prior.iter().map(|text| argument_name(self.command, text)).collect();
         prior.dedup();
-        match prior.as_slice() {
-            [same] if same == name => format!("{name} is given twice"),
-            prior => format!("{name} cannot be used with {}", listed(prior, "or")),
-        }
+        prior
     }
 
     /// Of an option that takes one of some values, or got none.
@@ -106,12 +119,13 @@ impl Mistake<'_> {
 
     fn hint(&self) -> Option<String> {
         match self.error.kind() {
-            ErrorKind::ArgumentConflict => Some(self.help("says what goes with what")),
+            ErrorKind::ArgumentConflict => Some(self.without_conflict()),
+            ErrorKind::InvalidSubcommand if self.is_help_of_two() => Some(self.helps()),
             ErrorKind::InvalidSubcommand => Some(self.meant_verb()),
             ErrorKind::InvalidValue => Some(self.possible_values()),
             ErrorKind::UnknownArgument if self.is_option() => Some(self.meant_option()),
-            ErrorKind::MissingRequiredArgument
-            | ErrorKind::TooFewValues
+            ErrorKind::MissingRequiredArgument => Some(self.usage_or_name()),
+            ErrorKind::TooFewValues
             | ErrorKind::TooManyValues
             | ErrorKind::UnknownArgument
             | ErrorKind::WrongNumberOfValues => Some(format!("usage: {}", usage(self.command))),

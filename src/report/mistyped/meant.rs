@@ -13,9 +13,10 @@ impl Mistake<'_> {
     pub(super) fn meant_verb(&self) -> String {
         let typed = self.one(ContextKind::InvalidSubcommand);
         let program = self.program();
-        let said = SAID_OF_VERBS
-            .iter()
-            .find(|(words, of, _)| words.contains(&typed) && of.is_none_or(|of| of == program));
+        let verb = path_of(self.command);
+        let said = SAID_OF_VERBS.iter().find(|(words, of, _)| {
+            words.contains(&typed) && of.is_none_or(|of| of == program || of == verb)
+        });
         if let Some((_, _, hint)) = said {
             return hint.replace("PROGRAM", program);
         }
@@ -32,6 +33,25 @@ impl Mistake<'_> {
             return "\"brine sign FILE\" signs a file, and \"brine verify FILE\" verifies an envelope".to_owned();
         }
         format!("\"{} -h\" lists the verbs", path_of(self.command))
+    }
+
+    /// Returns whether the help of two verbs was asked for at once.
+    pub(super) fn is_help_of_two(&self) -> bool {
+        let asks = self.typed.get(1).is_some_and(|word| word == "help");
+        asks && !self.command.has_subcommands()
+    }
+
+    /// Returns what shows the help of each of two verbs.
+    pub(super) fn helps(&self) -> String {
+        let program = self.program();
+        let first = path_of(self.command).trim_start_matches(program).trim_start();
+        let second = self.one(ContextKind::InvalidSubcommand);
+        let is_verb = |verb: &&str| {
+            self.programs.first().is_some_and(|own| own.find_subcommand(verb).is_some())
+        };
+        let verbs = std::iter::once(first).chain(Some(second).filter(is_verb));
+        let helps: Vec<_> = verbs.map(|verb| format!("{program} help {verb}")).collect();
+        did_you_mean(&helps)
     }
 
     fn program(&self) -> &str {
@@ -79,13 +99,20 @@ impl Mistake<'_> {
         }
     }
 
-    /// Returns the verbs that have an option: those of the same program, else those of the other one.
+    /// Returns the verbs that have an option: those of the same program, else those of the other one. One letter means
+    /// something else in another program.
     fn owners_of(&self, option: &str) -> Vec<&str> {
+        let is_long = option.starts_with("--");
         let owners = |program| {
             let verbs = verbs_below(program).into_iter();
             verbs.filter(|verb| has_option(verb, option)).map(path_of).collect::<Vec<_>>()
         };
-        let found = self.programs.iter().map(owners).find(|found| !found.is_empty());
+        let found = self
+            .programs
+            .iter()
+            .take(if is_long { 2 } else { 1 })
+            .map(owners)
+            .find(|found| !found.is_empty());
         found.unwrap_or_default()
     }
 }

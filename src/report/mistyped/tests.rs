@@ -67,6 +67,14 @@ fn nothing_is_said_of_what_there_is() {
                 assert!(program.find_subcommand(word).is_none(), "{} {word}", program.get_name());
             }
         }
+        let verbs = all_verbs();
+        let verb = of.and_then(|of| verbs.iter().find(|verb| path_of(verb) == of));
+        let is_program = of.is_none_or(|of| programs.iter().any(|known| known.get_name() == of));
+        assert!(is_program || verb.is_some(), "{of:?}");
+        for word in words.iter() {
+            let found = verb.and_then(|verb| verb.find_subcommand(word));
+            assert!(found.is_none(), "{of:?} {word}");
+        }
     }
     for (options, of, _) in SAID_OF_OPTIONS {
         let verbs = all_verbs();

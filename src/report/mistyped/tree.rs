@@ -21,7 +21,9 @@ pub(super) fn programs(first: &str) -> [Command; 2] {
 /// The programs have no options with values before the verb, so the verb is the first word.
 pub(super) fn innermost<'a>(program: &'a Command, typed: &[OsString]) -> &'a Command {
     let mut command = program;
-    for word in typed.iter().skip(1) {
+    // The help of a verb is that of the same verb: `brine help trust add`.
+    let first = if typed.get(1).is_some_and(|word| word == "help") { 2 } else { 1 };
+    for word in typed.iter().skip(first) {
         match command.find_subcommand(word).filter(|verb| is_own(verb)) {
             Some(verb) => command = verb,
             None => break,
@@ -78,7 +80,7 @@ fn is_shown(argument: &Arg, displayed: &str) -> bool {
 }
 
 /// Returns what is typed for an argument: `--now` or `FILE`.
-fn typed_as(argument: &Arg) -> String {
+pub(super) fn typed_as(argument: &Arg) -> String {
     let short = || argument.get_short().map(|short| format!("-{short}"));
     let name =
         || argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);

@@ -1,8 +1,23 @@
 //! Words of other programs, and what they are called here.
 
-/// Words that people try as a verb, the program in which this is said of them, and what is said. `PROGRAM` stands
+/// Words that people try as a verb, the program or verb in which this is said of them, and what is said. `PROGRAM` stands
 /// for the name of the program.
-pub(super) const SAID_OF_VERBS: [(&[&str], Option<&str>, &str); 9] = [
+pub(super) const SAID_OF_VERBS: [(&[&str], Option<&str>, &str); 12] = [
+    (
+        &["unrevoke", "un-revoke", "restore", "reinstate"],
+        None,
+        "a revoked key stays revoked: ask its owner for a new one, and trust that with \"brinekey trust add NAME KEY\"",
+    ),
+    (
+        &["del", "delete", "remove", "rm"],
+        Some("brine replay"),
+        "a database is a file: \"rm FILE\" removes it, and brine then forgets what was released",
+    ),
+    (
+        &["expire", "expiry"],
+        None,
+        "a signature expires with \"brine sign --expires 30d FILE\", and trust in a key with \"brinekey trust add NAME KEY --not-after 30d\"",
+    ),
     (&["version"], None, "did you mean \"PROGRAM --version\"?"),
     (
         &["man", "manual", "usage"],
@@ -60,7 +75,64 @@ pub(super) type SaidOfOption =
 
 /// Options of other programs, the verbs of which this is said (of all if there are none), and what is said. `PROGRAM`
 /// stands for the name of the program.
-pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 20] = [
+pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 31] = [
+    (
+        &["-r", "-R", "--recursive"],
+        Some(&["brine sign"]),
+        "name the files, as in \"brine sign -d dir/*\"; brine does not look into directories",
+    ),
+    (
+        &["-r", "-R", "--recursive"],
+        Some(&["brine verify"]),
+        "name the files, as in \"brine verify -d dir/*\"; brine does not look into directories",
+    ),
+    (
+        &["-N", "-P", "--no-password", "--nopass", "--unencrypted"],
+        Some(&["brinekey gen", "brinekey passwd", "brinekey export"]),
+        "\"--no-passphrase\" leaves the key unencrypted",
+    ),
+    (
+        &["--passphrase", "--password", "--pass", "--password-file"],
+        Some(&[
+            "brine sign",
+            "brinekey gen",
+            "brinekey passwd",
+            "brinekey import",
+            "brinekey export",
+        ]),
+        "\"--passphrase-file FILE\" reads the passphrase from a file, where \"ps\" does not show it",
+    ),
+    (&["--format"], Some(&["brinekey pub", "brinekey export"]), "did you mean \"--form\"?"),
+    (
+        &["-o", "--output"],
+        Some(&["brinekey pub"]),
+        "it writes the key to standard output: brinekey pub > FILE",
+    ),
+    (
+        &["--pubkey", "--pub", "--public", "--verify-key"],
+        Some(&["brine verify", "brine run"]),
+        "\"-p KEY\" names the signer's public key",
+    ),
+    (
+        &["--timeout", "--time-limit"],
+        Some(&["brine run"]),
+        "\"--limit wall=30s\" limits how long it runs",
+    ),
+    (
+        &["--exec", "--command", "--cmd"],
+        Some(&["brine verify"]),
+        "\"brine verify FILE -- CMD\" starts CMD with the payload on standard input",
+    ),
+    (
+        &["--exec", "--command", "--cmd"],
+        Some(&["brine run"]),
+        "\"brine run FILE -- CMD\" runs CMD with the payload on standard input",
+    ),
+    (
+        &["--ndjson", "--jsonl", "--json-lines"],
+        Some(&["brine sign", "brine verify", "brine inspect"]),
+        "\"--lines\" takes each line as a record",
+    ),
     (
         &["-V", "--version"],
         Some(&["brine verify"]),
@@ -128,14 +200,26 @@ pub(super) const SAID_OF_OPTIONS: [SaidOfOption; 20] = [
     ),
     (&["-m"], Some(&["brine sign", "brine verify"]), "leave it out: FILE stands by itself"),
     (
-        &["--ttl", "--expire", "--expiry", "--valid-until", "--valid-for", "--not-after"],
+        &[
+            "--ttl",
+            "--expire",
+            "--expiry",
+            "--until",
+            "--valid-until",
+            "--valid-for",
+            "--not-after",
+        ],
         Some(&["brine sign"]),
         "\"--expires WHEN\" lets the signature expire, as in \"--expires 30d\"",
     ),
     (
-        &["--ttl", "--expire", "--expires", "--expiry", "--valid-until"],
+        &["--ttl", "--expire", "--expires", "--expiry", "--until", "--valid-until"],
         Some(&["brinekey trust add"]),
         "\"--not-after WHEN\" ends the trust, as in \"--not-after 2026-12-31\"",
     ),
-    (&["-t"], Some(&["brinekey gen"]), "brinekey makes Ed25519 keys, and no others"),
+    (
+        &["-t", "--type", "--alg", "--algorithm"],
+        Some(&["brinekey gen"]),
+        "brinekey makes Ed25519 keys, and no others",
+    ),
 ];

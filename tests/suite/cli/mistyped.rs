@@ -106,7 +106,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brinekey -V check",
         "-V and --version stand alone",
-        "\"brine verify FILE\" verifies; \"brinekey --version\" prints the version",
+        "\"brinekey --version\" prints the version",
     ),
     // Options of other verbs.
     (
@@ -156,20 +156,158 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "brinekey import needs NAME and FILE",
         "usage: brinekey import [OPTIONS] <NAME> <FILE>",
     ),
-    (
-        "brine sign --key a --key b",
-        "--key is given twice",
-        "\"brine sign --help\" says what goes with what",
-    ),
-    (
-        "brine sign --job --lines",
-        "--job cannot be used with --lines",
-        "\"brine sign --help\" says what goes with what",
-    ),
+    ("brine sign --key a --key b", "--key is given twice", "give --key once"),
+    ("brine sign --job --lines", "--job cannot be used with --lines", "leave out --job or --lines"),
     (
         "brine verify --retry kept",
-        "with these options, brine verify needs --lines, --null, --len32, --cbor or --out",
+        "--retry needs --lines, --null, --len32, --cbor or --out",
         "usage: brine verify [OPTIONS] [FILE]... [-- <CMD>...]",
+    ),
+    (
+        "brine verify --lines -d x",
+        "--lines cannot be used with --detached",
+        "leave out --lines or --detached",
+    ),
+    (
+        "brine verify --replay-db seen x",
+        "--replay-db needs --lines, --null, --len32, --cbor, --in, --out or --retry",
+        "",
+    ),
+    (
+        "brine verify -q --reject-to=no --on-bad skip x",
+        "--on-bad and --reject-to need --lines, --null, --len32, --cbor, --in, --out or --retry",
+        "",
+    ),
+    ("brine sign -qf x", "--force needs --detached", "usage: brine sign [OPTIONS] [FILE]..."),
+    (
+        "brinekey import k.pem",
+        "brinekey import needs NAME and FILE",
+        "a name comes first: brinekey import NAME k.pem",
+    ),
+    (
+        "brinekey trust add './my keys/a.pub'",
+        "brinekey trust add needs NAME and KEY",
+        "a name comes first: brinekey trust add NAME './my keys/a.pub'",
+    ),
+    (
+        "brinekey trust add alice",
+        "brinekey trust add needs KEY",
+        "usage: brinekey trust add [OPTIONS] <NAME> <KEY>",
+    ),
+    (
+        "brine sign --lines --batch 0",
+        "--batch \"0\": expected a number from 2 to 4096",
+        "\"brine sign --help\" describes --batch",
+    ),
+    (
+        "brine sign --threads 0",
+        "--threads \"0\": expected a number, 1 or more",
+        "\"brine sign --help\" describes --threads",
+    ),
+    (
+        "brine verify --try-keys x",
+        "--try-keys \"x\": expected a number, 1 or more",
+        "\"brine verify --help\" describes --try-keys",
+    ),
+    (
+        "brine sign --passphrase-fd x",
+        "--passphrase-fd \"x\": expected the number of an open descriptor, like 3",
+        "\"brine sign --help\" describes --passphrase-fd",
+    ),
+    (
+        "brinekey trust unrevoke alice",
+        "brinekey trust has no verb \"unrevoke\"",
+        "a revoked key stays revoked: ask its owner for a new one, and trust that with \"brinekey trust add NAME KEY\"",
+    ),
+    (
+        "brine replay rm seen",
+        "brine replay has no verb \"rm\"",
+        "a database is a file: \"rm FILE\" removes it, and brine then forgets what was released",
+    ),
+    (
+        "brinekey expire old",
+        "brinekey has no verb \"expire\"",
+        "a signature expires with \"brine sign --expires 30d FILE\", and trust in a key with \"brinekey trust add NAME KEY --not-after 30d\"",
+    ),
+    (
+        "brine help sign verify",
+        "\"verify\" is one argument too many",
+        "did you mean \"brine help sign\" or \"brine help verify\"?",
+    ),
+    (
+        "brine help sign zzz",
+        "\"zzz\" is one argument too many",
+        "did you mean \"brine help sign\"?",
+    ),
+    (
+        "brine help replay zzz",
+        "brine replay has no verb \"zzz\"",
+        "\"brine replay -h\" lists the verbs",
+    ),
+    (
+        "brinekey gen -q",
+        "brinekey gen has no option \"-q\"",
+        "\"brinekey gen --help\" describes all options",
+    ),
+    (
+        "brinekey gen --type rsa",
+        "brinekey gen has no option \"--type\"",
+        "brinekey makes Ed25519 keys, and no others",
+    ),
+    (
+        "brinekey gen -N x",
+        "brinekey gen has no option \"-N\"",
+        "\"--no-passphrase\" leaves the key unencrypted",
+    ),
+    (
+        "brinekey export --format openssh",
+        "brinekey export has no option \"--format\"",
+        "did you mean \"--form\"?",
+    ),
+    (
+        "brinekey pub -o x",
+        "brinekey pub has no option \"-o\"",
+        "it writes the key to standard output: brinekey pub > FILE",
+    ),
+    (
+        "brinekey trust list -v",
+        "brinekey trust list has no option \"-v\"",
+        "\"brinekey trust list --help\" describes all options",
+    ),
+    (
+        "brine sign --passphrase x",
+        "brine sign has no option \"--passphrase\"",
+        "\"--passphrase-file FILE\" reads the passphrase from a file, where \"ps\" does not show it",
+    ),
+    (
+        "brinekey trust add a b --until 30d",
+        "brinekey trust add has no option \"--until\"",
+        "\"--not-after WHEN\" ends the trust, as in \"--not-after 2026-12-31\"",
+    ),
+    (
+        "brine verify --pubkey x",
+        "brine verify has no option \"--pubkey\"",
+        "\"-p KEY\" names the signer's public key",
+    ),
+    (
+        "brine run --timeout 5s x",
+        "brine run has no option \"--timeout\"",
+        "\"--limit wall=30s\" limits how long it runs",
+    ),
+    (
+        "brine verify --exec sh x",
+        "brine verify has no option \"--exec\"",
+        "\"brine verify FILE -- CMD\" starts CMD with the payload on standard input",
+    ),
+    (
+        "brine verify --ndjson x",
+        "brine verify has no option \"--ndjson\"",
+        "\"--lines\" takes each line as a record",
+    ),
+    (
+        "brine sign -d -r dir",
+        "brine sign has no option \"-r\"",
+        "name the files, as in \"brine sign -d dir/*\"; brine does not look into directories",
     ),
 ];
 
