@@ -53,19 +53,20 @@ struct Step {
 impl Step {
     fn read(text: &str) -> Vec<Self> {
         let mut steps = vec![Self::default()];
+        // Blank lines and comments belong to the next step if one follows, and else to what was seen.
+        let mut between = Vec::new();
         for line in text.lines() {
-            let is_said = line.is_empty() || line.starts_with('#');
-            let step = steps.last_mut().unwrap();
-            if line.starts_with("$ ") || (is_said && !step.typed.is_empty()) {
-                let begins_bare = step.typed.is_empty();
-                if !begins_bare {
-                    steps.push(Self::default());
-                }
+            if line.is_empty() || line.starts_with('#') {
+                between.push(line.to_owned());
+                continue;
+            }
+            if line.starts_with("$ ") && !steps.last().unwrap().typed.is_empty() {
+                steps.push(Self::default());
             }
             let step = steps.last_mut().unwrap();
-            if is_said {
-                step.before.push(line.to_owned());
-            } else if line.starts_with("$ ") || line.starts_with("> ") {
+            let place = if step.typed.is_empty() { &mut step.before } else { &mut step.seen };
+            place.append(&mut between);
+            if line.starts_with("$ ") || line.starts_with("> ") {
                 step.typed.push(line[2..].to_owned());
             } else if let Some(status) = line.strip_prefix("? ") {
                 step.status = status.parse().unwrap();
@@ -73,6 +74,7 @@ impl Step {
                 step.seen.push(line.to_owned());
             }
         }
+        steps.push(Self { before: between, ..Self::default() });
         steps
     }
 
@@ -202,7 +204,7 @@ fn marks_stand_for_what_differs() {
 /// A transcript that is wrong anywhere is written otherwise than it is.
 #[test]
 fn what_differs_is_found() {
-    let right = "# A file.\n$ echo one; echo two >&2\none\ntwo\n\n$ printf '%s\\n' \\\n>   three; exit 4\nthree\n? 4\n";
+    let right = "# A file.\n$ printf 'a\\n\\nb\\n'\na\n\nb\n\n# More.\n$ echo one; echo two >&2\none\ntwo\n\n$ printf '%s\\n' \\\n>   three; exit 4\nthree\n? 4\n";
     assert_eq!(play(right), right);
     for wrong in [
         right.replace("\none\n", "\nfour\n"),
