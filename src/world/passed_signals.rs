@@ -5,8 +5,10 @@ use std::io;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
@@ -31,26 +33,45 @@ impl PassedSignals {
         for signal in &passed {
             flag::register_conditional_default(*signal, Arc::clone(&has_ended))?;
         }
-        // SIGCHLD tells the end of the command. It is caught, because the status is lost where it is ignored.
+        // SIGCHLD is caught, because the status of the command is lost where it is ignored.
         let signals = Signals::new(passed.iter().chain(&[SIGCHLD]))?;
         Ok(Self { signals, has_ended })
     }
 
     /// Waits for the end of the command, and passes on to it what arrives meanwhile.
-    pub(crate) fn wait(mut self, mut command: Child) -> io::Result<ExitStatus> {
-        loop {
-            if let Some(status) = command.try_wait()? {
-                self.has_ended.store(true, Ordering::SeqCst);
-                return Ok(status);
-            }
-            // The command has not been waited for, so its process id is still its own.
-            let id = Pid::from_child(&command);
-            self.signals.wait().filter(|signal| is_for_command(*signal)).for_each(|signal| {
-                if let Some(signal) = Signal::from_named_raw(signal) {
+    pub(crate) fn wait(self, mut command: Child) -> io::Result<ExitStatus> {
+        let Self { mut signals, has_ended } = self;
+        let (id, handle) = (Pid::from_child(&command), signals.handle());
+        thread::scope(|scope| {
+            let pass_on = move || {
+                let passed = signals.forever().filter(|signal| is_for_command(*signal));
+                passed.filter_map(Signal::from_named_raw).for_each(|signal| {
                     // A command of another user, as sudo is, takes none.
                     let _ = kill_process(id, signal);
-                }
-            });
+                });
+            };
+            if thread::Builder::new().spawn_scoped(scope, pass_on).is_err() {
+                // Where the system grants no thread for that, they end this process as ever.
+                has_ended.store(true, Ordering::SeqCst);
+            }
+            // Until it has been reaped, which is later, its process id is still its own.
+            let ended = end_of(id);
+            handle.close();
+            ended
+        })?;
+        has_ended.store(true, Ordering::SeqCst);
+        command.wait()
+    }
+}
+
+/// Waits until a child has ended, and does not reap it. No signal has to arrive for that: whoever started this process
+/// can have blocked them all.
+fn end_of(id: Pid) -> io::Result<()> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    loop {
+        match waitid(WaitId::Pid(id), options) {
+            Err(Errno::INTR) => {}
+            ended => return Ok(ended.map(drop)?),
         }
     }
 }

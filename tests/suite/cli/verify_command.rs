@@ -284,6 +284,21 @@ fn a_command_inherits_what_brine_was_started_with() {
     }
 }
 
+/// What is blocked in brine is blocked in the command, and neither waits for it.
+#[test]
+fn a_command_ends_whatever_signals_are_blocked() {
+    let person = with_envelopes();
+    for signals in ["CHLD", "CHLD,TERM,INT,HUP", "PIPE"] {
+        let line = format!(
+            "env --block-signal={signals} brine verify --report report small.brine -- sh -c 'cat; exit 3'"
+        );
+        let output = run(&person, &line);
+        assert_eq!(output.stdout, b"one\ntwo\n", "{output:?}");
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert_eq!(report(&person)["exit_code"], 3);
+    }
+}
+
 /// The C library keeps the signals 32 and 33 for itself, and has what it spawns ignore them.
 const WORLD: &str = "cat; ls /proc/self/fd | grep -vx 3; grep -E '^Sig(Blk|Pnd)|^Shd' /proc/self/status; \
     echo $((0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) & 0x7fffffff)); \
