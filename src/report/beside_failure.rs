@@ -1,11 +1,11 @@
 //! What can be wrong with the place of a signature beside its file, and what to type then.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::quoted;
 use brine_core::{Classified as _, Error, FormError};
 
+use super::console::typeable_path;
 use super::exit::Status;
 
 /// What can be wrong with the place of a signature beside its file.
@@ -82,33 +82,33 @@ impl BesideFailure {
     pub(super) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::FileMissing { signature, .. } => {
-                let signature = Typed(signature);
+                let signature = typeable_path(signature);
                 format!("if it is elsewhere: brine verify --signature {signature} FILE")
             }
             Self::FileNotGiven { signature, file: Some(file), .. } => verify(signature, file),
             Self::FileNotGiven { signature, .. } => {
-                format!("give it: brine verify --signature {} FILE", Typed(signature))
+                format!("give it: brine verify --signature {} FILE", typeable_path(signature))
             }
             Self::HoldsItsOwn { signature, .. } => format!(
                 "what holds its payload is called FILE.brine; see what it is: brine inspect {}",
-                Typed(signature)
+                typeable_path(signature)
             ),
             Self::Neither { .. } => return None,
             Self::NoPayload { signature } => {
-                format!("verify its file where it is: brine verify {}", Typed(signature))
+                format!("verify its file where it is: brine verify {}", typeable_path(signature))
             }
             Self::NotAnEnvelope { signature, .. } => {
-                format!("its signature is beside it: brine verify {}", Typed(signature))
+                format!("its signature is beside it: brine verify {}", typeable_path(signature))
             }
             Self::SignatureExists { file, .. } => {
-                format!("to replace it, give -f: brine sign -d -f {}", Typed(file))
+                format!("to replace it, give -f: brine sign -d -f {}", typeable_path(file))
             }
             Self::SignatureMissing { envelope: Some(envelope), .. } => {
-                let envelope = Typed(envelope);
+                let envelope = typeable_path(envelope);
                 format!("if it is in the envelope {envelope}: brine verify {envelope}")
             }
             Self::SignatureMissing { file, .. } => {
-                let file = Typed(file);
+                let file = typeable_path(file);
                 format!("if it is elsewhere: brine verify --signature SIG {file}")
             }
             Self::Swapped { file, signature } => verify(file, signature),
@@ -123,22 +123,5 @@ impl BesideFailure {
 }
 
 fn verify(signature: &Path, file: &Path) -> String {
-    format!("brine verify --signature {} {}", Typed(signature), Typed(file))
-}
-
-/// A path as it can be typed to a shell, where it is a simple one; in quotes where it is not.
-struct Typed<'a>(&'a Path);
-
-impl fmt::Display for Typed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@/".contains(c);
-        match self.0.to_str() {
-            Some("-") => f.write_str("-"),
-            Some(path) if path.starts_with('-') && path.chars().all(plain) => {
-                write!(f, "./{path}")
-            }
-            Some(path) if path.chars().all(plain) => f.write_str(path),
-            _ => write!(f, "{:?}", self.0),
-        }
-    }
+    format!("brine verify --signature {} {}", typeable_path(signature), typeable_path(file))
 }

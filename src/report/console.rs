@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -144,6 +145,18 @@ pub(crate) fn typeable(text: &str) -> String {
     }
 }
 
+/// Does the same for a path. One that no line of text can hold is called FILE.
+pub(crate) fn typeable_path(path: &Path) -> String {
+    match path.to_str() {
+        // Hints are put together and taken apart at these.
+        Some(text) if text.chars().all(is_harmless) && !text.contains(['"', ';']) => {
+            let is_option = text.starts_with('-') && text != "-";
+            typeable(&format!("{}{text}", if is_option { "./" } else { "" }))
+        }
+        _ => "FILE".to_owned(),
+    }
+}
+
 /// Writes a value on one line of JSON, with escapes for everything that a terminal could act on.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
     // Maps have text for keys, and no number is a NaN: writing to memory does not fail.
@@ -163,6 +176,9 @@ pub(crate) fn json_line(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     #[test]
@@ -179,5 +195,17 @@ mod tests {
         ] {
             assert_eq!(typeable(text), typed);
         }
+        for (path, typed) in [
+            ("a/b.sig", "a/b.sig"),
+            ("-", "-"),
+            ("-x", "./-x"),
+            ("rel $(touch it).tar", "'rel $(touch it).tar'"),
+            ("it's `that`", r"'it'\''s `that`'"),
+            ("a\nb", "FILE"),
+            ("a; rm --force \"b\"", "FILE"),
+        ] {
+            assert_eq!(typeable_path(Path::new(path)), typed);
+        }
+        assert_eq!(typeable_path(Path::new(OsStr::from_bytes(b"a\xff"))), "FILE");
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use brine_core::text::quoted;
 
+use super::console::typeable_path;
+
 /// Everything that lets others change a file that decides.
 #[derive(Debug)]
 pub(crate) struct Exposures {
@@ -89,7 +91,8 @@ impl Exposures {
     fn chmod(&self) -> String {
         let all = || std::iter::once(&self.first).chain(&self.more);
         let is_own = all().all(|it| matches!(it.flaw, ExposureFlaw::Mode { is_own: true, .. }));
-        let places: String = all().map(|exposure| format!(" {:?}", exposure.place)).collect();
+        let places: String =
+            all().map(|exposure| format!(" {}", typeable_path(&exposure.place))).collect();
         let whose = if is_own { "" } else { "as root: " };
         format!("{whose}chmod go-w{places}")
     }

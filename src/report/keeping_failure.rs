@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::console::typeable_path;
 use super::exit::Status;
 use super::exposure::Exposures;
 
@@ -61,7 +62,10 @@ impl KeepingFailure {
         Some(match self {
             Self::Exposed { found, .. } => found.hint(),
             Self::KeyExposed { path, can_change: true, .. } => {
-                format!("chmod 600 {path:?}; \"--insecure-permissions\" accepts it as it is")
+                format!(
+                    "chmod 600 {}; \"--insecure-permissions\" accepts it as it is",
+                    typeable_path(path)
+                )
             }
             Self::KeyExposed { .. } => "provide it with the mode 0400; \"--insecure-permissions\" \
                                         accepts it as it is"

@@ -12,7 +12,7 @@ use brine_core::Clock as _;
 use self::finding::{Finding, Findings};
 use self::own_keys::OwnKeys;
 use crate::args::key_care::Check;
-use crate::report::console::{json_line, note};
+use crate::report::console::{json_line, note, typeable_path};
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome};
 use crate::verbs::trust;
@@ -78,7 +78,12 @@ fn leftovers(directory: &Path, findings: &mut Findings) {
                 true => "a key that was to be removed, and is still there",
                 false => "the beginning of a file that an interrupted command left",
             };
-            findings.add(Finding::wrong(&path, "leftover", what, &format!("rm {path:?}")));
+            findings.add(Finding::wrong(
+                &path,
+                "leftover",
+                what,
+                &format!("rm {}", typeable_path(&path)),
+            ));
         }
     }
 }

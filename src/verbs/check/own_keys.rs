@@ -7,6 +7,7 @@ use brine_keys::is_encrypted;
 use brine_trust::{EntryState, Trust};
 
 use super::finding::{Finding, Findings};
+use crate::report::console::typeable_path;
 use crate::report::{Failure, KeepingFailure};
 use crate::world::home::{Home, KeyName};
 use crate::world::named_key;
@@ -54,8 +55,9 @@ impl OwnKey<'_> {
         let path = self.home.private_key(self.name);
         // Nothing is redirected into the key store.
         let anew = format!(
-            "brinekey pub {path:?} > {name}.pub && mv {name}.pub {:?}",
-            self.home.public_key(self.name)
+            "brinekey pub {} > {name}.pub && mv {name}.pub {}",
+            typeable_path(&path),
+            typeable_path(&self.home.public_key(self.name))
         );
         match (&own, &public) {
             (Some(own), Some(public)) if own != public => {

@@ -154,7 +154,7 @@ fn a_signature_without_its_file_is_not_said_to_be_altered() {
                 (
                     "cp sig 'a b'; brine verify 'a b'",
                     "\"a b\"",
-                    "brine verify --signature \"a b\" FILE",
+                    "brine verify --signature 'a b' FILE",
                 ),
             ] {
                 let output = run(&person, line);
@@ -316,4 +316,35 @@ fn what_the_verdict_is_about_is_not_written_over() {
         assert_refused(&run(&person, line), 2, "has no payload to write");
     }
     assert!(!person.path("out").exists());
+}
+
+/// A name can come out of an archive that somebody else made. What a hint shows is typed as it stands.
+#[test]
+fn a_name_that_is_a_command_runs_nothing_where_a_hint_is_typed() {
+    for name in
+        ["rel $(touch ran).tar", "rel `touch ran`", "rel\"; touch ran; \"", "rel'; touch ran; '"]
+    {
+        let person = Person::with_key();
+        person.write(name, "x");
+        let said = |arguments: &[&str]| {
+            let output = person.program(env!("CARGO_BIN_EXE_brine"), arguments).output().unwrap();
+            assert!(!output.status.success(), "{output:?}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            said.lines().find_map(|line| line.strip_prefix("brine: hint: ")).unwrap().to_owned()
+        };
+        let signature = format!("{name}.sig");
+        let mut hints = vec![said(&["verify", "-d", name])];
+        person.program(env!("CARGO_BIN_EXE_brine"), &["sign", "-d", name]).assert().success();
+        hints.push(said(&["sign", "-d", name]));
+        hints.push(said(&["verify", name]));
+        std::fs::rename(person.path(&signature), person.path("other")).unwrap();
+        hints.push(said(&["verify", "--signature", name, "other"]));
+        for hint in hints {
+            let typed = hint.split_once("brine ").map(|(_, rest)| format!("brine {rest}")).unwrap();
+            person.shell(&typed).output().unwrap();
+            assert!(!person.path("ran").exists(), "{hint}");
+            let shown = if name.contains(['"', ';']) { "FILE" } else { "'rel " };
+            assert!(hint.contains(shown), "{hint}");
+        }
+    }
 }
