@@ -38,7 +38,7 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     // What cannot be read says nothing of any key.
     let trust = trust.ok();
     if let Some(trust) = &trust {
-        signers::check(trust, (now, args.within), &mut findings);
+        signers::check((trust, &args.file), (now, args.within), &mut findings);
     }
     let keys = OwnKeys::check(&home, trust.as_ref(), now, &mut findings)?;
     for directory in [home.keys(), home.directory().to_owned()] {

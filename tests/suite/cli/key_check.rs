@@ -61,8 +61,7 @@ fn each_thing_that_is_wrong_is_found_with_what_to_type() {
         ("unreadable", "echo nonsense > \"$BRINE_HOME/trust.toml\"".to_owned(), false),
         ("leftover", format!("touch {keys}/.removed-7-x.key"), true),
         ("leftover", "touch \"$BRINE_HOME/.brine-0123456789abcdef\"".to_owned(), true),
-        ("expired", "brinekey trust add o a --not-after 2020-01-01".to_owned(), false),
-        ("expiring", "brinekey trust add o a --not-after 20d".to_owned(), false),
+        ("expired", "brinekey trust add o a --not-after 2020-01-01".to_owned(), true),
     ] {
         let person = Person::new();
         done(&person, &format!("brinekey gen a; {line}"));
@@ -108,6 +107,13 @@ fn a_trust_file_that_cannot_be_read_says_nothing_of_keys() {
 fn how_soon_is_a_question_of_the_option() {
     let person = Person::with_key();
     done(&person, "brinekey trust add soon default --not-after 20d");
-    assert_eq!(found(&person, "--within 10d").0, Some(0));
-    assert_eq!(found(&person, "--within 21d").0, Some(6));
+    let within = |time: &str| found(&person, &format!("--within {time}"));
+    assert!(!within("10d").1.contains_key("expiring"));
+    // Until it has expired, it is right to believe it, and to remove it would be wrong.
+    let (status, findings) = within("21d");
+    let finding = &findings["expiring"];
+    assert_eq!(
+        (status, &finding["wrong"], &finding["hint"]),
+        (Some(0), &false.into(), &Value::Null)
+    );
 }
