@@ -18,8 +18,12 @@ pub(crate) enum KeepingFailure {
     #[error("passphrase: {0}")]
     Passphrase(String),
 
-    #[error("key is encrypted, and there is no terminal to ask for the passphrase")]
-    PassphraseNeeded,
+    #[error("{key} is encrypted, and there is no terminal to ask for the passphrase")]
+    PassphraseNeeded { key: String },
+
+    /// The terminal, which was asked because no source was configured.
+    #[error("passphrase: {0}")]
+    PassphraseUntyped(String),
 
     #[error("the two passphrases are not the same")]
     PassphrasesDiffer,
@@ -38,7 +42,8 @@ impl KeepingFailure {
             Self::Exposed { .. }
             | Self::KeyExposed { .. }
             | Self::Passphrase(_)
-            | Self::PassphraseNeeded
+            | Self::PassphraseNeeded { .. }
+            | Self::PassphraseUntyped(_)
             | Self::PassphrasesDiffer => Status::Key,
             Self::RemovalRefused { .. } | Self::RemovalUnconfirmed { .. } => Status::Usage,
         }
@@ -49,8 +54,8 @@ impl KeepingFailure {
         match self {
             Self::Exposed { .. } => "insecure-permissions",
             Self::KeyExposed { .. } => "private-key-exposed",
-            Self::Passphrase(_) => "passphrase-unreadable",
-            Self::PassphraseNeeded => "passphrase-needed",
+            Self::Passphrase(_) | Self::PassphraseUntyped(_) => "passphrase-unreadable",
+            Self::PassphraseNeeded { .. } => "passphrase-needed",
             Self::PassphrasesDiffer => "passphrases-differ",
             Self::RemovalRefused { .. } => "removal-refused",
             Self::RemovalUnconfirmed { .. } => "removal-unconfirmed",
@@ -73,7 +78,7 @@ impl KeepingFailure {
             Self::Passphrase(_) => {
                 "the source that was configured is the only one asked".to_owned()
             }
-            Self::PassphraseNeeded => {
+            Self::PassphraseNeeded { .. } => {
                 "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or \
                                        set BRINE_PASSPHRASE_FILE"
                     .to_owned()
@@ -81,7 +86,9 @@ impl KeepingFailure {
             Self::RemovalUnconfirmed { name } => {
                 format!("\"brinekey remove --force {name}\" removes it without asking")
             }
-            Self::PassphrasesDiffer | Self::RemovalRefused { .. } => return None,
+            Self::PassphraseUntyped(_) | Self::PassphrasesDiffer | Self::RemovalRefused { .. } => {
+                return None;
+            }
         })
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Passwd) -> Result<(), Failure> {
         None if passphrase::has_terminal() => {
             Source::Terminal.choose(&quoted(&path).to_string())?
         }
-        None => return Err(KeepingFailure::Passphrase(NOBODY_TO_ASK.to_owned()).into()),
+        None => return Err(KeepingFailure::PassphraseUntyped(NOBODY_TO_ASK.to_owned()).into()),
     };
     let pem = key_store::write_pkcs8(&key, chosen.as_deref())?;
     write_whole(&path, Access::Secret, Existing::Replace, |file| file.write_all(pem.as_bytes()))?;

@@ -71,7 +71,9 @@ impl PassphraseTries<'_> {
                 let again = again("that passphrase does not fit", self.asked);
                 ask(&format!("{again}Passphrase for {}: ", self.what))
             }
-            Source::Terminal => Err(KeepingFailure::PassphraseNeeded.into()),
+            Source::Terminal => {
+                Err(KeepingFailure::PassphraseNeeded { key: self.what.to_owned() }.into())
+            }
         }
     }
 
@@ -111,8 +113,10 @@ pub(crate) fn has_terminal() -> bool {
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => KeepingFailure::Passphrase("none was typed".to_owned()),
-        _ => KeepingFailure::Passphrase(format!("terminal: {}", in_words(&error))),
+        io::ErrorKind::UnexpectedEof => {
+            KeepingFailure::PassphraseUntyped("none was typed".to_owned())
+        }
+        _ => KeepingFailure::PassphraseUntyped(format!("terminal: {}", in_words(&error))),
     };
     let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     (&terminal).write_all(prompt.as_bytes()).map_err(failed)?;
@@ -120,8 +124,8 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let line = read_line(&terminal).map_err(failed)?;
     drop(hidden);
     let text = std::str::from_utf8(&line);
-    let text =
-        text.map_err(|_| KeepingFailure::Passphrase("terminal: it is not UTF-8".to_owned()))?;
+    let text = text
+        .map_err(|_| KeepingFailure::PassphraseUntyped("terminal: it is not UTF-8".to_owned()))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

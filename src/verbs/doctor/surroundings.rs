@@ -172,8 +172,9 @@ fn of_terminal() -> Check {
             Check::ok("terminal", "passphrases can be asked for")
         }
         Source::Terminal => {
+            let needed = KeepingFailure::PassphraseNeeded { key: "a key".to_owned() };
             Check::limited("terminal", "there is none, so no passphrase can be asked for")
-                .hint(KeepingFailure::PassphraseNeeded.hint().unwrap_or_default())
+                .hint(needed.hint().unwrap_or_default())
         }
     }
 }
