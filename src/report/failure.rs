@@ -85,6 +85,9 @@ pub(crate) enum Failure {
     #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
     NoSandbox,
 
+    #[error("{} cannot be made: there is no directory {}", quoted(.path), quoted(.directory))]
+    NoDirectory { path: PathBuf, directory: PathBuf },
+
     #[error("{} cannot be made: {}", quoted(.path), in_words(.source))]
     NoPlace { path: PathBuf, source: io::Error },
 

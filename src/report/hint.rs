@@ -16,7 +16,7 @@ use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
 
 pub(super) use self::fit::fit;
-use super::{Failure, typed};
+use super::{Failure, console, typed};
 
 /// Returns the hint of a failure, where there is one.
 pub(super) fn of(failure: &Failure) -> Option<String> {
@@ -86,6 +86,10 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Irreplaceable { .. } => {
             "mount the directory that it lies in; a result can also be redirected: \"> FILE\""
+        }
+        Failure::NoDirectory { directory, .. } => {
+            let directory = console::typeable(&directory.to_string_lossy());
+            return Some(format!("\"mkdir -p {directory}\" makes it"));
         }
         Failure::NoPlace { .. } => {
             "it takes a directory that can be written: BRINE_HOME names that of keys and trust; a result can also be \

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -204,9 +205,24 @@ pub(crate) fn followed(name: &Path, rule: LinkRule) -> Result<PathBuf, Failure> 
         return Err(Failure::unwritten(quoted(name).to_string(), Errno::ISDIR.into()));
     }
     if trail.is_broken {
-        return Err(Failure::NoPlace { path: name.to_owned(), source: Errno::NOENT.into() });
+        return Err(no_place(name, Errno::NOENT.into()));
     }
     Ok(trail.end)
+}
+
+/// Says why a file cannot be made: most often the directory that was typed is not there.
+pub(crate) fn no_place(name: &Path, source: io::Error) -> Failure {
+    let path = name.to_owned();
+    match name.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() && is_missing(directory) => {
+            Failure::NoDirectory { path, directory: directory.to_owned() }
+        }
+        _ => Failure::NoPlace { path, source },
+    }
+}
+
+fn is_missing(path: &Path) -> bool {
+    fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Returns whether only a directory can have such a name (POSIX, Pathname Resolution): it ends in a slash or in dots.
@@ -326,6 +342,6 @@ mod tests {
         }
         // The system passes no ".." of what is not there.
         let lost = followed(&path("none/../new"), LinkRule::Own);
-        assert!(matches!(lost, Err(Failure::NoPlace { .. })), "{lost:?}");
+        assert!(matches!(lost, Err(Failure::NoDirectory { .. })), "{lost:?}");
     }
 }

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use super::trail::{LinkRule, Trail, followed};
+use super::trail::{LinkRule, Trail, followed, no_place};
 use crate::report::Failure;
 
 /// Who may read and write a new file.
@@ -73,7 +73,7 @@ impl WholeFile {
             refuse_irreplaceable(&name, &path)?;
         }
         let hidden = open_hidden(directory_of(&path), first_mode(&path, access, existing));
-        let hidden = hidden.map_err(|source| Failure::NoPlace { path: name.clone(), source })?;
+        let hidden = hidden.map_err(|source| no_place(&name, source))?;
         Ok(Self { name, path, access, existing, rule, unfinished: Unfinished::Hidden(hidden) })
     }
 

@@ -35,6 +35,7 @@ impl Failure {
             | Self::Io { .. }
             | Self::Irreplaceable { .. }
             | Self::NoHome
+            | Self::NoDirectory { .. }
             | Self::NoPlace { .. }
             | Self::NotReplaced { .. }
             | Self::OutputClosed { .. }
@@ -72,6 +73,7 @@ impl Failure {
             Self::Framing { source, .. } => source.reason(),
             Self::InJobsReach { .. } => "in-jobs-reach",
             Self::Io { .. }
+            | Self::NoDirectory { .. }
             | Self::NoPlace { .. }
             | Self::Temporary { .. }
             | Self::Unwritten { .. } => "io",

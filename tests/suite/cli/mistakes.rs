@@ -92,7 +92,7 @@ const ROWS: &[Row] = &[
     (
         "printf right > p; brinekey gen --passphrase-file p; echo x > in",
         "brine sign in -o out",
-        "key is encrypted, and there is no terminal to ask for the passphrase",
+        "\"HOME/keys/default.key\" is encrypted, and there is no terminal to ask for the passphrase",
         "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or set BRINE_PASSPHRASE_FILE",
         6,
     ),
@@ -139,10 +139,17 @@ const ROWS: &[Row] = &[
         4,
     ),
     (
+        "",
+        "brine replay init none/seen",
+        "\"[..]/none/seen\": No such file or directory",
+        "it takes a directory that can be written, for the files beside it",
+        4,
+    ),
+    (
         "brinekey gen; echo hello > in",
         "brine sign in -o none/out",
-        "\"none/out\" cannot be made: No such file or directory",
-        "it takes a directory that can be written: BRINE_HOME names that of keys and trust; a result can also be redirected: \"> FILE\"",
+        "\"none/out\" cannot be made: there is no directory \"none\"",
+        "\"mkdir -p none\" makes it",
         4,
     ),
     (

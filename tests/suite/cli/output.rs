@@ -163,7 +163,7 @@ fn a_report_destroys_nothing() {
     let output = person.shell("brine verify in --report - > out2").output().unwrap();
     assert_mistyped(&output, "--report \"-\": expected a file, not standard input or output");
     let output = person.shell("brine verify in -o x --report no/such/file").output().unwrap();
-    assert_refused(&output, 4, "No such file");
+    assert_refused(&output, 4, "there is no directory \"no/such\"");
     assert!(!person.path("x").exists());
     let output = person.shell("brine verify missing --report report").output().unwrap();
     assert_refused(&output, 4, "No such file");
@@ -212,7 +212,7 @@ fn unreadable_inputs_are_status_4() {
     );
     let output =
         person.brine(["sign", "-o", "no/such/directory"]).write_stdin("x").output().unwrap();
-    assert_refused(&output, 4, "No such file");
+    assert_refused(&output, 4, "there is no directory \"no/such\"");
     assert_eq!(person.files(), ["out"]);
 }
 

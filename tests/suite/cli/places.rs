@@ -214,8 +214,11 @@ fn everything_is_written_where_there_is_no_proc() {
 fn what_is_needed_is_named_where_it_is_missing() {
     let person = with_records();
     let output = run(&person, "brine verify env -o none/out");
-    assert_refused(&output, 4, "\"none/out\" cannot be made: No such file");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("hint: "), "{output:?}");
+    assert_refused(&output, 4, "\"none/out\" cannot be made: there is no directory \"none\"");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("hint: \"mkdir -p none\" makes it"),
+        "{output:?}"
+    );
     let large = "head -c 5000000 /dev/zero | brine sign | TMPDIR=./none brine verify --whole";
     let output = run(&person, large);
     assert_refused(&output, 4, "cannot keep a temporary file in \"./none\": No such file");

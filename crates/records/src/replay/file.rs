@@ -174,7 +174,8 @@ impl DraftFile {
         let draft = beside(path, &format!(".{}.new", hex(&name)));
         // SQLite gives the files beside this one the same mode.
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-        made.map_err(|error| failed(&draft, error))?;
+        // Nobody typed the other name.
+        made.map_err(|error| failed(path, error))?;
         Ok(Self(draft))
     }
 
