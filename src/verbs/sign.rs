@@ -16,7 +16,7 @@ use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
 use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
-use crate::report::{Failure, Outcome, SignatureFacts, SignedInput, console};
+use crate::report::{Failure, Outcome, SignatureFacts, SignedInput};
 use crate::world::input::{Arrived, InputFile, MAX_WHOLE_BYTES};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -50,9 +50,6 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     let (key, stated) = signer(args, &keys)?;
     let signed = signed_input(args, &key, path);
     let input = InputFile::open(Some(path))?;
-    if input.is_terminal() {
-        console::remark("reading from the terminal; Ctrl-D ends the input");
-    }
     let state = || stated.now();
     let facts = match form {
         Form::Any => sign_any(args, key, stated, input, &output)?,

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brine_core::hash::ReadAt;
 use brine_core::text::quoted;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use super::descriptor::Descriptor;
 use super::patient_file::PatientFile;
 use crate::report::Failure;
+use crate::report::console::remark;
 
 /// The most that is read into memory where all of it must be there at once, in bytes: text, external
 /// data, and what `inspect` shows.
@@ -33,7 +35,11 @@ impl InputFile {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         match path {
             Some(path) if path != Path::new("-") => Self::open_file(path),
-            _ => Self::of_descriptor(Descriptor::STDIN),
+            _ => {
+                let input = Self::of_descriptor(Descriptor::STDIN)?;
+                input.tell_if_terminal();
+                Ok(input)
+            }
         }
     }
 
@@ -55,9 +61,12 @@ impl InputFile {
         Self { name, file }
     }
 
-    /// Returns whether a person has to type it.
-    pub(crate) fn is_terminal(&self) -> bool {
-        rustix::termios::isatty(&self.file)
+    /// Says, once, that a person has to type it.
+    fn tell_if_terminal(&self) {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        if rustix::termios::isatty(&self.file) && !IS_TOLD.swap(true, Ordering::Relaxed) {
+            remark("reading from the terminal; Ctrl-D ends the input");
+        }
     }
 
     /// Returns what to call it.

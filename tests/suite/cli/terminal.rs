@@ -58,6 +58,21 @@ fn binary_output_to_a_terminal_is_refused_unless_insisted_on() {
 }
 
 #[test]
+fn whoever_has_to_type_the_input_is_told_once() {
+    let person = Person::with_key();
+    person.shell("echo x | brine sign -d -o sig").assert().success();
+    for verb in ["sign -a", "verify", "verify --lines", "inspect", "inspect --lines", "scan"] {
+        let told = "brine: reading from the terminal; Ctrl-D ends the input\n";
+        let shown = at_terminal(&person, &format!("brine {verb}"), "x\n\u{4}");
+        assert_eq!(shown.matches(told).count(), 1, "{verb}: {shown}");
+        let shown = at_terminal(&person, &format!("echo x | brine {verb}"), "");
+        assert!(!shown.contains("Ctrl-D"), "{verb}: {shown}");
+    }
+    let shown = at_terminal(&person, "brine verify -q", "x\n\u{4}");
+    assert!(!shown.contains("Ctrl-D") && shown.contains("not an envelope"), "{shown}");
+}
+
+#[test]
 fn gen_asks_twice_and_sign_asks_once() {
     let person = Person::new();
     let shown = at_terminal(&person, "brinekey gen; echo status $?", "secret\nsecret\n");
