@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use crate::report::byte_name::shown;
+use crate::report::byte_name::in_a_line;
 use crate::report::console::{complain, complain_again, note, write_json};
 use crate::report::exit::Status;
 use crate::report::{Failure, FileOutcome, FileWork, JsonPlace, Outcome, status_of, verdict};
@@ -138,6 +138,7 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
             let failed = files.iter().filter(is_told).count();
             if failed > 0 {
                 let what = match work {
+                    FileWork::Sign if failed == 1 => "was not signed",
                     FileWork::Sign => "were not signed",
                     FileWork::Verify => "did not verify",
                 };
@@ -166,7 +167,7 @@ impl FileTeller {
             Err(failure) if self.hinted.insert(failure.reason()) => complain(failure),
             Err(failure) => complain_again(failure),
             Ok(Outcome::Verified { signed, .. }) if self.say_who.now() => {
-                note(&format!("{}: {}", shown(&file.name), signed.line()));
+                note(&format!("{}: {}", in_a_line(&file.name), signed.line()));
             }
             Ok(_) => {}
         }

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-use brine_core::text::hex;
+use brine_core::text::{hex, is_harmless};
+
+use super::console::printable;
 
 /// Shows a name as text, and two different names as two different texts as far as they are not UTF-8: then a byte
 /// that is no part of a character is `\xNN`, and a backslash is two.
@@ -24,6 +26,20 @@ pub(crate) fn shown(name: impl AsRef<OsStr>) -> String {
     text
 }
 
+/// Shows the name of a file in a line about it. One with characters that would act on a terminal or end the line is in
+/// quotes, and so is one that begins with a quote: no two of them look alike. `-` is standard input.
+pub(crate) fn in_a_line(name: impl AsRef<OsStr>) -> String {
+    let name = name.as_ref();
+    let text = shown(name);
+    if name == "-" {
+        return "standard input".to_owned();
+    }
+    match text.starts_with('"') || !text.chars().all(is_harmless) {
+        true => printable(&format!("{name:?}")),
+        false => text,
+    }
+}
+
 /// Returns the bytes of a name in hex, if it is not UTF-8.
 pub(crate) fn exact(name: impl AsRef<OsStr>) -> Option<String> {
     let name = name.as_ref();
@@ -39,6 +55,22 @@ pub(crate) fn all_exact<N: AsRef<OsStr>>(names: &[N]) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        for (name, line) in [
+            (&b"a b"[..], "a b"),
+            (b"-", "standard input"),
+            (b"./-", "./-"),
+            (b"a\xff", r"a\xff"),
+            (b"new\nline", r#""new\nline""#),
+            (br"new\nline", r"new\nline"),
+            (br#""new\nline""#, r#""\"new\\nline\"""#),
+            (b"\x1b[2J", r#""\u{1b}[2J""#),
+        ] {
+            assert_eq!(in_a_line(OsStr::from_bytes(name)), line);
+        }
+    }
 
     #[test]
     fn names_keep_their_bytes() {

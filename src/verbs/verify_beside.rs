@@ -10,8 +10,7 @@ use brine_core::{Error, FormError, Kind, KindError, Opening, open};
 use super::expect::{Judge, is_standard_input};
 use super::say_who;
 use crate::args::verify::Verify;
-use crate::report::byte_name::shown;
-use crate::report::console::printable;
+use crate::report::byte_name::in_a_line;
 use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome, Signed};
 use crate::reporter::FileTeller;
 use crate::world::beside::{ContentFile, HashWork};
@@ -70,9 +69,7 @@ pub(super) fn verify_beside(
     for found in files {
         let outcome = verify_file(args, judge, found);
         let said = match (&outcome, lines) {
-            (Ok(_), Some(lines)) => {
-                lines.print(&format!("{}: OK\n", printable(&shown(&found.file))))
-            }
+            (Ok(_), Some(lines)) => lines.print(&format!("{}: OK\n", in_a_line(&found.file))),
             _ => Ok(()),
         };
         // A verdict that nobody hears is not given.

@@ -73,7 +73,11 @@ fn generated_hash_envelopes_verify_beside_their_content() {
         let arguments = ["verify", "--untyped", "-p", "./key.pem", "--signature", "envelope"];
         let content = case.detached.unwrap();
         let output = person.brine(arguments).write_stdin(content.clone()).output().unwrap();
-        assert!(output.status.success() && output.stdout == b"-: OK\n", "{}: {output:?}", case.id);
+        assert!(
+            output.status.success() && output.stdout == b"standard input: OK\n",
+            "{}: {output:?}",
+            case.id
+        );
         let other = [&content[..], b"x"].concat();
         let output = person.brine(arguments).write_stdin(other).output().unwrap();
         assert_refused(&output, 1, "content is not what was signed");

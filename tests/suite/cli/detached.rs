@@ -33,9 +33,9 @@ fn small_files_are_signed_whole_and_large_ones_by_their_digest() {
             ("brine verify c.sig", "c: OK\n"),
             ("brine verify -d c", "c: OK\n"),
             ("brine verify --check c.sig", ""),
-            ("brine verify --signature c.sig < c", "-: OK\n"),
-            ("cat c | brine verify --signature c.sig", "-: OK\n"),
-            ("cat c | brine verify --signature c.sig -", "-: OK\n"),
+            ("brine verify --signature c.sig < c", "standard input: OK\n"),
+            ("cat c | brine verify --signature c.sig", "standard input: OK\n"),
+            ("cat c | brine verify --signature c.sig -", "standard input: OK\n"),
             ("cat c.sig | brine verify --signature - c", "c: OK\n"),
         ] {
             let output = run(&person, &format!("{line} {context}"));

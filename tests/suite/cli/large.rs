@@ -317,9 +317,10 @@ fn a_large_payload_beside_its_envelope_is_verified() {
     person.write("sig", sign(&statement(), &key(1), content().as_slice()).unwrap().detached());
     person.write("in", content());
     let verify = "brine verify -p ./key.pub --now 2026-09-21T14:13:20Z";
-    for (line, said) in
-        [("--json --signature sig in", "in: OK\n"), ("--json --signature sig < in", "-: OK\n")]
-    {
+    for (line, said) in [
+        ("--json --signature sig in", "in: OK\n"),
+        ("--json --signature sig < in", "standard input: OK\n"),
+    ] {
         let output = run(&person, &format!("{verify} {line}"));
         assert!(output.status.success() && output.stdout == said.as_bytes(), "{output:?}");
         let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();

@@ -87,7 +87,7 @@ fn a_detached_signature_goes_beside_its_file_and_never_over_another() {
         .write_stdin("content")
         .output()
         .unwrap();
-    assert!(piped.status.success() && piped.stdout == b"-: OK\n", "{piped:?}");
+    assert!(piped.status.success() && piped.stdout == b"standard input: OK\n", "{piped:?}");
     let altered = person
         .brine(["verify", "--signature", "file.sig"])
         .write_stdin("c0ntent")

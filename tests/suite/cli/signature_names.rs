@@ -284,6 +284,16 @@ fn all_of_a_directory_is_signed_and_verified_once() {
     assert_eq!(done(&person, "brine verify -d d/a d/a.sig.sig"), "d/a: OK\nd/a.sig: OK\n");
 }
 
+/// A name cannot pretend to be a line about another file.
+#[test]
+fn a_line_about_a_file_is_one_line() {
+    let person = Person::with_key();
+    done(&person, "n=$(printf 'new\\nline'); echo x > \"$n\"; brine sign -d \"$n\"; echo x > a");
+    assert_eq!(done(&person, "brine verify -d new*line"), "\"new\\nline\": OK\n");
+    let output = run(&person, "brine sign -d a new*line");
+    assert!(said(&output).ends_with("brine: error: 1 of 2 files was not signed\n"), "{output:?}");
+}
+
 /// A job is an envelope with a payload, too.
 #[test]
 fn no_job_in_a_sig_is_run() {
