@@ -70,14 +70,15 @@ pub struct Sign {
     ///
     /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
     /// 12h, "7d ago", now. A duration counts from the moment of signing, when the input has arrived; of a stream, when
-    /// its first segment has. A stream that is still being read when it expires is refused from there on.
+    /// its first segment has. A stream that is still being read when it expires is refused from there on. Clocks may
+    /// differ by up to a minute: the signature is refused a minute after WHEN.
     #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub expires: Option<When>,
 
     /// Let the signature become valid later, at a time or after a duration
     ///
     /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
-    /// 12h, "7d ago", now.
+    /// 12h, "7d ago", now. Clocks may differ by up to a minute: the signature is accepted a minute before WHEN.
     #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub not_before: Option<When>,
 

@@ -15,7 +15,8 @@ use super::value::{parse_count, parse_typ};
 ///
 /// Writes the payload only after signature, signer, context and time have been verified. Writes each segment
 /// of a stream as soon as it has been verified; --whole holds it back until the end. By default, trusts the
-/// signers in the trust file, and accepts only signatures without a context.
+/// signers in the trust file, and accepts only signatures without a context. Clocks may differ by up to a minute:
+/// until then, a signature that has expired is accepted, and so is one that is not valid yet.
 ///
 /// With CMD, all of the payload is verified first. Then CMD is started with it on standard input, and brine ends as
 /// CMD ends: with its exit status, or by the signal that ended it; with 126 if CMD cannot be executed, with 127 if
