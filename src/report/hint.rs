@@ -212,6 +212,9 @@ const fn of_framing(error: &FramingError) -> Option<&'static str> {
     }
 }
 
+/// No envelope is shorter, in bytes: its signature alone has 64.
+const SMALLEST_ENVELOPE_BYTES: usize = 70;
+
 fn of_form(error: &FormError) -> Option<&'static str> {
     Some(match error {
         FormError::Armor(_) => {
@@ -225,6 +228,11 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         }
         FormError::Malformed(Malformed { flaw: Flaw::TrailingLineEnd, .. }) => {
             "redis-cli and echo add one, and mosquitto_sub does; \"mosquitto_sub -N\" does not; \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
+        }
+        FormError::Malformed(Malformed { flaw: Flaw::TrailingBytes { count }, .. })
+            if *count < SMALLEST_ENVELOPE_BYTES =>
+        {
+            "something was written after its end; get it again"
         }
         FormError::Malformed(Malformed { flaw: Flaw::TrailingBytes { .. }, .. }) => {
             "if it is one envelope after the other, these are records: give --cbor"

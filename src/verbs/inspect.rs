@@ -69,7 +69,8 @@ pub(super) fn show(
             Ok(whole(claimed.to_json(lengths(&outline), &outline, number)))
         }
         Ok(outline) => Ok(whole(page::describe(parsed(), lengths(&outline), &outline))),
-        Err(error) if args.json => Err(error),
+        // Bytes of another format are none of the notation's either.
+        Err(error) if args.json || matches!(error, FormError::NotAnEnvelope { .. }) => Err(error),
         Err(error) => Ok(Shown { unreadable: Some(error), ..diagnostic(envelope) }),
     }
 }

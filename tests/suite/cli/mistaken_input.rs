@@ -74,6 +74,9 @@ fn a_line_end_after_an_envelope_is_named() {
     let output = person.shell("cat e e | brine verify").output().unwrap();
     assert_refused(&output, 1, "bytes after its end");
     assert!(hint(&output).contains("give --cbor"));
+    let output = person.shell("(cat e; printf xy) | brine verify").output().unwrap();
+    assert_refused(&output, 1, "2 bytes after its end");
+    assert_eq!(hint(&output), "something was written after its end; get it again");
     let output = person
         .shell("head -c 9000000 /dev/zero | brine sign -o s; (cat s; echo) | brine verify --check")
         .output()
@@ -112,18 +115,19 @@ fn what_other_programs_sign_is_named_with_the_program_that_reads_it() {
         ("printf 'untrusted comment: signature\\nRUQ\\n'", "minisign", "minisign -V"),
         ("printf -- '-----BEGIN PKCS7-----\\nMII\\n'", "CMS", "openssl cms"),
         ("cat key", "not an envelope: a key", "-p KEY"),
-        ("echo", "nothing but white space", "curl -fL"),
+        ("echo", "nothing but white space", "failed or wrote nothing"),
         ("echo '{\"a\": 1}'", "JSON text", "brine sign"),
-        ("printf ''", "it is empty", "curl -fL"),
+        ("printf ''", "it is empty", "failed or wrote nothing"),
     ] {
         let output = person.shell(&format!("({line}) | brine verify")).output().unwrap();
         assert_refused(&output, 3, named);
         assert!(hint(&output).contains(reader), "{line}: {}", hint(&output));
-        // It shows what it can, and then says the same, but for what only the other verb takes.
+        // It shows none of it, and says the same, but for what only the other verb takes.
         let shown = person.shell(&format!("({line}) | brine inspect")).output().unwrap();
         let first = |said: &[u8]| said.split(|&byte| byte == b'\n').next().map(<[u8]>::to_vec);
         let (shown_line, line_before) = (first(&shown.stderr), first(&output.stderr));
         assert_eq!((shown.status.code(), shown_line), (Some(3), line_before), "{line}");
+        assert!(shown.stdout.is_empty(), "{line}: {shown:?}");
     }
 }
 
