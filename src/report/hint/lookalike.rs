@@ -18,7 +18,7 @@ pub(super) fn way_out(found: Lookalike) -> &'static str {
         }
         Lookalike::Dsse => "\"cosign verify-attestation\" or \"slsa-verifier\" reads it",
         Lookalike::Empty | Lookalike::WhiteSpace => {
-            "whatever should have written it failed or wrote nothing; \"curl -fL\" follows redirects and tells of errors"
+            "whatever should have written it failed or wrote nothing: see what that says, and get it again"
         }
         Lookalike::GitLfs => "\"git lfs pull\" fetches the file",
         Lookalike::Html | Lookalike::Xml => {

@@ -288,7 +288,7 @@ const ROWS: &[Row] = &[
     (
         "brinekey gen; echo hello > in; brine sign in -o e; sed -i s/hello/jello/ e",
         "brine verify e",
-        "\"e\": signature does not verify: it was altered, or what it signs was",
+        "\"e\": signature does not verify: it or what it signs was altered",
         "get it again from whoever signed it; if it was signed with \"--aad FILE\", give the same file",
         1,
     ),
@@ -330,7 +330,7 @@ const ROWS: &[Row] = &[
     (
         "brinekey gen; echo hello > in; brine sign -d in; echo more >> in",
         "brine verify in.sig",
-        "\"in\": signature does not verify: it was altered, or what it signs was",
+        "\"in\": signature does not verify: it or what it signs was altered",
         "get it again from whoever signed it; if it was signed with \"--aad FILE\", give the same file",
         1,
     ),
@@ -387,7 +387,7 @@ const ROWS: &[Row] = &[
         "",
         "true | brine verify",
         "standard input: not an envelope: it is empty",
-        "whatever should have written it failed or wrote nothing; \"curl -fL\" follows redirects and tells of errors",
+        "whatever should have written it failed or wrote nothing: see what that says, and get it again",
         3,
     ),
     (

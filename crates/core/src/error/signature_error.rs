@@ -7,7 +7,7 @@ use crate::class::{Class, Classified};
 #[non_exhaustive]
 pub enum SignatureError {
     /// It does not verify with the key that the envelope names.
-    #[error("signature does not verify: it was altered, or what it signs was")]
+    #[error("signature does not verify: it or what it signs was altered")]
     Bad,
     /// The content is not what was signed: its digest is another.
     #[error("content is not what was signed: it was altered, or belongs to another signature")]
