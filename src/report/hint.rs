@@ -3,6 +3,7 @@
 mod fit;
 mod key_form;
 mod lookalike;
+mod policy;
 mod signer;
 
 use std::io::ErrorKind;
@@ -10,7 +11,7 @@ use std::io::ErrorKind;
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
-use brine_job::{JobError, PolicyError};
+use brine_job::JobError;
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
@@ -35,7 +36,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Core(error) | Failure::Envelope { source: error, .. } => return of_core(error),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Keeping(failure) => return failure.hint(),
-        Failure::Job(JobError::Policy(error)) => return of_policy(error).map(str::to_owned),
+        Failure::Job(JobError::Policy(error)) => {
+            return policy::of_policy(error).map(str::to_owned);
+        }
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
             return of_key_file(source).map(str::to_owned);
         }
@@ -70,9 +73,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             return Some(of_import(*rule, allow));
         }
         Failure::Pickle { rule, form, .. } => return of_pickle(*rule, *form).map(str::to_owned),
-        Failure::PolicyFile { .. } => {
-            "\"man 5 policy.toml\" has every key; \"brine policy check FILE\" reads it"
-        }
+        Failure::PolicyFile { source, .. } => return Some(policy::of_policy_file(source)),
         Failure::Precious { .. } => {
             "write elsewhere; \"brinekey import\" and \"brinekey trust add\" change keys and trust"
         }
@@ -241,23 +242,6 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::OtherCose { .. } => "\"brine inspect\" shows what it holds",
         FormError::OuterTag { .. } => "if that is what you expect, give --outer-tags",
         FormError::Untagged => "if you know that it is one, give --untagged",
-        _ => return None,
-    })
-}
-
-const fn of_policy(error: &PolicyError) -> Option<&'static str> {
-    Some(match error {
-        PolicyError::CommandGiven { .. } => "leave out the command after --",
-        PolicyError::NoEntry { .. } => {
-            "the policy names whom it is for: [[allow]] with signers, contexts and content-types"
-        }
-        PolicyError::NoPolicy { .. } => {
-            "\"--policy FILE\" says what jobs may have; \"brine inspect\" shows all that this one asks for"
-        }
-        PolicyError::NoProgram => "say what to run: \"brine run FILE -- CMD\"",
-        PolicyError::NotAllowed { .. } | PolicyError::Arguments { .. } => {
-            "\"brine inspect\" shows all that it asks for"
-        }
         _ => return None,
     })
 }

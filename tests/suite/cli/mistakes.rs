@@ -506,7 +506,7 @@ const ROWS: &[Row] = &[
         "brinekey gen; echo hello > in; brine sign --job in -o job; printf '[[allow]]\\nsigner = [\"default\"]\\n' > policy",
         "brine run --policy policy job -- cat",
         "\"policy\": line 2: unknown key \"signer\"",
-        "\"man 5 policy.toml\" has every key; \"brine policy check FILE\" reads it",
+        "did you mean \"signers\"?",
         6,
     ),
     (

@@ -32,6 +32,27 @@ fn the_default_policy_is_checked_where_none_is_named() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0));
 }
 
+#[test]
+fn a_key_that_there_is_not_is_answered_with_one_that_there_is() {
+    let person = Person::new();
+    for (line, said) in [
+        (
+            "signer = [\"bob\"]",
+            "line 2: unknown key \"signer\"\nbrine: hint: did you mean \"signers\"?\n",
+        ),
+        ("context = [\"x\"]", "brine: hint: did you mean \"contexts\"?\n"),
+        ("format = [\"json\"]", "brine: hint: did you mean \"formats\"?\n"),
+        ("sudo = true", "brine: hint: \"man 5 policy.toml\" has every key\n"),
+        ("signers = 3", "brine: hint: \"man 5 policy.toml\" has every key\n"),
+    ] {
+        person.write("policy.toml", format!("[[allow]]\n{line}\n"));
+        let output = person.brine(["policy", "check", "policy.toml"]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(6), 0), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.ends_with(said), "{line}: {stderr}");
+    }
+}
+
 /// By such a policy no job would ever run.
 #[test]
 fn a_policy_that_no_job_can_run_by_is_refused() {
