@@ -5,7 +5,8 @@ use std::path::Path;
 
 use brine_core::text::hex;
 use brine_records::replay::{
-    ChannelStatus, DatabaseBirth, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayStatus, ReplayView,
+    ChannelStatus, DatabaseBirth, MAX_AGE, PrunedRows, ReplayDatabase, ReplayOptions, ReplayStatus,
+    ReplayView,
 };
 use serde::Serialize;
 
@@ -66,11 +67,25 @@ fn prune(args: &PruneArgs) -> Result<(), Failure> {
             pruned_ranges: pruned.ranges,
         }));
     }
-    let text = format!(
-        "forgot {} ranges, {} claim ids, {} channels and {} leases\n",
-        pruned.ranges, pruned.names, pruned.channels, pruned.leases
-    );
-    output.print(&text)
+    output.print(&pruned_line(&pruned))
+}
+
+/// Says what was forgotten, and nothing of what was not.
+fn pruned_line(pruned: &PrunedRows) -> String {
+    let counts = [
+        (pruned.ranges, "range", "ranges"),
+        (pruned.names, "claim id", "claim ids"),
+        (pruned.channels, "channel", "channels"),
+        (pruned.leases, "lease", "leases"),
+    ];
+    let forgotten = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let forgotten: Vec<_> = forgotten
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+        .collect();
+    match forgotten.as_slice() {
+        [] => "nothing is old enough to be forgotten\n".to_owned(),
+        forgotten => format!("forgot {}\n", forgotten.join(", ")),
+    }
 }
 
 /// Says where the answer goes, which is not the database.
@@ -223,3 +238,21 @@ struct PrunedLine {
 const SCHEMA: &str = "brine.replay/1";
 const CHANNEL_SCHEMA: &str = "brine.replay-channel/1";
 const PRUNED_SCHEMA: &str = "brine.replay-pruned/1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_forgotten_is_counted() {
+        let pruned =
+            |ranges, names, channels, leases| PrunedRows { channels, leases, names, ranges };
+        for (pruned, expected) in [
+            (pruned(0, 0, 0, 0), "nothing is old enough to be forgotten\n"),
+            (pruned(1, 0, 0, 0), "forgot 1 range\n"),
+            (pruned(3, 1, 0, 2), "forgot 3 ranges, 1 claim id, 2 leases\n"),
+        ] {
+            assert_eq!(pruned_line(&pruned), expected);
+        }
+    }
+}

@@ -88,7 +88,11 @@ fn a_job_without_grants_needs_a_command_and_no_policy() {
     assert_eq!(plan["delivery"], "file");
     assert!(plan["program"].as_str().unwrap().ends_with("/sh"));
     assert_eq!(plan["ports"], serde_json::json!([]));
-    assert_refused(&run(&person, []), 5, "neither the job nor the command line");
+    assert_refused(
+        &run(&person, []),
+        5,
+        "nothing says what to run: the job requests no interpreter, and no command is given",
+    );
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub enum PolicyError {
     },
 
     /// Neither the signer nor the operator says what to run.
-    #[error("neither the job nor the command line says what to run")]
+    #[error("nothing says what to run: the job requests no interpreter, and no command is given")]
     NoProgram,
 
     /// The policy does not allow a grant.
