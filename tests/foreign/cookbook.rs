@@ -34,7 +34,7 @@ impl Queue {
 
     #[track_caller]
     fn type_line(&self, person: &Person, line: &str, status: i32) -> Output {
-        let output = person.shell(line).env("port", &self.port).output().unwrap();
+        let output = person.shell(line).env("REDIS_PORT", &self.port).output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{line}: {output:?}");
         output
     }
@@ -51,7 +51,7 @@ impl Queue {
     }
 
     fn lists(&self) -> String {
-        let output = self.type_line(&self.reader, "redis-cli -p \"$port\" KEYS '*'", 0);
+        let output = self.type_line(&self.reader, "redis-cli -p \"$REDIS_PORT\" KEYS '*'", 0);
         String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -317,10 +317,15 @@ fn a_push_that_is_signed_is_taken() {
 fn a_push_that_is_not_signed_for_what_it_is_is_refused() {
     let repository = Repository::new();
     let author = &repository.author;
+    let unsigned = "this push has no signature";
+    for line in ["git push -q origin main", "git push -q -o '' origin main"] {
+        let output = author.shell(line).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(unsigned), "{line}: {output:?}");
+        assert_eq!(repository.branch("main"), None, "{line}");
+    }
     for line in [
-        "git push -q origin main",
         "git push -q -o nonsense origin main",
-        "git push -q -o '' origin main",
         // For another branch, another commit and another repository, and for one of two branches.
         "option=$(echo \"$(git rev-parse main) refs/heads/other\" | brine sign --lines -c git/site); \
          git push -q -o \"$option\" origin main",
@@ -332,7 +337,8 @@ fn a_push_that_is_not_signed_for_what_it_is_is_refused() {
          git push -q -o \"$option\" origin main main:second",
     ] {
         let output = author.shell(line).output().unwrap();
-        assert!(!output.status.success(), "{line}: {output:?}");
+        let says_unsigned = String::from_utf8_lossy(&output.stderr).contains(unsigned);
+        assert!(!output.status.success() && !says_unsigned, "{line}: {output:?}");
         assert_eq!(
             (repository.branch("main"), repository.branch("second")),
             (None, None),
