@@ -144,6 +144,8 @@ pub struct JobArgs {
     /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443. Limits: wall=5s,
     /// cpu=2s, memory=256MiB, output=1MiB, file-size=1MiB, processes=8, files=64, scratch=64MiB. Output:
     /// format=json. The policy of the operator must allow all of it, or the job is refused.
+    ///
+    /// The job finds data/in at /job/files/data/in, and work at /job/files/work.
     #[arg(long = "grant", value_name = "NAME=VALUE",
         conflicts_with_all = and_records(["detached", "plain", "flush_after"]))]
     pub grants: Vec<Grant>,

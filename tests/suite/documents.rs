@@ -7,7 +7,7 @@ use brine_cli::report::exit::Status;
 use brine_job::{Grants, Policy, PolicyQuestion};
 use clap::{Command, CommandFactory as _};
 
-use crate::common::{project, project_text};
+use crate::common::{Person, project, project_text};
 
 /// The policy of docs/policy.md is one, and the job beside it gets what the page says.
 #[test]
@@ -117,4 +117,27 @@ fn every_pipe_that_goes_on_after_brine_is_told_to_fail() {
         }
     }
     assert!(pipes > 8, "{pipes}");
+}
+
+/// The job of README.md gets a plan by the policy before it, as both stand there.
+#[test]
+fn the_job_of_the_readme_is_planned_by_its_policy() {
+    let readme = project_text("README.md");
+    let (_, section) = readme.split_once("### Signed jobs\n").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
+    let (policy, commands): (Vec<_>, Vec<_>) = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .partition(|line| line.starts_with('[') || (line.contains(" = ") && !line.contains("--")));
+    let person = Person::with_key();
+    person.write("policy.toml", policy.join("\n"));
+    person.write("work.py", "print(1)\n");
+    let (last, commands) = commands.split_last().unwrap();
+    assert!(last.starts_with("brine run --policy policy.toml work.job"), "{last}");
+    let output = person.shell(&commands.join("\n")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let plan = String::from_utf8(output.stdout).unwrap();
+    for line in ["read         /srv/jobs/data as /job/files/data\n", "wall         5m\n"] {
+        assert!(plan.contains(line), "{plan}");
+    }
 }
