@@ -42,22 +42,23 @@ impl fmt::Display for EntryState {
 }
 
 impl Trust {
-    /// Returns the entries that a person means: those that answer to the text as a name, else those of the key that it
-    /// gives, as an OpenSSH public key or as a [`Fingerprint`].
+    /// Returns the entries that a person means: those of the key that the text gives, as an OpenSSH public key or as a
+    /// [`Fingerprint`], else those that answer to it as a name. An entry can have any name, also the fingerprint of
+    /// somebody else's key, which means that key nevertheless.
     #[must_use]
     pub fn named(&self, text: &str) -> Vec<&TrustEntry> {
-        let answering = self.entries().iter().filter(|entry| entry.answers_to(text));
-        let answering: Vec<_> = answering.collect();
-        if !answering.is_empty() {
-            return answering;
-        }
         let line = read_openssh_line(text).ok();
         let fingerprint = Fingerprint::parse(text).ok();
+        let gives_key = line.is_some() || fingerprint.is_some();
         let is_meant = |key: &VerifyingKey| {
             line.as_ref().is_some_and(|(meant, _comment)| meant == key)
                 || fingerprint.is_some_and(|meant| meant.is_of(key))
         };
-        self.entries().iter().filter(|entry| is_meant(entry.key())).collect()
+        let entries = self.entries().iter();
+        match gives_key {
+            true => entries.filter(|entry| is_meant(entry.key())).collect(),
+            false => entries.filter(|entry| entry.answers_to(text)).collect(),
+        }
     }
 
     /// Returns how an entry of this trust stands at a moment.

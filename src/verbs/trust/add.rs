@@ -1,6 +1,7 @@
 //! `brinekey trust add`.
 
 use brine_core::{Clock as _, Signer, Timestamp};
+use brine_keys::Fingerprint;
 use brine_trust::{ContextGlob, Scope, TrustEntry};
 
 use super::change::{Did, TrustChange};
@@ -42,6 +43,11 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
 
 /// Returns the entry that was described, if it is about the key that was expected.
 fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
+    if Fingerprint::parse(&args.name).is_ok() {
+        let usage = "a fingerprint is no name: whoever typed it would mean the key that it is of; \
+                     \"--expect FINGERPRINT\" compares it";
+        return Err(Failure::usage(usage));
+    }
     let (not_before, not_after) = window(&args)?;
     let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.file.permissions))?;
     if let Some(expected) = args.expect.filter(|expected| !expected.is_of(&key)) {

@@ -363,3 +363,24 @@ fn others_are_told_the_reason_and_the_time() {
     let theirs = run_well(&other, line);
     assert!(theirs.contains("is refused, as of 2020-01-01T00:00:00Z: Bob's loss\n"), "{theirs}");
 }
+
+/// A name can be chosen by somebody who wants another key to be hit.
+#[test]
+fn a_fingerprint_means_its_key_whatever_others_are_called() {
+    let person = person_who_trusts_alice();
+    run_well(&person, "brinekey gen other --no-passphrase");
+    let show = "$(brinekey show ./alice.pub --json | sed 's/.*\"ssh_fingerprint\":\"\\([^\"]*\\)\".*/\\1/')";
+    let output = run(&person, &format!("brinekey trust add \"{show}\" other"));
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("a fingerprint is no name"), "{said}");
+    // Somebody wrote it into the file.
+    let line = format!(
+        "sed -i \"s|^name = \\\"other\\\"|name = \\\"{show}\\\"|\" \"$BRINE_HOME/trust.toml\""
+    );
+    run_well(&person, &line);
+    run_well(&person, &format!("brinekey trust revoke \"{show}\""));
+    let output = run(&person, "brinekey trust check ./alice.pub");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    run_well(&person, "brinekey trust check \"$BRINE_HOME/keys/other.pub\"");
+}

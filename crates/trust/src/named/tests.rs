@@ -35,11 +35,16 @@ fn signers_are_meant_by_name_key_and_fingerprint() {
     }
 }
 
+/// Whoever revokes a key by its fingerprint revokes that key, whatever others are called.
 #[test]
-fn a_name_goes_before_a_key_id() {
-    let id = key(BOB).id().to_string();
-    let trust = Trust::new([entry("bob", BOB), entry(&id, ALICE)]);
-    assert_eq!(trust.named(&id), [&entry(&id, ALICE)]);
+fn what_gives_a_key_means_the_key_and_no_name() {
+    for text in [key(BOB).id().to_string(), Fingerprint::ssh(&key(BOB)).to_string(), BOB.to_owned()]
+    {
+        let trust = Trust::new([entry("bob", BOB), entry(&text, ALICE)]);
+        assert_eq!(trust.named(&text), [&entry("bob", BOB)], "{text}");
+        let trust = Trust::new([entry(&text, ALICE)]);
+        assert!(trust.named(&text).is_empty(), "{text}");
+    }
 }
 
 #[test]
