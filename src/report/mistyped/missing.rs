@@ -46,6 +46,7 @@ impl Mistake<'_> {
         let verbs = path_of(self.command).split(' ').count();
         let mut words = self.typed.iter().skip(verbs).filter_map(|word| word.to_str());
         let word = words.next().filter(|word| takes_both && word.contains(['.', '/']))?;
+        let word = Some(word).filter(|word| word.len() <= MAX_SHOWN_BYTES)?;
         (words.all(|word| word.starts_with("--")) && !word.starts_with('-')).then_some(word)
     }
 
@@ -101,3 +102,6 @@ fn missing_with(command: &Command, words: Vec<OsString>) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+/// The longest name of a file that a hint repeats.
+const MAX_SHOWN_BYTES: usize = 200;

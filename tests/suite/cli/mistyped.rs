@@ -362,6 +362,22 @@ fn what_was_typed_stays_in_its_line() {
     }
 }
 
+/// A hint that repeats the name of a file stays in its line, too.
+#[test]
+fn a_file_without_a_name_stays_in_its_line() {
+    let person = Person::new();
+    let long = format!("./{}", "y".repeat(5000));
+    for file in ["./a\nbrinekey: done", "./\u{1b}[2J", "./\u{202e}", long.as_str()] {
+        let output = person.brinekey(["import", file]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
+        let error = "brinekey: error: brinekey import needs ";
+        assert!(stderr.starts_with(error) && stderr.contains("\nbrinekey: hint: "), "{stderr:?}");
+        assert!(stderr.lines().count() == 2 && stderr.len() < 400, "{stderr:?}");
+        assert!(!stderr.contains(['\u{1b}', '\u{202e}']), "{stderr:?}");
+    }
+}
+
 /// A word that is not UTF-8 is not taken where text is, and is a file name where one can be.
 #[test]
 fn words_that_are_not_utf_8_are_named() {
