@@ -8,7 +8,8 @@ use brine_core::Timestamp;
 use brine_core::text::quoted;
 use brine_records::replay::MAX_AGE;
 
-use super::retyped::{length, path_word};
+use super::console::typeable_path;
+use super::retyped::length;
 
 /// Records that a replay database refused because they were signed before it can remember.
 #[derive(Debug)]
@@ -30,18 +31,18 @@ pub(crate) struct OlderRecords {
 impl OlderRecords {
     /// Returns what to type, if nobody has released the records before.
     pub(crate) fn hint(&self) -> String {
-        let (database, judging) = (path_word(&self.database), &self.judging);
+        let (database, judging) = (typeable_path(&self.database), &self.judging);
         let files = ["", "-wal", "-shm"].map(|suffix| {
             let mut file = self.database.clone().into_os_string();
             file.push(suffix);
-            path_word(Path::new(&file))
+            typeable_path(Path::new(&file))
         });
         let files = files.join(" ");
         let init = match self.max_age {
             MAX_AGE => "brine replay init --accept-older".to_owned(),
             age => format!("brine replay init --accept-older --max-age {}", length(age)),
         };
-        let kept = self.kept.as_ref().map(|(file, framing)| (path_word(file), framing));
+        let kept = self.kept.as_ref().map(|(file, framing)| (typeable_path(file), framing));
         match (self.has_released, kept) {
             (false, None) => format!(
                 "if no other database has released them, make it anew, and send them again: \

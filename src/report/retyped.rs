@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::console::{typeable, typeable_path};
 use crate::args::verify::Verify;
 
 /// Returns the options that say which records are verified, each after a space.
@@ -30,11 +31,6 @@ pub(crate) fn judging(args: &Verify) -> String {
     keys.chain(others.into_iter().flatten()).collect()
 }
 
-/// Writes a path as a word of a shell.
-pub(super) fn path_word(path: &Path) -> String {
-    word(&path.to_string_lossy())
-}
-
 /// Writes a length of time in the largest unit that it is a multiple of.
 pub(super) fn length(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -44,22 +40,13 @@ pub(super) fn length(time: Duration) -> String {
 }
 
 fn path_option(name: &str, path: &Path) -> String {
-    option(name, &path.to_string_lossy())
+    format!(" {name} {}", typeable_path(path))
 }
 
 /// Writes an option after a space. A value that begins as an option does is joined to it.
 fn option(name: &str, value: &str) -> String {
     let between = if value.starts_with('-') { '=' } else { ' ' };
-    format!(" {name}{between}{}", word(value))
-}
-
-/// Writes a text as a word of a shell.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    format!(" {name}{between}{}", typeable(value))
 }
 
 #[cfg(test)]

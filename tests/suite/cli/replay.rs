@@ -341,7 +341,7 @@ fn gaps_are_told_of() {
     assert!(text(&output).contains("missing        3\n"), "{output:?}");
     // They close when what is missing arrives.
     let output = run(&person, "sed -n 2,3p records | brine verify --lines --replay-db db -v");
-    assert_eq!(said(&output), "brine: 2 verified, 0 refused\n");
+    assert_eq!(said(&output), "brine: 2 verified, 0 refused; signed by default (2)\n");
 }
 
 #[test]
