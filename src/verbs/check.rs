@@ -29,14 +29,13 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default().and(Some(&trust_path)))?;
     let now = Moment::System.now()?;
     let mut findings = Findings::default();
-    for path in [&trust_path, &home.policy_file()] {
-        of_file(path, args, &mut findings);
-    }
+    let is_believed = is_held(&trust_path, args, &mut findings);
+    is_held(&home.policy_file(), args, &mut findings);
     let trust = trust::read_unchecked(&args.file);
     let trust =
         trust.map_err(|failure| findings.add(Finding::of(&trust_path, "unreadable", &failure)));
-    // What cannot be read says nothing of any key.
-    let trust = trust.ok();
+    // What cannot be read, or what others may have written, says nothing of any key: least of all which to remove.
+    let trust = trust.ok().filter(|_| is_believed);
     if let Some(trust) = &trust {
         signers::check((trust, &args.file), (now, args.within), &mut findings);
     }
@@ -56,13 +55,15 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     Ok(Outcome::Told(if findings.is_wrong() { Status::Key } else { Status::Done }))
 }
 
-/// Finds out whether others may write a file that decides.
-fn of_file(path: &Path, args: &Check, findings: &mut Findings) {
+/// Finds out whether nobody else may write a file that decides.
+fn is_held(path: &Path, args: &Check, findings: &mut Findings) -> bool {
     let rule = PermissionRule::from(args.file.permissions);
-    if fs::symlink_metadata(path).is_ok()
-        && let Err(failure) = rule.refuse_exposed(path)
-    {
-        findings.add(Finding::of(path, "writable-by-others", &failure));
+    match fs::symlink_metadata(path).map(|_| rule.refuse_exposed(path)) {
+        Ok(Err(failure)) => {
+            findings.add(Finding::of(path, "writable-by-others", &failure));
+            false
+        }
+        Ok(Ok(_)) | Err(_) => true,
     }
 }
 

@@ -9,8 +9,12 @@ pub fn is_private_key(bytes: &[u8]) -> bool {
     if bytes.len() > MAX_KEY_FILE_BYTES {
         return false;
     }
+    if is_der_of_private_key(bytes) {
+        return true;
+    }
     let Ok(text) = key_text::decode(bytes) else { return false };
-    text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).any(is_of_private_key)
+    is_jwk_of_private_key(&text)
+        || text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).any(is_of_private_key)
 }
 
 fn is_of_private_key(line: &[u8]) -> bool {
@@ -23,6 +27,30 @@ fn is_of_private_key(line: &[u8]) -> bool {
 fn is_comment_of_secret(line: &[u8]) -> bool {
     let comment = line.strip_prefix(b"untrusted comment: ").unwrap_or_default();
     comment.ends_with(b"secret key") && !comment.starts_with(b"signature ")
+}
+
+/// A `PrivateKeyInfo` (RFC 5958), an RSA key (RFC 8017, Appendix A.1.2), a key of an elliptic curve (RFC 5915), or a
+/// `PFX` (RFC 7292): a sequence that begins with a version, and what comes then.
+fn is_der_of_private_key(bytes: &[u8]) -> bool {
+    let content = match bytes {
+        [0x30, 0x82, _, _, content @ ..]
+        | [0x30, 0x81, _, content @ ..]
+        | [0x30, 0x80 | 0x00..=0x7f, content @ ..] => content,
+        _ => return false,
+    };
+    matches!(
+        content,
+        [0x02, 0x01, 0x00 | 0x01, 0x30, ..]
+            | [0x02, 0x01, 0x00, 0x02, ..]
+            | [0x02, 0x01, 0x01, 0x04, ..]
+            | [0x02, 0x01, 0x03, 0x30, ..]
+    )
+}
+
+/// A JSON Web Key with its private part (RFC 7518, Section 6; RFC 8037, Section 2), or a set of such.
+fn is_jwk_of_private_key(text: &[u8]) -> bool {
+    let has = |member: &[u8]| text.windows(member.len()).any(|found| found == member);
+    text.trim_ascii_start().starts_with(b"{") && has(b"\"kty\"") && has(b"\"d\"")
 }
 
 /// How labels of PEM end that stand around a private key.
@@ -60,6 +88,31 @@ mod tests {
             "a line about -----BEGIN PRIVATE KEY-----",
         ] {
             assert!(!is_private_key(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn private_keys_that_are_not_lines_of_text_are_known_too() {
+        for bytes in [
+            &b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70"[..],
+            b"\x30\x51\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70",
+            b"\x30\x82\x04\xa3\x02\x01\x00\x02\x82\x01\x01",
+            b"\x30\x77\x02\x01\x01\x04\x20",
+            b"\x30\x82\x0a\x00\x02\x01\x03\x30",
+            b"\n {\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"AAAA\"}",
+            b"{\"keys\": [{\"d\": \"AAAA\", \"kty\": \"EC\"}]}",
+        ] {
+            assert!(is_private_key(bytes), "{}", bytes.escape_ascii());
+        }
+        for bytes in [
+            // A certificate, a public key, an envelope, and a JWK with a public part alone.
+            &b"\x30\x82\x01\x00\x30\x82\x00\xa0\xa0\x03\x02\x01\x02"[..],
+            b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70",
+            b"\xd2\x84\x43\xa1\x01\x27\xa0\xf6\x40",
+            b"{\"kty\":\"OKP\",\"x\":\"AAAA\"}",
+            b"{\"d\": 1}",
+        ] {
+            assert!(!is_private_key(bytes), "{}", bytes.escape_ascii());
         }
     }
 }

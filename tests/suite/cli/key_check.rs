@@ -80,6 +80,17 @@ fn each_thing_that_is_wrong_is_found_with_what_to_type() {
     }
 }
 
+/// Whoever can write the trust file could have a key removed that is nobody else's.
+#[test]
+fn a_trust_file_that_others_may_write_says_nothing_of_any_key() {
+    let person = Person::with_key();
+    done(&person, "brinekey trust revoke default; chmod 666 \"$BRINE_HOME/trust.toml\"");
+    let (status, findings) = found(&person, "");
+    assert_eq!(status, Some(6), "{findings:?}");
+    assert!(findings.contains_key("writable-by-others"), "{findings:?}");
+    assert!(!findings.contains_key("revoked"), "{findings:?}");
+}
+
 #[test]
 fn a_revoked_key_that_is_still_here_is_wrong_until_it_is_removed() {
     let person = Person::with_key();
