@@ -1,5 +1,6 @@
 //! What was found.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -72,16 +73,19 @@ impl Findings {
     /// Shows them to people: what is wrong first.
     pub(super) fn page(&self) -> String {
         let of = |wrong: bool| self.0.iter().filter(move |finding| finding.wrong == wrong);
-        let line = |finding: &Finding| {
+        // One command may mend what several findings are about.
+        let mut typed = BTreeSet::new();
+        let mut line = |finding: &Finding| {
             let word = if finding.wrong { "wrong" } else { "note" };
             let Finding { subject, message, hint, .. } = finding;
-            let hint = hint.as_ref().map(|hint| format!("       type: {}\n", printable(hint)));
+            let hint = hint.as_ref().filter(|hint| typed.insert((*hint).clone()));
+            let hint = hint.map(|hint| format!("       type: {}\n", printable(hint)));
             let about = if message.contains(subject.as_str()) { "" } else { subject.as_str() };
             let about = if about.is_empty() { String::new() } else { format!("{about}: ") };
             let text = printable(&format!("{about}{message}"));
             format!("{word:<5}  {text}\n{}", hint.unwrap_or_default())
         };
-        of(true).chain(of(false)).map(line).collect()
+        of(true).chain(of(false)).map(&mut line).collect()
     }
 }
 

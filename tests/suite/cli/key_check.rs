@@ -114,6 +114,16 @@ fn a_trust_file_that_cannot_be_read_says_nothing_of_keys() {
     assert!(!findings.contains_key("unused"), "{findings:?}");
 }
 
+/// One command mends both.
+#[test]
+fn what_is_to_be_typed_for_several_findings_is_said_once() {
+    let person = Person::with_key();
+    done(&person, "chmod 777 \"$BRINE_HOME\"");
+    let page = String::from_utf8(run(&person, "brinekey check").stdout).unwrap();
+    let lines: Vec<_> = page.lines().filter(|line| line.contains("type: chmod ")).collect();
+    assert!(lines.len() == 1 && page.matches("wrong  ").count() > 1, "{page}");
+}
+
 #[test]
 fn how_soon_is_a_question_of_the_option() {
     let person = Person::with_key();
