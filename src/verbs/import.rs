@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::key_line::KeyLine;
 use super::{fingerprint_lines, key_store, trust_file};
 use crate::args::brinekey::Import;
+use crate::report::console::typeable;
 use crate::report::{Failure, console};
 use crate::world::home::{Home, KeyName};
 use crate::world::input::InputFile;
@@ -17,6 +18,7 @@ use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
+use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Import) -> Result<(), Failure> {
     let name = KeyName::parse(&args.name)?;
@@ -42,6 +44,14 @@ pub(super) fn run(args: &Import) -> Result<(), Failure> {
     let state = if passphrase.is_some() { "encrypted as before" } else { "not encrypted" };
     console::note(&format!("made {}, {state}", quoted(&home.private_key(&name))));
     fingerprint_lines::tell(key.verifying_key());
+    // A file that cannot be read is told of where it decides.
+    let trust = named_key::default_trust(&SmallFiles::new(args.permissions));
+    if trust.is_ok_and(|trust| trust.entries_of(key.verifying_key().id()).next().is_none()) {
+        let name = typeable(name.as_str());
+        console::note(&format!(
+            "the trust file does not have it: \"brinekey trust add {name} {name}\" trusts it"
+        ));
+    }
     Ok(())
 }
 

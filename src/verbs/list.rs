@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
+use brine_core::text::quoted;
+
 use super::key_line::KeyLine;
 use crate::args::brinekey::List;
 use crate::report::Failure;
+use crate::report::console::note;
 use crate::world::home::Home;
 use crate::world::named_key;
 use crate::world::output::Output;
@@ -14,6 +17,9 @@ pub(super) fn run(args: &List) -> Result<(), Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
     let names = named_key::names_in_store(&home)?;
+    if names.is_empty() && !args.json {
+        note(&format!("no keys in {}; \"brinekey gen\" makes one", quoted(&home.keys())));
+    }
     let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
     let mut text = String::new();
     for name in &names {

@@ -110,7 +110,16 @@ fn remove_needs_force_without_a_terminal_and_leaves_trust_alone() {
 #[test]
 fn remove_says_where_the_same_key_still_is_and_has_nobody_revoke_it() {
     let person = Person::with_key();
-    done(&person, "brinekey import spare \"$BRINE_HOME/keys/default.key\"");
+    let no_keys = Person::new();
+    let said = done(&no_keys, "mkdir -p \"$BRINE_HOME/keys\"; brinekey list");
+    assert!(said.ends_with("/keys\"; \"brinekey gen\" makes one\n"), "{said}");
+    assert_eq!(done(&no_keys, "brinekey list --json"), "");
+    let said = done(&person, "brinekey import spare \"$BRINE_HOME/keys/default.key\"");
+    assert!(!said.contains("trust file does not have it"), "{said}");
+    let said =
+        done(&no_keys, &format!("brinekey import a {:?}", person.home_path("keys/default.key")));
+    let untrusted = "the trust file does not have it: \"brinekey trust add a a\" trusts it\n";
+    assert!(said.ends_with(untrusted), "{said}");
     done(&person, "brinekey import other \"$BRINE_HOME/keys/default.key\"");
     done(
         &person,
