@@ -1,20 +1,20 @@
 //! `brinekey trust add`.
 
 use brine_core::{Clock as _, Signer, Timestamp};
-use brine_keys::Fingerprint;
+use brine_keys::{Fingerprint, ssh_fingerprint};
 use brine_trust::{ContextGlob, Scope, TrustEntry};
 
 use super::change::{Did, TrustChange};
 use super::limits;
 use crate::args::trust::TrustAdd;
 use crate::args::when::When;
-use crate::report::console::{note, printable, remark};
+use crate::report::console::{note, printable, remark, typeable};
 use crate::report::{Failure, SignerFailure};
 use crate::verbs::fingerprint_lines;
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
 use crate::world::local_time::TimePoint;
-use crate::world::named_key::{self, trust_file};
+use crate::world::named_key::{self, Named, trust_file};
 use crate::world::named_signer::path_of;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -49,7 +49,8 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
         return Err(Failure::usage(usage));
     }
     let (not_before, not_after) = window(&args)?;
-    let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.file.permissions))?;
+    let key = named_key::verifying_key(&args.key, &SmallFiles::new(args.file.permissions));
+    let key = key.map_err(|failure| swapped(&args).unwrap_or(failure))?;
     if let Some(expected) = args.expect.filter(|expected| !expected.is_of(&key)) {
         return Err(
             SignerFailure::OtherFingerprint { expected, found: expected.same_form(&key) }.into()
@@ -64,6 +65,16 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
         entry = entry.with_scope(Scope::Globs(globs));
     }
     Ok(entry)
+}
+
+/// Says so if the key was typed before the name.
+fn swapped(args: &TrustAdd) -> Option<Failure> {
+    let is_file = matches!(Named::parse(&args.name), Ok(Named::File(_)));
+    let is_name = matches!(Named::parse(&args.key), Ok(Named::Name(_)));
+    let (name, key) = (typeable(&args.key), typeable(&args.name));
+    (is_file && is_name).then(|| {
+        Failure::usage(format!("the name comes before the key: brinekey trust add {name} {key}"))
+    })
 }
 
 /// Finds out which times were meant, and refuses a window that no moment is in.
@@ -83,6 +94,11 @@ fn window(args: &TrustAdd) -> Result<(Option<Timestamp>, Option<Timestamp>), Fai
 
 /// Tells a person whose key is trusted now, and how to be sure that it is the right one.
 fn tell(change: &TrustChange, is_expected: bool) {
+    // Whoever expects the one key should not read of the other last.
+    for other in change.namesakes() {
+        let key = ssh_fingerprint(other.key());
+        remark(&format!("warning: another key, {key}, is {}", change.standing(other)));
+    }
     for entry in &change.entries {
         let limits = limits(entry, change.now);
         let limits = if limits.is_empty() { limits } else { format!("  {limits}") };
@@ -102,8 +118,5 @@ fn tell(change: &TrustChange, is_expected: bool) {
     }
     for other in change.others() {
         note(&format!("the same key is {}", change.standing(other)));
-    }
-    for other in change.namesakes() {
-        note(&format!("another key is {}", change.standing(other)));
     }
 }

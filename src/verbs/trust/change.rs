@@ -65,6 +65,7 @@ impl TrustChange {
     pub(super) fn standing(&self, entry: &TrustEntry) -> String {
         let state = match self.after.state(entry, self.now) {
             EntryState::Trusted => "trusted".to_owned(),
+            EntryState::Expired => "no longer trusted".to_owned(),
             EntryState::NotYet => "to be trusted".to_owned(),
             other => format!("{other}"),
         };

@@ -60,7 +60,7 @@ pub(in crate::verbs) fn limits(entry: &TrustEntry, now: Timestamp) -> String {
         let why = why.unwrap_or_default();
         match revoked.at <= now {
             true => format!("since {}{why}", revoked.at),
-            false => format!("revoked from {} on{why}", revoked.at),
+            false => format!("to be revoked at {}{why}", revoked.at),
         }
     });
     let contexts = contexts(entry).map(|list| match list.is_empty() {

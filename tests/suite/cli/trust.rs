@@ -248,7 +248,7 @@ fn trust_list_is_aligned_and_says_how_each_entry_stands() {
             "  not yet  from 2999-01-01T00:00:00Z",
             "  revoked  since 2020-01-01T00:00:00Z: stolen",
             "  revoked  as c  for nothing",
-            "  trusted  revoked from 2999-01-01T00:00:00Z on",
+            "  trusted  to be revoked at 2999-01-01T00:00:00Z",
         ]
     );
     let starts = listed.lines().map(|line| line.split_once("SHA256:").unwrap().0.chars().count());
