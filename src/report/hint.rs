@@ -25,7 +25,10 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::AllowList { .. } => {
             "a list has a line like collections:OrderedDict for each name, without wildcards"
         }
-        Failure::BadName(_) => {
+        Failure::BadName(name) => {
+            if let Some(hint) = key_form::of_name(name) {
+                return Some(hint);
+            }
             "use letters, digits and . _ @ + -, not first a dot or hyphen, and no key-file suffix"
         }
         Failure::BinaryToTerminal { .. } => {
@@ -38,6 +41,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Keeping(failure) => return failure.hint(),
         Failure::Job(JobError::Policy(error)) => {
             return policy::of_policy(error).map(str::to_owned);
+        }
+        Failure::KeyFile { path, source: KeyFileError::PrivateExpected } => {
+            return Some(key_form::of_public(path));
         }
         Failure::Key(source) | Failure::KeyFile { source, .. } => {
             return of_key_file(source).map(str::to_owned);

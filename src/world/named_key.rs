@@ -34,6 +34,10 @@ impl Named {
         if text.starts_with("ssh-ed25519 ") {
             return Ok(Self::OpenSsh(text.to_owned()));
         }
+        // It may have slashes, and names no file.
+        if text.starts_with("SHA256:") {
+            return Err(Failure::BadName(text.to_owned()));
+        }
         let suffix = KEY_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
         if text.contains('/') || suffix {
             return Ok(Self::File(PathBuf::from(text)));

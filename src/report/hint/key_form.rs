@@ -1,6 +1,43 @@
 //! The way from a form of key that is not supported to one that is.
 
-use brine_keys::OtherKeyForm;
+use std::path::Path;
+
+use brine_keys::{Fingerprint, OtherKeyForm};
+
+use crate::report::console::typeable;
+
+/// Returns what to type in place of something that is no name of a key, and is known to be something else.
+pub(super) fn of_name(text: &str) -> Option<String> {
+    if text == "-" {
+        return Some("\"/dev/stdin\" names standard input where a key is read".to_owned());
+    }
+    let digits = text.strip_prefix("SHA256:")?;
+    Some(match Fingerprint::parse(text) {
+        Ok(_) => "a fingerprint tells keys apart, and is none: name the key itself, as in ./NAME.pub, or whom the \
+                  trust file calls by a name"
+            .to_owned(),
+        Err(_) if digits.chars().count() == 43 => {
+            "a character of this fingerprint was mistyped".to_owned()
+        }
+        Err(_) => format!(
+            "a fingerprint has 43 characters after SHA256:; this has {}",
+            digits.chars().count()
+        ),
+    })
+}
+
+/// Returns what to type where a private key was to be in a file, and a public one is.
+pub(super) fn of_public(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let file = match path.components().count() {
+        1 => Path::new(".").join(path),
+        _ => path.to_owned(),
+    };
+    let (name, file) = (typeable(&name), typeable(&file.to_string_lossy()));
+    format!(
+        "that is a public key; signing takes the private one; to trust it: brinekey trust add {name} {file}"
+    )
+}
 
 /// Returns what to type, where a program converts the form.
 pub(super) const fn conversion(form: OtherKeyForm) -> Option<&'static str> {

@@ -219,6 +219,9 @@ fn what_is_needed_is_named_where_it_is_missing() {
         String::from_utf8_lossy(&output.stderr).contains("hint: \"mkdir -p none\" makes it"),
         "{output:?}"
     );
+    // It is made under another name, which nobody typed.
+    let output = run(&person, "brine replay init none/seen");
+    assert_refused(&output, 4, "/none/seen\": No such file or directory");
     let large = "head -c 5000000 /dev/zero | brine sign | TMPDIR=./none brine verify --whole";
     let output = run(&person, large);
     assert_refused(&output, 4, "cannot keep a temporary file in \"./none\": No such file");
