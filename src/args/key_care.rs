@@ -59,8 +59,8 @@ Examples:
 /// Check keys and trust for what is wrong, and say what to type
 ///
 /// Finds keys that others may read or write, halves that do not fit each other or are missing, keys that are revoked
-/// and still here, signers whose time is over or ends soon, and leftovers of what was interrupted. Also notes keys
-/// that are not encrypted, and keys that the trust file does not have: both can be meant.
+/// and still here, signers whose time is over, and leftovers of what was interrupted. Also notes signers whose time
+/// ends soon, keys that are not encrypted, and keys that the trust file does not have: all of it can be meant.
 ///
 /// Exits with 0 if nothing is wrong, whatever it notes, and with 6 if something is.
 #[derive(Args, Debug)]
