@@ -1,9 +1,11 @@
 //! `brine replay`: make a replay database, look at it, make it smaller.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use brine_core::text::hex;
+use brine_records::ReplayError;
 use brine_records::replay::{
     ChannelStatus, DatabaseBirth, MAX_AGE, PrunedRows, ReplayDatabase, ReplayOptions, ReplayStatus,
     ReplayView,
@@ -16,7 +18,7 @@ use crate::report::console::{self, json_line};
 use crate::world::clock;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
-use crate::world::trail::{LinkRule, followed};
+use crate::world::trail::{LinkRule, followed, no_place};
 
 pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
     match verb {
@@ -38,7 +40,7 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
     let max_age = args.max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
     let now = clock::read()?;
-    ReplayDatabase::open(&path, &options, now)?;
+    ReplayDatabase::open(&path, &options, now).map_err(|error| not_made(&args.file, error))?;
     if args.json {
         let status = ReplayView::open(&path)?.status(now)?;
         return output.print(&json_line(&DatabaseLine::of(&status)));
@@ -52,6 +54,16 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Says why a database cannot be made: by the name that was typed, if its directory is not there.
+fn not_made(name: &Path, error: ReplayError) -> Failure {
+    match error {
+        ReplayError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
+            no_place(name, source)
+        }
+        error => error.into(),
+    }
 }
 
 fn prune(args: &PruneArgs) -> Result<(), Failure> {

@@ -376,6 +376,11 @@ fn what_does_not_go_with_a_database_is_a_mistake_in_what_was_typed() {
     person.write("other", "text");
     for (line, status, expected) in [
         ("brine replay init db", 4, "exists already"),
+        (
+            "brine replay init none/db",
+            4,
+            "\"none/db\" cannot be made: there is no directory \"none\"",
+        ),
         ("brine replay status records", 4, "is not a replay database"),
         ("brine replay prune missing", 4, "does not exist"),
         ("brine verify --lines --replay-db other records", 4, "is not a replay database"),
