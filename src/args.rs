@@ -43,7 +43,7 @@ pub struct PermissionArgs {
     /// Accept files that others may write, and private keys that others may read
     ///
     /// The trust file, the policy and every other file that decides is refused if another user than root may write
-    /// it, or replace it in one of the directories on the way to it. A private key is refused if others may read it.
+    /// it, or replace it in one of the directories on the way to it. A private key that others may read is warned of.
     #[arg(long)]
     pub insecure_permissions: bool,
 }

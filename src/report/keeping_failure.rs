@@ -67,14 +67,9 @@ impl KeepingFailure {
         Some(match self {
             Self::Exposed { found, .. } => found.hint(),
             Self::KeyExposed { path, can_change: true, .. } => {
-                format!(
-                    "chmod 600 {}; \"--insecure-permissions\" accepts it as it is",
-                    typeable_path(path)
-                )
+                format!("chmod 600 {}", typeable_path(path))
             }
-            Self::KeyExposed { .. } => "provide it with the mode 0400; \"--insecure-permissions\" \
-                                        accepts it as it is"
-                .to_owned(),
+            Self::KeyExposed { .. } => "provide it with the mode 0400".to_owned(),
             Self::Passphrase(_) => {
                 "the source that was configured is the only one asked".to_owned()
             }

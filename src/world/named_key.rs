@@ -17,6 +17,7 @@ use super::permissions::PermissionRule;
 use super::small_files::SmallFiles;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
+use crate::report::console::remark;
 use crate::report::similar::closest;
 use crate::report::typed::{TypedTrust, set_trust};
 
@@ -88,18 +89,32 @@ pub(crate) fn opened(
     }
 }
 
-/// Reads a private key file into memory that is wiped. Refuses one that others can read.
+/// Reads a private key file into memory that is wiped, and warns if others may read it. It is used nevertheless: refusing it makes it no secret again,
+/// and a container may be given its key in no other way.
 pub(crate) fn read_private(
     path: &Path,
     rule: impl Into<PermissionRule>,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let (bytes, exposed) = read_exposed(path, rule)?;
+    if let Some(exposed) = exposed {
+        let advice = exposed.hint().unwrap_or_default();
+        remark(&format!("warning: {exposed}: {advice}"));
+    }
+    Ok(bytes)
+}
+
+/// Does the same, and returns what is wrong if others may read it.
+pub(crate) fn read_exposed(
+    path: &Path,
+    rule: impl Into<PermissionRule>,
+) -> Result<(Zeroizing<Vec<u8>>, Option<Failure>), Failure> {
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     let file = open(path).map_err(unreadable)?;
     let bytes = read_small(&file).map_err(unreadable)?;
     match rule.into().refuse_read_by_others(path, &file) {
-        Err(exposed) if is_usable(&bytes) => Err(exposed),
+        Err(exposed) if is_usable(&bytes) => Ok((bytes, Some(exposed))),
         // What cannot be used is refused as what it is.
-        _ => Ok(bytes),
+        _ => Ok((bytes, None)),
     }
 }
 

@@ -70,7 +70,7 @@ impl PermissionRule {
         refuse(path, file, &trail, user)
     }
 
-    /// Refuses a private key that others may read, as OpenSSH does. A group may read what belongs to somebody else:
+    /// Refuses a private key that others may read. A group may read what belongs to somebody else:
     /// that is how it is given to this user.
     pub(crate) fn refuse_read_by_others(self, path: &Path, file: &File) -> Result<(), Failure> {
         let found = file.metadata();

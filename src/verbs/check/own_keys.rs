@@ -96,21 +96,21 @@ impl OwnKey<'_> {
     /// Returns the private half if there is one, and says if others may read it.
     fn private_half(&self, findings: &mut Findings) -> Option<zeroize::Zeroizing<Vec<u8>>> {
         let path = self.home.private_key(self.name);
-        match named_key::read_private(&path, PermissionRule::Strict) {
-            Ok(bytes) => {
+        match named_key::read_exposed(&path, PermissionRule::Strict) {
+            Ok((bytes, exposed)) => {
+                if let Some(failure) = exposed {
+                    findings.add(Finding::of(&path, "readable-by-others", &failure));
+                }
                 if let Err(error) = is_encrypted(&bytes) {
                     findings.add(Finding::of(&path, "unreadable", &error.into()));
                     return None;
                 }
                 return Some(bytes);
             }
-            Err(failure @ Failure::Keeping(_)) => {
-                findings.add(Finding::of(&path, "readable-by-others", &failure));
-            }
             Err(Failure::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => {}
             Err(failure) => findings.add(Finding::of(&path, "unreadable", &failure)),
         }
-        named_key::read_private(&path, PermissionRule::Waived).ok()
+        None
     }
 
     /// Says what the trust file has of a key that can sign.
