@@ -31,8 +31,6 @@ pub(super) struct KeyLine {
     key_id: Option<String>,
     ssh_fingerprint: Option<String>,
     public_key: Option<String>,
-    #[serde(skip)]
-    pub(super) short_id: Option<String>,
 }
 
 impl KeyLine {
@@ -81,7 +79,6 @@ impl KeyLine {
             key_id: key.map(|key| key.id().to_string()),
             ssh_fingerprint: key.map(ssh_fingerprint),
             public_key: key.map(|key| openssh_line(key, "")),
-            short_id: key.map(|key| key.id().short()),
         }
     }
 

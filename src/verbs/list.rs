@@ -40,5 +40,5 @@ fn summary(key: &KeyLine) -> String {
         None if key.private => "private half unreadable",
         None => "public half only",
     };
-    format!("{}  {state}", key.short_id.as_deref().unwrap_or("unreadable"))
+    format!("{}  {state}", key.fingerprint().unwrap_or("unreadable"))
 }

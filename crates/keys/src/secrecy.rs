@@ -32,11 +32,11 @@ fn is_comment_of_secret(line: &[u8]) -> bool {
 /// A `PrivateKeyInfo` (RFC 5958), an RSA key (RFC 8017, Appendix A.1.2), a key of an elliptic curve (RFC 5915), or a
 /// `PFX` (RFC 7292): a sequence that begins with a version, and what comes then.
 fn is_der_of_private_key(bytes: &[u8]) -> bool {
-    let content = match bytes {
-        [0x30, 0x82, _, _, content @ ..]
-        | [0x30, 0x81, _, content @ ..]
-        | [0x30, 0x80 | 0x00..=0x7f, content @ ..] => content,
-        _ => return false,
+    let ([0x30, 0x82, _, _, content @ ..]
+    | [0x30, 0x81, _, content @ ..]
+    | [0x30, 0x00..=0x80, content @ ..]) = bytes
+    else {
+        return false;
     };
     matches!(
         content,

@@ -173,3 +173,17 @@ fn show_says_how_a_signer_stands_and_whom_else_might_be_meant() {
     assert!(page.contains("warning: ") && page.contains("trust.toml"), "{page}");
     assert_refused(&run(&verifier, "brinekey show alice"), 6, "trust.toml");
 }
+
+/// What is listed here and there can be compared.
+#[test]
+fn both_lists_show_the_same_fingerprint_whole() {
+    let person = Person::with_key();
+    let listed = |line: &str| {
+        let output = run(&person, line);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (keys, signers) = (listed("brinekey list"), listed("brinekey trust list"));
+    let fingerprint = keys.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap();
+    assert_eq!(fingerprint.len(), "SHA256:".len() + 43, "{keys}");
+    assert!(signers.contains(fingerprint), "{keys}{signers}");
+}
