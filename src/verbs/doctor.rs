@@ -8,6 +8,7 @@ mod surroundings;
 
 use std::fmt::Write as _;
 
+use brine_core::text::size;
 use serde::Serialize;
 
 use self::check::{Check, State};
@@ -33,6 +34,12 @@ pub(super) fn run(args: &Doctor) -> Result<Outcome, Failure> {
     };
     output.print(&text)?;
     Ok(Outcome::Told(status))
+}
+
+/// Says a number of bytes in whole GiB, or in MiB where there are few.
+fn about(bytes: u64) -> String {
+    let unit = if bytes < 10 << 30 { 20 } else { 30 };
+    size((bytes >> unit) << unit)
 }
 
 /// A page for people: a line for each check, and what to type below it.

@@ -22,6 +22,7 @@ mod linux {
     use brine_job::{Grants, Layer, OperatorCommand, Plan, Policy, PolicyQuestion};
     use brine_sandbox::{LaunchError, Probe, probe};
 
+    use super::super::about;
     use super::super::advice;
     use super::super::check::Check;
     use crate::report::Failure;
@@ -127,8 +128,7 @@ mod linux {
     /// Says whether the processes of a job are limited together.
     fn of_group() -> Check {
         if let Some(bytes) = machine::memory_of_group() {
-            let text =
-                format!("all processes here together may hold {} MiB of memory", bytes >> 20);
+            let text = format!("all processes here together may hold {} of memory", about(bytes));
             return Check::ok("cgroup", text);
         }
         let check = Check::limited(

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use brine_core::Timestamp;
+use brine_core::text::quoted;
 
+use super::about;
 use super::check::Check;
 use crate::args::PassphraseArgs;
 use crate::report::KeepingFailure;
@@ -140,7 +142,7 @@ fn of_temporary_directory() -> Check {
     let free = rustix::fs::statvfs(&directory)
         .map(|found| found.f_bavail.saturating_mul(found.f_frsize))
         .unwrap_or(0);
-    let text = format!("{directory:?} has {} MiB left", free >> 20);
+    let text = format!("{} has {} left", quoted(&directory), about(free));
     if free < FEW_BYTES {
         let text = format!("{text}, which larger payloads do not fit");
         return Check::limited(name, text).hint("set TMPDIR to a directory that has more");
