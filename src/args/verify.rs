@@ -33,9 +33,9 @@ pub struct Verify {
 
     /// Start CMD with the payload on standard input, once all of it has been verified
     ///
-    /// FILE, or "-" for standard input, stands before the "--". CMD may read from anywhere in its input, and cannot
-    /// change it. Without --report it takes the place of brine, as with "exec". With --report, brine waits for its
-    /// end, and passes signals on to it.
+    /// FILE, or "-" for standard input, stands before the "--". CMD gets a copy that is open for reading, and may read
+    /// from anywhere in it. Without --report it takes the place of brine, as with "exec". With --report, brine waits
+    /// for its end, and passes signals on to it.
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 
