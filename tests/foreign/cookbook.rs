@@ -75,16 +75,16 @@ fn messages_that_are_refused_are_kept_and_not_worked_on() {
     // What was sent once comes again, and what comes with it was altered, was signed by nobody who is trusted, or for
     // something else, or is no message. An element of the list can have line ends of its own.
     let stranger = Person::with_key();
-    let line = "redis-cli -p \"$port\" LINDEX orders 0 > good; \
-                cat good good | redis-cli -p \"$port\" -x RPUSH orders; \
-                tr 1-9 2-91 < good | redis-cli -p \"$port\" -x RPUSH orders; \
-                printf '' | redis-cli -p \"$port\" -x RPUSH orders; \
-                printf '\\n\\0\\n' | redis-cli -p \"$port\" -x RPUSH orders; \
-                redis-cli -p \"$port\" RPUSH orders nonsense; \
-                echo other | brine sign --lines -c release | redis-cli -p \"$port\" -x RPUSH orders";
+    let line = "redis-cli -p \"$REDIS_PORT\" LINDEX orders 0 > good; \
+                cat good good | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders; \
+                tr 1-9 2-91 < good | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders; \
+                printf '' | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders; \
+                printf '\\n\\0\\n' | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders; \
+                redis-cli -p \"$REDIS_PORT\" RPUSH orders nonsense; \
+                echo other | brine sign --lines -c release | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders";
     queue.type_line(&queue.shop, line, 0);
     let line =
-        "echo foreign | brine sign --lines -c orders | redis-cli -p \"$port\" -x RPUSH orders";
+        "echo foreign | brine sign --lines -c orders | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders";
     queue.type_line(&stranger, line, 0);
     assert_eq!(queue.work(1), "good\n");
     assert_eq!(queue.lists().trim(), "");
