@@ -83,8 +83,7 @@ fn messages_that_are_refused_are_kept_and_not_worked_on() {
                 redis-cli -p \"$REDIS_PORT\" RPUSH orders nonsense; \
                 echo other | brine sign --lines -c release | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders";
     queue.type_line(&queue.shop, line, 0);
-    let line =
-        "echo foreign | brine sign --lines -c orders | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders";
+    let line = "echo foreign | brine sign --lines -c orders | redis-cli -p \"$REDIS_PORT\" -x RPUSH orders";
     queue.type_line(&stranger, line, 0);
     assert_eq!(queue.work(1), "good\n");
     assert_eq!(queue.lists().trim(), "");

@@ -221,7 +221,7 @@ fn what_is_needed_is_named_where_it_is_missing() {
     );
     // It is made under another name, which nobody typed.
     let output = run(&person, "brine replay init none/seen");
-    assert_refused(&output, 4, "/none/seen\": No such file or directory");
+    assert_refused(&output, 4, "\"none/seen\" cannot be made: there is no directory \"none\"");
     let large = "head -c 5000000 /dev/zero | brine sign | TMPDIR=./none brine verify --whole";
     let output = run(&person, large);
     assert_refused(&output, 4, "cannot keep a temporary file in \"./none\": No such file");
