@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use brine_core::Signer;
 use brine_core::text::quoted;
-use brine_core::{FormError, Signer};
 use brine_keys::{KeyFileError, MAX_KEY_FILE_BYTES};
 use zeroize::Zeroizing;
 
@@ -63,10 +63,6 @@ fn read(args: &Import) -> Result<Zeroizing<Vec<u8>>, Failure> {
         return Err(Failure::usage("standard input cannot be both the key and the passphrase"));
     }
     let limit = u64::try_from(MAX_KEY_FILE_BYTES).unwrap_or(u64::MAX);
-    InputFile::open(None)?.read_secret(limit).map_err(|failure| match failure {
-        Failure::Core(brine_core::Error::Form(FormError::TooLarge { .. })) => {
-            KeyFileError::TooLarge.into()
-        }
-        other => other,
-    })
+    let secret = InputFile::open(None)?.read_secret(limit)?;
+    secret.ok_or_else(|| KeyFileError::TooLarge.into())
 }

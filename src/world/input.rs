@@ -104,11 +104,9 @@ impl InputFile {
         }
     }
 
-    /// Reads a secret of `limit` bytes or fewer.
-    pub(crate) fn read_secret(self, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let secret =
-            read_wiped(&self.file, limit).map_err(|error| Failure::io(&self.name, error))?;
-        secret.ok_or_else(|| too_large(&self.name, limit))
+    /// Reads a secret of `limit` bytes or fewer; `None` if there are more.
+    pub(crate) fn read_secret(self, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        read_wiped(&self.file, limit).map_err(|error| Failure::io(&self.name, error))
     }
 
     /// Reads all of it, if it is `most` bytes or fewer.

@@ -275,3 +275,18 @@ fn names_are_never_files_and_files_are_never_names() {
     let output = person.shell("echo x | brine sign -k defualt").output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("hint: did you mean \"default\"?"));
 }
+
+/// From wherever it comes: it is a key that is wrong, and no envelope.
+#[test]
+fn what_is_too_large_for_a_key_is_refused_as_one() {
+    let person = Person::new();
+    for line in [
+        "brinekey import x - < large",
+        "brinekey import x large",
+        "cat large | brinekey import x -",
+    ] {
+        let line = format!("head -c 65537 /dev/zero > large; {line}");
+        let output = person.shell(&line).output().unwrap();
+        assert_refused(&output, 6, "key is larger than 65536 bytes");
+    }
+}
