@@ -89,8 +89,9 @@ pub(crate) fn opened(
     }
 }
 
-/// Reads a private key file into memory that is wiped, and warns if others may read it. It is used nevertheless: refusing it makes it no secret again,
-/// and a container may be given its key in no other way.
+/// Reads a private key file into memory that is wiped, and warns if others may read it.
+///
+/// It is used nevertheless: refusing it makes it no secret again, and a container may be given its key in no other way.
 pub(crate) fn read_private(
     path: &Path,
     rule: impl Into<PermissionRule>,
@@ -111,11 +112,9 @@ pub(crate) fn read_exposed(
     let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
     let file = open(path).map_err(unreadable)?;
     let bytes = read_small(&file).map_err(unreadable)?;
-    match rule.into().refuse_read_by_others(path, &file) {
-        Err(exposed) if is_usable(&bytes) => Ok((bytes, Some(exposed))),
-        // What cannot be used is refused as what it is.
-        _ => Ok((bytes, None)),
-    }
+    // What cannot be used is refused as what it is.
+    let exposed = rule.into().read_by_others(path, &file).filter(|_| is_usable(&bytes));
+    Ok((bytes, exposed))
 }
 
 fn is_usable(private_key: &[u8]) -> bool {

@@ -70,16 +70,14 @@ impl PermissionRule {
         refuse(path, file, &trail, user)
     }
 
-    /// Refuses a private key that others may read. A group may read what belongs to somebody else:
-    /// that is how it is given to this user.
-    pub(crate) fn refuse_read_by_others(self, path: &Path, file: &File) -> Result<(), Failure> {
-        let found = file.metadata();
-        let found =
-            found.map_err(|source| Failure::Unreadable { path: path.to_owned(), source })?;
+    /// Says what is wrong with a private key that others may read. A group may read what belongs to somebody else: that
+    /// is how it is given to this user.
+    pub(crate) fn read_by_others(self, path: &Path, file: &File) -> Option<Failure> {
+        let found = file.metadata().ok()?;
         let is_own = found.uid() == own_user();
         let forbidden = if is_own { 0o077 } else { 0o007 };
         if self == Self::Waived || !found.is_file() || found.mode() & forbidden == 0 {
-            return Ok(());
+            return None;
         }
         let is_fixed = rustix::fs::fstatvfs(file)
             .is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
@@ -87,7 +85,7 @@ impl PermissionRule {
         let mode = found.mode() & 0o7777;
         let path =
             if Descriptor::named_by(path).is_some() { behind(path) } else { path.to_owned() };
-        Err(KeepingFailure::KeyExposed { path, mode, can_change }.into())
+        Some(KeepingFailure::KeyExposed { path, mode, can_change }.into())
     }
 }
 
