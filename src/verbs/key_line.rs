@@ -7,14 +7,13 @@ use brine_core::VerifyingKey;
 use brine_keys::{is_encrypted, openssh_line, ssh_fingerprint};
 use serde::Serialize;
 
+use super::key_store::shown_key;
 use crate::report::Failure;
 use crate::report::byte_name::{exact, shown};
 use crate::report::console::json_line;
 use crate::world::home::{Home, KeyName};
 use crate::world::input::read_secret;
-use crate::world::named_key::{self, Named};
-use crate::world::permissions::PermissionRule;
-use crate::world::small_files::SmallFiles;
+use crate::world::named_key::Named;
 
 /// A key, as it is shown to programs.
 #[derive(Debug, Serialize)]
@@ -51,10 +50,8 @@ impl KeyLine {
         let is_missing = matches!(&private, Err(Failure::Unreadable { source, .. })
             if source.kind() == ErrorKind::NotFound);
         let encrypted = private.ok().and_then(|bytes| is_encrypted(&bytes).ok());
-        // A list decides nothing; "brinekey check" says what is wrong.
-        let files = SmallFiles::new(PermissionRule::Waived);
-        let halves = [home.public_key(name), path.clone()];
-        let public = halves.iter().find_map(|path| named_key::read_public(path, &files).ok());
+        // "brinekey check" says what is wrong with it.
+        let public = shown_key(home, name);
         let private = (!is_missing).then_some((path.as_path(), encrypted));
         Self::of(name.as_str(), public.as_ref(), private)
     }

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use crate::report::Failure;
 use crate::world::home::{Home, KeyName};
 use crate::world::named_key;
+use crate::world::permissions::PermissionRule;
+use crate::world::small_files::SmallFiles;
 use crate::world::whole_file::{Access, Existing, write_whole};
 
 pub(super) fn write_pkcs8(
@@ -49,6 +51,13 @@ impl StoredHalves {
     pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.private.iter().chain(&self.public)
     }
+}
+
+/// Returns a key of the store, where one of its halves can be read. It is shown, and decides nothing.
+pub(super) fn shown_key(home: &Home, name: &KeyName) -> Option<VerifyingKey> {
+    let files = SmallFiles::new(PermissionRule::Waived);
+    let halves = [home.public_key(name), home.private_key(name)];
+    halves.iter().find_map(|path| named_key::read_public(path, &files).ok())
 }
 
 /// Refuses to overwrite either half of a key.

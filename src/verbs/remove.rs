@@ -8,7 +8,7 @@ use brine_keys::ssh_fingerprint;
 use brine_trust::EntryState;
 
 use super::key_line::KeyLine;
-use super::key_store::StoredHalves;
+use super::key_store::{StoredHalves, shown_key};
 use crate::args::key_care::Remove;
 use crate::report::console::note;
 use crate::report::{Failure, KeepingFailure};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Remove) -> Result<(), Failure> {
     let home = Home::find()?;
     let halves = StoredHalves::find(&home, &name)?;
     let line = KeyLine::stored(&home, &name);
-    let key = public_key(&home, &name);
+    let key = shown_key(&home, &name);
     let copies = key.as_ref().map(|key| copies(&home, &name, key)).unwrap_or_default();
     if !args.force {
         ask(&name, &line, (&halves, &copies))?;
@@ -99,19 +99,12 @@ fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".removed-{}-{name}", std::process::id()))
 }
 
-/// Returns the key, where one of its halves can be read.
-fn public_key(home: &Home, name: &KeyName) -> Option<VerifyingKey> {
-    let files = SmallFiles::new(PermissionRule::Waived);
-    let halves = [home.public_key(name), home.private_key(name)];
-    halves.iter().find_map(|path| named_key::read_public(path, &files).ok())
-}
-
 /// Finds the other names under which the same key can sign. A link may lead to what is removed, and is no copy.
 fn copies(home: &Home, name: &KeyName, key: &VerifyingKey) -> Vec<KeyName> {
     let is_file = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let names = named_key::names_in_store(home).unwrap_or_default().into_iter();
     let others = names.filter(|other| other != name && is_file(&home.private_key(other)));
-    others.filter(|other| public_key(home, other).as_ref() == Some(key)).collect()
+    others.filter(|other| shown_key(home, other).as_ref() == Some(key)).collect()
 }
 
 fn still_here(copies: &[KeyName]) -> String {
