@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use brine_core::{FormError, Verified, open};
+use brine_core::{FormError, Opening, Verified, open};
 use brine_records::Framing;
 
 use super::expect::{self, Judge, is_standard_input};
@@ -135,19 +135,10 @@ fn embedded(
     output: Option<&Output>,
 ) -> Result<Outcome, Failure> {
     let path = input;
-    let input = InputFile::open(path)?;
-    let (name, length) = (input.name().to_owned(), input.length());
     let store = PayloadStore::new(output);
-    let opening =
-        open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
-    if opening.lies_beside(&judge.expectations) {
-        return Err(without_file(name, path).into());
-    }
+    let Opened { name, length, opening } = open_input(args, judge, InputFile::open(path)?, &store)?;
     let is_stream = opening.is_stream();
     let quiet = !is_stream || is_quiet(args) || output.is_some_and(Output::is_seen);
-    let opening = opening.store(store.clone());
-    // Counting processors reads the control group's files: a tenth of the time that a small message takes.
-    let opening = if is_stream { opening.threads(threads(args.threads)) } else { opening };
     let opening = if output.is_none() { opening.without_payload() } else { opening };
     let verified = opening.verify(&judge.expectations, &judge.trust, &judge.moment);
     let mut verified = verified.map_err(|error| match path {
@@ -176,8 +167,37 @@ fn embedded(
     Ok(Outcome::verified(Signed::attached(&verified, judge.moment.name())))
 }
 
+/// An envelope or a stream that is about to be verified.
+pub(super) struct Opened {
+    /// What the input is called.
+    pub(super) name: String,
+    pub(super) length: Option<u64>,
+    pub(super) opening: Opening,
+}
+
+/// Opens an input that holds its payload, which may be kept in `store`.
+pub(super) fn open_input(
+    args: &Verify,
+    judge: &Judge,
+    input: InputFile,
+    store: &PayloadStore,
+) -> Result<Opened, Failure> {
+    let (name, length) = (input.name().to_owned(), input.length());
+    let opening =
+        open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
+    if opening.lies_beside(&judge.expectations) {
+        let path = args.inputs.first().map(PathBuf::as_path);
+        return Err(without_file(name, path).into());
+    }
+    let opening = opening.store(store.clone());
+    // Counting processors reads the control group's files: a tenth of the time that a small message takes.
+    let opening =
+        if opening.is_stream() { opening.threads(threads(args.threads)) } else { opening };
+    Ok(Opened { name, length, opening })
+}
+
 /// Says that a file is missing, which is likely to be the one that the signature is named after.
-pub(super) fn without_file(name: String, path: Option<&Path>) -> BesideFailure {
+fn without_file(name: String, path: Option<&Path>) -> BesideFailure {
     let signature = path.unwrap_or(Path::new("-"));
     let file = signature.with_extension("");
     let is_likely = file != signature && file.is_file();
@@ -209,6 +229,6 @@ fn not_kept(
     }
 }
 
-const fn is_quiet(args: &Verify) -> bool {
+pub(super) const fn is_quiet(args: &Verify) -> bool {
     args.verdict.quiet || args.verdict.json
 }

@@ -9,6 +9,7 @@ use brine_core::{Error, FormError, Kind, KindError, Opening, open};
 
 use super::expect::{Judge, is_standard_input};
 use super::say_who;
+use super::verify::is_quiet;
 use crate::args::verify::Verify;
 use crate::report::byte_name::in_a_line;
 use crate::report::{BesideFailure, Failure, FileOutcome, FileWork, Outcome, Signed};
@@ -93,8 +94,7 @@ fn verify_file(args: &Verify, judge: &Judge, found: &SignedFile) -> Result<Outco
     }
     let content = InputFile::open(Some(&found.file));
     let content = content.map_err(|failure| file_missing(failure, found))?;
-    let quiet = args.verdict.quiet || args.verdict.json;
-    let work = HashWork { threads: args.threads, show: Show::unless(quiet) };
+    let work = HashWork { threads: args.threads, show: Show::unless(is_quiet(args)) };
     let mut content = ContentFile::new(content, work);
     let verified =
         opening.verify_beside(&mut content, &judge.expectations, &judge.trust, &judge.moment);

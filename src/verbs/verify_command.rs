@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use brine_core::{Verified, open};
+use brine_core::Verified;
 
 use super::expect::Judge;
 use super::run::find_program;
 use super::say_who;
-use super::verify::without_file;
+use super::verify::{Opened, is_quiet, open_input};
 use crate::args::verify::Verify;
 use crate::report::command::{CommandEnd, CommandMisuse};
 use crate::report::console::note;
@@ -19,7 +19,6 @@ use crate::world::release::{spooled, stored};
 use crate::world::signature_name::is_of_signature;
 use crate::world::spool::{Spool, temporary};
 use crate::world::store::PayloadStore;
-use crate::world::threads;
 
 /// Refuses what does not go together with a command.
 pub(super) fn refuse_misuse(args: &Verify) -> Result<(), CommandMisuse> {
@@ -85,20 +84,12 @@ fn command(args: &Verify) -> Result<PayloadCommand, Failure> {
 
 /// Reads and verifies all of the payload. It is a copy then, which nobody else can change.
 fn read(args: &Verify, judge: &Judge, input: InputFile) -> Result<(Verified, Spool), Failure> {
-    let (name, length) = (input.name().to_owned(), input.length());
     let store = PayloadStore::default();
-    let opening =
-        open(input.into_envelope_input()?).map_err(|error| Failure::reading(&name, error))?;
-    if opening.lies_beside(&judge.expectations) {
-        let path = args.inputs.first().map(PathBuf::as_path);
-        return Err(without_file(name, path).into());
-    }
+    let Opened { name, length, opening } = open_input(args, judge, input, &store)?;
     let is_stream = opening.is_stream();
-    let opening = opening.store(store.clone());
-    let opening = if is_stream { opening.threads(threads(args.threads)) } else { opening };
     let verified = opening.verify(&judge.expectations, &judge.trust, &judge.moment);
     let mut verified = verified.map_err(|error| stored(error, &name))?;
-    let quiet = !is_stream || args.verdict.quiet || args.verdict.json;
+    let quiet = !is_stream || is_quiet(args);
     let progress = Progress::start(length, Show::unless(quiet));
     let payload = spooled(&mut verified, &store, &name, &progress)?;
     Ok((verified, payload))
