@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brine_core::{Clock as _, Question};
+use brine_core::{Clock as _, Evidence, KeyId, Question};
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions, ReplayView};
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, LongWait, Patience, RecordCounts, RecordError,
@@ -79,14 +79,22 @@ fn signers(
     trust: &WatchedTrust,
     clock: Moment,
 ) -> BTreeMap<String, u64> {
-    let question = |now| {
-        let JudgeArgs { context, signer, .. } = &args.judge;
-        Question { context: context.as_deref(), signer: signer.as_deref(), now }
+    let JudgeArgs { context, signer, .. } = &args.judge;
+    let question = clock.now().map(|now| Question {
+        context: context.as_deref(),
+        signer: signer.as_deref(),
+        now,
+    });
+    let (trust, question) = (trust.read(), question.ok());
+    let name_of = |key: KeyId| {
+        let (trust, question) = (trust.as_ref().ok()?, question?);
+        let judged = trust.judge_entry(&Evidence::Key(key), &question).ok();
+        let entry = judged.or_else(|| trust.entries_of(key).next())?;
+        Some(entry.name().to_owned())
     };
     let mut signers = BTreeMap::new();
     for (key, count) in &counts.signers {
-        let name = clock.now().ok().and_then(|now| trust.name_of(*key, &question(now)));
-        *signers.entry(name.unwrap_or_else(|| key.to_string())).or_default() += count;
+        *signers.entry(name_of(*key).unwrap_or_else(|| key.to_string())).or_default() += count;
     }
     signers
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use brine_core::{Class, Evidence, KeyId, Question, TrustAnchors, TrustSource, TrustUnavailable};
+use brine_core::{Class, TrustAnchors, TrustSource, TrustUnavailable};
 use brine_trust::Trust;
 
 use super::home::Home;
@@ -26,18 +26,15 @@ impl WatchedTrust {
         Ok(Self(Arc::new(trust)))
     }
 
-    /// Returns the name under which a key is believed, or was.
-    pub(crate) fn name_of(&self, key: KeyId, question: &Question<'_>) -> Option<String> {
-        let trust = self.0.current().ok()?;
-        let judged = trust.judge_entry(&Evidence::Key(key), question).ok();
-        let entry = judged.or_else(|| trust.entries_of(key).next())?;
-        Some(entry.name().to_owned())
+    /// Returns what the files say now.
+    pub(crate) fn read(&self) -> Result<Arc<Trust>, Failure> {
+        self.0.current()
     }
 }
 
 impl TrustSource for WatchedTrust {
     fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
-        match self.0.current() {
+        match self.read() {
             Ok(trust) => Ok(trust),
             Err(failure) => Err(TrustUnavailable::new(Class::Key, failure.reason(), failure)),
         }
