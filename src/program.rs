@@ -24,7 +24,7 @@ use crate::world::overwrite_guard::OverwriteGuard;
 pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let lacks_command = ends_in_separator(&arguments);
-    run::<Brine>("brine", arguments.into_iter(), |mut parsed, json| {
+    run::<Brine>("brine", &arguments, |mut parsed, json| {
         if let BrineVerb::Verify(args) = &mut parsed.verb {
             args.lacks_command = lacks_command;
         }
@@ -35,33 +35,32 @@ pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 /// Runs `brinekey` with the arguments of the process.
 #[must_use]
 pub fn brinekey(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    run::<BrineKey>("brinekey", arguments, verbs::brinekey)
+    run::<BrineKey>("brinekey", &arguments.collect::<Vec<_>>(), verbs::brinekey)
 }
 
 fn run<P: Parser>(
     program: &'static str,
-    arguments: impl Iterator<Item = OsString>,
+    arguments: &[OsString],
     verb: impl FnOnce(P, Option<JsonPlace>) -> Status,
 ) -> ExitCode {
     console::set_program(program);
     core_dumps::forbid();
     survive_file_limits();
-    let arguments: Vec<_> = arguments.collect();
-    let json = JsonPlace::asked(program, &arguments);
+    let json = JsonPlace::asked(program, arguments);
     if json == Some(JsonPlace::Stderr) {
         console::set_json_only();
     }
-    let status = match parse::<P>(&arguments) {
+    let status = match parse::<P>(arguments) {
         Ok(parsed) => verb(parsed, json),
         Err(found) => match found.kind() {
-            ErrorKind::DisplayVersion if !stands_alone(&arguments) => {
+            ErrorKind::DisplayVersion if !stands_alone(arguments) => {
                 let mistake = mistyped::version_failure(program);
                 Reporter::without_file(json).finish(Err(mistake))
             }
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => show(&found),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => help_instead(&found),
             _ => {
-                let mistake = mistyped::failure(program, &found, &arguments);
+                let mistake = mistyped::failure(program, &found, arguments);
                 Reporter::without_file(json).finish(Err(mistake))
             }
         },

@@ -10,7 +10,6 @@ use std::path::Path;
 use brine_core::Clock as _;
 
 use self::finding::{Finding, Findings};
-use self::own_keys::OwnKeys;
 use crate::args::key_care::Check;
 use crate::report::console::{json_line, note, typeable_path};
 use crate::report::exit::Status;
@@ -39,7 +38,7 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     if let Some(trust) = &trust {
         signers::check((trust, &args.file), (now, args.within), &mut findings);
     }
-    let keys = OwnKeys::check(&home, trust.as_ref(), now, &mut findings)?;
+    let keys = own_keys::check(&home, trust.as_ref(), now, &mut findings)?;
     for directory in [home.keys(), home.directory().to_owned()] {
         leftovers(&directory, &mut findings);
     }
@@ -50,7 +49,7 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     output.print(&text)?;
     if !args.json && !findings.is_wrong() {
         let signers = trust.map_or(0, |trust| trust.entries().len());
-        note(&format!("nothing is wrong; keys: {}, signers: {signers}", keys.count));
+        note(&format!("nothing is wrong; keys: {keys}, signers: {signers}"));
     }
     Ok(Outcome::Told(if findings.is_wrong() { Status::Key } else { Status::Done }))
 }

@@ -14,25 +14,18 @@ use crate::world::named_key;
 use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 
-/// The keys that were looked at.
-pub(super) struct OwnKeys {
-    pub(super) count: usize,
-}
-
-impl OwnKeys {
-    /// Finds what is wrong with the keys of the store.
-    pub(super) fn check(
-        home: &Home,
-        trust: Option<&Trust>,
-        now: Timestamp,
-        findings: &mut Findings,
-    ) -> Result<Self, Failure> {
-        let names = named_key::names_in_store(home)?;
-        for name in &names {
-            OwnKey { home, name }.check((trust, now), findings);
-        }
-        Ok(Self { count: names.len() })
+/// Finds what is wrong with the keys of the store, and returns how many there are.
+pub(super) fn check(
+    home: &Home,
+    trust: Option<&Trust>,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Result<usize, Failure> {
+    let names = named_key::names_in_store(home)?;
+    for name in &names {
+        OwnKey { home, name }.check((trust, now), findings);
     }
+    Ok(names.len())
 }
 
 /// One key.
