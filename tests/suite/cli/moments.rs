@@ -321,10 +321,11 @@ fn signatures_state_the_time_after_input_and_passphrase() {
 #[test]
 fn nothing_is_signed_that_has_expired_by_then() {
     let person = Person::with_key();
+    // Where a second is nearly over, one more is no time to start in.
     for command in ["sign", "sign --flush-after 10ms", "sign --job"] {
         let line = format!(
-            "rm -f pipe; mkfifo pipe; brine {command} --expires $(($(date +%s) + 1)) < pipe & pid=$!; \
-             exec 3> pipe; sleep 1.1; printf x >&3; exec 3>&-; wait $pid"
+            "rm -f pipe; mkfifo pipe; brine {command} --expires $(($(date +%s) + 2)) < pipe & pid=$!; \
+             exec 3> pipe; sleep 2.1; printf x >&3; exec 3>&-; wait $pid"
         );
         assert_refused(&run(&person, &line), 2, "has passed already");
     }
