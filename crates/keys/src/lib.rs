@@ -9,8 +9,8 @@
 //! | OpenSSH public key line | public | [`openssh_line`] |
 //!
 //! [`read_private`] and [`read_public`] recognise the form by themselves, with a byte order mark, in UTF-16, and with
-//! text around PEM. Other forms and other algorithms are refused by name. The keys are those of [`brine_core`]. A [`Fingerprint`] is what
-//! people compare them by.
+//! text around PEM. Other forms and other algorithms are refused by name. The keys are those of [`brine_core`]. A
+//! [`Fingerprint`] is what people compare them by.
 //!
 //! ```
 //! use brine_core::SigningKey;
