@@ -30,6 +30,6 @@ pub(crate) use self::failure::Failure;
 pub(crate) use self::json_place::JsonPlace;
 pub(crate) use self::keeping_failure::KeepingFailure;
 pub(crate) use self::older_records::OlderRecords;
-pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, status_of};
+pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, SignedParts, status_of};
 pub(crate) use self::signed_line::{SignatureFacts, SignedInput, SignedRecords};
 pub(crate) use self::signer_failure::SignerFailure;

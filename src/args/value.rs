@@ -9,7 +9,7 @@ use brine_core::{ContentType, Kind};
 use brine_keys::Fingerprint;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
-pub(super) fn parse_content_type(text: &str) -> Result<String, String> {
+pub(crate) fn parse_content_type(text: &str) -> Result<String, String> {
     ContentType::parse(text)
         .filter(|_| text.len() <= MAX_TEXT_BYTES)
         .map(|_| text.to_owned())
@@ -65,7 +65,7 @@ fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// Contexts are compared to the byte, so what cannot be seen has no place in them.
-pub(super) fn parse_context(text: &str) -> Result<String, String> {
+pub(crate) fn parse_context(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > MAX_TEXT_BYTES || !all_harmless(text) {
         return Err(
             "expected text of up to 1024 bytes, without control characters and characters that \

@@ -132,7 +132,7 @@ fn local_time(text: &str) -> Option<DateTime> {
 }
 
 /// Reads a length of time of at least a second, in whole seconds; a day has 24 hours.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = parse_pause(text)?;
     if duration.subsec_nanos() > 0 {
         return Err(format!("expected {LENGTH}, in whole seconds"));

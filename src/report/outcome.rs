@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use brine_core::text::hex;
-use brine_core::{Kind, Verified};
+use brine_core::{Kind, SignedHeader, Signer, Timestamp, Verified};
 use brine_records::RecordCounts;
 use serde::Serialize;
 
@@ -81,19 +81,42 @@ pub(crate) struct Signed {
     typ: Option<String>,
 }
 
+/// What is said of a verified envelope, wherever it is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct SignedParts<'a> {
+    pub(crate) header: &'a SignedHeader,
+    pub(crate) judged_at: Timestamp,
+    pub(crate) kind: Kind,
+    pub(crate) payload_bytes: u64,
+    pub(crate) signer: &'a Signer,
+}
+
+impl<'a> SignedParts<'a> {
+    fn of(verified: &'a Verified) -> Self {
+        Self {
+            header: verified.header(),
+            judged_at: verified.judged_at(),
+            kind: verified.kind(),
+            payload_bytes: verified.payload_bytes(),
+            signer: verified.signer(),
+        }
+    }
+}
+
 impl Signed {
     /// Describes an envelope with its payload in it.
     pub(crate) fn attached(verified: &Verified, clock: &'static str) -> Self {
-        Self::of(verified, clock, false)
+        Self::of(&SignedParts::of(verified), clock, false)
     }
 
     /// Describes an envelope beside its payload.
     pub(crate) fn beside(verified: &Verified, clock: &'static str) -> Self {
-        Self::of(verified, clock, true)
+        Self::of(&SignedParts::of(verified), clock, true)
     }
 
-    fn of(verified: &Verified, clock: &'static str, detached: bool) -> Self {
-        let (header, claims, kind) = (verified.header(), verified.claims(), verified.kind());
+    pub(crate) fn of(parts: &SignedParts<'_>, clock: &'static str, detached: bool) -> Self {
+        let SignedParts { header, judged_at, kind, payload_bytes, signer } = *parts;
+        let claims = header.claims();
         let time = |at: Option<brine_core::Timestamp>| at.map(|at| at.to_string());
         let names = |found: brine_core::claims::Audience<'_>| {
             found.names().map(str::to_owned).collect::<Vec<_>>()
@@ -107,12 +130,12 @@ impl Signed {
             detached,
             expires: time(claims.expires),
             issued_at: time(claims.issued_at),
-            judged_at: verified.judged_at().to_string(),
-            key_id: verified.signer().key().id().to_string(),
+            judged_at: judged_at.to_string(),
+            key_id: signer.key().id().to_string(),
             kind: if kind == Kind::Segment { "stream" } else { kind.name() },
             not_before: time(claims.not_before),
-            payload_bytes: verified.payload_bytes(),
-            signer: verified.signer().name().to_owned(),
+            payload_bytes,
+            signer: signer.name().to_owned(),
             typ: header.typ().filter(|_| kind == Kind::Foreign).map(|typ| typ.to_string()),
         }
     }

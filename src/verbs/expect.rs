@@ -6,6 +6,7 @@ use brine_core::{Expectations, Verified};
 
 use crate::args::judge::{JudgeArgs, VerdictArgs};
 use crate::report::Failure;
+use crate::report::typed::{TypedTrust, set_trust};
 use crate::world::clock::Moment;
 use crate::world::descriptor::Descriptor;
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
@@ -24,27 +25,14 @@ impl Judge {
     /// Reads what the options name.
     pub(super) fn resolve(args: &JudgeArgs) -> Result<Self, Failure> {
         let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
+        match &args.trust.trust {
+            _ if !args.trust.public_keys.is_empty() => set_trust(TypedTrust::Keys),
+            Some(path) => set_trust(TypedTrust::File(path.clone())),
+            None => {}
+        }
         let trust = WatchedTrust::resolve(&args.trust)?;
         let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
-        let mut expectations = Expectations::new().external_aad(aad);
-        if let Some(context) = &args.context {
-            expectations = expectations.context(context);
-        }
-        if let Some(max_age) = args.max_age {
-            expectations = expectations.max_age(max_age);
-        }
-        if let Some(signer) = &args.signer {
-            expectations = expectations.signer(signer);
-        }
-        if args.untagged {
-            expectations = expectations.untagged();
-        }
-        if args.outer_tags {
-            expectations = expectations.outer_tags();
-        }
-        if let Some(most) = args.try_keys {
-            expectations = expectations.tried_keys(most.get());
-        }
+        let expectations = expectations(args, aad);
         Ok(Self { expectations, trust, moment: Moment::resolve(args.now.as_ref())? })
     }
 
@@ -54,6 +42,30 @@ impl Judge {
         let judged = verified.judge_again(expectations, trust, moment);
         judged.map_err(|error| Failure::reading(name, error))
     }
+}
+
+/// Returns what the options ask of an envelope that is signed together with `aad`.
+pub(crate) fn expectations(args: &JudgeArgs, aad: Vec<u8>) -> Expectations {
+    let mut expectations = Expectations::new().external_aad(aad);
+    if let Some(context) = &args.context {
+        expectations = expectations.context(context);
+    }
+    if let Some(max_age) = args.max_age {
+        expectations = expectations.max_age(max_age);
+    }
+    if let Some(signer) = &args.signer {
+        expectations = expectations.signer(signer);
+    }
+    if args.untagged {
+        expectations = expectations.untagged();
+    }
+    if args.outer_tags {
+        expectations = expectations.outer_tags();
+    }
+    if let Some(most) = args.try_keys {
+        expectations = expectations.tried_keys(most.get());
+    }
+    expectations
 }
 
 /// Adds the files that the options name to those that are not written over.

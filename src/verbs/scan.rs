@@ -134,7 +134,7 @@ fn read_list(
 }
 
 /// Says why a pickle is refused, if it is.
-pub(super) fn failure(name: &str, report: &ScanReport) -> Option<Failure> {
+pub(crate) fn failure(name: &str, report: &ScanReport) -> Option<Failure> {
     let (part, refusal) = report.first_refusal()?;
     let form = part.report.form;
     let found = match form.filter(|_| refusal.rule == PickleRule::NotAPickle) {

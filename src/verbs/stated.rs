@@ -20,8 +20,18 @@ pub(super) struct Said {
     pub(super) facts: SignatureFacts,
 }
 
+/// What signatures say, as it was typed.
+pub(crate) struct StatedText {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) content_type: Option<String>,
+    pub(crate) context: Option<String>,
+    pub(crate) expires: Option<When>,
+    pub(crate) is_plain: bool,
+    pub(crate) not_before: Option<When>,
+}
+
 /// What signatures say. Times that are counted from the moment of signing are not known yet.
-pub(super) struct Stated {
+pub(crate) struct Stated {
     algorithm: Algorithm,
     content_type: Option<String>,
     context: Option<String>,
@@ -34,22 +44,35 @@ pub(super) struct Stated {
 impl Stated {
     /// Takes what was typed, and refuses a signature that nobody can ever accept, before anything is waited for.
     pub(super) fn resolve(args: &Sign) -> Result<Self, Failure> {
-        let resolve = |when: &Option<When>| when.as_ref().map(TimePoint::resolve).transpose();
-        let stated = Self {
+        Self::of(StatedText {
             algorithm: args.alg.into(),
             content_type: args.content_type.clone(),
             context: args.context.clone(),
-            expires: resolve(&args.expires)?,
-            external_aad: Vec::new(),
+            expires: args.expires.clone(),
             is_plain: args.plain,
-            not_before: resolve(&args.not_before)?,
+            not_before: args.not_before.clone(),
+        })
+    }
+
+    /// Does the same with what was typed elsewhere.
+    pub(crate) fn of(text: StatedText) -> Result<Self, Failure> {
+        let resolve = |when: Option<When>| when.as_ref().map(TimePoint::resolve).transpose();
+        let StatedText { algorithm, content_type, context, expires, is_plain, not_before } = text;
+        let stated = Self {
+            algorithm,
+            content_type,
+            context,
+            expires: resolve(expires)?,
+            external_aad: Vec::new(),
+            is_plain,
+            not_before: resolve(not_before)?,
         };
         stated.refuse_empty_window(clock::read()?)?;
         Ok(stated)
     }
 
     /// Signs these bytes as well.
-    pub(super) fn external_aad(self, external_aad: Vec<u8>) -> Self {
+    pub(crate) fn external_aad(self, external_aad: Vec<u8>) -> Self {
         Self { external_aad, ..self }
     }
 
@@ -85,7 +108,8 @@ impl Stated {
         called_back(self.at(now))
     }
 
-    fn at(&self, now: Timestamp) -> Result<Statement, Failure> {
+    /// Returns what a signature says that is made `now`, but for its name.
+    pub(crate) fn at(&self, now: Timestamp) -> Result<Statement, Failure> {
         // The input may have been waited for until then.
         self.refuse_empty_window(now)?;
         let mut statement = if self.is_plain { Statement::plain() } else { Statement::at(now) };
@@ -119,6 +143,6 @@ impl Stated {
 }
 
 /// Gives a failure to the library, which called back.
-pub(super) fn called_back<T>(stated: Result<T, Failure>) -> Result<T, Error> {
+pub(crate) fn called_back<T>(stated: Result<T, Failure>) -> Result<T, Error> {
     stated.map_err(|failure| SystemError::Input(io::Error::other(failure)).into())
 }

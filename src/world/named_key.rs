@@ -19,7 +19,6 @@ use crate::args::judge::TrustArgs;
 use crate::report::Failure;
 use crate::report::console::remark;
 use crate::report::similar::closest;
-use crate::report::typed::{TypedTrust, set_trust};
 
 /// What a text names.
 #[derive(Debug)]
@@ -183,11 +182,6 @@ pub(crate) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
 
 /// Collects whom to believe: what `-p` and `--trust` name, else the default trust file.
 pub(crate) fn trust(args: &TrustArgs, files: &SmallFiles) -> Result<Trust, Failure> {
-    match &args.trust {
-        _ if !args.public_keys.is_empty() => set_trust(TypedTrust::Keys),
-        Some(path) => set_trust(TypedTrust::File(path.clone())),
-        None => {}
-    }
     let is_name = |text: &String| matches!(Named::parse(text), Ok(Named::Name(_)));
     let file = match &args.trust {
         Some(path) => read_trust(path, files)?,

@@ -16,6 +16,8 @@ use crate::report::{Failure, KeepingFailure};
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     File(PathBuf),
+    /// What the caller has, if anything. Nobody is asked.
+    Given(Option<Zeroizing<String>>),
     Terminal,
 }
 
@@ -30,11 +32,19 @@ impl Source {
             .map_or(Self::Terminal, Self::File)
     }
 
+    /// What a caller gives beats the environment, and a person is never asked.
+    pub(crate) fn without_terminal(given: Option<Zeroizing<String>>) -> Self {
+        match (given, home::passphrase_file()) {
+            (None, Some(path)) => Self::File(path),
+            (given, _) => Self::Given(given),
+        }
+    }
+
     /// Returns the file that passphrases are read from.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Terminal => None,
+            Self::Given(_) | Self::Terminal => None,
         }
     }
 
@@ -47,6 +57,7 @@ impl Source {
     pub(crate) fn choose(&self, what: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         match self {
             Self::File(path) => read(path).map(Some),
+            Self::Given(given) => Ok(given.clone()),
             Self::Terminal if has_terminal() => choose_at_terminal(what),
             Self::Terminal => Ok(None),
         }
@@ -71,7 +82,8 @@ impl PassphraseTries<'_> {
                 let again = again("that passphrase does not fit", self.asked);
                 ask(&format!("{again}Passphrase for {}: ", self.what))
             }
-            Source::Terminal => {
+            Source::Given(Some(passphrase)) => Ok(passphrase.clone()),
+            Source::Given(None) | Source::Terminal => {
                 Err(KeepingFailure::PassphraseNeeded { key: self.what.to_owned() }.into())
             }
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::common::{project, project_text};
 
 /// The modules of the programs, from the inside out. A module uses itself and those before it.
-const ORDER: [&str; 6] = ["args", "report", "world", "reporter", "verbs", "program"];
+const ORDER: [&str; 7] = ["args", "report", "world", "reporter", "verbs", "embed", "program"];
 
 /// The most lines of code in a file, its tests left out.
 const MOST_LINES: usize = 400;

@@ -67,7 +67,7 @@ pub use crate::kind::Kind;
 pub use crate::observer::{Circumstances, ObservationError, Observer};
 pub use crate::open::{
     Beside, Hashed, Input, LargeEnvelope, MAX_ARMORED_BYTES, MAX_MEMORY_BYTES, Opening, Skimmed,
-    WholeContent, open,
+    WholeContent, is_single, open,
 };
 pub use crate::position::Position;
 pub use crate::sequence::{CHANNEL_BYTES, Sequence};

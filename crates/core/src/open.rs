@@ -52,6 +52,22 @@ pub fn open(input: impl Into<Input>) -> Result<Opening> {
     Ok(Opening { found, store: Box::new(NoStore), threads: 1, wants_payload: true })
 }
 
+/// Returns whether these bytes are to be taken as one envelope: they are neither armored nor a stream.
+///
+/// Whether they are an envelope at all, verifying tells. An [`EnvelopeVerifier`](crate::EnvelopeVerifier) takes those
+/// that are, and everything else is for [`open`].
+#[must_use]
+pub fn is_single(bytes: &[u8]) -> bool {
+    !armor::is_armored(bytes) && stream_beginning(bytes).is_none()
+}
+
+/// Returns the beginning of segment 0 up to the end of its protected header, if these bytes are a stream.
+fn stream_beginning(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut beginning = Vec::new();
+    let start = read_protected(&mut &*bytes, &mut beginning).ok()?;
+    starts_segment(beginning.get(start..).unwrap_or_default()).then_some(beginning)
+}
+
 /// Something that arrived: an envelope or a stream, parsed in nothing but its beginning.
 pub struct Opening {
     found: Found,
@@ -104,12 +120,7 @@ impl Found {
         if armor::is_armored(&bytes) {
             return unwrap(bytes).map(Self::Whole);
         }
-        let mut beginning = Vec::new();
-        let is_stream = read_protected(&mut bytes.as_slice(), &mut beginning)
-            .is_ok_and(|start| starts_segment(beginning.get(start..).unwrap_or_default()));
-        if !is_stream {
-            return Ok(Self::Whole(bytes));
-        }
+        let Some(beginning) = stream_beginning(&bytes) else { return Ok(Self::Whole(bytes)) };
         let mut rest = Cursor::new(bytes);
         rest.set_position(u64::try_from(beginning.len()).unwrap_or(u64::MAX));
         Ok(Self::Stream { beginning, rest: Box::new(rest) })

@@ -173,7 +173,7 @@ fn of_terminal() -> Check {
         Source::Terminal if passphrase::has_terminal() => {
             Check::ok("terminal", "passphrases can be asked for")
         }
-        Source::Terminal => {
+        Source::Given(_) | Source::Terminal => {
             let needed = KeepingFailure::PassphraseNeeded { key: "a key".to_owned() };
             Check::limited("terminal", "there is none, so no passphrase can be asked for")
                 .hint(needed.hint().unwrap_or_default())

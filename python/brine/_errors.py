@@ -1,0 +1,93 @@
+"""Why something was not done: one tree of exceptions, over the classes of the programs."""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """brine did not do what it was asked to do.
+
+    ``reason`` is the short name that stands in verdicts, ``status`` the exit status of the programs, ``hint`` what to do
+    next, and ``allow`` the lines of a list that would allow what a pickle does.
+    """
+
+    status: int = 4
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        reason: str = "failed",
+        status: int | None = None,
+        allow: list[str] | tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.reason = reason
+        if status is not None:
+            self.status = status
+        self.allow = tuple(allow)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.hint, self.reason, self.status, self.allow)
+
+
+class AlteredError(Error):
+    """It is not to be believed: recognised as an envelope, then altered, cut, malformed or wrongly signed."""
+
+    status = 1
+
+
+class UsageError(Error, ValueError):
+    """The call makes no sense."""
+
+    status = 2
+
+
+class UnsupportedError(Error):
+    """It is no envelope, or of a kind, algorithm or form that is not taken."""
+
+    status = 3
+
+
+class InputOutputError(Error, OSError):
+    """Input, output or the system failed."""
+
+    status = 4
+
+
+class UntrustedError(Error):
+    """Trust or policy refuses it: unknown or revoked signer, outside its time, for another context."""
+
+    status = 5
+
+
+class ReplayedError(UntrustedError):
+    """It was given out before."""
+
+
+class KeyFileError(Error):
+    """A key cannot be used, or a trust file: unreadable, of a wrong form, wrong passphrase, weak."""
+
+    status = 6
+
+
+_CLASSES = {
+    1: AlteredError,
+    2: UsageError,
+    3: UnsupportedError,
+    4: InputOutputError,
+    5: UntrustedError,
+    6: KeyFileError,
+}
+
+
+def refusal(
+    message: str, hint: str | None, reason: str, status: int, allow: list[str]
+) -> Error:
+    """Make the exception that fits."""
+    kind = ReplayedError if reason == "replayed" else _CLASSES.get(status, Error)
+    return kind(message, hint, reason, status, allow)

@@ -1,0 +1,175 @@
+//! Keys.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use brine_cli::embed::{private_key, private_key_in, public_key};
+use brine_core::{SigningKey, VerifyingKey};
+use brine_keys::{Fingerprint, openssh_line, pkcs8_pem, read_public, spki_pem};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+use zeroize::Zeroizing;
+
+use crate::buffer::Frozen;
+use crate::failure::{Failure, Result};
+
+/// A private key, which signs.
+///
+/// It is not pickled: whoever has it can sign.
+#[pyclass(frozen, module = "brine")]
+#[derive(Debug)]
+pub(crate) struct Key(pub(crate) Arc<SigningKey>);
+
+#[pymethods]
+impl Key {
+    /// Make a new key, which is in memory alone.
+    #[staticmethod]
+    fn generate() -> Result<Self> {
+        Ok(Self(Arc::new(SigningKey::generate()?)))
+    }
+
+    /// Read a key as `brine sign -k` does: a name in the key store, or a file.
+    ///
+    /// Nobody is asked for a passphrase. Without one, `BRINE_PASSPHRASE_FILE` names the file that has it.
+    #[staticmethod]
+    #[pyo3(signature = (name="default", *, passphrase=None, insecure_permissions=false))]
+    pub(crate) fn load(
+        py: Python<'_>,
+        name: &str,
+        passphrase: Option<String>,
+        insecure_permissions: bool,
+    ) -> PyResult<Self> {
+        let passphrase = passphrase.map(Zeroizing::new);
+        // Opening an encrypted key takes a second on purpose.
+        let found = py
+            .detach(|| private_key(name, passphrase, insecure_permissions))
+            .map_err(Failure::from)?;
+        if let Some(warning) = found.warning {
+            let warnings = py.import("warnings")?;
+            warnings.call_method1("warn", (warning,))?;
+        }
+        Ok(Self(Arc::new(found.key)))
+    }
+
+    /// Read a key from the text of a key file.
+    #[staticmethod]
+    #[pyo3(signature = (text, *, passphrase=None))]
+    fn from_pem(
+        py: Python<'_>,
+        text: &Bound<'_, PyAny>,
+        passphrase: Option<String>,
+    ) -> PyResult<Self> {
+        let text = Zeroizing::new(text_of(text)?);
+        let passphrase = passphrase.map(Zeroizing::new);
+        let key = py.detach(|| private_key_in(&text, passphrase)).map_err(Failure::from)?;
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// Return the key as PKCS#8 in PEM, without a passphrase. Whoever has the text can sign.
+    fn to_pem(&self) -> Result<String> {
+        Ok(pkcs8_pem(&self.0)?.to_string())
+    }
+
+    /// The public half.
+    #[getter]
+    fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().clone())
+    }
+
+    /// The id of the key in hexadecimal: its SHA-256 thumbprint (RFC 9679).
+    #[getter]
+    fn id(&self) -> String {
+        self.0.verifying_key().id().to_string()
+    }
+
+    /// The fingerprint as OpenSSH writes it, to compare by eye or over the phone.
+    #[getter]
+    fn fingerprint(&self) -> String {
+        Fingerprint::ssh(self.0.verifying_key()).to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<brine.Key {}>", self.fingerprint())
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "a private key is not pickled: whoever has the pickle could sign. Key.load() reads it again \
+             elsewhere",
+        ))
+    }
+}
+
+/// A public key, which verifies.
+#[pyclass(frozen, eq, hash, module = "brine")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublicKey(pub(crate) VerifyingKey);
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bytes().hash(state);
+    }
+}
+
+#[pymethods]
+impl PublicKey {
+    /// Read a key: the text of an OpenSSH key, a file of either half, or a name in the key store.
+    #[staticmethod]
+    #[pyo3(signature = (text, *, insecure_permissions=false))]
+    fn load(py: Python<'_>, text: &str, insecure_permissions: bool) -> Result<Self> {
+        let key = py.detach(|| public_key(text, insecure_permissions));
+        Ok(Self(key?))
+    }
+
+    /// Read a key from the text of a key file.
+    #[staticmethod]
+    fn from_pem(text: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let key = read_public(&text_of(text)?).map_err(Failure::from)?;
+        Ok(Self(key))
+    }
+
+    /// Return the key as PEM (RFC 8410).
+    fn to_pem(&self) -> String {
+        spki_pem(&self.0)
+    }
+
+    /// The id of the key in hexadecimal: its SHA-256 thumbprint (RFC 9679).
+    #[getter]
+    fn id(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    /// The fingerprint as OpenSSH writes it, to compare by eye or over the phone.
+    #[getter]
+    fn fingerprint(&self) -> String {
+        Fingerprint::ssh(&self.0).to_string()
+    }
+
+    /// Return the 32 bytes of the key (RFC 8032).
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// Return the line of OpenSSH.
+    fn __str__(&self) -> String {
+        openssh_line(&self.0, "")
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<brine.PublicKey {}>", self.fingerprint())
+    }
+
+    fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, (String,))> {
+        let load = slf.get_type().getattr("from_pem")?.unbind();
+        Ok((load, (slf.get().to_pem(),)))
+    }
+}
+
+/// Returns the bytes of a text file, whether they were decoded or not.
+fn text_of(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    match text.cast::<PyString>() {
+        Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
+        Err(_) => Ok(text.extract::<Frozen>()?.to_vec()),
+    }
+}

@@ -1,0 +1,35 @@
+//! The extension module under the Python package `brine`.
+//!
+//! It hands what Python has to the front door of the libraries, and what they return to Python. It parses nothing,
+//! trusts nobody and reads no clock by itself.
+
+mod allow_list;
+mod buffer;
+mod failure;
+mod fork;
+mod key;
+mod moment;
+mod signer;
+mod trust;
+mod verified;
+mod verifier;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _brine {
+    #[pymodule_export]
+    use super::allow_list::AllowList;
+    #[pymodule_export]
+    use super::fork::{after_fork, before_fork};
+    #[pymodule_export]
+    use super::key::{Key, PublicKey};
+    #[pymodule_export]
+    use super::signer::Signer;
+    #[pymodule_export]
+    use super::trust::Trust;
+    #[pymodule_export]
+    use super::verified::Verified;
+    #[pymodule_export]
+    use super::verifier::Verifier;
+}

@@ -1,0 +1,197 @@
+//! Signing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brine_cli::embed::{StatementText, Statements};
+use brine_core::batch::BatchSigner;
+use brine_core::hash::HashAlgorithm;
+use brine_core::key::random;
+use brine_core::text::hex;
+use brine_core::{
+    CHANNEL_BYTES, Content, Error, Sequence, SigningKey, Statement, Unique, armor, sign,
+};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer::Frozen;
+use crate::failure::{Failure, Result};
+use crate::fork::detached;
+use crate::key::Key;
+use crate::moment::MomentText;
+
+/// Signs, and says the same with each signature.
+///
+/// One signer can be shared by threads. After a fork it numbers its records in a channel of its own.
+#[pyclass(frozen, module = "brine")]
+#[derive(Debug)]
+pub(crate) struct Signer {
+    key: Arc<SigningKey>,
+    statements: Statements,
+    channel: Mutex<Channel>,
+}
+
+/// The records that this process has signed.
+#[derive(Debug)]
+struct Channel {
+    process: u32,
+    name: [u8; CHANNEL_BYTES],
+    next: u64,
+}
+
+impl Channel {
+    fn draw() -> Result<Self> {
+        Ok(Self { process: std::process::id(), name: random()?, next: 0 })
+    }
+
+    /// Takes the next `count` numbers.
+    fn take(&mut self, count: usize) -> Result<Numbers> {
+        if self.process != std::process::id() {
+            // The parent goes on with its numbers.
+            *self = Self::draw()?;
+        }
+        let first = self.next;
+        self.next = first.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(Numbers { channel: self.name, next: first })
+    }
+}
+
+struct Numbers {
+    channel: [u8; CHANNEL_BYTES],
+    next: u64,
+}
+
+impl Numbers {
+    fn unique(&mut self) -> Result<Unique> {
+        let sequence = Sequence { channel: self.channel, seq: self.next };
+        self.next = self.next.saturating_add(1);
+        Ok(Unique { sequence: Some(sequence), ..Unique::draw()? })
+    }
+}
+
+/// A key, or what names one.
+#[derive(FromPyObject)]
+pub(crate) enum KeyArgument {
+    Key(Py<Key>),
+    Name(String),
+}
+
+#[pymethods]
+impl Signer {
+    #[new]
+    #[pyo3(signature = (key=None, *, context=None, expires=None, not_before=None, content_type=None, aad=None))]
+    fn new(
+        py: Python<'_>,
+        key: Option<KeyArgument>,
+        context: Option<String>,
+        expires: Option<MomentText>,
+        not_before: Option<MomentText>,
+        content_type: Option<String>,
+        aad: Option<Frozen>,
+    ) -> PyResult<Self> {
+        let key = match key {
+            Some(KeyArgument::Key(key)) => Arc::clone(&key.get().0),
+            Some(KeyArgument::Name(name)) => Key::load(py, &name, None, false)?.0,
+            None => Key::load(py, "default", None, false)?.0,
+        };
+        let text = StatementText {
+            content_type,
+            context,
+            expires: expires.map(|text| text.0),
+            not_before: not_before.map(|text| text.0),
+            external_aad: aad.map(|aad| aad.to_vec()).unwrap_or_default(),
+        };
+        let statements = Statements::read(text).map_err(Failure::from)?;
+        Ok(Self { key, statements, channel: Mutex::new(Channel::draw()?) })
+    }
+
+    /// Sign bytes, and return the envelope.
+    ///
+    /// With `detached`, the bytes are not in it: it is a signature beside them. With `armor`, it is text.
+    #[pyo3(signature = (data, *, detached=false, armor=false))]
+    fn sign<'py>(
+        &self,
+        py: Python<'py>,
+        data: Frozen,
+        detached: bool,
+        armor: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let envelope = crate::fork::detached(py, || self.envelope(&data, detached, armor))?;
+        Ok(PyBytes::new(py, &envelope))
+    }
+
+    /// Sign a record, which has a number: whoever keeps a replay database takes it once.
+    fn sign_record<'py>(&self, py: Python<'py>, data: Frozen) -> PyResult<Bound<'py, PyBytes>> {
+        let envelope = detached(py, || -> Result<_> {
+            let unique = self.numbers(1)?.unique()?;
+            let statement = self.statements.now()?.unique(unique);
+            Ok(sign(&statement, self.key.as_ref(), &*data)?.to_bytes())
+        })?;
+        Ok(PyBytes::new(py, &envelope))
+    }
+
+    /// Sign many records at once. Each becomes an envelope that verifies alone.
+    fn sign_batch<'py>(
+        &self,
+        py: Python<'py>,
+        records: Vec<Frozen>,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let envelopes = detached(py, || self.batch(&records))?;
+        Ok(envelopes.iter().map(|envelope| PyBytes::new(py, envelope)).collect())
+    }
+
+    /// The name under which this process numbers its records, in hexadecimal.
+    #[getter]
+    fn channel(&self) -> Result<String> {
+        Ok(hex(&self.numbers(0)?.channel))
+    }
+
+    /// The key that signs.
+    #[getter]
+    fn key(&self) -> Key {
+        Key(Arc::clone(&self.key))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<brine.Signer with key {}>", self.key.verifying_key().id().short())
+    }
+}
+
+impl Signer {
+    fn numbers(&self, count: usize) -> Result<Numbers> {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner).take(count)
+    }
+
+    fn envelope(&self, data: &[u8], detached: bool, armored: bool) -> Result<Vec<u8>> {
+        let digest;
+        let content = if detached {
+            digest = HashAlgorithm::Blake3.digest(data);
+            Content::Digest(HashAlgorithm::Blake3, &digest)
+        } else {
+            Content::Bytes(data)
+        };
+        let statement: Statement = self.statements.now()?;
+        let envelope = sign(&statement, self.key.as_ref(), content)?.to_bytes();
+        if armored {
+            Ok(armor::encode(&envelope).map_err(Error::from)?.into_bytes())
+        } else {
+            Ok(envelope)
+        }
+    }
+
+    fn batch(&self, records: &[Frozen]) -> Result<Vec<Vec<u8>>> {
+        let mut numbers = self.numbers(records.len())?;
+        let statement = self.statements.now()?;
+        let mut signer = BatchSigner::new(self.key.as_ref());
+        let mut envelopes = Vec::with_capacity(records.len());
+        for record in records {
+            if signer.is_full() {
+                envelopes.extend(signer.finish_batch()?.iter().map(<[u8]>::to_vec));
+            }
+            signer.add(record, &statement, numbers.unique()?)?;
+        }
+        if !signer.is_empty() {
+            envelopes.extend(signer.finish_batch()?.iter().map(<[u8]>::to_vec));
+        }
+        Ok(envelopes)
+    }
+}

@@ -1,0 +1,127 @@
+//! What has verified.
+
+use std::sync::Arc;
+
+use brine_cli::embed::Facts;
+use brine_core::Timestamp;
+use brine_core::text::hex;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDateTime};
+
+use crate::moment::datetime;
+
+/// An envelope that has verified: its payload, and what was signed with it.
+///
+/// Only verifying makes one.
+#[pyclass(frozen, module = "brine")]
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) payload: Py<PyBytes>,
+    pub(crate) facts: Facts,
+    /// The context that was asked for.
+    pub(crate) context: Option<Arc<str>>,
+    pub(crate) detached: bool,
+}
+
+#[pymethods]
+impl Verified {
+    /// The bytes that were signed; of a detached signature, those that lay beside it.
+    #[getter]
+    fn payload(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.payload.clone_ref(py)
+    }
+
+    /// The name of the signer in the trust file.
+    #[getter]
+    fn signer(&self) -> &str {
+        self.facts.signer.name()
+    }
+
+    /// The id of the signer's key in hexadecimal (RFC 9679).
+    #[getter]
+    fn key_id(&self) -> String {
+        self.facts.signer.key().id().to_string()
+    }
+
+    /// What the signature is for: the context that was asked for.
+    #[getter]
+    fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// When it was signed, by the signer's clock.
+    #[getter]
+    fn issued_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
+        moment(py, self.facts.header.claims().issued_at)
+    }
+
+    /// When it stops being valid.
+    #[getter]
+    fn expires<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
+        moment(py, self.facts.header.claims().expires)
+    }
+
+    /// From when on it is valid.
+    #[getter]
+    fn not_before<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
+        moment(py, self.facts.header.claims().not_before)
+    }
+
+    /// When it was judged, by this machine's clock.
+    #[getter]
+    fn judged_at<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
+        datetime(py, self.facts.judged_at)
+    }
+
+    /// The content type that was signed: a media type, or the number of a CoAP Content-Format.
+    #[getter]
+    fn content_type(&self) -> Option<String> {
+        self.facts.header.content_type().map(|found| found.to_string())
+    }
+
+    /// The name of the signature in hexadecimal, which no other has (`cti`, RFC 8392).
+    #[getter]
+    fn id(&self) -> Option<String> {
+        self.facts.header.claims().cti.map(hex)
+    }
+
+    /// The channel of a record in hexadecimal, and its number there, from 0.
+    #[getter]
+    fn sequence(&self) -> Option<(String, u64)> {
+        self.facts.header.sequence().map(|sequence| (hex(&sequence.channel), sequence.seq))
+    }
+
+    /// What the verdict of `brine verify --json` says of it.
+    #[getter]
+    fn verdict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import("json")?.call_method1("loads", (self.facts.verdict(self.detached),))
+    }
+
+    fn __bytes__(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.payload.clone_ref(py)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.payload.bind(py).as_bytes().len()
+    }
+
+    fn __repr__(&self) -> String {
+        let about = self.context().map(|context| format!(" for {context:?}")).unwrap_or_default();
+        format!(
+            "<brine.Verified: {} bytes signed by {:?}{about}>",
+            self.facts.payload_bytes,
+            self.signer()
+        )
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "what has verified is not pickled: where the pickle is loaded, nobody has verified it",
+        ))
+    }
+}
+
+fn moment(py: Python<'_>, at: Option<Timestamp>) -> PyResult<Option<Bound<'_, PyDateTime>>> {
+    at.map(|at| datetime(py, at)).transpose()
+}

@@ -1,0 +1,21 @@
+//! What a front end in another language stands on: keys, trust, time and failures, as the programs have them.
+//!
+//! brine-core takes trust, time and keys as arguments. The programs find them at home, read what people type, and
+//! say what to do next where something fails. A binding to another language that did this again would be a second
+//! parser, and a second opinion of who is trusted. So it takes text here, and gets the library's values.
+
+mod envelopes;
+mod keys;
+mod pickles;
+mod refused;
+mod replay;
+mod stating;
+mod trusting;
+
+pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
+pub use self::keys::{FoundKey, private_key, private_key_in, public_key};
+pub use self::pickles::{allow_list, refusal_of_pickle};
+pub use self::refused::Refused;
+pub use self::replay::replay_database;
+pub use self::stating::{StatementText, Statements};
+pub use self::trusting::{SystemClock, TrustNames, trust, trust_in};

@@ -1,0 +1,88 @@
+//! Why something was not done, in the words of the programs.
+
+use std::fmt;
+
+use brine_core::{Error, KeyError};
+use brine_keys::KeyFileError;
+use brine_records::ReplayError;
+
+use crate::report::Failure;
+
+/// Why something was not done: what the programs would print, and end with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// What happened, for a person.
+    pub message: String,
+    /// What to do next, where there is something.
+    pub hint: Option<String>,
+    /// The short name that stands in verdicts.
+    pub reason: &'static str,
+    /// The exit status that the programs end with.
+    pub status: u8,
+    /// The lines of a list that would allow what a pickle does.
+    pub allow: Vec<String>,
+}
+
+impl Refused {
+    /// Says that a caller asked for something that makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Failure::usage(message).into()
+    }
+
+    /// Finds the failure of a clock or of trust that the library passes on.
+    pub(super) fn of(error: Error) -> Self {
+        match Failure::reading("input", error) {
+            Failure::Envelope { source, .. } => Failure::Core(source).into(),
+            failure => failure.into(),
+        }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        let allow = match &failure {
+            Failure::Pickle { allow, .. } => allow.clone(),
+            _ => Vec::new(),
+        };
+        Self {
+            message: failure.to_string(),
+            hint: failure.hint(),
+            reason: failure.reason(),
+            status: failure.status().code(),
+            allow,
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<KeyError> for Refused {
+    fn from(error: KeyError) -> Self {
+        Self::of(error.into())
+    }
+}
+
+impl From<KeyFileError> for Refused {
+    fn from(error: KeyFileError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<ReplayError> for Refused {
+    fn from(error: ReplayError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refused {}

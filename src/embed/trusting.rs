@@ -1,0 +1,68 @@
+//! Who is believed, and what time it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use brine_core::time::ClockBefore1970;
+use brine_core::{Clock, Timestamp, TrustSource};
+use brine_trust::{Trust, TrustError};
+use jiff::tz::TimeZone;
+
+use super::Refused;
+use crate::args::PermissionArgs;
+use crate::args::judge::TrustArgs;
+use crate::report::Failure;
+use crate::world::clock;
+use crate::world::watched_trust::WatchedTrust;
+
+/// Who is believed, as people name it. The default is the trust file at home.
+#[derive(Clone, Debug, Default)]
+pub struct TrustNames {
+    /// Keys, as `-p` names them.
+    pub public_keys: Vec<String>,
+    /// A trust file, as `--trust` names it.
+    pub file: Option<PathBuf>,
+    /// A list of revoked keys, as `--revoked` names it.
+    pub revoked: Option<PathBuf>,
+    /// Whether files are accepted that others may write.
+    pub insecure_permissions: bool,
+}
+
+/// Finds out who is believed. The files are read again when they change.
+///
+/// # Errors
+///
+/// What the programs say of such files.
+pub fn trust(names: TrustNames) -> Result<Arc<dyn TrustSource>, Refused> {
+    let TrustNames { public_keys, file, revoked, insecure_permissions } = names;
+    let permissions = PermissionArgs { insecure_permissions };
+    let args = TrustArgs { public_keys, trust: file, revoked, permissions };
+    Ok(Arc::new(WatchedTrust::resolve(&args)?))
+}
+
+/// Reads the text of a trust file, of either form.
+///
+/// # Errors
+///
+/// What the programs say of such a file.
+pub fn trust_in(text: &[u8]) -> Result<Arc<dyn TrustSource>, Refused> {
+    let trust = Trust::parse(text, &TimeZone::system);
+    let trust = trust.map_err(|source: TrustError| Failure::TrustFile {
+        path: PathBuf::from(IN_MEMORY),
+        source,
+    })?;
+    Ok(Arc::new(Arc::new(trust)))
+}
+
+/// The clock of the system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
+        clock::read()
+    }
+}
+
+/// What a trust file without a name is called.
+const IN_MEMORY: &str = "trust";
