@@ -1,8 +1,9 @@
-from typing_extensions import Buffer as _Buffer
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, TypeAlias, final
+
+from typing_extensions import Buffer as _Buffer
 
 Buffer: TypeAlias = _Buffer
 _Path: TypeAlias = str | PathLike[str]

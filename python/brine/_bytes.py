@@ -43,4 +43,6 @@ def verify(
 
     Without ``trust``, the trust file at home says who is believed.
     """
-    return Verifier(trust, context=context, signer=signer, max_age=max_age).verify(envelope, payload)
+    return Verifier(trust, context=context, signer=signer, max_age=max_age).verify(
+        envelope, payload
+    )

@@ -85,9 +85,7 @@ _CLASSES = {
 }
 
 
-def refusal(
-    message: str, hint: str | None, reason: str, status: int, allow: list[str]
-) -> Error:
+def refusal(message: str, hint: str | None, reason: str, status: int, allow: list[str]) -> Error:
     """Make the exception that fits."""
     kind = ReplayedError if reason == "replayed" else _CLASSES.get(status, Error)
     return kind(message, hint, reason, status, allow)
