@@ -16,6 +16,6 @@ pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
 pub use self::keys::{FoundKey, private_key, private_key_in, public_key};
 pub use self::pickles::{allow_list, refusal_of_pickle};
 pub use self::refused::Refused;
-pub use self::replay::replay_database;
+pub use self::replay::{ReplayText, replay_database, replay_init, replay_status};
 pub use self::stating::{StatementText, Statements};
-pub use self::trusting::{SystemClock, TrustNames, trust, trust_in};
+pub use self::trusting::{JudgingClock, SystemClock, TrustNames, trust, trust_in};

@@ -19,7 +19,7 @@ mod public;
 mod reject_file;
 mod remove;
 mod rename;
-mod replay;
+pub(crate) mod replay;
 mod run;
 pub(crate) mod scan;
 mod show;

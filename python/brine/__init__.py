@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 
 from brine import _brine
-from brine._brine import AllowList, Key, PublicKey, Signer, Trust, Verified, Verifier
+from brine._brine import (
+    AllowList,
+    Key,
+    Lease,
+    PublicKey,
+    Signer,
+    Trust,
+    Verified,
+    Verifier,
+    replay_init,
+    replay_status,
+)
 from brine._bytes import sign, verify
 from brine._errors import (
     AlteredError,
@@ -31,6 +42,7 @@ __all__ = [
     "InputOutputError",
     "Key",
     "KeyFileError",
+    "Lease",
     "PublicKey",
     "ReplayedError",
     "Signer",
@@ -40,6 +52,8 @@ __all__ = [
     "UsageError",
     "Verified",
     "Verifier",
+    "replay_init",
+    "replay_status",
     "sign",
     "verify",
 ]

@@ -1,7 +1,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, TypeAlias, final
+from types import TracebackType
+from typing import Any, Literal, TypeAlias, final
 
 from typing_extensions import Buffer as _Buffer
 
@@ -101,6 +102,10 @@ class Verified:
     @property
     def judged_at(self) -> datetime: ...
     @property
+    def kind(self) -> str: ...
+    @property
+    def is_detached(self) -> bool: ...
+    @property
     def content_type(self) -> str | None: ...
     @property
     def id(self) -> str | None: ...
@@ -122,8 +127,39 @@ class Verifier:
         max_age: timedelta | str | None = None,
         aad: Buffer | None = None,
         replay_db: _Path | None = None,
+        lease: timedelta | str | None = None,
+        now: datetime | timedelta | str | None = None,
+        typ: str | None = None,
+        untyped: bool = False,
+        untagged: bool = False,
+        outer_tags: bool = False,
+        try_keys: int | None = None,
     ) -> Verifier: ...
     def verify(self, envelope: Buffer, payload: Buffer | None = None) -> Verified: ...
+    def lease(self, envelope: Buffer, payload: Buffer | None = None) -> Lease: ...
+
+@final
+class Lease:
+    @property
+    def verified(self) -> Verified: ...
+    def commit(self) -> None: ...
+    def give_back(self) -> None: ...
+    def renew(self) -> None: ...
+    def __enter__(self) -> Verified: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False]: ...
+
+def replay_init(
+    path: _Path,
+    *,
+    accept_older: bool = False,
+    max_age: timedelta | str | None = None,
+) -> dict[str, Any]: ...
+def replay_status(path: _Path) -> dict[str, Any]: ...
 
 def before_fork() -> None: ...
 def after_fork() -> None: ...

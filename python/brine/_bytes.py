@@ -17,16 +17,27 @@ def sign(
     *,
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
+    not_before: datetime | timedelta | str | None = None,
     key: Key | str | None = None,
     detached: bool = False,
     armor: bool = False,
     content_type: str | None = None,
+    aad: Buffer | None = None,
 ) -> bytes:
-    """Sign bytes, and return the envelope.
+    """Sign bytes, and return the envelope, which has them and the signature.
 
-    Without a ``key``, the default key signs, which ``brinekey gen`` makes.
+    ``data`` is anything with a buffer: ``bytes``, ``bytearray``, a ``memoryview`` of any shape, an array. Its bytes are
+    signed as they are at the call. ``Signer`` describes the arguments, and its ``sign`` the two forms ``detached`` and
+    ``armor``. To sign many times, keep a ``Signer``: it reads the key once.
     """
-    signer = Signer(key, context=context, expires=expires, content_type=content_type)
+    signer = Signer(
+        key,
+        context=context,
+        expires=expires,
+        not_before=not_before,
+        content_type=content_type,
+        aad=aad,
+    )
     return signer.sign(data, detached=detached, armor=armor)
 
 
@@ -38,11 +49,30 @@ def verify(
     signer: str | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
+    aad: Buffer | None = None,
+    now: datetime | timedelta | str | None = None,
+    typ: str | None = None,
+    untyped: bool = False,
+    untagged: bool = False,
+    outer_tags: bool = False,
+    try_keys: int | None = None,
 ) -> Verified:
     """Verify an envelope, or a detached signature over ``payload``, and return what has verified.
 
-    Without ``trust``, the trust file at home says who is believed.
+    Raise an ``Error`` that says why if it has not: nothing of it is returned then. ``Verifier`` describes the arguments.
+    To verify many times, keep one: it reads the trust file again only when that changes.
     """
-    return Verifier(trust, context=context, signer=signer, max_age=max_age).verify(
-        envelope, payload
+    verifier = Verifier(
+        trust,
+        context=context,
+        signer=signer,
+        max_age=max_age,
+        aad=aad,
+        now=now,
+        typ=typ,
+        untyped=untyped,
+        untagged=untagged,
+        outer_tags=outer_tags,
+        try_keys=try_keys,
     )
+    return verifier.verify(envelope, payload)

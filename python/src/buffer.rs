@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMemoryView, PyString};
 
+use crate::fork::detached;
+
 /// The bytes of a Python object, which stay as they are while the interpreter is let go.
 ///
 /// Ed25519 reads what it signs twice, and two readings that differ can give the secret key away. `bytes` never change, and
@@ -18,6 +20,40 @@ impl std::ops::Deref for Frozen {
         &self.0
     }
 }
+
+impl Frozen {
+    /// Returns them as Python has them, without a copy.
+    pub(crate) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        Ok(self.0.into_pyobject(py)?.cast_into::<PyBytes>()?.unbind())
+    }
+}
+
+impl AsRef<[u8]> for Frozen {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Makes `bytes` of a length, which `fill` writes without the interpreter where they are many.
+///
+/// There is no copy of them elsewhere, and too little memory is an exception.
+pub(crate) fn bytes_filled(
+    py: Python<'_>,
+    length: usize,
+    fill: impl FnOnce(&mut [u8]) + Send,
+) -> PyResult<Bound<'_, PyBytes>> {
+    PyBytes::new_with(py, length, |room| {
+        if length < DETACHED_BYTES {
+            fill(room);
+        } else {
+            detached(py, || fill(room));
+        }
+        Ok(())
+    })
+}
+
+/// Below this length, in bytes, a copy is faster than letting the interpreter go.
+const DETACHED_BYTES: usize = 1 << 20;
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Frozen {
     type Error = PyErr;

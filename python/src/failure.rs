@@ -16,6 +16,12 @@ impl<E: Into<Refused>> From<E> for Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Failure {
     /// Says that a caller asked for something that makes no sense.
     pub(crate) fn usage(message: &str) -> Self {

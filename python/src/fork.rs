@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pyo3::prelude::*;
 
+use crate::ledger;
+
 /// Held for reading by whoever works without the interpreter, and for writing while the process forks: no lock is then
 /// held by a thread that the child does not have.
 static WORK: RwLock<()> = RwLock::new(());
@@ -21,15 +23,18 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send)
     })
 }
 
-fn working() -> RwLockReadGuard<'static, ()> {
-    WORK.read().unwrap_or_else(PoisonError::into_inner)
+/// Keeps the process from forking. The thread that forks can work on the way, as other hooks may.
+fn working() -> Option<RwLockReadGuard<'static, ()>> {
+    let is_forking = FORKING.with_borrow(Option::is_some);
+    (!is_forking).then(|| WORK.read().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Waits until nobody works without the interpreter.
+/// Waits until nobody works without the interpreter, and closes what must not be open while the process forks.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
     py.detach(|| {
         let held = WORK.write().unwrap_or_else(PoisonError::into_inner);
+        ledger::close_all();
         FORKING.with_borrow_mut(|forking| *forking = Some(held));
     });
 }

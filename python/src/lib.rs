@@ -7,8 +7,12 @@ mod allow_list;
 mod buffer;
 mod failure;
 mod fork;
+mod judge;
 mod key;
+mod lease;
+mod ledger;
 mod moment;
+mod replay;
 mod signer;
 mod trust;
 mod verified;
@@ -24,6 +28,10 @@ mod _brine {
     use super::fork::{after_fork, before_fork};
     #[pymodule_export]
     use super::key::{Key, PublicKey};
+    #[pymodule_export]
+    use super::lease::Lease;
+    #[pymodule_export]
+    use super::replay::{replay_init, replay_status};
     #[pymodule_export]
     use super::signer::Signer;
     #[pymodule_export]

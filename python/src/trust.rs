@@ -1,12 +1,12 @@
 //! Who is believed.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use brine_cli::embed::{TrustNames, trust, trust_in};
 use brine_core::{KnownSigners, Signer, TrustAnchors, TrustSource, TrustUnavailable};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::failure::Result;
 use crate::fork::detached;
@@ -59,10 +59,16 @@ impl Trust {
     }
 
     /// Believe these keys, each under its name, for everything and at any time.
+    ///
+    /// They are tried in the order of the dictionary where an envelope names none of them.
     #[staticmethod]
-    fn of(keys: BTreeMap<String, Py<PublicKey>>) -> Self {
-        let signers = keys.into_iter().map(|(name, key)| Signer::new(name, key.get().0.clone()));
-        Self(Source(Arc::new(Arc::new(KnownSigners::new(signers)))))
+    fn of(keys: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let signer = |(name, key): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            let key = key.cast_into::<PublicKey>()?;
+            Ok(Signer::new(name.extract::<String>()?, key.get().0.clone()))
+        };
+        let signers: Vec<_> = keys.iter().map(signer).collect::<PyResult<_>>()?;
+        Ok(Self(Source(Arc::new(Arc::new(KnownSigners::new(signers))))))
     }
 
     fn __repr__(&self) -> String {

@@ -17,11 +17,23 @@ use crate::moment::datetime;
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Verified {
-    pub(crate) payload: Py<PyBytes>,
-    pub(crate) facts: Facts,
+    payload: Py<PyBytes>,
+    facts: Facts,
     /// The context that was asked for.
-    pub(crate) context: Option<Arc<str>>,
-    pub(crate) detached: bool,
+    context: Option<Arc<str>>,
+    is_detached: bool,
+}
+
+impl Verified {
+    /// Returns it to Python. The facts **must** be those of this payload.
+    pub(crate) const fn new(
+        payload: Py<PyBytes>,
+        facts: Facts,
+        context: Option<Arc<str>>,
+        is_detached: bool,
+    ) -> Self {
+        Self { payload, facts, context, is_detached }
+    }
 }
 
 #[pymethods]
@@ -74,6 +86,19 @@ impl Verified {
         datetime(py, self.facts.judged_at)
     }
 
+    /// What the envelope is: `"data"`, `"stream"`, `"digest"` for a signature beside large content, `"foreign"` with
+    /// `typ`, `"untyped"` with `untyped`.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.facts.kind.name()
+    }
+
+    /// Whether the payload lay beside the envelope.
+    #[getter]
+    fn is_detached(&self) -> bool {
+        self.is_detached
+    }
+
     /// The content type that was signed: a media type, or the number of a CoAP Content-Format.
     #[getter]
     fn content_type(&self) -> Option<String> {
@@ -95,7 +120,7 @@ impl Verified {
     /// What the verdict of `brine verify --json` says of it.
     #[getter]
     fn verdict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("json")?.call_method1("loads", (self.facts.verdict(self.detached),))
+        py.import("json")?.call_method1("loads", (self.facts.verdict(self.is_detached),))
     }
 
     fn __bytes__(&self, py: Python<'_>) -> Py<PyBytes> {

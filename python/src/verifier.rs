@@ -1,61 +1,58 @@
 //! Verifying.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use brine_cli::embed::{
-    ExpectationText, Facts, Refused, SystemClock, expectations, payload_store, replay_database,
-};
-use brine_core::{
-    Clock as _, EnvelopeVerifier, Error, Expectations, TrustAnchors, TrustSource as _, is_single,
-    open,
-};
-use brine_records::replay::ReplayDatabase;
-use brine_records::{ReplayError, Settled, Subject};
+use brine_cli::embed::{ExpectationText, JudgingClock, Refused, ReplayText, expectations};
+use brine_core::Verified as CoreVerified;
+use brine_records::Subject;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
-use crate::buffer::Frozen;
+use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
 use crate::fork::detached;
-use crate::moment::LengthText;
+use crate::judge::{Found, Judge, is_in_place};
+use crate::lease::Lease;
+use crate::ledger::Ledger;
+use crate::moment::{LengthText, MomentText};
 use crate::trust::{Source, Trust};
 use crate::verified::Verified;
 
 /// Verifies envelopes by one trust and one set of expectations.
 ///
-/// One verifier can be shared by threads, and used after a fork.
+/// One verifier can be shared by threads, and used after a fork. It costs little to call, and more to make.
 #[pyclass(frozen, module = "brine")]
 pub(crate) struct Verifier {
-    expectations: Arc<Expectations>,
+    judge: Judge,
     context: Option<Arc<str>>,
-    trust: Source,
-    /// Those that are not at work.
-    idle: Mutex<Vec<Worker>>,
-    ledger: Option<Mutex<Ledger>>,
-}
-
-/// Verifies single envelopes by the trust of one moment.
-struct Worker {
-    trust: Arc<dyn TrustAnchors>,
-    verifier: EnvelopeVerifier,
-}
-
-/// A replay database, open in one process.
-struct Ledger {
-    path: PathBuf,
-    max_age: Option<String>,
-    process: u32,
-    database: Option<ReplayDatabase>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 #[pymethods]
 impl Verifier {
-    /// Believe `trust`, by default the trust file at home.
+    /// Say what envelopes are held to.
     ///
-    /// With `replay_db`, each envelope is given out once. `brine replay init` makes the database.
+    /// - `trust`: who is believed; by default the trust file at home, which is read again when it changes.
+    /// - `context`: what the signature must be for. Without it, only signatures without a context are accepted.
+    /// - `signer`: the name that the signer must have in the trust file.
+    /// - `max_age`: a `timedelta`, or text like `"7d"` or `"90s"`. Older signatures are refused, without leeway.
+    /// - `aad`: bytes that were signed together with the payload.
+    /// - `replay_db`: the path of a replay database, which `brine.replay_init` makes. Each envelope is then given out
+    ///   once, by all processes of this machine that share it.
+    /// - `lease`: how long a lease lasts that is neither settled nor renewed, by default a minute.
+    /// - `now`: judge as of another time: an aware `datetime`, or text like `"2026-12-31T00:00Z"` or `"30d"`. The
+    ///   verdict says so. It cannot be given with `replay_db`.
+    /// - `typ`: a foreign type (RFC 9596) that is taken as data; `untyped`: take envelopes without one, too.
+    /// - `untagged`, `outer_tags`: take envelopes without a CBOR tag, or inside the tags 61 and 55799, too.
+    /// - `try_keys`: how many trusted keys are tried, instead of 16, if an envelope names none of them.
+    ///
+    /// Raise `UsageError` for a value that makes no sense, `KeyFileError` for a trust file that cannot be used, and
+    /// `InputOutputError` for a replay database that cannot.
     #[new]
-    #[pyo3(signature = (trust=None, *, context=None, signer=None, max_age=None, aad=None, replay_db=None))]
+    #[pyo3(signature = (trust=None, *, context=None, signer=None, max_age=None, aad=None, replay_db=None, lease=None,
+        now=None, typ=None, untyped=false, untagged=false, outer_tags=false, try_keys=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of its own")]
+    #[expect(clippy::fn_params_excessive_bools, reason = "they are keywords, each of its own")]
     fn new(
         py: Python<'_>,
         trust: Option<Py<Trust>>,
@@ -64,30 +61,52 @@ impl Verifier {
         max_age: Option<LengthText>,
         aad: Option<Frozen>,
         replay_db: Option<PathBuf>,
+        lease: Option<LengthText>,
+        now: Option<MomentText>,
+        typ: Option<String>,
+        untyped: bool,
+        untagged: bool,
+        outer_tags: bool,
+        try_keys: Option<usize>,
     ) -> Result<Self> {
+        let asked = context.as_deref().map(Arc::from);
+        let max_age = max_age.map(|text| text.0);
+        let replay = ReplayText { lease: lease.map(|text| text.0), max_age: max_age.clone() };
+        let external_aad = aad.map(|aad| aad.to_vec()).unwrap_or_default();
+        let expectations = expectations(ExpectationText {
+            context,
+            external_aad,
+            max_age,
+            outer_tags,
+            signer,
+            try_keys,
+            typ,
+            untagged,
+            untyped,
+        })?;
+        let clock = now.map(|text| JudgingClock::given(&text.0)).transpose()?;
+        let clock = clock.unwrap_or(JudgingClock::SYSTEM);
+        let ledger = match replay_db {
+            Some(_) if !clock.is_system() => return Err(Failure::usage(NOW_AND_REPLAY)),
+            Some(path) => Some(detached(py, || Ledger::open(&path, replay))?),
+            None if replay.lease.is_some() => return Err(Failure::usage(LEASE_OF_NOTHING)),
+            None => None,
+        };
         let trust = match trust {
             Some(trust) => trust.get().0.clone(),
             None => detached(py, Source::at_home)?,
         };
-        let max_age = max_age.map(|text| text.0);
-        let asked = context.as_deref().map(Arc::from);
-        let external_aad = aad.map(|aad| aad.to_vec()).unwrap_or_default();
-        let text = ExpectationText { context, signer, max_age: max_age.clone(), external_aad };
-        let expectations = Arc::new(expectations(text)?);
-        let ledger = replay_db.map(|path| Ledger { path, max_age, process: 0, database: None });
-        let ledger = match ledger {
-            Some(mut ledger) => {
-                detached(py, || ledger.database().map(drop))?;
-                Some(Mutex::new(ledger))
-            }
-            None => None,
-        };
-        Ok(Self { expectations, context: asked, trust, idle: Mutex::default(), ledger })
+        Ok(Self { judge: Judge::new(expectations, trust, clock), context: asked, ledger })
     }
 
     /// Verify an envelope, or a detached signature over `payload`, and return what has verified.
     ///
-    /// Raise if it has not, and say why: nothing of it is returned then.
+    /// An envelope is what `sign` returns, or `brine sign` writes: armored text and streams, too. Nothing of it is
+    /// returned unless all of it has verified.
+    ///
+    /// Raise `AlteredError` if it was changed, cut or wrongly signed, `UnsupportedError` if it is no envelope, and
+    /// `UntrustedError` for an unknown or revoked signer, another context, or outside of its time; `ReplayedError` if it
+    /// was given out before. `KeyFileError` and `InputOutputError` say that nothing could be judged.
     #[pyo3(signature = (envelope, payload=None))]
     fn verify(
         &self,
@@ -95,18 +114,27 @@ impl Verifier {
         envelope: Frozen,
         payload: Option<Frozen>,
     ) -> PyResult<Verified> {
-        let (facts, bytes) = detached(py, || match &payload {
-            Some(payload) => self.beside(&envelope, payload).map(|facts| (facts, None)),
-            None if is_single(&envelope) => self.single(&envelope).map(own),
-            None => self.any(&envelope).map(own),
-        })?;
-        let bytes = bytes.as_deref().or(payload.as_deref()).unwrap_or_default();
-        Ok(Verified {
-            payload: PyBytes::new(py, bytes).unbind(),
-            facts,
-            context: self.context.clone(),
-            detached: payload.is_some(),
-        })
+        let note = |verified: &CoreVerified| match &self.ledger {
+            Some(ledger) => ledger.once(&Subject::of(verified)?),
+            None => Ok(()),
+        };
+        Ok(self.verify_and(py, envelope, payload, note)?.0)
+    }
+
+    /// Verify an envelope as `verify` does, and keep it from all others until it has been handled.
+    ///
+    /// The lease that is returned gives what has verified in a `with` statement. It is committed at the end, and given
+    /// back if an exception leaves the block. While it lasts, others that verify the same envelope get an
+    /// `InputOutputError` with the reason `replay-busy`. It lasts as long as the verifier's `lease`: renew it for work
+    /// that takes longer.
+    #[pyo3(signature = (envelope, payload=None))]
+    fn lease(&self, py: Python<'_>, envelope: Frozen, payload: Option<Frozen>) -> PyResult<Lease> {
+        let Some(ledger) = &self.ledger else {
+            return Err(Failure::usage(LEASE_OF_NOTHING).into());
+        };
+        let note = |verified: &CoreVerified| ledger.reserve(&Subject::of(verified)?);
+        let (verified, lease) = self.verify_and(py, envelope, payload, note)?;
+        Ok(Lease::new(Py::new(py, verified)?, Arc::clone(ledger), lease))
     }
 
     fn __repr__(&self) -> String {
@@ -117,99 +145,33 @@ impl Verifier {
     }
 }
 
-fn own((facts, bytes): (Facts, Vec<u8>)) -> (Facts, Option<Vec<u8>>) {
-    (facts, Some(bytes))
-}
-
 impl Verifier {
-    /// Verifies one envelope in memory.
-    fn single(&self, envelope: &[u8]) -> Result<(Facts, Vec<u8>)> {
-        let trust = self
-            .trust
-            .current()
-            .map_err(|error| Error::from(brine_core::SystemError::from(error)))?;
-        let now = SystemClock.now().map_err(Error::from)?;
-        let mut worker = lock(&self.idle).pop().unwrap_or_else(|| Worker {
-            trust: Arc::clone(&trust),
-            verifier: EnvelopeVerifier::new(Arc::clone(&self.expectations), Arc::clone(&trust)),
-        });
-        if !Arc::ptr_eq(&worker.trust, &trust) {
-            worker.verifier.set_trust(Arc::clone(&trust));
-            worker.trust = trust;
+    fn verify_and<T: Send>(
+        &self,
+        py: Python<'_>,
+        envelope: Frozen,
+        payload: Option<Frozen>,
+        note: impl FnOnce(&CoreVerified) -> Result<T, Refused> + Send,
+    ) -> PyResult<(Verified, T)> {
+        if let Some(payload) = payload {
+            let judged = detached(py, || self.judge.beside(&envelope, &payload, note));
+            let (facts, _, noted) = judged.map_err(Failure::from)?;
+            let payload = payload.into_object(py)?;
+            return Ok((Verified::new(payload, facts, self.context.clone(), true), noted));
         }
-        let judged = worker.verifier.verify(envelope, now).map_err(Failure::from);
-        let judged = judged.and_then(|verified| {
-            self.once(verified)?;
-            Ok((Facts::of(verified), verified.in_memory().unwrap_or_default().to_vec()))
-        });
-        worker.verifier.shrink(KEPT_BYTES);
-        lock(&self.idle).push(worker);
-        judged
-    }
-
-    /// Verifies whatever else can be verified: armored text and streams.
-    fn any(&self, envelope: &[u8]) -> Result<(Facts, Vec<u8>)> {
-        let opening = open(envelope.to_vec())?;
-        if opening.lies_beside(&self.expectations) {
-            return Err(Failure::usage(BESIDE));
-        }
-        let opening = opening.store(payload_store());
-        let mut verified = opening.verify(&self.expectations, &self.trust, &SystemClock)?;
-        let mut payload = Vec::new();
-        while let Some(piece) = verified.next_piece()? {
-            payload.extend_from_slice(piece);
-        }
-        self.once(&verified)?;
-        Ok((Facts::of(&verified), payload))
-    }
-
-    /// Verifies a signature over `content`, which lies beside it.
-    fn beside(&self, signature: &[u8], content: &[u8]) -> Result<Facts> {
-        let opening = open(signature.to_vec())?;
-        let (mut content, clock) = (content, SystemClock);
-        let verified =
-            opening.verify_beside(&mut content, &self.expectations, &self.trust, &clock)?;
-        self.once(&verified)?;
-        Ok(Facts::of(&verified))
-    }
-
-    /// Notes that an envelope is given out, if there is a replay database, and refuses one that was before.
-    fn once(&self, verified: &brine_core::Verified) -> Result<()> {
-        let Some(ledger) = &self.ledger else { return Ok(()) };
-        let subject = Subject::of(verified)?;
-        let mut ledger = lock(ledger);
-        let database = ledger.database()?;
-        let now = SystemClock.now().map_err(Error::from)?;
-        let lease = database.reserve(&subject, now)?.into_lease()?;
-        match database.commit(&lease, now)? {
-            Settled::Done => Ok(()),
-            Settled::Lost => Err(ReplayError::Replayed.into()),
-        }
-    }
-}
-
-impl Ledger {
-    /// Returns the database, opened by this process.
-    fn database(&mut self) -> Result<&mut ReplayDatabase, Refused> {
-        let process = std::process::id();
-        if self.process != process {
-            // A connection belongs to the process that opened it: not even closing it is safe elsewhere.
-            std::mem::forget(self.database.take());
-            self.process = process;
-        }
-        let database = match self.database.take() {
-            Some(database) => database,
-            None => replay_database(&self.path, self.max_age.as_deref())?,
+        let found: Found<'_, T> = if is_in_place(&envelope) {
+            detached(py, || self.judge.single(&envelope, note)).map_err(Failure::from)?
+        } else {
+            detached(py, || self.judge.any(envelope, note)).map_err(Failure::from)?
         };
-        Ok(self.database.insert(database))
+        let (facts, payload, noted) = found;
+        let payload = bytes_filled(py, payload.len(), |room| room.copy_from_slice(&payload))?;
+        let payload = payload.unbind();
+        Ok((Verified::new(payload, facts, self.context.clone(), false), noted))
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+const NOW_AND_REPLAY: &str =
+    "now cannot be given with replay_db: what was handled is judged by the clock of the system";
 
-/// A payload over this size is given back by whoever verified it.
-const KEPT_BYTES: u64 = 1 << 20;
-
-const BESIDE: &str = "this signature lies beside its payload: give the payload, too";
+const LEASE_OF_NOTHING: &str = "a lease takes a replay database: give replay_db, too";

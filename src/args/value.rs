@@ -17,7 +17,7 @@ pub(crate) fn parse_content_type(text: &str) -> Result<String, String> {
 }
 
 /// Reads a type (RFC 9596) that is somebody else's.
-pub(super) fn parse_typ(text: &str) -> Result<String, String> {
+pub(crate) fn parse_typ(text: &str) -> Result<String, String> {
     if Kind::is_reserved_typ(text) {
         return Err("that is a type of brine's own, which each command takes by itself".to_owned());
     }

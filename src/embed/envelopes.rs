@@ -1,11 +1,14 @@
 //! What is asked of envelopes, and what is said of those that have verified.
 
+use std::num::NonZero;
+
 use brine_core::{Expectations, Kind, SignedHeader, Signer, Store, Timestamp, Verified};
 
 use super::Refused;
 use super::stating::wrong;
+use super::trusting::{JudgingClock, SYSTEM};
 use crate::args::judge::JudgeArgs;
-use crate::args::value::parse_context;
+use crate::args::value::{parse_context, parse_typ};
 use crate::args::when::parse_duration;
 use crate::report::console::json_line;
 use crate::report::{Signed, SignedParts};
@@ -17,12 +20,22 @@ use crate::world::store::PayloadStore;
 pub struct ExpectationText {
     /// What the signature must be for.
     pub context: Option<String>,
-    /// The name that the signer must answer to.
-    pub signer: Option<String>,
-    /// The age at which signatures are refused, like `7d`.
-    pub max_age: Option<String>,
     /// Bytes that were signed together with the payload.
     pub external_aad: Vec<u8>,
+    /// The age at which signatures are refused, like `7d`.
+    pub max_age: Option<String>,
+    /// Whether envelopes inside the CBOR tags 61 and 55799 are taken, too.
+    pub outer_tags: bool,
+    /// The name that the signer must answer to.
+    pub signer: Option<String>,
+    /// How many keys are tried, instead of 16, if an envelope names none of them.
+    pub try_keys: Option<usize>,
+    /// A foreign type (RFC 9596) that is taken as data.
+    pub typ: Option<String>,
+    /// Whether envelopes without a CBOR tag are taken, too.
+    pub untagged: bool,
+    /// Whether envelopes without a type are taken as data, too.
+    pub untyped: bool,
 }
 
 /// Reads what is asked of an envelope.
@@ -31,16 +44,37 @@ pub struct ExpectationText {
 ///
 /// `usage`, with what is expected instead.
 pub fn expectations(text: ExpectationText) -> Result<Expectations, Refused> {
-    let ExpectationText { context, signer, max_age, external_aad } = text;
+    let ExpectationText { context, max_age, typ, try_keys, .. } = &text;
     let context = context.as_deref().map(parse_context).transpose();
     let max_age = max_age.as_deref().map(parse_duration).transpose();
+    let typ = typ.as_deref().map(foreign_typ).transpose()?;
+    let try_keys = try_keys.map(|most| NonZero::new(most).ok_or("expected a number, 1 or more"));
     let args = JudgeArgs {
         context: context.map_err(|expected| wrong("context", &expected))?,
         max_age: max_age.map_err(|expected| wrong("max_age", &expected))?,
-        signer,
+        outer_tags: text.outer_tags,
+        signer: text.signer,
+        try_keys: try_keys.transpose().map_err(|expected| wrong("try_keys", expected))?,
+        untagged: text.untagged,
         ..JudgeArgs::default()
     };
-    Ok(expect::expectations(&args, external_aad))
+    let mut expectations = expect::expectations(&args, text.external_aad);
+    if let Some(typ) = typ {
+        expectations = expectations.typ(typ);
+    }
+    Ok(if text.untyped { expectations.untyped() } else { expectations })
+}
+
+/// Reads a type that is somebody else's. The words about it name no option.
+fn foreign_typ(text: &str) -> Result<String, Refused> {
+    parse_typ(text).map_err(|_| {
+        let why = if Kind::is_reserved_typ(text) {
+            "that is a type of brine's own, which is taken where it is expected"
+        } else {
+            "expected a media type; untyped=True takes what has none"
+        };
+        wrong("typ", why)
+    })
 }
 
 /// Returns a place for payloads that do not fit memory: temporary files without a name.
@@ -52,6 +86,8 @@ pub fn payload_store() -> impl Store + 'static {
 /// What is known of an envelope that has verified, without its payload.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// What verdicts call the clock that it was judged by: `system` or `given`.
+    pub clock: &'static str,
     /// The protected header.
     pub header: SignedHeader,
     /// When it was judged.
@@ -65,10 +101,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Takes them from an envelope that has verified.
+    /// Takes them from an envelope that has verified by the clock of the system.
     #[must_use]
     pub fn of(verified: &Verified) -> Self {
         Self {
+            clock: SYSTEM,
             header: verified.header().clone(),
             judged_at: verified.judged_at(),
             kind: verified.kind(),
@@ -77,12 +114,18 @@ impl Facts {
         }
     }
 
+    /// Says by which clock it was judged.
+    #[must_use]
+    pub fn judged_by(self, clock: JudgingClock) -> Self {
+        Self { clock: clock.name(), ..self }
+    }
+
     /// Returns what the verdict of the programs says of it, as JSON. `detached` says that the payload lay beside it.
     #[must_use]
     pub fn verdict(&self, detached: bool) -> String {
-        let Self { header, judged_at, kind, payload_bytes, signer } = self;
+        let Self { clock, header, judged_at, kind, payload_bytes, signer } = self;
         let (judged_at, kind, payload_bytes) = (*judged_at, *kind, *payload_bytes);
         let parts = SignedParts { header, judged_at, kind, payload_bytes, signer };
-        json_line(&Signed::of(&parts, "system", detached))
+        json_line(&Signed::of(&parts, clock, detached))
     }
 }

@@ -86,7 +86,7 @@ impl std::fmt::Debug for Statements {
 }
 
 /// Reads a moment. A local time has no place in a program that runs on many machines.
-fn when(name: &str, text: &str) -> Result<When, Refused> {
+pub(super) fn when(name: &str, text: &str) -> Result<When, Refused> {
     let when = When::parse(text).map_err(|expected| wrong(name, &expected))?;
     match when.meaning() {
         Meaning::Local(_) => Err(wrong(name, &format!("{text:?} has no time zone: end it in Z"))),

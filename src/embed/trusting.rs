@@ -9,10 +9,11 @@ use brine_trust::{Trust, TrustError};
 use jiff::tz::TimeZone;
 
 use super::Refused;
+use super::stating::when;
 use crate::args::PermissionArgs;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
-use crate::world::clock;
+use crate::world::clock::{self, Moment};
 use crate::world::watched_trust::WatchedTrust;
 
 /// Who is believed, as people name it. The default is the trust file at home.
@@ -63,6 +64,45 @@ impl Clock for SystemClock {
         clock::read()
     }
 }
+
+/// The clock that envelopes are judged by: the system's, or a moment that somebody gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgingClock(Moment);
+
+impl JudgingClock {
+    /// The clock of the system.
+    pub const SYSTEM: Self = Self(Moment::System);
+
+    /// Judges as of a moment, as people write it. One that counts from now does so from this call.
+    ///
+    /// # Errors
+    ///
+    /// `usage`, with what is expected instead.
+    pub fn given(text: &str) -> Result<Self, Refused> {
+        Ok(Self(Moment::resolve(Some(&when("now", text)?))?))
+    }
+
+    /// Returns whether it is the clock of the system.
+    #[must_use]
+    pub fn is_system(self) -> bool {
+        self == Self::SYSTEM
+    }
+
+    /// Returns what verdicts call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Clock for JudgingClock {
+    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
+        self.0.now()
+    }
+}
+
+/// What verdicts call the clock of the system.
+pub(super) const SYSTEM: &str = Moment::System.name();
 
 /// What a trust file without a name is called.
 const IN_MEMORY: &str = "trust";

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use brine_core::text::hex;
 use brine_records::ReplayError;
@@ -29,24 +30,13 @@ pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
 }
 
 fn init(args: &InitArgs) -> Result<(), Failure> {
-    // A link may lead to where the database will be.
     let output = output(&args.file)?;
-    let path = followed(&args.file, LinkRule::Protected)?;
-    if path.symlink_metadata().is_ok() {
-        return Err(Failure::Exists { path });
-    }
-    let birth =
-        if args.accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
-    let max_age = args.max_age.unwrap_or(MAX_AGE);
-    let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
-    let now = clock::read()?;
-    ReplayDatabase::open(&path, &options, now).map_err(|error| not_made(&args.file, error))?;
+    let made = make(&args.file, args.accept_older, args.max_age)?;
     if args.json {
-        let status = ReplayView::open(&path)?.status(now)?;
-        return output.print(&json_line(&DatabaseLine::of(&status)));
+        return output.print(&made);
     }
-    if birth == DatabaseBirth::RefuseOlder {
-        let from = ReplayView::open(&path)?.status(now)?.answers_from;
+    if !args.accept_older {
+        let from = status_of(&args.file)?.answers_from;
         console::remark(&format!(
             "{:?} refuses records signed before {from}, which another database may have released; \
              --accept-older makes one that takes them",
@@ -54,6 +44,33 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Makes a database, and returns the line that shows it to programs.
+pub(crate) fn make(
+    file: &Path,
+    accept_older: bool,
+    max_age: Option<Duration>,
+) -> Result<String, Failure> {
+    // A link may lead to where the database will be.
+    let path = followed(file, LinkRule::Protected)?;
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::Exists { path });
+    }
+    let birth = if accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
+    let max_age = max_age.unwrap_or(MAX_AGE);
+    let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
+    ReplayDatabase::open(&path, &options, clock::read()?).map_err(|error| not_made(file, error))?;
+    database_line(&path)
+}
+
+/// Returns the line that shows a database to programs.
+pub(crate) fn database_line(path: &Path) -> Result<String, Failure> {
+    Ok(json_line(&DatabaseLine::of(&status_of(path)?)))
+}
+
+fn status_of(path: &Path) -> Result<ReplayStatus, Failure> {
+    Ok(ReplayView::open(path)?.status(clock::read()?)?)
 }
 
 /// Says why a database cannot be made: by the name that was typed, if its directory is not there.
@@ -109,7 +126,7 @@ fn output(database: &Path) -> Result<Output, Failure> {
 
 /// Opens a database that is there, and leaves its maximum age as it is.
 fn open(path: &Path) -> Result<ReplayDatabase, Failure> {
-    let options = ReplayOptions { max_age: std::time::Duration::ZERO, ..ReplayOptions::default() };
+    let options = ReplayOptions { max_age: Duration::ZERO, ..ReplayOptions::default() };
     Ok(ReplayDatabase::open(path, &options, clock::read()?)?)
 }
 

@@ -59,17 +59,10 @@ impl Verified {
         Self { payload, ..self }
     }
 
-    /// Takes another envelope, in the same memory.
-    fn replace(
-        &mut self,
-        protected: &[u8],
-        judged: Judged<'_>,
-        judged_at: Timestamp,
-        payload: &[u8],
-    ) {
+    /// Takes another envelope but for its payload, in the same memory.
+    fn replace(&mut self, protected: &[u8], judged: Judged<'_>, judged_at: Timestamp) {
         let Judged { kind, signer, standing, .. } = judged;
         self.header.replace(protected);
-        self.payload.replace(payload);
         self.kind = kind;
         self.judged_at = judged_at;
         self.standing = standing;

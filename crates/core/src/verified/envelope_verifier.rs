@@ -54,6 +54,29 @@ impl EnvelopeVerifier {
     ///
     /// Those of [`Opening::verify`](crate::Opening::verify) for a single envelope.
     pub fn verify(&mut self, envelope: &[u8], now: Timestamp) -> Result<&Verified> {
+        self.judge(envelope, now, Payload::copy_in).map(|(verified, _)| verified)
+    }
+
+    /// Verifies one envelope at `now`, and returns its payload where it lies, without a copy. What has verified then
+    /// has only the length of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify).
+    pub fn verify_in_place<'e>(
+        &mut self,
+        envelope: &'e [u8],
+        now: Timestamp,
+    ) -> Result<(&Verified, &'e [u8])> {
+        self.judge(envelope, now, Payload::point_to)
+    }
+
+    fn judge<'e>(
+        &mut self,
+        envelope: &'e [u8],
+        now: Timestamp,
+        take: impl FnOnce(&mut Payload, &[u8]),
+    ) -> Result<(&Verified, &'e [u8])> {
         let Self { expectations, trust, memory, last } = self;
         let parsed = UnverifiedEnvelope::parse(envelope, expectations.tagging)?;
         let payload = parsed.sign1().unverified_payload();
@@ -63,14 +86,15 @@ impl EnvelopeVerifier {
         let judged =
             verify_in_memory(&parsed, payload, expectations, trust.as_ref(), now, Some(memory))?;
         let protected = parsed.sign1().protected_bytes();
-        match last {
-            Some(last) => last.replace(protected, judged, now, payload),
-            None => {
-                let payload = Payload::memory(payload.to_vec());
-                *last = Some(Verified::new(protected, judged, now, payload));
+        let verified = match last {
+            Some(last) => {
+                last.replace(protected, judged, now);
+                last
             }
-        }
-        last.as_ref().ok_or_else(|| FormError::DetachedPayload.into())
+            None => last.insert(Verified::new(protected, judged, now, Payload::elsewhere(0))),
+        };
+        take(&mut verified.payload, payload);
+        Ok((verified, payload))
     }
 }
 

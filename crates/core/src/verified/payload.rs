@@ -31,10 +31,6 @@ enum Place {
 }
 
 impl Payload {
-    pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
-        Self::new(Place::Memory { bytes, start: 0 })
-    }
-
     /// Takes a part of some bytes, which stays where it is.
     pub(crate) fn within(mut bytes: Vec<u8>, place: Range<usize>) -> Self {
         bytes.truncate(place.end);
@@ -57,8 +53,13 @@ impl Payload {
         Self { place, used: 0, read: 0 }
     }
 
-    /// Takes another payload, in the same memory.
-    pub(crate) fn replace(&mut self, payload: &[u8]) {
+    /// Takes only the length of another payload, which stays where it is.
+    pub(crate) fn point_to(&mut self, payload: &[u8]) {
+        *self = Self::elsewhere(length_of(payload));
+    }
+
+    /// Takes a copy of another payload, in the same memory.
+    pub(crate) fn copy_in(&mut self, payload: &[u8]) {
         (self.used, self.read) = (0, 0);
         match &mut self.place {
             Place::Memory { bytes, start } => {
