@@ -1,6 +1,6 @@
 //! Who is believed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brine_cli::embed::{TrustNames, trust, trust_in};
@@ -8,13 +8,20 @@ use brine_core::{KnownSigners, Signer, TrustAnchors, TrustSource, TrustUnavailab
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::fork::detached;
 use crate::key::PublicKey;
 
 /// Who is believed, for which contexts and until when.
 #[pyclass(frozen, module = "brine")]
-pub(crate) struct Trust(pub(crate) Source);
+pub(crate) struct Trust(pub(crate) Source, Origin);
+
+/// Where trust comes from, for a process that finds it again.
+enum Origin {
+    Files(TrustNames),
+    Keys(Vec<(String, PublicKey)>),
+    Text(String),
+}
 
 /// A source of trust that others share.
 #[derive(Clone)]
@@ -49,13 +56,18 @@ impl Trust {
         insecure_permissions: bool,
     ) -> Result<Self> {
         let names = TrustNames { public_keys: keys, file: path, revoked, insecure_permissions };
-        Ok(Self(Source(detached(py, || trust(names))?)))
+        let origin = Origin::Files(TrustNames {
+            file: absolute(names.file.as_deref())?,
+            revoked: absolute(names.revoked.as_deref())?,
+            ..names.clone()
+        });
+        Ok(Self(Source(detached(py, || trust(names))?), origin))
     }
 
     /// Read the text of a trust file.
     #[staticmethod]
     fn parse(text: &str) -> Result<Self> {
-        Ok(Self(Source(trust_in(text.as_bytes())?)))
+        Ok(Self(Source(trust_in(text.as_bytes())?), Origin::Text(text.to_owned())))
     }
 
     /// Believe these keys, each under its name, for everything and at any time.
@@ -63,16 +75,50 @@ impl Trust {
     /// They are tried in the order of the dictionary where an envelope names none of them.
     #[staticmethod]
     fn of(keys: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let signer = |(name, key): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        let named = |(name, key): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
             let key = key.cast_into::<PublicKey>()?;
-            Ok(Signer::new(name.extract::<String>()?, key.get().0.clone()))
+            Ok((name.extract::<String>()?, key.get().clone()))
         };
-        let signers: Vec<_> = keys.iter().map(signer).collect::<PyResult<_>>()?;
-        Ok(Self(Source(Arc::new(Arc::new(KnownSigners::new(signers))))))
+        let keys: Vec<_> = keys.iter().map(named).collect::<PyResult<_>>()?;
+        let signers = keys.iter().map(|(name, key)| Signer::new(name.clone(), key.0.clone()));
+        Ok(Self(Source(Arc::new(Arc::new(KnownSigners::new(signers)))), Origin::Keys(keys)))
+    }
+
+    /// Files are read again where the pickle is loaded, by absolute paths. Others go along as they are.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let make = |name| slf.get_type().getattr(name);
+        match &slf.get().1 {
+            Origin::Keys(keys) => {
+                let dict = PyDict::new(py);
+                for (name, key) in keys {
+                    dict.set_item(name, key.clone())?;
+                }
+                Ok((make("of")?, (dict,).into_pyobject(py)?.into_any()))
+            }
+            Origin::Text(text) => Ok((make("parse")?, (text,).into_pyobject(py)?.into_any())),
+            Origin::Files(names) => {
+                let given = PyDict::new(py);
+                given.set_item("path", &names.file)?;
+                given.set_item("keys", &names.public_keys)?;
+                given.set_item("revoked", &names.revoked)?;
+                given.set_item("insecure_permissions", names.insecure_permissions)?;
+                let partial = py.import("functools")?.getattr("partial")?;
+                let load = partial.call((make("load")?,), Some(&given))?;
+                Ok((load, ().into_pyobject(py)?.into_any()))
+            }
+        }
     }
 
     fn __repr__(&self) -> String {
         let count = self.0.current().map_or(0, |trust| trust.key_count());
         format!("<brine.Trust in {count} key{}>", if count == 1 { "" } else { "s" })
     }
+}
+
+/// Makes a path mean the same in a process that runs elsewhere.
+fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>> {
+    path.map(std::path::absolute).transpose().map_err(|error| Failure::usage(&error.to_string()))
 }
