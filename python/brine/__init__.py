@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from brine import _brine
 from brine._brine import (
@@ -29,6 +31,30 @@ from brine._errors import (
     UsageError,
 )
 
+if TYPE_CHECKING:
+    from brine._pipes import SignedConnection, signed_pipe
+    from brine._queues import SignedJoinableQueue, SignedQueue
+    from brine._simple_queue import SignedSimpleQueue
+
+# What takes a while to import, and is imported when it is asked for.
+_LATE = {
+    "SignedConnection": "brine._pipes",
+    "SignedJoinableQueue": "brine._queues",
+    "SignedQueue": "brine._queues",
+    "SignedSimpleQueue": "brine._simple_queue",
+    "signed_pipe": "brine._pipes",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is not imported yet."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'brine' has no attribute {name!r}")
+    found: object = getattr(import_module(_LATE[name]), name)
+    globals()[name] = found
+    return found
+
+
 os.register_at_fork(
     before=_brine.before_fork,
     after_in_parent=_brine.after_fork,
@@ -45,6 +71,10 @@ __all__ = [
     "Lease",
     "PublicKey",
     "ReplayedError",
+    "SignedConnection",
+    "SignedJoinableQueue",
+    "SignedQueue",
+    "SignedSimpleQueue",
     "Signer",
     "Trust",
     "UnsupportedError",
@@ -55,5 +85,6 @@ __all__ = [
     "replay_init",
     "replay_status",
     "sign",
+    "signed_pipe",
     "verify",
 ]

@@ -34,5 +34,7 @@ class _Listed(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if not self._names.allows(module, name):
-            raise UnsupportedError(f"{module}:{name} is not on the list", reason="import-not-listed")
+            raise UnsupportedError(
+                f"{module}:{name} is not on the list", reason="import-not-allowed"
+            )
         return super().find_class(module, name)

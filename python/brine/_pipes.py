@@ -62,9 +62,7 @@ def signed_pipe(
 class _Inbox:
     """What all holders of one end share of what it has received."""
 
-    def __init__(
-        self, codec: MessageCodec, ctx: BaseContext, on_refused: OnRefused | None
-    ) -> None:
+    def __init__(self, codec: MessageCodec, ctx: BaseContext, on_refused: OnRefused | None) -> None:
         self.reception = Reception(codec, HighWaterMarks(_MAX_CHANNELS), on_refused)
         self.lock: Lock = ctx.Lock()
 
@@ -80,9 +78,7 @@ class SignedConnection:
     from one end at the same time.
     """
 
-    def __init__(
-        self, plain: connection.Connection, codec: MessageCodec, inbox: _Inbox
-    ) -> None:
+    def __init__(self, plain: connection.Connection, codec: MessageCodec, inbox: _Inbox) -> None:
         self._plain = plain
         self._codec = codec
         self._inbox = inbox

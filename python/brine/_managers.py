@@ -1,0 +1,152 @@
+"""Signed messages between a manager of ``multiprocessing`` and its clients."""
+
+from __future__ import annotations
+
+import hashlib
+from multiprocessing import connection, managers
+from typing import TYPE_CHECKING, Any
+
+from brine._brine import Key, Trust
+from brine._errors import AlteredError, ReplayedError, UnsupportedError
+from brine._messages import MessageCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brine._brine import Verified
+    from brine._messages import Allow, Expires
+
+
+def register_manager_serializer(
+    name: str = "brine",
+    *,
+    key: Key | str = "default",
+    trust: Trust | None = None,
+    context: str = "manager",
+    allow: Allow = "std",
+    code: bool = False,
+    expires: Expires = None,
+) -> str:
+    """Have managers sign and verify what they send and receive, and return ``name``.
+
+    Give it to ``BaseManager(serializer=name)``. Every process that uses the manager calls this first: at the top of a
+    module, so that processes do that are started. A key that has a name is read by each process from its own home.
+    Without ``trust``, the trust file at home says who is believed.
+    """
+    options: dict[str, Any] = {
+        "key": key,
+        "trust": trust or Trust.load(),
+        "allow": _with_token(allow),
+        "code": code,
+        "expires": expires,
+    }
+
+    def codec(side: str, aad: bytes | None) -> MessageCodec:
+        return MessageCodec(context=f"{context}/{side}", aad=aad, **options)
+
+    # What makes no sense raises now, and not with the first connection.
+    codec("server", None)
+
+    class SignedListener(connection.Listener):
+        def accept(self) -> Any:
+            return SignedManagerConnection(super().accept(), codec, "server", "client")
+
+    def client(
+        address: Any, family: str | None = None, authkey: bytes | None = None
+    ) -> SignedManagerConnection:
+        plain = connection.Client(address, family)
+        signed = SignedManagerConnection(plain, codec, "client", "server")
+        if authkey is not None:
+            connection.answer_challenge(signed, authkey)
+            connection.deliver_challenge(signed, authkey)
+        return signed
+
+    managers.listener_client[name] = (SignedListener, client)  # type: ignore[attr-defined]
+    return name
+
+
+class SignedManagerConnection:
+    """A connection between a manager and a client.
+
+    Both ends prove to each other that they know the manager's ``authkey``, with challenges that both draw. What they
+    said in doing so is under each signature that follows: a message of another connection does not verify. In one
+    connection each message must have the next number.
+    """
+
+    def __init__(
+        self,
+        plain: Any,
+        codec: Callable[[str, bytes | None], MessageCodec],
+        own_side: str,
+        other_side: str,
+    ) -> None:
+        self._plain = plain
+        self._codec = codec
+        self._sides = own_side, other_side
+        self._said = hashlib.sha256()
+        self._codecs: tuple[MessageCodec, MessageCodec] | None = None
+        self._channel: str | None = None
+        self._next = 0
+        self.close = plain.close
+        self.fileno = plain.fileno
+        self.poll = plain.poll
+
+    def send(self, obj: object) -> None:
+        """Pickle an object, sign it and send it."""
+        codec, _ = self._agreed()
+        self._plain.send_bytes(codec.sign(codec.encode(obj)))
+
+    def recv(self) -> Any:
+        """Return the next object, if it verifies."""
+        _, codec = self._agreed()
+        verified = codec.verify(self._plain.recv_bytes())
+        self._check_order(verified)
+        return codec.decode(verified)
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes of the handshake."""
+        self._note(data)
+        self._plain.send_bytes(data)
+
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Receive bytes of the handshake."""
+        data: bytes = self._plain.recv_bytes(maxlength)
+        self._note(data)
+        return data
+
+    def _note(self, data: bytes) -> None:
+        if self._codecs is not None:
+            raise UnsupportedError("the handshake of this connection is over", reason="wrong-kind")
+        self._said.update(len(data).to_bytes(8) + data)
+
+    def _agreed(self) -> tuple[MessageCodec, MessageCodec]:
+        if self._codecs is None:
+            own, other = self._sides
+            said = self._said.digest()
+            self._codecs = self._codec(own, said), self._codec(other, said)
+        return self._codecs
+
+    def _check_order(self, verified: Verified) -> None:
+        if verified.sequence is None:
+            raise UnsupportedError(
+                "the message has no number, so nobody can tell whether it was given out before",
+                reason="replay-identity-missing",
+            )
+        channel, number = verified.sequence
+        if self._channel is None:
+            self._channel = channel
+        if channel != self._channel or number < self._next:
+            raise ReplayedError("the message was given out before", reason="replayed")
+        if number > self._next:
+            raise AlteredError(
+                f"message {self._next} of this connection is missing", reason="message-missing"
+            )
+        self._next += 1
+
+
+def _with_token(allow: Allow) -> Allow:
+    """Add the name of an object in a manager, which is in answers."""
+    return [allow, _TOKEN] if isinstance(allow, str) else [*allow, _TOKEN]
+
+
+_TOKEN = "multiprocessing.managers:Token"  # noqa: S105
