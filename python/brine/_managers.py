@@ -149,4 +149,4 @@ def _with_token(allow: Allow) -> Allow:
     return [allow, _TOKEN] if isinstance(allow, str) else [*allow, _TOKEN]
 
 
-_TOKEN = "multiprocessing.managers:Token"  # noqa: S105
+_TOKEN = "multiprocessing.managers:Token"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from brine._brine import Buffer
-
     from brine._high_water import HighWaterMarks
 
     Allow: TypeAlias = str | Sequence[str]

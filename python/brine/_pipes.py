@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from multiprocessing import BufferTooShort, Pipe, connection, context as contexts, get_context
+from multiprocessing import BufferTooShort, Pipe, connection, get_context
+from multiprocessing import context as contexts
 from typing import TYPE_CHECKING, Any
 
 from brine._errors import Error

@@ -6,7 +6,8 @@ import contextlib
 import os
 import time
 from collections import deque
-from multiprocessing import connection, context as contexts, get_context, queues, util
+from multiprocessing import connection, get_context, queues, util
+from multiprocessing import context as contexts
 from queue import Empty, Full
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 

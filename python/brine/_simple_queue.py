@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from multiprocessing import connection, context as contexts, get_context, queues
+from multiprocessing import connection, get_context, queues
+from multiprocessing import context as contexts
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brine._errors import Error

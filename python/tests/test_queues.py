@@ -10,9 +10,9 @@ from queue import Empty, Full
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import queue_workers
 
 import brine
+import queue_workers
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext

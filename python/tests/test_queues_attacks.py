@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import queue_workers
 
 import brine
+import queue_workers
 from brine import _messages
 
 FORK = multiprocessing.get_context("fork")
@@ -161,7 +161,7 @@ def test_a_message_is_refused_once_its_key_is_revoked(alice: brine.Key, tmp_path
     changed = tmp_path / "changed.toml"
     changed.write_text(entry + "revoked-at = 2020-01-01 00:00:00Z\n")
     changed.rename(file)
-    assert refusal(queue).reason == "revoked"
+    assert refusal(queue).reason == "signer-revoked"
 
 
 def test_an_expired_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
