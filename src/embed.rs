@@ -4,6 +4,7 @@
 //! say what to do next where something fails. A binding to another language that did this again would be a second
 //! parser, and a second opinion of who is trusted. So it takes text here, and gets the library's values.
 
+mod code;
 mod envelopes;
 mod keys;
 mod pickles;
@@ -12,10 +13,11 @@ mod replay;
 mod stating;
 mod trusting;
 
+pub use self::code::{CODE_CONTEXT, is_of_code, trust_for};
 pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
 pub use self::keys::{FoundKey, private_key, private_key_in, public_key};
-pub use self::pickles::{allow_list, refusal_of_pickle};
+pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
 pub use self::refused::Refused;
 pub use self::replay::{ReplayText, replay_database, replay_init, replay_status};
-pub use self::stating::{StatementText, Statements};
+pub use self::stating::{StatementText, Statements, content_type};
 pub use self::trusting::{JudgingClock, SystemClock, TrustNames, trust, trust_in};

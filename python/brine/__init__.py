@@ -30,6 +30,8 @@ from brine._errors import (
     UntrustedError,
     UsageError,
 )
+from brine._objects import dump, dumps, load, loads
+from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
     from brine._pipes import SignedConnection, signed_pipe
@@ -77,11 +79,17 @@ __all__ = [
     "SignedSimpleQueue",
     "Signer",
     "Trust",
+    "Unsigned",
+    "UnsignedWarning",
     "UnsupportedError",
     "UntrustedError",
     "UsageError",
     "Verified",
     "Verifier",
+    "dump",
+    "dumps",
+    "load",
+    "loads",
     "replay_init",
     "replay_status",
     "sign",

@@ -1,7 +1,7 @@
 //! What pickles may import.
 
-use brine_cli::embed::{allow_list, refusal_of_pickle};
-use brine_pickle::{ScanOptions, scan};
+use brine_cli::embed::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
+use brine_pickle::{PickleImport, ScanOptions, scan};
 use pyo3::prelude::*;
 
 use crate::buffer::Frozen;
@@ -44,6 +44,30 @@ impl AllowList {
         }
     }
 
+    /// Follow bytes that a loader of pickles is to read. Raise as `scan` does, and if they are an archive or compressed.
+    ///
+    /// Return what a loader of Python 3 imports, as pairs of a module and a name.
+    #[pyo3(signature = (pickle, *, name="pickle"))]
+    fn scan_bare(
+        &self,
+        py: Python<'_>,
+        pickle: Frozen,
+        name: &str,
+    ) -> Result<Vec<(String, String)>> {
+        let report = detached(py, || scan(&pickle, &ScanOptions::new(&self.0)));
+        match refusal_of_bare_pickle(name, &report) {
+            Some(refused) => Err(Failure::from(refused)),
+            None => Ok(report.imports.into_iter().map(loaded).collect()),
+        }
+    }
+
+    /// Return the pair that a loader of Python 3 imports for a name in a pickle of this protocol.
+    ///
+    /// It is `None` if one of the two names is not on the list.
+    fn resolve(&self, module: &str, name: &str, protocol: u8) -> Option<(String, String)> {
+        self.0.resolve(module, name, protocol)
+    }
+
     /// Return all pairs, sorted.
     fn pairs(&self) -> Vec<(String, String)> {
         let own = |(module, name): (&str, &str)| (module.to_owned(), name.to_owned());
@@ -52,5 +76,12 @@ impl AllowList {
 
     fn __repr__(&self) -> String {
         format!("<brine.AllowList of {} names>", self.0.iter().count())
+    }
+}
+
+fn loaded(import: PickleImport) -> (String, String) {
+    match import.mapped {
+        Some(mapped) => (mapped.module.to_owned(), mapped.name),
+        None => (import.module, import.name),
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brine_cli::embed::{StatementText, Statements};
+use brine_cli::embed::{StatementText, Statements, content_type};
 use brine_core::batch::BatchSigner;
 use brine_core::hash::HashAlgorithm;
 use brine_core::key::random;
 use brine_core::text::hex;
-use brine_core::{CHANNEL_BYTES, Content, Error, Sequence, SigningKey, Unique, armor, sign};
+use brine_core::{
+    CHANNEL_BYTES, Content, Error, Sequence, SigningKey, Statement, Unique, armor, sign,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -25,6 +27,7 @@ use crate::moment::MomentText;
 pub(crate) struct Signer {
     key: Arc<SigningKey>,
     statements: Statements,
+    context: Option<String>,
     channel: Mutex<Channel>,
 }
 
@@ -103,13 +106,13 @@ impl Signer {
         };
         let text = StatementText {
             content_type,
-            context,
+            context: context.clone(),
             expires: expires.map(|text| text.0),
             not_before: not_before.map(|text| text.0),
             external_aad: aad.map(|aad| aad.to_vec()).unwrap_or_default(),
         };
         let statements = Statements::read(text).map_err(Failure::from)?;
-        Ok(Self { key, statements, channel: Mutex::new(Channel::draw()?) })
+        Ok(Self { key, statements, context, channel: Mutex::new(Channel::draw()?) })
     }
 
     /// Sign bytes, and return the envelope, which has them and the signature.
@@ -117,24 +120,27 @@ impl Signer {
     /// With `detached`, the bytes are not in it: it is a signature beside them, as `brine sign -d` makes. With `armor`,
     /// it is ASCII text between lines of dashes, for mail and for configuration files.
     ///
+    /// `content_type` says what these bytes are, whatever the signer says of others.
+    ///
     /// Raise `UsageError` if the time at which it expires has passed.
-    #[pyo3(signature = (data, *, detached=false, armor=false))]
+    #[pyo3(signature = (data, *, detached=false, armor=false, content_type=None))]
     fn sign<'py>(
         &self,
         py: Python<'py>,
         data: Frozen,
         detached: bool,
         armor: bool,
+        content_type: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         if armor {
-            let text = self::detached(py, || self.armored(&data, detached))?;
+            let text = self::detached(py, || self.armored(&data, detached, content_type))?;
             return Ok(PyBytes::new(py, &text));
         }
         if detached {
-            let signature = self::detached(py, || self.beside(&data))?;
+            let signature = self::detached(py, || self.beside(&data, content_type))?;
             return Ok(PyBytes::new(py, &signature));
         }
-        self.attached(py, &data, None)
+        self.attached(py, &data, None, content_type)
     }
 
     /// Sign a record: an envelope with a number, which counts up from 0 in the channel of this process.
@@ -142,7 +148,7 @@ impl Signer {
     /// Who keeps a replay database takes each once, needs no expiry for that, and sees which numbers are missing.
     fn sign_record<'py>(&self, py: Python<'py>, data: Frozen) -> PyResult<Bound<'py, PyBytes>> {
         let unique = self.numbers(1)?.unique()?;
-        self.attached(py, &data, Some(unique))
+        self.attached(py, &data, Some(unique), None)
     }
 
     /// Sign records together, up to 4096 with one signature. Each becomes an envelope that verifies alone.
@@ -161,6 +167,12 @@ impl Signer {
     #[getter]
     fn channel(&self) -> Result<String> {
         Ok(hex(&self.numbers(0)?.channel))
+    }
+
+    /// What the signatures are for.
+    #[getter]
+    fn context(&self) -> Option<&str> {
+        self.context.as_deref()
     }
 
     /// The key that signs.
@@ -185,9 +197,10 @@ impl Signer {
         py: Python<'py>,
         data: &[u8],
         unique: Option<Unique>,
+        content_type: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (head, tail) = detached(py, || -> Result<_> {
-            let statement = self.statements.now()?;
+            let statement = self.statement(content_type)?;
             let statement = match unique {
                 Some(unique) => statement.unique(unique),
                 None => statement,
@@ -205,18 +218,32 @@ impl Signer {
         })
     }
 
-    /// Signs the digest of data, which stays beside the signature.
-    fn beside(&self, data: &[u8]) -> Result<Vec<u8>> {
-        let digest = HashAlgorithm::Blake3.digest(data);
-        let content = Content::Digest(HashAlgorithm::Blake3, &digest);
-        Ok(sign(&self.statements.now()?, self.key.as_ref(), content)?.to_bytes())
+    /// Returns what a signature says that is made now.
+    fn statement(&self, text: Option<&str>) -> Result<Statement> {
+        let statement = self.statements.now()?;
+        Ok(match text {
+            Some(text) => statement.content_type(content_type(text)?),
+            None => statement,
+        })
     }
 
-    fn armored(&self, data: &[u8], is_detached: bool) -> Result<Vec<u8>> {
+    /// Signs the digest of data, which stays beside the signature.
+    fn beside(&self, data: &[u8], content_type: Option<&str>) -> Result<Vec<u8>> {
+        let digest = HashAlgorithm::Blake3.digest(data);
+        let content = Content::Digest(HashAlgorithm::Blake3, &digest);
+        Ok(sign(&self.statement(content_type)?, self.key.as_ref(), content)?.to_bytes())
+    }
+
+    fn armored(
+        &self,
+        data: &[u8],
+        is_detached: bool,
+        content_type: Option<&str>,
+    ) -> Result<Vec<u8>> {
         let envelope = if is_detached {
-            self.beside(data)?
+            self.beside(data, content_type)?
         } else {
-            sign(&self.statements.now()?, self.key.as_ref(), data)?.to_bytes()
+            sign(&self.statement(content_type)?, self.key.as_ref(), data)?.to_bytes()
         };
         Ok(armor::encode(&envelope).map_err(Error::from)?.into_bytes())
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_cli::embed::{TrustNames, trust, trust_in};
+use brine_cli::embed::{TrustNames, trust, trust_for, trust_in};
 use brine_core::{KnownSigners, Signer, TrustAnchors, TrustSource, TrustUnavailable};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -37,6 +37,11 @@ impl Source {
     /// Returns who is believed by the trust file at home.
     pub(crate) fn at_home() -> Result<Self> {
         Ok(Self(trust(TrustNames::default())?))
+    }
+
+    /// Returns who is believed for a context.
+    pub(crate) fn for_context(self, context: Option<&str>) -> Self {
+        Self(trust_for(context, self.0))
     }
 }
 

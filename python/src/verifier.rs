@@ -33,7 +33,9 @@ impl Verifier {
     /// Say what envelopes are held to.
     ///
     /// - `trust`: who is believed; by default the trust file at home, which is read again when it changes.
-    /// - `context`: what the signature must be for. Without it, only signatures without a context are accepted.
+    /// - `context`: what the signature must be for. Without it, only signatures without a context are accepted. Those
+    ///   that begin with `python-code/` are for code: nobody is believed for them but by an entry of the trust file
+    ///   that spells this out.
     /// - `signer`: the name that the signer must have in the trust file.
     /// - `max_age`: a `timedelta`, or text like `"7d"` or `"90s"`. Older signatures are refused, without leeway.
     /// - `aad`: bytes that were signed together with the payload.
@@ -96,6 +98,7 @@ impl Verifier {
             Some(trust) => trust.get().0.clone(),
             None => detached(py, Source::at_home)?,
         };
+        let trust = trust.for_context(asked.as_deref());
         Ok(Self { judge: Judge::new(expectations, trust, clock), context: asked, ledger })
     }
 
@@ -135,6 +138,12 @@ impl Verifier {
         let note = |verified: &CoreVerified| ledger.reserve(&Subject::of(verified)?);
         let (verified, lease) = self.verify_and(py, envelope, payload, note)?;
         Ok(Lease::new(Py::new(py, verified)?, Arc::clone(ledger), lease))
+    }
+
+    /// What signatures must be for.
+    #[getter]
+    fn context(&self) -> Option<&str> {
+        self.context.as_deref()
     }
 
     fn __repr__(&self) -> String {

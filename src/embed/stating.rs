@@ -34,11 +34,11 @@ impl Statements {
     /// `usage`, with what is expected instead.
     pub fn read(text: StatementText) -> Result<Self, Refused> {
         let StatementText { content_type, context, expires, not_before, external_aad } = text;
-        let content_type = content_type.as_deref().map(parse_content_type).transpose();
+        let content_type = content_type.as_deref().map(self::content_type).transpose()?;
         let context = context.as_deref().map(parse_context).transpose();
         let stated = Stated::of(StatedText {
             algorithm: Algorithm::default(),
-            content_type: content_type.map_err(|expected| wrong("content_type", &expected))?,
+            content_type,
             context: context.map_err(|expected| wrong("context", &expected))?,
             expires: expires.map(|text| when("expires", &text)).transpose()?,
             is_plain: false,
@@ -83,6 +83,15 @@ impl std::fmt::Debug for Statements {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Statements")
     }
+}
+
+/// Reads a content type: a media type, or the number of a CoAP Content-Format.
+///
+/// # Errors
+///
+/// `usage`, with what is expected instead.
+pub fn content_type(text: &str) -> Result<String, Refused> {
+    parse_content_type(text).map_err(|expected| wrong("content_type", &expected))
 }
 
 /// Reads a moment. A local time has no place in a program that runs on many machines.

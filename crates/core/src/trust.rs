@@ -107,6 +107,21 @@ pub trait TrustAnchors: Send + Sync {
         evidence: &Evidence,
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted>;
+
+    /// Judges as [`judge`](Self::judge) does, but believes only what was said of this context in particular: of its
+    /// first part, up to the first `/`. Who is trusted for everything is not trusted here.
+    ///
+    /// # Errors
+    ///
+    /// The reason why nobody speaks; by default, [`Untrusted::Context`] for everybody.
+    fn judge_in_particular(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        let signer = self.judge(evidence, question)?.name().to_owned();
+        Err(Untrusted::Context { signer, context: question.context.map(str::to_owned) })
+    }
 }
 
 /// Signers that are trusted for everything, at any time.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::entry::Entry;
 use super::import::is_name;
-use super::{builtin_lists, gadgets};
+use super::{builtin_lists, gadgets, python2_names};
 
 /// The names that may be imported: exact pairs of a module and a name in it.
 ///
@@ -124,6 +124,18 @@ impl AllowList {
         self.names.get(module).and_then(|names| names.get(name)) == Some(&Use::Any)
     }
 
+    /// Returns the pair that a loader of Python 3 imports for a name in a pickle of this protocol: in protocols 0 to 2,
+    /// it maps names of Python 2 to those of today. `None` if one of both is not on the list.
+    #[must_use]
+    pub fn resolve(&self, module: &str, name: &str, protocol: u8) -> Option<(String, String)> {
+        let mapped = (protocol < FIRST_PROTOCOL_OF_PYTHON_3)
+            .then(|| python2_names::map(module, name))
+            .flatten()
+            .map(|mapped| (mapped.module.to_owned(), mapped.name));
+        let found = mapped.unwrap_or_else(|| (module.to_owned(), name.to_owned()));
+        (self.allows(module, name) && self.allows(&found.0, &found.1)).then_some(found)
+    }
+
     /// Returns why what the rule of a pair allows is harmless, if brine has a rule for it.
     #[must_use]
     pub fn reason(module: &str, name: &str) -> Option<&'static str> {
@@ -154,6 +166,9 @@ impl AllowList {
         list
     }
 }
+
+/// From this protocol on, loaders take names as they are.
+pub(super) const FIRST_PROTOCOL_OF_PYTHON_3: u8 = 3;
 
 /// The most characters of a bad line that an error shows.
 const LONGEST_SHOWN: usize = 80;
@@ -192,6 +207,20 @@ mod tests {
                 .chain(AllowList::numpy().iter())
                 .all(|(m, n)| list.allows(m, n))
         );
+    }
+
+    #[test]
+    fn a_name_of_python_2_resolves_only_if_both_names_are_listed() {
+        let pair = |module: &str, name: &str| Some((module.to_owned(), name.to_owned()));
+        let both = AllowList::parse("__builtin__:xrange\nbuiltins:range").unwrap();
+        assert_eq!(both.resolve("__builtin__", "xrange", 2), pair("builtins", "range"));
+        assert_eq!(both.resolve("__builtin__", "xrange", 3), pair("__builtin__", "xrange"));
+        assert_eq!(both.resolve("builtins", "range", 0), pair("builtins", "range"));
+        for one in ["__builtin__:xrange", "builtins:range"] {
+            let one = AllowList::parse(one).unwrap();
+            assert_eq!(one.resolve("__builtin__", "xrange", 2), None);
+        }
+        assert_eq!(both.resolve("builtins", "xrange", 4), None);
     }
 
     #[test]

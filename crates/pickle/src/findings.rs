@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::allow_list::FIRST_PROTOCOL_OF_PYTHON_3;
 use super::entry::{Attributes, Entry};
 use super::import::{ImportOpcode, MappedName, PickleImport, is_name, shown};
 use super::machine::{GlobalSort, Value};
@@ -206,6 +207,3 @@ fn listable(bytes: &[u8]) -> Option<&str> {
     let short = bytes.len() <= super::MAX_NAME_BYTES;
     short.then(|| str::from_utf8(bytes).ok())?.filter(|text| is_name(text))
 }
-
-/// From this protocol on, loaders take names as they are.
-const FIRST_PROTOCOL_OF_PYTHON_3: u8 = 3;

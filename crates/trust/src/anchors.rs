@@ -7,7 +7,7 @@ use brine_core::{
     Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
 };
 
-use crate::entry::TrustEntry;
+use crate::entry::{BrokenLimit, TrustEntry};
 
 /// The signers who are trusted, and the keys that are revoked.
 ///
@@ -100,6 +100,16 @@ impl Trust {
         evidence: &Evidence,
         question: &Question<'_>,
     ) -> Result<&TrustEntry, Untrusted> {
+        self.judge_by(evidence, question, |_| true)
+    }
+
+    /// Judges a signature by the entries that may speak. Others still revoke.
+    fn judge_by(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+        may_speak: impl Fn(&TrustEntry) -> bool,
+    ) -> Result<&TrustEntry, Untrusted> {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
@@ -110,7 +120,8 @@ impl Trust {
             if question.signer.is_some_and(|name| !entry.answers_to(name)) {
                 continue;
             }
-            match entry.broken_limit(question) {
+            let broken = entry.broken_limit(question);
+            match broken.or_else(|| (!may_speak(entry)).then_some(BrokenLimit::Scope)) {
                 None => return Ok(entry),
                 Some(broken) => refusing = refusing.or(Some((entry, broken))),
             }
@@ -175,6 +186,15 @@ impl TrustAnchors for Trust {
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted> {
         self.judge_entry(evidence, question).map(|entry| Cow::Borrowed(entry.signer()))
+    }
+
+    fn judge_in_particular(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        let spells_out = |entry: &TrustEntry| entry.scope().spells_out(question.context);
+        self.judge_by(evidence, question, spells_out).map(|entry| Cow::Borrowed(entry.signer()))
     }
 }
 

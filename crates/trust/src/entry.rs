@@ -195,6 +195,28 @@ impl Scope {
             (Self::Globs(_) | Self::Namespaces(_), None) => false,
         }
     }
+
+    /// Returns whether the scope allows this context by a pattern that spells out its first part, up to and with the
+    /// first `/`: `code/*` does for `code/a`, and `*/a` does not.
+    #[must_use]
+    pub fn spells_out(&self, context: Option<&str>) -> bool {
+        let Some((context, end)) = context.and_then(|text| Some((text, text.find('/')?))) else {
+            return false;
+        };
+        let first = context.get(..=end).unwrap_or(context);
+        match self {
+            Self::Any => false,
+            Self::Globs(globs) => {
+                globs.iter().any(|glob| glob.as_str().starts_with(first) && glob.matches(context))
+            }
+            Self::Namespaces(list) => {
+                let spelled = |pattern: &str| {
+                    pattern.starts_with(first) && PatternList::new(pattern).matches(context)
+                };
+                list.matches(context) && list.as_str().split(',').any(spelled)
+            }
+        }
+    }
 }
 
 /// When and why a key was revoked.
@@ -229,6 +251,30 @@ mod tests {
         assert!(signer.answers_to("alice@example.com"));
         for other in ["eve@example.com", "ALICE@EXAMPLE.COM", "alice", "*@example.com,!eve@*"] {
             assert!(!signer.answers_to(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_spells_out_the_first_part_of_a_context() {
+        let glob = |text| Scope::Globs(vec![ContextGlob::parse(text).unwrap()]);
+        let list = |text: &str| Scope::Namespaces(PatternList::new(text));
+        for (scope, expected) in [
+            (Scope::Any, false),
+            (glob("code/*"), true),
+            (glob("code/a"), true),
+            (glob("code/b"), false),
+            (glob("*/a"), false),
+            (glob("c*/a"), false),
+            (glob("code*/a"), false),
+            (list("*"), false),
+            (list("code/*"), true),
+            (list("reports,code/a"), true),
+            (list("*,code/b"), false),
+            (list("code/*,!*/a"), false),
+        ] {
+            assert_eq!(scope.spells_out(Some("code/a")), expected, "{scope:?}");
+            assert!(!scope.spells_out(None), "{scope:?}");
+            assert!(!scope.spells_out(Some("code")), "{scope:?}");
         }
     }
 

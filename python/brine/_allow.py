@@ -1,0 +1,79 @@
+"""What pickles may import, as callers write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+from brine._brine import AllowList
+from brine._errors import UntrustedError, UsageError
+
+Names: TypeAlias = str | AllowList | Sequence[str | AllowList]
+"""``"std"``, ``"numpy"``, lines such as ``"shop.orders:Order"``, a list of these, or an ``AllowList``."""
+
+Allow: TypeAlias = Names | Mapping[str, Names]
+"""The names for everybody, or those for each signer by its name in the trust file; ``"*"`` is for all others."""
+
+
+def allow_list(allow: Allow, signer: str | None) -> AllowList:
+    """Return what a signer may have imported. Without a name, nobody has signed.
+
+    Raise `UntrustedError` if there is a list for each signer, and none for this one.
+    """
+    if not isinstance(allow, Mapping):
+        return listed(allow)
+    if signer is not None and signer in allow:
+        return listed(allow[signer])
+    if "*" in allow:
+        return listed(allow["*"])
+    who = "whoever sent it unsigned" if signer is None else repr(signer)
+    raise UntrustedError(
+        f"allow has no list for {who}",
+        'allow={"alice": ["std"], "*": []} has one for alice, and one for all others',
+        "signer-not-listed",
+    )
+
+
+def check(allow: Allow) -> None:
+    """Raise `UsageError` if a list cannot be read, whomever it is for."""
+    if not isinstance(allow, Mapping):
+        listed(allow)
+        return
+    for names in allow.values():
+        listed(names)
+
+
+def listed(names: Names) -> AllowList:
+    """Put a list together from its parts."""
+    if isinstance(names, AllowList):
+        return names
+    if isinstance(names, str):
+        return _of_texts((names,))
+    texts: list[str] = []
+    for part in names:
+        if isinstance(part, AllowList):
+            texts.append(_lines(part))
+        elif isinstance(part, str):
+            texts.append(part)
+        else:
+            raise UsageError(
+                f"allow: expected text or a brine.AllowList, not {type(part).__name__}",
+                reason="usage",
+            )
+    return _of_texts(tuple(texts))
+
+
+@lru_cache(maxsize=256)
+def _of_texts(texts: tuple[str, ...]) -> AllowList:
+    return AllowList(*texts)
+
+
+@lru_cache(maxsize=256)
+def _lines(allow: AllowList) -> str:
+    """Write a list as lines, which are read again to the same list."""
+    lines = (
+        f"{module}:{name} any" if allow.allows_anything(module, name) else f"{module}:{name}"
+        for module, name in allow.pairs()
+    )
+    return "\n".join(lines)

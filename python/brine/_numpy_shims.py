@@ -1,0 +1,222 @@
+"""NumPy's constructors, with the values that NumPy writes into pickles and no others.
+
+NumPy believes what a pickle says of types and buffers: with a type of objects over free bytes, a pickle makes pointers.
+Each type here is made by NumPy's public constructor, and each buffer has the length that its type and shape need.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brine._errors import UntrustedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brine._unpickler import Pair
+
+
+class NumpyValues:
+    """The values of NumPy that one pickle makes."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[int, object] = {}
+        """What has been made, and has no state and no use yet. It takes a state once."""
+
+    def dtype(self, word: object, align: object = False, copy: object = True) -> Any:
+        """Make a type by its letter and size, as a copy that no array has."""
+        if word is np.record:
+            return self._made(np.dtype((np.record, [])))
+        text = _text(word)
+        if text is None or not DTYPE_WORD.fullmatch(text) or align not in {0} or copy not in {1}:
+            raise refused("numpy:dtype", "a type that NumPy does not write")
+        return self._made(np.dtype(text, align=False, copy=True))
+
+    def reconstruct(self, kind: object, shape: object, letter: object) -> Any:
+        """Make an empty array, which takes a state."""
+        if not isinstance(kind, type) or not issubclass(kind, np.ndarray) or shape != (0,):
+            raise refused("numpy:ndarray", "a class or shape that NumPy does not write")
+        if _text(letter) != "b":
+            raise refused("numpy:ndarray", "a letter that NumPy does not write")
+        return self._made(np.ndarray.__new__(kind, (0,), "b"))
+
+    def scalar(self, dtype: object, data: object = None) -> Any:
+        """Make a value of a type without objects from its bytes."""
+        found = self._used(dtype)
+        if type(data) is not bytes or found.hasobject or len(data) != found.itemsize:
+            raise refused("numpy:scalar", "bytes that do not fit its type")
+        return np.ndarray((), found, data).copy()[()]
+
+    def frombuffer(
+        self, data: object, dtype: object, shape: object, order: object, axes: object = None
+    ) -> Any:
+        """Make an array of a type without objects over bytes."""
+        found = self._used(dtype)
+        if type(data) not in {bytes, bytearray} or found.hasobject:
+            raise refused(
+                "numpy:_frombuffer", "something else than bytes for a type without objects"
+            )
+        assert isinstance(data, (bytes, bytearray))
+        if len(data) != _count(shape) * found.itemsize:
+            raise refused("numpy:_frombuffer", "another number of bytes than its shape needs")
+        array: Any = np.frombuffer(data, found) if data and found.itemsize else np.zeros(0, found)
+        if order == "K" and axes is not None:
+            return array.reshape(shape).transpose(_axes(axes))
+        if order not in {"C", "F"} or axes is not None:
+            raise refused("numpy:_frombuffer", "an order that NumPy does not write")
+        return array.reshape(shape, order=order)
+
+    def state(self, made: object, state: object) -> object:
+        """Return the state that something of NumPy takes, made anew where NumPy would believe it."""
+        fresh = self._fresh.pop(id(made), None)
+        if isinstance(made, np.dtype):
+            if fresh is None:
+                raise refused("numpy:dtype", "a state when it is in use")
+            return dtype_state(made, state, self._used)
+        if isinstance(made, np.ndarray):
+            if fresh is None:
+                raise refused("numpy:ndarray", "a second state")
+            return self._array_state(state)
+        return state
+
+    def _array_state(self, state: object) -> object:
+        if type(state) is not tuple or len(state) != ARRAY_STATE_ITEMS:
+            raise refused("numpy:ndarray", "a state of another length")
+        version, shape, dtype, fortran, data = state
+        found = self._used(dtype)
+        if version not in {0, 1} or fortran not in {0, 1}:
+            raise refused("numpy:ndarray", "a state that NumPy does not write")
+        count = _count(shape)
+        if not found.hasobject:
+            if type(data) is not bytes or len(data) != count * found.itemsize:
+                raise refused("numpy:ndarray", "another number of bytes than its shape needs")
+        elif type(data) is not list or len(data) != count:
+            raise refused("numpy:ndarray", "another number of objects than its shape needs")
+        elif found != np.dtype(object) and not all(_is_row(item) for item in data):
+            raise refused("numpy:ndarray", "rows that are not literals")
+        return state
+
+    def _made(self, made: object) -> object:
+        self._fresh[id(made)] = made
+        return made
+
+    def _used(self, dtype: object) -> np.dtype[Any]:
+        """Return a type that is used from now on, so that its state is final."""
+        if not isinstance(dtype, np.dtype):
+            raise refused("numpy:dtype", "something else in its place")
+        self._fresh.pop(id(dtype), None)
+        return dtype
+
+    def shims(self) -> dict[Pair, Callable[..., object]]:
+        """Return what stands for NumPy's constructors, by the names of NumPy 1 and 2."""
+        found: dict[Pair, Callable[..., object]] = {("numpy", "dtype"): self.dtype}
+        for core in ("numpy.core", "numpy._core"):
+            found[f"{core}.multiarray", "_reconstruct"] = self.reconstruct
+            found[f"{core}.multiarray", "scalar"] = self.scalar
+            found[f"{core}.numeric", "_frombuffer"] = self.frombuffer
+        return found
+
+
+def dtype_state(dtype: np.dtype[Any], state: object, used: Callable[[object], Any]) -> object:
+    """Return the state that NumPy itself gives to the type that a state describes."""
+    if type(state) is not tuple or len(state) - state[0] != DTYPE_STATE_ITEMS - DTYPE_VERSION:
+        raise refused("numpy:dtype", "a state of another length")
+    _, endian, subarray, names, fields, size, _, flags, *metadata = state
+    try:
+        if dtype.kind in "mM":
+            found = np.dtype(dtype.kind + "8" + _unit(metadata))
+        elif subarray is not None:
+            base, shape = subarray
+            found = np.dtype((used(base), shape))
+        elif names is not None:
+            found = _record(names, fields, size, bool(flags & ALIGNED_STRUCT), used)
+        else:
+            found = dtype
+        found = found if endian == "|" else found.newbyteorder(endian)
+    except (TypeError, ValueError, KeyError) as error:
+        raise refused("numpy:dtype", f"a state that NumPy does not take: {error}") from error
+    if dtype.itemsize not in {0, found.itemsize}:
+        raise refused("numpy:dtype", "a state of another size")
+    return found.__reduce__()[2]  # type: ignore[index, unused-ignore]
+
+
+def _record(
+    names: object,
+    fields: Any,
+    size: object,
+    align: bool,
+    used: Callable[[object], Any],
+) -> np.dtype[Any]:
+    if type(names) is not tuple or type(fields) is not dict:
+        raise refused("numpy:dtype", "fields that NumPy does not write")
+    parts = [fields[name] for name in names]
+    titles = [part[2] if len(part) > FIELD_ITEMS else None for part in parts]
+    description: dict[str, Any] = {
+        "names": list(names),
+        "formats": [used(part[0]) for part in parts],
+        "offsets": [part[1] for part in parts],
+        "itemsize": size,
+    }
+    if any(title is not None for title in titles):
+        description["titles"] = titles
+    return np.dtype(description, align=align)  # type: ignore[call-overload, no-any-return, unused-ignore]
+
+
+def _unit(metadata: list[Any]) -> str:
+    """Return the unit of a date as NumPy reads it: ``[25s]``."""
+    _, (unit, steps, *_) = metadata[0]
+    text = _text(unit)
+    if text not in UNITS or type(steps) is not int:
+        raise refused("numpy:dtype", "a unit of time that NumPy does not know")
+    return "" if text == "generic" else f"[{steps}{text}]"
+
+
+def _axes(axes: object) -> tuple[int, ...]:
+    """Return the order of axes in which the bytes of an array are."""
+    if type(axes) is not tuple or not all(type(axis) is int for axis in axes):
+        raise refused("numpy:_frombuffer", "axes that are none")
+    return axes
+
+
+def _count(shape: object) -> int:
+    """Return how many elements an array of this shape has."""
+    if type(shape) is not tuple or not all(type(side) is int and side >= 0 for side in shape):
+        raise refused("numpy:ndarray", "a shape that is none")
+    return math.prod(shape)
+
+
+def _is_row(item: object) -> bool:
+    return type(item) is tuple and all(
+        part is None or type(part) in {bool, int, float, complex, str, bytes, tuple, list}
+        for part in item
+    )
+
+
+def _text(word: object) -> str | None:
+    if type(word) is bytes:
+        return word.decode("latin-1")
+    return word if type(word) is str else None
+
+
+def refused(name: str, why: str) -> UntrustedError:
+    """Refuse a value of NumPy."""
+    return UntrustedError(f"pickle: gives {name} {why}", None, "call-not-allowed")
+
+
+DTYPE_WORD = re.compile(
+    r"b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[Mm]8|O[48]|[SVU](0|[1-9][0-9]{0,9})"
+)
+
+UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
+
+ARRAY_STATE_ITEMS = 5
+DTYPE_STATE_ITEMS = 8
+DTYPE_VERSION = 3
+"""The version of states without metadata. Version 4 has one item more."""
+
+ALIGNED_STRUCT = 0x80
+FIELD_ITEMS = 2

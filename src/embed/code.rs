@@ -1,0 +1,79 @@
+//! Contexts of code, which nobody may send who is merely trusted for everything.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brine_core::{
+    Evidence, KeyId, Question, Signer, TrustAnchors, TrustSource, TrustUnavailable, Untrusted,
+    VerifyingKey,
+};
+
+/// How contexts begin that code is signed for. A signer may send code only if the trust file spells this out for it:
+/// `contexts = ["python-code/*"]`.
+pub const CODE_CONTEXT: &str = "python-code/";
+
+/// Returns whether a context is one that code is signed for.
+#[must_use]
+pub fn is_of_code(context: Option<&str>) -> bool {
+    context.is_some_and(|context| context.starts_with(CODE_CONTEXT))
+}
+
+/// Returns who is believed for a context: for one of code, only those to whom trust gives it in particular.
+#[must_use]
+pub fn trust_for(context: Option<&str>, trust: Arc<dyn TrustSource>) -> Arc<dyn TrustSource> {
+    if is_of_code(context) {
+        Arc::new(CodeTrustSource { trust, last: Mutex::default() })
+    } else {
+        trust
+    }
+}
+
+struct CodeTrustSource {
+    trust: Arc<dyn TrustSource>,
+    last: Mutex<Option<Wrapped>>,
+}
+
+/// Trust, and what was made of it.
+#[derive(Clone)]
+struct Wrapped {
+    trust: Arc<dyn TrustAnchors>,
+    made: Arc<dyn TrustAnchors>,
+}
+
+impl TrustSource for CodeTrustSource {
+    fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
+        let trust = self.trust.current()?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // As long as nothing changed, it is the same value in memory.
+        let same = { &*last }.as_ref().filter(|last| Arc::ptr_eq(&last.trust, &trust)).cloned();
+        let wrapped = same.unwrap_or_else(|| {
+            let made = Arc::new(CodeTrust(Arc::clone(&trust)));
+            Wrapped { trust, made }
+        });
+        Ok(Arc::clone(&last.insert(wrapped).made))
+    }
+}
+
+struct CodeTrust(Arc<dyn TrustAnchors>);
+
+impl TrustAnchors for CodeTrust {
+    fn key(&self, id: KeyId) -> Option<&VerifyingKey> {
+        self.0.key(id)
+    }
+
+    fn keys(&self, most: usize) -> Vec<&VerifyingKey> {
+        self.0.keys(most)
+    }
+
+    fn key_count(&self) -> usize {
+        self.0.key_count()
+    }
+
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        self.0.judge_in_particular(evidence, question)
+    }
+}
