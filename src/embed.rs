@@ -20,4 +20,4 @@ pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
 pub use self::refused::Refused;
 pub use self::replay::{ReplayText, replay_database, replay_init, replay_status};
 pub use self::stating::{StatementText, Statements, content_type};
-pub use self::trusting::{JudgingClock, SystemClock, TrustNames, trust, trust_in};
+pub use self::trusting::{JudgingClock, SystemClock, TrustNames, trust, trust_in, trust_of};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -53,7 +54,7 @@ def listed(names: Names) -> AllowList:
     texts: list[str] = []
     for part in names:
         if isinstance(part, AllowList):
-            texts.append(_lines(part))
+            texts.append(part.lines())
         elif isinstance(part, str):
             texts.append(part)
         else:
@@ -66,14 +67,10 @@ def listed(names: Names) -> AllowList:
 
 @lru_cache(maxsize=256)
 def _of_texts(texts: tuple[str, ...]) -> AllowList:
-    return AllowList(*texts)
-
-
-@lru_cache(maxsize=256)
-def _lines(allow: AllowList) -> str:
-    """Write a list as lines, which are read again to the same list."""
-    lines = (
-        f"{module}:{name} any" if allow.allows_anything(module, name) else f"{module}:{name}"
-        for module, name in allow.pairs()
-    )
-    return "\n".join(lines)
+    allow = AllowList(*texts)
+    for module, name in allow.gadgets():
+        warnings.warn(
+            f"the list has {module}:{name}, through which a pickle can reach what is not on it",
+            stacklevel=2,
+        )
+    return allow

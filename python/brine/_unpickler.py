@@ -5,12 +5,13 @@ What they load has been scanned. They hold it to the same list once more: a mist
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import sys
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from brine import _std_shims
 from brine._brine import AllowList
@@ -31,6 +32,9 @@ def load(data: bytes, allow: AllowList, imports: Iterable[Pair]) -> object:
         from brine._numpy_unpickler import NumpyUnpickler
 
         return NumpyUnpickler(data, names).load()
+    if vars(copyreg).get("_extension_cache", True):
+        # From here the loader in C takes what a number stands for without asking.
+        return PythonUnpickler(data, Finder(names, _std_shims.SHIMS)).load()
     return StdUnpickler(data, names).load()
 
 
@@ -75,6 +79,31 @@ class StdUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: object, /) -> Any:
         raise persistent_id()
+
+
+class PythonUnpickler(pickle._Unpickler):
+    """Loads a pickle by the loader that is written in Python, and imports nothing by number."""
+
+    stack: list[Any]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, data: bytes, finder: Finder) -> None:
+        super().__init__(io.BytesIO(data))
+        self._finder = finder
+
+    def find_class(self, module: str, name: str) -> Any:
+        return self._finder.find(module, name)
+
+    def persistent_load(self, pid: object) -> Any:
+        raise persistent_id()
+
+    def load_extension(self) -> NoReturn:
+        raise UntrustedError(
+            "pickle: imports by a number of the copyreg registry", None, "extension-registry"
+        )
+
+    for _opcode in (pickle.EXT1, pickle.EXT2, pickle.EXT4):
+        dispatch[_opcode[0]] = load_extension
 
 
 class Finder:

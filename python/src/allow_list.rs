@@ -68,10 +68,27 @@ impl AllowList {
         self.0.resolve(module, name, protocol)
     }
 
+    /// Return the pairs through which a pickle can reach what is not on the list, as far as they are known.
+    fn gadgets(&self) -> Vec<(String, String)> {
+        self.0.gadgets().map(own).collect()
+    }
+
+    /// Return the lines that make the same list again.
+    fn lines(&self) -> String {
+        let line = |(module, name): (&str, &str)| {
+            let any = if self.0.allows_anything(module, name) { " any" } else { "" };
+            format!("{module}:{name}{any}\n")
+        };
+        self.0.iter().map(line).collect()
+    }
+
     /// Return all pairs, sorted.
     fn pairs(&self) -> Vec<(String, String)> {
-        let own = |(module, name): (&str, &str)| (module.to_owned(), name.to_owned());
         self.0.iter().map(own).collect()
+    }
+
+    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyAny>, (String,)) {
+        (slf.get_type().into_any().unbind(), (slf.get().lines(),))
     }
 
     fn __repr__(&self) -> String {
@@ -84,4 +101,8 @@ fn loaded(import: PickleImport) -> (String, String) {
         Some(mapped) => (mapped.module.to_owned(), mapped.name),
         None => (import.module, import.name),
     }
+}
+
+fn own((module, name): (&str, &str)) -> (String, String) {
+    (module.to_owned(), name.to_owned())
 }

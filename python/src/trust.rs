@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_cli::embed::{TrustNames, trust, trust_for, trust_in};
-use brine_core::{KnownSigners, Signer, TrustAnchors, TrustSource, TrustUnavailable};
+use brine_cli::embed::{TrustNames, trust, trust_for, trust_in, trust_of};
+use brine_core::{TrustAnchors, TrustSource, TrustUnavailable};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -19,7 +19,7 @@ pub(crate) struct Trust(pub(crate) Source, Origin);
 /// Where trust comes from, for a process that finds it again.
 enum Origin {
     Files(TrustNames),
-    Keys(Vec<(String, PublicKey)>),
+    Keys(Vec<(String, PublicKey)>, Option<Vec<String>>),
     Text(String),
 }
 
@@ -75,18 +75,21 @@ impl Trust {
         Ok(Self(Source(trust_in(text.as_bytes())?), Origin::Text(text.to_owned())))
     }
 
-    /// Believe these keys, each under its name, for everything and at any time.
+    /// Believe these keys, each under its name, at any time: for everything but code, or for the contexts that one of
+    /// the patterns in `contexts` matches.
     ///
     /// They are tried in the order of the dictionary where an envelope names none of them.
     #[staticmethod]
-    fn of(keys: &Bound<'_, PyDict>) -> PyResult<Self> {
+    #[pyo3(signature = (keys, *, contexts=None))]
+    fn of(keys: &Bound<'_, PyDict>, contexts: Option<Vec<String>>) -> PyResult<Self> {
         let named = |(name, key): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
             let key = key.cast_into::<PublicKey>()?;
             Ok((name.extract::<String>()?, key.get().clone()))
         };
         let keys: Vec<_> = keys.iter().map(named).collect::<PyResult<_>>()?;
-        let signers = keys.iter().map(|(name, key)| Signer::new(name.clone(), key.0.clone()));
-        Ok(Self(Source(Arc::new(Arc::new(KnownSigners::new(signers)))), Origin::Keys(keys)))
+        let named = keys.iter().map(|(name, key)| (name.clone(), key.0.clone()));
+        let trust = trust_of(named, contexts.as_deref()).map_err(Failure::from)?;
+        Ok(Self(Source(trust), Origin::Keys(keys, contexts)))
     }
 
     /// Files are read again where the pickle is loaded, by absolute paths. Others go along as they are.
@@ -96,12 +99,16 @@ impl Trust {
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let make = |name| slf.get_type().getattr(name);
         match &slf.get().1 {
-            Origin::Keys(keys) => {
+            Origin::Keys(keys, contexts) => {
                 let dict = PyDict::new(py);
                 for (name, key) in keys {
                     dict.set_item(name, key.clone())?;
                 }
-                Ok((make("of")?, (dict,).into_pyobject(py)?.into_any()))
+                let given = PyDict::new(py);
+                given.set_item("contexts", contexts)?;
+                let partial = py.import("functools")?.getattr("partial")?;
+                let of = partial.call((make("of")?,), Some(&given))?;
+                Ok((of, (dict,).into_pyobject(py)?.into_any()))
             }
             Origin::Text(text) => Ok((make("parse")?, (text,).into_pyobject(py)?.into_any())),
             Origin::Files(names) => {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brine_core::time::ClockBefore1970;
-use brine_core::{Clock, Timestamp, TrustSource};
-use brine_trust::{Trust, TrustError};
+use brine_core::{Clock, KnownSigners, Signer, Timestamp, TrustSource, VerifyingKey};
+use brine_trust::{ContextGlob, Scope, Trust, TrustEntry, TrustError};
 use jiff::tz::TimeZone;
 
 use super::Refused;
-use super::stating::when;
+use super::stating::{when, wrong};
 use crate::args::PermissionArgs;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
@@ -53,6 +53,25 @@ pub fn trust_in(text: &[u8]) -> Result<Arc<dyn TrustSource>, Refused> {
         source,
     })?;
     Ok(Arc::new(Arc::new(trust)))
+}
+
+/// Believes these keys, each under its name, at any time: for everything, or for the contexts that these patterns match.
+///
+/// # Errors
+///
+/// `usage` for a pattern that is none.
+pub fn trust_of(
+    keys: impl IntoIterator<Item = (String, VerifyingKey)>,
+    contexts: Option<&[String]>,
+) -> Result<Arc<dyn TrustSource>, Refused> {
+    let signers = keys.into_iter().map(|(name, key)| Signer::new(name, key));
+    let Some(contexts) = contexts else {
+        return Ok(Arc::new(Arc::new(KnownSigners::new(signers))));
+    };
+    let globs: Result<Vec<_>, _> = contexts.iter().map(|text| ContextGlob::parse(text)).collect();
+    let scope = Scope::Globs(globs.map_err(|error| wrong("contexts", &error.to_string()))?);
+    let entries = signers.map(|signer| TrustEntry::new(signer).with_scope(scope.clone()));
+    Ok(Arc::new(Arc::new(Trust::new(entries))))
 }
 
 /// The clock of the system.
