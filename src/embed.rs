@@ -6,8 +6,10 @@
 
 mod code;
 mod envelopes;
+mod files;
 mod keys;
 mod pickles;
+mod private_copy;
 mod refused;
 mod replay;
 mod stating;
@@ -15,8 +17,10 @@ mod trusting;
 
 pub use self::code::{CODE_CONTEXT, is_of_code, trust_for};
 pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
+pub use self::files::{Heed, InFile, NewFile, signature_of, threads};
 pub use self::keys::{FoundKey, private_key, private_key_in, public_key};
 pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
+pub use self::private_copy::{PrivateCopies, PrivateCopy};
 pub use self::refused::Refused;
 pub use self::replay::{ReplayText, replay_database, replay_init, replay_status};
 pub use self::stating::{StatementText, Statements, content_type};

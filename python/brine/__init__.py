@@ -30,7 +30,10 @@ from brine._errors import (
     UntrustedError,
     UsageError,
 )
+from brine._files import open
 from brine._objects import dump, dumps, load, loads
+from brine._signed_reader import SignedReader, SignedTextReader
+from brine._signed_writer import SignedTextWriter, SignedWriter
 from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
@@ -76,7 +79,11 @@ __all__ = [
     "SignedConnection",
     "SignedJoinableQueue",
     "SignedQueue",
+    "SignedReader",
     "SignedSimpleQueue",
+    "SignedTextReader",
+    "SignedTextWriter",
+    "SignedWriter",
     "Signer",
     "Trust",
     "Unsigned",
@@ -90,6 +97,7 @@ __all__ = [
     "dumps",
     "load",
     "loads",
+    "open",
     "replay_init",
     "replay_status",
     "sign",

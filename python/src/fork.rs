@@ -24,7 +24,7 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send)
 }
 
 /// Keeps the process from forking. The thread that forks can work on the way, as other hooks may.
-fn working() -> Option<RwLockReadGuard<'static, ()>> {
+pub(crate) fn working() -> Option<RwLockReadGuard<'static, ()>> {
     let is_forking = FORKING.with_borrow(Option::is_some);
     (!is_forking).then(|| WORK.read().unwrap_or_else(PoisonError::into_inner))
 }

@@ -90,7 +90,7 @@ impl Judge {
         Ok((self.facts(&verified), Cow::Borrowed(content), noted))
     }
 
-    fn facts(&self, verified: &Verified) -> Facts {
+    pub(crate) fn facts(&self, verified: &Verified) -> Facts {
         Facts::of(verified).judged_by(self.clock)
     }
 

@@ -6,6 +6,7 @@
 mod allow_list;
 mod buffer;
 mod failure;
+mod foreign;
 mod fork;
 mod judge;
 mod key;
@@ -14,8 +15,11 @@ mod ledger;
 mod moment;
 mod replay;
 mod signer;
+mod stream_reader;
+mod stream_writer;
 mod trust;
 mod verified;
+mod verified_file;
 mod verifier;
 
 use pyo3::prelude::*;
@@ -35,9 +39,15 @@ mod _brine {
     #[pymodule_export]
     use super::signer::Signer;
     #[pymodule_export]
+    use super::stream_reader::StreamReader;
+    #[pymodule_export]
+    use super::stream_writer::StreamWriter;
+    #[pymodule_export]
     use super::trust::Trust;
     #[pymodule_export]
     use super::verified::Verified;
+    #[pymodule_export]
+    use super::verified_file::VerifiedFile;
     #[pymodule_export]
     use super::verifier::Verifier;
 }

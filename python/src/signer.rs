@@ -25,8 +25,8 @@ use crate::moment::MomentText;
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Signer {
-    key: Arc<SigningKey>,
-    statements: Statements,
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) statements: Arc<Statements>,
     context: Option<String>,
     channel: Mutex<Channel>,
 }
@@ -111,7 +111,7 @@ impl Signer {
             not_before: not_before.map(|text| text.0),
             external_aad: aad.map(|aad| aad.to_vec()).unwrap_or_default(),
         };
-        let statements = Statements::read(text).map_err(Failure::from)?;
+        let statements = Arc::new(Statements::read(text).map_err(Failure::from)?);
         Ok(Self { key, statements, context, channel: Mutex::new(Channel::draw()?) })
     }
 

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::failure::{Failure, Result};
-use crate::fork::detached;
+use crate::fork::{detached, working};
 use crate::key::PublicKey;
 
 /// Who is believed, for which contexts and until when.
@@ -29,6 +29,17 @@ pub(crate) struct Source(Arc<dyn TrustSource>);
 
 impl TrustSource for Source {
     fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
+        self.0.current()
+    }
+}
+
+/// Trust for work during which the process may fork: nobody forks while its locks are held.
+#[derive(Clone)]
+pub(crate) struct ForkingSource(pub(crate) Source);
+
+impl TrustSource for ForkingSource {
+    fn current(&self) -> Result<Arc<dyn TrustAnchors>, TrustUnavailable> {
+        let _working = working();
         self.0.current()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brine_cli::embed::Facts;
 use brine_core::Timestamp;
 use brine_core::text::hex;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDateTime};
 
@@ -17,7 +17,8 @@ use crate::moment::datetime;
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Verified {
-    payload: Py<PyBytes>,
+    /// It is absent where it is read from a file object, or lies behind a path.
+    payload: Option<Py<PyBytes>>,
     facts: Facts,
     /// The context that was asked for.
     context: Option<Arc<str>>,
@@ -27,7 +28,7 @@ pub(crate) struct Verified {
 impl Verified {
     /// Returns it to Python. The facts **must** be those of this payload.
     pub(crate) const fn new(
-        payload: Py<PyBytes>,
+        payload: Option<Py<PyBytes>>,
         facts: Facts,
         context: Option<Arc<str>>,
         is_detached: bool,
@@ -40,8 +41,11 @@ impl Verified {
 impl Verified {
     /// The bytes that were signed; of a detached signature, those that lay beside it.
     #[getter]
-    fn payload(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.payload.clone_ref(py)
+    fn payload(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        match &self.payload {
+            Some(payload) => Ok(payload.clone_ref(py)),
+            None => Err(PyAttributeError::new_err(ELSEWHERE)),
+        }
     }
 
     /// The name of the signer in the trust file.
@@ -123,12 +127,12 @@ impl Verified {
         py.import("json")?.call_method1("loads", (self.facts.verdict(self.is_detached),))
     }
 
-    fn __bytes__(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.payload.clone_ref(py)
+    fn __bytes__(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        self.payload(py)
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.payload.bind(py).as_bytes().len()
+    fn __len__(&self) -> usize {
+        usize::try_from(self.facts.payload_bytes).unwrap_or(usize::MAX)
     }
 
     fn __repr__(&self) -> String {
@@ -150,3 +154,6 @@ impl Verified {
 fn moment(py: Python<'_>, at: Option<Timestamp>) -> PyResult<Option<Bound<'_, PyDateTime>>> {
     at.map(|at| datetime(py, at)).transpose()
 }
+
+const ELSEWHERE: &str =
+    "the payload is not here: it is read from the file object, or from the path";

@@ -23,8 +23,8 @@ use crate::verified::Verified;
 /// One verifier can be shared by threads, and used after a fork. It costs little to call, and more to make.
 #[pyclass(frozen, module = "brine")]
 pub(crate) struct Verifier {
-    judge: Judge,
-    context: Option<Arc<str>>,
+    pub(crate) judge: Judge,
+    pub(crate) context: Option<Arc<str>>,
     ledger: Option<Arc<Ledger>>,
 }
 
@@ -166,7 +166,7 @@ impl Verifier {
             let judged = detached(py, || self.judge.beside(&envelope, &payload, note));
             let (facts, _, noted) = judged.map_err(Failure::from)?;
             let payload = payload.into_object(py)?;
-            return Ok((Verified::new(payload, facts, self.context.clone(), true), noted));
+            return Ok((Verified::new(Some(payload), facts, self.context.clone(), true), noted));
         }
         let found: Found<'_, T> = if is_in_place(&envelope) {
             detached(py, || self.judge.single(&envelope, note)).map_err(Failure::from)?
@@ -176,7 +176,7 @@ impl Verifier {
         let (facts, payload, noted) = found;
         let payload = bytes_filled(py, payload.len(), |room| room.copy_from_slice(&payload))?;
         let payload = payload.unbind();
-        Ok((Verified::new(payload, facts, self.context.clone(), false), noted))
+        Ok((Verified::new(Some(payload), facts, self.context.clone(), false), noted))
     }
 }
 

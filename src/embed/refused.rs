@@ -7,6 +7,7 @@ use brine_keys::KeyFileError;
 use brine_records::ReplayError;
 
 use crate::report::Failure;
+use crate::world::release::stored;
 
 /// Why something was not done: what the programs would print, and end with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ impl Refused {
     /// Says that a caller asked for something that makes no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Failure::usage(message).into()
+    }
+
+    /// Says what could not be read of an input, or of the place where its payload is kept.
+    #[must_use]
+    pub fn reading(name: &str, error: Error) -> Self {
+        stored(error, name).into()
     }
 
     /// Finds the failure of a clock or of trust that the library passes on.

@@ -156,7 +156,7 @@ pub(crate) fn too_large(name: &str, limit: u64) -> Failure {
 }
 
 /// Returns where in a regular file an input begins of which `read` bytes have been read, and how long it is.
-fn extent(file: &File, read: usize) -> Option<(u64, u64)> {
+pub(crate) fn extent(file: &File, read: usize) -> Option<(u64, u64)> {
     let length = length_of(file)?;
     // A file that was handed over open may have been read in part by somebody else.
     let now = { file }.stream_position().ok()?;

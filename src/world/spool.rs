@@ -26,6 +26,8 @@ pub(crate) struct Spool {
     place: SpoolPlace,
     /// Where the system would end the process (`SIGXFSZ`) instead of reporting an error.
     most: u64,
+    /// How long it may be in memory.
+    most_in_memory: u64,
 }
 
 /// Where the bytes of a spool are.
@@ -39,8 +41,13 @@ enum SpoolPlace {
 impl Spool {
     /// Makes one that is in memory while it is small, and in the directory for temporary files when it grows.
     pub(crate) fn new() -> io::Result<Self> {
+        Self::in_memory_up_to(MAX_MEMORY_BYTES)
+    }
+
+    /// Makes one that is in memory while it is no longer than this.
+    pub(crate) fn in_memory_up_to(most_in_memory: u64) -> io::Result<Self> {
         match in_memory() {
-            Ok(file) => Ok(Self { place: SpoolPlace::Memory, ..Self::onto(file) }),
+            Ok(file) => Ok(Self { place: SpoolPlace::Memory, most_in_memory, ..Self::onto(file) }),
             Err(_) => Self::on_disk(),
         }
     }
@@ -69,7 +76,7 @@ impl Spool {
     /// Takes an empty file, which **must** have no name.
     pub(crate) fn onto(file: File) -> Self {
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
-        Self { file, length: 0, place: SpoolPlace::Disk, most }
+        Self { file, length: 0, place: SpoolPlace::Disk, most, most_in_memory: 0 }
     }
 
     /// Makes one with a copy of `beginning` and of what follows it in `source`, read once.
@@ -78,12 +85,22 @@ impl Spool {
         source: &mut impl Read,
         name: &str,
     ) -> Result<Self, Failure> {
-        let mut spool = Self::new().map_err(temporary)?;
+        Self::new().map_err(temporary)?.filled(beginning, source, name)
+    }
+
+    /// Copies the same into one that is empty.
+    pub(crate) fn filled(
+        mut self,
+        beginning: &[u8],
+        source: &mut impl Read,
+        name: &str,
+    ) -> Result<Self, Failure> {
+        let spool = &mut self;
         spool.write_all(beginning).map_err(temporary)?;
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             match source.read(&mut piece) {
-                Ok(0) => return Ok(spool),
+                Ok(0) => return Ok(self),
                 Ok(read) => {
                     spool.write_all(piece.get(..read).unwrap_or_default()).map_err(temporary)?;
                 }
@@ -100,6 +117,12 @@ impl Spool {
     #[must_use]
     pub(crate) const fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Returns whether it is in memory.
+    #[must_use]
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.place == SpoolPlace::Memory
     }
 
     /// Reads it from the beginning.
@@ -267,7 +290,7 @@ impl Spool {
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(self.length);
-        if self.place == SpoolPlace::Memory && length > MAX_MEMORY_BYTES {
+        if self.place == SpoolPlace::Memory && length > self.most_in_memory {
             self.move_to_disk()?;
         }
         let room = usize::try_from(self.most.saturating_sub(self.length)).unwrap_or(usize::MAX);

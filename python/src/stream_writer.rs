@@ -1,0 +1,280 @@
+//! Signing what is written, piece by piece.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use brine_cli::embed::{NewFile, Refused, threads};
+use brine_core::{Error, StreamOptions, StreamWriter as CoreWriter, SystemError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer::Frozen;
+use crate::failure::{Failure, Result};
+use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
+use crate::judge::lock;
+use crate::signer::Signer;
+use crate::stream_reader::{BUSY, CLOSED, FORKED, forget_of_parent};
+
+/// A stream that is being signed. Only `finish` gives it an end; a reader of one without an end says that it was cut.
+///
+/// `brine.open` puts a buffer over it. It is written by one thread at a time, in the process that opened it.
+#[pyclass(frozen, module = "brine")]
+pub(crate) struct StreamWriter {
+    work: Mutex<Work>,
+    name: String,
+    written: AtomicU64,
+    raised: Raised,
+    process: u32,
+}
+
+enum Work {
+    /// A thread writes.
+    Busy,
+    Closed,
+    Failed(Stopped),
+    Writing(Box<Stream>),
+}
+
+struct Stream {
+    writer: CoreWriter<Box<dyn Write + Send>>,
+    target: Target,
+}
+
+enum Target {
+    /// A file that gets its name at the end.
+    File(NewFile),
+    /// A file object of Python, and what it gets next.
+    Object(Py<PyAny>, Pending),
+}
+
+#[pymethods]
+impl StreamWriter {
+    /// Write a file that is to be called `path`. With `is_new`, there must be none.
+    #[staticmethod]
+    fn of_path(
+        py: Python<'_>,
+        signer: &Signer,
+        path: PathBuf,
+        is_new: bool,
+        threads: Option<NonZero<usize>>,
+    ) -> PyResult<Self> {
+        let (file, output) = py.detach(|| -> Result<_> {
+            let file = NewFile::create(&path, is_new)?;
+            let output: Box<dyn Write + Send> = Box::new(file.writer()?);
+            Ok((file, output))
+        })?;
+        let threads = brine_cli::embed::threads(threads);
+        let name = format!("{path:?}");
+        Ok(Self::begin(signer, output, Target::File(file), name, threads)?)
+    }
+
+    /// Write to a file object that is open in binary mode. Its `write` is called by the thread that writes this.
+    #[staticmethod]
+    fn of_object(
+        signer: &Signer,
+        object: Py<PyAny>,
+        name: String,
+        threads: Option<NonZero<usize>>,
+    ) -> PyResult<Self> {
+        let pending = Pending::default();
+        let output = Box::new(pending.clone());
+        let threads = threads.map_or(1, |asked| self::threads(Some(asked)));
+        Ok(Self::begin(signer, output, Target::Object(object, pending), name, threads)?)
+    }
+
+    /// Sign bytes, and return how many there were. They are copied once, before they are hashed.
+    fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let mut stream = self.take(py)?;
+        let written = self.write_all(py, &mut stream, data);
+        let count = self.put_back(py, stream, written)?;
+        self.written.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Sign what was written so far, so that a reader can verify it, and write that.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let mut stream = self.take(py)?;
+        let flushed = self.flush_segment(py, &mut stream);
+        self.put_back(py, stream, flushed)
+    }
+
+    /// Sign the last of it. A file gets its name now.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        let stream = self.take(py)?;
+        let outcome = self.finish_stream(py, *stream);
+        let ended = outcome.map_err(|stopped| (stopped.error(py), stopped));
+        *lock(&self.work) = match ended {
+            Ok(()) => Work::Closed,
+            Err((error, stopped)) => {
+                *lock(&self.work) = Work::Failed(stopped.afterwards(py));
+                return Err(error);
+            }
+        };
+        Ok(())
+    }
+
+    /// Give it up: it gets no end, and a file no name. What is finished stays so.
+    fn abandon(&self, py: Python<'_>) {
+        let work = std::mem::replace(&mut *lock(&self.work), Work::Closed);
+        match work {
+            Work::Writing(stream) if self.process == std::process::id() => {
+                py.detach(|| drop(stream));
+            }
+            other => forget_of_parent(other, self.process),
+        }
+    }
+
+    /// Return how many bytes were written.
+    fn tell(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}
+
+impl StreamWriter {
+    fn begin(
+        signer: &Signer,
+        output: Box<dyn Write + Send>,
+        target: Target,
+        name: String,
+        threads: usize,
+    ) -> Result<Self> {
+        let statements = Arc::clone(&signer.statements);
+        let key = Arc::clone(&signer.key);
+        let options = StreamOptions::new().threads(threads);
+        let state = move || statements.called_back();
+        let writer = CoreWriter::stating(output, key, state, options)?;
+        let work = Mutex::new(Work::Writing(Box::new(Stream { writer, target })));
+        let (written, process) = (AtomicU64::new(0), std::process::id());
+        Ok(Self { work, name, written, raised: Raised::default(), process })
+    }
+
+    /// Takes the work, so that no other thread has it meanwhile.
+    fn take(&self, py: Python<'_>) -> PyResult<Box<Stream>> {
+        if self.process != std::process::id() {
+            return Err(Failure::usage(FORKED).into());
+        }
+        let mut work = lock(&self.work);
+        match std::mem::replace(&mut *work, Work::Busy) {
+            Work::Writing(stream) => Ok(stream),
+            Work::Busy => Err(PyRuntimeError::new_err(BUSY)),
+            Work::Closed => {
+                *work = Work::Closed;
+                Err(PyValueError::new_err(CLOSED))
+            }
+            Work::Failed(stopped) => {
+                let error = stopped.error(py);
+                *work = Work::Failed(stopped);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the work back, or ends it for ever: a stream with a hole gets no end.
+    fn put_back<T>(
+        &self,
+        py: Python<'_>,
+        stream: Box<Stream>,
+        outcome: Result<T, Stopped>,
+    ) -> PyResult<T> {
+        match outcome {
+            Ok(value) => {
+                *lock(&self.work) = Work::Writing(stream);
+                Ok(value)
+            }
+            Err(stopped) => {
+                py.detach(|| drop(stream));
+                let error = stopped.error(py);
+                *lock(&self.work) = Work::Failed(stopped.afterwards(py));
+                Err(error)
+            }
+        }
+    }
+
+    fn write_all(
+        &self,
+        py: Python<'_>,
+        stream: &mut Stream,
+        data: &Bound<'_, PyAny>,
+    ) -> Result<usize, Stopped> {
+        if !data.is_exact_instance_of::<PyBytes>()
+            && let Ok(Some(view)) = bytes_view(data)
+        {
+            let count = view.len().map_err(Stopped::Raised)?;
+            let view = ViewReader::new(&view, self.raised.clone()).map_err(Stopped::Raised)?;
+            return self.copy(py, stream, view).map(|()| count);
+        }
+        let bytes: Frozen = data.extract().map_err(Stopped::Raised)?;
+        self.copy(py, stream, &*bytes).map(|()| bytes.len())
+    }
+
+    /// Reads a source to its end, segment by segment.
+    fn copy(
+        &self,
+        py: Python<'_>,
+        stream: &mut Stream,
+        mut source: impl Read + Send,
+    ) -> Result<(), Stopped> {
+        loop {
+            let copied = py.detach(|| stream.writer.read_from(&mut source));
+            let copied = copied.map_err(|error| self.stopped(&stream.target, error))?;
+            stream.target.pass_on(py).map_err(Stopped::Raised)?;
+            if copied == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn flush_segment(&self, py: Python<'_>, stream: &mut Stream) -> Result<(), Stopped> {
+        let flushed = py.detach(|| stream.writer.flush_segment());
+        flushed.map_err(|error| self.stopped(&stream.target, error))?;
+        stream.target.pass_on(py).and_then(|()| stream.target.flush(py)).map_err(Stopped::Raised)
+    }
+
+    fn finish_stream(&self, py: Python<'_>, stream: Stream) -> Result<(), Stopped> {
+        let Stream { writer, target } = stream;
+        let finished = py.detach(|| writer.finish().map(drop));
+        finished.map_err(|error| self.stopped(&target, error))?;
+        target.pass_on(py).and_then(|()| target.flush(py)).map_err(Stopped::Raised)?;
+        match target {
+            Target::File(file) => py.detach(|| file.finish()).map_err(Stopped::Refused),
+            Target::Object(..) => Ok(()),
+        }
+    }
+
+    fn stopped(&self, target: &Target, error: Error) -> Stopped {
+        Stopped::of(&self.raised, || match (error, target) {
+            (Error::System(SystemError::Output(error)), Target::File(file)) => file.failed(error),
+            (error, _) => Refused::reading(&self.name, error),
+        })
+    }
+}
+
+impl Target {
+    /// Writes to a file object what it gets next.
+    fn pass_on(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Object(object, pending) => pending.write_to(object.bind(py)),
+        }
+    }
+
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Object(object, _) if object.bind(py).hasattr("flush")? => {
+                object.call_method0(py, "flush").map(drop)
+            }
+            Self::File(_) | Self::Object(..) => Ok(()),
+        }
+    }
+}
+
+/// In a child, threads of the work do not exist, and a hidden file is that of the parent.
+impl Drop for StreamWriter {
+    fn drop(&mut self) {
+        forget_of_parent(std::mem::replace(&mut *lock(&self.work), Work::Closed), self.process);
+    }
+}
