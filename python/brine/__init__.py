@@ -16,6 +16,7 @@ from brine._brine import (
     Trust,
     Verified,
     Verifier,
+    __version__,
     replay_init,
     replay_status,
 )
@@ -60,6 +61,11 @@ def __getattr__(name: str) -> object:
     return found
 
 
+def __dir__() -> list[str]:
+    """List also what is not imported yet."""
+    return sorted({*globals(), *__all__})
+
+
 os.register_at_fork(
     before=_brine.before_fork,
     after_in_parent=_brine.after_fork,
@@ -93,6 +99,7 @@ __all__ = [
     "UsageError",
     "Verified",
     "Verifier",
+    "__version__",
     "dump",
     "dumps",
     "load",

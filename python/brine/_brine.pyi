@@ -9,6 +9,8 @@ from typing_extensions import Buffer as _Buffer
 Buffer: TypeAlias = _Buffer
 _Path: TypeAlias = str | PathLike[str]
 
+__version__: str
+
 @final
 class AllowList:
     def __new__(cls, *texts: str) -> AllowList: ...

@@ -8,6 +8,7 @@ mod buffer;
 mod failure;
 mod foreign;
 mod fork;
+mod interpreter;
 mod judge;
 mod key;
 mod lease;
@@ -50,4 +51,11 @@ mod _brine {
     use super::verified_file::VerifiedFile;
     #[pymodule_export]
     use super::verifier::Verifier;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::interpreter::refuse_others(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

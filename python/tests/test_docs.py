@@ -1,0 +1,48 @@
+"""The examples of the documents run, and print what the documents say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+PAGES = [PROJECT / "README.md", PROJECT / "python/README.md", *PROJECT.glob("docs/python/*.md")]
+WITHOUT_EXAMPLES = {"README.md", "docs/python/install.md", "docs/python/README.md"}
+
+
+def run_page(page: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run the examples of a page in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("doc_page.py")), str(page)]
+    return subprocess.run(
+        command, check=False, cwd=directory, capture_output=True, text=True, timeout=55
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_examples_of_a_page_run(page: Path, home: Path, tmp_path: Path) -> None:
+    done = run_page(page, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if str(page.relative_to(PROJECT)) not in WITHOUT_EXAMPLES:
+        assert " 0 examples" not in done.stdout, "the page has no examples"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (">>> 1 + 1\n2\n", 0),
+        (">>> 1 + 1\n3\n", 1),
+        ("```pycon\n>>> 1 + 1\n2\n```\nText after a fence.\n", 0),
+        ("```pycon\n>>> import no_such_module\n```\n", 1),
+        (
+            "```pycon\n>>> def f(): return 1\n```\n\n```pycon\n>>> f(), f.__module__\n(1, '__main__')\n```\n",
+            0,
+        ),
+    ],
+)
+def test_an_example_that_is_wrong_is_noticed(text: str, status: int, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    assert run_page(page, tmp_path).returncode == status
