@@ -66,6 +66,13 @@ pub struct Run {
     #[arg(long, value_name = "LAYER", value_parser = one_of(Layer::ALL, Layer::name))]
     pub without: Vec<Layer>,
 
+    /// Run each job once; the replay database FILE remembers those that were run
+    ///
+    /// "brine replay init" creates FILE. A job counts as run from the moment before its command starts, whatever
+    /// becomes of it. The job must be signed with --expires.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "now"])]
+    pub replay_db: Option<PathBuf>,
+
     /// Show the plan, and run nothing
     ///
     /// With --json, as a line of JSON.

@@ -153,6 +153,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Replay(#[from] ReplayError),
 
+    /// A job that a replay database does not let run.
+    #[error("{name}: {}", of_job(.source))]
+    ReplayedJob { name: String, source: ReplayError },
+
     #[error("{one} and {}{other} are the same file", if one == other { "another " } else { "" })]
     SameFile { one: &'static str, other: &'static str },
 
@@ -278,6 +282,21 @@ impl Failure {
             Some(verb) => hint::fit(&hint, &verb),
             None => Some(hint),
         }
+    }
+}
+
+/// Says why a job is not run, where the library speaks of records.
+fn of_job(error: &ReplayError) -> String {
+    match error {
+        ReplayError::Busy { .. } => "the job is being run by another process".to_owned(),
+        ReplayError::ExpiryMissing => {
+            "a replay database cannot tell this job apart: it has no expiry".to_owned()
+        }
+        ReplayError::Replayed => "the job was run before".to_owned(),
+        ReplayError::Unknown { at, from } => format!(
+            "the job was signed at {at}, and this database knows only of what was signed from {from} on"
+        ),
+        other => other.to_string(),
     }
 }
 

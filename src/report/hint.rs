@@ -87,6 +87,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
+        Failure::ReplayedJob { source, .. } => return of_replayed_job(source).map(str::to_owned),
         Failure::Signer(failure) => return Some(signer::of_signer(failure)),
         Failure::TrustFile { source, .. } => {
             return signer::of_trust_file(source).map(str::to_owned);
@@ -250,6 +251,14 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::Untagged => "if you know that it is one, give --untagged",
         _ => return None,
     })
+}
+
+const fn of_replayed_job(error: &ReplayError) -> Option<&'static str> {
+    match error {
+        ReplayError::ExpiryMissing => Some("sign it with \"brine sign --job --expires WHEN\""),
+        ReplayError::Replayed => Some("to do the same work again, sign it again"),
+        other => of_replay(other),
+    }
 }
 
 const fn of_replay(error: &ReplayError) -> Option<&'static str> {

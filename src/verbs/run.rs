@@ -6,6 +6,7 @@ mod ground;
 mod imports;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 mod launch;
+mod once;
 mod outputs;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use brine_job::{Grants, Plan, PolicyQuestion};
 
 pub(super) use self::command::find as find_program;
 pub(super) use self::ground::{JobGround, settle};
+use self::once::RunJobs;
 use self::outputs::RunOutputs;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 pub(super) use self::{command::sought, launch::SELF};
@@ -37,6 +39,7 @@ use crate::world::store::PayloadStore;
 
 pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result<Outcome, Failure> {
     let judge = Judge::resolve(&args.judge)?;
+    let run_jobs = RunJobs::open(args)?;
     let mut job = VerifiedJob::read(args, judge)?;
     // The job may have been waited for.
     let plan = job.plan(args, &ground.renewed(args)?)?;
@@ -55,6 +58,11 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
     }
     // Planning may have looked at all of a large pickle.
     job.judge.again(&mut job.verified, &job.name)?;
+    if let Some(run_jobs) = run_jobs {
+        run_jobs.note(&job.verified, &job.name)?;
+        // A locked database is waited for.
+        job.judge.again(&mut job.verified, &job.name)?;
+    }
     launch(args, job, &plan, facts, &outputs)
 }
 
@@ -65,6 +73,9 @@ pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failur
     // A program that is found in PATH is nobody's to name for output by mistake.
     let guard = guard.and(args.command.first().map(Path::new));
     let mut guard = expect::guarded(guard, &args.judge);
+    if let Some(database) = &args.replay_db {
+        guard.claim_database(database)?;
+    }
     let outputs = RunOutputs::plan(args, &mut guard)?;
     let report = expect::report(&args.verdict, &mut guard)?;
     Ok((report.map(Output::by_own_links), outputs))

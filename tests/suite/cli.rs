@@ -28,6 +28,7 @@ mod refusals;
 mod replay;
 mod revoke;
 mod run;
+mod run_once;
 mod scan;
 mod session;
 mod signature_names;
