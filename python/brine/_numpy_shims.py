@@ -113,7 +113,7 @@ class NumpyValues:
 
     def shims(self) -> dict[Pair, Callable[..., object]]:
         """Return what stands for NumPy's constructors, by the names of NumPy 1 and 2."""
-        found: dict[Pair, Callable[..., object]] = {("numpy", "dtype"): self.dtype}
+        found: dict[Pair, Callable[..., object]] = {}
         for core in ("numpy.core", "numpy._core"):
             found[f"{core}.multiarray", "_reconstruct"] = self.reconstruct
             found[f"{core}.multiarray", "scalar"] = self.scalar
@@ -126,6 +126,8 @@ def dtype_state(dtype: np.dtype[Any], state: object, used: Callable[[object], An
     if type(state) is not tuple or len(state) - state[0] != DTYPE_STATE_ITEMS - DTYPE_VERSION:
         raise refused("numpy:dtype", "a state of another length")
     _, endian, subarray, names, fields, size, _, flags, *metadata = state
+    if type(flags) is not int:
+        raise refused("numpy:dtype", "flags that are none")
     try:
         if dtype.kind in "mM":
             found = np.dtype(dtype.kind + "8" + _unit(metadata))
@@ -139,8 +141,10 @@ def dtype_state(dtype: np.dtype[Any], state: object, used: Callable[[object], An
         found = found if endian == "|" else found.newbyteorder(endian)
     except (TypeError, ValueError, KeyError) as error:
         raise refused("numpy:dtype", f"a state that NumPy does not take: {error}") from error
-    if dtype.itemsize not in {0, found.itemsize}:
+    if dtype.itemsize not in {0, found.itemsize} or size not in {-1, found.itemsize}:
         raise refused("numpy:dtype", "a state of another size")
+    if bool(flags & ITEM_REFCOUNT) != found.hasobject:
+        raise refused("numpy:dtype", "flags of another type")
     return found.__reduce__()[2]  # type: ignore[index, unused-ignore]
 
 
@@ -218,5 +222,7 @@ DTYPE_STATE_ITEMS = 8
 DTYPE_VERSION = 3
 """The version of states without metadata. Version 4 has one item more."""
 
+# NumPy's flags, from numpy/_core/include/numpy/ndarraytypes.h.
+ITEM_REFCOUNT = 0x01
 ALIGNED_STRUCT = 0x80
 FIELD_ITEMS = 2

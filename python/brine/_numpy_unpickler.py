@@ -6,7 +6,9 @@ The loader in C gives states to arrays and types without asking. This one, which
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from brine import _std_shims
 from brine._errors import UnsupportedError
@@ -29,8 +31,12 @@ class NumpyUnpickler(PythonUnpickler):
         self._values = NumpyValues()
         self._random = RandomValues()
         shims = {**_std_shims.SHIMS, **self._values.shims(), **self._random.shims()}
-        shims.update(dict.fromkeys(OF_JOBLIB, _of_joblib))
         super().__init__(data, Finder(names, shims, checks_numpy=True))
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in OF_JOBLIB and not self._finder.names.is_lifted(module, name):
+            raise of_joblib()
+        return super().find_class(module, name)
 
     def load_build(self) -> None:
         made, state = self.stack[-2:]
@@ -38,7 +44,12 @@ class NumpyUnpickler(PythonUnpickler):
         super().load_build()  # type: ignore[misc, unused-ignore]
 
     def load_reduce(self) -> None:
-        self._finder.refuse_call(self.stack[-2])
+        called = self.stack[-2]
+        if called is np.dtype and self._finder.is_ruled(called):
+            # It can be named as a value, too, so that nothing else stands in its place.
+            self.stack[-2] = self._values.dtype
+        else:
+            self._finder.refuse_call(called)
         super().load_reduce()  # type: ignore[misc, unused-ignore]
 
     def load_newobj(self) -> None:
@@ -59,8 +70,9 @@ class NumpyUnpickler(PythonUnpickler):
     dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
 
 
-def _of_joblib(*_: object) -> NoReturn:
-    raise UnsupportedError(
+def of_joblib() -> UnsupportedError:
+    """Refuse an array of joblib, whose bytes no loader of pickles reads."""
+    return UnsupportedError(
         "pickle: has an array of joblib, whose bytes stand behind the pickle",
         "brine.verified_path() gives a path to what has verified, for joblib.load",
         "joblib-array",

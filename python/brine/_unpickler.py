@@ -110,7 +110,7 @@ class Finder:
     """Finds what a pickle imports, and remembers under which names it gave what."""
 
     def __init__(self, names: Names, shims: Shims, *, checks_numpy: bool = False) -> None:
-        self._names = names
+        self.names = names
         self._shims = shims
         self._checks_numpy = checks_numpy
         self._given: dict[int, tuple[object, list[Pair]]] = {}
@@ -118,8 +118,8 @@ class Finder:
 
     def find(self, module: str, name: str) -> Any:
         """Return what a name stands for: itself, or what checks its arguments before it."""
-        pair = self._names.pair(module, name)
-        if self._names.is_lifted(module, name):
+        pair = self.names.pair(module, name)
+        if self.names.is_lifted(module, name):
             return self._give(module, name, imported(*pair))
         if pair == GETATTR:
             return self._attribute
@@ -131,6 +131,10 @@ class Finder:
                 raise call_not_allowed(*pair, "values that nothing checks")
             self._only_named[id(found)] = pair
         return found
+
+    def is_ruled(self, called: object) -> bool:
+        """Return whether something is of NumPy's list, and its rule holds."""
+        return id(called) in self._only_named
 
     def refuse_call(self, called: object) -> None:
         """Refuse a call of what may only be named."""

@@ -49,3 +49,24 @@ def code_trust(key: brine.Key, *contexts: str) -> brine.Trust:
     return brine.Trust.parse(
         f'[[signer]]\nname = "alice"\nkey = "{key.public}"\ncontexts = {json.dumps(contexts)}\n'
     )
+
+
+def text(value: str) -> bytes:
+    """Write a text as an opcode."""
+    data = value.encode()
+    return b"\x8c" + bytes([len(data)]) + data
+
+
+def named(module: str, name: str) -> bytes:
+    """Write an import as opcodes of protocol 4."""
+    return text(module) + text(name) + b"\x93"
+
+
+def call(module: str, name: str, *arguments: bytes) -> bytes:
+    """Write a call as opcodes."""
+    return named(module, name) + b"(" + b"".join(arguments) + b"tR"
+
+
+def whole(*opcodes: bytes, protocol: int = 4) -> bytes:
+    """Put a pickle together."""
+    return b"\x80" + bytes([protocol]) + b"".join(opcodes) + b"."
