@@ -55,7 +55,7 @@ def listed(names: Names) -> AllowList:
     for part in names:
         if isinstance(part, AllowList):
             texts.append(part.lines())
-        elif isinstance(part, str):
+        elif _is_text(part):
             texts.append(part)
         else:
             raise UsageError(
@@ -63,6 +63,10 @@ def listed(names: Names) -> AllowList:
                 reason="usage",
             )
     return _of_texts(tuple(texts))
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str)
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brine._numpy_shims import refused
+from brine._numpy_shims import is_a, is_array, refused
 from brine._unpickler import imported
 
 if TYPE_CHECKING:
@@ -25,32 +25,32 @@ class RandomValues:
         self._fresh: dict[int, object] = {}
         """What has been made, and has no state yet. It takes a state once."""
 
-    def bit_generator(self, sort: object = "MT19937") -> object:
+    def bit_generator(self, sort: Any = "MT19937") -> object:
         """Make a generator of bits, which takes a state."""
         return self._made(_call("__bit_generator_ctor", _sort(sort)))
 
-    def generator(self, bits: object = "MT19937", _maker: object = None) -> object:
+    def generator(self, bits: Any = "MT19937", _maker: object = None) -> object:
         """Make a `Generator` over a generator of bits."""
         return self._made(_call("__generator_ctor", self._bits(bits)))
 
-    def random_state(self, bits: object = "MT19937", _maker: object = None) -> object:
+    def random_state(self, bits: Any = "MT19937", _maker: object = None) -> object:
         """Make a `RandomState` over a generator of bits."""
         return self._made(_call("__randomstate_ctor", self._bits(bits)))
 
-    def seed_sequence(self, kind: object, checksum: object, state: object) -> object:
+    def seed_sequence(self, kind: Any, checksum: Any, state: Any) -> object:
         """Make a `SeedSequence`, which takes a state."""
-        if kind is not np.random.SeedSequence or type(checksum) is not int or state is not None:
+        if kind is not np.random.SeedSequence or not is_a(checksum, int) or state is not None:
             raise refused("numpy.random:SeedSequence", "another class or state")
         unpickle: Any = imported(*SEED_SEQUENCE)
         return self._made(unpickle(kind, checksum, None))
 
-    def state(self, made: object, state: object) -> object:
+    def state(self, made: Any, state: Any) -> object:
         """Return the state that something takes, if it is one that NumPy writes."""
         if isinstance(made, np.random.SeedSequence):
             good = self._take(made) and _is_seed_state(state)
         elif isinstance(made, (np.random.BitGenerator, np.random.Generator, np.random.RandomState)):
-            bare = state[0] if type(state) is tuple and len(state) == BITS_AND_SEED else state
-            seed = state[1] if bare is not state and isinstance(state, tuple) else None
+            bare = state[0] if is_a(state, tuple) and len(state) == BITS_AND_SEED else state
+            seed = None if bare is state else state[1]
             good = self._take(made) and _is_generator_state(bare)
             good = good and (seed is None or isinstance(seed, np.random.SeedSequence))
         else:
@@ -68,14 +68,14 @@ class RandomValues:
             SEED_SEQUENCE: self.seed_sequence,
         }
 
-    def _bits(self, bits: object) -> object:
+    def _bits(self, bits: Any) -> object:
         return bits if isinstance(bits, np.random.BitGenerator) else _sort(bits)
 
-    def _made(self, made: object) -> object:
+    def _made(self, made: Any) -> object:
         self._fresh[id(made)] = made
         return made
 
-    def _take(self, made: object) -> bool:
+    def _take(self, made: Any) -> bool:
         return self._fresh.pop(id(made), None) is not None
 
 
@@ -84,57 +84,57 @@ def _call(name: str, argument: object) -> object:
     return make(argument)
 
 
-def _sort(sort: object) -> object:
+def _sort(sort: Any) -> object:
     """Return the name or the class of a generator of one of two sorts."""
     known: tuple[object, ...] = ("MT19937", "PCG64", np.random.MT19937, np.random.PCG64)
-    if not any(sort is one or (type(sort) is str and sort == one) for one in known):
+    if not any(sort is one or (is_a(sort, str) and sort == one) for one in known):
         raise refused("numpy.random", "a sort of generator that is not listed")
     return sort
 
 
-def _is_generator_state(state: object) -> bool:
-    if type(state) is not dict or state.get("bit_generator") not in {"MT19937", "PCG64"}:
+def _is_generator_state(state: Any) -> bool:
+    if not is_a(state, dict) or state.get("bit_generator") not in {"MT19937", "PCG64"}:
         return False
     inner = state.get("state")
     others = {key: value for key, value in state.items() if key not in {"bit_generator", "state"}}
     return (
-        type(inner) is dict
-        and all(key in OTHERS and type(value) in {int, float} for key, value in others.items())
+        is_a(inner, dict)
+        and all(key in OTHERS and is_a(value, int, float) for key, value in others.items())
         and (_is_key(inner) or all(key in {"state", "inc"} for key in inner))
-        and all(type(value) is int for key, value in inner.items() if key != "key")
+        and all(is_a(value, int) for key, value in inner.items() if key != "key")
     )
 
 
-def _is_key(inner: dict[object, Any]) -> bool:
+def _is_key(inner: Any) -> bool:
     key, position = inner.get("key"), inner.get("pos")
     return (
         set(inner) == {"key", "pos"}
         and _is_numbers(key)
-        and type(position) is int
+        and is_a(position, int)
         and 0 <= position <= KEY_WORDS
     )
 
 
-def _is_seed_state(state: object) -> bool:
-    if type(state) is not tuple or len(state) != SEED_ITEMS:
+def _is_seed_state(state: Any) -> bool:
+    if not is_a(state, tuple) or len(state) != SEED_ITEMS:
         return False
     entropy, children, pool, size, spawn_key = state
     return (
         (entropy is None or _is_seed(entropy))
-        and type(children) is int
+        and is_a(children, int)
         and _is_numbers(pool)
         and size == POOL_WORDS
-        and type(spawn_key) is tuple
+        and is_a(spawn_key, tuple)
         and all(_is_seed(part) for part in spawn_key)
     )
 
 
-def _is_seed(value: object) -> bool:
-    return type(value) is int or isinstance(value, np.integer)
+def _is_seed(value: Any) -> bool:
+    return is_a(value, int) or isinstance(value, np.integer)
 
 
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, np.ndarray) and not value.dtype.hasobject
+def _is_numbers(value: Any) -> bool:
+    return is_array(value) and not value.dtype.hasobject
 
 
 PICKLE = "numpy.random._pickle"

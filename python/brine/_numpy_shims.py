@@ -27,7 +27,7 @@ class NumpyValues:
         self._fresh: dict[int, object] = {}
         """What has been made, and has no state and no use yet. It takes a state once."""
 
-    def dtype(self, word: object, align: object = False, copy: object = True) -> Any:
+    def dtype(self, word: Any, align: Any = False, copy: Any = True) -> Any:
         """Make a type by its letter and size, as a copy that no array has."""
         if word is np.record:
             return self._made(np.dtype((np.record, [])))
@@ -36,31 +36,28 @@ class NumpyValues:
             raise refused("numpy:dtype", "a type that NumPy does not write")
         return self._made(np.dtype(text, align=False, copy=True))
 
-    def reconstruct(self, kind: object, shape: object, letter: object) -> Any:
+    def reconstruct(self, kind: Any, shape: Any, letter: Any) -> Any:
         """Make an empty array, which takes a state."""
-        if not isinstance(kind, type) or not issubclass(kind, np.ndarray) or shape != (0,):
+        if not is_array_class(kind) or shape != (0,):
             raise refused("numpy:ndarray", "a class or shape that NumPy does not write")
         if _text(letter) != "b":
             raise refused("numpy:ndarray", "a letter that NumPy does not write")
         return self._made(np.ndarray.__new__(kind, (0,), "b"))
 
-    def scalar(self, dtype: object, data: object = None) -> Any:
+    def scalar(self, dtype: Any, data: Any = None) -> Any:
         """Make a value of a type without objects from its bytes."""
         found = self._used(dtype)
-        if type(data) is not bytes or found.hasobject or len(data) != found.itemsize:
+        if not is_a(data, bytes) or found.hasobject or len(data) != found.itemsize:
             raise refused("numpy:scalar", "bytes that do not fit its type")
         return np.ndarray((), found, data).copy()[()]
 
-    def frombuffer(
-        self, data: object, dtype: object, shape: object, order: object, axes: object = None
-    ) -> Any:
+    def frombuffer(self, data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Any:
         """Make an array of a type without objects over bytes."""
         found = self._used(dtype)
-        if type(data) not in {bytes, bytearray} or found.hasobject:
+        if not is_a(data, bytes, bytearray) or found.hasobject:
             raise refused(
                 "numpy:_frombuffer", "something else than bytes for a type without objects"
             )
-        assert isinstance(data, (bytes, bytearray))
         if len(data) != _count(shape) * found.itemsize:
             raise refused("numpy:_frombuffer", "another number of bytes than its shape needs")
         array: Any = np.frombuffer(data, found) if data and found.itemsize else np.zeros(0, found)
@@ -70,21 +67,21 @@ class NumpyValues:
             raise refused("numpy:_frombuffer", "an order that NumPy does not write")
         return array.reshape(shape, order=order)
 
-    def state(self, made: object, state: object) -> object:
+    def state(self, made: Any, state: Any) -> object:
         """Return the state that something of NumPy takes, made anew where NumPy would believe it."""
         fresh = self._fresh.pop(id(made), None)
-        if isinstance(made, np.dtype):
+        if is_dtype(made):
             if fresh is None:
                 raise refused("numpy:dtype", "a state when it is in use")
             return dtype_state(made, state, self._used)
-        if isinstance(made, np.ndarray):
+        if is_array(made):
             if fresh is None:
                 raise refused("numpy:ndarray", "a second state")
             return self._array_state(state)
         return state
 
-    def _array_state(self, state: object) -> object:
-        if type(state) is not tuple or len(state) != ARRAY_STATE_ITEMS:
+    def _array_state(self, state: Any) -> object:
+        if not is_a(state, tuple) or len(state) != ARRAY_STATE_ITEMS:
             raise refused("numpy:ndarray", "a state of another length")
         version, shape, dtype, fortran, data = state
         found = self._used(dtype)
@@ -92,21 +89,21 @@ class NumpyValues:
             raise refused("numpy:ndarray", "a state that NumPy does not write")
         count = _count(shape)
         if not found.hasobject:
-            if type(data) is not bytes or len(data) != count * found.itemsize:
+            if not is_a(data, bytes) or len(data) != count * found.itemsize:
                 raise refused("numpy:ndarray", "another number of bytes than its shape needs")
-        elif type(data) is not list or len(data) != count:
+        elif not is_a(data, list) or len(data) != count:
             raise refused("numpy:ndarray", "another number of objects than its shape needs")
         elif found != np.dtype(object) and not all(_is_row(item) for item in data):
             raise refused("numpy:ndarray", "rows that are not literals")
         return state
 
-    def _made(self, made: object) -> object:
+    def _made(self, made: Any) -> object:
         self._fresh[id(made)] = made
         return made
 
-    def _used(self, dtype: object) -> np.dtype[Any]:
+    def _used(self, dtype: Any) -> Any:
         """Return a type that is used from now on, so that its state is final."""
-        if not isinstance(dtype, np.dtype):
+        if not is_dtype(dtype):
             raise refused("numpy:dtype", "something else in its place")
         self._fresh.pop(id(dtype), None)
         return dtype
@@ -121,12 +118,12 @@ class NumpyValues:
         return found
 
 
-def dtype_state(dtype: np.dtype[Any], state: object, used: Callable[[object], Any]) -> object:
+def dtype_state(dtype: np.dtype[Any], state: Any, used: Callable[[object], Any]) -> object:
     """Return the state that NumPy itself gives to the type that a state describes."""
-    if type(state) is not tuple or len(state) - state[0] != DTYPE_STATE_ITEMS - DTYPE_VERSION:
+    if not is_a(state, tuple) or len(state) - state[0] != DTYPE_STATE_ITEMS - DTYPE_VERSION:
         raise refused("numpy:dtype", "a state of another length")
     _, endian, subarray, names, fields, size, _, flags, *metadata = state
-    if type(flags) is not int:
+    if not is_a(flags, int):
         raise refused("numpy:dtype", "flags that are none")
     try:
         if dtype.kind in "mM":
@@ -149,13 +146,13 @@ def dtype_state(dtype: np.dtype[Any], state: object, used: Callable[[object], An
 
 
 def _record(
-    names: object,
+    names: Any,
     fields: Any,
-    size: object,
+    size: Any,
     align: bool,
     used: Callable[[object], Any],
 ) -> np.dtype[Any]:
-    if type(names) is not tuple or type(fields) is not dict:
+    if not is_a(names, tuple) or not is_a(fields, dict):
         raise refused("numpy:dtype", "fields that NumPy does not write")
     parts = [fields[name] for name in names]
     titles = [part[2] if len(part) > FIELD_ITEMS else None for part in parts]
@@ -174,36 +171,56 @@ def _unit(metadata: list[Any]) -> str:
     """Return the unit of a date as NumPy reads it: ``[25s]``."""
     _, (unit, steps, *_) = metadata[0]
     text = _text(unit)
-    if text not in UNITS or type(steps) is not int:
+    if text not in UNITS or not is_a(steps, int):
         raise refused("numpy:dtype", "a unit of time that NumPy does not know")
     return "" if text == "generic" else f"[{steps}{text}]"
 
 
-def _axes(axes: object) -> tuple[int, ...]:
+def _axes(axes: Any) -> Any:
     """Return the order of axes in which the bytes of an array are."""
-    if type(axes) is not tuple or not all(type(axis) is int for axis in axes):
+    if not is_a(axes, tuple) or not all(is_a(axis, int) for axis in axes):
         raise refused("numpy:_frombuffer", "axes that are none")
     return axes
 
 
-def _count(shape: object) -> int:
+def _count(shape: Any) -> int:
     """Return how many elements an array of this shape has."""
-    if type(shape) is not tuple or not all(type(side) is int and side >= 0 for side in shape):
+    if not is_a(shape, tuple) or not all(is_a(side, int) and side >= 0 for side in shape):
         raise refused("numpy:ndarray", "a shape that is none")
     return math.prod(shape)
 
 
-def _is_row(item: object) -> bool:
-    return type(item) is tuple and all(
-        part is None or type(part) in {bool, int, float, complex, str, bytes, tuple, list}
+def _is_row(item: Any) -> bool:
+    return is_a(item, tuple) and all(
+        part is None or is_a(part, bool, int, float, complex, str, bytes, tuple, list)
         for part in item
     )
 
 
-def _text(word: object) -> str | None:
-    if type(word) is bytes:
-        return word.decode("latin-1")
-    return word if type(word) is str else None
+def _text(word: Any) -> str | None:
+    if is_a(word, bytes):
+        return str(word, "latin-1")
+    return str(word) if is_a(word, str) else None
+
+
+def is_array_class(kind: object) -> bool:
+    """Return whether something is NumPy's class of arrays, or extends it."""
+    return isinstance(kind, type) and issubclass(kind, np.ndarray)
+
+
+def is_array(value: object) -> bool:
+    """Return whether something is an array."""
+    return isinstance(value, np.ndarray)
+
+
+def is_dtype(value: object) -> bool:
+    """Return whether something is a type of NumPy."""
+    return isinstance(value, np.dtype)
+
+
+def is_a(value: object, *types: type) -> bool:
+    """Return whether a value is of one of these types, and not of a class that extends one."""
+    return type(value) in types
 
 
 def refused(name: str, why: str) -> UntrustedError:

@@ -207,13 +207,17 @@ def _check_content_type(verified: Verified, code: bool) -> None:
 
 
 def _check_loading(allow: Allow, code: bool, fallback: Unsigned | None) -> None:
-    if fallback is not None and not isinstance(fallback, Unsigned):
+    if fallback is not None and not _counts(fallback):
         raise UsageError("fallback is a brine.Unsigned(), which counts", reason="usage")
     if code and fallback is not None:
         raise UsageError("code that nobody has signed is never loaded", reason="usage")
     if code and allow != "std":
         raise UsageError("no list holds for code, which can import anything", reason="usage")
     _allow.check(allow)
+
+
+def _counts(fallback: object) -> bool:
+    return isinstance(fallback, Unsigned)
 
 
 def _context(context: str | None, code: bool) -> str | None:

@@ -81,11 +81,13 @@ class StdUnpickler(pickle.Unpickler):
         raise persistent_id()
 
 
-class PythonUnpickler(pickle._Unpickler):
+class PythonUnpickler(pickle._Unpickler):  # pyright: ignore[reportPrivateUsage]
     """Loads a pickle by the loader that is written in Python, and imports nothing by number."""
 
     stack: list[Any]
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(
+        pickle._Unpickler.dispatch  # pyright: ignore[reportPrivateUsage]
+    )
 
     def __init__(self, data: bytes, finder: Finder) -> None:
         super().__init__(io.BytesIO(data))
