@@ -87,7 +87,7 @@ class Trust:
     def load(
         path: _Path | None = None,
         *,
-        keys: Sequence[str] = (),
+        keys: Sequence[str] = ...,
         revoked: _Path | None = None,
         insecure_permissions: bool = False,
     ) -> Trust: ...

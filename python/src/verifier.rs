@@ -54,7 +54,6 @@ impl Verifier {
     #[pyo3(signature = (trust=None, *, context=None, signer=None, max_age=None, aad=None, replay_db=None, lease=None,
         now=None, typ=None, untyped=false, untagged=false, outer_tags=false, try_keys=None))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, each of its own")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they are keywords, each of its own")]
     fn new(
         py: Python<'_>,
         trust: Option<Py<Trust>>,

@@ -1,0 +1,64 @@
+"""What is public has a docstring, which the API reference shows, and stands in a page."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import brine
+
+PAGES = Path(__file__).parent.parent.parent / "docs/python"
+
+PUBLIC = ["brine"] + [
+    f"brine.{path.stem}"
+    for path in Path(brine.__file__).parent.glob("*.py")
+    if not path.stem.startswith("_")
+]
+"""The public modules."""
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """List the functions and classes of a module, and the methods and properties of its classes."""
+    names = []
+    for name in module.__all__:
+        value = getattr(module, name)
+        if not callable(value):
+            continue
+        names.append(name)
+        if inspect.isclass(value):
+            names += [f"{name}.{member}" for member in vars(value) if not member.startswith("_")]
+    return names
+
+
+def find(module: ModuleType, name: str) -> object:
+    """Find a name, which may be that of a member of a class."""
+    found: object = module
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize("module_name", PUBLIC)
+def test_what_is_public_has_a_docstring(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    assert module.__doc__
+    names = public_names(module)
+    assert names
+    without = [name for name in names if not (inspect.getdoc(find(module, name)) or "").strip()]
+    assert without == []
+
+
+def test_the_classes_of_the_extension_are_looked_at() -> None:
+    names = public_names(brine)
+    assert {"Verifier.verify", "Verified.payload", "Key.generate", "loads"} <= set(names)
+
+
+@pytest.mark.parametrize("module_name", PUBLIC)
+def test_what_is_public_stands_in_a_page(module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    text = "".join(page.read_text() for page in PAGES.glob("*.md"))
+    assert [name for name in module.__all__ if name not in text] == []
