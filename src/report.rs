@@ -24,6 +24,7 @@ mod older_records;
 mod outcome;
 mod signed_line;
 mod signer_failure;
+mod window_failure;
 
 pub(crate) use self::beside_failure::BesideFailure;
 pub(crate) use self::failure::Failure;
@@ -33,3 +34,4 @@ pub(crate) use self::older_records::OlderRecords;
 pub(crate) use self::outcome::{FileOutcome, FileWork, Outcome, Signed, SignedParts, status_of};
 pub(crate) use self::signed_line::{SignatureFacts, SignedInput, SignedRecords};
 pub(crate) use self::signer_failure::SignerFailure;
+pub(crate) use self::window_failure::WindowFailure;

@@ -29,7 +29,10 @@ class Key:
     def generate() -> Key: ...
     @staticmethod
     def load(
-        name: str = "default", *, passphrase: str | None = None, insecure_permissions: bool = False
+        name: _Path = "default",
+        *,
+        passphrase: str | None = None,
+        insecure_permissions: bool = False,
     ) -> Key: ...
     @staticmethod
     def from_pem(text: str | Buffer, *, passphrase: str | None = None) -> Key: ...
@@ -44,7 +47,7 @@ class Key:
 @final
 class PublicKey:
     @staticmethod
-    def load(text: str, *, insecure_permissions: bool = False) -> PublicKey: ...
+    def load(text: _Path, *, insecure_permissions: bool = False) -> PublicKey: ...
     @staticmethod
     def from_pem(text: str | Buffer) -> PublicKey: ...
     def to_pem(self) -> str: ...
@@ -100,7 +103,7 @@ class Trust:
 class Signer:
     def __new__(
         cls,
-        key: Key | str | None = None,
+        key: Key | _Path | None = None,
         *,
         context: str | None = None,
         expires: datetime | timedelta | str | None = None,

@@ -8,6 +8,7 @@ from brine._brine import Signer, Verified, Verifier
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from os import PathLike
 
     from brine._brine import Buffer, Key, Trust
 
@@ -18,7 +19,7 @@ def sign(
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
     not_before: datetime | timedelta | str | None = None,
-    key: Key | str | None = None,
+    key: Key | PathLike[str] | str | None = None,
     detached: bool = False,
     armor: bool = False,
     content_type: str | None = None,

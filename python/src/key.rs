@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::buffer::Frozen;
 use crate::failure::{Failure, Result};
+use crate::fork::detached;
 
 /// A private key, which signs.
 ///
@@ -20,6 +21,47 @@ use crate::failure::{Failure, Result};
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Key(pub(crate) Arc<SigningKey>);
+
+/// What names a key: a name in the key store, or a file.
+pub(crate) struct KeyName(String);
+
+impl Default for KeyName {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for KeyName {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = object.cast::<PyString>() {
+            return Ok(Self(text.to_str()?.to_owned()));
+        }
+        // A path is a file, even where it would be a name as text.
+        let path = object.call_method0("__fspath__").and_then(|path| path.extract::<String>());
+        let path = path.map_err(|_| wrong_type("the name of a key or a path", object))?;
+        Ok(Self(if path.contains('/') { path } else { format!("./{path}") }))
+    }
+}
+
+/// A private key, or what names one.
+pub(crate) enum KeyArgument {
+    Key(Arc<SigningKey>),
+    Name(KeyName),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for KeyArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(key) = object.cast::<Key>() {
+            return Ok(Self::Key(Arc::clone(&key.get().0)));
+        }
+        let name = object.extract().map(Self::Name);
+        name.map_err(|_| wrong_type("a private Key, the name of one or a path", object))
+    }
+}
 
 #[pymethods]
 impl Key {
@@ -31,19 +73,24 @@ impl Key {
 
     /// Read a key as `brine sign -k` does: a name in the key store, or a file.
     ///
+    /// Text with a slash in it, or that ends in `.key`, `.pub` or `.pem`, names a file, as every `os.PathLike` does.
     /// Nobody is asked for a passphrase. Without one, `BRINE_PASSPHRASE_FILE` names the file that has it.
+    ///
+    /// Raise `KeyFileError` if there is no such key, if it is encrypted and the passphrase is missing or wrong, or if it
+    /// is no Ed25519 key. Warn if others may read its file, unless `insecure_permissions` accepts that.
     #[staticmethod]
-    #[pyo3(signature = (name="default", *, passphrase=None, insecure_permissions=false))]
+    #[pyo3(signature = (name=KeyName::default(), *, passphrase=None, insecure_permissions=false))]
+    #[pyo3(text_signature = "(name='default', *, passphrase=None, insecure_permissions=False)")]
     pub(crate) fn load(
         py: Python<'_>,
-        name: &str,
+        name: KeyName,
         passphrase: Option<String>,
         insecure_permissions: bool,
     ) -> PyResult<Self> {
         let passphrase = passphrase.map(Zeroizing::new);
         // Opening an encrypted key takes a second on purpose.
         let found = py
-            .detach(|| private_key(name, passphrase, insecure_permissions))
+            .detach(|| private_key(&name.0, passphrase, insecure_permissions))
             .map_err(Failure::from)?;
         if let Some(warning) = found.warning {
             let warnings = py.import("warnings")?;
@@ -52,7 +99,9 @@ impl Key {
         Ok(Self(Arc::new(found.key)))
     }
 
-    /// Read a key from the text of a key file.
+    /// Read a key from the text of a key file: PKCS#8 or OpenSSH, as `str` or bytes.
+    ///
+    /// Raise `KeyFileError` as `load` does.
     #[staticmethod]
     #[pyo3(signature = (text, *, passphrase=None))]
     fn from_pem(
@@ -114,15 +163,18 @@ impl Hash for PublicKey {
 
 #[pymethods]
 impl PublicKey {
-    /// Read a key: the text of an OpenSSH key, a file of either half, or a name in the key store.
+    /// Read a key: the text of an OpenSSH key (`"ssh-ed25519 AAAA…"`), a file of either half, or a name in the key store.
+    ///
+    /// Raise `KeyFileError` if there is no such key, or others may write its file and `insecure_permissions` does not
+    /// accept that.
     #[staticmethod]
     #[pyo3(signature = (text, *, insecure_permissions=false))]
-    fn load(py: Python<'_>, text: &str, insecure_permissions: bool) -> Result<Self> {
-        let key = py.detach(|| public_key(text, insecure_permissions));
+    fn load(py: Python<'_>, text: KeyName, insecure_permissions: bool) -> Result<Self> {
+        let key = detached(py, || public_key(&text.0, insecure_permissions));
         Ok(Self(key?))
     }
 
-    /// Read a key from the text of a key file.
+    /// Read a key from the text of a key file of either half, as `str` or bytes.
     #[staticmethod]
     fn from_pem(text: &Bound<'_, PyAny>) -> PyResult<Self> {
         let key = read_public(&text_of(text)?).map_err(Failure::from)?;
@@ -164,6 +216,13 @@ impl PublicKey {
         let load = slf.get_type().getattr("from_pem")?.unbind();
         Ok((load, (slf.get().to_pem(),)))
     }
+}
+
+/// Says which type an argument must have.
+pub(crate) fn wrong_type(expected: &str, object: Borrowed<'_, '_, PyAny>) -> PyErr {
+    let found = object.get_type();
+    let found = found.name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("expected {expected}, not {found}"))
 }
 
 /// Returns the bytes of a text file, whether they were decoded or not.

@@ -46,8 +46,7 @@ impl Ledger {
 
     /// Notes that a record is given out, and refuses one that was before.
     pub(crate) fn once(&self, subject: &Subject) -> Result<(), Refused> {
-        let lease = self.reserve(subject)?;
-        self.settle(&lease, LeaseEnd::Committed)
+        self.with(|database, now| database.reserve_and_commit(subject, now))
     }
 
     /// Keeps a record from all others until its lease ends.

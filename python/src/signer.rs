@@ -16,7 +16,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
 use crate::fork::detached;
-use crate::key::Key;
+use crate::key::{Key, KeyArgument, KeyName};
 use crate::moment::MomentText;
 
 /// Signs, and says the same with each signature.
@@ -69,13 +69,6 @@ impl Numbers {
     }
 }
 
-/// A key, or what names one.
-#[derive(FromPyObject)]
-pub(crate) enum KeyArgument {
-    Key(Py<Key>),
-    Name(String),
-}
-
 #[pymethods]
 impl Signer {
     /// Say who signs, and what each signature says.
@@ -100,9 +93,9 @@ impl Signer {
         aad: Option<Frozen>,
     ) -> PyResult<Self> {
         let key = match key {
-            Some(KeyArgument::Key(key)) => Arc::clone(&key.get().0),
-            Some(KeyArgument::Name(name)) => Key::load(py, &name, None, false)?.0,
-            None => Key::load(py, "default", None, false)?.0,
+            Some(KeyArgument::Key(key)) => key,
+            Some(KeyArgument::Name(name)) => Key::load(py, name, None, false)?.0,
+            None => Key::load(py, KeyName::default(), None, false)?.0,
         };
         let text = StatementText {
             content_type,

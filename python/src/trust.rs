@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::failure::{Failure, Result};
 use crate::fork::{detached, working};
-use crate::key::PublicKey;
+use crate::key::{PublicKey, wrong_type};
 
 /// Who is believed, for which contexts and until when.
 #[pyclass(frozen, module = "brine")]
@@ -94,8 +94,13 @@ impl Trust {
     #[pyo3(signature = (keys, *, contexts=None))]
     fn of(keys: &Bound<'_, PyDict>, contexts: Option<Vec<String>>) -> PyResult<Self> {
         let named = |(name, key): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-            let key = key.cast_into::<PublicKey>()?;
-            Ok((name.extract::<String>()?, key.get().clone()))
+            let Ok(name) = name.extract::<String>() else {
+                return Err(wrong_type("the name of a signer as str", name.as_borrowed()));
+            };
+            let Ok(key) = key.cast::<PublicKey>() else {
+                return Err(wrong_type("a PublicKey, such as key.public", key.as_borrowed()));
+            };
+            Ok((name, key.get().clone()))
         };
         let keys: Vec<_> = keys.iter().map(named).collect::<PyResult<_>>()?;
         let named = keys.iter().map(|(name, key)| (name.clone(), key.0.clone()));

@@ -68,7 +68,7 @@ impl Verifier {
         untyped: bool,
         untagged: bool,
         outer_tags: bool,
-        try_keys: Option<usize>,
+        try_keys: Option<i64>,
     ) -> Result<Self> {
         let asked = context.as_deref().map(Arc::from);
         let max_age = max_age.map(|text| text.0);
@@ -80,7 +80,7 @@ impl Verifier {
             max_age,
             outer_tags,
             signer,
-            try_keys,
+            try_keys: try_keys.map(|most| usize::try_from(most).unwrap_or(0)),
             typ,
             untagged,
             untyped,

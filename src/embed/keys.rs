@@ -1,11 +1,11 @@
 //! Keys as people name them.
 
 use brine_core::{SigningKey, VerifyingKey};
-use brine_keys::KeyFileError;
 use zeroize::Zeroizing;
 
 use super::Refused;
 use crate::args::PermissionArgs;
+use crate::report::{Failure, KeepingFailure};
 use crate::world::named_key::{self, private_path, read_exposed, verifying_key};
 use crate::world::passphrase::Source;
 use crate::world::small_files::SmallFiles;
@@ -51,7 +51,8 @@ pub fn private_key_in(
     passphrase: Option<Zeroizing<String>>,
 ) -> Result<SigningKey, Refused> {
     let mut passphrase = passphrase;
-    let mut ask = || passphrase.take().ok_or(KeyFileError::PassphraseNeeded);
+    let absent = || KeepingFailure::PassphraseAbsent { key: "the key".to_owned() };
+    let mut ask = || passphrase.take().ok_or_else(|| Failure::from(absent()));
     Ok(brine_keys::read_private(text, &mut ask)?)
 }
 

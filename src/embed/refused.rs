@@ -9,7 +9,8 @@ use brine_records::ReplayError;
 use crate::report::Failure;
 use crate::world::release::stored;
 
-/// Why something was not done: what the programs would print, and end with.
+/// Why something was not done: what the programs would print, and end with. What they say of options, it says of
+/// arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
@@ -53,8 +54,8 @@ impl From<Failure> for Refused {
             _ => Vec::new(),
         };
         Self {
-            message: failure.to_string(),
-            hint: failure.hint(),
+            message: failure.message_of_call(),
+            hint: failure.hint_of_call(),
             reason: failure.reason(),
             status: failure.status().code(),
             allow,

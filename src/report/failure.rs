@@ -17,7 +17,7 @@ use brine_trust::TrustError;
 use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::keeping_failure::KeepingFailure;
-use super::{OlderRecords, SignerFailure, hint, typed};
+use super::{OlderRecords, SignerFailure, WindowFailure, hint, typed};
 
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +178,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
 
+    #[error(transparent)]
+    Window(#[from] WindowFailure),
+
     #[error(
         "{} is a regular file that another process has open, and is not written over in place", quoted(.path))]
     WrittenInPlace { path: PathBuf },
@@ -269,6 +272,19 @@ impl Failure {
             Ok(failure) => *failure,
             Err(source) => SystemError::from(TrustUnavailable::new(class, reason, source)).into(),
         }
+    }
+
+    /// Says what happened to who calls the library, and gave arguments instead of options.
+    pub(crate) fn message_of_call(&self) -> String {
+        match self {
+            Self::Window(failure) => failure.of_call(),
+            failure => failure.to_string(),
+        }
+    }
+
+    /// Returns what to do next for who calls the library, where there is something.
+    pub(crate) fn hint_of_call(&self) -> Option<String> {
+        hint::of_call(self)
     }
 
     /// Returns what to type next, where there is something.

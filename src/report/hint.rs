@@ -1,5 +1,6 @@
 //! Hints: what to type next. All of them are here.
 
+mod call;
 mod fit;
 mod key_form;
 mod lookalike;
@@ -16,6 +17,7 @@ use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
 
+pub(super) use self::call::of_call;
 pub(super) use self::fit::fit;
 use super::{Failure, console, typed};
 
@@ -125,7 +127,8 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         | Failure::Unreadable { .. }
         | Failure::ForeignLink { .. }
         | Failure::Unwritten { .. }
-        | Failure::Usage(_) => return None,
+        | Failure::Usage(_)
+        | Failure::Window(_) => return None,
     };
     Some(hint.to_owned())
 }

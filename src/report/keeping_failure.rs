@@ -18,6 +18,10 @@ pub(crate) enum KeepingFailure {
     #[error("passphrase: {0}")]
     Passphrase(String),
 
+    /// Nobody is asked: a library was called.
+    #[error("{key} is encrypted, and no passphrase was given")]
+    PassphraseAbsent { key: String },
+
     #[error("{key} is encrypted, and there is no terminal to ask for the passphrase")]
     PassphraseNeeded { key: String },
 
@@ -42,6 +46,7 @@ impl KeepingFailure {
             Self::Exposed { .. }
             | Self::KeyExposed { .. }
             | Self::Passphrase(_)
+            | Self::PassphraseAbsent { .. }
             | Self::PassphraseNeeded { .. }
             | Self::PassphraseUntyped(_)
             | Self::PassphrasesDiffer => Status::Key,
@@ -55,7 +60,7 @@ impl KeepingFailure {
             Self::Exposed { .. } => "insecure-permissions",
             Self::KeyExposed { .. } => "private-key-exposed",
             Self::Passphrase(_) | Self::PassphraseUntyped(_) => "passphrase-unreadable",
-            Self::PassphraseNeeded { .. } => "passphrase-needed",
+            Self::PassphraseAbsent { .. } | Self::PassphraseNeeded { .. } => "passphrase-needed",
             Self::PassphrasesDiffer => "passphrases-differ",
             Self::RemovalRefused { .. } => "removal-refused",
             Self::RemovalUnconfirmed { .. } => "removal-unconfirmed",
@@ -72,6 +77,9 @@ impl KeepingFailure {
             Self::KeyExposed { .. } => "provide it with the mode 0400".to_owned(),
             Self::Passphrase(_) => {
                 "the source that was configured is the only one asked".to_owned()
+            }
+            Self::PassphraseAbsent { .. } => {
+                "give passphrase, or set BRINE_PASSPHRASE_FILE to a file that has it".to_owned()
             }
             Self::PassphraseNeeded { .. } => {
                 "give \"--passphrase-file FILE\" or \"--passphrase-fd N\", or \

@@ -7,7 +7,7 @@ use brine_core::{Algorithm, Error, Kind, Statement, SystemError, Timestamp, Uniq
 
 use crate::args::sign::Sign;
 use crate::args::when::When;
-use crate::report::{Failure, SignatureFacts};
+use crate::report::{Failure, SignatureFacts, WindowFailure};
 use crate::world::clock;
 use crate::world::local_time::TimePoint;
 
@@ -132,10 +132,10 @@ impl Stated {
         let at = |point: Option<TimePoint>| point.map(|point| point.from(now));
         match (at(self.not_before), at(self.expires)) {
             (_, Some(expires)) if expires <= now => {
-                Err(Failure::usage(format!("--expires {expires} has passed already")))
+                Err(WindowFailure::Passed { expires }.into())
             }
-            (Some(start), Some(end)) if end <= start => {
-                Err(Failure::usage(format!("--expires {end} is not after --not-before {start}")))
+            (Some(not_before), Some(expires)) if expires <= not_before => {
+                Err(WindowFailure::Reversed { not_before, expires }.into())
             }
             _ => Ok(()),
         }

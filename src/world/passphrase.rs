@@ -83,7 +83,10 @@ impl PassphraseTries<'_> {
                 ask(&format!("{again}Passphrase for {}: ", self.what))
             }
             Source::Given(Some(passphrase)) => Ok(passphrase.clone()),
-            Source::Given(None) | Source::Terminal => {
+            Source::Given(None) => {
+                Err(KeepingFailure::PassphraseAbsent { key: self.what.to_owned() }.into())
+            }
+            Source::Terminal => {
                 Err(KeepingFailure::PassphraseNeeded { key: self.what.to_owned() }.into())
             }
         }

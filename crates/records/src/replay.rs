@@ -67,7 +67,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use self::bookkeeping::Bookkeeping;
 use self::lease_end::{LeaseEnd, SettleLeases};
 use self::renew::RenewLeases;
-use self::reserve::ReserveRecords;
+use self::reserve::LeaseTerm;
 use self::signer_share::SignerShares;
 use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
@@ -159,17 +159,42 @@ impl ReplayDatabase {
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
-        let (until, limits) = (now.plus(self.lease), self.limits);
-        let work = |connection: &Connection, state: &mut Bookkeeping| {
-            state.see(now);
-            if prune::is_due(state) {
-                prune::prune(connection, state, now)?;
-            }
-            let shares = SignerShares::default();
-            ReserveRecords { connection, state, shares, limits, now, until }.all(subjects)
-        };
+        let term = self.term(now);
         // A clock that is far off refuses all records. Its time is then not kept.
-        self.write_if(work, |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))))
+        self.write_if(
+            |connection, state| term.reserve(connection, state, subjects),
+            |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))),
+        )
+    }
+
+    /// Reserves a record and commits it, in one transaction. It is for a record that is handled by giving it out: nobody
+    /// sees it busy, and if the process dies before it is given out, it is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reserve_many`](Self::reserve_many) and of [`Reservation::into_lease`]. Nothing is noted then.
+    pub fn reserve_and_commit(
+        &mut self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), ReplayError> {
+        let term = self.term(now);
+        let work = |connection: &Connection, state: &mut Bookkeeping| {
+            let found = term.reserve(connection, state, std::slice::from_ref(subject))?;
+            let found = found.into_iter().next().map(Reservation::into_lease);
+            let lease = match found.ok_or_else(|| ReplayError::damaged("it gave no answer"))? {
+                Ok(lease) => lease,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let (shares, end) = (SignerShares::default(), LeaseEnd::Done);
+            SettleLeases { connection, state, shares, now, end }.all(&[lease])?;
+            Ok(Ok(()))
+        };
+        self.write_if(work, Result::is_ok)?
+    }
+
+    fn term(&self, now: Timestamp) -> LeaseTerm {
+        LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) }
     }
 
     /// Renews leases in one transaction: each that is still held lasts from `now` on as long as a new one. One

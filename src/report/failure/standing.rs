@@ -19,6 +19,7 @@ impl Failure {
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
             Self::Signer(failure) => failure.status(),
+            Self::Window(failure) => failure.status(),
             Self::AllowList { .. }
             | Self::BadName(_)
             | Self::BinaryToTerminal { .. }
@@ -104,7 +105,7 @@ impl Failure {
             Self::Signer(failure) => failure.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
-            Self::Command(_) | Self::Mistyped { .. } | Self::Usage(_) => "usage",
+            Self::Command(_) | Self::Mistyped { .. } | Self::Usage(_) | Self::Window(_) => "usage",
             Self::WrittenInPlace { .. } => "written-in-place",
         }
     }

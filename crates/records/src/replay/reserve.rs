@@ -13,6 +13,32 @@ use super::signer_share::SignerShares;
 use super::{DatabaseLimits, RecordPlace, ReplayLease, prune};
 use crate::ledger::{Identity, ReplayError, Reservation, Subject};
 
+/// What leases are taken by in one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeaseTerm {
+    pub(super) limits: DatabaseLimits,
+    pub(super) now: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+impl LeaseTerm {
+    /// Reserves what can be reserved, and returns the outcome for each record, in order.
+    pub(super) fn reserve(
+        self,
+        connection: &Connection,
+        state: &mut Bookkeeping,
+        subjects: &[Subject],
+    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
+        let Self { limits, now, until } = self;
+        state.see(now);
+        if prune::is_due(state) {
+            prune::prune(connection, state, now)?;
+        }
+        let shares = SignerShares::default();
+        ReserveRecords { connection, state, shares, limits, now, until }.all(subjects)
+    }
+}
+
 /// One call, in one transaction.
 #[derive(Debug)]
 pub(super) struct ReserveRecords<'t> {

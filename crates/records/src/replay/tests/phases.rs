@@ -19,6 +19,27 @@ fn a_record_is_handled_once() {
 }
 
 #[test]
+fn what_is_given_out_at_once_is_noted_at_once() {
+    let place = Place::new();
+    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
+    let old = BIRTH - DAY - 61;
+    for subject in [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10)] {
+        let mut give_out = |subject: &Subject| {
+            let found = database.reserve_and_commit(subject, at(BIRTH));
+            found.map_or_else(|error| error.reason().to_owned(), |()| "fresh".to_owned())
+        };
+        assert_eq!([give_out(&subject), give_out(&subject)], ["fresh", "replayed"]);
+        assert_eq!(give_out(&numbered(9, 0, old)), "too-old");
+    }
+    let lease = database.fresh(&numbered(2, 0, BIRTH), BIRTH);
+    let busy = database.reserve_and_commit(&numbered(2, 0, BIRTH), at(BIRTH)).unwrap_err();
+    assert_eq!(busy.reason(), "replay-busy");
+    assert_eq!(database.give_back(&lease, at(BIRTH)).unwrap(), Settled::Done);
+    database.reserve_and_commit(&numbered(2, 0, BIRTH), at(BIRTH)).unwrap();
+    database.assert_counted();
+}
+
+#[test]
 fn a_record_that_is_given_back_is_fresh_at_once() {
     let place = Place::new();
     let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
