@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import in_child, wait_for
 
 import brine
+from conftest import in_child, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

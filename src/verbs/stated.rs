@@ -131,9 +131,7 @@ impl Stated {
     fn refuse_empty_window(&self, now: Timestamp) -> Result<(), Failure> {
         let at = |point: Option<TimePoint>| point.map(|point| point.from(now));
         match (at(self.not_before), at(self.expires)) {
-            (_, Some(expires)) if expires <= now => {
-                Err(WindowFailure::Passed { expires }.into())
-            }
+            (_, Some(expires)) if expires <= now => Err(WindowFailure::Passed { expires }.into()),
             (Some(not_before), Some(expires)) if expires <= not_before => {
                 Err(WindowFailure::Reversed { not_before, expires }.into())
             }

@@ -130,9 +130,7 @@ fn of_import(rule: PickleRule, lines: &[String]) -> String {
     let with = format!("the {noun} {} in allow", lines.join(" and "));
     match rule {
         PickleRule::ImportNotAllowed => format!("{with} {verb} it; what is on a list runs"),
-        _ => format!(
-            "{with} {verb} the pickle to give it anything, which can run any code"
-        ),
+        _ => format!("{with} {verb} the pickle to give it anything, which can run any code"),
     }
 }
 

@@ -31,10 +31,7 @@ fn table() -> Vec<(Failure, Option<&'static str>)> {
             core(FormError::AttachedPayload.into()),
             Some("it holds its payload: verify it without one beside it"),
         ),
-        (
-            core(FormError::Untagged.into()),
-            Some("if you know that it is one, give untagged=True"),
-        ),
+        (core(FormError::Untagged.into()), Some("if you know that it is one, give untagged=True")),
         (
             core(FormError::NotAnEnvelope { found: Lookalike::Records("lines") }.into()),
             Some("these are records: verify each by itself, without what frames it"),
@@ -77,10 +74,7 @@ fn table() -> Vec<(Failure, Option<&'static str>)> {
             KeepingFailure::PassphraseAbsent { key: "FILE".to_owned() }.into(),
             Some("give passphrase, or set BRINE_PASSPHRASE_FILE to a file that has it"),
         ),
-        (
-            ReplayError::ExpiryMissing.into(),
-            Some("sign it with expires, or as a record"),
-        ),
+        (ReplayError::ExpiryMissing.into(), Some("sign it with expires, or as a record")),
         (
             ReplayError::KeyFull { entries: 7 }.into(),
             Some("keep the record, and try it again when older ones have been forgotten"),
@@ -112,7 +106,10 @@ fn parts_that_name_an_option_are_left_out() {
     for (hint, expected) in [
         ("give --lines", None),
         ("\"-p KEY\" takes a key file", None),
-        ("a line begins with names; \"-p FILE\" takes a key file", Some("a line begins with names")),
+        (
+            "a line begins with names; \"-p FILE\" takes a key file",
+            Some("a line begins with names"),
+        ),
         ("\"brine sign --expires WHEN\" signs it", Some("\"brine sign --expires WHEN\" signs it")),
         ("\"curl -fL\" follows redirects", Some("\"curl -fL\" follows redirects")),
     ] {
