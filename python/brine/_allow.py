@@ -49,28 +49,16 @@ def listed(names: Names) -> AllowList:
     """Put a list together from its parts."""
     if isinstance(names, AllowList):
         return names
-    if isinstance(names, str):
-        return _of_texts((names,))
-    texts: list[str] = []
-    for part in names:
-        if isinstance(part, AllowList):
-            texts.append(part.lines())
-        elif _is_text(part):
-            texts.append(part)
-        else:
-            raise UsageError(
-                f"allow: expected text or a brine.AllowList, not {type(part).__name__}",
-                reason="usage",
-            )
-    return _of_texts(tuple(texts))
-
-
-def _is_text(part: object) -> bool:
-    return isinstance(part, str)
+    parts = (names,) if isinstance(names, str) else tuple(names)
+    try:
+        return _of_parts(parts)
+    except TypeError as error:
+        raise UsageError(f"allow: {error}", reason="usage") from error
 
 
 @lru_cache(maxsize=256)
-def _of_texts(texts: tuple[str, ...]) -> AllowList:
+def _of_parts(parts: tuple[str | AllowList, ...]) -> AllowList:
+    texts = (part.lines() if isinstance(part, AllowList) else part for part in parts)
     allow = AllowList(*texts)
     for module, name in allow.gadgets():
         warnings.warn(

@@ -14,6 +14,11 @@ import numpy as np
 
 from brine._errors import UntrustedError
 
+try:
+    from numpy._core.multiarray import scalar
+except ImportError:  # NumPy 1
+    from numpy.core.multiarray import scalar  # type: ignore[no-redef, unused-ignore]
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,7 +54,7 @@ class NumpyValues:
         found = self._used(dtype)
         if not is_a(data, bytes) or found.hasobject or len(data) != found.itemsize:
             raise refused("numpy:scalar", "bytes that do not fit its type")
-        return np.ndarray((), found, data).copy()[()]
+        return scalar(found, data)
 
     def frombuffer(self, data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Any:
         """Make an array of a type without objects over bytes."""

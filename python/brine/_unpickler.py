@@ -85,12 +85,15 @@ class PythonUnpickler(pickle._Unpickler):  # pyright: ignore[reportPrivateUsage]
     """Loads a pickle by the loader that is written in Python, and imports nothing by number."""
 
     stack: list[Any]
+    append: Callable[[Any], None]
+    _unframer: Any
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(
         pickle._Unpickler.dispatch  # pyright: ignore[reportPrivateUsage]
     )
 
     def __init__(self, data: bytes, finder: Finder) -> None:
-        super().__init__(io.BytesIO(data))
+        self._file = io.BytesIO(data)
+        super().__init__(self._file)
         self._finder = finder
 
     def find_class(self, module: str, name: str) -> Any:
@@ -98,6 +101,19 @@ class PythonUnpickler(pickle._Unpickler):  # pyright: ignore[reportPrivateUsage]
 
     def persistent_load(self, pid: object) -> Any:
         raise persistent_id()
+
+    def load_bytearray8(self) -> None:
+        """Read what is in no frame into its place at once: the loader would copy it twice."""
+        frame = self._unframer.current_frame
+        if frame is not None and frame.tell() < frame.getbuffer().nbytes:
+            super().load_bytearray8()  # type: ignore[misc, unused-ignore]
+            return
+        room = bytearray(int.from_bytes(self._file.read(8), "little"))
+        if self._file.readinto(room) != len(room):
+            raise EOFError
+        self.append(room)
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
     def load_extension(self) -> NoReturn:
         raise UntrustedError(

@@ -20,7 +20,10 @@ def examples(page: Path) -> doctest.DocTest:
     text = "\n".join("" if line.lstrip().startswith(FENCE) else line for line in lines)
     main = ModuleType("__main__")
     sys.modules["__main__"] = main
-    return doctest.DocTestParser().get_doctest(text + "\n", vars(main), page.name, str(page), 0)
+    found = doctest.DocTestParser().get_doctest(text + "\n", {}, page.name, str(page), 0)
+    # Not a copy: what an example defines is found again in ``__main__`` by its name.
+    found.globs = vars(main)
+    return found
 
 
 def run(page: Path) -> tuple[int, int]:
