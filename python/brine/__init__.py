@@ -33,6 +33,7 @@ from brine._errors import (
 )
 from brine._files import open
 from brine._objects import dump, dumps, load, loads
+from brine._paths import VerifiedPath, verified_path
 from brine._signed_reader import SignedReader, SignedTextReader
 from brine._signed_writer import SignedTextWriter, SignedWriter
 from brine._unsigned import Unsigned, UnsignedWarning
@@ -98,6 +99,7 @@ __all__ = [
     "UntrustedError",
     "UsageError",
     "Verified",
+    "VerifiedPath",
     "Verifier",
     "__version__",
     "dump",
@@ -109,5 +111,6 @@ __all__ = [
     "replay_status",
     "sign",
     "signed_pipe",
+    "verified_path",
     "verify",
 ]
