@@ -67,4 +67,4 @@ def require(file: object, method: str) -> Any:
 def name_of(file: object) -> str:
     """Return what to call a file object in messages."""
     name = getattr(file, "name", None)
-    return repr(name) if isinstance(name, str) else f"<{type(file).__name__}>"
+    return name if isinstance(name, str) else f"<{type(file).__name__}>"

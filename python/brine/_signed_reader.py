@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from brine._brine import StreamReader
@@ -20,8 +21,14 @@ PIECE_BYTES = 1024 * 1024
 class RawSignedReader(io.RawIOBase):
     """What a ``SignedReader`` has its buffer over."""
 
-    def __init__(self, stream: StreamReader, owned: io.FileIO | None = None) -> None:
+    mode = "rb"
+
+    def __init__(
+        self, stream: StreamReader, name: str, is_path: bool, owned: io.FileIO | None = None
+    ) -> None:
         self.stream = stream
+        self.name = name
+        self._is_path = is_path
         self._owned = owned
 
     def readable(self) -> bool:
@@ -48,6 +55,12 @@ class RawSignedReader(io.RawIOBase):
             if self._owned is not None:
                 self._owned.close()
         super().close()
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Is called by the buffer if it is forgotten without ``close``, as it calls that of any raw file."""
+        if self._is_path and not self.closed:
+            words = f"unclosed signed file {self.name!r}"
+            warnings.warn(words, ResourceWarning, stacklevel=2, source=source)
 
 
 class SignedReader(io.BufferedReader):
@@ -99,18 +112,17 @@ def open_reader(file: object, verifier: Verifier, threads: int | None) -> Signed
     """Open a path or a file object, of which the beginning verifies."""
     path = path_of(file)
     if path is None:
-        source = require(file, "read")
-        return SignedReader(
-            RawSignedReader(StreamReader.of_object(verifier, source, name_of(file)))
-        )
+        source, name = require(file, "read"), name_of(file)
+        stream = StreamReader.of_object(verifier, source, name)
+        return SignedReader(RawSignedReader(stream, name, is_path=False))
     raw = open_raw(path, "rb")
     try:
         if not is_regular(raw):
             stream = StreamReader.of_object(verifier, raw, repr(path))
-            return SignedReader(RawSignedReader(stream, raw))
+            return SignedReader(RawSignedReader(stream, path, is_path=True, owned=raw))
         stream = StreamReader.of_descriptor(verifier, raw.fileno(), path, threads)
     except BaseException:
         raw.close()
         raise
     raw.close()
-    return SignedReader(RawSignedReader(stream))
+    return SignedReader(RawSignedReader(stream, path, is_path=True))

@@ -23,8 +23,11 @@ BUFFER_BYTES = 128 * 1024
 class RawSignedWriter(io.RawIOBase):
     """What a ``SignedWriter`` has its buffer over. To close it does not finish the stream."""
 
-    def __init__(self, stream: StreamWriter, owned: io.FileIO | None = None) -> None:
+    mode = "wb"
+
+    def __init__(self, stream: StreamWriter, name: str, owned: io.FileIO | None = None) -> None:
         self.stream = stream
+        self.name = name
         self.discards = False
         self._owned = owned
 
@@ -57,9 +60,8 @@ class SignedWriter(io.BufferedWriter):
     and whoever reads from a pipe is told that it was cut.
     """
 
-    def __init__(self, raw: RawSignedWriter, name: str) -> None:
+    def __init__(self, raw: RawSignedWriter) -> None:
         self._raw = raw
-        self._name = name
         self._is_ending = False
         super().__init__(raw, BUFFER_BYTES)
 
@@ -105,7 +107,9 @@ class SignedWriter(io.BufferedWriter):
 
     def _dealloc_warn(self, source: object) -> None:
         """Is called by a text file over this that is forgotten without ``close``."""
-        words = f"the signed file {self._name} was forgotten without close(): it was not finished"
+        words = (
+            f"the signed file {self._raw.name!r} was forgotten without close(): it was not finished"
+        )
         warnings.warn(words, ResourceWarning, stacklevel=3, source=source)
         self._give_up()
 
@@ -146,12 +150,11 @@ def open_writer(file: object, signer: Signer, threads: int | None, is_new: bool)
         if is_new:
             raise UsageError('mode "x" takes a path, and not a file object')
         sink, name = require(file, "write"), name_of(file)
-        return SignedWriter(
-            RawSignedWriter(StreamWriter.of_object(signer, sink, name, threads)), name
-        )
+        stream = StreamWriter.of_object(signer, sink, name, threads)
+        return SignedWriter(RawSignedWriter(stream, name))
     if not os.path.exists(path) or os.path.isfile(path):
         stream = StreamWriter.of_path(signer, path, is_new, threads)
-        return SignedWriter(RawSignedWriter(stream), repr(path))
+        return SignedWriter(RawSignedWriter(stream, path))
     if is_new:
         open_raw(path, "xb").close()
     raw = open_raw(path, "wb")
@@ -159,4 +162,4 @@ def open_writer(file: object, signer: Signer, threads: int | None, is_new: bool)
         raw.close()
         raise UsageError(f"{path!r} became a regular file, which is not written over in place")
     stream = StreamWriter.of_object(signer, raw, repr(path), threads)
-    return SignedWriter(RawSignedWriter(stream, raw), repr(path))
+    return SignedWriter(RawSignedWriter(stream, path, raw))

@@ -19,6 +19,7 @@ mod signer;
 mod stream_reader;
 mod stream_writer;
 mod trust;
+mod turns;
 mod verified;
 mod verified_file;
 mod verifier;

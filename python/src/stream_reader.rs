@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use brine_cli::embed::{Facts, InFile, Refused, payload_store, threads};
 use brine_core::{Error, Input, Opening, Verified as CoreVerified, open};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::foreign::{PySource, Raised, Stopped, bytes_view, window};
 use crate::judge::lock;
 use crate::trust::ForkingSource;
+use crate::turns::Turns;
 use crate::verified::Verified;
 use crate::verifier::Verifier;
 
@@ -23,7 +24,7 @@ use crate::verifier::Verifier;
 /// `brine.open` puts a buffer over it. It is read by one thread at a time, in the process that opened it.
 #[pyclass(frozen, module = "brine")]
 pub(crate) struct StreamReader {
-    work: Mutex<Work>,
+    work: Turns<CoreVerified>,
     facts: Mutex<Facts>,
     verifier: Py<Verifier>,
     /// What is read, for people.
@@ -32,15 +33,6 @@ pub(crate) struct StreamReader {
     most: Option<u64>,
     read: AtomicU64,
     raised: Raised,
-    process: u32,
-}
-
-enum Work {
-    /// A thread reads.
-    Busy,
-    Closed,
-    Failed(Stopped),
-    Reading(Box<CoreVerified>),
 }
 
 /// Something to verify.
@@ -101,13 +93,13 @@ impl StreamReader {
         if wanted == 0 {
             return Ok(0);
         }
-        let mut verified = self.take(py)?;
+        let mut verified = self.work.take(py)?;
         // It waits here, and hashes.
         if let Err(error) = py.detach(|| verified.fill_buf().map(drop)) {
-            return Err(self.fail(py, &verified, core_error(error)));
+            return Err(self.fail(py, verified, core_error(error)));
         }
         let copied = copy_piece(&mut verified, &room, wanted);
-        *lock(&self.work) = Work::Reading(verified);
+        self.work.give(py, verified);
         let count = copied?;
         self.read.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
         Ok(count)
@@ -125,23 +117,13 @@ impl StreamReader {
 
     /// End the work. Closing it again does nothing.
     fn close(&self, py: Python<'_>) {
-        let work = std::mem::replace(&mut *lock(&self.work), Work::Closed);
-        match work {
-            Work::Reading(verified) if self.process == std::process::id() => {
-                self.note(py, &verified);
-                // Files are closed, and threads end.
-                py.detach(|| drop(verified));
-            }
-            other => forget_of_parent(other, self.process),
-        }
+        self.work.close(py, |verified| self.note(verified));
     }
 
     /// What is known of what is read, without the payload.
     #[getter]
-    fn verified(&self, py: Python<'_>) -> Verified {
-        if let Work::Reading(verified) = &*lock(&self.work) {
-            self.note(py, verified);
-        }
+    fn verified(&self) -> Verified {
+        self.work.look(|verified| self.note(verified));
         let context = self.verifier.get().context.clone();
         Verified::new(None, lock(&self.facts).clone(), context, false)
     }
@@ -174,57 +156,20 @@ impl StreamReader {
         let (verified, is_stream) = begun.map_err(stopped)?;
         let most = if is_stream { length } else { Some(verified.payload_bytes()) };
         let facts = Mutex::new(judge.facts(&verified));
-        let work = Mutex::new(Work::Reading(Box::new(verified)));
-        let (read, process) = (AtomicU64::new(0), std::process::id());
-        Ok(Self { work, facts, verifier, name, most, read, raised, process })
-    }
-
-    /// Takes the work, so that no other thread has it meanwhile.
-    fn take(&self, py: Python<'_>) -> PyResult<Box<CoreVerified>> {
-        if self.process != std::process::id() {
-            return Err(Failure::usage(FORKED).into());
-        }
-        let mut work = lock(&self.work);
-        match std::mem::replace(&mut *work, Work::Busy) {
-            Work::Reading(verified) => Ok(verified),
-            Work::Busy => Err(PyRuntimeError::new_err(BUSY)),
-            Work::Closed => {
-                *work = Work::Closed;
-                Err(PyValueError::new_err(CLOSED))
-            }
-            Work::Failed(stopped) => {
-                let error = stopped.error(py);
-                *work = Work::Failed(stopped);
-                Err(error)
-            }
-        }
+        let (work, read) = (Turns::new(verified), AtomicU64::new(0));
+        Ok(Self { work, facts, verifier, name, most, read, raised })
     }
 
     /// Ends the work for ever, and returns why.
-    fn fail(&self, py: Python<'_>, verified: &CoreVerified, error: Error) -> PyErr {
-        self.note(py, verified);
+    fn fail(&self, py: Python<'_>, verified: Box<CoreVerified>, error: Error) -> PyErr {
+        self.note(&verified);
+        py.detach(|| drop(verified));
         let stopped = Stopped::of(&self.raised, || Refused::reading(&self.name, error));
-        let raised = stopped.error(py);
-        *lock(&self.work) = Work::Failed(stopped.afterwards(py));
-        raised
+        self.work.fail(py, stopped)
     }
 
-    fn note(&self, _: Python<'_>, verified: &CoreVerified) {
+    fn note(&self, verified: &CoreVerified) {
         *lock(&self.facts) = self.verifier.get().judge.facts(verified);
-    }
-}
-
-/// In a child, threads of the work do not exist, and may have held its locks.
-impl Drop for StreamReader {
-    fn drop(&mut self) {
-        forget_of_parent(std::mem::replace(&mut *lock(&self.work), Work::Closed), self.process);
-    }
-}
-
-/// Drops a value, unless it belongs to another process.
-pub(crate) fn forget_of_parent<T>(value: T, process: u32) {
-    if process != std::process::id() {
-        std::mem::forget(value);
     }
 }
 
@@ -261,11 +206,3 @@ fn core_error(error: std::io::Error) -> Error {
 
 const BESIDE: &str = "is a signature that lies beside its file: brine.verified_path takes both, and so does \
                       brine.verify";
-
-pub(crate) const BUSY: &str =
-    "another thread works with this file, or the file under it calls back";
-
-pub(crate) const CLOSED: &str = "I/O operation on closed file";
-
-pub(crate) const FORKED: &str =
-    "another process opened this file: open it in the process that reads or writes it";

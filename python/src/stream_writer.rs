@@ -3,40 +3,29 @@
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use brine_cli::embed::{NewFile, Refused, threads};
 use brine_core::{Error, StreamOptions, StreamWriter as CoreWriter, SystemError};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Frozen;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
-use crate::judge::lock;
 use crate::signer::Signer;
-use crate::stream_reader::{BUSY, CLOSED, FORKED, forget_of_parent};
+use crate::turns::Turns;
 
 /// A stream that is being signed. Only `finish` gives it an end; a reader of one without an end says that it was cut.
 ///
 /// `brine.open` puts a buffer over it. It is written by one thread at a time, in the process that opened it.
 #[pyclass(frozen, module = "brine")]
 pub(crate) struct StreamWriter {
-    work: Mutex<Work>,
+    work: Turns<Stream>,
     name: String,
     written: AtomicU64,
     raised: Raised,
-    process: u32,
-}
-
-enum Work {
-    /// A thread writes.
-    Busy,
-    Closed,
-    Failed(Stopped),
-    Writing(Box<Stream>),
 }
 
 struct Stream {
@@ -88,7 +77,7 @@ impl StreamWriter {
 
     /// Sign bytes, and return how many there were. They are copied once, before they are hashed.
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let mut stream = self.take(py)?;
+        let mut stream = self.work.take(py)?;
         let written = self.write_all(py, &mut stream, data);
         let count = self.put_back(py, stream, written)?;
         self.written.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -97,35 +86,26 @@ impl StreamWriter {
 
     /// Sign what was written so far, so that a reader can verify it, and write that.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        let mut stream = self.take(py)?;
+        let mut stream = self.work.take(py)?;
         let flushed = self.flush_segment(py, &mut stream);
         self.put_back(py, stream, flushed)
     }
 
     /// Sign the last of it. A file gets its name now.
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        let stream = self.take(py)?;
-        let outcome = self.finish_stream(py, *stream);
-        let ended = outcome.map_err(|stopped| (stopped.error(py), stopped));
-        *lock(&self.work) = match ended {
-            Ok(()) => Work::Closed,
-            Err((error, stopped)) => {
-                *lock(&self.work) = Work::Failed(stopped.afterwards(py));
-                return Err(error);
+        let stream = self.work.take(py)?;
+        match self.finish_stream(py, *stream) {
+            Ok(()) => {
+                self.work.close(py, |_| ());
+                Ok(())
             }
-        };
-        Ok(())
+            Err(stopped) => Err(self.work.fail(py, stopped)),
+        }
     }
 
     /// Give it up: it gets no end, and a file no name. What is finished stays so.
     fn abandon(&self, py: Python<'_>) {
-        let work = std::mem::replace(&mut *lock(&self.work), Work::Closed);
-        match work {
-            Work::Writing(stream) if self.process == std::process::id() => {
-                py.detach(|| drop(stream));
-            }
-            other => forget_of_parent(other, self.process),
-        }
+        self.work.close(py, |_| ());
     }
 
     /// Return how many bytes were written.
@@ -147,30 +127,8 @@ impl StreamWriter {
         let options = StreamOptions::new().threads(threads);
         let state = move || statements.called_back();
         let writer = CoreWriter::stating(output, key, state, options)?;
-        let work = Mutex::new(Work::Writing(Box::new(Stream { writer, target })));
-        let (written, process) = (AtomicU64::new(0), std::process::id());
-        Ok(Self { work, name, written, raised: Raised::default(), process })
-    }
-
-    /// Takes the work, so that no other thread has it meanwhile.
-    fn take(&self, py: Python<'_>) -> PyResult<Box<Stream>> {
-        if self.process != std::process::id() {
-            return Err(Failure::usage(FORKED).into());
-        }
-        let mut work = lock(&self.work);
-        match std::mem::replace(&mut *work, Work::Busy) {
-            Work::Writing(stream) => Ok(stream),
-            Work::Busy => Err(PyRuntimeError::new_err(BUSY)),
-            Work::Closed => {
-                *work = Work::Closed;
-                Err(PyValueError::new_err(CLOSED))
-            }
-            Work::Failed(stopped) => {
-                let error = stopped.error(py);
-                *work = Work::Failed(stopped);
-                Err(error)
-            }
-        }
+        let work = Turns::new(Stream { writer, target });
+        Ok(Self { work, name, written: AtomicU64::new(0), raised: Raised::default() })
     }
 
     /// Gives the work back, or ends it for ever: a stream with a hole gets no end.
@@ -182,14 +140,12 @@ impl StreamWriter {
     ) -> PyResult<T> {
         match outcome {
             Ok(value) => {
-                *lock(&self.work) = Work::Writing(stream);
+                self.work.give(py, stream);
                 Ok(value)
             }
             Err(stopped) => {
                 py.detach(|| drop(stream));
-                let error = stopped.error(py);
-                *lock(&self.work) = Work::Failed(stopped.afterwards(py));
-                Err(error)
+                Err(self.work.fail(py, stopped))
             }
         }
     }
@@ -269,12 +225,5 @@ impl Target {
             }
             Self::File(_) | Self::Object(..) => Ok(()),
         }
-    }
-}
-
-/// In a child, threads of the work do not exist, and a hidden file is that of the parent.
-impl Drop for StreamWriter {
-    fn drop(&mut self) {
-        forget_of_parent(std::mem::replace(&mut *lock(&self.work), Work::Closed), self.process);
     }
 }
