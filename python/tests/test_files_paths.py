@@ -120,19 +120,13 @@ def test_nothing_that_was_altered_gets_a_path(
 ) -> None:
     path = made(kind, tmp_path / "data", alice)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    middle = len(content) // 2
+    content[middle] = ord("A") if content[middle] != ord("A") else ord("B")
     path.write_bytes(content)
     with pytest.raises(brine.AlteredError) as caught:
         brine.verified_path(path, trust=trust, context="paths")
-    assert (
-        caught.value.reason
-        in {
-            "single": {"signature-bad"},
-            "armored": {"signature-bad", "armor"},
-            "stream": {"stream-digest", "digest-mismatch", "stream-segment"},
-            "beside": {"digest-mismatch"},
-        }[kind]
-    )
+    digests = kind in ("stream", "beside")
+    assert caught.value.reason == ("digest-mismatch" if digests else "signature-bad")
 
 
 @pytest.mark.parametrize("kind", FORMS)
