@@ -20,9 +20,10 @@ class Error(Exception):
         status: int | None = None,
         allow: list[str] | tuple[str, ...] = (),
     ) -> None:
+        message = printable(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else printable(hint)
         self.reason = reason
         if status is not None:
             self.status = status
@@ -73,6 +74,14 @@ class KeyFileError(Error):
     """A key cannot be used, or a trust file: unreadable, of a wrong form, wrong passphrase, weak."""
 
     status = 6
+
+
+def printable(text: str) -> str:
+    """Escape what would change a terminal: an envelope, a pickle or a file chose some of the text."""
+    if text.isprintable():
+        return text
+    escaped = (char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    return "".join(escaped)
 
 
 _CLASSES = {

@@ -22,8 +22,10 @@ class RandomValues:
     """The random numbers that one pickle makes."""
 
     def __init__(self) -> None:
-        self._fresh: dict[int, object] = {}
-        """What has been made, and has no state yet. It takes a state once."""
+        self._made_here: dict[int, object] = {}
+        """What was made by what checks its arguments."""
+        self._fresh: set[int] = set()
+        """What of it has no state yet. It takes a state once."""
 
     def bit_generator(self, sort: Any = "MT19937") -> object:
         """Make a generator of bits, which takes a state."""
@@ -46,15 +48,17 @@ class RandomValues:
 
     def state(self, made: Any, state: Any) -> object:
         """Return the state that something takes, if it is one that NumPy writes."""
+        if id(made) not in self._made_here:
+            return state
+        good = id(made) in self._fresh
+        self._fresh.discard(id(made))
         if isinstance(made, np.random.SeedSequence):
-            good = self._take(made) and _is_seed_state(state)
-        elif isinstance(made, (np.random.BitGenerator, np.random.Generator, np.random.RandomState)):
+            good = good and _is_seed_state(state)
+        else:
             bare = state[0] if is_a(state, tuple) and len(state) == BITS_AND_SEED else state
             seed = None if bare is state else state[1]
-            good = self._take(made) and _is_generator_state(bare)
+            good = good and _is_generator_state(bare)
             good = good and (seed is None or isinstance(seed, np.random.SeedSequence))
-        else:
-            return state
         if not good:
             raise refused("numpy.random", "a state that NumPy does not write")
         return state
@@ -72,11 +76,10 @@ class RandomValues:
         return bits if isinstance(bits, np.random.BitGenerator) else _sort(bits)
 
     def _made(self, made: Any) -> object:
-        self._fresh[id(made)] = made
+        # Held to the end, so that nothing else gets its id.
+        self._made_here[id(made)] = made
+        self._fresh.add(id(made))
         return made
-
-    def _take(self, made: Any) -> bool:
-        return self._fresh.pop(id(made), None) is not None
 
 
 def _call(name: str, argument: object) -> object:

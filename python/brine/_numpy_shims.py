@@ -29,8 +29,10 @@ class NumpyValues:
     """The values of NumPy that one pickle makes."""
 
     def __init__(self) -> None:
-        self._fresh: dict[int, object] = {}
-        """What has been made, and has no state and no use yet. It takes a state once."""
+        self._made_here: dict[int, object] = {}
+        """The arrays and types that were made by what checks its arguments."""
+        self._fresh: set[int] = set()
+        """Those of them that have no state and no use yet. They take a state once."""
 
     def dtype(self, word: Any, align: Any = False, copy: Any = True) -> Any:
         """Make a type by its letter and size, as a copy that no array has."""
@@ -67,23 +69,19 @@ class NumpyValues:
             raise refused("numpy:_frombuffer", "another number of bytes than its shape needs")
         array: Any = np.frombuffer(data, found) if data and found.itemsize else np.zeros(0, found)
         if order == "K" and axes is not None:
-            return array.reshape(shape).transpose(_axes(axes))
+            return self._kept(array.reshape(shape).transpose(_axes(axes)))
         if order not in {"C", "F"} or axes is not None:
             raise refused("numpy:_frombuffer", "an order that NumPy does not write")
-        return array.reshape(shape, order=order)
+        return self._kept(array.reshape(shape, order=order))
 
     def state(self, made: Any, state: Any) -> object:
         """Return the state that something of NumPy takes, made anew where NumPy would believe it."""
-        fresh = self._fresh.pop(id(made), None)
-        if is_dtype(made):
-            if fresh is None:
-                raise refused("numpy:dtype", "a state when it is in use")
-            return dtype_state(made, state, self._used)
-        if is_array(made):
-            if fresh is None:
-                raise refused("numpy:ndarray", "a second state")
-            return self._array_state(state)
-        return state
+        if id(made) not in self._made_here:
+            return state
+        if id(made) not in self._fresh:
+            raise refused("numpy:ndarray", "a second state, or one while it is in use")
+        self._fresh.discard(id(made))
+        return dtype_state(made, state, self._used) if is_dtype(made) else self._array_state(state)
 
     def _array_state(self, state: Any) -> object:
         if not is_a(state, tuple) or len(state) != ARRAY_STATE_ITEMS:
@@ -103,14 +101,19 @@ class NumpyValues:
         return state
 
     def _made(self, made: Any) -> object:
-        self._fresh[id(made)] = made
+        self._fresh.add(id(made))
+        return self._kept(made)
+
+    def _kept(self, made: Any) -> Any:
+        # Held to the end, so that nothing else gets its id.
+        self._made_here[id(made)] = made
         return made
 
     def _used(self, dtype: Any) -> Any:
         """Return a type that is used from now on, so that its state is final."""
         if not is_dtype(dtype):
             raise refused("numpy:dtype", "something else in its place")
-        self._fresh.pop(id(dtype), None)
+        self._fresh.discard(id(dtype))
         return dtype
 
     def shims(self) -> dict[Pair, Callable[..., object]]:

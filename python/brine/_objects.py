@@ -88,7 +88,7 @@ def loads(
             _explain_context(error, code)
             raise
         obj = unpickled(_frozen(data), _allow.allow_list(allow, None))
-        fallback.note(stacklevel=2)
+        fallback.note()
         return obj
     return from_verified(verified, allow=allow, code=code)
 

@@ -137,6 +137,8 @@ class Finder:
     def find(self, module: str, name: str) -> Any:
         """Return what a name stands for: itself, or what checks its arguments before it."""
         pair = self.names.pair(module, name)
+        # Whoever watches what pickles import sees it here, as with the loader of the standard library.
+        sys.audit("pickle.find_class", *pair)
         if self.names.is_lifted(module, name):
             return self._give(module, name, imported(*pair))
         if pair == GETATTR:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 
@@ -26,7 +27,7 @@ class Unsigned:
         """How many unsigned pickles were loaded in this process."""
         return self._count
 
-    def note(self, stacklevel: int) -> None:
+    def note(self) -> None:
         """Count one, and warn of the first."""
         with self._lock:
             self._count += 1
@@ -35,8 +36,16 @@ class Unsigned:
             warnings.warn(
                 "loaded a pickle that nobody has signed, because of fallback=; whoever can send here can do the same",
                 UnsignedWarning,
-                stacklevel=stacklevel + 1,
+                stacklevel=_level_of_caller(),
             )
 
     def __repr__(self) -> str:
         return f"<brine.Unsigned: {self._count} loaded>"
+
+
+def _level_of_caller() -> int:
+    """Return how many frames above `Unsigned.note` the code is that is not brine's."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    return level

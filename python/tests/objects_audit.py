@@ -41,15 +41,19 @@ QUIET = (
     "code.__new__",
     "sys.unraisablehook",
 )
+counts = collections.Counter[str]()
 armed = False
 seen: list[tuple[str, Any]] = []
 
 
 def hook(event: str, arguments: Any) -> None:
-    """Note what happens while a pickle is loaded, unless it is the import of a listed module."""
+    """Note what happens while a pickle is loaded, but for imports of listed names."""
     if not armed or event.startswith(QUIET):
         return
     if event == "import" and any(f"{module}.".startswith(f"{arguments[0]}.") for module in MODULES):
+        return
+    if event == "pickle.find_class" and LISTED.allows(*arguments):
+        counts["found"] += 1
         return
     if event == "open" and "zoneinfo" in str(arguments[0]):
         return
@@ -111,7 +115,6 @@ def pickles(draw: st.DrawFn) -> bytes:
 KEY = brine.Key.generate()
 SIGNER = brine.Signer(KEY, content_type="application/x-python-pickle")
 VERIFIER = brine.Verifier(brine.Trust.of({"alice": KEY.public}))
-counts = collections.Counter[str]()
 
 
 @seed(int(os.environ.get("BRINE_TEST_SEED", "1")))

@@ -7,6 +7,7 @@ import fractions
 import io
 import os
 import pickle
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -271,3 +272,33 @@ def test_python_2_names_need_both_names_on_the_list(alice: brine.Key) -> None:
             load_signed(alice, data, allow=[line])
     with refusal("import-not-allowed", brine.UntrustedError):
         load_signed(alice, b"\x80\x02cbuiltins\nunicode\n.", allow="std")
+
+
+def test_a_refusal_does_not_write_to_a_terminal(alice: brine.Key) -> None:
+    escape = "\x1b[2J"
+    for data in (
+        whole(named(f"os{escape}", "system")),
+        whole(named("os", f"system{escape}")),
+        whole(call("builtins", "KeyError", text(escape))),
+        whole(call("decimal", "Decimal", text(escape))),
+        whole(call("fractions", "Fraction", text(escape))),
+        whole(call("ipaddress", "IPv4Network", text(escape))),
+    ):
+        try:
+            load_signed(alice, data)
+        except brine.Error as error:
+            assert str(error).replace("\n", "").isprintable(), str(error)
+
+
+def test_an_audit_hook_sees_each_import(alice: brine.Key) -> None:
+    seen: list[tuple[object, ...]] = []
+    watching = True
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event == "pickle.find_class":
+            seen.append(arguments)
+
+    sys.addaudithook(hook)
+    load_signed(alice, pickle.dumps({1, 2}, 2))
+    watching = False
+    assert seen == [("builtins", "set")]

@@ -226,6 +226,19 @@ def test_any_lifts_the_shims_too(alice: brine.Key) -> None:
     assert found[0] == int.from_bytes(b"ABCDEFGH", "little")
 
 
+def test_what_is_lifted_takes_any_state(alice: brine.Key) -> None:
+    data = whole(dtype("i8") + dtype_state(endian="<", size=-1))
+    array = pickle.dumps(np.arange(3), 4)
+    core = CORES[1] if b"_core" in array else CORES[0]
+    lines = ["numpy:dtype any", f"{core}:_reconstruct any", "numpy:ndarray"]
+    with pytest.warns(UserWarning, match="numpy:dtype"):
+        assert load_signed(alice, data, allow=lines) == np.dtype("i8")
+    found: Any = load_signed(alice, array, allow=lines)
+    assert found.tolist() == [0, 1, 2]
+    found = load_signed(alice, array, allow=["std", "numpy", "numpy:dtype any"])
+    assert found.tolist() == [0, 1, 2]
+
+
 def test_a_type_of_numpy_can_be_named(alice: brine.Key) -> None:
     value = [np.dtype, np.ndarray, np.float64]
     assert round_trip(alice, value, allow=NUMPY) == value

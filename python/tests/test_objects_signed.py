@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import pickle
 import threading
 import warnings
@@ -70,6 +71,12 @@ def test_a_fallback_counts_and_warns_once(trust: brine.Trust, protocol: int) -> 
         assert [warning.category for warning in warned] == expected
         assert all(warning.filename == __file__ for warning in warned)
     assert unsigned.count == 2
+
+
+def test_a_fallback_of_a_file_warns_where_it_is_loaded(trust: brine.Trust) -> None:
+    with pytest.warns(brine.UnsignedWarning) as warned:
+        assert brine.load(io.BytesIO(pickle.dumps(1)), trust=trust, fallback=brine.Unsigned()) == 1
+    assert warned[0].filename == __file__
 
 
 def test_a_fallback_holds_to_the_same_list(alice: brine.Key, trust: brine.Trust) -> None:
