@@ -33,6 +33,10 @@ pub(crate) fn working() -> Option<RwLockReadGuard<'static, ()>> {
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
     py.detach(|| {
+        // A package that was imported again has registered its hooks again.
+        if FORKING.with_borrow(Option::is_some) {
+            return;
+        }
         let held = WORK.write().unwrap_or_else(PoisonError::into_inner);
         ledger::close_all();
         FORKING.with_borrow_mut(|forking| *forking = Some(held));
