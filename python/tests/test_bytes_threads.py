@@ -11,9 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import wait_for, wait_until
 
 import brine
+from conftest import wait_for, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,8 +26,7 @@ fn main() {
     };
     let signer = Signer::new("me", key.verifying_key().clone());
     let expectations = Arc::new(Expectations::new().context("bench"));
-    let mut verifier =
-        EnvelopeVerifier::new(expectations, Arc::new(KnownSigners::new([signer])));
+    let mut verifier = EnvelopeVerifier::new(expectations, Arc::new(KnownSigners::new([signer])));
     let signed = envelope();
     let begun = Instant::now();
     for _ in 0..count {
