@@ -76,9 +76,7 @@ def test_bytes_with_something_after_them(verifier: brine.Verifier, envelope: byt
     assert pickle.loads(PLAIN + b"x" * 100)["to"] == "alice"
 
 
-def test_bytes_that_were_sent_twice(
-    trust: brine.Trust, alice: brine.Key, tmp_path: Path
-) -> None:
+def test_bytes_that_were_sent_twice(trust: brine.Trust, alice: brine.Key, tmp_path: Path) -> None:
     brine.replay_init(tmp_path / "seen", accept_older=True)
     verifier = brine.Verifier(trust, replay_db=tmp_path / "seen")
     record = brine.Signer(alice).sign_record(PLAIN)
@@ -101,7 +99,9 @@ def test_bytes_of_somebody_else_under_a_name(alice: brine.Key, mallory: brine.Ke
 
 
 def test_bytes_of_a_revoked_key(alice: brine.Key) -> None:
-    text = f'[[signer]]\nname = "alice"\nkey = "{alice.public}"\nrevoked-at = 2020-01-01T00:00:00Z\n'
+    text = (
+        f'[[signer]]\nname = "alice"\nkey = "{alice.public}"\nrevoked-at = 2020-01-01T00:00:00Z\n'
+    )
     envelope = brine.sign(PLAIN, key=alice)
     trust = brine.Trust.parse(text)
     refused = refusal(lambda: brine.verify(envelope, trust=trust))
@@ -194,7 +194,9 @@ def test_armor_that_something_happened_to(verifier: brine.Verifier, alice: brine
         assert mutant != armored
         kind, reason = refusal(lambda mutant=mutant: verifier.verify(mutant))
         assert kind in {brine.AlteredError, brine.UnsupportedError}, mutant
-        assert reason in {"armor-malformed", "not-an-envelope", "signature-bad", "cut-short"}, mutant
+        assert reason in {"armor-malformed", "not-an-envelope", "signature-bad", "cut-short"}, (
+            mutant
+        )
 
 
 def test_a_hostile_pickle_is_not_even_seen(

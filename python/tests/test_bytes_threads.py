@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,21 +24,8 @@ THREADS = 8
 
 def in_threads(work: Callable[[int], None], count: int = THREADS) -> None:
     """Do some work in several threads at once, and raise what one of them raised."""
-    raised: list[BaseException] = []
-
-    def guarded(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in raised:
-        raise error
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
 
 
 def test_threads_share_a_signer_and_a_verifier(alice: brine.Key, trust: brine.Trust) -> None:
