@@ -1,4 +1,4 @@
-"""What is public has a docstring, which the API reference shows, and stands in a page."""
+"""What is public has a docstring, which the API reference shows, and functions stand in a page."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def test_the_classes_of_the_extension_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("module_name", PUBLIC)
-def test_what_is_public_stands_in_a_page(module_name: str) -> None:
+def test_every_function_stands_in_a_page(module_name: str) -> None:
     module = importlib.import_module(module_name)
+    functions = [name for name in module.__all__ if inspect.isroutine(getattr(module, name))]
+    assert functions
     text = "".join(page.read_text() for page in PAGES.glob("*.md"))
-    assert [name for name in module.__all__ if name not in text] == []
+    assert [name for name in functions if f"{name}(" not in text] == []

@@ -88,8 +88,25 @@ print(threading.active_count(), len(os.listdir("/proc/self/task")))
 """
 
 
-def test_no_thread_is_left_behind() -> None:
-    assert python(USE + COUNT).split() == ["1", "1"]
+USE_QUEUE = """
+import multiprocessing
+for start in ("fork", "forkserver", "spawn"):
+    ctx = multiprocessing.get_context(start)
+    queue = brine.SignedQueue(ctx=ctx)
+    process = ctx.Process(target=queue.put, args=("from a child",))
+    process.start()
+    assert queue.get(timeout=40) == "from a child"
+    process.join()
+    queue.put("from here")
+    assert queue.get(timeout=40) == "from here"
+    queue.close()
+    queue.join_thread()
+"""
+
+
+@pytest.mark.parametrize("use", [USE, USE + USE_QUEUE], ids=["bytes", "queues"])
+def test_no_thread_is_left_behind(use: str) -> None:
+    assert python(use + COUNT).split() == ["1", "1"]
 
 
 def test_the_count_of_threads_sees_one() -> None:
