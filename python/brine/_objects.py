@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from brine import _allow, _code, _unpickler
 from brine._brine import Signer, Verifier
@@ -65,7 +65,7 @@ def loads(
     max_age: timedelta | str | None = None,
     code: bool = False,
     fallback: Unsigned | None = None,
-) -> object:
+) -> Any:
     """Verify an envelope, scan the pickle in it, load it with the names of a list, and return the object.
 
     ``allow`` is the list: ``"std"``, ``"numpy"``, lines like ``"shop.orders:Order"``, several of these, or a mapping that
@@ -129,7 +129,7 @@ def load(
     max_age: timedelta | str | None = None,
     code: bool = False,
     fallback: Unsigned | None = None,
-) -> object:
+) -> Any:
     """Read a binary file to its end, and load the object as `loads` does."""
     return loads(
         file.read(),
@@ -160,7 +160,7 @@ def pickled(obj: object, code: bool, protocol: int = 5) -> bytes:
         raise UsageError(f"the object cannot be pickled: {error}", hint, "not-picklable") from error
 
 
-def from_verified(verified: Verified, *, allow: Allow = "std", code: bool = False) -> object:
+def from_verified(verified: Verified, *, allow: Allow = "std", code: bool = False) -> Any:
     """Load the object of an envelope that has verified."""
     _check_content_type(verified, code)
     if code:
