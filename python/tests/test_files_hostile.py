@@ -382,6 +382,7 @@ def test_ctrl_c_ends_a_read_that_waits(alice: brine.Key, trust: brine.Trust) -> 
             file.read()
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_does_not_go_on_with_what_the_parent_opened(
     tmp_path: Path, alice: brine.Key, trust: brine.Trust
 ) -> None:

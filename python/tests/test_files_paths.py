@@ -96,6 +96,7 @@ def test_the_path_is_gone_after_the_block(
     assert "VerifiedPath" in repr(copy)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_program_and_a_child_can_read_it(
     tmp_path: pathlib.Path, alice: brine.Key, trust: brine.Trust
 ) -> None:
