@@ -33,12 +33,12 @@ from brine._errors import (
 )
 from brine._files import open
 from brine._objects import dump, dumps, load, loads
-from brine._paths import VerifiedPath, verified_path
 from brine._signed_reader import SignedReader, SignedTextReader
 from brine._signed_writer import SignedTextWriter, SignedWriter
 from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
+    from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
     from brine._queues import SignedJoinableQueue, SignedQueue
     from brine._simple_queue import SignedSimpleQueue
@@ -49,7 +49,9 @@ _LATE = {
     "SignedJoinableQueue": "brine._queues",
     "SignedQueue": "brine._queues",
     "SignedSimpleQueue": "brine._simple_queue",
+    "VerifiedPath": "brine._paths",
     "signed_pipe": "brine._pipes",
+    "verified_path": "brine._paths",
 }
 
 

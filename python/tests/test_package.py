@@ -17,7 +17,7 @@ import brine
 PROJECT = Path(__file__).parent.parent.parent
 
 HEAVY = ["asyncio", "cloudpickle", "concurrent", "dataclasses", "importlib.metadata", "inspect"]
-HEAVY += ["multiprocessing", "numpy", "socket", "subprocess", "tempfile"]
+HEAVY += ["multiprocessing", "numpy", "pathlib", "socket", "subprocess", "tempfile"]
 """Modules that take milliseconds to import, each of which a program without queues or arrays can do without."""
 
 
