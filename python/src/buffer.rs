@@ -22,6 +22,10 @@ impl std::ops::Deref for Frozen {
 }
 
 impl Frozen {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self(self.0.clone_ref(py))
+    }
+
     /// Returns them as Python has them, without a copy.
     pub(crate) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
         Ok(self.0.into_pyobject(py)?.cast_into::<PyBytes>()?.unbind())

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use brine_cli::embed::{Facts, JudgingClock, Refused};
 use brine_core::{
     Clock as _, EnvelopeVerifier, Error, Expectations, Input, SystemError, TrustAnchors,
-    TrustSource as _, Verified, is_single, open,
+    TrustSource as _, Verified, open,
 };
 
 use crate::buffer::Frozen;
@@ -36,7 +36,7 @@ impl Judge {
         Self { expectations: Arc::new(expectations), trust, clock, idle: Mutex::default() }
     }
 
-    /// Verifies one envelope that [`is_single`]. `note` is called once it has verified, and can still refuse it.
+    /// Verifies a single envelope, and nothing else. `note` is called once it has verified, and can still refuse it.
     pub(crate) fn single<'e, T>(
         &self,
         envelope: &'e [u8],
@@ -106,11 +106,6 @@ impl Judge {
         }
         worker
     }
-}
-
-/// Returns whether an envelope can be verified where it lies.
-pub(crate) fn is_in_place(envelope: &Frozen) -> bool {
-    is_single(envelope)
 }
 
 /// Locks what nobody leaves in disorder.

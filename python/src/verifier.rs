@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brine_cli::embed::{ExpectationText, JudgingClock, Refused, ReplayText, expectations};
-use brine_core::Verified as CoreVerified;
+use brine_core::{Verified as CoreVerified, is_single};
 use brine_records::Subject;
 use pyo3::prelude::*;
 
 use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
 use crate::fork::detached;
-use crate::judge::{Found, Judge, is_in_place};
+use crate::judge::Judge;
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::moment::{LengthText, MomentText};
@@ -159,20 +159,23 @@ impl Verifier {
         py: Python<'_>,
         envelope: Frozen,
         payload: Option<Frozen>,
-        note: impl FnOnce(&CoreVerified) -> Result<T, Refused> + Send,
+        note: impl Fn(&CoreVerified) -> Result<T, Refused> + Sync,
     ) -> PyResult<(Verified, T)> {
         if let Some(payload) = payload {
-            let judged = detached(py, || self.judge.beside(&envelope, &payload, note));
+            let judged = detached(py, || self.judge.beside(&envelope, &payload, &note));
             let (facts, _, noted) = judged.map_err(Failure::from)?;
             let payload = payload.into_object(py)?;
             return Ok((Verified::new(Some(payload), facts, self.context.clone(), true), noted));
         }
-        let found: Found<'_, T> = if is_in_place(&envelope) {
-            detached(py, || self.judge.single(&envelope, note)).map_err(Failure::from)?
-        } else {
-            detached(py, || self.judge.any(envelope, note)).map_err(Failure::from)?
+        // Nearly all are single. What is not never verifies as one, so nothing is noted twice.
+        let found = match detached(py, || self.judge.single(&envelope, &note)) {
+            Err(_) if !is_single(&envelope) => {
+                let envelope = envelope.clone_ref(py);
+                detached(py, || self.judge.any(envelope, &note))
+            }
+            found => found,
         };
-        let (facts, payload, noted) = found;
+        let (facts, payload, noted) = found.map_err(Failure::from)?;
         let payload = bytes_filled(py, payload.len(), |room| room.copy_from_slice(&payload))?;
         let payload = payload.unbind();
         Ok((Verified::new(Some(payload), facts, self.context.clone(), false), noted))
