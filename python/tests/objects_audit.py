@@ -119,7 +119,7 @@ VERIFIER = brine.Verifier(brine.Trust.of({"alice": KEY.public}))
 
 @seed(int(os.environ.get("BRINE_TEST_SEED", "1")))
 @settings(
-    max_examples=int(os.environ.get("BRINE_TEST_EXAMPLES", "2500")),
+    max_examples=int(os.environ.get("BRINE_TEST_EXAMPLES", "500")),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

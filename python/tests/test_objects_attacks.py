@@ -177,7 +177,7 @@ def test_an_import_by_names_from_the_memo(alice: brine.Key) -> None:
 
 
 def test_a_memo_that_allocates(alice: brine.Key) -> None:
-    data = whole(b"K\1r\xff\xff\xff\x01")
+    data = whole(b"K\1r\xff\xff\x0f\x00")
     assert pickle.loads(data) == 1
     with refusal("memo-index", brine.AlteredError):
         load_signed(alice, data)
