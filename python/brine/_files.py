@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from brine._brine import Signer, Verifier
 from brine._errors import UsageError
+from brine._opening import require_least
 from brine._signed_reader import SignedReader, SignedTextReader, open_reader
 from brine._signed_writer import SignedTextWriter, SignedWriter, open_writer
 
@@ -118,6 +119,7 @@ def open(
     """
     given = {name for name, value in locals().items() if value is not None}
     _refuse_misuse(mode, given)
+    require_least("threads", threads, 1)
     text = {"encoding": encoding or "utf-8", "errors": errors, "newline": newline}
     if mode[0] == "r":
         verifier = Verifier(

@@ -68,3 +68,9 @@ def name_of(file: object) -> str:
     """Return what to call a file object in messages."""
     name = getattr(file, "name", None)
     return name if isinstance(name, str) else f"<{type(file).__name__}>"
+
+
+def require_least(name: str, value: int | None, least: int) -> None:
+    """Refuse a number that is too small."""
+    if value is not None and value < least:
+        raise UsageError(f"{name} must be at least {least}")

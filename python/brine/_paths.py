@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
 from brine._brine import Verified, VerifiedFile, Verifier
 from brine._errors import UnsupportedError
-from brine._opening import is_regular, name_of, open_raw, path_of, require
+from brine._opening import is_regular, name_of, open_raw, path_of, require, require_least
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -106,6 +106,8 @@ def verified_path(
 
     Raise as ``Verifier.verify`` does: there is no path then.
     """
+    require_least("threads", threads, 1)
+    require_least("max_memory", max_memory, 0)
     verifier = Verifier(trust, context=context, signer=signer, max_age=max_age, aad=aad, now=now)
     limits = (max_memory, threads)
     if signature is not None:

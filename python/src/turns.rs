@@ -93,16 +93,16 @@ impl<T: Send> Turns<T> {
     }
 
     /// Ends the work. What failed before is closed, too. Files are closed and threads end before this returns, or soon
-    /// after; in a child, nothing of it is touched: threads of the work do not exist there, and may have held its locks.
+    /// after.
     pub(crate) fn close(&self, py: Python<'_>, last: impl FnOnce(&T)) {
+        // In a child nothing of it is touched. Threads of the work do not exist there, and may have held its locks.
+        if self.is_of_parent() {
+            return;
+        }
         let state = std::mem::replace(&mut *lock(&self.state), State::Closed);
         if let State::Open(value) = state {
-            if self.is_of_parent() {
-                std::mem::forget(value);
-            } else {
-                last(&value);
-                py.detach(|| drop(value));
-            }
+            last(&value);
+            py.detach(|| drop(value));
         }
         self.freed.notify_all();
     }
@@ -125,8 +125,10 @@ impl<T> Turns<T> {
 
 impl<T> Drop for Turns<T> {
     fn drop(&mut self) {
-        if self.is_of_parent() {
-            std::mem::forget(std::mem::replace(&mut *lock(&self.state), State::Closed));
+        if self.is_of_parent()
+            && let Ok(state) = self.state.get_mut()
+        {
+            std::mem::forget(std::mem::replace(state, State::Closed));
         }
     }
 }

@@ -511,10 +511,13 @@ def test_misuse_is_refused_with_words(tmp_path: Path, alice: brine.Key, trust: b
         ("xyz", {}, "is none of"),
         ("rb", {"key": alice}, "key: not for reading"),
         ("wb", {"trust": trust, "max_age": "1h"}, "max_age, trust: not for writing"),
+        ("wb", {"threads": 0}, "threads must be at least 1"),
         ("rb", {"encoding": "utf-8"}, 'encoding: for text, as "rt"'),
     ]:
         with pytest.raises(brine.UsageError, match=words):
             brine.open(path, mode, **options)  # type: ignore[call-overload]
+    with pytest.raises(brine.UsageError, match="max_memory must be at least 0"):
+        brine.verified_path(path, trust=trust, max_memory=-1)
     with pytest.raises(brine.UsageError, match="a descriptor"):
         brine.open(3, trust=trust)
     with pytest.raises(TypeError, match="can read, not object"):
@@ -527,6 +530,35 @@ def test_misuse_is_refused_with_words(tmp_path: Path, alice: brine.Key, trust: b
     with pytest.raises(brine.Error, match="exists already"):
         brine.open(path, "xb", key=alice)
     assert os.listdir(tmp_path) == ["data"]
+
+
+def test_what_decides_is_not_written_over(home: Path, alice: brine.Key) -> None:
+    """A key or the trust file is as precious here as it is to ``brine sign -o``."""
+    for path in (home / "trust.toml", home / "keys/default.key"):
+        before = path.read_bytes()
+        with pytest.raises(brine.UsageError) as caught:
+            brine.open(path, "wb", key=alice)
+        assert caught.value.reason == "precious-file"
+        assert path.read_bytes() == before
+
+
+def test_ctrl_c_ends_a_long_verification(
+    tmp_path: Path, alice: brine.Key, trust: brine.Trust
+) -> None:
+    """The signal is there before the work begins, and the work asks for signals between two pieces."""
+    path = tmp_path / "data"
+    path.write_bytes(brine.sign(bytes(32 << 20), key=alice))
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    try:
+        for work in (brine.open, brine.verified_path):
+            timer = threading.Timer(0, os.kill, (os.getpid(), signal.SIGUSR1))
+            with pytest.raises(KeyboardInterrupt):
+                timer.start()
+                while True:
+                    work(path, trust=trust).close()
+            timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_it_has_no_descriptor_and_cannot_be_pickled(alice: brine.Key, trust: brine.Trust) -> None:
