@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from brine import _brine
+from brine import _fork
 from brine._brine import (
     AllowList,
     Key,
@@ -69,11 +68,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-os.register_at_fork(
-    before=_brine.before_fork,
-    after_in_parent=_brine.after_fork,
-    after_in_child=_brine.after_fork,
-)
+_fork.hold_back()
 
 __all__ = [
     "AllowList",

@@ -31,7 +31,7 @@ mod _brine {
     #[pymodule_export]
     use super::allow_list::AllowList;
     #[pymodule_export]
-    use super::fork::{after_fork, before_fork};
+    use super::fork::fork_handlers;
     #[pymodule_export]
     use super::key::{Key, PublicKey};
     #[pymodule_export]

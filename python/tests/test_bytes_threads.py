@@ -198,7 +198,7 @@ import importlib, os, brine
 signer = brine.Signer(brine.Key.generate())
 signed = []
 os.register_at_fork(before=lambda: signed.append(signer.sign(b"x")))
-# The hooks are registered once more: those run first, and then that of somebody else.
+# The handlers are registered once more.
 importlib.reload(brine)
 child = os.fork()
 if child == 0:
@@ -216,6 +216,43 @@ def test_a_hook_of_somebody_else_can_sign_while_the_process_forks() -> None:
         check=False,
     )
     assert done.stdout == "0 1\n", done.stderr
+
+
+LOCK_OF_SOMEBODY_ELSE = """
+import os, threading
+lock, has_lock, stop = threading.Lock(), threading.Event(), threading.Event()
+# As logging does: its hook was there first, and so runs last.
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+import brine
+signer = brine.Signer(brine.Key.generate())
+def work():
+    while not stop.is_set():
+        with lock:
+            has_lock.set()
+            signer.sign(bytes(1 << 20))
+threads = [threading.Thread(target=work) for _ in range(2)]
+[thread.start() for thread in threads]
+for _ in range(50):
+    has_lock.clear()
+    has_lock.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if signer.sign(b"x") else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+print("done", flush=True)
+"""
+
+
+def test_a_fork_waits_for_no_lock_whose_owner_waits_for_the_fork() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOCK_OF_SOMEBODY_ELSE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
 
 
 INTERRUPTED = """
