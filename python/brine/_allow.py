@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from brine._brine import AllowList
+from brine._caller import level_of_caller
 from brine._errors import UntrustedError, UsageError
 
 Names: TypeAlias = str | AllowList | Sequence[str | AllowList]
@@ -46,23 +47,51 @@ def check(allow: Allow) -> None:
 
 
 def listed(names: Names) -> AllowList:
-    """Put a list together from its parts."""
+    """Put a list together from its parts, and warn of what is known to reach more."""
     if isinstance(names, AllowList):
-        return names
-    parts = (names,) if isinstance(names, str) else tuple(names)
-    try:
-        return _of_parts(parts)
-    except TypeError as error:
-        raise UsageError(f"allow: {error}", reason="usage") from error
+        allow = names
+    else:
+        allow = _of_parts(_parts(names))
+    for module, name in _gadgets(allow):
+        warnings.warn(
+            f"the list has {module}:{name}, through which a pickle can reach what is not on it",
+            stacklevel=level_of_caller(),
+        )
+    return allow
+
+
+def _parts(names: object) -> tuple[str | AllowList, ...]:
+    """Return the parts of a list. What can be read only once, and mappings, are no lists."""
+    if isinstance(names, str):
+        return (names,)
+    if isinstance(names, (list, tuple, set, frozenset)):
+        parts = cast("Iterable[str | AllowList]", names)
+        if all(map(_is_part, parts)):
+            return tuple(parts)
+    raise UsageError(
+        f"allow: expected text, a brine.AllowList, or a list of these, not {_shown(names)}",
+        reason="usage",
+    )
+
+
+def _is_part(part: object) -> bool:
+    return isinstance(part, (str, AllowList))
+
+
+def _shown(names: object) -> str:
+    text = repr(names)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 @lru_cache(maxsize=256)
 def _of_parts(parts: tuple[str | AllowList, ...]) -> AllowList:
     texts = (part.lines() if isinstance(part, AllowList) else part for part in parts)
-    allow = AllowList(*texts)
-    for module, name in allow.gadgets():
-        warnings.warn(
-            f"the list has {module}:{name}, through which a pickle can reach what is not on it",
-            stacklevel=2,
-        )
-    return allow
+    return AllowList(*texts)
+
+
+@lru_cache(maxsize=256)
+def _gadgets(allow: AllowList) -> tuple[tuple[str, str], ...]:
+    return tuple(allow.gadgets())
+
+
+LONGEST_SHOWN = 80

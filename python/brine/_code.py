@@ -28,12 +28,14 @@ def context_for(context: str | None) -> str:
             'give context="jobs"; its code is then signed for "python-code/jobs"',
             "usage",
         )
+    if not context:
+        raise UsageError("context: it is empty", reason="usage")
     return CONTEXT + context
 
 
-def is_code_context(context: str | None) -> bool:
+def is_code_context(context: object) -> bool:
     """Return whether a context is one of code."""
-    return context is not None and context.startswith(CONTEXT)
+    return isinstance(context, str) and context.startswith(CONTEXT)
 
 
 def is_code_type(content_type: str | None) -> bool:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class NumpyValues:
     """The values of NumPy that one pickle makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, pickle_bytes: int) -> None:
+        self._most = pickle_bytes * MOST_FOR_A_BYTE
         self._made_here: dict[int, object] = {}
         """The arrays and types that were made by what checks its arguments."""
         self._fresh: set[int] = set()
@@ -65,7 +66,7 @@ class NumpyValues:
             raise refused(
                 "numpy:_frombuffer", "something else than bytes for a type without objects"
             )
-        if len(data) != _count(shape) * found.itemsize:
+        if len(data) != self._size(shape, found):
             raise refused("numpy:_frombuffer", "another number of bytes than its shape needs")
         array: Any = np.frombuffer(data, found) if data and found.itemsize else np.zeros(0, found)
         if order == "K" and axes is not None:
@@ -90,15 +91,23 @@ class NumpyValues:
         found = self._used(dtype)
         if version not in {0, 1} or fortran not in {0, 1}:
             raise refused("numpy:ndarray", "a state that NumPy does not write")
-        count = _count(shape)
+        count, size = _count(shape), self._size(shape, found)
         if not found.hasobject:
-            if not is_a(data, bytes) or len(data) != count * found.itemsize:
+            if not is_a(data, bytes) or len(data) != size:
                 raise refused("numpy:ndarray", "another number of bytes than its shape needs")
-        elif not is_a(data, list) or len(data) != count:
+        elif not is_a(data, list) or len(data) != count or size > self._most:
             raise refused("numpy:ndarray", "another number of objects than its shape needs")
         elif found != np.dtype(object) and not all(_is_row(item) for item in data):
             raise refused("numpy:ndarray", "rows that are not literals")
         return state
+
+    def _size(self, shape: Any, dtype: Any) -> int:
+        """Return how many bytes an array has. Without a size, bytes say nothing of the number."""
+        count = _count(shape)
+        if not dtype.itemsize and count > self._most:
+            raise refused("numpy:ndarray", "more elements than are in proportion to the pickle")
+        size: int = count * dtype.itemsize
+        return size
 
     def _made(self, made: Any) -> object:
         self._fresh.add(id(made))
@@ -193,7 +202,11 @@ def _axes(axes: Any) -> Any:
 
 def _count(shape: Any) -> int:
     """Return how many elements an array of this shape has."""
-    if not is_a(shape, tuple) or not all(is_a(side, int) and side >= 0 for side in shape):
+    if (
+        not is_a(shape, tuple)
+        or len(shape) > MAX_SIDES
+        or not all(is_a(side, int) and side >= 0 for side in shape)
+    ):
         raise refused("numpy:ndarray", "a shape that is none")
     return math.prod(shape)
 
@@ -241,6 +254,10 @@ DTYPE_WORD = re.compile(
 )
 
 UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
+
+MAX_SIDES = 64
+MOST_FOR_A_BYTE = 1024
+"""How many bytes of an array with objects a byte of the pickle may stand for."""
 
 ARRAY_STATE_ITEMS = 5
 DTYPE_STATE_ITEMS = 8

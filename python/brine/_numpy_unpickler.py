@@ -28,7 +28,7 @@ class NumpyUnpickler(PythonUnpickler):
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(PythonUnpickler.dispatch)
 
     def __init__(self, data: bytes, names: Names) -> None:
-        self._values = NumpyValues()
+        self._values = NumpyValues(len(data))
         self._random = RandomValues()
         shims = {**_std_shims.SHIMS, **self._values.shims(), **self._random.shims()}
         super().__init__(data, Finder(names, shims, checks_numpy=True))

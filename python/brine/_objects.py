@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from brine import _allow, _code, _unpickler
 from brine._brine import Signer, Verifier
-from brine._errors import AlteredError, Error, UnsupportedError, UsageError
+from brine._errors import AlteredError, Error, InputOutputError, UnsupportedError, UsageError
 from brine._unsigned import Unsigned
 
 if TYPE_CHECKING:
@@ -179,15 +179,25 @@ def _called(load: Callable[[], object]) -> object:
     """Load a pickle, and say in one form why it cannot be loaded."""
     try:
         return load()
-    except (Error, MemoryError):
+    except Error:
         raise
+    except MemoryError as error:
+        raise InputOutputError("pickle: out of memory", None, "out-of-memory") from error
     except RecursionError as error:
         raise AlteredError("pickle: nested too deep to be loaded", None, "too-deep") from error
     except Exception as error:
-        kind = type(error).__name__
         raise AlteredError(
-            f"pickle: cannot be loaded: {kind}: {error}", None, "load-failed"
+            f"pickle: cannot be loaded: {_told(error)}", None, "load-failed"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    """Say what an exception says. One that a pickle has made can fail to say it."""
+    kind = type(error).__name__
+    try:
+        return f"{kind}: {error}"
+    except Exception:  # noqa: BLE001
+        return kind
 
 
 def _check_content_type(verified: Verified, code: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
+
+from brine._caller import level_of_caller
 
 
 class UnsignedWarning(UserWarning):
@@ -36,16 +37,8 @@ class Unsigned:
             warnings.warn(
                 "loaded a pickle that nobody has signed, because of fallback=; whoever can send here can do the same",
                 UnsignedWarning,
-                stacklevel=_level_of_caller(),
+                stacklevel=level_of_caller(),
             )
 
     def __repr__(self) -> str:
         return f"<brine.Unsigned: {self._count} loaded>"
-
-
-def _level_of_caller() -> int:
-    """Return how many frames above `Unsigned.note` the code is that is not brine's."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
-        frame, level = frame.f_back, level + 1
-    return level

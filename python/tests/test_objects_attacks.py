@@ -302,3 +302,35 @@ def test_an_audit_hook_sees_each_import(alice: brine.Key) -> None:
     load_signed(alice, pickle.dumps({1, 2}, 2))
     watching = False
     assert seen == [("builtins", "set")]
+
+
+class Unspeakable(Exception):
+    """An exception that raises when it is asked what happened."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Failing:
+    """A class whose objects fail as their state says."""
+
+    def __setstate__(self, state: str) -> None:
+        raise {"memory": MemoryError, "words": Unspeakable}[state]()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "kind"),
+    [
+        ("memory", "out-of-memory", brine.InputOutputError),
+        ("words", "load-failed", brine.AlteredError),
+    ],
+)
+def test_whatever_a_listed_class_raises_is_a_refusal(
+    alice: brine.Key, state: str, reason: str, kind: type[brine.Error]
+) -> None:
+    line = f"{Failing.__module__}:Failing"
+    data = whole(named(Failing.__module__, "Failing"), b")\x81", text(state), b"b")
+    with pytest.raises((MemoryError, Unspeakable)):
+        pickle.loads(data)
+    with refusal(reason, kind):
+        load_signed(alice, data, allow=[line])

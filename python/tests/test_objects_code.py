@@ -213,6 +213,8 @@ def test_calls_that_make_no_sense(alice: brine.Key, trust: brine.Trust) -> None:
     unsigned = brine.Unsigned()
     for call in (
         lambda: brine.dumps(print, key=alice, code=True),
+        lambda: brine.dumps(print, key=alice, context="", code=True),
+        lambda: brine.loads(envelope, trust=trust, context="", code=True),
         lambda: brine.dumps(print, key=alice, context="python-code/jobs", code=True),
         lambda: brine.dumps([1], key=alice, context="python-code/jobs"),
         lambda: brine.dumps(print, signer=plain, code=True),

@@ -91,8 +91,8 @@ def dtype(word: str) -> bytes:
     return call("numpy", "dtype", text(word), b"\x89", b"\x88")
 
 
-def dtype_state(*, endian: str = "|", size: int = -1, flags: int = 0) -> bytes:
-    numbers = [f"I{number}\n".encode() for number in (size, -1, flags)]
+def dtype_state(*, endian: str = "|", size: int = -1, align: int = -1, flags: int = 0) -> bytes:
+    numbers = [f"I{number}\n".encode() for number in (size, align, flags)]
     return b"(K\x03" + text(endian) + b"NNN" + b"".join(numbers) + b"tb"
 
 
@@ -109,6 +109,21 @@ def array_state(kind: bytes, data: bytes, shape: bytes = b"(K\x01t") -> bytes:
 def empty(core: str, kind: bytes | None = None) -> bytes:
     kind = named("numpy", "ndarray") if kind is None else kind
     return call(core, "_reconstruct", kind, b"(K\0t", b"C\1b")
+
+
+def wide(size: int = 1_500_000_000) -> bytes:
+    """Write a type of an object and of as many bytes as one likes."""
+    raw = dtype(f"V{size}") + dtype_state(size=size, align=1)
+    fields = b"}" + text("a") + b"(" + OBJECTS + b"K\0ts" + text("b") + b"(" + raw + b"K\x08ts"
+    names = b"(" + text("a") + text("b") + b"t"
+    numbers = f"I{size + 8}\nI1\nI27\n".encode()
+    return dtype(f"V{size + 8}") + b"(K\x03" + text("|") + b"N" + names + fields + numbers + b"tb"
+
+
+def test_a_field_in_proportion_is_loaded(alice: brine.Key) -> None:
+    data = whole(empty(CORES[1]) + array_state(wide(1000), b"](N" + b"C\0" + b"ta"))
+    found: Any = load_signed(alice, data, allow=NUMPY)
+    assert found.tolist() == [(None, bytes(1000))]
 
 
 def hostile(core: str) -> dict[str, tuple[bytes, str]]:
@@ -181,6 +196,19 @@ def hostile(core: str) -> dict[str, tuple[bytes, str]]:
             "call-not-allowed",
         ),
         "a word that is no type": (dtype("O,O"), "call-not-allowed"),
+        "more dimensions than there are": (
+            empty(core) + array_state(plain, BYTES8, b"(" + b"K\x01" * 65 + b"t"),
+            "state-not-allowed",
+        ),
+        "a field that is larger than the pickle": (
+            empty(core) + array_state(wide(), b"](N" + b"C\0" + b"ta"),
+            "state-not-allowed",
+        ),
+        "elements of no size": (
+            empty(core)
+            + array_state(dtype("V0") + dtype_state(size=0, align=1), b"C\0", b"(J\0\0\0\x40t"),
+            "state-not-allowed",
+        ),
         "a position behind the key": (random + state + b"b", "state-not-allowed"),
     }
 

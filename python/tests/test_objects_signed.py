@@ -7,6 +7,7 @@ import io
 import pickle
 import threading
 import warnings
+from typing import Any
 
 import pytest
 
@@ -140,9 +141,24 @@ def test_a_list_can_be_made_of_lists(alice: brine.Key) -> None:
         load_signed(alice, pickle.dumps(Order(2)), allow=[])
 
 
-def test_a_gadget_on_a_list_is_warned_of(alice: brine.Key) -> None:
-    with pytest.warns(UserWarning, match="operator:attrgetter"):
-        load_signed(alice, pickle.dumps(1), allow=["std", "operator:attrgetter"])
+@pytest.mark.parametrize(
+    "allow",
+    [None, 3, [1], [["std"]], {"alice": {"std": False}}, {"alice": None}, iter(["std"]), b"std"],
+    ids=repr,
+)
+def test_what_is_no_list_is_refused(alice: brine.Key, allow: Any) -> None:
+    """What can be read only once would be empty when it is used, and a mapping has another meaning."""
+    with refusal("usage", brine.UsageError):
+        load_signed(alice, pickle.dumps(1), allow=allow)
+
+
+def test_a_gadget_on_a_list_is_warned_of(alice: brine.Key, trust: brine.Trust) -> None:
+    gadget = "operator:attrgetter"
+    envelope = brine.dumps(1, key=alice)
+    for allow in (["std", gadget], gadget, brine.AllowList(gadget), {"alice": ["std", gadget]}):
+        with pytest.warns(UserWarning, match=gadget) as warned:
+            brine.loads(envelope, trust=trust, allow=allow)
+        assert {warning.filename for warning in warned} == {__file__}
     lifted = whole(call("builtins", "str", text("a")))
     with refusal("call-not-allowed", brine.UntrustedError) as refused:
         load_signed(alice, lifted)

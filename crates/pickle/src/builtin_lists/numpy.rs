@@ -92,6 +92,7 @@ fn filled(scene: &Scene<'_, '_>, _: Value, state: Value) -> Option<Facts> {
         && if dtype.has_objects {
             // Of a shorter list, NumPy would first allocate the whole array.
             scene.list_length(data).map(u64::from) == Some(elements)
+                && is_in_proportion(scene, elements.checked_mul(u64::from(dtype.size))?)
                 && (!dtype.converts || scene.has_rows_only(data))
         } else {
             scene.is_bytes(data) && has_length(scene, data, elements, dtype)
@@ -131,7 +132,9 @@ pub(super) fn whole_type(scene: &Scene<'_, '_>, value: Value) -> Option<Dtype> {
 
 /// Returns how many elements an array of this shape has.
 pub(super) fn elements(scene: &Scene<'_, '_>, shape: Value) -> Option<u64> {
-    let lengths = scene.tuple(shape)?.iter().map(|length| {
+    // NumPy raises a MemoryError for more.
+    let sides = scene.tuple(shape).filter(|sides| sides.len() <= MAX_SIDES)?;
+    let lengths = sides.iter().map(|length| {
         scene
             .spend()
             .then(|| scene.number(*length))
@@ -141,8 +144,7 @@ pub(super) fn elements(scene: &Scene<'_, '_>, shape: Value) -> Option<u64> {
     let lengths: Option<Vec<u64>> = lengths.collect();
     // An array with a length of zero is empty, however large the other lengths are.
     let lengths = lengths.filter(|lengths| !lengths.contains(&0)).or_else(|| {
-        scene
-            .tuple(shape)?
+        sides
             .iter()
             .all(|length| Shape::IntegerIn(0, i64::MAX).admits(scene, *length))
             .then(|| vec![0])
@@ -152,9 +154,24 @@ pub(super) fn elements(scene: &Scene<'_, '_>, shape: Value) -> Option<u64> {
 
 /// Returns whether bytes are as many as these elements need, if that is known. NumPy checks it, too.
 fn has_length(scene: &Scene<'_, '_>, data: Value, elements: u64, dtype: Dtype) -> bool {
+    // Without a size, bytes say nothing of the number.
+    if dtype.size == 0 && !is_in_proportion(scene, elements) {
+        return false;
+    }
     let needed = elements.checked_mul(u64::from(dtype.size));
     scene.length(data).is_none_or(|length| u64::try_from(length).ok() == needed)
 }
 
+/// Returns whether a number of bytes or elements is in proportion to the pickle so far. The rows of a type with objects
+/// are in the pickle, but a field of theirs can be of any size.
+fn is_in_proportion(scene: &Scene<'_, '_>, number: u64) -> bool {
+    let read = u64::try_from(scene.reader.offset()).unwrap_or(u64::MAX);
+    number <= read.saturating_mul(MOST_FOR_A_BYTE)
+}
+
 /// The most dimensions of an array.
 const MAX_DIMENSIONS: i64 = 64;
+const MAX_SIDES: usize = 64;
+
+/// How many bytes of an array with objects a byte of the pickle may stand for.
+const MOST_FOR_A_BYTE: u64 = 1024;
