@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::common::{Person, assert_mistyped, assert_refused};
 
-/// Somebody with a new database, and a job that writes a line into the file `ran`.
+/// Somebody with a new database, and a job that prints a line.
 fn with_job() -> Person {
     let person = Person::with_key();
     let line = "brine replay init --accept-older db; \
@@ -72,7 +72,7 @@ fn only_a_job_that_starts_counts_as_run() {
             refused(127, "program-not-found"),
         ),
         (
-            "brine run --json --replay-db db -p 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE+7CVGPNwxALB8QPRwfRKeHK6k52blkf5fRDqxxYQkE' job -- sh",
+            "brinekey gen stranger; brine run --json --replay-db db -p stranger job -- sh",
             refused(5, "unknown-signer"),
         ),
     ];
