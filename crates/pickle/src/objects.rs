@@ -87,6 +87,9 @@ pub(super) struct Objects {
     facts: Vec<Facts>,
     /// What objects took that others held already.
     shared_late: Traits,
+    /// How many levels results gained with items while others held them already: what holds them may be deeper by as
+    /// many. CPython frees a deque in a deque by recursion in C, which ends the process.
+    sunk: Depth,
     /// An import that nothing may keep, and something does.
     kept_wrongly: Option<u16>,
 }
@@ -225,6 +228,17 @@ impl Objects {
         if object.traits.has(Traits::INSIDE) {
             self.shared_late = self.shared_late.and(taken.traits.only(Traits::SHARED));
         }
+    }
+
+    /// Notes that items are added to an object, and returns how deep anything may be now that holds them.
+    pub(super) fn sink(&mut self, id: ObjectId, items: Depth) -> Depth {
+        if let Some(object) = self.get(id).copied()
+            && matches!(object.body, Body::Result(_))
+            && object.traits.has(Traits::INSIDE)
+        {
+            self.sunk = self.sunk.below(items.beyond(object.depth));
+        }
+        self.sunk.below(items)
     }
 
     /// Adds pairs to a dict whose contents are known. Afterwards they may not be.

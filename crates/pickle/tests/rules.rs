@@ -316,6 +316,34 @@ fn values_are_too_deep_however_they_are_built() {
     }
 }
 
+/// Each is put into the one before when that is inside another already. CPython frees such a chain by recursion in C.
+#[test]
+fn results_that_are_linked_from_the_front_nest_as_deep_as_others() {
+    let allow = AllowList::std();
+    let chain = |import: &str, link: &dyn Fn(u32) -> Vec<u8>, length: u32| {
+        let made = (1..=length)
+            .flat_map(|number| [b"j\0\0\0\0)Rr", &number.to_le_bytes()[..], b"0"].concat());
+        let linked = (1..length).flat_map(|number| {
+            let get = |number: u32| [b"j", &number.to_le_bytes()[..]].concat();
+            [get(number), link(number + 1), b"0".to_vec()].concat()
+        });
+        let import = b"\x80\x04c".iter().copied().chain(import.bytes());
+        let bytes: Vec<u8> =
+            import.chain(*b"\nr\0\0\0\x000").chain(made).chain(linked).chain(*b"N.").collect();
+        judge(&bytes, &allow).verdict().map_err(|refusal| refusal.rule)
+    };
+    let append = |next: u32| [b"j", &next.to_le_bytes()[..], b"a"].concat();
+    let set = |next: u32| [b"K\0j", &next.to_le_bytes()[..], b"s"].concat();
+    let limit = u32::from(MAX_NESTING);
+    for (import, link) in [
+        ("collections\ndeque", &append as &dyn Fn(u32) -> Vec<u8>),
+        ("collections\ndefaultdict", &set),
+    ] {
+        assert_eq!(chain(import, link, limit / 2), Ok(()), "{import}");
+        assert_eq!(chain(import, link, 2 * limit), Err(PickleRule::TooDeep), "{import}");
+    }
+}
+
 #[test]
 fn the_list_of_imports_has_an_end() {
     let allow = AllowList::std();

@@ -57,6 +57,16 @@ impl Depth {
         Self(self.0.saturating_add(1))
     }
 
+    /// Returns how many levels it has more than another.
+    pub(crate) const fn beyond(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Returns the depth of both, one below the other.
+    pub(crate) const fn below(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// Returns whether it is over [`MAX_NESTING`].
     pub(crate) const fn is_too_deep(self) -> bool {
         self.0 > MAX_NESTING

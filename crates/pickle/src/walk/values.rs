@@ -190,7 +190,11 @@ impl PickleWalk<'_, '_> {
         let target = self.machine.below(items)?;
         self.check_depth(taken.depth, step);
         let id = match target {
-            Value::Object(id) => id,
+            Value::Object(id) => {
+                let depth = self.machine.objects.sink(id, taken.depth);
+                self.check_depth(depth, step);
+                id
+            }
             Value::Global { .. } => {
                 self.refuse(PickleRule::ChangesAGlobal, step);
                 self.machine.drop(items);
