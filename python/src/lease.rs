@@ -1,6 +1,8 @@
 //! Leases: records that one process handles, and no other meanwhile.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use brine_cli::embed::Refused;
 use brine_records::replay::ReplayLease;
@@ -18,6 +20,9 @@ use crate::verified::Verified;
 /// `Verifier.lease` makes it. In a `with` statement it gives what has verified, is committed at the end, and given back if
 /// an exception leaves the block. A lease that is never settled, as in a process that died, runs out by itself: the record
 /// can then be handled again.
+///
+/// A `with` statement takes it once: a record whose lease was settled, or is in the hands of another thread, is not given
+/// again.
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -25,6 +30,8 @@ pub(crate) struct Lease {
     ledger: Arc<Ledger>,
     process: u32,
     lease: Mutex<Option<ReplayLease>>,
+    taken_at: Instant,
+    is_entered: AtomicBool,
 }
 
 #[pymethods]
@@ -53,8 +60,18 @@ impl Lease {
         self.end(py, LeaseEnd::Renewed)
     }
 
-    fn __enter__(&self, py: Python<'_>) -> Py<Verified> {
-        self.verified(py)
+    /// Give what has verified. Raise `UsageError` if this was done before, or the lease was settled, and
+    /// `InputOutputError` with the reason `replay-lease-lost` if it ran out and another process took the record over.
+    fn __enter__(&self, py: Python<'_>) -> Result<Py<Verified>> {
+        if self.is_entered.swap(true, Ordering::AcqRel) {
+            return Err(Failure::usage(ENTERED));
+        }
+        if self.process != std::process::id() || self.taken_at.elapsed() >= SURELY_HELD {
+            self.renew(py)?;
+        } else if lock(&self.lease).is_none() {
+            return Err(Failure::usage(SETTLED));
+        }
+        Ok(self.verified(py))
     }
 
     /// Commit the lease, or give it back if there is an exception. One that was settled stays as it is.
@@ -85,7 +102,14 @@ impl Lease {
 impl Lease {
     pub(crate) fn new(verified: Py<Verified>, ledger: Arc<Ledger>, lease: ReplayLease) -> Self {
         let process = std::process::id();
-        Self { verified, ledger, process, lease: Mutex::new(Some(lease)) }
+        Self {
+            verified,
+            ledger,
+            process,
+            lease: Mutex::new(Some(lease)),
+            taken_at: Instant::now(),
+            is_entered: AtomicBool::new(false),
+        }
     }
 
     fn end(&self, py: Python<'_>, end: LeaseEnd) -> Result<()> {
@@ -109,4 +133,8 @@ impl Lease {
     }
 }
 
+/// How long a lease is entered without a question to the database whether it is still held.
+const SURELY_HELD: Duration = Duration::from_millis(100);
+
+const ENTERED: &str = "this lease was taken by a with statement before";
 const SETTLED: &str = "this lease was committed or given back before";
