@@ -37,6 +37,7 @@ from brine._signed_writer import SignedTextWriter, SignedWriter
 from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
+    from brine._managers import register_manager_serializer
     from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
     from brine._queues import SignedJoinableQueue, SignedQueue
@@ -49,6 +50,7 @@ _LATE = {
     "SignedQueue": "brine._queues",
     "SignedSimpleQueue": "brine._simple_queue",
     "VerifiedPath": "brine._paths",
+    "register_manager_serializer": "brine._managers",
     "signed_pipe": "brine._pipes",
     "verified_path": "brine._paths",
 }
@@ -104,6 +106,7 @@ __all__ = [
     "load",
     "loads",
     "open",
+    "register_manager_serializer",
     "replay_init",
     "replay_status",
     "sign",

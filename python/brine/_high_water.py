@@ -8,7 +8,8 @@ import os
 import sys
 import tempfile
 from hashlib import blake2b
-from multiprocessing import context, reduction
+from multiprocessing import reduction
+from multiprocessing.context import assert_spawning
 from typing import TYPE_CHECKING, Protocol, cast
 
 from brine._errors import ReplayedError, UnsupportedError, UntrustedError
@@ -35,6 +36,13 @@ class HighWaterMarks:
 
     def __init__(self, max_channels: int = MAX_CHANNELS) -> None:
         self._open(_anonymous_file(_WORD_BYTES * (_HEADER_WORDS + _ROW_WORDS * max_channels)))
+
+    @classmethod
+    def attached(cls, duplicate: _Duplicate) -> HighWaterMarks:
+        """Use the marks of another process."""
+        marks = cls.__new__(cls)
+        marks._open(duplicate.detach())
+        return marks
 
     def note(self, verified: Verified) -> None:
         """Note that a message is given out. Raise if it was before, or if nobody could tell."""
@@ -103,9 +111,9 @@ class HighWaterMarks:
         self._rows: dict[bytes, int] = {}
 
     def __reduce__(self) -> tuple[Callable[[_Duplicate], HighWaterMarks], tuple[_Duplicate]]:
-        context.assert_spawning(self)
-        duplicate = reduction.DupFd(self._descriptor)  # type: ignore[attr-defined]
-        return _attach, (cast("_Duplicate", duplicate),)
+        assert_spawning(self)
+        duplicate = reduction.DupFd(self._descriptor)
+        return HighWaterMarks.attached, (cast("_Duplicate", duplicate),)
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError, OSError):
@@ -116,12 +124,6 @@ class _Duplicate(Protocol):
     """A descriptor on its way to another process."""
 
     def detach(self) -> int: ...
-
-
-def _attach(duplicate: _Duplicate) -> HighWaterMarks:
-    marks = HighWaterMarks.__new__(HighWaterMarks)
-    marks._open(duplicate.detach())
-    return marks
 
 
 def _anonymous_file(length: int) -> int:

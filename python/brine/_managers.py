@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from multiprocessing import connection, managers
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from brine._brine import Key, Trust
+from brine._allow import listed
+from brine._brine import AllowList, Key, Trust
 from brine._errors import AlteredError, ReplayedError, UnsupportedError
 from brine._messages import MessageCodec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from brine._allow import Allow, Names
     from brine._brine import Verified
-    from brine._messages import Allow, Expires
+    from brine._messages import Expires
 
 
 def register_manager_serializer(
@@ -34,9 +37,9 @@ def register_manager_serializer(
     Without ``trust``, the trust file at home says who is believed.
     """
     options: dict[str, Any] = {
-        "key": key,
+        "key": Key.load(key) if isinstance(key, str) else key,
         "trust": trust or Trust.load(),
-        "allow": _with_token(allow),
+        "allow": allow if code else _with_own_names(allow),
         "code": code,
         "expires": expires,
     }
@@ -57,8 +60,8 @@ def register_manager_serializer(
         plain = connection.Client(address, family)
         signed = SignedManagerConnection(plain, codec, "client", "server")
         if authkey is not None:
-            connection.answer_challenge(signed, authkey)
-            connection.deliver_challenge(signed, authkey)
+            connection.answer_challenge(cast("Any", signed), authkey)
+            connection.deliver_challenge(cast("Any", signed), authkey)
         return signed
 
     managers.listener_client[name] = (SignedListener, client)  # type: ignore[attr-defined]
@@ -94,7 +97,7 @@ class SignedManagerConnection:
     def send(self, obj: object) -> None:
         """Pickle an object, sign it and send it."""
         codec, _ = self._agreed()
-        self._plain.send_bytes(codec.sign(codec.encode(obj)))
+        self._plain.send_bytes(codec.sign(codec.encode(_without_views(obj))))
 
     def recv(self) -> Any:
         """Return the next object, if it verifies."""
@@ -144,9 +147,26 @@ class SignedManagerConnection:
         self._next += 1
 
 
-def _with_token(allow: Allow) -> Allow:
-    """Add the name of an object in a manager, which is in answers."""
-    return [allow, _TOKEN] if isinstance(allow, str) else [*allow, _TOKEN]
+def _without_views(message: object) -> object:
+    """Make lists of the views of dictionaries, as managers do."""
+    if not isinstance(message, tuple):
+        return message
+    parts = cast("Sequence[Any]", message)
+    return tuple(list(part) if isinstance(part, _VIEWS) else part for part in parts)
 
 
-_TOKEN = "multiprocessing.managers:Token"
+def _with_own_names(allow: Allow) -> Allow:
+    """Add what answers of managers name: objects in a manager, and exceptions of their queues."""
+    if isinstance(allow, Mapping):
+        return {signer: _joined(names) for signer, names in allow.items()}
+    return _joined(allow)
+
+
+def _joined(names: Names) -> Names:
+    return AllowList(listed(names).lines(), *_NAMES)
+
+
+_EMPTY: dict[str, str] = {}
+_VIEWS: tuple[type[Any], ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
+
+_NAMES = ("multiprocessing.managers:Token", "_queue:Empty", "queue:Full", "queue:ShutDown")

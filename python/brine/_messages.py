@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
-from brine._brine import Key, PublicKey, Signer, Trust, Verified, Verifier
-from brine._errors import Error, UnsupportedError, UsageError
-from brine._pickled import pickled, unpickled
+from brine import _allow, _code, _objects
+from brine._brine import AllowList, Key, PublicKey, Signer, Trust, Verified, Verifier
+from brine._errors import Error, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime, timedelta
     from typing import TypeAlias
 
+    from brine._allow import Allow
     from brine._brine import Buffer
     from brine._high_water import HighWaterMarks
 
-    Allow: TypeAlias = str | Sequence[str]
     Expires: TypeAlias = datetime | timedelta | str | None
     OnRefused: TypeAlias = Callable[[Error, bytes], object]
 
 DEFAULT_CONTEXT = "queue"
 """What messages are for, unless a program says more."""
 
-PICKLE_TYPE = "application/x-python-pickle"
 BYTES_TYPE = "application/octet-stream"
 
 
@@ -36,6 +36,9 @@ class MessageCodec:
     It holds what all processes of a queue agree on, and the key with which this process signs. Signer and verifier are
     made where they are used first: a key that has a name is read by each process from its own home.
     """
+
+    _signers: dict[str, Signer]
+    _cached_verifier: Verifier | None
 
     def __init__(
         self,
@@ -61,7 +64,8 @@ class MessageCodec:
             self._believed = key.public
         self._key = key
         self._trust = trust
-        self._context, self._allow, self._code = context, allow, code
+        self._context = _code.context_for(context) if code else context
+        self._allow, self._code = allow, code
         self._expires, self._aad = expires, aad
         self._start()
         self._check()
@@ -70,11 +74,6 @@ class MessageCodec:
     def context(self) -> str:
         """What the messages are for."""
         return self._context
-
-    @property
-    def code(self) -> bool:
-        """Whether functions and classes may be sent."""
-        return self._code
 
     def with_key(self, key: Key | str | None) -> MessageCodec:
         """Make a codec that signs with another key, or with none, and believes the same signers."""
@@ -87,20 +86,20 @@ class MessageCodec:
     def with_context(self, context: str) -> MessageCodec:
         """Make a codec for messages that are for something else."""
         twin = self.with_key(self._key)
-        twin._context = context
+        twin._context = _code.context_for(context) if self._code else context
         return twin
 
     def prepare(self) -> None:
         """Raise if this process has no key to sign with."""
-        self._signer(PICKLE_TYPE)
+        self._signer(self._object_type)
 
     def encode(self, obj: object) -> bytes:
         """Pickle an object."""
-        return pickled(obj, code=self._code)
+        return _objects.pickled(obj, self._code)
 
-    def sign(self, payload: Buffer, content_type: str = PICKLE_TYPE) -> bytes:
-        """Sign what was pickled, as the next message of this process."""
-        return self._signer(content_type).sign_record(payload)
+    def sign(self, payload: Buffer, content_type: str | None = None) -> bytes:
+        """Sign what was pickled, or other bytes, as the next message of this process."""
+        return self._signer(content_type or self._object_type).sign_record(payload)
 
     def verify(self, message: Buffer) -> Verified:
         """Verify a message."""
@@ -108,12 +107,11 @@ class MessageCodec:
 
     def decode(self, verified: Verified) -> Any:
         """Load the object that a verified message has."""
-        if verified.content_type != PICKLE_TYPE:
-            raise UnsupportedError(
-                f"expected an object, received {verified.content_type or 'bytes'}",
-                reason="wrong-kind",
-            )
-        return unpickled(verified.payload, allow=self._allow, code=self._code)
+        return _objects.from_verified(verified, allow=self._allow, code=self._code)
+
+    @property
+    def _object_type(self) -> str:
+        return _objects.content_type(self._code)
 
     def _signer(self, content_type: str) -> Signer:
         if content_type not in self._signers:
@@ -139,16 +137,19 @@ class MessageCodec:
         if self._cached_verifier is None:
             trust = self._trust
             if self._believed is not None:
-                trust = Trust.of({"queue": self._believed})
+                trust = Trust.of({"queue": self._believed}, contexts=[_pattern(self._context)])
             self._cached_verifier = Verifier(trust, context=self._context, aad=self._aad)
         return self._cached_verifier
 
     def _start(self) -> None:
-        self._signers: dict[str, Signer] = {}
-        self._cached_verifier: Verifier | None = None
+        self._signers = {}
+        self._cached_verifier = None
 
     def _check(self) -> None:
         """Raise now if what was given makes no sense, and not with the first message."""
+        _allow.check(self._allow)
+        if self._code and self._allow != "std":
+            raise UsageError("no list holds for code, which can import anything", reason="usage")
         self._verifier()
         self._new_signer(self._key if isinstance(self._key, Key) else Key.generate(), BYTES_TYPE)
 
@@ -177,13 +178,18 @@ class Reception:
         self.marks = marks
         self._on_refused = on_refused
 
-    def judge(self, message: bytes) -> Verified | Error:
-        """Verify a message and note that it is given out, or return why not.
+    def judge(self, message: bytes, take: Callable[[], object] = lambda: None) -> Verified | Error:
+        """Verify a message, take it out of the pipe and note that it is given out, or return why not.
 
-        The caller **must** hold the lock that was held while the message left the pipe.
+        The caller **must** hold the lock that is held while messages leave the pipe.
         """
         try:
             verified = self.codec.verify(message)
+        except Error as error:
+            take()
+            return error
+        take()
+        try:
             self.marks.note(verified)
         except Error as error:
             return error
@@ -218,6 +224,20 @@ class ThreadLock:
         self._lock.release()
 
 
+def _pattern(context: str) -> str:
+    """Return a pattern for a context that spells out whether it is one of code, as it must."""
+    first, *rest = context.split("/")
+    return "/".join([first if first + "/" == _code.CONTEXT else "*", *("*" for _ in rest)])
+
+
+def _reduced_list(names: AllowList) -> tuple[type[AllowList], tuple[str]]:
+    return AllowList, (names.lines(),)
+
+
+# A list goes to processes that are started, within a queue.
+copyreg.pickle(AllowList, _reduced_list)
+
+
 class _Pem(str):
     """The text of a private key, which is no name of one."""
 
@@ -225,7 +245,8 @@ class _Pem(str):
 
 
 def unique_context(context: str) -> str:
-    """Return a context that no other queue has."""
+    """Return a context that no other queue has, or raise if it is none."""
+    Verifier(Trust.of({}), context=context)
     return f"{context}/{secrets.token_hex(_NAME_BYTES)}"
 
 

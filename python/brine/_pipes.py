@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from multiprocessing import BufferTooShort, Pipe, connection, get_context
-from multiprocessing import context as contexts
+from multiprocessing.context import assert_spawning
 from typing import TYPE_CHECKING, Any
 
 from brine._errors import Error
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from brine._allow import Allow
     from brine._brine import Buffer, Key, Trust, Verified
-    from brine._messages import Allow, Expires, OnRefused
+    from brine._messages import Expires, OnRefused
 
 
 def signed_pipe(
@@ -206,7 +207,7 @@ class SignedConnection:
         self.close()
 
     def __getstate__(self) -> tuple[connection.Connection, MessageCodec, _Inbox]:
-        contexts.assert_spawning(self)
+        assert_spawning(self)
         return self._plain, self._codec, self._inbox
 
     def __setstate__(self, state: tuple[connection.Connection, MessageCodec, _Inbox]) -> None:

@@ -7,13 +7,20 @@ import os
 import time
 from collections import deque
 from multiprocessing import connection, get_context, queues, util
-from multiprocessing import context as contexts
+from multiprocessing.context import assert_spawning
 from queue import Empty, Full
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brine._errors import Error
 from brine._high_water import HighWaterMarks
-from brine._messages import DEFAULT_CONTEXT, MessageCodec, Reception, ThreadLock, unique_context
+from brine._messages import (
+    DEFAULT_CONTEXT,
+    MessageCodec,
+    Reception,
+    ThreadLock,
+    unique_context,
+)
+from brine._whole_messages import WholeMessages, duplicate_ends, message_pipe
 
 T = TypeVar("T")
 
@@ -24,8 +31,9 @@ if TYPE_CHECKING:
     from multiprocessing.queues import JoinableQueue, Queue
     from multiprocessing.synchronize import BoundedSemaphore, Condition, Lock, Semaphore
 
+    from brine._allow import Allow
     from brine._brine import Key, Trust, Verified
-    from brine._messages import Allow, Expires, OnRefused
+    from brine._messages import Expires, OnRefused
 else:
 
     class Queue(queues.Queue, Generic[T]):
@@ -50,11 +58,13 @@ class SignedQueue(Queue[T]):
     _notempty: threading.Condition
     _poll: Callable[[float | None], bool]
     _reader: connection.Connection
-    _recv_bytes: Callable[[], bytes]
     _rlock: Lock
     _sem: BoundedSemaphore
     _thread: threading.Thread | None
     _writer: connection.Connection
+    if TYPE_CHECKING:
+
+        def _start_thread(self) -> None: ...
 
     def __init__(
         self,
@@ -80,6 +90,10 @@ class SignedQueue(Queue[T]):
         self._codec = codec
         self._reception = Reception(codec, HighWaterMarks(), on_refused)
         super().__init__(maxsize, ctx=ctx or get_context())
+        self._reader.close()
+        self._writer.close()
+        self._reader, self._writer = message_pipe()
+        self._reset()
 
     @property
     def context(self) -> str:
@@ -96,7 +110,7 @@ class SignedQueue(Queue[T]):
         twin._codec = self._codec.with_key(key)
         twin._reader, twin._writer = duplicate_ends(self._reader, self._writer)
         twin._reset()
-        util.register_after_fork(twin, _after_fork)
+        util.register_after_fork(twin, twin._renew)
         return twin
 
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
@@ -165,13 +179,17 @@ class SignedQueue(Queue[T]):
                 _seconds_until(deadline) if block else 0.0
             ):
                 raise Empty
-            message = self._recv_bytes()
-            with contextlib.suppress(ValueError):
-                # A message that nobody put here has taken no place.
-                self._sem.release()
-            return message, self._reception.judge(message)
+            message = self._messages.look()
+            return message, self._reception.judge(message, self._remove)
         finally:
             self._rlock.release()
+
+    def _remove(self) -> None:
+        """Take the message out of the pipe that was looked at, and make room for another."""
+        self._messages.take()
+        with contextlib.suppress(ValueError):
+            # A message that nobody put here has taken no place.
+            self._sem.release()
 
     def _count_refused(self) -> None:
         """Note that a message was taken out that nobody will work on."""
@@ -182,15 +200,20 @@ class SignedQueue(Queue[T]):
         self._process = os.getpid()
         self._outbox: deque[bytes] = deque()
         self._send_bytes = _OutboxSender(self._outbox, self._writer)
+        self._messages = WholeMessages(self._reader)
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        contexts.assert_spawning(self)
-        return super().__getstate__(), self._codec, self._reception  # type: ignore[misc]
+    @staticmethod
+    def _renew(queue: SignedQueue[Any]) -> None:
+        queue._reset(after_fork=True)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __getstate__(self) -> Any:
+        assert_spawning(self)
+        return super().__getstate__(), self._codec, self._reception
+
+    def __setstate__(self, state: Any) -> None:
         inherited, self._codec, self._reception = state
-        super().__setstate__(inherited)  # type: ignore[misc]
-        util.register_after_fork(self, _after_fork)
+        super().__setstate__(inherited)
+        util.register_after_fork(self, self._renew)
 
 
 class SignedJoinableQueue(SignedQueue[T], JoinableQueue[T]):
@@ -238,19 +261,5 @@ class _OutboxSender:
         self._writer.send_bytes(self._outbox.popleft())
 
 
-def duplicate_ends(
-    reader: connection.Connection, writer: connection.Connection
-) -> tuple[connection.Connection, connection.Connection]:
-    """Return the ends of a pipe under descriptors of their own, which can be closed alone."""
-    return (
-        connection.Connection(os.dup(reader.fileno()), writable=False),
-        connection.Connection(os.dup(writer.fileno()), readable=False),
-    )
-
-
 def _seconds_until(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-
-def _after_fork(queue: SignedQueue[Any]) -> None:
-    queue._reset(after_fork=True)

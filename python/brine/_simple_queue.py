@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from multiprocessing import connection, get_context, queues
-from multiprocessing import context as contexts
+from multiprocessing.context import assert_spawning
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brine._errors import Error
 from brine._high_water import HighWaterMarks
-from brine._messages import DEFAULT_CONTEXT, MessageCodec, Reception, ThreadLock, unique_context
-from brine._queues import duplicate_ends
+from brine._messages import (
+    DEFAULT_CONTEXT,
+    MessageCodec,
+    Reception,
+    ThreadLock,
+    unique_context,
+)
+from brine._whole_messages import WholeMessages, duplicate_ends, message_pipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.context import BaseContext
     from multiprocessing.synchronize import Lock
 
+    from brine._allow import Allow
     from brine._brine import Key, Trust, Verified
-    from brine._messages import Allow, Expires, OnRefused
+    from brine._messages import Expires, OnRefused
 
 T = TypeVar("T")
 
@@ -29,6 +37,7 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
 
     # What is inherited, and not documented.
     _reader: connection.Connection
+    _poll: Callable[[float | None], bool]
     _rlock: Lock
     _wlock: Lock
     _writer: connection.Connection
@@ -57,6 +66,9 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
         self._reception = Reception(codec, HighWaterMarks(), on_refused)
         self._order = ThreadLock()
         super().__init__(ctx=ctx or get_context())
+        self._reader.close()
+        self._writer.close()
+        self._use_ends(*message_pipe())
 
     @property
     def context(self) -> str:
@@ -68,8 +80,7 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._codec = self._codec.with_key(key)
-        twin._reader, twin._writer = duplicate_ends(self._reader, self._writer)
-        twin._poll = twin._reader.poll
+        twin._use_ends(*duplicate_ends(self._reader, self._writer))
         return twin
 
     def put(self, obj: T) -> None:
@@ -99,14 +110,20 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
 
     def _take(self) -> tuple[bytes, Verified | Error]:
         with self._rlock:
-            message = self._reader.recv_bytes()
-            return message, self._reception.judge(message)
+            message = self._messages.look()
+            return message, self._reception.judge(message, self._messages.take)
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        contexts.assert_spawning(self)
-        return super().__getstate__(), self._codec, self._reception  # type: ignore[misc]
+    def _use_ends(self, reader: connection.Connection, writer: connection.Connection) -> None:
+        self._reader, self._writer = reader, writer
+        self._poll = reader.poll
+        self._messages = WholeMessages(reader)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __getstate__(self) -> Any:
+        assert_spawning(self)
+        return super().__getstate__(), self._codec, self._reception
+
+    def __setstate__(self, state: Any) -> None:
         inherited, self._codec, self._reception = state
-        super().__setstate__(inherited)  # type: ignore[misc]
+        super().__setstate__(inherited)
+        self._use_ends(self._reader, self._writer)
         self._order = ThreadLock()

@@ -49,3 +49,9 @@ def try_to_put(queue: Any, report: Any) -> None:
         report.put(str(error))
     else:
         report.put("put")
+
+
+def call(tasks: Any, results: Any) -> None:
+    """Call each function that arrives, until None arrives."""
+    while (task := tasks.get()) is not None:
+        results.put(task())

@@ -14,7 +14,7 @@ import pytest
 
 import brine
 import queue_workers
-from brine import _messages
+from brine import _messages, _objects
 
 FORK = multiprocessing.get_context("fork")
 
@@ -208,7 +208,7 @@ def test_a_hostile_pickle_of_a_trusted_signer_is_not_loaded(queue: Any, tmp_path
 
 def test_a_message_without_a_number_is_refused(alice: brine.Key, trust: brine.Trust) -> None:
     queue = brine.SignedQueue[Any](ctx=FORK, key=alice, trust=trust)
-    signer = brine.Signer(alice, context=queue.context, content_type=_messages.PICKLE_TYPE)
+    signer = brine.Signer(alice, context=queue.context, content_type=_objects.CONTENT_TYPE)
     inject(queue, signer.sign(pickle.dumps("again and again")))
     assert refusal(queue).reason == "replay-identity-missing"
 
