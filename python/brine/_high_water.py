@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MAX_CHANNELS = 1 << 20
 """How many processes can put messages into one queue, over its whole life."""
 
+MAX_GAP = 1 << 32
+"""How many messages of one process can be missing between two that arrive."""
+
 
 class HighWaterMarks:
     """The highest number that was given out of each channel, in memory that processes share.
@@ -59,8 +62,13 @@ class HighWaterMarks:
                 f"message {number} of its channel was given out before, or passed over",
                 reason="replayed",
             )
-        self._words[_SKIPPED] += number - above
+        if number - above > MAX_GAP:
+            raise UntrustedError(
+                f"message {number} follows message {above - 1} of its channel: no process skips so many",
+                reason="message-number",
+            )
         self._words[row + _MARK] = number + 1
+        self._words[_SKIPPED] = min(self._words[_SKIPPED] + number - above, _MAX_WORD)
 
     @property
     def skipped(self) -> int:
@@ -138,6 +146,7 @@ def _anonymous_file(length: int) -> int:
 
 
 _WORD_BYTES = 8
+_MAX_WORD = (1 << 64) - 1
 
 # Words at the beginning: how many channels there are, numbers that were passed over, and refused messages that counted
 # as done.

@@ -16,6 +16,7 @@ from brine._messages import (
     ThreadLock,
     unique_context,
 )
+from brine._whole_messages import receive
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -108,8 +109,7 @@ class SignedConnection:
         """
         reception = self._inbox.reception
         while True:
-            message = self._plain.recv_bytes()
-            judged = self._inbox.judge(message)
+            message, judged = self._take(None)
             try:
                 return reception.loaded(judged)
             except Error as error:
@@ -133,8 +133,7 @@ class SignedConnection:
             raise ValueError("negative maxlength")
         limit = None if maxlength is None else maxlength + _MAX_ENVELOPE_BYTES
         while True:
-            message = self._plain.recv_bytes(limit)
-            judged = self._inbox.judge(message)
+            message, judged = self._take(limit)
             if isinstance(judged, Error):
                 self._inbox.reception.refuse(judged, message)
             elif maxlength is not None and len(judged) > maxlength:
@@ -187,6 +186,13 @@ class SignedConnection:
     def missing(self) -> int:
         """Return how many messages never arrived or were refused, as far as later ones of their process tell."""
         return self._inbox.reception.marks.skipped
+
+    def _take(self, limit: int | None) -> tuple[bytes, Verified | Error]:
+        try:
+            message = receive(self._plain) if limit is None else self._plain.recv_bytes(limit)
+        except Error as error:
+            return b"", error
+        return message, self._inbox.judge(message)
 
     def _check_writable(self) -> None:
         # Nothing is numbered that is not sent.

@@ -20,7 +20,12 @@ from brine._messages import (
     ThreadLock,
     unique_context,
 )
-from brine._whole_messages import WholeMessages, duplicate_ends, message_pipe
+from brine._whole_messages import (
+    PATIENCE_SECONDS,
+    WholeMessages,
+    duplicate_ends,
+    message_pipe,
+)
 
 T = TypeVar("T")
 
@@ -144,6 +149,9 @@ class SignedQueue(Queue[T]):
             except Error as error:
                 self._count_refused()
                 self._reception.refuse(error, message)
+            except BaseException:
+                self._count_refused()
+                raise
 
     def missing(self) -> int:
         """Return how many messages never arrived or were refused, as far as later ones of their process tell."""
@@ -179,7 +187,12 @@ class SignedQueue(Queue[T]):
                 _seconds_until(deadline) if block else 0.0
             ):
                 raise Empty
-            message = self._messages.look()
+            patience = None if block and deadline is None else PATIENCE_SECONDS
+            try:
+                message = self._messages.look(patience)
+            except Error as error:
+                self._remove()
+                return b"", error
             return message, self._reception.judge(message, self._remove)
         finally:
             self._rlock.release()

@@ -110,7 +110,10 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
 
     def _take(self) -> tuple[bytes, Verified | Error]:
         with self._rlock:
-            message = self._messages.look()
+            try:
+                message = self._messages.look()
+            except Error as error:
+                return b"", error
             return message, self._reception.judge(message, self._messages.take)
 
     def _use_ends(self, reader: connection.Connection, writer: connection.Connection) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import struct
 import time
 from multiprocessing import connection
+
+from brine._errors import AlteredError
 
 
 def message_pipe() -> tuple[connection.Connection, connection.Connection]:
@@ -47,10 +50,14 @@ class WholeMessages:
         self._socket: socket.socket | None = None
         self._seen_bytes = 0
 
-    def look(self) -> bytes:
-        """Return the next message, which **must** be taken out then. Raise ``EOFError`` if there will be none."""
+    def look(self, patience: float | None = None) -> bytes:
+        """Return the next message, which **must** be taken out then.
+
+        Raise ``EOFError`` if there will be none, and ``AlteredError`` if what arrives is none: if its length makes no
+        sense, or nothing more of it arrives for ``patience`` seconds.
+        """
         self._seen_bytes = 0
-        return self._whole() or self._reader.recv_bytes()
+        return self._whole() or receive(self._reader, patience)
 
     def take(self) -> None:
         """Take out of the pipe what was looked at."""
@@ -90,6 +97,37 @@ class WholeMessages:
                 self._socket.detach()
 
 
+def receive(reader: connection.Connection, patience: float | None = None) -> bytes:
+    """Receive a message in pieces. No length that is claimed leads to an allocation."""
+    if reader.closed:
+        raise OSError("handle is closed")
+    if not reader.readable:
+        raise OSError("connection is write-only")
+    (length,) = struct.unpack("!i", _read(reader, _LENGTH_BYTES, patience, is_first=True))
+    if length == _LONG:
+        (length,) = struct.unpack("!Q", _read(reader, _LONG_LENGTH_BYTES, patience))
+    if not 0 <= length <= _MAX_MESSAGE_BYTES:
+        raise AlteredError(f"a message has no length like {length}", reason="message-length")
+    return _read(reader, length, patience)
+
+
+def _read(
+    reader: connection.Connection, size: int, patience: float | None, is_first: bool = False
+) -> bytes:
+    pieces = io.BytesIO()
+    while size > (got := pieces.tell()):
+        if patience is not None and not reader.poll(patience):
+            raise AlteredError(
+                f"{got} of {size} bytes of a message arrived, and nothing more for {patience:g} s",
+                reason="message-length",
+            )
+        piece = os.read(reader.fileno(), min(size - got, _PIECE_BYTES))
+        if not piece:
+            raise EOFError if is_first and not got else OSError("got end of file during message")
+        pieces.write(piece)
+    return pieces.getvalue()
+
+
 def _end_of_message(seen: bytes) -> int | None:
     """Return where the first message ends, if it is one that is taken whole."""
     if len(seen) < _LENGTH_BYTES:
@@ -101,7 +139,14 @@ def _end_of_message(seen: bytes) -> int | None:
 MAX_WHOLE_BYTES = 1 << 16
 """Up to this length, a message is taken out of the pipe at once."""
 
+PATIENCE_SECONDS = 10.0
+"""How long a message that has begun to arrive may rest, where somebody does not want to wait for ever."""
+
+_LONG = -1
 _LENGTH_BYTES = 4
+_LONG_LENGTH_BYTES = 8
+_MAX_MESSAGE_BYTES = 1 << 40
+_PIECE_BYTES = 1 << 20
 _FIRST_LOOK_BYTES = 4096
 _ATTEMPTS = 30
 _PAUSE_SECONDS = 0.0002
