@@ -18,7 +18,7 @@ mod trusting;
 pub use self::code::{CODE_CONTEXT, is_of_code, trust_for};
 pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
 pub use self::files::{Heed, InFile, NewFile, signature_of, threads};
-pub use self::keys::{FoundKey, private_key, private_key_in, public_key};
+pub use self::keys::{FoundKey, not_utf8_passphrase, private_key, private_key_in, public_key};
 pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
 pub use self::private_copy::{PrivateCopies, PrivateCopy};
 pub use self::refused::Refused;

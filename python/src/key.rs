@@ -3,9 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use brine_cli::embed::{private_key, private_key_in, public_key};
+use brine_cli::embed::{not_utf8_passphrase, private_key, private_key_in, public_key};
 use brine_core::{SigningKey, VerifyingKey};
-use brine_keys::{Fingerprint, openssh_line, pkcs8_pem, read_public, spki_pem};
+use brine_keys::{Fingerprint, KeyFileError, openssh_line, pkcs8_pem, read_public, spki_pem};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -22,8 +22,30 @@ use crate::fork::detached;
 #[derive(Debug)]
 pub(crate) struct Key(pub(crate) Arc<SigningKey>);
 
+/// A passphrase, which no exception shows.
+pub(crate) struct Passphrase(Zeroizing<String>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Passphrase {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let Ok(text) = object.cast::<PyString>() else {
+            return Err(wrong_type("a passphrase as str", object));
+        };
+        // Python's own error has the whole text.
+        let text = text.to_str().map_err(|_| Failure::from(not_utf8_passphrase()))?;
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
 /// What names a key: a name in the key store, or a file.
 pub(crate) struct KeyName(String);
+
+impl KeyName {
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
 
 impl Default for KeyName {
     fn default() -> Self {
@@ -36,7 +58,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for KeyName {
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         if let Ok(text) = object.cast::<PyString>() {
-            return Ok(Self(text.to_str()?.to_owned()));
+            let text = text.to_str().map_err(|_| Failure::usage(NOT_UTF8))?;
+            return Ok(Self(text.to_owned()));
         }
         // A path is a file, even where it would be a name as text.
         let path = object.call_method0("__fspath__").and_then(|path| path.extract::<String>());
@@ -58,8 +81,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for KeyArgument {
         if let Ok(key) = object.cast::<Key>() {
             return Ok(Self::Key(Arc::clone(&key.get().0)));
         }
-        let name = object.extract().map(Self::Name);
-        name.map_err(|_| wrong_type("a private Key, the name of one or a path", object))
+        match object.extract::<KeyName>() {
+            Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
+                Err(wrong_type("a private Key, the name of one or a path", object))
+            }
+            name => name.map(Self::Name),
+        }
     }
 }
 
@@ -84,10 +111,10 @@ impl Key {
     pub(crate) fn load(
         py: Python<'_>,
         name: KeyName,
-        passphrase: Option<String>,
+        passphrase: Option<Passphrase>,
         insecure_permissions: bool,
     ) -> PyResult<Self> {
-        let passphrase = passphrase.map(Zeroizing::new);
+        let passphrase = passphrase.map(|passphrase| passphrase.0);
         // Opening an encrypted key takes a second on purpose.
         let found = py
             .detach(|| private_key(&name.0, passphrase, insecure_permissions))
@@ -107,10 +134,10 @@ impl Key {
     fn from_pem(
         py: Python<'_>,
         text: &Bound<'_, PyAny>,
-        passphrase: Option<String>,
+        passphrase: Option<Passphrase>,
     ) -> PyResult<Self> {
         let text = Zeroizing::new(text_of(text)?);
-        let passphrase = passphrase.map(Zeroizing::new);
+        let passphrase = passphrase.map(|passphrase| passphrase.0);
         let key = py.detach(|| private_key_in(&text, passphrase)).map_err(Failure::from)?;
         Ok(Self(Arc::new(key)))
     }
@@ -228,7 +255,13 @@ pub(crate) fn wrong_type(expected: &str, object: Borrowed<'_, '_, PyAny>) -> PyE
 /// Returns the bytes of a text file, whether they were decoded or not.
 fn text_of(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     match text.cast::<PyString>() {
-        Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
+        // Python's own error has the whole text.
+        Ok(text) => match text.to_str() {
+            Ok(text) => Ok(text.as_bytes().to_vec()),
+            Err(_) => Err(Failure::from(KeyFileError::Unrecognised).into()),
+        },
         Err(_) => Ok(text.extract::<Frozen>()?.to_vec()),
     }
 }
+
+const NOT_UTF8: &str = "the name of a key is text that is UTF-8";

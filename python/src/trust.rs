@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::failure::{Failure, Result};
 use crate::fork::{detached, working};
-use crate::key::{PublicKey, wrong_type};
+use crate::key::{KeyName, PublicKey, wrong_type};
 
 /// Who is believed, for which contexts and until when.
 #[pyclass(frozen, module = "brine")]
@@ -67,11 +67,12 @@ impl Trust {
     fn load(
         py: Python<'_>,
         path: Option<PathBuf>,
-        keys: Vec<String>,
+        keys: Vec<KeyName>,
         revoked: Option<PathBuf>,
         insecure_permissions: bool,
     ) -> Result<Self> {
-        let names = TrustNames { public_keys: keys, file: path, revoked, insecure_permissions };
+        let public_keys = keys.into_iter().map(KeyName::into_text).collect();
+        let names = TrustNames { public_keys, file: path, revoked, insecure_permissions };
         let origin = Origin::Files(TrustNames {
             file: absolute(names.file.as_deref())?,
             revoked: absolute(names.revoked.as_deref())?,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import os
 import pickle
 import subprocess
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -192,6 +194,67 @@ def test_what_names_no_key_is_refused(name: str, reason: str) -> None:
     with pytest.raises(brine.Error) as refused:
         brine.Key.load(name)
     assert refused.value.reason == reason
+
+
+def secrets(key: brine.Key) -> dict[str, str]:
+    """Return the forms in which somebody may have a private key as text."""
+    pem = key.to_pem()
+    body = "".join(pem.splitlines()[1:-1])
+    seed = base64.b64decode(body)[-32:]
+    return {
+        "PEM": pem,
+        "a part of PEM": pem[:-30],
+        "PEM in one line": pem.replace("\n", "\\n"),
+        "Base64": body,
+        "Base64 with a line end": body + "\n",
+        "a seed in hex": seed.hex(),
+        "a seed in Base64": base64.b64encode(seed).decode(),
+        "PEM that is not UTF-8": pem + "\udc80",
+    }
+
+
+@pytest.mark.parametrize("form", secrets(brine.Key.generate()))
+@pytest.mark.usefixtures("home")
+def test_a_private_key_in_place_of_its_name_is_not_shown(
+    form: str, alice: brine.Key, trust: brine.Trust
+) -> None:
+    text = secrets(alice)[form]
+    calls = [
+        lambda: brine.sign(b"x", key=text),
+        lambda: brine.Signer(text),
+        lambda: brine.Key.load(text),
+        lambda: brine.PublicKey.load(text),
+        lambda: brine.Trust.load(keys=[text]),
+    ]
+    for call in calls:
+        with pytest.raises(brine.UsageError) as refused:
+            call()
+        error = refused.value
+        assert error.reason in {"bad-name", "usage"}
+        shown = [str(error), repr(error), repr(error.args), repr(pickle.dumps(error))]
+        shown += traceback.format_exception(error, chain=True)
+        parts = [text[at : at + 20] for at in range(0, len(text) - 20, 10)]
+        secret = [part for part in parts if part.strip("-") and "PRIVATE" not in part]
+        assert not any(part in one for part in secret for one in shown)
+
+
+def test_text_that_is_not_utf_8_is_not_shown(alice: brine.Key, encrypted: Path) -> None:
+    pem = alice.to_pem()
+    calls = [
+        lambda: brine.Key.from_pem(pem + "\udc80"),
+        lambda: brine.PublicKey.from_pem(pem + "\udc80"),
+        lambda: brine.Key.from_pem(encrypted.read_text(), passphrase="hunter2\udc80"),
+        lambda: brine.Key.load(encrypted, passphrase="hunter2\udc80"),
+    ]
+    for call in calls:
+        with pytest.raises(brine.KeyFileError) as refused:
+            call()
+        shown = "".join(traceback.format_exception(refused.value, chain=True))
+        shown += repr(pickle.dumps(refused.value))
+        assert "hunter2" not in shown.replace('passphrase="hunter2', "")
+        assert pem.splitlines()[1][20:] not in shown
+    with pytest.raises(TypeError, match="expected a passphrase as str, not bytes"):
+        brine.Key.load(encrypted, passphrase=b"x")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [b"default", 7, object(), []])

@@ -41,6 +41,12 @@ pub fn private_key(
     Ok(FoundKey { key, warning })
 }
 
+/// Says that a passphrase is no text that a key can be encrypted with here.
+#[must_use]
+pub fn not_utf8_passphrase() -> Refused {
+    Failure::from(KeepingFailure::Passphrase("it is not UTF-8".to_owned())).into()
+}
+
 /// Reads a private key from the text of a key file.
 ///
 /// # Errors

@@ -157,6 +157,10 @@ pub(crate) enum Failure {
     #[error("{name}: {}", of_job(.source))]
     ReplayedJob { name: String, source: ReplayError },
 
+    /// Whoever gives the key itself in place of its name is not to find it in a log.
+    #[error("this is the text of a private key, and not the name of one; it is not shown")]
+    SecretForName,
+
     #[error("{one} and {}{other} are the same file", if one == other { "another " } else { "" })]
     SameFile { one: &'static str, other: &'static str },
 

@@ -108,6 +108,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::WrittenInPlace { .. } => {
             "name the file itself, which is replaced whole, or append to it: \">> FILE\""
         }
+        Failure::SecretForName => {
+            "write it to a file that only you can read, and name that, as in ./NAME.pem"
+        }
         Failure::SameFile { .. } => "write elsewhere and move it",
         // A limit on the size of files is the same everywhere.
         Failure::Temporary { source, .. } if source.kind() == ErrorKind::FileTooLarge => {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
-use brine_keys::KeyFileError;
+use brine_keys::{KeyFileError, is_private_key};
 use brine_trust::{Scope, Trust, TrustEntry, TrustError};
+use data_encoding::{BASE64, Encoding, HEXLOWER_PERMISSIVE};
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
@@ -31,6 +32,9 @@ pub(crate) enum Named {
 impl Named {
     /// Tells them apart by the text alone: what lies in the current directory has no say.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
+        if is_secret(text) {
+            return Err(Failure::SecretForName);
+        }
         if text.starts_with("ssh-ed25519 ") {
             return Ok(Self::OpenSsh(text.to_owned()));
         }
@@ -45,6 +49,24 @@ impl Named {
         KeyName::parse(text).map(Self::Name)
     }
 }
+
+/// Returns whether a text is a private key, or the Base64 of one, or a seed. No key is called so.
+fn is_secret(text: &str) -> bool {
+    let bare = text.trim().as_bytes();
+    let decoded = |form: &Encoding| Zeroizing::new(form.decode(bare).unwrap_or_default());
+    let (base64, hex) = (decoded(&BASE64), decoded(&HEXLOWER_PERMISSIVE));
+    text.contains("PRIVATE KEY-----")
+        || is_private_key(text.as_bytes())
+        || is_private_key(&base64)
+        || base64.starts_with(OPENSSH_PRIVATE)
+        || [base64.len(), hex.len()].contains(&SEED_BYTES)
+}
+
+/// How long a secret key of Ed25519 is (RFC 8032, Section 5.1.5).
+const SEED_BYTES: usize = 32;
+
+/// How a private key of OpenSSH begins (PROTOCOL.key).
+const OPENSSH_PRIVATE: &[u8] = b"openssh-key-v1\0";
 
 /// Returns the file of the private key that a person names.
 pub(crate) fn private_path(text: &str) -> Result<PathBuf, Failure> {

@@ -29,6 +29,7 @@ impl Failure {
             | Self::NoTimeZone { .. }
             | Self::Precious { .. }
             | Self::PrivateKey { .. }
+            | Self::SecretForName
             | Self::SameFile { .. }
             | Self::Usage(_)
             | Self::WrittenInPlace { .. } => Status::Usage,
@@ -65,7 +66,7 @@ impl Failure {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::AllowList { .. } => "allow-list-form",
-            Self::BadName(_) => "bad-name",
+            Self::BadName(_) | Self::SecretForName => "bad-name",
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
             Self::Beside(failure) => failure.reason(),
             Self::Core(error) | Self::Envelope { source: error, .. } => error.reason(),

@@ -45,6 +45,7 @@ fn own(failure: &Failure) -> Option<String> {
         | Failure::KeyFile { source: KeyFileError::PrivateExpected, .. } => {
             "that is a public key; Key.load takes the private one, and PublicKey.load this one"
         }
+        Failure::SecretForName => "Key.from_pem reads it",
         Failure::Replay(error) => of_replay(error)?,
         Failure::TrustFile { source: TrustError::Pem { .. }, .. } => {
             "that is a key file: PublicKey.load reads it, and Trust.of trusts it"

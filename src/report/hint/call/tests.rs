@@ -87,6 +87,7 @@ fn table() -> Vec<(Failure, Option<&'static str>)> {
             Failure::TrustFile { path: path(), source: TrustError::Pem { line: 1 } },
             Some("that is a key file: PublicKey.load reads it, and Trust.of trusts it"),
         ),
+        (Failure::SecretForName, Some("Key.from_pem reads it")),
         (Failure::usage("no"), None),
     ]
 }
