@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brine._brine import Verified
 
 MAX_CHANNELS = 1 << 20
-"""How many processes can put messages into one queue, over its whole life."""
+"""How many processes can put messages into one queue, over its whole life. One key can use a quarter of them."""
 
 MAX_GAP = 1 << 32
 """How many messages of one process can be missing between two that arrive."""
@@ -91,8 +91,24 @@ class HighWaterMarks:
         if name not in self._rows:
             self._read_new_rows()
         if name not in self._rows:
+            self._charge(key_id)
             self._add_row(name)
         return self._rows[name]
+
+    def _charge(self, key_id: str) -> None:
+        """Count a channel more for a key, in a row that is the key's. Raise if it has had too many."""
+        name = blake2b(bytes.fromhex(key_id), digest_size=2 * _WORD_BYTES).digest()
+        if name not in self._rows:
+            self._add_row(name)
+        row = self._rows[name]
+        most = (len(self._words) - _HEADER_WORDS) // _ROW_WORDS // _KEYS_WITH_ALL
+        if self._words[row + _MARK] >= most:
+            raise UntrustedError(
+                f"{most} processes have put messages into this queue with this key, and it can tell no more apart",
+                hint="make a new queue",
+                reason="replay-full",
+            )
+        self._words[row + _MARK] += 1
 
     def _read_new_rows(self) -> None:
         for index in range(len(self._rows), self._words[_COUNT]):
@@ -153,6 +169,9 @@ _MAX_WORD = (1 << 64) - 1
 _COUNT, _SKIPPED, _CREDIT = range(3)
 _HEADER_WORDS = 3
 
-# A row for each channel: its name in two words, and one above the highest number that was given out.
+_KEYS_WITH_ALL = 4
+"""How many keys it takes to use up all rows."""
+
+# A row for each channel, and for each key: its name in two words, and one above the highest number that was given out.
 _MARK = 2
 _ROW_WORDS = 3

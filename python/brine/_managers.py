@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from brine._allow import listed
 from brine._brine import AllowList, Key, Trust
-from brine._errors import AlteredError, ReplayedError, UnsupportedError
+from brine._errors import AlteredError, ReplayedError, UnsupportedError, UntrustedError
 from brine._messages import MessageCodec
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class SignedManagerConnection:
         self._sides = own_side, other_side
         self._said = hashlib.sha256()
         self._codecs: tuple[MessageCodec, MessageCodec] | None = None
+        self._welcomes: set[str] = set()
         self._channel: str | None = None
         self._next = 0
         self.close = plain.close
@@ -108,21 +109,28 @@ class SignedManagerConnection:
 
     def send_bytes(self, data: bytes) -> None:
         """Send bytes of the handshake."""
-        self._note(data)
+        self._note(data, "sent")
         self._plain.send_bytes(data)
 
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
         """Receive bytes of the handshake."""
         data: bytes = self._plain.recv_bytes(maxlength)
-        self._note(data)
+        self._note(data, "received")
         return data
 
-    def _note(self, data: bytes) -> None:
+    def _note(self, data: bytes, how: str) -> None:
         if self._codecs is not None:
             raise UnsupportedError("the handshake of this connection is over", reason="wrong-kind")
+        if data == _WELCOME:
+            self._welcomes.add(how)
         self._said.update(len(data).to_bytes(8) + data)
 
     def _agreed(self) -> tuple[MessageCodec, MessageCodec]:
+        if len(self._welcomes) < 2:
+            raise UntrustedError(
+                "the two ends have not proven to each other that they know the authkey",
+                reason="handshake",
+            )
         if self._codecs is None:
             own, other = self._sides
             said = self._said.digest()
@@ -165,6 +173,9 @@ def _with_own_names(allow: Allow) -> Allow:
 def _joined(names: Names) -> Names:
     return AllowList(listed(names).lines(), *_NAMES)
 
+
+_WELCOME = b"#WELCOME#"
+"""What an end sends that has seen the proof of the other."""
 
 _EMPTY: dict[str, str] = {}
 _VIEWS: tuple[type[Any], ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))

@@ -6,6 +6,7 @@ import copyreg
 import os
 import secrets
 import threading
+from multiprocessing.context import assert_spawning
 from typing import TYPE_CHECKING, Any
 
 from brine import _allow, _code, _objects
@@ -155,6 +156,7 @@ class MessageCodec:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to a process that is being started, the private key included."""
+        assert_spawning(self)
         state = dict(self.__dict__)
         del state["_signers"], state["_cached_verifier"]
         if isinstance(self._key, Key):
@@ -208,6 +210,11 @@ class Reception:
         self._on_refused(error, message)
 
 
+def key_name(key: Key | str | None) -> tuple[str, str | None]:
+    """Return what tells keys apart."""
+    return ("id", key.id) if isinstance(key, Key) else ("name", key)
+
+
 class ThreadLock:
     """A lock for the threads of one process. A forked child finds it open."""
 
@@ -242,6 +249,9 @@ class _Pem(str):
     """The text of a private key, which is no name of one."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<private key>"
 
 
 def unique_context(context: str) -> str:

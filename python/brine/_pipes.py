@@ -14,6 +14,7 @@ from brine._messages import (
     MessageCodec,
     Reception,
     ThreadLock,
+    key_name,
     unique_context,
 )
 from brine._whole_messages import receive
@@ -86,13 +87,19 @@ class SignedConnection:
         self._codec = codec
         self._inbox = inbox
         self._order = ThreadLock()
+        self._twins: dict[tuple[str, str | None], SignedConnection] = {}
 
     def with_key(self, key: Key | str | None) -> SignedConnection:
         """Return the same end with another key to send messages with, or with none.
 
-        Both share one descriptor: closing one closes the other.
+        The same key gives the same end. All share one descriptor: closing one closes the others.
         """
-        return SignedConnection(self._plain, self._codec.with_key(key), self._inbox)
+        name = key_name(key)
+        if name not in self._twins:
+            self._twins[name] = SignedConnection(
+                self._plain, self._codec.with_key(key), self._inbox
+            )
+        return self._twins[name]
 
     def send(self, obj: object) -> None:
         """Pickle an object, sign it and send it."""
@@ -218,6 +225,7 @@ class SignedConnection:
 
     def __setstate__(self, state: tuple[connection.Connection, MessageCodec, _Inbox]) -> None:
         self._plain, self._codec, self._inbox = state
+        self._twins = {}
         self._order = ThreadLock()
 
 

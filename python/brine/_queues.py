@@ -18,6 +18,7 @@ from brine._messages import (
     MessageCodec,
     Reception,
     ThreadLock,
+    key_name,
     unique_context,
 )
 from brine._whole_messages import (
@@ -94,6 +95,7 @@ class SignedQueue(Queue[T]):
         )
         self._codec = codec
         self._reception = Reception(codec, HighWaterMarks(), on_refused)
+        self._twins: dict[tuple[str, str | None], SignedQueue[T]] = {}
         super().__init__(maxsize, ctx=ctx or get_context())
         self._reader.close()
         self._writer.close()
@@ -108,12 +110,20 @@ class SignedQueue(Queue[T]):
     def with_key(self, key: Key | str | None) -> SignedQueue[T]:
         """Return the same queue with another key to put messages with, or with none.
 
-        Who is believed stays as it is. A process that is given a queue without a key cannot put messages.
+        Who is believed stays as it is. A process that is given a queue without a key cannot put messages. The same key
+        gives the same queue, until that is closed.
         """
+        name = key_name(key)
+        if name not in self._twins or self._twins[name]._closed:
+            self._twins[name] = self._twin(key)
+        return self._twins[name]
+
+    def _twin(self, key: Key | str | None) -> SignedQueue[T]:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._codec = self._codec.with_key(key)
         twin._reader, twin._writer = duplicate_ends(self._reader, self._writer)
+        twin._twins = {}
         twin._reset()
         util.register_after_fork(twin, twin._renew)
         return twin
@@ -225,6 +235,7 @@ class SignedQueue(Queue[T]):
 
     def __setstate__(self, state: Any) -> None:
         inherited, self._codec, self._reception = state
+        self._twins = {}
         super().__setstate__(inherited)
         util.register_after_fork(self, self._renew)
 

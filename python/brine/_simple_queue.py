@@ -13,6 +13,7 @@ from brine._messages import (
     MessageCodec,
     Reception,
     ThreadLock,
+    key_name,
     unique_context,
 )
 from brine._whole_messages import WholeMessages, duplicate_ends, message_pipe
@@ -65,6 +66,7 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
         self._codec = codec
         self._reception = Reception(codec, HighWaterMarks(), on_refused)
         self._order = ThreadLock()
+        self._twins: dict[tuple[str, str | None], SignedSimpleQueue[T]] = {}
         super().__init__(ctx=ctx or get_context())
         self._reader.close()
         self._writer.close()
@@ -76,10 +78,21 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
         return self._codec.context
 
     def with_key(self, key: Key | str | None) -> SignedSimpleQueue[T]:
-        """Return the same queue with another key to put messages with, or with none."""
+        """Return the same queue with another key to put messages with, or with none.
+
+        The same key gives the same queue.
+        """
+        name = key_name(key)
+        if name not in self._twins or self._twins[name]._writer.closed:
+            self._twins[name] = self._twin(key)
+        return self._twins[name]
+
+    def _twin(self, key: Key | str | None) -> SignedSimpleQueue[T]:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._codec = self._codec.with_key(key)
+        twin._order = ThreadLock()
+        twin._twins = {}
         twin._use_ends(*duplicate_ends(self._reader, self._writer))
         return twin
 
@@ -128,5 +141,6 @@ class SignedSimpleQueue(queues.SimpleQueue[T]):
     def __setstate__(self, state: Any) -> None:
         inherited, self._codec, self._reception = state
         super().__setstate__(inherited)
+        self._twins = {}
         self._use_ends(self._reader, self._writer)
         self._order = ThreadLock()

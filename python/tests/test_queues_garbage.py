@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import pickle
@@ -115,3 +116,50 @@ def test_join_does_not_wait_for_what_raised_while_it_was_loaded(kind: type) -> N
     queue.join()
     queue.put(pickle.PROTO)
     assert queue.get() == pickle.PROTO
+
+
+def test_one_key_cannot_use_up_what_all_share() -> None:
+    marks = HighWaterMarks(40)
+    for channel in range(10):
+        marks.note(numbered(0, channel))
+    with pytest.raises(brine.UntrustedError) as caught:
+        marks.note(numbered(0, 10))
+    assert caught.value.reason == "replay-full"
+    marks.note(numbered(1, 9))
+    marks.note(numbered(0, 10, signer=2))
+
+
+def test_a_key_has_one_channel_however_often_it_is_given(alice: brine.Key) -> None:
+    trust = brine.Trust.of({"alice": alice.public})
+    here, there = brine.signed_pipe(ctx=FORK, trust=trust)
+    queues: list[Any] = [
+        brine.SignedQueue(ctx=FORK, trust=trust),
+        brine.SignedSimpleQueue(ctx=FORK, trust=trust),
+    ]
+    for queue in queues:
+        for number in range(5):
+            queue.with_key(alice).put(number)
+            assert queue.get() == number
+        assert len(queue._reception.marks._rows) == 2
+    for number in range(5):
+        there.with_key(alice).send(number)
+        assert here.recv() == number
+    assert len(here._inbox.reception.marks._rows) == 2
+
+
+def test_a_queue_with_a_key_is_made_again_when_it_was_closed(alice: brine.Key) -> None:
+    trust = brine.Trust.of({"alice": alice.public})
+    queue = brine.SignedQueue[Any](ctx=FORK, trust=trust)
+    twin = queue.with_key(alice)
+    twin.put(1)
+    twin.close()
+    twin.join_thread()
+    queue.with_key(alice).put(2)
+    assert [queue.get(), queue.get()] == [1, 2]
+
+
+def test_a_private_key_leaves_a_codec_only_for_a_process_that_starts(alice: brine.Key) -> None:
+    queue = brine.SignedQueue[Any](ctx=FORK, key=alice)
+    for leave in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(RuntimeError, match="inheritance"):
+            leave(queue._codec)

@@ -80,7 +80,7 @@ def test_the_plain_manager_takes_a_client_that_knows_the_authkey() -> None:
 class Ends:
     """Two ends of a connection after a handshake, and what went over it."""
 
-    def __init__(self, key: brine.Key, nonces: tuple[bytes, bytes]) -> None:
+    def __init__(self, key: brine.Key, nonces: tuple[bytes, bytes], welcome: bool = True) -> None:
         trust = brine.Trust.of({"x": key.public})
 
         def codec(side: str, aad: bytes | None) -> Any:
@@ -102,6 +102,11 @@ class Ends:
         self.client.recv_bytes()
         self.client.send_bytes(nonces[1])
         self.server.recv_bytes()
+        if welcome:
+            self.server.send_bytes(b"#WELCOME#")
+            self.client.recv_bytes()
+            self.client.send_bytes(b"#WELCOME#")
+            self.server.recv_bytes()
 
     def captured(self, obj: object) -> bytes:
         """Let the client send, and take the message off the wire."""
@@ -132,6 +137,14 @@ def test_a_message_is_taken_once_and_in_its_turn(alice: brine.Key) -> None:
     assert ends.refusal() == "message-missing"
     ends.plain_client.send_bytes(second)
     assert ends.server.recv() == 1
+
+
+def test_nothing_is_signed_or_loaded_before_both_ends_know_the_authkey(alice: brine.Key) -> None:
+    ends = Ends(alice, (b"1", b"2"), welcome=False)
+    with pytest.raises(brine.UntrustedError) as caught:
+        ends.server.send("traceback")
+    assert caught.value.reason == "handshake"
+    assert ends.refusal() == "handshake"
 
 
 def test_an_answer_is_no_request(alice: brine.Key) -> None:
