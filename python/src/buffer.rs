@@ -71,7 +71,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Frozen {
                 "bytes are signed and verified, not str: encode it first",
             ));
         }
-        let view = PyMemoryView::from(&object).map_err(|_| no_bytes(object))?;
+        // What the object itself raises, such as a Ctrl-C, says more.
+        let view = PyMemoryView::from(&object).map_err(|error| {
+            if error.is_instance_of::<PyTypeError>(object.py()) { no_bytes(object) } else { error }
+        })?;
         let copy = view.call_method0("tobytes")?;
         view.call_method0("release")?;
         Ok(Self(copy.extract()?))

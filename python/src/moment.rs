@@ -18,7 +18,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for MomentText {
                 return Err(PyValueError::new_err("a datetime without a time zone is no moment"));
             }
             let seconds: f64 = object.call_method0("timestamp")?.extract()?;
-            return Ok(Self(format!("{seconds:.0}")));
+            // What expires is not to be good for longer than it was asked to.
+            return Ok(Self(format!("{:.0}", seconds.floor())));
         }
         Length::of(object)?
             .map_or_else(|| Err(expected("a datetime, a timedelta", object)), |text| Ok(Self(text)))

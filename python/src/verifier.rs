@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brine_cli::embed::{ExpectationText, JudgingClock, Refused, ReplayText, expectations};
 use brine_core::{Verified as CoreVerified, is_single};
 use brine_records::Subject;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 
 use crate::buffer::{Frozen, bytes_filled};
@@ -68,7 +69,7 @@ impl Verifier {
         untyped: bool,
         untagged: bool,
         outer_tags: bool,
-        try_keys: Option<i64>,
+        try_keys: Option<Count>,
     ) -> Result<Self> {
         let asked = context.as_deref().map(Arc::from);
         let max_age = max_age.map(|text| text.0);
@@ -80,7 +81,7 @@ impl Verifier {
             max_age,
             outer_tags,
             signer,
-            try_keys: try_keys.map(|most| usize::try_from(most).unwrap_or(0)),
+            try_keys: try_keys.map(|count| count.0),
             typ,
             untagged,
             untyped,
@@ -149,6 +150,22 @@ impl Verifier {
         match &self.context {
             Some(context) => format!("<brine.Verifier for {context:?}>"),
             None => "<brine.Verifier>".to_owned(),
+        }
+    }
+}
+
+/// A number of things: of no sense below nothing, and no less than any other above what there can be.
+struct Count(usize);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Count {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract::<usize>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                Ok(Self(if object.lt(0)? { 0 } else { usize::MAX }))
+            }
+            count => count.map(Self),
         }
     }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import ctypes
 import mmap
+import sys
 import threading
 
 import numpy as np
@@ -226,6 +227,20 @@ def test_a_closed_memory_map_is_refused() -> None:
     closed.close()
     with pytest.raises((TypeError, ValueError)):
         SIGNER.sign(closed)
+
+
+class Interrupted:
+    """What is interrupted while it gives its bytes."""
+
+    def __buffer__(self, _flags: int) -> memoryview:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="buffers are made in Python from 3.12 on")
+def test_what_a_buffer_raises_is_raised() -> None:
+    for call in (SIGNER.sign, VERIFIER.verify):
+        with pytest.raises(KeyboardInterrupt):
+            call(Interrupted())
 
 
 def test_a_buffer_is_free_again_after_the_call() -> None:

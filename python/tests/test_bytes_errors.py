@@ -109,6 +109,7 @@ def test_messages_and_hints_name_arguments_and_no_options(
         (lambda: brine.Verifier(trust, typ=""), "untyped=True"),
         (lambda: brine.Verifier(trust, try_keys=0), "try_keys: expected"),
         (lambda: brine.Verifier(trust, try_keys=-1), "try_keys: expected"),
+        (lambda: brine.Verifier(trust, try_keys=-(2**70)), "try_keys: expected"),
         (lambda: brine.Verifier(trust, now="2026-12-31"), "now: .* no time zone"),
         (lambda: brine.Signer(alice, context="\n"), "context: expected text"),
     ]

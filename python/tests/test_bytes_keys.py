@@ -369,6 +369,8 @@ def test_times_are_taken_in_each_form(alice: brine.Key, trust: brine.Trust) -> N
     assert verified.expires == verified.issued_at + timedelta(hours=1)
     assert verified.content_type == "text/plain"
     assert abs(verified.judged_at.timestamp() - time.time()) < 60
+    late = at + timedelta(microseconds=999_999)
+    assert brine.verify(brine.sign(b"", key=alice, expires=late), trust=trust).expires == at
     with pytest.raises(ValueError, match="without a time zone is no moment"):
         brine.sign(b"", key=alice, expires=at.replace(tzinfo=None))
     with pytest.raises(TypeError, match="write seconds as"):
