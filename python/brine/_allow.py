@@ -91,7 +91,10 @@ def _of_parts(parts: tuple[str | AllowList, ...]) -> AllowList:
 
 @lru_cache(maxsize=256)
 def _gadgets(allow: AllowList) -> tuple[tuple[str, str], ...]:
-    return tuple(allow.gadgets())
+    return tuple(name for name in allow.gadgets() if name not in _HARMLESS)
 
+
+_HARMLESS = {("multiprocessing.managers", "Token")}
+"""What stands in a module of gadgets, and keeps three values. Lists of managers have it."""
 
 LONGEST_SHOWN = 80

@@ -45,6 +45,15 @@ def test_objects_in_a_manager_are_used_as_ever(serializer: str) -> None:
             numbers["missing"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_names_that_managers_need_are_no_reason_to_warn(serializer: str) -> None:
+    here, there = brine.signed_pipe(allow=["multiprocessing.managers:Token"])
+    there.send(managers.Token("dict", "address", "id"))  # type: ignore[attr-defined]
+    assert here.recv().id == "id"
+    with start(serializer) as manager:
+        assert manager.dict().copy() == {}
+
+
 def test_a_manager_loads_nothing_that_the_list_does_not_have(serializer: str) -> None:
     with start(serializer) as manager:
         numbers = manager.dict()
