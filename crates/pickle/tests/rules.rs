@@ -335,10 +335,9 @@ fn results_that_are_linked_from_the_front_nest_as_deep_as_others() {
     let append = |next: u32| [b"j", &next.to_le_bytes()[..], b"a"].concat();
     let set = |next: u32| [b"K\0j", &next.to_le_bytes()[..], b"s"].concat();
     let limit = u32::from(MAX_NESTING);
-    for (import, link) in [
-        ("collections\ndeque", &append as &dyn Fn(u32) -> Vec<u8>),
-        ("collections\ndefaultdict", &set),
-    ] {
+    let kinds: [(&str, &dyn Fn(u32) -> Vec<u8>); 2] =
+        [("collections\ndeque", &append), ("collections\ndefaultdict", &set)];
+    for (import, link) in kinds {
         assert_eq!(chain(import, link, limit / 2), Ok(()), "{import}");
         assert_eq!(chain(import, link, 2 * limit), Err(PickleRule::TooDeep), "{import}");
     }
