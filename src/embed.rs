@@ -4,6 +4,7 @@
 //! say what to do next where something fails. A binding to another language that did this again would be a second
 //! parser, and a second opinion of who is trusted. So it takes text here, and gets the library's values.
 
+mod checked_store;
 mod code;
 mod envelopes;
 mod files;
@@ -15,8 +16,9 @@ mod replay;
 mod stating;
 mod trusting;
 
+pub use self::checked_store::CheckedStore;
 pub use self::code::{CODE_CONTEXT, is_of_code, trust_for};
-pub use self::envelopes::{ExpectationText, Facts, expectations, payload_store};
+pub use self::envelopes::{ExpectationText, Facts, expectations};
 pub use self::files::{Heed, InFile, NewFile, signature_of, threads};
 pub use self::keys::{FoundKey, not_utf8_passphrase, private_key, private_key_in, public_key};
 pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};

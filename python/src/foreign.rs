@@ -34,7 +34,8 @@ impl Raised {
     pub(crate) fn heed(&self) -> Heed {
         let (raised, caller) = (self.clone(), thread::current().id());
         Arc::new(move || match thread::current().id() == caller {
-            true => Python::attach(|py| py.check_signals()).map_err(|error| raised.keep(error)),
+            true => Python::attach(|py| calling(|| py.check_signals()))
+                .map_err(|error| raised.keep(error)),
             false => Ok(()),
         })
     }
@@ -87,19 +88,19 @@ impl PySource {
     }
 
     fn read_some(&self, py: Python<'_>, room: &mut [u8]) -> PyResult<usize> {
-        let found = self.object.bind(py).call_method1("read", (room.len(),))?;
+        let found = calling(|| self.object.bind(py).call_method1("read", (room.len(),)))?;
         if found.is_none() {
-            return Err(not_ready("read"));
+            return Err(not_ready(Way::In));
         }
         if found.is_instance_of::<PyString>() {
             return Err(PyTypeError::new_err("the file is open as text: open it in binary mode"));
         }
-        let bytes: Frozen = found.extract()?;
+        let bytes: Frozen = calling(|| found.extract())?;
         let (found, asked) = (bytes.len(), room.len());
         let Some(room) = room.get_mut(..found) else {
             let words =
                 format!("the file object returned {found} bytes, but read({asked}) asks for fewer");
-            return Err(misbehaves(words));
+            return Err(misbehaves(Way::In, words));
         };
         room.copy_from_slice(&bytes);
         Ok(found)
@@ -202,27 +203,70 @@ impl Write for Pending {
 /// Returns how much of some bytes a file object took.
 fn write_some(object: &Bound<'_, PyAny>, bytes: &Bound<'_, PyBytes>) -> PyResult<usize> {
     let all = bytes.as_bytes().len();
-    let answer = object.call_method1("write", (bytes,))?;
+    let answer = calling(|| object.call_method1("write", (bytes,)))?;
     if answer.is_none() {
         // Many objects that take everything say nothing. Of a raw file it means that it would block.
         let raw = object.py().import("io")?.getattr("RawIOBase")?;
-        return if object.is_instance(&raw)? { Err(not_ready("written")) } else { Ok(all) };
+        return if object.is_instance(&raw)? { Err(not_ready(Way::Out)) } else { Ok(all) };
     }
     match answer.extract::<usize>() {
         Ok(count) if (1..=all).contains(&count) => Ok(count),
-        _ => Err(misbehaves(format!("the file object took {all} bytes, and says {answer} of it"))),
+        _ => {
+            let words = format!("the file object took {all} bytes, and says {answer} of it");
+            Err(misbehaves(Way::Out, words))
+        }
     }
 }
 
-fn not_ready(what: &str) -> PyErr {
-    misbehaves(format!(
-        "the file object is in non-blocking mode, and nothing can be {what} now: use a blocking one, or wait for it"
-    ))
+/// Which way bytes go.
+#[derive(Clone, Copy)]
+enum Way {
+    In,
+    Out,
+}
+
+fn not_ready(way: Way) -> PyErr {
+    let what = match way {
+        Way::In => "read",
+        Way::Out => "written",
+    };
+    misbehaves(
+        way,
+        format!(
+            "the file object is in non-blocking mode, and nothing can be {what} now: use a blocking one, or wait for it"
+        ),
+    )
 }
 
 /// Says that a file object does not do what such objects do.
-fn misbehaves(words: String) -> PyErr {
-    Failure::from(input(io::Error::other(words))).into()
+fn misbehaves(way: Way, words: String) -> PyErr {
+    let error = io::Error::other(words);
+    let error = match way {
+        Way::In => input(error),
+        Way::Out => SystemError::Output(error).into(),
+    };
+    Failure::from(error).into()
+}
+
+/// Calls Python. When the interpreter ends, it ends the other threads that run Python by unwinding them (before 3.14).
+/// That must not go on through the libraries, which would work on without the interpreter: such a thread stops here
+/// for ever, and ends with the process.
+pub(crate) fn calling<T>(call: impl FnOnce() -> T) -> T {
+    let stop = StopHere;
+    let value = call();
+    std::mem::forget(stop);
+    value
+}
+
+struct StopHere;
+
+impl Drop for StopHere {
+    fn drop(&mut self) {
+        // A panic becomes an exception, and unwinds as it should.
+        while !thread::panicking() {
+            thread::park();
+        }
+    }
 }
 
 fn input(error: io::Error) -> brine_core::Error {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brine_cli::embed::{Facts, InFile, Refused, payload_store, threads};
+use brine_cli::embed::{CheckedStore, Facts, InFile, Refused, threads};
 use brine_core::{Error, Input, Opening, Verified as CoreVerified, open};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -182,7 +182,7 @@ pub(crate) fn in_file(descriptor: u32, name: &Path) -> Result<InFile, Refused> {
 fn verify(opening: Opening, verifier: &Verifier) -> Result<CoreVerified, Error> {
     let judge = &verifier.judge;
     let trust = ForkingSource(judge.trust.clone());
-    opening.store(payload_store()).verify(&judge.expectations, &trust, &judge.clock)
+    opening.store(CheckedStore).verify(&judge.expectations, &trust, &judge.clock)
 }
 
 fn copy_piece(

@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 
 use crate::buffer::Frozen;
 use crate::failure::Result;
-use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
+use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view, calling};
 use crate::signer::Signer;
 use crate::turns::Turns;
 
@@ -221,7 +221,7 @@ impl Target {
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         match self {
             Self::Object(object, _) if object.bind(py).hasattr("flush")? => {
-                object.call_method0(py, "flush").map(drop)
+                calling(|| object.call_method0(py, "flush")).map(drop)
             }
             Self::File(_) | Self::Object(..) => Ok(()),
         }

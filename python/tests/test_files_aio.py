@@ -16,7 +16,7 @@ from brine import aio
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONTENT = b"one\ntwo\n" * 20_000
+CONTENT = b"one\ntwo\n" * 2_000
 
 
 def test_what_is_written_is_read(tmp_path: Path, alice: brine.Key, trust: brine.Trust) -> None:
@@ -165,6 +165,105 @@ def test_a_write_that_is_cancelled_is_carried_out(alice: brine.Key, trust: brine
     asyncio.run(work())
     with brine.open(io.BytesIO(slow.written), trust=trust) as found:
         assert found.read() == b"first second third"
+
+
+def test_writes_that_are_cancelled_while_they_wait_are_carried_out_in_their_order(
+    alice: brine.Key, trust: brine.Trust
+) -> None:
+    slow = Slow()
+    expected = [bytes([letter]) * 10 for letter in b"abcdef"]
+
+    async def work() -> None:
+        async with aio.open(slow, "wb", key=alice) as file:
+            slow.gate.clear()
+            tasks: list[asyncio.Task[object]] = []
+            for piece in expected:
+                tasks += [asyncio.create_task(file.write(piece)), asyncio.create_task(file.flush())]
+            await asyncio.sleep(0)
+            await cancelled_while_waiting(tasks[-1], slow)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            slow.gate.set()
+
+    asyncio.run(work())
+    with brine.open(io.BytesIO(slow.written), trust=trust) as found:
+        assert found.read() == b"".join(expected)
+
+
+def test_nobody_reads_on_behind_a_read_that_was_cancelled_while_it_waited(
+    alice: brine.Key, trust: brine.Trust
+) -> None:
+    sink = io.BytesIO()
+    with brine.open(sink, "wb", key=alice) as file:
+        for _ in range(20):
+            file.write(CONTENT)
+            file.flush()
+    slow = Slow(sink.getvalue())
+
+    async def work() -> None:
+        file = await aio.open(slow, trust=trust)
+        assert await anext(file) == b"one\n"
+        slow.gate.clear()
+        first = asyncio.create_task(file.read(len(CONTENT) * 2))
+        second = asyncio.create_task(file.read(len(CONTENT) * 2))
+        third = asyncio.create_task(file.readline())
+        await asyncio.sleep(0)
+        await cancelled_while_waiting(second, slow)
+        slow.gate.set()
+        for task in (first, third):
+            with pytest.raises(ValueError, match="a read was cancelled"):
+                await task
+        with pytest.raises(ValueError, match="a read was cancelled"):
+            await file.readline()
+        await file.close()
+
+    asyncio.run(work())
+
+
+def test_lines_of_a_pipe_come_when_they_are_there(
+    tmp_path: Path, alice: brine.Key, trust: brine.Trust
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    async def write(told: asyncio.Event) -> None:
+        async with aio.open(path, "wb", key=alice) as file:
+            await file.write(b"one\ntwo\nthr")
+            await file.flush()
+            await told.wait()
+            await file.write(b"ee\n")
+
+    async def work() -> None:
+        told = asyncio.Event()
+        writing = asyncio.create_task(write(told))
+        async with aio.open(path, trust=trust) as file:
+            assert await anext(file) == b"one\n"
+            assert await anext(file) == b"two\n"
+            told.set()
+            assert [line async for line in file] == [b"three\n"]
+        await writing
+
+    asyncio.run(work())
+
+
+def test_what_is_closed_is_closed(alice: brine.Key, trust: brine.Trust) -> None:
+    async def work() -> None:
+        sink = io.BytesIO()
+        writer = await aio.open(sink, "wb", key=alice)
+        await writer.write(b"x")
+        for _ in range(2):
+            await writer.close()
+        writer.abandon()
+        with pytest.raises(ValueError, match="closed file"):
+            await writer.write(b"x")
+        reader = await aio.open(io.BytesIO(sink.getvalue()), trust=trust)
+        for _ in range(2):
+            await reader.close()
+        with pytest.raises(ValueError, match="closed file"):
+            await reader.read()
+
+    asyncio.run(work())
 
 
 def test_a_block_that_is_cancelled_finishes_nothing(alice: brine.Key, trust: brine.Trust) -> None:

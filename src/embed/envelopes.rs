@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use brine_core::{Expectations, Kind, SignedHeader, Signer, Store, Timestamp, Verified};
+use brine_core::{Expectations, Kind, SignedHeader, Signer, Timestamp, Verified};
 
 use super::Refused;
 use super::stating::wrong;
@@ -13,7 +13,6 @@ use crate::args::when::parse_duration;
 use crate::report::console::json_line;
 use crate::report::{Signed, SignedParts};
 use crate::verbs::expect;
-use crate::world::store::PayloadStore;
 
 /// What is asked of an envelope, as people write it.
 #[derive(Clone, Debug, Default)]
@@ -75,12 +74,6 @@ fn foreign_typ(text: &str) -> Result<String, Refused> {
         };
         wrong("typ", why)
     })
-}
-
-/// Returns a place for payloads that do not fit memory: temporary files without a name.
-#[must_use]
-pub fn payload_store() -> impl Store + 'static {
-    PayloadStore::new(None)
 }
 
 /// What is known of an envelope that has verified, without its payload.

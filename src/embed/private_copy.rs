@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use brine_core::hash::{HashAlgorithm, ReadAt, digest_of};
+use brine_core::hash::{Digest, HashAlgorithm, Hasher, ReadAt, Section, digest_of};
 use brine_core::{
     Beside, Expectations, Hashed, Input, Kept, MAX_MEMORY_BYTES, Opening, Store, TrustSource,
-    Verified, WholeContent, open,
+    WholeContent, open,
 };
 
 use super::{Facts, Heed, JudgingClock, Refused};
+use crate::world::input::FileAt;
 use crate::world::release::stored;
 use crate::world::spool::{Spool, temporary};
 
@@ -18,8 +19,8 @@ use crate::world::spool::{Spool, temporary};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PrivateCopy {
-    /// The payload, from its beginning, open for reading. It has no name, and nobody can open it for writing but its
-    /// owner, who can change its mode first; if it is sealed, nobody at all.
+    /// The payload, from its beginning, open for reading. It has no name. If it is sealed, nobody can change it. Else
+    /// its owner can, who must change its mode first, and root.
     pub file: File,
     /// What is known of it.
     pub facts: Facts,
@@ -68,7 +69,22 @@ impl<T: TrustSource + Clone + 'static> PrivateCopies<'_, T> {
                 heed().map_err(|error| reading(brine_core::SystemError::Input(error).into()))?;
             }
         }
-        self.released(verified, spool)
+        let bytes = verified.payload_bytes();
+        let (clock, trust) = (self.clock, self.trust);
+        verified.judge_again(self.expectations, trust, &clock)?;
+        let facts = Facts::of(&verified).judged_by(clock);
+        // It shares the spool.
+        drop(verified);
+        let place = spool.into_place().map_err(temporary)?;
+        let digest = place.digest_of_verified(bytes).map_err(temporary)?;
+        let ReadOnly { file, is_sealed, .. } = ReadOnly::of(place.spool)?;
+        // Whoever may look into this process could write to it until it was sealed.
+        let found = Content { file: &file, bytes, threads: self.threads, source: None }
+            .checked(HashAlgorithm::Blake3);
+        if found.map_err(temporary)? != digest {
+            return Err(temporary(changed()).into());
+        }
+        Ok(PrivateCopy { file, facts, is_sealed })
     }
 
     /// Verifies a signature over `content`, which lies beside it, or a copy of that. `name` is what the signature is
@@ -86,35 +102,62 @@ impl<T: TrustSource + Clone + 'static> PrivateCopies<'_, T> {
     ) -> Result<PrivateCopy, Refused> {
         let opening: Opening = open(signature).map_err(|error| stored(error, name))?;
         let spool = Spool::in_memory_up_to(self.most_in_memory).map_err(temporary)?;
-        let spool = spool.filled(&[], content, content_name)?;
-        let mut copy = SpoolContent { spool, threads: self.threads };
-        let verified = opening.verify_beside(&mut copy, self.expectations, self.trust, &self.clock);
-        let verified = verified.map_err(|error| stored(error, content_name))?;
-        self.released(verified, SharedSpool::of(copy.spool))
-    }
-
-    /// Judges once more what took its time, and gives it out.
-    fn released(&self, mut verified: Verified, spool: SharedSpool) -> Result<PrivateCopy, Refused> {
+        // What is verified is what nobody can change any more.
+        let copy = ReadOnly::of(spool.filled(&[], content, content_name)?)?;
+        let mut content =
+            Content { file: &copy.file, bytes: copy.bytes, threads: self.threads, source: None };
+        let verified =
+            opening.verify_beside(&mut content, self.expectations, self.trust, &self.clock);
+        let mut verified = verified.map_err(|error| stored(error, content_name))?;
         verified.judge_again(self.expectations, self.trust, &self.clock)?;
         let facts = Facts::of(&verified).judged_by(self.clock);
-        // It shares the spool.
-        drop(verified);
-        let spool = spool.into_spool().map_err(temporary)?;
-        let is_sealed = spool.is_in_memory();
-        let file = spool.into_read_only().map_err(temporary)?;
+        let ReadOnly { file, is_sealed, .. } = copy;
         Ok(PrivateCopy { file, facts, is_sealed })
     }
 }
 
+/// A copy that is complete.
+struct ReadOnly {
+    file: File,
+    bytes: u64,
+    is_sealed: bool,
+}
+
+impl ReadOnly {
+    fn of(spool: Spool) -> Result<Self, Refused> {
+        let (bytes, is_sealed) = (spool.length(), spool.is_in_memory());
+        let file = spool.into_read_only().map_err(temporary)?;
+        Ok(Self { file, bytes, is_sealed })
+    }
+}
+
 /// A spool that is a store, too, and comes back from there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct SharedSpool(Arc<Mutex<Place>>);
 
-#[derive(Debug)]
 struct Place {
     spool: Spool,
     /// Whether the library keeps a payload there.
     is_taken: bool,
+    /// What was written.
+    written: Hasher,
+    /// What was read back to be verified, and how much.
+    read: Hasher,
+    read_bytes: u64,
+    /// Whether it was read in another way than once, from its beginning.
+    is_out_of_order: bool,
+}
+
+impl Place {
+    /// Returns the digest of the bytes that verified: those that were read back for that, else those that had verified
+    /// when they were written.
+    fn digest_of_verified(&self, bytes: u64) -> io::Result<Digest> {
+        match self.read_bytes {
+            0 => Ok(self.written.clone().finish()),
+            read if read == bytes && !self.is_out_of_order => Ok(self.read.clone().finish()),
+            _ => Err(changed()),
+        }
+    }
 }
 
 impl SharedSpool {
@@ -124,7 +167,15 @@ impl SharedSpool {
     }
 
     fn of(spool: Spool) -> Self {
-        Self(Arc::new(Mutex::new(Place { spool, is_taken: false })))
+        let hasher = || Hasher::new(HashAlgorithm::Blake3);
+        Self(Arc::new(Mutex::new(Place {
+            spool,
+            is_taken: false,
+            written: hasher(),
+            read: hasher(),
+            read_bytes: 0,
+            is_out_of_order: false,
+        })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Place> {
@@ -135,9 +186,9 @@ impl SharedSpool {
         self.lock().is_taken
     }
 
-    fn into_spool(self) -> io::Result<Spool> {
+    fn into_place(self) -> io::Result<Place> {
         let place = Arc::try_unwrap(self.0).map_err(|_| io::ErrorKind::ResourceBusy)?;
-        Ok(place.into_inner().unwrap_or_else(PoisonError::into_inner).spool)
+        Ok(place.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -155,7 +206,10 @@ impl Store for SharedSpool {
 
 impl Write for SharedSpool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().spool.write(bytes)
+        let mut place = self.lock();
+        let count = place.spool.write(bytes)?;
+        place.written.update(bytes.get(..count).unwrap_or_default());
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -165,29 +219,50 @@ impl Write for SharedSpool {
 
 impl ReadAt for SharedSpool {
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.lock().spool.read_at(room, offset)
+        let mut place = self.lock();
+        let count = place.spool.read_at(room, offset)?;
+        place.is_out_of_order |= offset != place.read_bytes;
+        place.read.update(room.get(..count).unwrap_or_default());
+        place.read_bytes = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
     }
 }
 
-/// A copy of content whose signature is elsewhere.
-struct SpoolContent {
-    spool: Spool,
+/// A copy that is complete, as content of which the signature is elsewhere.
+struct Content<'a> {
+    file: &'a File,
+    bytes: u64,
     threads: usize,
+    source: Option<FileAt>,
 }
 
-impl Beside for SpoolContent {
+impl Content<'_> {
+    /// Returns its digest, if it is as long as it was.
+    fn checked(&self, hash: HashAlgorithm) -> io::Result<Digest> {
+        if self.file.metadata()?.len() != self.bytes {
+            return Err(changed());
+        }
+        digest_of(hash, &FileAt::new(self.file.try_clone()?), self.bytes, self.threads)
+    }
+}
+
+impl Beside for Content<'_> {
     fn digest(&mut self, hash: HashAlgorithm) -> io::Result<Hashed> {
-        let bytes = self.spool.length();
-        Ok(Hashed { digest: digest_of(hash, &self.spool, bytes, self.threads)?, bytes })
+        Ok(Hashed { digest: self.checked(hash)?, bytes: self.bytes })
     }
 
     fn whole(&mut self) -> io::Result<WholeContent<'_>> {
-        let bytes = self.spool.length();
-        if bytes > MAX_MEMORY_BYTES {
-            return Ok(WholeContent::Large(&self.spool, bytes));
+        let source = FileAt::new(self.file.try_clone()?);
+        if self.bytes > MAX_MEMORY_BYTES {
+            let source = self.source.insert(source);
+            return Ok(WholeContent::Large(source, self.bytes));
         }
         let mut content = Vec::new();
-        self.spool.reader().read_to_end(&mut content)?;
+        Section::new(&source, 0, self.bytes).read_to_end(&mut content)?;
         Ok(WholeContent::Bytes(content))
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("another process changed it before it was sealed")
 }

@@ -203,9 +203,14 @@ impl Spool {
         output.finish(opened)
     }
 
-    /// Gives it to somebody who may read it from its beginning, and not write to it.
+    /// Gives it to somebody who may read it from its beginning, and not write to it. Of what is in memory, nobody can
+    /// change a byte any more.
     pub(crate) fn into_read_only(mut self) -> io::Result<File> {
-        let is_sealed = self.seal().is_ok();
+        let is_sealed = self.is_in_memory();
+        if is_sealed {
+            // It fails if somebody has mapped it to write to it.
+            self.seal()?;
+        }
         let file = match File::open(format!("{DESCRIPTORS}/{}", self.file.as_raw_fd())) {
             // Without "/proc". What is sealed cannot be written, whoever has a descriptor of it.
             Err(error) if is_sealed && error.kind() == io::ErrorKind::NotFound => {
