@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from brine._brine import Signer, Verifier
-from brine._errors import UsageError
-from brine._opening import require_least
+from brine._opening import misuse, require_least
 from brine._signed_reader import SignedReader, SignedTextReader, open_reader
 from brine._signed_writer import SignedTextWriter, SignedWriter, open_writer
 
@@ -142,16 +141,14 @@ def open(
 def _refuse_misuse(mode: str, given: set[str]) -> None:
     """Refuse what makes no sense together, before anything is opened."""
     if mode in ("r", "w", "x"):
-        raise UsageError(f'mode "{mode}" does not say whether it is text: "{mode}b" or "{mode}t"')
+        raise misuse(f'mode "{mode}" does not say whether it is text: "{mode}b" or "{mode}t"')
     if "a" in mode or "+" in mode:
-        raise UsageError("a signed file has an end: nothing is added to it, or changed in it")
+        raise misuse("a signed file has an end: nothing is added to it, or changed in it")
     if mode not in ("rb", "rt", "wb", "wt", "xb", "xt"):
-        raise UsageError(f'mode "{mode}" is none of "rb", "rt", "wb", "wt", "xb" and "xt"')
+        raise misuse(f'mode "{mode}" is none of "rb", "rt", "wb", "wt", "xb" and "xt"')
     misplaced = given.intersection(_WRITING if mode[0] == "r" else _READING)
     if misplaced:
         what = "reading" if mode[0] == "r" else "writing"
-        raise UsageError(f'{", ".join(sorted(misplaced))}: not for {what}, as mode "{mode}" does')
+        raise misuse(f'{", ".join(sorted(misplaced))}: not for {what}, as mode "{mode}" does')
     if mode[1] == "b" and given.intersection(_TEXT):
-        raise UsageError(
-            f'{", ".join(sorted(given.intersection(_TEXT)))}: for text, as "{mode[0]}t"'
-        )
+        raise misuse(f'{", ".join(sorted(given.intersection(_TEXT)))}: for text, as "{mode[0]}t"')

@@ -50,9 +50,12 @@ def is_regular(file: io.FileIO) -> bool:
 def path_of(file: object) -> str | None:
     """Return the path that somebody gave, and nothing for a file object."""
     if isinstance(file, int):
-        raise UsageError("a descriptor is not taken by its number: give open(descriptor, 'rb')")
+        raise misuse("a descriptor is not taken by its number: give open(descriptor, 'rb')")
     if isinstance(file, str | bytes | os.PathLike):
-        return os.fsdecode(file)  # pyright: ignore[reportUnknownArgumentType]
+        path = os.fsdecode(file)  # pyright: ignore[reportUnknownArgumentType]
+        if "\0" in path:
+            raise misuse("a path has no NUL character in it")
+        return path
     return None
 
 
@@ -73,4 +76,9 @@ def name_of(file: object) -> str:
 def require_least(name: str, value: int | None, least: int) -> None:
     """Refuse a number that is too small."""
     if value is not None and value < least:
-        raise UsageError(f"{name} must be at least {least}")
+        raise misuse(f"{name} must be at least {least}")
+
+
+def misuse(words: str) -> UsageError:
+    """Say that a call makes no sense."""
+    return UsageError(words, None, "usage")

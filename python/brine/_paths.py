@@ -28,9 +28,10 @@ _DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
 class VerifiedPath(os.PathLike[str]):
-    """A path to a copy of a payload that has verified: exactly these bytes, which nobody can change.
+    """A path to a copy of a payload that has verified: exactly these bytes.
 
-    It names a descriptor of this process, and can be opened any number of times until the ``with`` block ends, or
+    If it ``is_sealed``, nobody can change them. Else the same user can, and root: processes that may look into this one,
+    and code in it. It names a descriptor of this process, and can be opened any number of times until the ``with`` block ends, or
     ``close`` is called. What is open or mapped then stays as it is.
     """
 
@@ -97,12 +98,12 @@ def verified_path(
     max_memory: int = MAX_MEMORY_BYTES,
     threads: int | None = None,
 ) -> VerifiedPath:
-    """Copy a payload to where nobody can change it, verify the copy, and return the path to that.
+    """Copy a payload to where no other user can change it, verify the copy, and return the path to that.
 
     ``path`` is a path or a binary file object: an envelope, a stream or armored text that holds its payload; or a file,
     whose ``signature`` is another one, or lies beside it as ``FILE.sig``. Payloads up to ``max_memory`` bytes are kept in
-    sealed memory, larger ones in a file without a name in the directory for temporary files, which ``TMPDIR`` names.
-    ``Verifier`` describes the other arguments.
+    memory that is sealed, so that nobody at all can change them; larger ones in a file without a name in the directory
+    for temporary files, which ``TMPDIR`` names. ``Verifier`` describes the other arguments.
 
     Raise as ``Verifier.verify`` does: there is no path then.
     """

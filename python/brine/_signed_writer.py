@@ -8,8 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from brine._brine import StreamWriter
-from brine._errors import UsageError
-from brine._opening import is_regular, name_of, open_raw, path_of, require
+from brine._opening import is_regular, misuse, name_of, open_raw, path_of, require
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -89,6 +88,11 @@ class SignedWriter(io.BufferedWriter):
         if not self.closed:
             super().close()
 
+    def detach(self) -> io.RawIOBase:
+        """Return the raw file below. The stream gets no end then."""
+        self._is_ending = True
+        return super().detach()
+
     def _give_up(self) -> None:
         self._is_ending = True
         self._raw.discards = True
@@ -148,7 +152,7 @@ def open_writer(file: object, signer: Signer, threads: int | None, is_new: bool)
     path = path_of(file)
     if path is None:
         if is_new:
-            raise UsageError('mode "x" takes a path, and not a file object')
+            raise misuse('mode "x" takes a path, and not a file object')
         sink, name = require(file, "write"), name_of(file)
         stream = StreamWriter.of_object(signer, sink, name, threads)
         return SignedWriter(RawSignedWriter(stream, name))
@@ -160,6 +164,6 @@ def open_writer(file: object, signer: Signer, threads: int | None, is_new: bool)
     raw = open_raw(path, "wb")
     if is_regular(raw):
         raw.close()
-        raise UsageError(f"{path!r} became a regular file, which is not written over in place")
+        raise misuse(f"{path!r} became a regular file, which is not written over in place")
     stream = StreamWriter.of_object(signer, raw, repr(path), threads)
     return SignedWriter(RawSignedWriter(stream, path, raw))

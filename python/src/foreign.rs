@@ -9,7 +9,7 @@ use brine_core::SystemError;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PySlice, PyString};
+use pyo3::types::{PyBytes, PyMemoryView, PySlice, PyString, PyTuple};
 
 use crate::buffer::Frozen;
 use crate::failure::Failure;
@@ -88,7 +88,9 @@ impl PySource {
     }
 
     fn read_some(&self, py: Python<'_>, room: &mut [u8]) -> PyResult<usize> {
-        let found = calling(|| self.object.bind(py).call_method1("read", (room.len(),)))?;
+        let read = self.object.bind(py).getattr("read")?;
+        let size = PyTuple::new(py, [room.len()])?;
+        let found = calling(|| read.call1(&size))?;
         if found.is_none() {
             return Err(not_ready(Way::In));
         }
@@ -203,7 +205,9 @@ impl Write for Pending {
 /// Returns how much of some bytes a file object took.
 fn write_some(object: &Bound<'_, PyAny>, bytes: &Bound<'_, PyBytes>) -> PyResult<usize> {
     let all = bytes.as_bytes().len();
-    let answer = calling(|| object.call_method1("write", (bytes,)))?;
+    let write = object.getattr("write")?;
+    let data = PyTuple::new(object.py(), [bytes])?;
+    let answer = calling(|| write.call1(&data))?;
     if answer.is_none() {
         // Many objects that take everything say nothing. Of a raw file it means that it would block.
         let raw = object.py().import("io")?.getattr("RawIOBase")?;
@@ -250,7 +254,7 @@ fn misbehaves(way: Way, words: String) -> PyErr {
 
 /// Calls Python. When the interpreter ends, it ends the other threads that run Python by unwinding them (before 3.14).
 /// That must not go on through the libraries, which would work on without the interpreter: such a thread stops here
-/// for ever, and ends with the process.
+/// for ever, and ends with the process. The call **must** own no object of Python: nothing could let go of it then.
 pub(crate) fn calling<T>(call: impl FnOnce() -> T) -> T {
     let stop = StopHere;
     let value = call();

@@ -221,7 +221,8 @@ impl Target {
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         match self {
             Self::Object(object, _) if object.bind(py).hasattr("flush")? => {
-                calling(|| object.call_method0(py, "flush")).map(drop)
+                let flush = object.bind(py).getattr("flush")?;
+                calling(|| flush.call0()).map(drop)
             }
             Self::File(_) | Self::Object(..) => Ok(()),
         }
