@@ -103,6 +103,7 @@ def is_same_text(mutant: bytes, envelope: bytes, form: str) -> bool:
     return form == "armored" and mutant.rstrip(b"\r\n") == envelope.rstrip(b"\r\n")
 
 
+@pytest.mark.time_limit(240)
 @properties
 @given(st.data())
 def test_what_was_mutated_many_times_is_refused(data: st.DataObject) -> None:

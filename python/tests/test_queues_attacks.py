@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import multiprocessing
 import os
@@ -281,3 +282,12 @@ def test_bytes_are_never_unpickled(tmp_path: Path) -> None:
     plain_there.send_bytes(hostile)
     plain_here.recv()
     assert (tmp_path / "ran").is_dir()
+
+
+@pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy])
+def test_the_key_of_a_queue_goes_only_to_processes_that_are_started(copied: Any) -> None:
+    queue = brine.SignedQueue(ctx=FORK, key=brine.Key.generate(), trust=brine.Trust.of({}))
+    with pytest.raises(RuntimeError, match="through inheritance"):
+        copied(queue._codec)
+    shown = repr(_messages._Pem(brine.Key.generate().to_pem()))
+    assert "BEGIN" not in shown
