@@ -103,7 +103,7 @@ def test_a_handler_can_use_the_queue() -> None:
 def test_a_refused_message_frees_its_place() -> None:
     queue = brine.SignedQueue[Any](1, ctx=FORK)
     message = intercept(queue, "first")
-    inject(queue, message[:-1] + b"\0")
+    inject(queue, message[:-1] + bytes([message[-1] ^ 1]))
     with pytest.raises(brine.AlteredError):
         queue.get()
     queue.put("second", timeout=5)
@@ -125,7 +125,7 @@ def test_forged_messages_make_no_room_that_is_not_there() -> None:
 def test_join_does_not_wait_for_a_message_that_was_refused() -> None:
     queue = brine.SignedJoinableQueue[Any](ctx=FORK)
     message = intercept(queue, "work")
-    inject(queue, message[:-1] + b"\0")
+    inject(queue, message[:-1] + bytes([message[-1] ^ 1]))
     with pytest.raises(brine.AlteredError):
         queue.get()
     queue.join()
