@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMemoryView, PyString};
 
+use crate::calling::calling;
 use crate::fork::detached;
 
 /// The bytes of a Python object, which stay as they are while the interpreter is let go.
@@ -72,11 +73,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Frozen {
             ));
         }
         // What the object itself raises, such as a Ctrl-C, says more.
-        let view = PyMemoryView::from(&object).map_err(|error| {
+        let view = calling(|| PyMemoryView::from(&object)).map_err(|error| {
             if error.is_instance_of::<PyTypeError>(object.py()) { no_bytes(object) } else { error }
         })?;
         let copy = view.call_method0("tobytes")?;
-        view.call_method0("release")?;
+        calling(|| view.call_method0("release"))?;
         Ok(Self(copy.extract()?))
     }
 }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice, PyString, PyTuple};
 
 use crate::buffer::Frozen;
+use crate::calling::calling;
 use crate::failure::Failure;
 use crate::judge::lock;
 
@@ -250,27 +251,6 @@ fn misbehaves(way: Way, words: String) -> PyErr {
         Way::Out => SystemError::Output(error).into(),
     };
     Failure::from(error).into()
-}
-
-/// Calls Python. When the interpreter ends, it ends the other threads that run Python by unwinding them (before 3.14).
-/// That must not go on through the libraries, which would work on without the interpreter: such a thread stops here
-/// for ever, and ends with the process. The call **must** own no object of Python: nothing could let go of it then.
-pub(crate) fn calling<T>(call: impl FnOnce() -> T) -> T {
-    let stop = StopHere;
-    let value = call();
-    std::mem::forget(stop);
-    value
-}
-
-struct StopHere;
-
-impl Drop for StopHere {
-    fn drop(&mut self) {
-        // A panic becomes an exception, and unwinds as it should.
-        while !thread::panicking() {
-            thread::park();
-        }
-    }
 }
 
 fn input(error: io::Error) -> brine_core::Error {

@@ -5,6 +5,7 @@
 
 mod allow_list;
 mod buffer;
+mod calling;
 mod failure;
 mod foreign;
 mod fork;

@@ -12,8 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Frozen;
+use crate::calling::calling;
 use crate::failure::Result;
-use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view, calling};
+use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
 use crate::signer::Signer;
 use crate::turns::Turns;
 

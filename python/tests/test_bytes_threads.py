@@ -255,6 +255,33 @@ def test_a_fork_waits_for_no_lock_whose_owner_waits_for_the_fork() -> None:
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
+DAEMON_IN_BUFFER = """
+import threading, time, brine
+signer = brine.Signer(brine.Key.generate())
+begun = threading.Event()
+class Slow:
+    def __buffer__(self, flags):
+        begun.set()
+        while True:
+            time.sleep(0.001)
+threading.Thread(target=signer.sign, args=(Slow(),), daemon=True).start()
+begun.wait()
+print("end")
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="buffers are made in Python from 3.12 on")
+def test_a_process_ends_while_a_daemon_thread_asks_for_a_buffer() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DAEMON_IN_BUFFER],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
 INTERRUPTED = """
 import signal, sys, brine
 key = brine.Key.generate()
