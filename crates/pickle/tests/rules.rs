@@ -316,11 +316,14 @@ fn values_are_too_deep_however_they_are_built() {
     }
 }
 
+/// Returns the opcodes that put the result of this number into another.
+type Link = dyn Fn(u32) -> Vec<u8>;
+
 /// Each is put into the one before when that is inside another already. CPython frees such a chain by recursion in C.
 #[test]
 fn results_that_are_linked_from_the_front_nest_as_deep_as_others() {
     let allow = AllowList::std();
-    let chain = |import: &str, link: &dyn Fn(u32) -> Vec<u8>, length: u32| {
+    let chain = |import: &str, link: &Link, length: u32| {
         let made = (1..=length)
             .flat_map(|number| [b"j\0\0\0\0)Rr", &number.to_le_bytes()[..], b"0"].concat());
         let linked = (1..length).flat_map(|number| {
@@ -335,7 +338,7 @@ fn results_that_are_linked_from_the_front_nest_as_deep_as_others() {
     let append = |next: u32| [b"j", &next.to_le_bytes()[..], b"a"].concat();
     let set = |next: u32| [b"K\0j", &next.to_le_bytes()[..], b"s"].concat();
     let limit = u32::from(MAX_NESTING);
-    let kinds: [(&str, &dyn Fn(u32) -> Vec<u8>); 2] =
+    let kinds: [(&str, &Link); 2] =
         [("collections\ndeque", &append), ("collections\ndefaultdict", &set)];
     for (import, link) in kinds {
         assert_eq!(chain(import, link, limit / 2), Ok(()), "{import}");
