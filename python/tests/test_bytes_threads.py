@@ -270,6 +270,12 @@ print("end")
 """
 
 
+@pytest.mark.xfail(
+    sys.version_info < (3, 14),
+    strict=False,
+    reason="CPython before 3.14 unwinds daemon threads through the extension when the interpreter ends; whether an "
+    "optimised build stops that below a call of Python depends on what is inlined",
+)
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="buffers are made in Python from 3.12 on")
 def test_a_process_ends_while_a_daemon_thread_asks_for_a_buffer() -> None:
     done = subprocess.run(

@@ -144,6 +144,12 @@ print("end")
 """
 
 
+@pytest.mark.xfail(
+    sys.version_info < (3, 14),
+    strict=False,
+    reason="CPython before 3.14 unwinds daemon threads through the extension when the interpreter ends; an "
+    "optimised build cannot stop that below a call of Python, and the process ends by SIGABRT",
+)
 @pytest.mark.parametrize("work", ["read", "write", "copy"])
 def test_daemon_threads_do_not_bring_the_end_of_the_interpreter_down(work: str) -> None:
     command = [sys.executable, "-c", DAEMON, work]

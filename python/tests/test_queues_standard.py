@@ -43,7 +43,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Start the tests with each start method, side by side: they mostly wait."""
-    search = [str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")]
+    package = Path(brine.__file__).parent.parent
+    search = [str(package), str(HERE), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(search),
