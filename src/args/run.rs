@@ -87,7 +87,8 @@ pub struct Run {
 }
 
 /// The options that the short help shows.
-const COMMON: [&str; 6] = ["public_keys", "context", "policy", "output", "explain", "limits"];
+const COMMON: [&str; 7] =
+    ["public_keys", "context", "policy", "output", "explain", "limits", "replay_db"];
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,7 @@
 //! Replay databases.
 
 use std::path::Path;
+use std::time::Duration;
 
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayOptions};
 
@@ -31,7 +32,8 @@ pub fn replay_database(path: &Path, text: &ReplayText) -> Result<ReplayDatabase,
         length.map_err(|expected| wrong(name, &expected))
     };
     let options = ReplayOptions {
-        lease: read("lease", lease)?.unwrap_or(LEASE),
+        // Moments are whole seconds, so that a second of a lease may have passed when it begins.
+        lease: read("lease", lease)?.unwrap_or(LEASE).saturating_add(Duration::from_secs(1)),
         max_age: read("max_age", max_age)?.unwrap_or(MAX_AGE),
         ..ReplayOptions::default()
     };
