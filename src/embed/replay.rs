@@ -56,7 +56,7 @@ pub fn replay_init(
 ) -> Result<String, Refused> {
     let max_age = max_age.map(parse_duration).transpose();
     let max_age = max_age.map_err(|expected| wrong("max_age", &expected))?;
-    Ok(replay::make(path, accept_older, max_age)?)
+    Ok(replay::database_line(&replay::make(path, accept_older, max_age)?)?)
 }
 
 /// Returns what `brine replay status --json` writes of the replay database at `path`, without its channels.

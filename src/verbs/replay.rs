@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use brine_core::text::hex;
@@ -33,7 +33,7 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
     let output = output(&args.file)?;
     let made = make(&args.file, args.accept_older, args.max_age)?;
     if args.json {
-        return output.print(&made);
+        return output.print(&database_line(&made)?);
     }
     if !args.accept_older {
         let from = status_of(&args.file)?.answers_from;
@@ -46,12 +46,12 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes a database, and returns the line that shows it to programs.
+/// Makes a database, and returns where it is. Nothing lies beside it: a look at it would leave a log.
 pub(crate) fn make(
     file: &Path,
     accept_older: bool,
     max_age: Option<Duration>,
-) -> Result<String, Failure> {
+) -> Result<PathBuf, Failure> {
     // A link may lead to where the database will be.
     let path = followed(file, LinkRule::Protected)?;
     if path.symlink_metadata().is_ok() {
@@ -61,7 +61,7 @@ pub(crate) fn make(
     let max_age = max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };
     ReplayDatabase::open(&path, &options, clock::read()?).map_err(|error| not_made(file, error))?;
-    database_line(&path)
+    Ok(path)
 }
 
 /// Returns the line that shows a database to programs.

@@ -159,7 +159,7 @@ impl ReplayDatabase {
         subjects: &[Subject],
         now: Timestamp,
     ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
-        let term = self.term(now);
+        let term = LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) };
         // A clock that is far off refuses all records. Its time is then not kept.
         self.write_if(
             |connection, state| term.reserve(connection, state, subjects),
@@ -178,7 +178,7 @@ impl ReplayDatabase {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<(), ReplayError> {
-        let term = self.term(now);
+        let term = LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) };
         let work = |connection: &Connection, state: &mut Bookkeeping| {
             let found = term.reserve(connection, state, std::slice::from_ref(subject))?;
             let found = found.into_iter().next().map(Reservation::into_lease);
@@ -191,10 +191,6 @@ impl ReplayDatabase {
             Ok(Ok(()))
         };
         self.write_if(work, Result::is_ok)?
-    }
-
-    fn term(&self, now: Timestamp) -> LeaseTerm {
-        LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) }
     }
 
     /// Renews leases in one transaction: each that is still held lasts from `now` on as long as a new one. One

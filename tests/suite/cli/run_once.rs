@@ -72,7 +72,7 @@ fn only_a_job_that_starts_counts_as_run() {
             refused(127, "program-not-found"),
         ),
         (
-            "brinekey gen stranger; brine run --json --replay-db db -p stranger job -- sh",
+            "brinekey gen stranger >pub; brine run --json --replay-db db -p stranger job -- sh",
             refused(5, "unknown-signer"),
         ),
     ];
