@@ -98,8 +98,10 @@ mod linux {
 
     fn confined(plan: &Plan) {
         let payload = File::open("/dev/null").unwrap();
-        let launch =
-            launch(Launch { plan, payload, program_init: Path::new(BRINE) }, &mut Vec::new());
+        let launch = launch(
+            Launch { plan, payload, input: None, program_init: Path::new(BRINE) },
+            &mut Vec::new(),
+        );
         assert_eq!(launch.unwrap().end, JobEnd::Exited(0));
     }
 

@@ -34,6 +34,14 @@ pub struct Run {
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 
+    /// Give the command FILE as its standard input; "-" is that of brine
+    ///
+    /// The payload is then a file: "{}" stands for its path, and it is /job/payload without that, too. The job gets a
+    /// copy through a pipe, need not read all of it, and may end first. A command that would take its program from
+    /// standard input is refused.
+    #[arg(long = "input", value_name = "FILE")]
+    pub job_input: Option<PathBuf>,
+
     /// Allow what the policy FILE says; by default policy.toml beside the trust file, if there is one
     ///
     /// Without a policy, a job that requests anything is refused.
@@ -87,8 +95,8 @@ pub struct Run {
 }
 
 /// The options that the short help shows.
-const COMMON: [&str; 7] =
-    ["public_keys", "context", "policy", "output", "explain", "limits", "replay_db"];
+const COMMON: [&str; 8] =
+    ["public_keys", "context", "job_input", "policy", "output", "explain", "limits", "replay_db"];
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
@@ -99,6 +107,9 @@ Examples:
   Let the job request what it needs, and the policy allow it:
     $ brine sign --grant run=sh --grant read=data work.sh -o work.job
     $ brine run --policy ./policy.toml work.job > result
+
+  Let the script work on data that nobody signed:
+    $ brine run work.job --input data.csv -- sh {} > result
 
   See the plan:
     $ brine run --explain work.job";

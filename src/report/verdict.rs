@@ -135,6 +135,7 @@ pub(crate) struct RunFacts {
     pub(crate) errors: String,
     pub(crate) errors_dropped: u64,
     pub(crate) exit_code: Option<u8>,
+    pub(crate) input_bytes: Option<u64>,
     pub(crate) layers: Vec<&'static str>,
     pub(crate) memory_bytes: u64,
     pub(crate) outcome: &'static str,

@@ -4,12 +4,15 @@ mod command;
 mod explain;
 mod ground;
 mod imports;
+mod input;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 mod launch;
 mod once;
 mod outputs;
 
 use std::collections::BTreeSet;
+#[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
@@ -38,6 +41,7 @@ use crate::world::spool::Spool;
 use crate::world::store::PayloadStore;
 
 pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result<Outcome, Failure> {
+    input::refuse_two_readers(args)?;
     let judge = Judge::resolve(&args.judge)?;
     let run_jobs = RunJobs::open(args)?;
     let mut job = VerifiedJob::read(args, judge)?;
@@ -56,20 +60,25 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
         outputs.output.print(&text)?;
         return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
     }
-    // Planning may have looked at all of a large pickle.
+    let input = input::open(args)?;
+    // Planning may have looked at all of a large pickle, and an input may have been waited for.
     job.judge.again(&mut job.verified, &job.name)?;
     if let Some(run_jobs) = run_jobs {
         run_jobs.note(&job.verified, &job.name)?;
         // A locked database is waited for.
         job.judge.again(&mut job.verified, &job.name)?;
     }
-    launch(args, job, &plan, facts, &outputs)
+    launch(args, job, input, &plan, facts, &outputs)
 }
 
 /// Says where everything goes: the verdict, and the output of the job.
 pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failure> {
     let guard = OverwriteGuard::default().and_input(args.input.as_deref());
     let guard = guard.and(args.policy.as_deref());
+    let guard = match &args.job_input {
+        Some(path) => guard.and_input(Some(path)),
+        None => guard,
+    };
     // A program that is found in PATH is nobody's to name for output by mistake.
     let guard = guard.and(args.command.first().map(Path::new));
     let mut guard = expect::guarded(guard, &args.judge);
@@ -134,6 +143,10 @@ impl VerifiedJob {
             plan.require_format(format)?;
         }
         args.without.iter().for_each(|layer| plan.waive(*layer));
+        if args.job_input.is_some() {
+            input::refuse_program_from_input(args, &plan)?;
+            plan.give_input();
+        }
         Ok(plan)
     }
 
@@ -150,6 +163,7 @@ use self::launch::launch;
 fn launch(
     _: &Run,
     _: VerifiedJob,
+    _: Option<File>,
     _: &Plan,
     _: PlanFacts,
     _: &RunOutputs,

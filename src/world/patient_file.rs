@@ -18,6 +18,11 @@ impl<F: AsFd> PatientFile<F> {
         Self(file)
     }
 
+    /// Returns the open file alone.
+    pub(crate) fn into_inner(self) -> F {
+        self.0
+    }
+
     /// Returns the open file, for everything but reading and writing.
     pub(crate) const fn as_file(&self) -> &F {
         &self.0

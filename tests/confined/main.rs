@@ -16,6 +16,7 @@
 mod benign;
 mod faults;
 mod granted;
+mod inputs;
 mod jobs;
 mod probes;
 #[path = "../../crates/sandbox/tests/shared/jobs.rs"]

@@ -77,6 +77,8 @@ pub enum PayloadDelivery {
     Stdin,
     /// As the read-only file [`PAYLOAD_PATH`]; standard input is empty.
     File,
+    /// As the read-only file [`PAYLOAD_PATH`]; standard input is what the operator gives.
+    FileAndInput,
 }
 
 /// A file or directory of this system that the job may use.
@@ -144,6 +146,15 @@ impl Plan {
         Ok(())
     }
 
+    /// Gives the job a standard input of the operator's. The payload is the file [`PAYLOAD_PATH`], whatever the
+    /// arguments are.
+    ///
+    /// A program that reads its own text from standard input would run what the operator gives, in place of the
+    /// payload. The caller **must** have refused it.
+    pub const fn give_input(&mut self) {
+        self.parts.delivery = PayloadDelivery::FileAndInput;
+    }
+
     /// Waives a layer: the job is started without it.
     pub fn waive(&mut self, layer: Layer) {
         self.parts.waived.insert(layer);
@@ -165,6 +176,16 @@ impl PayloadDelivery {
         match self {
             Self::Stdin => "stdin",
             Self::File => "file",
+            Self::FileAndInput => "file-and-input",
+        }
+    }
+
+    /// Returns whether the payload is the file [`PAYLOAD_PATH`].
+    #[must_use]
+    pub const fn is_file(self) -> bool {
+        match self {
+            Self::Stdin => false,
+            Self::File | Self::FileAndInput => true,
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum LaunchError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The input of the job cannot be read to its end. The job was killed.
+    #[error("input of the job: {}", in_words(.0))]
+    Input(#[source] io::Error),
     /// The program cannot be executed.
     #[error("{} cannot be executed: {}", quoted(.path), in_words(.source))]
     NotExecutable {
@@ -83,6 +86,7 @@ impl Classified for LaunchError {
             Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => Class::Untrusted,
             Self::StillThere { source } => source.class(),
             Self::Confinement { .. }
+            | Self::Input(_)
             | Self::NotExecutable { .. }
             | Self::NotFound { .. }
             | Self::Opening { .. }
@@ -94,6 +98,7 @@ impl Classified for LaunchError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Confinement { .. } => "confinement",
+            Self::Input(_) => "input",
             Self::NotExecutable { .. } => "not-executable",
             Self::NotFound { .. } => "not-found",
             Self::Opening { .. } => "opening",
@@ -117,7 +122,7 @@ impl LaunchError {
             Self::NotExecutable { .. } => 126,
             Self::NotFound { .. } => 127,
             Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => 5,
-            Self::Output(_) | Self::System { .. } => 4,
+            Self::Input(_) | Self::Output(_) | Self::System { .. } => 4,
         }
     }
 

@@ -61,6 +61,7 @@ struct Init {
     output: OwnedFd,
     errors: OwnedFd,
     program: OwnedFd,
+    input: Option<OwnedFd>,
     places: Vec<OwnedFd>,
     /// The directories of a job that has no private root.
     borrowed: Option<Borrowed>,
@@ -84,6 +85,7 @@ impl Init {
         let mut encoded = Vec::new();
         File::from(next()?).read_to_end(&mut encoded)?;
         let orders = InitOrders::decode(&encoded).map_err(io::Error::other)?;
+        let has_input = orders.delivery == PayloadDelivery::FileAndInput;
         Ok(Self {
             channel,
             orders,
@@ -91,6 +93,7 @@ impl Init {
             output: next()?,
             errors: next()?,
             program: next()?,
+            input: if has_input { Some(next()?) } else { None },
             places: received.collect(),
             borrowed: None,
             score: None,
@@ -158,7 +161,7 @@ impl Init {
         DirBuilder::new().mode(0o700).create(&directory)?;
         DirBuilder::new().mode(0o700).create(&scratch)?;
         let payload = directory.join("payload");
-        if self.orders.delivery == PayloadDelivery::File {
+        if self.orders.delivery.is_file() {
             let mut source = File::from(self.payload.try_clone()?);
             io::copy(&mut source, &mut File::create_new(&payload)?)?;
         }
@@ -291,9 +294,10 @@ impl Init {
 
     /// Gives the job its standard streams, and has `exec` close everything else.
     fn arrange_descriptors(&self) -> io::Result<()> {
-        match self.orders.delivery {
-            PayloadDelivery::Stdin => rustix::stdio::dup2_stdin(&self.payload)?,
-            PayloadDelivery::File => rustix::stdio::dup2_stdin(File::open("/dev/null")?)?,
+        let payload = Some(&self.payload).filter(|_| !self.orders.delivery.is_file());
+        match self.input.as_ref().or(payload) {
+            Some(stdin) => rustix::stdio::dup2_stdin(stdin)?,
+            None => rustix::stdio::dup2_stdin(File::open("/dev/null")?)?,
         }
         rustix::stdio::dup2_stdout(&self.output)?;
         rustix::stdio::dup2_stderr(&self.errors)?;
@@ -306,12 +310,10 @@ impl Init {
     }
 
     fn arguments(&self) -> io::Result<Vec<CString>> {
-        let payload = self
-            .borrowed
-            .as_ref()
-            .map_or(OsStr::new(PAYLOAD_PATH), |borrowed| borrowed.payload.as_os_str());
-        let given = |argument: &OsString| match self.orders.delivery {
-            PayloadDelivery::File if argument == PAYLOAD_ARGUMENT => payload.to_owned(),
+        let own = self.borrowed.as_ref().map(|own| own.payload.as_os_str());
+        let payload = own.unwrap_or(OsStr::new(PAYLOAD_PATH));
+        let given = |argument: &OsString| match argument == PAYLOAD_ARGUMENT {
+            true if self.orders.delivery.is_file() => payload.to_owned(),
             _ => argument.clone(),
         };
         terminated(&self.orders.arguments.iter().map(given).collect::<Vec<_>>())
@@ -337,7 +339,7 @@ impl Init {
             places: &self.places,
             program: has_place.then_some(self.program.as_fd()),
             scratch: self.scratch(),
-            payload: (self.orders.delivery == PayloadDelivery::File).then_some(path),
+            payload: self.orders.delivery.is_file().then_some(path),
         }
     }
 

@@ -37,7 +37,7 @@
 //!     let permit = Policy::none().plan(&question, &Grants::default(), Some(&command))?;
 //!
 //!     let payload = std::fs::File::open("verified-payload")?;
-//!     let launched = Launch { plan: &permit.plan, payload, program_init: "/proc/self/exe".as_ref() };
+//!     let launched = Launch { plan: &permit.plan, payload, input: None, program_init: "/proc/self/exe".as_ref() };
 //!     let mut output = Vec::new();
 //!     let outcome = launch(launched, &mut output)?;
 //!     if judge(&permit.plan, &outcome, &mut output.as_slice()).releases_output() {
@@ -54,6 +54,7 @@ mod error;
 mod init;
 mod init_channel;
 mod init_report;
+mod job_input;
 mod job_user;
 mod landlock;
 mod namespaces;
@@ -94,6 +95,10 @@ pub struct Launch<'a> {
     /// The payload, positioned at its beginning. The job gets a descriptor of its own, for reading only. The
     /// file should be private: a job that runs as the owner of the file may change its mode.
     pub payload: File,
+    /// What a job whose plan [gives it an input](brine_job::Plan::give_input) reads on standard input, from where it
+    /// is. It may be anything that can be read, and need not end. The job gets a pipe, and never this descriptor. Any
+    /// other job ignores it; without it, the standard input of such a job is empty.
+    pub input: Option<File>,
     /// An executable whose `main` calls [`enter`] before anything else; usually `/proc/self/exe`.
     pub program_init: &'a Path,
 }
@@ -109,13 +114,14 @@ pub struct Launch<'a> {
 /// - [`LaunchError::NotFound`], [`LaunchError::NotExecutable`] and [`LaunchError::OtherProgram`] for the
 ///   program;
 /// - [`LaunchError::Opening`] for a granted path, and [`LaunchError::PayloadTooLarge`];
-/// - [`LaunchError::Output`] if `output` cannot be written, and [`LaunchError::System`];
+/// - [`LaunchError::Input`] if the input cannot be read to its end, [`LaunchError::Output`] if `output` cannot be
+///   written, and [`LaunchError::System`];
 /// - [`LaunchError::StillThere`] for any of these, if the job was killed and its end was not seen.
 ///
-/// The program has not started in any of these but the last three.
+/// The program has not started in any of these but the last four.
 pub fn launch(launch: Launch<'_>, output: &mut dyn Write) -> Result<JobOutcome, LaunchError> {
     let prepared = prepare::prepare(&launch)?;
-    let started = prepared.start(launch.program_init)?;
+    let started = prepared.start(launch.program_init, launch.input)?;
     watch::watch(started, launch.plan.parts(), output)
 }
 

@@ -100,7 +100,11 @@ impl InitOrders {
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
         encoder
-            .int(i64::from(self.delivery == PayloadDelivery::File))
+            .int(match self.delivery {
+                PayloadDelivery::Stdin => 0,
+                PayloadDelivery::File => 1,
+                PayloadDelivery::FileAndInput => 2,
+            })
             .uint(clamp(self.payload_bytes));
         encoder.array(wide(self.places.len()));
         for place in &self.places {
@@ -131,10 +135,10 @@ impl InitOrders {
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
-            delivery: if decoder.int()? == 1 {
-                PayloadDelivery::File
-            } else {
-                PayloadDelivery::Stdin
+            delivery: match decoder.int()? {
+                1 => PayloadDelivery::File,
+                2 => PayloadDelivery::FileAndInput,
+                _ => PayloadDelivery::Stdin,
             },
             payload_bytes: read_number(decoder)?,
             places: list(decoder, read_place)?,
@@ -296,6 +300,8 @@ mod tests {
             script: Script::Yes,
             copy: Some(ProgramCopy { path: "/usr/bin/tool".into(), bytes: 1 << 20 }),
         };
+        assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
+        orders.delivery = PayloadDelivery::FileAndInput;
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         orders.delivery = PayloadDelivery::Stdin;
         orders.script = Script::No;

@@ -13,6 +13,8 @@ pub struct JobOutcome {
     pub wall: Duration,
     /// What all its processes used together.
     pub usage: ResourceUsage,
+    /// How many bytes of its input a job was given, read or not; `None` if it had no input.
+    pub input_bytes: Option<u64>,
     /// How many bytes of standard output were taken.
     pub output_bytes: u64,
     /// The beginning of standard error, up to the limit of the plan. The job wrote it, so it **must** be

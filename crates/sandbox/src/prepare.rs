@@ -13,6 +13,7 @@ use rustix::fs::{CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags};
 use rustix::pipe::PipeFlags;
 
 use super::init_channel::InitChannel;
+use super::job_input::JobInput;
 use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
 use super::program::OpenedProgram;
 use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES};
@@ -34,6 +35,7 @@ pub(super) struct Started {
     pub(super) channel: InitChannel,
     pub(super) output: OwnedFd,
     pub(super) errors: OwnedFd,
+    pub(super) input: Option<JobInput>,
     pub(super) kills_before: Option<u64>,
 }
 
@@ -74,25 +76,22 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
 }
 
 impl Prepared {
-    /// Starts the init and gives it its orders.
-    pub(super) fn start(self, program_init: &Path) -> Result<Started, LaunchError> {
+    /// Starts the init, gives it its orders, and begins to give the job its input.
+    pub(super) fn start(
+        self,
+        program_init: &Path,
+        input: Option<File>,
+    ) -> Result<Started, LaunchError> {
         let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
         let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
         let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
         let (output, output_end) = pipe().map_err(failed("making a pipe"))?;
         let (errors, errors_end) = pipe().map_err(failed("making a pipe"))?;
+        let (input_end, to_input) = match self.orders.delivery {
+            PayloadDelivery::FileAndInput => Some(pipe().map_err(failed("making a pipe"))?).unzip(),
+            PayloadDelivery::File | PayloadDelivery::Stdin => (None, None),
+        };
         let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
-        let init = Command::new(program_init)
-            .arg0(INIT_NAME)
-            .arg((5 + self.places.len()).to_string())
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs.into_socket()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed("starting the init"))?;
-        let started = Started { init, channel, output, errors, kills_before: self.kills_before };
         let fixed = [
             orders.as_fd(),
             self.payload.as_fd(),
@@ -100,12 +99,26 @@ impl Prepared {
             errors_end.as_fd(),
             self.program.as_fd(),
         ];
-        let places = self.places.iter().map(AsFd::as_fd);
-        let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(places).collect();
+        let varying = input_end.iter().chain(&self.places).map(AsFd::as_fd);
+        let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(varying).collect();
+        let init = Command::new(program_init)
+            .arg0(INIT_NAME)
+            .arg(descriptors.len().to_string())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs.into_socket()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed("starting the init"))?;
+        let kills_before = self.kills_before;
+        let mut started = Started { init, channel, output, errors, input: None, kills_before };
         started
             .channel
             .send_descriptors(&descriptors)
             .map_err(failed("giving the init its descriptors"))?;
+        let given = input.zip(to_input).map(|(source, pipe)| JobInput::start(source, pipe));
+        started.input = given.transpose()?;
         Ok(started)
     }
 
@@ -238,7 +251,7 @@ fn payload_length(launch: &Launch<'_>) -> Result<u64, LaunchError> {
     let found =
         metadata.map_err(|error| LaunchError::system("looking at the payload", error))?.len();
     let limit = MAX_FILE_PAYLOAD_BYTES;
-    if launch.plan.parts().delivery == PayloadDelivery::File && found > limit {
+    if launch.plan.parts().delivery.is_file() && found > limit {
         return Err(LaunchError::PayloadTooLarge { found, limit });
     }
     Ok(found)

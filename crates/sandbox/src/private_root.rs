@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use brine_job::{Layer, PAYLOAD_PATH, PayloadDelivery, SCRATCH_PATH};
+use brine_job::{Layer, PAYLOAD_PATH, SCRATCH_PATH};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
@@ -111,10 +111,10 @@ impl PrivateRoot {
             at("showing devices", || self.mount(device, Path::new(path), &PlaceNode::File))?;
         }
         at("making the scratch directory", || self.scratch(orders))?;
-        match orders.delivery {
-            PayloadDelivery::Stdin => Ok(()),
-            PayloadDelivery::File => at("copying the payload", || self.payload(orders, payload)),
+        if orders.delivery.is_file() {
+            at("copying the payload", || self.payload(orders, payload))?;
         }
+        Ok(())
     }
 
     fn scratch(&self, orders: &InitOrders) -> io::Result<()> {
@@ -299,10 +299,7 @@ fn attach(root: &OwnedFd) -> io::Result<()> {
 }
 
 fn file_payload_bytes(orders: &InitOrders) -> u64 {
-    match orders.delivery {
-        PayloadDelivery::File => orders.payload_bytes.saturating_add(4096),
-        PayloadDelivery::Stdin => 0,
-    }
+    if orders.delivery.is_file() { orders.payload_bytes.saturating_add(4096) } else { 0 }
 }
 
 fn copied_program_bytes(orders: &InitOrders) -> u64 {

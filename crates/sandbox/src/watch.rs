@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::LaunchError;
 use super::init_channel::InitChannel;
 use super::init_report::{InitFault, InitReport};
+use super::job_input::JobInput;
 use super::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
 use super::prepare::{Started, memory_kills};
 
@@ -22,12 +23,13 @@ pub(super) fn watch(
     plan: &PlanParts,
     output: &mut dyn Write,
 ) -> Result<JobOutcome, LaunchError> {
-    let Started { init, channel, output: from_job, errors, kills_before } = started;
+    let Started { init, channel, output: from_job, errors, input, kills_before } = started;
     let mut watch = JobWatch {
         plan,
         init: RunningInit { process: init, channel },
         output: JobPipe::new(from_job)?,
         errors: JobPipe::new(errors)?,
+        input,
         sink: output,
         kept_errors: Vec::new(),
         state: JobProgress::default(),
@@ -44,6 +46,7 @@ struct JobWatch<'a> {
     init: RunningInit,
     output: JobPipe,
     errors: JobPipe,
+    input: Option<JobInput>,
     sink: &'a mut dyn Write,
     kept_errors: Vec<u8>,
     state: JobProgress,
@@ -72,7 +75,10 @@ impl JobWatch<'_> {
     fn until_gone(&mut self) -> Result<(), LaunchError> {
         let mut buffer = vec![0; BUFFER_BYTES];
         while !self.state.gone {
-            let [channel, output, errors] = self.wait()?;
+            let [channel, output, errors, input] = self.wait()?;
+            if let (true, Some(input)) = (input, &mut self.input) {
+                input.take_end()?;
+            }
             // In this order, so that everything the job wrote is taken before its end is.
             if output {
                 self.take_output(&mut buffer)?;
@@ -94,8 +100,8 @@ impl JobWatch<'_> {
     }
 
     /// Waits until something can be read, or the deadline comes. Returns whether the channel, the output and
-    /// the errors can be read.
-    fn wait(&self) -> Result<[bool; 3], LaunchError> {
+    /// the errors can be read, and whether the input has ended.
+    fn wait(&self) -> Result<[bool; 4], LaunchError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
         let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(&self.init.channel, PollFlags::IN)];
@@ -104,13 +110,16 @@ impl JobWatch<'_> {
                 polled.push(PollFd::new(file, PollFlags::IN));
             }
         }
+        let input_end = self.input.as_ref().and_then(JobInput::ended);
+        polled.extend(input_end.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN)));
         match rustix::event::poll(&mut polled, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(LaunchError::system("waiting for the job", error)),
         }
         let mut ready = polled.iter().map(|one| !one.revents().is_empty());
         let mut next = |open: bool| open && ready.next().unwrap_or(false);
-        Ok([next(true), next(self.output.file.is_some()), next(self.errors.file.is_some())])
+        let [output, errors] = [&self.output, &self.errors].map(|pipe| pipe.file.is_some());
+        Ok([next(true), next(output), next(errors), next(input_end.is_some())])
     }
 
     fn take_output(&mut self, buffer: &mut [u8]) -> Result<PipeRead, LaunchError> {
@@ -216,6 +225,8 @@ impl JobWatch<'_> {
         self.init.channel.hang_up();
         self.output.file = None;
         self.errors.file = None;
+        // The first fault is the one to report.
+        let _ = self.input.as_mut().map(JobInput::take_end);
         self.deadline = Instant::now() + PATIENCE;
         while !self.state.gone && Instant::now() < self.deadline {
             let deadline = self.deadline;
@@ -253,6 +264,7 @@ impl JobWatch<'_> {
             end: explain(end, state.used_by_end, self.plan, more_kills, &layers),
             wall: state.ended.unwrap_or_else(Instant::now).saturating_duration_since(started),
             usage,
+            input_bytes: self.input.map(JobInput::finish),
             output_bytes: self.output.kept,
             errors: self.kept_errors,
             errors_dropped: self.errors.kept,

@@ -27,13 +27,10 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
     for argument in parts.program.arguments.iter().skip(1) {
         line("argument", &shown(argument));
     }
-    line(
-        "payload",
-        match parts.delivery {
-            PayloadDelivery::File => PAYLOAD_PATH,
-            PayloadDelivery::Stdin => "on standard input",
-        },
-    );
+    line("payload", if parts.delivery.is_file() { PAYLOAD_PATH } else { "on standard input" });
+    if parts.delivery == PayloadDelivery::FileAndInput {
+        line("input", "on standard input");
+    }
     for (name, value) in &parts.environment {
         line("environment", &format!("{}={}", shown(name), shown(value)));
     }

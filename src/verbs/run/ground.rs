@@ -8,6 +8,7 @@ use brine_job::{ImportList, Plan, Policy};
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::report::Failure;
+use crate::verbs::expect::is_standard_input;
 use crate::verbs::policy;
 use crate::world::home::Home;
 use crate::world::named_key::Named;
@@ -43,7 +44,7 @@ impl JobGround {
         for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
             roots.refuse_output(path)?;
         }
-        let files = [args.policy.clone().or_else(|| home(Home::policy_file))];
+        let files = [args.policy.clone().or_else(|| home(Home::policy_file)), input_of(args)];
         for path in files.into_iter().flatten().chain(trusted(&args.judge)) {
             roots.refuse_input(&path)?;
         }
@@ -67,10 +68,11 @@ impl JobGround {
 
 /// Says from where its places are outside the working directory, for every place that is held against the roots.
 pub(crate) fn settle(args: &mut Run) {
-    let Run { policy, output, partial_output, verdict, judge, command, .. } = args;
+    let Run { job_input, policy, output, partial_output, verdict, judge, command, .. } = args;
     let trust = &mut judge.trust;
     let report = &mut verdict.report;
-    let files = [policy, output, partial_output, report, &mut trust.trust, &mut trust.revoked];
+    let (trust_file, revoked) = (&mut trust.trust, &mut trust.revoked);
+    let files = [job_input, policy, output, partial_output, report, trust_file, revoked];
     files.into_iter().flatten().for_each(|path| *path = settled(path));
     if let Some(program) = command.first_mut() {
         *program = settled(Path::new(program)).into_os_string();
@@ -82,6 +84,11 @@ pub(crate) fn settle(args: &mut Run) {
             text.clone_into(key);
         }
     }
+}
+
+/// Returns the file that a job gets as its input. One job could leave a link there to what another is to read.
+fn input_of(args: &Run) -> Option<PathBuf> {
+    args.job_input.clone().filter(|path| !is_standard_input(path))
 }
 
 /// Returns the files that say who is trusted.

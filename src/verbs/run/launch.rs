@@ -1,5 +1,6 @@
 //! Runs a job confined, and releases its output only if all is well.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ use crate::world::spool::{Spool, temporary};
 pub(super) fn launch(
     args: &Run,
     job: VerifiedJob,
+    input: Option<File>,
     plan: &Plan,
     facts: PlanFacts,
     outputs: &RunOutputs,
 ) -> Result<Outcome, Failure> {
     let signed = Box::new(job.signed());
-    let finished = FinishedJob::run(plan, job.payload)?;
+    let finished = FinishedJob::run(plan, job.payload, input)?;
     if !args.verdict.quiet && !args.verdict.json {
         finished.show_errors();
     }
@@ -49,10 +51,10 @@ struct FinishedJob {
 }
 
 impl FinishedJob {
-    fn run(plan: &Plan, payload: Spool) -> Result<Self, Failure> {
+    fn run(plan: &Plan, payload: Spool, input: Option<File>) -> Result<Self, Failure> {
         let payload = payload.into_read_only().map_err(temporary)?;
         let mut output = Spool::new().map_err(temporary)?;
-        let launch = Launch { plan, payload, program_init: Path::new(SELF) };
+        let launch = Launch { plan, payload, input, program_init: Path::new(SELF) };
         let outcome = brine_sandbox::launch(launch, &mut output)?;
         Ok(Self { outcome, output })
     }
@@ -85,8 +87,17 @@ impl FinishedJob {
 
 impl RunFacts {
     fn of(verdict: &JobVerdict, outcome: &JobOutcome) -> Self {
-        let JobOutcome { end, wall, usage, output_bytes, errors, errors_dropped, layers, tree } =
-            outcome;
+        let JobOutcome {
+            end,
+            wall,
+            usage,
+            input_bytes,
+            output_bytes,
+            errors,
+            errors_dropped,
+            layers,
+            tree,
+        } = outcome;
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             errors: String::from_utf8_lossy(errors).into_owned(),
@@ -95,6 +106,7 @@ impl RunFacts {
                 JobEnd::Exited(code) => Some(*code),
                 _ => None,
             },
+            input_bytes: *input_bytes,
             layers: layers.iter().map(|layer| layer.name()).collect(),
             memory_bytes: usage.peak_memory,
             outcome: verdict.name(),

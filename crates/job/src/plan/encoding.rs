@@ -14,7 +14,7 @@ impl Plan {
     /// plan = [
     ///   version: 1,
     ///   program: [path: bstr, sha256: bstr .size 32 / nil, arguments: [+ bstr]],
-    ///   delivery: "stdin" / "file",
+    ///   delivery: "stdin" / "file" / "file-and-input",
     ///   environment: [* [name: bstr, value: bstr]],
     ///   system: [* bstr],
     ///   openings: [* [source: bstr, target: bstr, writable: bool]],

@@ -53,7 +53,7 @@ pub(crate) fn run_by(
     file.rewind().unwrap();
     let mut output = Vec::new();
     let plan = &Plan::from(job.clone());
-    let outcome = launch(Launch { plan, payload: file, program_init }, &mut output)?;
+    let outcome = launch(Launch { plan, payload: file, input: None, program_init }, &mut output)?;
     Ok((outcome, output))
 }
 

@@ -30,6 +30,7 @@ fn finished(output: &[u8], end: JobEnd) -> FinishedJob {
             system: Duration::from_millis(3),
             peak_memory: 4096,
         },
+        input_bytes: None,
         output_bytes: spool.length(),
         errors: b"oops \x1b[2J\n".to_vec(),
         errors_dropped: 7,
