@@ -129,6 +129,7 @@ mod linux {
                 scratch: 1 << 20,
             },
             format: OutputFormat::Bytes,
+            exec_scratch: false,
             waived: waived.iter().copied().collect(),
         })
     }

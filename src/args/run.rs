@@ -17,7 +17,7 @@ use super::value::parse_file;
 ///
 /// Verifies the whole job first, as "brine sign --job" makes it. Then runs CMD, or the interpreter that the job
 /// requests by its name in the policy, with the payload on standard input. The command sees the system
-/// directories, a scratch directory of its own, and what both the signer and the policy grant; nothing else.
+/// directories, scratch places of its own, and what both the signer and the policy grant; nothing else.
 /// Output is released only if the command exits with 0 and its output matches the declared format.
 ///
 /// "brine verify FILE -- CMD" gives any verified payload to a command of yours, which is not confined.

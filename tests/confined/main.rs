@@ -18,6 +18,7 @@ mod faults;
 mod granted;
 mod inputs;
 mod jobs;
+mod place;
 mod probes;
 #[path = "../../crates/sandbox/tests/shared/jobs.rs"]
 mod shared_jobs;

@@ -25,6 +25,10 @@ abstract.listen(64)
 for end in ("socket", "datagrams"):
     os.chmod(f"{directory}/{end}", 0o777)
 
+shared = f"brine-neighbour-{os.getpid()}"
+with open(f"/dev/shm/{shared}", "w") as file:
+    os.chmod(file.fileno(), 0o644)
+
 key = os.getpid() + 1
 memory = libc.shmget(key, 4096, 0o1666)
 queue = libc.msgget(key, 0o1666)
@@ -63,9 +67,11 @@ print(json.dumps({
     "metadata": metadata.server_port,
     "abstract": name,
     "key": key,
+    "memory": shared,
     "host": socket.gethostname(),
 }), flush=True)
 sys.stdin.read()
+os.unlink(f"/dev/shm/{shared}")
 libc.shmctl(memory, 0, None)
 libc.msgctl(queue, 0, None)
 os._exit(0)

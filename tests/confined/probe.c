@@ -99,7 +99,19 @@ static int file_set_id_made(void) { own(04755); return set_id(); }
 static int file_lease(void) { int fd = own(0600); close(fd); return fcntl(open("own", O_RDONLY), F_SETLEASE, F_RDLCK); }
 static int file_notify(void) { return fcntl(open("/usr", O_RDONLY), F_NOTIFY, DN_ACCESS); }
 static int file_statfs(void) { char b[512]; return (int)syscall(SYS_statfs, arg, b); }
-static int shared_memory_file(void) { return opens("/dev/shm/brine-probe", O_RDWR | O_CREAT); }
+static int shared_memory_file(void) {
+    snprintf(path, sizeof path, "/dev/shm/%s", arg);
+    return opens(path, O_RDONLY);
+}
+/* Every job has an /etc/passwd. This system has more users than that. */
+static int host_users(void) {
+    int lines = 0;
+    FILE *users = fopen("/etc/passwd", "r");
+    if (!users) return -1;
+    for (int c; (c = getc(users)) != EOF;) lines += c == '\n';
+    errno = EPERM;
+    return lines > 2 ? 0 : -1;
+}
 static int device_ptmx(void) { return opens("/dev/ptmx", O_RDWR); }
 static int device_mem_list(void) { return opendir("/dev") ? 0 : -1; }
 static int bind_path(void) {
@@ -133,6 +145,17 @@ static int exec_written(void) {
     copy_true(fd); close(fd);
     char *a[] = {"./written", NULL};
     return run(a);
+}
+/* ARGUMENT is another place where everybody may write. */
+static int exec_written_in(void) {
+    int fd = open(in("brine-probe-written"), O_WRONLY | O_CREAT, 0700);
+    if (fd < 0) return -1;
+    copy_true(fd); close(fd);
+    char *a[] = {path, NULL};
+    int done = run(a);
+    unlink(path);
+    errno = EACCES;
+    return done;
 }
 static int exec_by_loader(void) {
     int fd = open("written", O_WRONLY | O_CREAT, 0700);
@@ -382,6 +405,21 @@ static int much_scratch(void) {
     }
     return 0;
 }
+/* Less than the limit in each place, and more in all. */
+static int much_scratch_in_all(void) {
+    static char block[7 << 16];
+    const char *places[] = {".", "/tmp", "/dev/shm"};
+    int fds[3], done = 0;
+    for (int i = 0; i < 3; i++) {
+        arg = places[i];
+        fds[i] = open(in("brine-probe-much"), O_WRONLY | O_CREAT, 0600);
+        if (fds[i] < 0 || write(fds[i], block, sizeof block) != sizeof block) done = -1;
+    }
+    int error = errno;
+    for (int i = 0; i < 3; i++) { arg = places[i]; unlink(in("brine-probe-much")); }
+    errno = error;
+    return done;
+}
 static int many_scratch_files(void) {
     char name[16];
     for (int i = 0; i < 2000; i++) {
@@ -478,7 +516,8 @@ static const struct { const char *name; int (*try)(void); } probes[] = {
     P(file_symlink), P(file_list), P(file_stat), P(file_chmod), P(file_xattr), P(file_utime), P(file_chdir),
     P(file_watch), P(file_set_id), P(file_set_id_at), P(file_set_id_open), P(file_set_id_made), P(file_lease),
     P(file_notify), P(file_statfs), P(shared_memory_file), P(device_ptmx), P(device_mem_list), P(bind_path),
-    P(exec_outside), P(exec_written), P(exec_by_loader), P(exec_memory), P(map_written), P(set_user_id),
+    P(host_users), P(much_scratch_in_all),
+    P(exec_outside), P(exec_written), P(exec_written_in), P(exec_by_loader), P(exec_memory), P(map_written), P(set_user_id),
     P(process_signal), P(process_trace), P(process_read), P(process_environment), P(process_memory),
     P(process_command), P(process_descriptor), P(process_priority), P(process_affinity), P(process_limit),
     P(process_schedule), P(process_io_priority), P(user_io_priority), P(file_whiteout),

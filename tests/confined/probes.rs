@@ -19,10 +19,12 @@ enum About {
     Sockets,
     /// A fact about the neighbour.
     Neighbour(&'static str),
+    /// A path.
+    Path(&'static str),
     /// A system call.
     Call(i64),
 }
-use About::{Call, Files, Itself, Neighbour, Sockets};
+use About::{Call, Files, Itself, Neighbour, Path, Sockets};
 
 /// The name of a probe, what it is told, and the layers that stop it when they are alone: *N*amespaces,
 /// n*E*twork, *R*esource limits, *P*rivileges, *L*andlock, *S*eccomp.
@@ -61,13 +63,17 @@ const PROBES: &[(&str, About, &str)] = &[
     ("file_lease", Itself, "S"),
     ("file_notify", Itself, "S"),
     ("file_statfs", Files, "N"),
-    ("shared_memory_file", Itself, "NL"),
+    ("shared_memory_file", Neighbour("memory"), "NL"),
+    ("host_users", Itself, "NL"),
     ("device_ptmx", Itself, "NL"),
     ("device_mem_list", Itself, "L"),
     ("bind_path", Files, "NLS"),
     // Programs that were not granted.
     ("exec_outside", Files, "NL"),
     ("exec_written", Itself, "NL"),
+    // Without a private root these are this system's, which Landlock does not let it write to.
+    ("exec_written_in", Path("/tmp"), "NL"),
+    ("exec_written_in", Path("/dev/shm"), "NL"),
     ("exec_by_loader", Itself, "N"),
     ("exec_memory", Itself, "S"),
     ("map_written", Itself, "N"),
@@ -135,6 +141,7 @@ const PROBES: &[(&str, About, &str)] = &[
     ("many_files", Itself, "R"),
     ("many_processes", Itself, "R"),
     ("much_scratch", Itself, "N"),
+    ("much_scratch_in_all", Itself, "NL"),
     ("many_scratch_files", Itself, "N"),
     ("core_file", Itself, "R"),
     // More than it is. Landlock and seccomp need the same promise of the kernel.
@@ -194,6 +201,7 @@ fn told_about(about: &About, world: &World) -> String {
         Files => world.path().to_str().unwrap().to_owned(),
         Sockets => neighbour().directory.path().to_str().unwrap().to_owned(),
         Neighbour(fact) => neighbour().fact(fact),
+        Path(path) => (*path).to_owned(),
         Call(number) => number.to_string(),
     }
 }

@@ -16,7 +16,8 @@ pub const PAYLOAD_PATH: &str = "/job/payload";
 /// The argument that stands for the path of the payload.
 pub const PAYLOAD_ARGUMENT: &str = "{}";
 
-/// The private scratch directory inside, which is also the working directory of the job.
+/// The private scratch directory inside, which is also the working directory of the job. `/tmp` and `/dev/shm` are
+/// private, too, and share its limit.
 pub const SCRATCH_PATH: &str = "/job/work";
 
 /// What holds while a job runs. The launcher carries it out to the letter.
@@ -54,6 +55,8 @@ pub struct PlanParts {
     pub limits: JobLimits,
     /// The format that standard output must have.
     pub format: OutputFormat,
+    /// Whether the job may execute what it writes to its scratch places. Only a policy sets it.
+    pub exec_scratch: bool,
     /// The layers that the operator waived.
     pub waived: BTreeSet<Layer>,
 }

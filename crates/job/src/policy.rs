@@ -154,6 +154,7 @@ impl Policy {
             ports: ports(terms, grants)?,
             limits: JobLimits::effective(grants.limits(), &terms.limits),
             format: format(terms, grants)?,
+            exec_scratch: terms.exec_scratch.unwrap_or(false),
             waived: BTreeSet::new(),
         });
         Ok(Permit { plan, pickle_imports: terms.pickle_imports.clone() })

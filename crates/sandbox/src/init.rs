@@ -32,8 +32,7 @@ use super::{
 /// How much later than brine the init ends a job. Normally brine ends it, and reports why.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long process 1 has to kill and reap the job. After this it is killed itself, and what the job used is not
-/// known.
+/// How long process 1 has to reap the job, before it is killed itself and what the job used is not known.
 const REAPING: Duration = Duration::from_secs(3);
 
 /// Acts as the init of a job if this process was started as one, and returns its exit code; `None` if it was
@@ -332,13 +331,14 @@ impl Init {
     }
 
     fn ground(&self) -> LandlockGround<'_> {
-        let path = self.borrowed.as_ref().map_or(Path::new(PAYLOAD_PATH), |own| &own.payload);
+        let own = self.borrowed.as_ref();
+        let path = own.map_or(Path::new(PAYLOAD_PATH), |own| &own.payload);
         // Without a private root a copy is memory, which has no place in the file system.
         let has_place = self.orders.copy.is_none() || !self.orders.waives(Layer::Namespaces);
         LandlockGround {
             places: &self.places,
             program: has_place.then_some(self.program.as_fd()),
-            scratch: self.scratch(),
+            scratch: private_root::scratch_places(&self.orders, own.map(|own| &*own.scratch)),
             payload: self.orders.delivery.is_file().then_some(path),
         }
     }

@@ -21,8 +21,8 @@ pub(super) struct LandlockGround<'a> {
     pub(super) places: &'a [OwnedFd],
     /// The program, if it is a file that rules can name.
     pub(super) program: Option<BorrowedFd<'a>>,
-    /// The scratch directory, as this process sees it.
-    pub(super) scratch: &'a Path,
+    /// The scratch places, as this process sees them.
+    pub(super) scratch: Vec<&'a Path>,
     /// The payload, as this process sees it, if it is given as a file.
     pub(super) payload: Option<&'a Path>,
 }
@@ -97,9 +97,20 @@ impl LandlockRules {
             let access = AccessFs::Execute | AccessFs::ReadFile;
             self = self.allow(program, &PlaceNode::File, access)?;
         }
-        let scratch = prepare::open_path(ground.scratch)?;
-        let access = self.write();
-        self = self.allow(scratch.as_fd(), &PlaceNode::Directory, access)?;
+        for path in &ground.scratch {
+            let mut access = self.write();
+            if orders.exec_scratch {
+                access |= AccessFs::Execute;
+            }
+            let scratch = prepare::open_path(path)?;
+            self = self.allow(scratch.as_fd(), &PlaceNode::Directory, access)?;
+        }
+        // Without a private root these are the files of this system.
+        if !orders.waives(Layer::Namespaces) {
+            let etc = prepare::open_path(Path::new(super::private_root::ETC))?;
+            let access = self.read();
+            self = self.allow(etc.as_fd(), &PlaceNode::Directory, access)?;
+        }
         if let Some(path) = ground.payload {
             let payload = prepare::open_path(path)?;
             self = self.allow(payload.as_fd(), &PlaceNode::File, AccessFs::ReadFile.into())?;

@@ -23,6 +23,7 @@ pub(super) struct InitOrders {
     pub(super) places: Vec<PlaceInside>,
     pub(super) ports: Vec<u16>,
     pub(super) limits: JobLimits,
+    pub(super) exec_scratch: bool,
     pub(super) waived: Vec<Layer>,
     /// Whether the program begins with `#!`, so that its interpreter must be able to open it.
     pub(super) script: Script,
@@ -96,7 +97,7 @@ impl InitOrders {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.array(10);
+        encoder.array(11);
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
         encoder
@@ -115,6 +116,7 @@ impl InitOrders {
             encoder.uint((*port).into());
         }
         write_limits(&mut encoder, &self.limits);
+        encoder.bool(self.exec_scratch);
         encoder.array(wide(self.waived.len()));
         for layer in &self.waived {
             encoder.int(layer_number(*layer));
@@ -131,7 +133,7 @@ impl InitOrders {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(bytes);
         let decoder = &mut decoder;
-        decoder.array_of(10)?;
+        decoder.array_of(11)?;
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
@@ -144,6 +146,7 @@ impl InitOrders {
             places: list(decoder, read_place)?,
             ports: list(decoder, |decoder| Ok(u16::try_from(decoder.int()?).unwrap_or(0)))?,
             limits: read_limits(decoder)?,
+            exec_scratch: decoder.bool()?,
             waived: list(decoder, |decoder| Ok(layer_of(decoder.int()?)))?
                 .into_iter()
                 .flatten()
@@ -296,6 +299,7 @@ mod tests {
                 files: 6,
                 scratch: 7,
             },
+            exec_scratch: true,
             waived: vec![Layer::Landlock, Layer::Network],
             script: Script::Yes,
             copy: Some(ProgramCopy { path: "/usr/bin/tool".into(), bytes: 1 << 20 }),

@@ -61,6 +61,7 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
         places,
         ports: plan.ports.iter().copied().collect(),
         limits: plan.limits,
+        exec_scratch: plan.exec_scratch,
         waived: plan.waived.iter().copied().collect(),
         script: program.script,
         copy: program.copy,

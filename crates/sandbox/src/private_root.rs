@@ -1,4 +1,8 @@
-//! The private root: read-only, except for the scratch directory and the granted paths that are writable.
+//! The private root: read-only, except for the scratch places and the granted paths that are writable.
+
+mod devices;
+mod etc;
+mod scratch;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use brine_job::{Layer, PAYLOAD_PATH, SCRATCH_PATH};
+use brine_job::{Layer, PAYLOAD_PATH};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
@@ -20,8 +24,11 @@ use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, ProgramCopy
 use super::syscalls::MountReach;
 use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
 
-/// The devices that a job has.
-pub(super) const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+use self::etc::TimeZone;
+
+pub(super) use self::devices::DEVICES;
+pub(super) use self::etc::ETC;
+pub(super) use self::scratch::places as scratch_places;
 
 /// Builds the root in the mount namespace of this process, moves into it, and returns the user whom it belongs to:
 /// the one that was chosen, or nobody if a file system of a granted path cannot show other owners.
@@ -45,15 +52,17 @@ pub(super) fn build(
         Err(_) if map.is_some() => (place_trees(orders, opened, None)?, NOBODY),
         trees => (trees?, user.number()),
     };
-    let devices = at("mounting devices", || DEVICES.iter().map(device_tree).collect())?;
-    let root = at("making the private root", || {
+    let devices = devices::trees()?;
+    let zone = TimeZone::of_system();
+    let mut root = at("making the private root", || {
         let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
         let bytes = ROOT_BYTES.saturating_add(copied);
         let root = tmpfs(bytes, "0755", MountAttrFlags::empty(), number)?;
         attach(&root)?;
-        Ok(PrivateRoot { directory: root, user: number })
+        Ok(PrivateRoot { directory: root, user: number, scratch_device: None })
     })?;
-    root.fill(orders, trees, devices, payload)?;
+    root.fill(orders, trees, &devices, payload)?;
+    at("making the files in /etc", || root.etc(&zone))?;
     if let Some(copy) = &orders.copy {
         at("copying the program", || root.program(copy, program))?;
     }
@@ -87,16 +96,22 @@ struct PrivateRoot {
     directory: OwnedFd,
     /// The user of the job.
     user: u32,
+    /// The device of the scratch places, once they are made.
+    scratch_device: Option<u64>,
 }
 
 impl PrivateRoot {
     fn fill(
-        &self,
+        &mut self,
         orders: &InitOrders,
         trees: Vec<OwnedFd>,
-        devices: Vec<OwnedFd>,
+        devices: &[OwnedFd],
         payload: &OwnedFd,
     ) -> Result<(), InitFault> {
+        let scratch = at("making the scratch places", || self.make_scratch(orders))?;
+        let (later, first): (Vec<_>, Vec<_>) =
+            scratch.into_iter().partition(|place| place.lies_in_a_place(orders));
+        at("showing the scratch places", || self.mount_scratch(&first))?;
         let mut trees = trees.into_iter();
         for place in &orders.places {
             at(&format!("showing {:?}", place.target), || match &place.node {
@@ -107,25 +122,12 @@ impl PrivateRoot {
                 },
             })?;
         }
-        for (device, path) in devices.iter().zip(DEVICES) {
-            at("showing devices", || self.mount(device, Path::new(path), &PlaceNode::File))?;
-        }
-        at("making the scratch directory", || self.scratch(orders))?;
+        at("showing devices", || self.devices(devices))?;
+        at("showing the scratch places", || self.mount_scratch(&later))?;
         if orders.delivery.is_file() {
             at("copying the payload", || self.payload(orders, payload))?;
         }
         Ok(())
-    }
-
-    fn scratch(&self, orders: &InitOrders) -> io::Result<()> {
-        let bytes = orders.limits.scratch;
-        let mut flags = MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        if bytes == 0 {
-            // A tmpfs of size 0 has no limit.
-            flags |= MountAttrFlags::MOUNT_ATTR_RDONLY;
-        }
-        let tree = tmpfs(bytes.max(1), "0700", flags, self.user)?;
-        self.mount(&tree, Path::new(SCRATCH_PATH), &PlaceNode::Directory)
     }
 
     fn payload(&self, orders: &InitOrders, payload: &OwnedFd) -> io::Result<()> {
@@ -209,8 +211,9 @@ impl PrivateRoot {
     /// Returns whether a directory belongs to the private root. Nothing may be made in others: they are of this
     /// system.
     fn owns(&self, directory: BorrowedFd<'_>) -> io::Result<bool> {
-        let own = rustix::fs::fstat(&self.directory)?;
-        Ok(rustix::fs::fstat(directory)?.st_dev == own.st_dev)
+        let own = rustix::fs::fstat(&self.directory)?.st_dev;
+        let device = rustix::fs::fstat(directory)?.st_dev;
+        Ok(device == own || Some(device) == self.scratch_device)
     }
 }
 
@@ -238,11 +241,6 @@ fn same_file(opened: &OwnedFd, again: &OwnedFd) -> io::Result<()> {
     } else {
         Err(io::Error::from_raw_os_error(libc::ESTALE))
     }
-}
-
-fn device_tree(path: &&str) -> io::Result<OwnedFd> {
-    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOEXEC;
-    copied(&prepare::open_path(Path::new(path))?, attributes, None)
 }
 
 fn copied(place: &OwnedFd, attributes: u64, map: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {

@@ -51,6 +51,9 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
         line(limit.name(), &limit.show(*value));
     }
     line("format", parts.format.name());
+    if parts.exec_scratch {
+        line("scratch", "may be executed");
+    }
     for layer in &parts.waived {
         line("without", layer.name());
     }
@@ -92,6 +95,7 @@ pub(super) fn line(plan: &Plan) -> String {
         ports: parts.ports.iter().copied().collect(),
         limits: parts.limits.values().iter().map(|(limit, n)| (limit.name(), *n)).collect(),
         format: parts.format.name(),
+        exec_scratch: parts.exec_scratch,
         waived: parts.waived.iter().map(|layer| layer.name()).collect(),
         plan_digest: hex(&plan.digest()),
     })
@@ -114,6 +118,7 @@ struct PlanLine {
     ports: Vec<u16>,
     limits: BTreeMap<&'static str, u64>,
     format: &'static str,
+    exec_scratch: bool,
     waived: Vec<&'static str>,
     plan_digest: String,
 }

@@ -1,6 +1,7 @@
 //! Runs a job confined, and releases its output only if all is well.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ struct FinishedJob {
 impl FinishedJob {
     fn run(plan: &Plan, payload: Spool, input: Option<File>) -> Result<Self, Failure> {
         let payload = payload.into_read_only().map_err(temporary)?;
+        // So that the job can open `/dev/stdin`, whoever it is outside. The file has no name.
+        payload.set_permissions(Permissions::from_mode(0o444)).map_err(temporary)?;
         let mut output = Spool::new().map_err(temporary)?;
         let launch = Launch { plan, payload, input, program_init: Path::new(SELF) };
         let outcome = brine_sandbox::launch(launch, &mut output)?;

@@ -21,6 +21,7 @@ impl Plan {
     ///   ports: [* uint],
     ///   limits: [* [name: tstr, uint]],
     ///   format: tstr,
+    ///   exec-scratch: bool,
     ///   waived: [* tstr],
     /// ]
     /// ```
@@ -36,10 +37,11 @@ impl Plan {
             ports,
             limits,
             format,
+            exec_scratch,
             waived,
         } = self.parts();
         let mut plan = Encoder::new();
-        plan.array(10).int(1);
+        plan.array(11).int(1);
         put_program(&mut plan, program);
         plan.text(delivery.name());
         put_list(&mut plan, environment.iter(), |plan, (name, value)| {
@@ -58,7 +60,7 @@ impl Plan {
         put_list(&mut plan, limits.values().into_iter(), |plan, (limit, value)| {
             plan.array(2).text(limit.name()).uint(value);
         });
-        plan.text(format.name());
+        plan.text(format.name()).bool(*exec_scratch);
         put_list(&mut plan, waived.iter(), |plan, layer| {
             plan.text(layer.name());
         });

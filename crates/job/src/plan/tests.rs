@@ -17,7 +17,7 @@ fn plan() -> Plan {
 /// A change of each part alone makes another digest.
 #[test]
 fn every_part_is_in_the_digest() {
-    let changes: [fn(&mut PlanParts); 14] = [
+    let changes: [fn(&mut PlanParts); 15] = [
         |plan| plan.program.path = "/bin/ash".into(),
         |plan| plan.program.sha256 = Some([0; 32]),
         |plan| plan.program.arguments.push("x".into()),
@@ -43,6 +43,7 @@ fn every_part_is_in_the_digest() {
         |plan| plan.limits.wall += std::time::Duration::from_millis(1),
         |plan| plan.limits.errors -= 1,
         |plan| plan.format = OutputFormat::Json,
+        |plan| plan.exec_scratch = true,
         |plan| {
             plan.waived.insert(Layer::Seccomp);
         },

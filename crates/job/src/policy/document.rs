@@ -129,6 +129,7 @@ impl PolicyTerms {
     fn read(&mut self, field: &PolicyField<'_>) -> Result<(), PolicyFileError> {
         match field.key {
             "environment" => self.environment = Some(environment(field)?),
+            "exec-scratch" => self.exec_scratch = Some(field.boolean()?),
             "formats" => self.formats = Some(formats(field)?),
             "interpreters" => self.interpreters = Some(interpreters(field)?),
             "limits" => self.limits = limits(field)?,

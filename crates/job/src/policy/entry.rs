@@ -130,6 +130,8 @@ pub(super) struct PolicyTerms {
     pub(super) pickle_imports: Option<Vec<ImportList>>,
     /// The system directories that a job sees.
     pub(super) system: Option<BTreeSet<PathBuf>>,
+    /// Whether a job may execute what it writes to its scratch places.
+    pub(super) exec_scratch: Option<bool>,
 }
 
 impl PolicyTerms {
@@ -147,6 +149,7 @@ impl PolicyTerms {
             formats: self.formats.or_else(|| defaults.formats.clone()),
             pickle_imports: self.pickle_imports.or_else(|| defaults.pickle_imports.clone()),
             system: self.system.or_else(|| defaults.system.clone()),
+            exec_scratch: self.exec_scratch.or(defaults.exec_scratch),
         }
     }
 

@@ -109,6 +109,7 @@ impl OneSide {
             formats: (!self.formats.is_empty()).then(|| self.formats.clone()),
             pickle_imports: None,
             system: None,
+            exec_scratch: None,
         }
     }
 

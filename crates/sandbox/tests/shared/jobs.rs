@@ -33,6 +33,7 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
             scratch: 1 << 20,
         },
         format: OutputFormat::Bytes,
+        exec_scratch: false,
         waived: BTreeSet::new(),
     }
 }

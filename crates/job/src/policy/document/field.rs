@@ -29,6 +29,10 @@ impl<'a> PolicyField<'a> {
         self.item.as_integer().ok_or_else(|| self.wrong("a number"))
     }
 
+    pub(super) fn boolean(&self) -> Result<bool, PolicyFileError> {
+        self.item.as_bool().ok_or_else(|| self.wrong("true or false"))
+    }
+
     /// Returns the value as text without control characters and characters that cannot be seen.
     pub(super) fn string(&self) -> Result<&'a str, PolicyFileError> {
         let text = self.item.as_str().ok_or_else(|| self.wrong("text"))?;

@@ -39,7 +39,7 @@ fn an_entry_is_read_in_full() {
     let found = entry(
         "contexts = [\"jobs/*\"]\ncontent-types = [\"text/x-python\"]\nformats = [\"json\", \"utf8\"]\n\
          ports = [443, 5432]\npickle-imports = [\"std\", \"/etc/brine/names\"]\n\
-         system = [\"/usr\", \"/lib\"]\nread = { data = \"/srv/data\" }\n\
+         exec-scratch = true\nsystem = [\"/usr\", \"/lib\"]\nread = { data = \"/srv/data\" }\n\
          environment = { LANG = \"C.UTF-8\", EMPTY = \"\" }\n\
          limits = { wall = \"5m\", memory = \"2GiB\", output = 4096, processes = 8 }\n\
          [allow.write]\nwork = \"/srv/work\"\n[allow.interpreters.python3]\npath = \"/usr/bin/python3\"\n\
@@ -56,6 +56,7 @@ fn an_entry_is_read_in_full() {
         [ImportList::BuiltIn("std".to_owned()), ImportList::File("/etc/brine/names".into())];
     assert_eq!(terms.pickle_imports, Some(lists.into()));
     assert_eq!(terms.system, Some(["/usr".into(), "/lib".into()].into()));
+    assert_eq!(terms.exec_scratch, Some(true));
     assert_eq!(terms.read.unwrap()["data"], Path::new("/srv/data"));
     assert_eq!(terms.write.unwrap()["work"], Path::new("/srv/work"));
     let environment: Vec<_> = terms.environment.unwrap().into_values().collect();
