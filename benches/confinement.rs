@@ -121,6 +121,7 @@ mod linux {
                 wall: Duration::from_secs(10),
                 cpu: Duration::from_secs(5),
                 memory: 256 << 20,
+                address_space: 1 << 40,
                 output: 1 << 16,
                 errors: 1 << 12,
                 file_size: 1 << 20,

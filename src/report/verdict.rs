@@ -129,9 +129,18 @@ pub(crate) struct PlanFacts {
     pub(crate) outside: Vec<String>,
 }
 
+/// By which means each bound of a whole job was held.
+#[derive(Debug, Serialize)]
+pub(crate) struct BoundFacts {
+    pub(crate) cpu: &'static str,
+    pub(crate) memory: &'static str,
+    pub(crate) processes: &'static str,
+}
+
 /// What became of a job that ran.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunFacts {
+    pub(crate) bounds: BoundFacts,
     pub(crate) errors: String,
     pub(crate) errors_dropped: u64,
     pub(crate) exit_code: Option<u8>,

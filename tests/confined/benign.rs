@@ -63,7 +63,10 @@ fn python_works_with_files_in_its_scratch_directory() {
         "import tempfile; f = tempfile.NamedTemporaryFile(); f.write(b'x'); f.flush(); open(f.name).read()",
     );
     python("import tempfile; tempfile.TemporaryFile().write(b'x')");
-    python("import mmap; m = mmap.mmap(-1, 4096); m[0] = 1");
+    python("import mmap; m = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); m[0] = 1");
+    python(
+        "import mmap; f = open('map', 'w+b'); f.truncate(4096); m = mmap.mmap(f.fileno(), 4096); m[0] = 1",
+    );
     python("import sqlite3; c = sqlite3.connect('db'); c.execute('create table t(a)'); c.commit()");
     python(
         "import os, shutil; os.makedirs('a/b'); open('a/b/c', 'w').close(); shutil.copytree('a', 'd'); os.rename('d', 'e'); shutil.rmtree('e')",

@@ -78,9 +78,9 @@ fn a_fork_bomb_stays_within_its_bounds_and_ends_with_the_job() {
 }
 
 #[test]
-fn memory_that_is_not_there_is_not_given() {
+fn address_space_beyond_the_limit_is_not_given() {
     let mut job = python("x = bytearray(1 << 30)");
-    job.limits.memory = 256 << 20;
+    job.limits.address_space = 256 << 20;
     let (outcome, _) = ran(&job, b"");
     assert_eq!(outcome.end, JobEnd::Exited(1));
     assert!(String::from_utf8_lossy(&outcome.errors).contains("MemoryError"));

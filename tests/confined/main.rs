@@ -14,6 +14,7 @@
 )]
 
 mod benign;
+mod bounds;
 mod faults;
 mod granted;
 mod inputs;

@@ -189,8 +189,10 @@ fn attempt(name: &str, about: &About, waived: &[Layer]) -> JobOutcome {
 fn probing(name: &str, about: &str, waived: &[Layer]) -> PlanParts {
     let mut plan = plan(probe(), &["probe", name, about]);
     plan.waived = BTreeSet::from_iter(waived.iter().copied());
-    if name == "many_processes" {
-        plan.limits.processes = 32;
+    match name {
+        "many_processes" => plan.limits.processes = 32,
+        "much_memory" => plan.limits.address_space = 512 << 20,
+        _ => {}
     }
     plan
 }

@@ -59,7 +59,7 @@ impl fmt::Display for Grant {
 ///   "v" => 1,
 ///   ? "arg" => [+ tstr], ? "env" => [+ tstr], ? "run" => tstr, ? "tcp" => [+ 1..65535],
 ///   ? "read" => [+ tstr], ? "write" => [+ tstr], ? "format" => tstr,
-///   ? "cpu" => uint, ? "wall" => uint,
+///   ? "address-space" => uint, ? "cpu" => uint, ? "wall" => uint,
 ///   ? "file-size" => uint, ? "files" => uint, ? "memory" => uint, ? "output" => uint,
 ///   ? "processes" => uint, ? "scratch" => uint,
 /// }

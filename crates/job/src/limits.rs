@@ -11,7 +11,9 @@ use super::amount;
 /// count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Limit {
-    /// CPU time of each process.
+    /// Bytes of address space of each process.
+    AddressSpace,
+    /// CPU time of all processes together.
     Cpu,
     /// Bytes of standard error that are kept. Only a policy sets it.
     Errors,
@@ -19,7 +21,7 @@ pub enum Limit {
     FileSize,
     /// Open descriptors of each process.
     Files,
-    /// Bytes of address space of each process.
+    /// Bytes of memory that all processes hold together.
     Memory,
     /// Bytes of standard output.
     Output,
@@ -41,7 +43,8 @@ enum LimitUnit {
 
 impl Limit {
     /// All limits.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::AddressSpace,
         Self::Cpu,
         Self::Errors,
         Self::FileSize,
@@ -57,6 +60,7 @@ impl Limit {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::AddressSpace => "address-space",
             Self::Cpu => "cpu",
             Self::Errors => "errors",
             Self::FileSize => "file-size",
@@ -85,6 +89,8 @@ impl Limit {
     #[must_use]
     pub const fn default_value(self) -> u64 {
         match self {
+            // Some runtimes reserve a multiple of all the memory there is, and use little of it.
+            Self::AddressSpace => 1 << 40,
             Self::Cpu => 30_000,
             Self::Errors => 64 * 1024,
             Self::FileSize | Self::Scratch => 64 * 1024 * 1024,
@@ -142,9 +148,12 @@ impl Limit {
         match self {
             Self::Cpu | Self::Wall => LimitUnit::Milliseconds,
             Self::Files | Self::Processes => LimitUnit::Count,
-            Self::Errors | Self::FileSize | Self::Memory | Self::Output | Self::Scratch => {
-                LimitUnit::Bytes
-            }
+            Self::AddressSpace
+            | Self::Errors
+            | Self::FileSize
+            | Self::Memory
+            | Self::Output
+            | Self::Scratch => LimitUnit::Bytes,
         }
     }
 }
@@ -157,10 +166,12 @@ pub type LimitValues = BTreeMap<Limit, u64>;
 pub struct JobLimits {
     /// Wall-clock time, after which the whole tree is killed.
     pub wall: Duration,
-    /// CPU time of each process (`RLIMIT_CPU`), rounded up to seconds.
+    /// CPU time of all processes together. Each alone has no more either (`RLIMIT_CPU`, rounded up to seconds).
     pub cpu: Duration,
-    /// Bytes of address space of each process (`RLIMIT_AS`).
+    /// Bytes of memory that all processes hold together, in use rather than reserved.
     pub memory: u64,
+    /// Bytes of address space of each process (`RLIMIT_AS`), used or not.
+    pub address_space: u64,
     /// Bytes of standard output.
     pub output: u64,
     /// Bytes of standard error that are kept. The rest is dropped, and the job continues.
@@ -179,10 +190,21 @@ impl JobLimits {
     /// Returns the values by limit.
     #[must_use]
     pub fn values(&self) -> LimitValues {
-        let Self { wall, cpu, memory, output, errors, file_size, processes, files, scratch } =
-            *self;
+        let Self {
+            wall,
+            cpu,
+            memory,
+            address_space,
+            output,
+            errors,
+            file_size,
+            processes,
+            files,
+            scratch,
+        } = *self;
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         LimitValues::from([
+            (Limit::AddressSpace, address_space),
             (Limit::Cpu, milliseconds(cpu)),
             (Limit::Errors, errors),
             (Limit::FileSize, file_size),
@@ -223,6 +245,7 @@ impl JobLimits {
             wall: time(Limit::Wall),
             cpu: time(Limit::Cpu),
             memory: value(Limit::Memory),
+            address_space: value(Limit::AddressSpace),
             output: value(Limit::Output),
             errors: value(Limit::Errors),
             file_size: value(Limit::FileSize),

@@ -1,33 +1,30 @@
 //! The init of a job: a process that brine starts and that confines itself.
 
+mod job;
 mod reaper;
 
-use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brine_job::{Layer, PAYLOAD_ARGUMENT, PAYLOAD_PATH, PayloadDelivery, SCRATCH_PATH};
+use brine_job::{Layer, PayloadDelivery};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
+use super::bounds::MemoryCount;
 use super::init_channel::InitChannel;
-use super::init_report::{InitFault, InitReport};
-use super::landlock::LandlockGround;
+use super::init_report::{InitFault, InitReport, ShownToBrine};
+use super::namespaces::Arrival;
 use super::oom_score::OomScore;
-use super::orders::{InitOrders, Script};
-use super::outcome::LAYERS;
-use super::seccomp::SeccompFilters;
+use super::orders::InitOrders;
+use super::private_root::BuiltRoot;
 use super::syscalls::{self, Forked};
-use super::{
-    INIT_NAME, SCRIPT_PATH, landlock, namespaces, prepare, private_root, privileges, rlimits,
-    tree_kill,
-};
+use super::{INIT_NAME, namespaces, prepare, private_root, privileges, tree_kill};
 
 /// How much later than brine the init ends a job. Normally brine ends it, and reports why.
 const GRACE: Duration = Duration::from_secs(1);
@@ -61,11 +58,17 @@ struct Init {
     errors: OwnedFd,
     program: OwnedFd,
     input: Option<OwnedFd>,
+    /// Where brine lets the job go on.
+    go: OwnedFd,
     places: Vec<OwnedFd>,
     /// The directories of a job that has no private root.
     borrowed: Option<Borrowed>,
     /// Raised until the job is forked.
     score: Option<OomScore>,
+    /// How many processes of brine's the system counts with those of the job.
+    counted: u64,
+    /// Who counts the memory of the job.
+    memory: MemoryCount,
 }
 
 /// Directories of this system, for a job without a private root.
@@ -92,17 +95,19 @@ impl Init {
             output: next()?,
             errors: next()?,
             program: next()?,
+            go: next()?,
             input: if has_input { Some(next()?) } else { None },
             places: received.collect(),
             borrowed: None,
             score: None,
+            counted: 0,
+            memory: MemoryCount::Looks,
         })
     }
 
     fn run(mut self) -> ExitCode {
-        match self.confine().and_then(|()| self.start()) {
-            Ok(()) => {}
-            Err(fault) => self.report(&InitReport::Failed(fault)),
+        if let Err(fault) = self.leave().and_then(|arrival| self.start(arrival)) {
+            self.report(&InitReport::Failed(fault));
         }
         if let Some(borrowed) = &self.borrowed {
             // A file that cannot be removed is the job's own doing, and harms nobody.
@@ -111,8 +116,8 @@ impl Init {
         ExitCode::SUCCESS
     }
 
-    /// Sets up everything that the processes of the job share.
-    fn confine(&mut self) -> Result<(), InitFault> {
+    /// Leaves what it shares with brine.
+    fn leave(&mut self) -> Result<Arrival, InitFault> {
         // The job has no terminal, and gets no signal that is meant for brine's process group.
         rustix::process::setsid().map_err(errno_fault("leaving the session"))?;
         syscalls::leave_keyring().map_err(io_fault("leaving the keyring"))?;
@@ -122,13 +127,26 @@ impl Init {
             self.score = Some(OomScore::raise()?);
         }
         syscalls::reset_personality().map_err(io_fault("resetting the personality"))?;
-        namespaces::enter(&self.orders, self.program.as_fd(), |user| {
+        namespaces::enter(&self.orders, self.program.as_fd())
+    }
+
+    /// Sets up everything that the processes of the job share.
+    fn settle(&mut self, arrival: Arrival) -> Result<Option<BuiltRoot>, InitFault> {
+        let built = namespaces::settle(&self.orders, arrival, |user| {
             private_root::build(&self.orders, &self.places, &self.payload, &self.program, user)
         })?;
-        if let (false, Some(copy)) = (self.orders.waives(Layer::Namespaces), &self.orders.copy) {
+        if let (Some(_), Some(copy)) = (&built, &self.orders.copy) {
             self.program =
                 prepare::open_path(&copy.path).map_err(io_fault("opening the program"))?;
         }
+        self.drop_privileges()?;
+        if self.orders.waives(Layer::Namespaces) {
+            self.borrowed = Some(self.borrow().map_err(io_fault("making a scratch directory"))?);
+        }
+        Ok(built)
+    }
+
+    fn drop_privileges(&self) -> Result<(), InitFault> {
         if !self.orders.waives(Layer::Privileges) {
             privileges::drop_all()?;
         } else if !self.orders.waives(Layer::Landlock) || !self.orders.waives(Layer::Seccomp) {
@@ -138,15 +156,11 @@ impl Init {
         self.die_with_parent()?;
         // The job runs as the same user, and must not look into this process.
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-            .map_err(errno_fault("keeping its memory to itself"))?;
-        if self.orders.waives(Layer::Namespaces) {
-            self.borrowed = Some(self.borrow().map_err(io_fault("making a scratch directory"))?);
-        }
-        Ok(())
+            .map_err(errno_fault("keeping its memory to itself"))
     }
 
-    /// Asks for death with brine. Without a namespace that dies with this process, it must survive to kill the
-    /// job.
+    /// Asks for death with the parent: brine, or the init. Without a namespace that dies with it, the init must survive
+    /// to kill the job.
     fn die_with_parent(&self) -> Result<(), InitFault> {
         let signal = (!self.orders.waives(Layer::Namespaces)).then_some(Signal::KILL);
         rustix::process::set_parent_process_death_signal(signal)
@@ -168,23 +182,39 @@ impl Init {
     }
 
     /// Starts the job and waits for its end.
-    fn start(&mut self) -> Result<(), InitFault> {
-        let score = self.score.take();
+    fn start(&mut self, arrival: Arrival) -> Result<(), InitFault> {
         if self.orders.waives(Layer::Namespaces) {
-            return self.start_weakly(score);
+            self.settle(arrival)?;
+            return self.start_weakly();
         }
-        let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-            .map_err(errno_fault("making a pipe"))?;
+        let pipe = || {
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+                .map_err(errno_fault("making a pipe"))
+        };
+        let ((alive, ours), (user, told)) = (pipe()?, pipe()?);
+        self.counted = match arrival {
+            // In the user namespace of the job there is process 1, and where it is the init's, too, both.
+            Arrival::Root(_) => 1,
+            Arrival::Nobody => 2,
+        };
         let child = match syscalls::fork().map_err(io_fault("forking process 1"))? {
             Forked::Child => {
-                drop(ours);
-                self.act_as_process_1(&theirs)
+                drop((ours, user));
+                self.act_as_process_1(arrival, &alive, told)
             }
             Forked::Parent(child) => child,
         };
-        drop((theirs, score));
+        self.report(&InitReport::Forked(child.as_raw_pid()));
+        drop((alive, told, self.score.take()));
         // If the child has died already, the wait below notices.
         let _ = rustix::io::write(&ours, &[1]);
+        // Process 1 is another user by then, who is chosen while the root is built. To be heard by it, the init
+        // becomes the same.
+        let mut number = [0; 4];
+        if File::from(user).read_exact(&mut number).is_ok() {
+            namespaces::become_user(&self.orders, u32::from_ne_bytes(number))?;
+        }
+        self.drop_privileges()?;
         let process = watched(child)?;
         if let Waited::HungUp = self.wait_or_hang_up(&process)? {
             drop(ours);
@@ -199,14 +229,18 @@ impl Init {
         Ok(())
     }
 
-    fn start_weakly(&self, score: Option<OomScore>) -> Result<(), InitFault> {
+    fn start_weakly(&mut self) -> Result<(), InitFault> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno_fault("inheriting orphans"))?;
         let job = match syscalls::fork().map_err(io_fault("forking the job"))? {
-            Forked::Child => self.become_job(),
+            Forked::Child => {
+                self.wait_to_go_on(None);
+                self.become_job()
+            }
             Forked::Parent(job) => job,
         };
-        drop(score);
+        self.report(&InitReport::Forked(job.as_raw_pid()));
+        self.score = None;
         if let Waited::Ended = self.wait_or_hang_up(&watched(job)?)? {
             let status = rustix::process::waitpid(Some(job), WaitOptions::empty());
             if let Ok(Some((_, status))) = status {
@@ -216,6 +250,32 @@ impl Init {
         tree_kill::kill_all(job);
         self.report(&InitReport::Gone(syscalls::usage_of_children()));
         Ok(())
+    }
+
+    /// Shows brine what it needs to bound the job, and waits until that is done. Ends this process if brine is gone.
+    fn wait_to_go_on(&mut self, built: Option<BuiltRoot>) {
+        let (processes, scratch) =
+            built.map_or((None, None), |built| (built.processes, built.scratch));
+        let private_network = !self.orders.waives(Layer::Network) && self.orders.ports.is_empty();
+        // What this system does not give is not shown, and brine does without it.
+        let sockets = private_network.then(sockets_of_namespace).and_then(io::Result::ok);
+        let all = [
+            (ShownToBrine::Processes, processes),
+            (ShownToBrine::Scratch, scratch),
+            (ShownToBrine::Sockets, sockets),
+            (ShownToBrine::Time, syscalls::count_processor_time().ok()),
+        ];
+        let (mut shown, mut descriptors) = (Vec::new(), Vec::new());
+        for (what, descriptor) in &all {
+            shown.extend(descriptor.as_ref().map(|_| *what));
+            descriptors.extend(descriptor.as_ref().map(AsFd::as_fd));
+        }
+        let sent = self.channel.send_with(&InitReport::Ready(shown).encode(), &descriptors);
+        let mut go = [0];
+        match rustix::io::read(&self.go, &mut go) {
+            Ok(1) if sent.is_ok() => self.memory = MemoryCount::of(go[0]),
+            _ => syscalls::end_now(125),
+        }
     }
 
     /// Waits until a process ends, or brine hangs up or dies.
@@ -243,112 +303,6 @@ impl Init {
                 return Ok(Waited::HungUp);
             }
         }
-    }
-
-    /// Becomes the program, or reports why it cannot.
-    fn become_job(&self) -> ! {
-        let Err(message) = self.try_to_become_job();
-        self.report(&message);
-        syscalls::end_now(125)
-    }
-
-    fn try_to_become_job(&self) -> Result<std::convert::Infallible, InitReport> {
-        let failed = |fault| InitReport::Failed(fault);
-        rustix::process::setsid()
-            .map_err(|error| failed(errno_fault("making a session")(error)))?;
-        self.arrange_descriptors()
-            .map_err(|error| failed(io_fault("arranging descriptors")(error)))?;
-        rustix::process::chdir(self.scratch())
-            .map_err(|error| failed(errno_fault("entering the scratch directory")(error)))?;
-        // Everything that needs memory comes first: there may be none once limits are set.
-        let arguments = self.arguments().map_err(|error| failed(io_fault("an argument")(error)))?;
-        let environment = terminated(&self.orders.environment)
-            .map_err(|error| failed(io_fault("the environment")(error)))?;
-        let script = self.script().map_err(|error| failed(io_fault("the script")(error)))?;
-        let held = InitReport::Held(self.held()).encode();
-        let waives = |layer| self.orders.waives(layer);
-        let filters = if waives(Layer::Seccomp) {
-            None
-        } else {
-            Some(SeccompFilters::compile(&self.orders).map_err(failed)?)
-        };
-        syscalls::reset_signals();
-        if !waives(Layer::Landlock) {
-            landlock::restrict(&self.orders, &self.ground()).map_err(failed)?;
-        }
-        if !waives(Layer::Limits) {
-            rlimits::set(&self.orders).map_err(failed)?;
-        }
-        if let Some(filters) = filters {
-            filters.set().map_err(failed)?;
-        }
-        let _ = self.channel.send(&held);
-        let private = !waives(Layer::Namespaces);
-        match self.orders.script {
-            Script::Yes if private => syscalls::execute_path(&script, &arguments, &environment),
-            _ => syscalls::execute(self.program.as_fd(), &arguments, &environment),
-        }
-        .map_err(|error| InitReport::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL)))
-    }
-
-    /// Gives the job its standard streams, and has `exec` close everything else.
-    fn arrange_descriptors(&self) -> io::Result<()> {
-        let payload = Some(&self.payload).filter(|_| !self.orders.delivery.is_file());
-        match self.input.as_ref().or(payload) {
-            Some(stdin) => rustix::stdio::dup2_stdin(stdin)?,
-            None => rustix::stdio::dup2_stdin(File::open("/dev/null")?)?,
-        }
-        rustix::stdio::dup2_stdout(&self.output)?;
-        rustix::stdio::dup2_stderr(&self.errors)?;
-        syscalls::close_on_exec_from(3)?;
-        // Without a private root, the interpreter of a script opens it by its descriptor.
-        if self.orders.script == Script::Yes && self.orders.waives(Layer::Namespaces) {
-            rustix::io::fcntl_setfd(&self.program, rustix::io::FdFlags::empty())?;
-        }
-        Ok(())
-    }
-
-    fn arguments(&self) -> io::Result<Vec<CString>> {
-        let own = self.borrowed.as_ref().map(|own| own.payload.as_os_str());
-        let payload = own.unwrap_or(OsStr::new(PAYLOAD_PATH));
-        let given = |argument: &OsString| match argument == PAYLOAD_ARGUMENT {
-            true if self.orders.delivery.is_file() => payload.to_owned(),
-            _ => argument.clone(),
-        };
-        terminated(&self.orders.arguments.iter().map(given).collect::<Vec<_>>())
-    }
-
-    /// Returns the path inside of a program that begins with `#!`.
-    fn script(&self) -> io::Result<CString> {
-        match &self.orders.copy {
-            Some(copy) => Ok(CString::new(copy.path.as_os_str().as_bytes())?),
-            None => Ok(SCRIPT_PATH.to_owned()),
-        }
-    }
-
-    fn scratch(&self) -> &Path {
-        self.borrowed.as_ref().map_or(Path::new(SCRATCH_PATH), |borrowed| &borrowed.scratch)
-    }
-
-    fn ground(&self) -> LandlockGround<'_> {
-        let own = self.borrowed.as_ref();
-        let path = own.map_or(Path::new(PAYLOAD_PATH), |own| &own.payload);
-        // Without a private root a copy is memory, which has no place in the file system.
-        let has_place = self.orders.copy.is_none() || !self.orders.waives(Layer::Namespaces);
-        LandlockGround {
-            places: &self.places,
-            program: has_place.then_some(self.program.as_fd()),
-            scratch: private_root::scratch_places(&self.orders, own.map(|own| &*own.scratch)),
-            payload: self.orders.delivery.is_file().then_some(path),
-        }
-    }
-
-    fn held(&self) -> Vec<Layer> {
-        let held = |layer: &Layer| {
-            let absent = *layer == Layer::Network && !self.orders.ports.is_empty();
-            !absent && !self.orders.waives(*layer)
-        };
-        LAYERS.into_iter().filter(held).collect()
     }
 
     fn report_end(&self, status: WaitStatus) {
@@ -387,8 +341,14 @@ fn ends_within(process: &OwnedFd, most: Duration) -> bool {
     matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
 }
 
-fn terminated(strings: &[OsString]) -> io::Result<Vec<CString>> {
-    strings.iter().map(|string| Ok(CString::new(string.as_bytes())?)).collect()
+/// Returns a socket that can be asked for all sockets of this network namespace.
+fn sockets_of_namespace() -> io::Result<OwnedFd> {
+    Ok(rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        Some(netlink::SOCK_DIAG),
+    )?)
 }
 
 fn errno_fault(step: &'static str) -> impl FnOnce(rustix::io::Errno) -> InitFault {

@@ -45,15 +45,24 @@ impl InitChannel {
 
     /// Sends descriptors, in as many messages as are needed.
     pub(super) fn send_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        for some in descriptors.chunks(DESCRIPTORS_AT_ONCE) {
-            let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
-            let mut ancillary = SendAncillaryBuffer::new(&mut space);
-            if !ancillary.push(SendAncillaryMessage::ScmRights(some)) {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-            let message = [IoSlice::new(b"fd")];
-            rustix::net::sendmsg(&self.socket, &message, &mut ancillary, SendFlags::NOSIGNAL)?;
+        descriptors.chunks(DESCRIPTORS_AT_ONCE).try_for_each(|some| self.send_with(b"fd", some))
+    }
+
+    /// Sends a message with at most [`DESCRIPTORS_AT_ONCE`] descriptors.
+    pub(super) fn send_with(
+        &self,
+        message: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let has_room =
+            descriptors.is_empty() || ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        if !has_room {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
+        let message = [IoSlice::new(message)];
+        rustix::net::sendmsg(&self.socket, &message, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
@@ -69,18 +78,17 @@ impl InitChannel {
         Ok(received)
     }
 
-    /// Receives a message; `None` if the other end is closed.
-    pub(super) fn receive(&self) -> io::Result<Option<Vec<u8>>> {
-        self.receive_with(&mut Vec::new())
-    }
-
     /// Tells the other end that nothing more comes.
     pub(super) fn hang_up(&self) {
         // It fails if the other end is gone already, which is just as good.
         let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
     }
 
-    fn receive_with(&self, descriptors: &mut Vec<OwnedFd>) -> io::Result<Option<Vec<u8>>> {
+    /// Receives a message, and appends the descriptors that come with it; `None` if the other end is closed.
+    pub(super) fn receive_with(
+        &self,
+        descriptors: &mut Vec<OwnedFd>,
+    ) -> io::Result<Option<Vec<u8>>> {
         let mut message = vec![0; MAX_MESSAGE_BYTES];
         let mut space = [MaybeUninit::uninit(); ANCILLARY_BYTES];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);

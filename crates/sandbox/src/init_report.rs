@@ -36,6 +36,27 @@ pub(super) enum InitReport {
     Signalled(i32, Duration),
     /// Every process is gone, and they used this much.
     Gone(ResourceUsage),
+    /// The first process of the job was forked; all others descend from it. This is its number for brine.
+    Forked(i32),
+    /// That process waits for brine to let it go on. These descriptors come with the message, in this order.
+    Ready(Vec<ShownToBrine>),
+}
+
+/// What brine is shown of a job that is about to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShownToBrine {
+    /// A `/proc` of the job's process namespace.
+    Processes,
+    /// The scratch directory.
+    Scratch,
+    /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace, if that is its own.
+    Sockets,
+    /// A counter of the processor time of the first process and its descendants.
+    Time,
+}
+
+impl ShownToBrine {
+    const ALL: [Self; 4] = [Self::Processes, Self::Scratch, Self::Sockets, Self::Time];
 }
 
 impl InitFault {
@@ -78,6 +99,14 @@ impl InitReport {
                 encoder.array(4).uint(5).uint(micros(usage.user)).uint(micros(usage.system));
                 encoder.uint(usage.peak_memory);
             }
+            Self::Forked(process) => drop(encoder.array(2).uint(6).int((*process).into())),
+            Self::Ready(shown) => {
+                encoder.array(2).uint(7).array(wide(shown.len()));
+                for one in shown {
+                    let place = ShownToBrine::ALL.iter().position(|other| other == one);
+                    encoder.uint(wide(place.unwrap_or_default()));
+                }
+            }
         }
         encoder.into_bytes()
     }
@@ -119,6 +148,15 @@ impl InitReport {
                     system: time(system),
                     peak_memory,
                 }))
+            }
+            6 => number(decoder.int()?).map(Self::Forked),
+            7 => {
+                let mut shown = Vec::new();
+                for _ in 0..decoder.array()? {
+                    let place = usize::try_from(decoder.int()?).ok();
+                    shown.extend(place.and_then(|place| ShownToBrine::ALL.get(place)));
+                }
+                Some(Self::Ready(shown))
             }
             _ => None,
         };
@@ -177,6 +215,9 @@ mod tests {
             InitReport::Exited(255),
             InitReport::Signalled(9, Duration::from_micros(11)),
             InitReport::Gone(usage),
+            InitReport::Forked(4_194_303),
+            InitReport::Ready(ShownToBrine::ALL.to_vec()),
+            InitReport::Ready(Vec::new()),
         ];
         messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));
         for message in messages {

@@ -119,7 +119,7 @@ impl LandlockRules {
     }
 
     fn devices(mut self) -> io::Result<Self> {
-        for device in super::private_root::DEVICES {
+        for (device, _) in super::private_root::DEVICES {
             let descriptor = prepare::open_path(Path::new(device))?;
             let access = AccessFs::ReadFile | AccessFs::WriteFile;
             self = self.allow(descriptor.as_fd(), &PlaceNode::File, access)?;

@@ -50,6 +50,7 @@
 #![cfg(target_os = "linux")]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod bounds;
 mod error;
 mod init;
 mod init_channel;
@@ -82,7 +83,7 @@ use brine_job::Plan;
 
 pub use self::error::LaunchError;
 pub use self::init::enter;
-pub use self::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
+pub use self::outcome::{BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ResourceUsage, TreeKill};
 pub use self::probe::{Probe, probe};
 pub use self::syscalls::{clock_is_synchronised, landlock_version};
 pub use self::verdict::{JobVerdict, judge};

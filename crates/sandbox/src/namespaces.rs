@@ -12,46 +12,62 @@ use rustix::thread::{CapabilitySet, UnshareFlags};
 use super::init_report::InitFault;
 use super::job_user::JobUser;
 use super::orders::InitOrders;
+use super::private_root::BuiltRoot;
 use super::{NOBODY, privileges, syscalls};
 
-/// Moves this process into the namespaces that the plan demands, becomes nobody in them, and calls
-/// `build_root` when mounts can be made.
-///
-/// Root makes all namespaces except the user namespace first. They belong to the system, and the job, in a user
-/// namespace of its own, has no power over them. Without root, all are made at once and belong to the new user
-/// namespace.
-pub(super) fn enter(
-    orders: &InitOrders,
-    program: BorrowedFd<'_>,
-    build_root: impl FnOnce(&JobUser) -> Result<u32, InitFault>,
-) -> Result<(), InitFault> {
+/// What a process is in its new namespaces, before it has settled there.
+pub(super) enum Arrival {
+    /// Root, who made them. They belong to the system, and the job, in a user namespace of its own, has no power over
+    /// them. It becomes this user.
+    Root(JobUser),
+    /// Nobody. The namespaces belong to a user namespace of their own, in which it has every power.
+    Nobody,
+}
+
+/// Moves this process into the namespaces that the plan demands. Only what it forks is in the process namespace.
+pub(super) fn enter(orders: &InitOrders, program: BorrowedFd<'_>) -> Result<Arrival, InitFault> {
     let flags = wanted(orders);
-    let private_root = !orders.waives(Layer::Namespaces);
-    // The private root has no /proc, so the directory that is still needed is opened before.
-    let own = if flags.is_empty() { None } else { Some(own_process()?) };
     let root = rustix::process::geteuid().is_root() || rustix::process::getuid().is_root();
     if root && may_administer() {
         let user = JobUser::choose(orders, program);
         if !flags.is_empty() {
             unshare(flags, orders)?;
         }
-        let user = if private_root { build_root(&user)? } else { NOBODY };
-        become_user(orders, user)?;
-        if let (Some(own), true) = (own, private_root) {
-            unshare(UnshareFlags::NEWUSER, orders)?;
-            map_ids(&own, user, user)?;
-        }
-        return Ok(());
+        return Ok(Arrival::Root(user));
     }
     if root {
         become_user(orders, NOBODY)?;
     }
-    if let Some(own) = own {
+    if !flags.is_empty() {
+        let own = own_process()?;
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
         unshare(flags | UnshareFlags::NEWUSER, orders)?;
         map_ids(&own, user.as_raw(), group.as_raw())?;
     }
-    if private_root { build_root(&JobUser::nobody()).map(drop) } else { Ok(()) }
+    Ok(Arrival::Nobody)
+}
+
+/// Builds the private root, if the job has one, and becomes nobody.
+pub(super) fn settle(
+    orders: &InitOrders,
+    arrival: Arrival,
+    build_root: impl FnOnce(&JobUser) -> Result<BuiltRoot, InitFault>,
+) -> Result<Option<BuiltRoot>, InitFault> {
+    let private_root = !orders.waives(Layer::Namespaces);
+    match arrival {
+        Arrival::Root(user) if private_root => {
+            // The private root has no /proc of this system, so what is still needed of that is opened before.
+            let own = own_process()?;
+            let built = build_root(&user)?;
+            become_user(orders, built.user)?;
+            unshare(UnshareFlags::NEWUSER, orders)?;
+            map_ids(&own, built.user, built.user)?;
+            Ok(Some(built))
+        }
+        Arrival::Nobody if private_root => build_root(&JobUser::nobody()).map(Some),
+        Arrival::Root(_) => become_user(orders, NOBODY).map(|()| None),
+        Arrival::Nobody => Ok(None),
+    }
 }
 
 fn wanted(orders: &InitOrders) -> UnshareFlags {
@@ -85,7 +101,8 @@ fn may_administer() -> bool {
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
-fn become_user(orders: &InitOrders, user: u32) -> Result<(), InitFault> {
+/// Becomes a user with no way to any capability, irrevocably.
+pub(super) fn become_user(orders: &InitOrders, user: u32) -> Result<(), InitFault> {
     if !orders.waives(Layer::Privileges) {
         privileges::empty_bounding_set()?;
     }

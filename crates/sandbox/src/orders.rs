@@ -204,13 +204,24 @@ fn read_place(decoder: &mut Decoder<'_>) -> Result<PlaceInside, Malformed> {
 }
 
 fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
-    let JobLimits { wall, cpu, memory, output, errors, file_size, processes, files, scratch } =
-        limits;
+    let JobLimits {
+        wall,
+        cpu,
+        memory,
+        address_space,
+        output,
+        errors,
+        file_size,
+        processes,
+        files,
+        scratch,
+    } = limits;
     let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let numbers = [
         millis(wall),
         millis(cpu),
         *memory,
+        *address_space,
         *output,
         *errors,
         *file_size,
@@ -225,12 +236,13 @@ fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
 }
 
 fn read_limits(decoder: &mut Decoder<'_>) -> Result<JobLimits, Malformed> {
-    decoder.array_of(9)?;
+    decoder.array_of(10)?;
     let mut next = || read_number(decoder);
     Ok(JobLimits {
         wall: Duration::from_millis(next()?),
         cpu: Duration::from_millis(next()?),
         memory: next()?,
+        address_space: next()?,
         output: next()?,
         errors: next()?,
         file_size: next()?,
@@ -292,6 +304,7 @@ mod tests {
                 wall: Duration::from_millis(1500),
                 cpu: Duration::from_millis(250),
                 memory: 1,
+                address_space: 8,
                 output: 2,
                 errors: 3,
                 file_size: 4,

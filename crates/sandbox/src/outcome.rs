@@ -26,6 +26,53 @@ pub struct JobOutcome {
     pub layers: Vec<Layer>,
     /// Whether every process of the job was certainly killed.
     pub tree: TreeKill,
+    /// How the bounds of the whole job were held.
+    pub bounds: JobBoundMeans,
+}
+
+/// How each bound of a whole job is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobBoundMeans {
+    /// What all processes hold together.
+    pub memory: BoundMeans,
+    /// The processor time of all processes together.
+    pub processor_time: BoundMeans,
+    /// The number of processes and threads.
+    pub processes: BoundMeans,
+}
+
+/// How a bound of a whole job is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoundMeans {
+    /// A control group of version 1: the kernel counts, and refuses what is beyond.
+    ControlGroupV1,
+    /// A control group of version 2: the kernel counts, and refuses what is beyond.
+    ControlGroupV2,
+    /// The kernel counts, in an event of `perf_event_open`, and brine ends the job that it finds beyond it.
+    Counter,
+    /// brine looks at the processes again and again, and ends the job that it finds beyond it.
+    Looks,
+    /// The kernel refuses what is beyond (`setrlimit`).
+    ResourceLimit,
+    /// Nothing holds it.
+    #[default]
+    None,
+}
+
+impl BoundMeans {
+    /// Returns the stable short name that stands in JSON verdicts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ControlGroupV1 => "cgroup-v1",
+            Self::ControlGroupV2 => "cgroup-v2",
+            Self::Counter => "perf-event",
+            Self::Looks => "looks",
+            Self::ResourceLimit => "rlimit",
+            Self::None => "none",
+        }
+    }
 }
 
 /// How certain it is that no process of a job is left.
@@ -54,7 +101,7 @@ pub enum JobEnd {
     OutputTooLarge,
     /// It exceeded its limit of CPU time.
     OutOfProcessorTime,
-    /// The kernel killed it while memory was short.
+    /// It exceeded its limit of memory, or the kernel killed it while the memory of the system was short.
     OutOfMemory,
     /// It exceeded the limit of a file's size.
     FileTooLarge,
@@ -69,7 +116,7 @@ pub struct ResourceUsage {
     pub user: Duration,
     /// CPU time in the kernel.
     pub system: Duration,
-    /// The most memory that one process held, in bytes.
+    /// The most memory that they held at one time, in bytes.
     pub peak_memory: u64,
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Started {
     pub(super) output: OwnedFd,
     pub(super) errors: OwnedFd,
     pub(super) input: Option<JobInput>,
+    /// The job goes on when a byte is written to it, and ends if nothing is.
+    pub(super) go: OwnedFd,
     pub(super) kills_before: Option<u64>,
 }
 
@@ -92,6 +94,7 @@ impl Prepared {
             PayloadDelivery::FileAndInput => Some(pipe().map_err(failed("making a pipe"))?).unzip(),
             PayloadDelivery::File | PayloadDelivery::Stdin => (None, None),
         };
+        let (go_end, go) = pipe().map_err(failed("making a pipe"))?;
         let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
         let fixed = [
             orders.as_fd(),
@@ -99,6 +102,7 @@ impl Prepared {
             output_end.as_fd(),
             errors_end.as_fd(),
             self.program.as_fd(),
+            go_end.as_fd(),
         ];
         let varying = input_end.iter().chain(&self.places).map(AsFd::as_fd);
         let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(varying).collect();
@@ -113,7 +117,7 @@ impl Prepared {
             .spawn()
             .map_err(failed("starting the init"))?;
         let kills_before = self.kills_before;
-        let mut started = Started { init, channel, output, errors, input: None, kills_before };
+        let mut started = Started { init, channel, output, errors, input: None, go, kills_before };
         started
             .channel
             .send_descriptors(&descriptors)

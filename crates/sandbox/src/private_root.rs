@@ -30,8 +30,19 @@ pub(super) use self::devices::DEVICES;
 pub(super) use self::etc::ETC;
 pub(super) use self::scratch::places as scratch_places;
 
-/// Builds the root in the mount namespace of this process, moves into it, and returns the user whom it belongs to:
-/// the one that was chosen, or nobody if a file system of a granted path cannot show other owners.
+/// A private root that was built and entered.
+pub(super) struct BuiltRoot {
+    /// The user whom it belongs to: the one that was chosen, or nobody if a file system of a granted path cannot show
+    /// other owners.
+    pub(super) user: u32,
+    /// The file system of all scratch places.
+    pub(super) scratch: Option<OwnedFd>,
+    /// A `/proc` of the process namespace; `None` where the system lets nobody mount one, as in a container that masks
+    /// parts of its own.
+    pub(super) processes: Option<OwnedFd>,
+}
+
+/// Builds the root in the mount namespace of this process, and moves into it.
 ///
 /// `opened` are the descriptors that brine opened in its own mount namespace. Only mounts of this namespace can
 /// be mounted again, so every path is opened again, and must lead to the same file.
@@ -41,7 +52,7 @@ pub(super) fn build(
     payload: &OwnedFd,
     program: &OwnedFd,
     user: &JobUser,
-) -> Result<u32, InitFault> {
+) -> Result<BuiltRoot, InitFault> {
     at("keeping mounts to itself", || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         Ok(rustix::mount::mount_change("/", private)?)
@@ -52,6 +63,7 @@ pub(super) fn build(
         Err(_) if map.is_some() => (place_trees(orders, opened, None)?, NOBODY),
         trees => (trees?, user.number()),
     };
+    let processes = processes().ok();
     let devices = devices::trees()?;
     let zone = TimeZone::of_system();
     let mut root = at("making the private root", || {
@@ -59,7 +71,7 @@ pub(super) fn build(
         let bytes = ROOT_BYTES.saturating_add(copied);
         let root = tmpfs(bytes, "0755", MountAttrFlags::empty(), number)?;
         attach(&root)?;
-        Ok(PrivateRoot { directory: root, user: number, scratch_device: None })
+        Ok(PrivateRoot { directory: root, user: number, scratch: None })
     })?;
     root.fill(orders, trees, &devices, payload)?;
     at("making the files in /etc", || root.etc(&zone))?;
@@ -76,7 +88,19 @@ pub(super) fn build(
         let root = prepare::open_path(Path::new("/"))?;
         syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This, None)
     })?;
-    Ok(number)
+    Ok(BuiltRoot { user: number, scratch: root.scratch, processes })
+}
+
+/// Mounts a `/proc` of the process namespace of this process, at no place. Only while a whole `/proc` is mounted may
+/// a process that is not root of the system do so.
+fn processes() -> io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(&context)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
+        | MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
 fn place_trees(
@@ -96,8 +120,8 @@ struct PrivateRoot {
     directory: OwnedFd,
     /// The user of the job.
     user: u32,
-    /// The device of the scratch places, once they are made.
-    scratch_device: Option<u64>,
+    /// The file system of the scratch places, once it is made.
+    scratch: Option<OwnedFd>,
 }
 
 impl PrivateRoot {
@@ -211,9 +235,13 @@ impl PrivateRoot {
     /// Returns whether a directory belongs to the private root. Nothing may be made in others: they are of this
     /// system.
     fn owns(&self, directory: BorrowedFd<'_>) -> io::Result<bool> {
-        let own = rustix::fs::fstat(&self.directory)?.st_dev;
         let device = rustix::fs::fstat(directory)?.st_dev;
-        Ok(device == own || Some(device) == self.scratch_device)
+        for own in [&self.directory].into_iter().chain(&self.scratch) {
+            if rustix::fs::fstat(own)?.st_dev == device {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

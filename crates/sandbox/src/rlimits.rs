@@ -9,13 +9,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::init_report::InitFault;
 use super::orders::InitOrders;
 
-/// Sets every limit. After this, allocating memory can fail.
-pub(super) fn set(orders: &InitOrders) -> Result<(), InitFault> {
+/// Sets every limit. After this, allocating memory can fail. `counted` processes of brine's are counted with those of
+/// the job.
+pub(super) fn set(orders: &InitOrders, counted: u64) -> Result<(), InitFault> {
     let limits = &orders.limits;
     let seconds = seconds_rounded_up(limits.cpu).max(1);
     // SIGXCPU can be caught. SIGKILL, a second later, cannot.
     set_one(Resource::Cpu, seconds, seconds.saturating_add(1))?;
-    let processes = u64::from(limits.processes).saturating_add(own_processes(orders));
+    let processes = u64::from(limits.processes).saturating_add(counted);
     let both = [
         (Resource::Core, CORE_BYTES),
         (Resource::Fsize, limits.file_size),
@@ -27,7 +28,7 @@ pub(super) fn set(orders: &InitOrders) -> Result<(), InitFault> {
         (Resource::Rtprio, 0),
         (Resource::Sigpending, SIGNALS),
         (Resource::Stack, STACK_BYTES),
-        (Resource::As, limits.memory),
+        (Resource::As, limits.address_space),
     ];
     both.into_iter().try_for_each(|(resource, limit)| set_one(resource, limit, limit))
 }
@@ -40,12 +41,6 @@ fn set_one(resource: Resource, soft: u64, hard: u64) -> Result<(), InitFault> {
     setrlimit(resource, new).map_err(io::Error::from).map_err(|error| {
         InitFault::new(Some(Layer::Limits), &format!("limiting {resource:?}"), &error)
     })
-}
-
-/// Returns how many processes of brine are counted with those of the job: the init and process 1, if they are
-/// in a user namespace of their own.
-fn own_processes(orders: &InitOrders) -> u64 {
-    if orders.waives(Layer::Namespaces) { 0 } else { 2 }
 }
 
 fn seconds_rounded_up(time: Duration) -> u64 {

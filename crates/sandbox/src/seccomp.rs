@@ -20,6 +20,7 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
+use super::bounds::MemoryCount;
 use super::init_report::InitFault;
 use super::orders::InitOrders;
 
@@ -31,8 +32,8 @@ pub(super) struct SeccompFilters {
 
 impl SeccompFilters {
     /// Compiles the filters. Setting them needs no memory.
-    pub(super) fn compile(orders: &InitOrders) -> Result<Self, InitFault> {
-        compile(orders).map_err(InitFault::of(Layer::Seccomp, "compiling the filters"))
+    pub(super) fn compile(orders: &InitOrders, memory: MemoryCount) -> Result<Self, InitFault> {
+        compile(orders, memory).map_err(InitFault::of(Layer::Seccomp, "compiling the filters"))
     }
 
     /// Sets the filters, irrevocably.
@@ -48,7 +49,7 @@ impl SeccompFilters {
 
 type CallRules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn compile(orders: &InitOrders) -> io::Result<SeccompFilters> {
+fn compile(orders: &InitOrders, memory: MemoryCount) -> io::Result<SeccompFilters> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(to_io)?;
     let compile = |rules: CallRules, matched| -> io::Result<BpfProgram> {
         let calls: Vec<i64> = rules.keys().copied().collect();
@@ -60,7 +61,7 @@ fn compile(orders: &InitOrders) -> io::Result<SeccompFilters> {
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     Ok(SeccompFilters {
         programs: [
-            compile(refused(orders)?, errno(libc::EPERM))?,
+            compile(refused(orders, memory)?, errno(libc::EPERM))?,
             compile(hostile()?, SeccompAction::KillProcess)?,
             allow_filter::compile(allowed(), libc::ENOSYS)?,
         ],
@@ -89,7 +90,7 @@ fn hostile() -> io::Result<CallRules> {
 }
 
 /// Returns the calls that are refused with `EPERM`, always or with some arguments.
-fn refused(orders: &InitOrders) -> io::Result<CallRules> {
+fn refused(orders: &InitOrders, memory: MemoryCount) -> io::Result<CallRules> {
     let mut rules = always(calls::REFUSED);
     // A datagram socket of a pair can send to any name. The others stay connected to each other.
     let mut pair = outside(0, &[libc::AF_UNIX])?;
@@ -110,6 +111,15 @@ fn refused(orders: &InitOrders) -> io::Result<CallRules> {
     }
     // A memory file could be executed, since no mount forbids it. With this flag it cannot.
     rules.insert(libc::SYS_memfd_create, vec![rule(&[masked(1, MFD_NOEXEC_SEAL, 0)?])?]);
+    if memory == MemoryCount::Looks && !orders.waives(Layer::Limits) {
+        // What is in no process and in no file of the scratch directory is seen by no look. Memory that is shared
+        // stays when the process ends that has filled it, and when what is left of the mapping was never touched.
+        rules.extend(always(&[libc::SYS_memfd_create]));
+        rules.insert(
+            libc::SYS_mmap,
+            vec![rule(&[masked(3, SHARED_ANONYMOUS, SHARED_ANONYMOUS.cast_signed())?])?],
+        );
+    }
     rules.extend(rights_of_files()?);
     // Leases block other writers, and notices reveal what others do.
     let controls = [libc::F_SETLEASE, libc::F_NOTIFY]
@@ -248,6 +258,9 @@ const TMPFILE: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 
 /// `SOCK_TYPE_MASK`: the bits above it are flags.
 const SOCKET_TYPES: u32 = 0xf;
+
+/// `MAP_SHARED_VALIDATE` has the bit of `MAP_SHARED`, too.
+const SHARED_ANONYMOUS: u32 = (libc::MAP_SHARED | libc::MAP_ANONYMOUS).cast_unsigned();
 
 const MSG_FASTOPEN: i32 = libc::MSG_FASTOPEN;
 

@@ -1,18 +1,21 @@
 //! Watches a job: reads its output, keeps time, and hangs up.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+mod job_pipe;
+mod running_init;
+
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use brine_job::{Layer, PlanParts};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::Pid;
 
+use self::job_pipe::{JobPipe, PipeRead};
+use self::running_init::RunningInit;
 use super::LaunchError;
-use super::init_channel::InitChannel;
-use super::init_report::{InitFault, InitReport};
+use super::bounds::{JobBounds, MemoryCount, Shown};
+use super::init_report::{InitFault, InitReport, ShownToBrine};
 use super::job_input::JobInput;
 use super::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
 use super::prepare::{Started, memory_kills};
@@ -23,7 +26,7 @@ pub(super) fn watch(
     plan: &PlanParts,
     output: &mut dyn Write,
 ) -> Result<JobOutcome, LaunchError> {
-    let Started { init, channel, output: from_job, errors, input, kills_before } = started;
+    let Started { init, channel, output: from_job, errors, input, go, kills_before } = started;
     let mut watch = JobWatch {
         plan,
         init: RunningInit { process: init, channel },
@@ -32,6 +35,9 @@ pub(super) fn watch(
         input,
         sink: output,
         kept_errors: Vec::new(),
+        go: Some(go),
+        process: None,
+        bounds: None,
         state: JobProgress::default(),
         deadline: Instant::now() + START,
     };
@@ -49,6 +55,12 @@ struct JobWatch<'a> {
     input: Option<JobInput>,
     sink: &'a mut dyn Write,
     kept_errors: Vec<u8>,
+    /// Until the job may go on.
+    go: Option<OwnedFd>,
+    /// The first process of the job, from which all others descend.
+    process: Option<Pid>,
+    /// The bounds of the whole job, once it may go on.
+    bounds: Option<JobBounds>,
     state: JobProgress,
     /// The deadline of the start, of the job, or of the kill.
     deadline: Instant,
@@ -92,6 +104,7 @@ impl JobWatch<'_> {
             if Instant::now() >= self.deadline {
                 self.run_out_of_time()?;
             }
+            self.look();
         }
         // Every process that could write is gone, or is not waited for any longer.
         while self.take_output(&mut buffer)? == PipeRead::Some {}
@@ -102,7 +115,11 @@ impl JobWatch<'_> {
     /// Waits until something can be read, or the deadline comes. Returns whether the channel, the output and
     /// the errors can be read, and whether the input has ended.
     fn wait(&self) -> Result<[bool; 4], LaunchError> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let next_look = self.bounds.as_ref().map(JobBounds::next_look);
+        let runs = self.state.cause.is_none() && self.state.end.is_none();
+        let until =
+            next_look.filter(|_| runs).map_or(self.deadline, |look| look.min(self.deadline));
+        let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
         let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(&self.init.channel, PollFlags::IN)];
         for stream in [&self.output, &self.errors] {
@@ -148,7 +165,8 @@ impl JobWatch<'_> {
     }
 
     fn take_report(&mut self) -> Result<(), LaunchError> {
-        let received = self.init.channel.receive();
+        let mut descriptors = Vec::new();
+        let received = self.init.channel.receive_with(&mut descriptors);
         let received =
             received.map_err(|error| LaunchError::system("hearing of the job", error))?;
         let Some(report) = received else {
@@ -178,9 +196,41 @@ impl JobWatch<'_> {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
             }
+            Some(InitReport::Forked(process)) => self.process = Pid::from_raw(process),
+            Some(InitReport::Ready(shown)) => self.let_go(&shown, descriptors),
             None => {}
         }
         Ok(())
+    }
+
+    /// Bounds the job, and lets it go on.
+    fn let_go(&mut self, shown: &[ShownToBrine], descriptors: Vec<OwnedFd>) {
+        let mut given = Shown::default();
+        for (what, descriptor) in shown.iter().zip(descriptors) {
+            match what {
+                ShownToBrine::Processes => given.processes = Some(descriptor),
+                ShownToBrine::Scratch => given.scratch = Some(descriptor),
+                ShownToBrine::Sockets => given.sockets = Some(descriptor),
+                ShownToBrine::Time => given.time = Some(descriptor.into()),
+            }
+        }
+        if let (Some(process), false) = (self.process, self.plan.waived.contains(&Layer::Limits)) {
+            self.bounds = Some(JobBounds::begin(process, given, &self.plan.limits));
+        }
+        // If the job is gone, its end is about to be reported.
+        let count = self.bounds.as_ref().map_or(MemoryCount::Looks, JobBounds::memory_count);
+        let _ = self.go.take().map(|go| rustix::io::write(go, &[count.byte()]));
+    }
+
+    /// Looks at what the whole job holds and uses, if it is time to.
+    fn look(&mut self) {
+        if self.state.cause.is_some() || self.state.end.is_some() {
+            return;
+        }
+        let found = self.bounds.as_mut().and_then(|bounds| bounds.look(Instant::now()));
+        if let Some(beyond) = found {
+            self.hang_up(beyond);
+        }
     }
 
     fn end(&mut self, end: JobEnd) {
@@ -251,8 +301,11 @@ impl JobWatch<'_> {
             let source = io::ErrorKind::UnexpectedEof.into();
             return Err(LaunchError::System { step: "starting the job".to_owned(), source });
         };
-        let usage = state.usage.unwrap_or_default();
-        let end = state.cause.or(state.end).unwrap_or(JobEnd::Signalled(libc::SIGKILL));
+        let reaped = state.usage.unwrap_or_default();
+        let usage = self.bounds.as_ref().map_or(reaped, |bounds| bounds.usage(reaped));
+        let exceeded = self.bounds.as_ref().and_then(JobBounds::exceeded);
+        let end =
+            state.cause.or(exceeded).or(state.end).unwrap_or(JobEnd::Signalled(libc::SIGKILL));
         let more_kills = || kills_before.zip(memory_kills()).is_some_and(|(one, two)| two > one);
         // The init reports what was used when the kernel has waited for every process of the namespace.
         let tree = match (layers.contains(&Layer::Namespaces), state.usage) {
@@ -270,6 +323,7 @@ impl JobWatch<'_> {
             errors_dropped: self.errors.kept,
             layers,
             tree,
+            bounds: self.bounds.as_ref().map(JobBounds::means).unwrap_or_default(),
         })
     }
 }
@@ -304,76 +358,6 @@ fn launch_error(fault: InitFault) -> LaunchError {
     match layer {
         Some(layer) => LaunchError::Confinement { layer, step, source },
         None => LaunchError::System { step, source },
-    }
-}
-
-/// The process of the init. It does not outlive the watch.
-struct RunningInit {
-    process: Child,
-    channel: InitChannel,
-}
-
-impl RunningInit {
-    /// Returns whether it has ended, or ends in time.
-    fn ends_within(&self, most: Duration) -> bool {
-        let process = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        let process = process.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
-        let (Some(process), Ok(most)) = (process, Timespec::try_from(most)) else { return false };
-        let mut polled = [PollFd::new(&process, PollFlags::IN)];
-        matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
-    }
-
-    fn kill(&mut self) {
-        // It fails if the process has ended already.
-        let _ = self.process.kill();
-    }
-}
-
-impl Drop for RunningInit {
-    fn drop(&mut self) {
-        self.channel.hang_up();
-        // It has reported its end, or is about to. Otherwise it is killed, and its namespace with it.
-        if !self.ends_within(PATIENCE) {
-            self.kill();
-        }
-        // A failure to wait leaves nothing to be done.
-        let _ = self.process.wait();
-    }
-}
-
-/// A pipe from the job.
-struct JobPipe {
-    file: Option<File>,
-    /// Bytes of output that were taken, or of errors that were dropped.
-    kept: u64,
-}
-
-#[derive(PartialEq)]
-enum PipeRead {
-    Nothing,
-    Some,
-}
-
-impl JobPipe {
-    fn new(pipe: OwnedFd) -> Result<Self, LaunchError> {
-        rustix::io::ioctl_fionbio(&pipe, true)
-            .map_err(|error| LaunchError::system("reading from the job", error))?;
-        Ok(Self { file: Some(pipe.into()), kept: 0 })
-    }
-
-    /// Reads what is there; `None` if there is nothing now, or nothing more.
-    fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, LaunchError> {
-        let Some(file) = &mut self.file else { return Ok(None) };
-        match file.read(buffer) {
-            Ok(0) => {
-                self.file = None;
-                Ok(None)
-            }
-            Ok(count) => Ok(buffer.get(..count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Some(&[])),
-            Err(error) => Err(LaunchError::system("reading from the job", error)),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::VerifiedJob;
 use super::outputs::RunOutputs;
 use crate::args::run::Run;
 use crate::report::exit::Status;
-use crate::report::verdict::{PlanFacts, RefusalFacts, RunFacts};
+use crate::report::verdict::{BoundFacts, PlanFacts, RefusalFacts, RunFacts};
 use crate::report::{Failure, Outcome, console};
 use crate::world::spool::{Spool, temporary};
 
@@ -100,9 +100,15 @@ impl RunFacts {
             errors_dropped,
             layers,
             tree,
+            bounds,
         } = outcome;
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
+            bounds: BoundFacts {
+                cpu: bounds.processor_time.name(),
+                memory: bounds.memory.name(),
+                processes: bounds.processes.name(),
+            },
             errors: String::from_utf8_lossy(errors).into_owned(),
             errors_dropped: *errors_dropped,
             exit_code: match end {
@@ -159,9 +165,12 @@ fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
         JobVerdict::TimedOut => {
             format!("the command took longer than {} ms", limits.wall.as_millis())
         }
-        JobVerdict::OutOfMemory => format!("the command had {} bytes of memory", limits.memory),
+        JobVerdict::OutOfMemory => {
+            format!("the command and its processes had {} bytes of memory", limits.memory)
+        }
         JobVerdict::OutOfProcessorTime => {
-            format!("the command had {} ms of processor time", limits.cpu.as_millis())
+            let cpu = limits.cpu.as_millis();
+            format!("the command and its processes had {cpu} ms of processor time")
         }
         JobVerdict::Killed if outcome.end == JobEnd::FileTooLarge => {
             format!("the command wrote a file over {} bytes", limits.file_size)

@@ -81,5 +81,5 @@ fn example(limit: Limit) -> String {
 
 const OTHERS: &str = "run, arg, read, write, env, tcp, format";
 
-const NAMES: &str = "run, arg, read, write, env, tcp, format, wall, cpu, memory, output, file-size, \
-                     processes, files or scratch";
+const NAMES: &str = "run, arg, read, write, env, tcp, format, wall, cpu, memory, address-space, \
+                     output, file-size, processes, files or scratch";

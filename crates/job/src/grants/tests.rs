@@ -11,7 +11,7 @@ fn grants(texts: &[&str]) -> Result<Grants, GrantsError> {
     Grants::collect(texts.iter().map(|text| grant(text)))
 }
 
-const ALL: [&str; 19] = [
+const ALL: [&str; 20] = [
     "run=python3",
     "arg=-I",
     "arg=-",
@@ -23,6 +23,7 @@ const ALL: [&str; 19] = [
     "write=work",
     "tcp=443",
     "tcp=5432",
+    "address-space=64GiB",
     "cpu=2s",
     "file-size=1MiB",
     "files=64",
@@ -60,6 +61,7 @@ fn what_is_typed_is_signed_and_shown() {
         "scratch",
         "file-size",
         "processes",
+        "address-space",
     ];
     assert_eq!(names, expected.map(Some));
 }
@@ -146,8 +148,8 @@ fn what_is_typed_wrongly_is_explained() {
     let error = Limit::parse_pair("wal=5s").unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no \"wal\"; NAME is cpu, errors, file-size, files, memory, output, processes, \
-         scratch, wall"
+        "there is no \"wal\"; NAME is address-space, cpu, errors, file-size, files, memory, output, \
+         processes, scratch, wall"
     );
 }
 

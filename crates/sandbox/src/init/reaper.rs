@@ -1,25 +1,44 @@
-//! Process 1 of the namespace of a job: it starts the job, and reaps every process.
+//! Process 1 of the namespace of a job: it confines itself, starts the job, and reaps every process.
 
 use std::os::fd::OwnedFd;
 
 use brine_job::Layer;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, WaitOptions};
 
 use super::Init;
 use crate::init_report::{InitFault, InitReport};
+use crate::namespaces::Arrival;
 use crate::syscalls::{self, Forked};
 
 impl Init {
-    /// Acts as process 1 of the namespace: it reaps, and the namespace ends with it. The init holds the other end
-    /// of the pipe as long as the job may run.
-    pub(super) fn act_as_process_1(&self, init: &OwnedFd) -> ! {
+    /// Acts as process 1 of the namespace: it settles there, starts the job and reaps, and the namespace ends with it.
+    /// The init holds the other end of `init` as long as the job may run, and is told the user of the job.
+    pub(super) fn act_as_process_1(
+        &mut self,
+        arrival: Arrival,
+        init: &OwnedFd,
+        user: OwnedFd,
+    ) -> ! {
+        let chosen = matches!(arrival, Arrival::Root(_));
+        let built = match self.die_with_parent().and_then(|()| self.settle(arrival)) {
+            Ok(built) => built,
+            Err(fault) => {
+                self.report(&InitReport::Failed(fault));
+                syscalls::end_now(125)
+            }
+        };
+        if let (Some(built), true) = (&built, chosen) {
+            // If the init is gone, the next read says so.
+            let _ = rustix::io::write(&user, &built.user.to_ne_bytes());
+        }
+        drop(user);
         // The init may have died before this process was tied to it; then nothing comes through the pipe.
-        let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
-        if !tied || !matches!(rustix::io::read(init, &mut [0]), Ok(1)) {
+        if !matches!(rustix::io::read(init, &mut [0]), Ok(1)) {
             syscalls::end_now(125);
         }
+        self.wait_to_go_on(built);
         let forked = syscalls::ends_of_children().and_then(|ends| Ok((ends, syscalls::fork()?)));
         match forked {
             Ok((_, Forked::Child)) => self.become_job(),

@@ -13,13 +13,21 @@ use crate::init_report::InitFault;
 use crate::orders::PlaceNode;
 use crate::prepare;
 
-/// The devices that a job has.
-pub(crate) const DEVICES: [&str; 5] =
-    ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
+/// The devices that a job has, and that of this system which each is.
+///
+/// A mapping of `/dev/zero` that is shared is memory that belongs to no process. `/dev/full` gives the same zeros and
+/// cannot be mapped; what is written to it is refused.
+pub(crate) const DEVICES: [(&str, &str); 5] = [
+    ("/dev/full", "/dev/full"),
+    ("/dev/null", "/dev/null"),
+    ("/dev/random", "/dev/random"),
+    ("/dev/urandom", "/dev/urandom"),
+    ("/dev/zero", "/dev/full"),
+];
 
 /// Returns restricted copies of the mounts of the devices.
 pub(super) fn trees() -> Result<Vec<OwnedFd>, InitFault> {
-    super::at("mounting devices", || DEVICES.iter().map(|path| tree(path)).collect())
+    super::at("mounting devices", || DEVICES.iter().map(|(_, path)| tree(path)).collect())
 }
 
 fn tree(path: &str) -> io::Result<OwnedFd> {
@@ -30,6 +38,7 @@ fn tree(path: &str) -> io::Result<OwnedFd> {
 impl PrivateRoot {
     pub(super) fn devices(&self, trees: &[OwnedFd]) -> io::Result<()> {
         let mut devices = trees.iter().zip(DEVICES);
-        devices.try_for_each(|(tree, path)| self.mount(tree, Path::new(path), &PlaceNode::File))
+        devices
+            .try_for_each(|(tree, (path, _))| self.mount(tree, Path::new(path), &PlaceNode::File))
     }
 }

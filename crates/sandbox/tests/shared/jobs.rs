@@ -25,6 +25,7 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
             wall: Duration::from_secs(20),
             cpu: Duration::from_secs(5),
             memory: 512 << 20,
+            address_space: 1 << 40,
             output: 1 << 16,
             errors: 1 << 12,
             file_size: 1 << 20,

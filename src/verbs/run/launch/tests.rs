@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use brine_job::{Grants, Layer, OperatorCommand, OutputFormat, Policy, PolicyQuestion};
-use brine_sandbox::ResourceUsage;
+use brine_sandbox::{BoundMeans, JobBoundMeans, ResourceUsage};
 use clap::Parser as _;
 use tempfile::TempDir;
 
@@ -35,6 +35,11 @@ fn finished(output: &[u8], end: JobEnd) -> FinishedJob {
         errors: b"oops \x1b[2J\n".to_vec(),
         errors_dropped: 7,
         layers: vec![Layer::Limits, Layer::Seccomp],
+        bounds: JobBoundMeans {
+            memory: BoundMeans::Looks,
+            processor_time: BoundMeans::Counter,
+            processes: BoundMeans::ControlGroupV2,
+        },
         tree: TreeKill::Certain,
     };
     FinishedJob { outcome, output: spool }
@@ -153,6 +158,9 @@ fn every_member_is_documented() {
     let facts = serde_json::to_value(facts).unwrap();
     assert_eq!(facts["errors"], "oops \u{1b}[2J\n");
     assert_eq!(facts["layers"], serde_json::json!(["limits", "seccomp"]));
+    let bounds =
+        serde_json::json!({"cpu": "perf-event", "memory": "looks", "processes": "cgroup-v2"});
+    assert_eq!(facts["bounds"], bounds);
     assert_eq!(facts["wall_ms"], 1500);
     for member in facts.as_object().unwrap().keys() {
         assert!(PAGE.contains(&format!("`{member}`")), "{member}");

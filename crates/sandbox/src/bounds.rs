@@ -1,0 +1,273 @@
+//! What all processes of a job together may hold and use, and how that is known.
+//!
+//! Where a control group can be had, the kernel counts exactly, and refuses what is beyond. Elsewhere brine looks at
+//! the processes of the job again and again, the more often the closer they are to a limit, and ends a job that it finds
+//! beyond it. What a job can hold between two looks is bounded by how fast it can take memory.
+
+mod census;
+mod control_group;
+mod hierarchy;
+mod kernel_memory;
+mod processor;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use brine_job::JobLimits;
+use rustix::process::Pid;
+
+use self::census::{Census, ProcessFacts};
+use self::control_group::ControlGroup;
+use self::hierarchy::GroupVersion;
+use self::kernel_memory::KernelMemory;
+use self::processor::SeenTime;
+use super::outcome::{BoundMeans, JobBoundMeans, JobEnd, ResourceUsage};
+
+/// What brine is shown of a job that is about to start, as far as the system gives it.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// A `/proc` of the job's process namespace.
+    pub(super) processes: Option<OwnedFd>,
+    /// The scratch directory.
+    pub(super) scratch: Option<OwnedFd>,
+    /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace, if that is its own.
+    pub(super) sockets: Option<OwnedFd>,
+    /// A counter of the processor time of the first process and all that descend from it, in nanoseconds.
+    pub(super) time: Option<File>,
+}
+
+/// Who counts the memory of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemoryCount {
+    /// The kernel, in a control group.
+    Kernel,
+    /// brine, which sees what lies in processes, and in files of the scratch directory.
+    Looks,
+}
+
+impl MemoryCount {
+    /// Returns the byte that lets the job go on.
+    pub(super) const fn byte(self) -> u8 {
+        match self {
+            Self::Kernel => 1,
+            Self::Looks => 2,
+        }
+    }
+
+    /// Returns what a byte means that let the job go on.
+    pub(super) const fn of(byte: u8) -> Self {
+        if byte == Self::Kernel.byte() { Self::Kernel } else { Self::Looks }
+    }
+}
+
+/// The bounds of a job, while it runs.
+#[derive(Debug)]
+pub(super) struct JobBounds {
+    limits: JobLimits,
+    group: ControlGroup,
+    census: Option<Census>,
+    kernel: KernelMemory,
+    counter: Option<File>,
+    seen: SeenTime,
+    processors: usize,
+    memory: u64,
+    peak_memory: u64,
+    lock_bytes: u64,
+    last: Instant,
+    locks_counted: Option<Instant>,
+    next: Instant,
+}
+
+impl JobBounds {
+    /// Bounds a job whose first process, with this number for brine, has not started anything yet.
+    pub(super) fn begin(process: Pid, shown: Shown, limits: &JobLimits) -> Self {
+        let mut group = ControlGroup::make(limits);
+        group.take(process);
+        let number = u32::try_from(process.as_raw_pid()).unwrap_or(0);
+        let Shown { processes, scratch, sockets, time } = shown;
+        let census = match processes.as_ref().and_then(|processes| processes.try_clone().ok()) {
+            Some(processes) => Some(Census::of_namespace(processes)),
+            None => Census::below(number).ok(),
+        };
+        let now = Instant::now();
+        Self {
+            limits: *limits,
+            group,
+            census,
+            kernel: KernelMemory { processes, scratch, sockets },
+            counter: time,
+            seen: SeenTime::default(),
+            processors: std::thread::available_parallelism().map_or(1, NonZero::get),
+            memory: 0,
+            peak_memory: 0,
+            lock_bytes: 0,
+            last: now,
+            locks_counted: None,
+            next: now + SHORTEST,
+        }
+    }
+
+    /// Returns how each bound is held.
+    pub(super) fn means(&self) -> JobBoundMeans {
+        let held = self.group.held();
+        let group = |version| match version {
+            GroupVersion::V1 => BoundMeans::ControlGroupV1,
+            GroupVersion::V2 => BoundMeans::ControlGroupV2,
+        };
+        let looks = if self.census.is_some() { BoundMeans::Looks } else { BoundMeans::None };
+        let counter = if self.counter.is_some() { BoundMeans::Counter } else { looks };
+        JobBoundMeans {
+            memory: held.memory.map_or(looks, group),
+            processor_time: held.processor.map_or(counter, group),
+            processes: held.processes.map_or(BoundMeans::ResourceLimit, group),
+        }
+    }
+
+    /// Returns who counts the memory.
+    pub(super) fn memory_count(&self) -> MemoryCount {
+        match self.group.held().memory {
+            Some(_) => MemoryCount::Kernel,
+            None => MemoryCount::Looks,
+        }
+    }
+
+    /// Returns when to look again.
+    pub(super) const fn next_look(&self) -> Instant {
+        self.next
+    }
+
+    /// Looks at the job if it is time to. Returns the bound that it is found beyond.
+    pub(super) fn look(&mut self, now: Instant) -> Option<JobEnd> {
+        if now < self.next {
+            return None;
+        }
+        let found = self.look_now(now);
+        let rest = now.elapsed().saturating_mul(SHARE).min(LONGEST_REST);
+        self.next = Instant::now() + self.interval(now).max(rest);
+        found
+    }
+
+    fn look_now(&mut self, now: Instant) -> Option<JobEnd> {
+        let held = self.group.held();
+        let watches_memory = held.memory.is_none();
+        let watches_time = held.processor.is_none() && self.counter.is_none();
+        let processes = match &self.census {
+            Some(census) if watches_memory || watches_time => census.take(),
+            _ => Vec::new(),
+        };
+        if watches_time {
+            self.seen.look(&processes, now.saturating_duration_since(self.last), self.processors);
+        }
+        self.last = now;
+        if self.locks_counted.is_none_or(|last| now.saturating_duration_since(last) > LOCKS) {
+            self.lock_bytes = self.kernel.locks();
+            self.locks_counted = Some(now);
+        }
+        let beyond_memory = if watches_memory {
+            self.holds_too_much(&processes)
+        } else {
+            // The kernel counts locks for no control group.
+            self.group.ran_out_of_memory() || self.lock_bytes > self.limits.memory
+        };
+        if beyond_memory {
+            return Some(JobEnd::OutOfMemory);
+        }
+        (self.processor_time() > self.limits.cpu).then_some(JobEnd::OutOfProcessorTime)
+    }
+
+    /// Returns whether a job without a control group holds more than it may.
+    fn holds_too_much(&mut self, processes: &[ProcessFacts]) -> bool {
+        let kernel = self.kernel.quick().saturating_add(self.lock_bytes);
+        let sum = |held: &mut dyn Iterator<Item = u64>| held.fold(kernel, u64::saturating_add);
+        let mut held = sum(&mut processes.iter().map(|process| process.held));
+        if let (true, Some(census)) = (held > self.limits.memory, &self.census) {
+            // Pages that were shared by a fork were counted for each that shares them.
+            held = sum(&mut processes.iter().map(|process| {
+                census.proportional(*process).unwrap_or(process.held).min(process.held)
+            }));
+        }
+        self.memory = held;
+        self.peak_memory = self.peak_memory.max(held);
+        held > self.limits.memory
+    }
+
+    /// Returns how long the job cannot reach a limit, as far as is known.
+    fn interval(&self, now: Instant) -> Duration {
+        let processors = u64::try_from(self.processors).unwrap_or(1);
+        let mut interval = LONGEST;
+        if self.group.held().memory.is_none() {
+            let room = self.limits.memory.saturating_sub(self.memory);
+            let nanos =
+                room.saturating_mul(1_000) / BYTES_PER_MICROSECOND.saturating_mul(processors);
+            interval = interval.min(Duration::from_nanos(nanos));
+        }
+        let left = self.limits.cpu.saturating_sub(self.processor_time());
+        interval = interval.min(left / u32::try_from(processors).unwrap_or(1));
+        // At a moment that the job cannot know.
+        let chance = u32::from(now.elapsed().subsec_nanos().to_ne_bytes()[0]);
+        (interval / 2 + interval / 512 * chance).max(SHORTEST)
+    }
+
+    fn processor_time(&self) -> Duration {
+        match self.group.processor_time() {
+            Some((user, system)) => user.saturating_add(system),
+            None => self.counted_time().unwrap_or_else(|| self.seen.total()),
+        }
+    }
+
+    fn counted_time(&self) -> Option<Duration> {
+        let mut counter = self.counter.as_ref()?;
+        let mut nanos = [0; 8];
+        counter.read_exact(&mut nanos).ok()?;
+        Some(Duration::from_nanos(u64::from_ne_bytes(nanos)))
+    }
+
+    /// Returns the bound that a job that has ended was beyond, whatever ended it.
+    pub(super) fn exceeded(&self) -> Option<JobEnd> {
+        self.group.ran_out_of_memory().then_some(JobEnd::OutOfMemory)
+    }
+
+    /// Returns what the job used: what was counted for all its processes, and where nothing was, what its init reaped.
+    pub(super) fn usage(&self, reaped: ResourceUsage) -> ResourceUsage {
+        let seen = Some(self.peak_memory).filter(|bytes| *bytes > 0);
+        let peak_memory = self.group.peak_memory().or(seen).unwrap_or(reaped.peak_memory);
+        let counted = self.group.processor_time();
+        let (user, system) = counted.unwrap_or_else(|| {
+            // Nobody says how the rest was divided.
+            let more =
+                self.processor_time().saturating_sub(reaped.user.saturating_add(reaped.system));
+            (reaped.user.saturating_add(more), reaped.system)
+        });
+        ResourceUsage { user, system, peak_memory }
+    }
+}
+
+/// Reads a file of the kernel's; `None` if it cannot be read.
+fn read(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    let read: io::Result<_> =
+        File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
+    read.ok().map(|_| text)
+}
+
+/// How fast a processor can take memory: writing to large pages, measured, and doubled.
+const BYTES_PER_MICROSECOND: u64 = 8_192;
+
+/// The least time between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The most time between two looks.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// How often locks are counted.
+const LOCKS: Duration = Duration::from_millis(100);
+
+/// A look takes at most one part in this many of the time of a processor,
+const SHARE: u32 = 20;
+
+/// unless there would be no look for longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(1);

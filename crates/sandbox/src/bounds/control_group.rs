@@ -1,0 +1,319 @@
+//! A control group for a job: the kernel itself counts all that its processes hold and use together.
+//!
+//! A group that can be made bounds what its controllers count. They can be of version 2, where they are delegated or
+//! brine is root, or of version 1 for root. Each is taken where it is.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use brine_job::JobLimits;
+use rustix::process::Pid;
+
+use super::hierarchy::{GroupVersion, Hierarchy};
+use super::read;
+
+/// A control group for one job, in each hierarchy that has a controller for it. It is removed when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct ControlGroup {
+    memory: Option<Group>,
+    processor: Option<Group>,
+    processes: Option<Group>,
+    /// The group of its own that brine moved into, and the one it came from.
+    moved: Option<(PathBuf, PathBuf)>,
+}
+
+/// The group of a job in one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    version: GroupVersion,
+    directory: PathBuf,
+}
+
+/// Which bounds of a job a control group holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) memory: Option<GroupVersion>,
+    pub(super) processor: Option<GroupVersion>,
+    pub(super) processes: Option<GroupVersion>,
+}
+
+impl ControlGroup {
+    /// Makes groups with these limits below those of this process. What cannot be had is left out.
+    pub(super) fn make(limits: &JobLimits) -> Self {
+        let text = |path| read(Path::new(path)).unwrap_or_default();
+        let hierarchies = Hierarchy::all(&text("/proc/self/mountinfo"), &text("/proc/self/cgroup"));
+        Self::make_in(&hierarchies, limits)
+    }
+
+    fn make_in(hierarchies: &[Hierarchy], limits: &JobLimits) -> Self {
+        let mut group = Self::default();
+        // The newer interface first: it kills a group as a whole, and counts swap by itself.
+        let (newer, older): (Vec<_>, Vec<_>) =
+            hierarchies.iter().partition(|one| one.version == GroupVersion::V2);
+        for hierarchy in newer {
+            group.make_v2(hierarchy, limits);
+        }
+        for hierarchy in older {
+            group.make_v1(hierarchy, limits);
+        }
+        group
+    }
+
+    fn make_v2(&mut self, hierarchy: &Hierarchy, limits: &JobLimits) {
+        let Some((made, moved)) = made_v2(hierarchy) else { return };
+        self.moved = moved;
+        let set = |name: &str, value: &str| write(&made.directory.join(name), value).is_ok();
+        if set("memory.max", &limits.memory.to_string()) {
+            // A kernel without swap, or that does not count it, has no such file.
+            set("memory.swap.max", "0");
+            set("memory.oom.group", "1");
+            self.memory = Some(made.clone());
+        }
+        if set("pids.max", &most_processes(limits)) {
+            self.processes = Some(made.clone());
+        }
+        if made.processor_time().is_some() {
+            self.processor = Some(made.clone());
+        }
+        if self.held() == Held::default() {
+            made.remove();
+        }
+    }
+
+    fn make_v1(&mut self, hierarchy: &Hierarchy, limits: &JobLimits) {
+        let has = |name: &str| hierarchy.controllers.iter().any(|found| found == name);
+        let wants_memory = self.memory.is_none() && has("memory");
+        let wants_processor = self.processor.is_none() && has("cpuacct");
+        let wants_processes = self.processes.is_none() && has("pids");
+        if !(wants_memory || wants_processor || wants_processes) {
+            return;
+        }
+        let Ok(made) = Group::below(&hierarchy.own, GroupVersion::V1) else { return };
+        let set = |name: &str, value: &str| write(&made.directory.join(name), value).is_ok();
+        let mut used = false;
+        if wants_memory && set("memory.limit_in_bytes", &limits.memory.to_string()) {
+            // Only together with memory is swap counted; a kernel may count neither.
+            set("memory.memsw.limit_in_bytes", &limits.memory.to_string());
+            self.memory = Some(made.clone());
+            used = true;
+        }
+        if wants_processes && set("pids.max", &most_processes(limits)) {
+            self.processes = Some(made.clone());
+            used = true;
+        }
+        if wants_processor && made.processor_time().is_some() {
+            self.processor = Some(made.clone());
+            used = true;
+        }
+        if !used {
+            made.remove();
+        }
+    }
+
+    /// Returns which bounds it holds.
+    pub(super) fn held(&self) -> Held {
+        let version = |group: &Option<Group>| group.as_ref().map(|group| group.version);
+        Held {
+            memory: version(&self.memory),
+            processor: version(&self.processor),
+            processes: version(&self.processes),
+        }
+    }
+
+    /// Moves a process into it, and all that descend from it later. A group that does not take it holds nothing.
+    pub(super) fn take(&mut self, process: Pid) {
+        let number = process.as_raw_pid().to_string();
+        for slot in [&mut self.memory, &mut self.processor, &mut self.processes] {
+            let takes =
+                |group: &Group| write(&group.directory.join("cgroup.procs"), &number).is_ok();
+            if !slot.as_ref().is_some_and(takes) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Returns the processor time that was used in the programs and in the kernel, also by processes that are gone.
+    pub(super) fn processor_time(&self) -> Option<(Duration, Duration)> {
+        self.processor.as_ref()?.processor_time()
+    }
+
+    /// Returns the most memory that was held, in bytes.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let group = self.memory.as_ref()?;
+        match group.version {
+            GroupVersion::V2 => group.number("memory.peak"),
+            // With swap where that is counted.
+            GroupVersion::V1 => group
+                .number("memory.memsw.max_usage_in_bytes")
+                .or_else(|| group.number("memory.max_usage_in_bytes")),
+        }
+    }
+
+    /// Returns whether memory was at its limit and something was refused or killed for it.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        let Some(group) = &self.memory else { return false };
+        let file = match group.version {
+            GroupVersion::V2 => "memory.events",
+            GroupVersion::V1 => "memory.oom_control",
+        };
+        group.member(file, "oom_kill").is_some_and(|count| count > 0)
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for group in [&self.memory, &self.processor, &self.processes].into_iter().flatten() {
+            if !groups.contains(group) {
+                groups.push(group.clone());
+            }
+        }
+        groups
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        for group in self.groups() {
+            group.remove();
+        }
+        if let Some((supervisor, own)) = &self.moved {
+            // The way back is as it came: without the controllers below it, the group takes processes again.
+            let _ = write(&own.join("cgroup.subtree_control"), "-memory -pids -cpu");
+            let _ = write(&own.join("cgroup.procs"), "0");
+            let _ = fs::remove_dir(supervisor);
+        }
+    }
+}
+
+impl Group {
+    /// Makes a group with a name of its own.
+    fn below(parent: &Path, version: GroupVersion) -> io::Result<Self> {
+        remove_abandoned(parent);
+        let own = std::process::id();
+        for number in 0..MOST_TRIES {
+            let directory = parent.join(format!("{NAME}{own}-{number}"));
+            match fs::create_dir(&directory) {
+                Ok(()) => return Ok(Self { version, directory }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes it. A group in which a process is left stays, until a later job finds it abandoned.
+    fn remove(&self) {
+        let _ = fs::remove_dir(&self.directory);
+    }
+
+    fn processor_time(&self) -> Option<(Duration, Duration)> {
+        match self.version {
+            GroupVersion::V2 => {
+                let micros = |name| self.member("cpu.stat", name).map(Duration::from_micros);
+                Some((micros("user_usec")?, micros("system_usec")?))
+            }
+            GroupVersion::V1 => {
+                let nanos = |name| self.number(name).map(Duration::from_nanos);
+                Some((nanos("cpuacct.usage_user")?, nanos("cpuacct.usage_sys")?))
+            }
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        read(&self.directory.join(name))?.trim_end().parse().ok()
+    }
+
+    /// Returns a number out of a file of names and numbers.
+    fn member(&self, file: &str, name: &str) -> Option<u64> {
+        read(&self.directory.join(file))?.lines().find_map(|line| {
+            let (found, value) = line.split_once(' ')?;
+            (found == name).then(|| value.parse().ok()).flatten()
+        })
+    }
+}
+
+/// A new group of version 2, and where brine moved to make room for it.
+type MadeV2 = (Group, Option<(PathBuf, PathBuf)>);
+
+/// Makes a group that has the controllers of memory and processes, or at least counts processor time.
+///
+/// A group that has processes gives no controllers to groups in it ("no internal processes"). Where brine is alone in
+/// its group, as in a scope that was delegated to it, it moves down into one; otherwise the group above may do.
+fn made_v2(hierarchy: &Hierarchy) -> Option<MadeV2> {
+    let Hierarchy { own, top, .. } = hierarchy;
+    if enable(own) {
+        return Group::below(own, GroupVersion::V2).ok().map(|made| (made, None));
+    }
+    if let Some(moved) = moved_down(own) {
+        match enable(own).then(|| Group::below(own, GroupVersion::V2).ok()).flatten() {
+            Some(made) => return Some((made, Some(moved))),
+            None => {
+                let _ = write(&own.join("cgroup.procs"), "0");
+                let _ = fs::remove_dir(&moved.0);
+            }
+        }
+    }
+    let above = own.parent().filter(|above| above.starts_with(top) && enabled(above));
+    let above = above.and_then(|above| Group::below(above, GroupVersion::V2).ok());
+    above.or_else(|| Group::below(own, GroupVersion::V2).ok()).map(|made| (made, None))
+}
+
+/// Returns whether groups below this one have the controllers of memory and processes.
+fn enabled(group: &Path) -> bool {
+    let controllers = read(&group.join("cgroup.subtree_control")).unwrap_or_default();
+    let has = |name| controllers.split_ascii_whitespace().any(|found| found == name);
+    has("memory") && has("pids")
+}
+
+fn enable(group: &Path) -> bool {
+    enabled(group)
+        || write(&group.join("cgroup.subtree_control"), "+memory +pids").is_ok() && enabled(group)
+}
+
+/// Moves brine into a group below its own if it is alone there. Returns both.
+fn moved_down(own: &Path) -> Option<(PathBuf, PathBuf)> {
+    let processes = read(&own.join("cgroup.procs"))?;
+    if processes.trim_end() != std::process::id().to_string() {
+        return None;
+    }
+    let down = own.join(format!("{NAME}{}-supervisor", std::process::id()));
+    fs::create_dir(&down).ok()?;
+    match write(&down.join("cgroup.procs"), "0") {
+        Ok(()) => Some((down, own.to_owned())),
+        Err(_) => {
+            let _ = fs::remove_dir(&down);
+            None
+        }
+    }
+}
+
+/// Removes groups of programs that were killed before they could. A group with processes cannot be removed.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(NAME));
+        let number = number.and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if number.is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// The processes of the job, and process 1 of its namespace.
+fn most_processes(limits: &JobLimits) -> String {
+    limits.processes.saturating_add(1).to_string()
+}
+
+/// Writes to a file of the kernel's, which takes a value in one call. It is not made if it is missing.
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    fs::OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+}
+
+/// What the names of groups begin with; the number of brine follows.
+const NAME: &str = "brine-";
+
+/// More jobs than one process runs at a time.
+const MOST_TRIES: u32 = 1 << 16;
