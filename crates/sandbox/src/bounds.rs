@@ -171,7 +171,7 @@ impl JobBounds {
             self.holds_too_much(&processes)
         } else {
             // The kernel counts locks for no control group.
-            self.group.ran_out_of_memory() || self.lock_bytes > self.limits.memory
+            self.group.ran_out_of_memory() || self.lock_bytes == u64::MAX
         };
         if beyond_memory {
             return Some(JobEnd::OutOfMemory);

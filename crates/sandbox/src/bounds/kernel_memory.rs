@@ -29,10 +29,16 @@ impl KernelMemory {
         scratch.saturating_add(sockets.unwrap_or(0))
     }
 
-    /// Returns the bytes of locks of files. The kernel goes through the locks of all processes of the system.
+    /// Returns the bytes of locks of files; more than any limit if there are too many to be counted.
+    ///
+    /// To list them takes the square of their number, and nobody can lock anything meanwhile. No program that means
+    /// well has as many as are counted here.
     pub(super) fn locks(&self) -> u64 {
         let count = self.processes.as_ref().and_then(|processes| lock_count(processes).ok());
-        count.unwrap_or(0).saturating_mul(LOCK_BYTES)
+        match count.unwrap_or(0) {
+            count if count > MOST_LOCKS => u64::MAX,
+            count => count.saturating_mul(LOCK_BYTES),
+        }
     }
 }
 
@@ -53,7 +59,7 @@ fn lock_count(processes: &OwnedFd) -> io::Result<u64> {
         let read = file.read(&mut buffer)?;
         let lines = buffer.get(..read).unwrap_or_default().iter().filter(|byte| **byte == b'\n');
         count = count.saturating_add(u64::try_from(lines.count()).unwrap_or(u64::MAX));
-        if read == 0 {
+        if read == 0 || count > MOST_LOCKS {
             return Ok(count);
         }
     }
@@ -153,6 +159,9 @@ const fn aligned(length: usize) -> usize {
 
 /// What a lock takes (`struct file_lock`), with what the allocator adds.
 const LOCK_BYTES: u64 = 256;
+
+/// More locks end a job. They take 4 MiB.
+const MOST_LOCKS: u64 = 1 << 14;
 
 /// What a file in memory takes besides its content: an inode and a name.
 const INODE_BYTES: u64 = 1024;
