@@ -6,6 +6,7 @@
 
 mod census;
 mod control_group;
+mod group_tree;
 mod hierarchy;
 mod kernel_memory;
 mod processor;
