@@ -4,6 +4,7 @@
 mod advice;
 mod check;
 mod confinement;
+mod neighbours;
 mod surroundings;
 
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ pub(super) fn run(args: &Doctor) -> Result<Outcome, Failure> {
     let output = Output::stdout(&mut OverwriteGuard::default())?;
     let machine = Machine::survey();
     let mut checks = confinement::checks(&machine);
+    checks.extend(neighbours::checks());
     checks.extend(surroundings::checks());
     let missing = checks.iter().find(|check| check.state == State::Missing);
     let status = missing.map_or(Status::Done, |check| check.status);

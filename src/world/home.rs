@@ -17,7 +17,7 @@ impl Home {
     pub(crate) fn find() -> Result<Self, Failure> {
         // The XDG specification has relative paths ignored.
         let xdg = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let user = || variable("HOME").map(|home| Path::new(&home).join(".config"));
+        let user = || user_home().map(|home| home.join(".config"));
         let directory = variable("BRINE_HOME")
             .map(PathBuf::from)
             .or_else(|| xdg.or_else(user).map(|config| config.join("brine")))
@@ -48,6 +48,11 @@ impl Home {
     pub(crate) fn trust_file(&self) -> PathBuf {
         self.directory.join("trust.toml")
     }
+}
+
+/// Returns the home directory of the user.
+pub(crate) fn user_home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
 }
 
 /// The file with the passphrase that `BRINE_PASSPHRASE_FILE` names.

@@ -63,17 +63,6 @@ fn container() -> Option<String> {
     marked.map(|(_, name)| name.to_owned()).or_else(named)
 }
 
-/// The least memory that all processes of this control group, and of those around it, may hold together, in bytes;
-/// `None` if nothing limits it (cgroups(7), version 2).
-#[cfg(all(feature = "sandbox", target_os = "linux"))]
-pub(crate) fn memory_of_group() -> Option<u64> {
-    let groups = read("/proc/self/cgroup")?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let own = Path::new("/sys/fs/cgroup").join(own);
-    let limit = |group: &Path| first_line(group.join("memory.max"))?.parse::<u64>().ok();
-    own.ancestors().take_while(|group| group.starts_with("/sys/fs/cgroup")).filter_map(limit).min()
-}
-
 /// Returns whether systemd manages this system.
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 pub(crate) fn has_systemd() -> bool {
@@ -84,6 +73,11 @@ pub(crate) fn has_systemd() -> bool {
 fn status_of(name: &str) -> Option<String> {
     let status = read("/proc/self/status")?;
     status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+}
+
+/// Returns whether hardware threads of one core are in use. What runs on the one can time what runs on the other.
+pub(crate) fn shares_cores() -> bool {
+    first_line("/sys/devices/system/cpu/smt/active").as_deref() == Some("1")
 }
 
 fn first_line(path: impl AsRef<Path>) -> Option<String> {

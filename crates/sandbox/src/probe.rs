@@ -7,7 +7,7 @@ use std::path::Path;
 use brine_job::{Layer, Plan};
 use rustix::fs::MemfdFlags;
 
-use super::outcome::JobEnd;
+use super::outcome::{JobBoundMeans, JobEnd, JobOutcome};
 use super::{Launch, LaunchError, launch};
 
 /// Which layers hold on this system.
@@ -17,6 +17,8 @@ pub struct Probe {
     pub missing: Vec<(Layer, LaunchError)>,
     /// The layers that held without those; or why no program can be started behind any.
     pub held: Result<Vec<Layer>, LaunchError>,
+    /// How the bounds of a whole job were held in that attempt.
+    pub bounds: JobBoundMeans,
 }
 
 /// Starts the program of a plan behind every layer, and then without each layer that cannot be set up.
@@ -33,22 +35,24 @@ pub fn probe(mut plan: Plan, program_init: &Path) -> Probe {
                     plan.waive(layer);
                     missing.push((layer, error));
                 }
-                _ => return Probe { missing, held: Err(error) },
+                _ => return Probe { missing, held: Err(error), bounds: JobBoundMeans::default() },
             },
-            held => return Probe { missing, held },
+            Ok(JobOutcome { layers, bounds, .. }) => {
+                return Probe { missing, held: Ok(layers), bounds };
+            }
         }
     }
 }
 
-/// Runs the program once, and returns the layers that held.
-fn attempt(plan: &Plan, program_init: &Path) -> Result<Vec<Layer>, LaunchError> {
+/// Runs the program once, and returns how that went.
+fn attempt(plan: &Plan, program_init: &Path) -> Result<JobOutcome, LaunchError> {
     let failed = |error| LaunchError::system("making an empty payload", error);
     let payload = rustix::fs::memfd_create(c"payload", MemfdFlags::CLOEXEC)
         .map_err(|error| failed(io::Error::from(error)))?;
     let launched = Launch { plan, payload: File::from(payload), input: None, program_init };
     let outcome = launch(launched, &mut io::sink())?;
     match outcome.end {
-        JobEnd::Exited(0) => Ok(outcome.layers),
+        JobEnd::Exited(0) => Ok(outcome),
         _ => {
             let said = String::from_utf8_lossy(&outcome.errors).trim_end().to_owned();
             let said = if said.is_empty() { "it said nothing".to_owned() } else { said };

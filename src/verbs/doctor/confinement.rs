@@ -20,9 +20,8 @@ mod linux {
     use std::path::Path;
 
     use brine_job::{Grants, Layer, OperatorCommand, Plan, Policy, PolicyQuestion};
-    use brine_sandbox::{LaunchError, Probe, probe};
+    use brine_sandbox::{BoundMeans, LaunchError, Probe, probe};
 
-    use super::super::about;
     use super::super::advice;
     use super::super::check::Check;
     use crate::report::Failure;
@@ -45,7 +44,9 @@ mod linux {
         let layers = Layer::ALL.map(|layer| of_layer(layer, &probe, machine));
         let mut checks = vec![of_attempt(&probe, machine)];
         checks.extend(layers);
-        checks.push(of_group());
+        if probe.held.is_ok() {
+            checks.extend(of_bounds(&probe));
+        }
         checks
     }
 
@@ -125,23 +126,54 @@ mod linux {
         }
     }
 
-    /// Says whether the processes of a job are limited together.
-    fn of_group() -> Check {
-        if let Some(bytes) = machine::memory_of_group() {
-            let text = format!("all processes here together may hold {} of memory", about(bytes));
-            return Check::ok("cgroup", text);
+    /// Says by which means all processes of a job are bounded together.
+    fn of_bounds(probe: &Probe) -> [Check; 2] {
+        [of_memory(probe.bounds.memory), of_processor_time(probe.bounds.processor_time)]
+    }
+
+    fn of_memory(means: BoundMeans) -> Check {
+        let name = "memory";
+        match means {
+            BoundMeans::ControlGroupV1 | BoundMeans::ControlGroupV2 => Check::ok(
+                name,
+                format!("the kernel bounds what all processes of a job hold ({})", means.name()),
+            ),
+            BoundMeans::Looks => Check::limited(
+                name,
+                "brine looks at what all processes of a job hold, and ends it soon after it holds too much",
+            )
+            .hint(group_hint()),
+            _ => Check::missing(name, Status::NotConfined, "nothing bounds what a job holds"),
         }
-        let check = Check::limited(
-            "cgroup",
-            "memory is limited for each process of a job, and not for all of them together",
-        );
+    }
+
+    fn of_processor_time(means: BoundMeans) -> Check {
+        let name = "processor";
+        match means {
+            BoundMeans::Looks => Check::limited(
+                name,
+                "brine looks at the processor time of a job, and estimates that of short processes",
+            )
+            .hint(format!("sudo sysctl kernel.perf_event_paranoid=2; or {}", group_hint())),
+            BoundMeans::None => Check::missing(
+                name,
+                Status::NotConfined,
+                "nothing bounds the processor time of a job",
+            ),
+            means => Check::ok(
+                name,
+                format!("the kernel counts the processor time of a whole job ({})", means.name()),
+            ),
+        }
+    }
+
+    /// Returns how brine gets a control group that it may divide.
+    fn group_hint() -> String {
         let user = if rustix::process::geteuid().is_root() { "" } else { " --user" };
-        if !machine::has_systemd() {
-            return check.hint("start brine in a control group that has a limit in memory.max");
+        match machine::has_systemd() {
+            true => format!("systemd-run{user} --scope -p Delegate=yes brine run JOB"),
+            false => "start brine alone in a control group that belongs to its user".to_owned(),
         }
-        check.hint(format!(
-            "systemd-run{user} --scope -p MemoryMax=1G -p TasksMax=256 brine run JOB"
-        ))
     }
 
     fn hint(error: &LaunchError, machine: &Machine) -> Option<String> {

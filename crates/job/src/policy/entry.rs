@@ -65,6 +65,11 @@ impl PolicyEntry {
         self.terms.write.iter().flatten().map(|(_, path)| path.as_path())
     }
 
+    /// Returns the TCP ports that jobs may connect to.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.terms.ports.iter().flatten().copied()
+    }
+
     /// Returns the lists of names that payloads may import; `None` if payloads are not scanned.
     #[must_use]
     pub fn pickle_imports(&self) -> Option<&[ImportList]> {
