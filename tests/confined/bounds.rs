@@ -1,13 +1,15 @@
 //! What all processes of a job hold and use together, and jobs that try to hold and use more.
 
+use std::fs;
 use std::time::Duration;
 
 use brine_job::PlanParts;
 use brine_sandbox::{BoundMeans, JobEnd, JobOutcome};
 
 use crate::faults::python;
-use crate::jobs::{ran, verdict};
-use crate::world::is_root;
+use crate::jobs::{brine, ran, verdict};
+use crate::shared_jobs::{run_by, started};
+use crate::world::{World, is_root, open_to_all};
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -171,4 +173,50 @@ fn a_job_that_was_killed_has_used_what_it_used() {
     assert_eq!(outcome.end, JobEnd::TimedOut);
     assert!(outcome.usage.peak_memory > 20 * MEBIBYTE, "{outcome:?}");
     assert!(outcome.usage.user > Duration::from_millis(100), "{outcome:?}");
+}
+
+/// As where `perf_event_open` is refused, by a container or by the system.
+#[test]
+fn processor_time_is_seen_where_the_kernel_does_not_count_it() {
+    if is_root() {
+        // A control group counts for root. As nobody, this test runs once more.
+        return;
+    }
+    let world = World::new();
+    let init = world.at("init");
+    let text = REFUSES_COUNTERS.replace("BRINE", brine().to_str().unwrap());
+    fs::write(&init, text).unwrap();
+    open_to_all(&init);
+    for script in [
+        "import os\nfor _ in range(7):\n if os.fork() == 0: break\nwhile True: pass",
+        "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n if os.fork() == 0:\n  end = time.perf_counter() + 0.005\n  while time.perf_counter() < end: pass\n  os._exit(0)\n time.sleep(0.005)",
+    ] {
+        let mut job = small(script);
+        job.limits.cpu = Duration::from_secs(1);
+        let (outcome, _) = started(run_by(&init, &job, b""));
+        assert_eq!(outcome.bounds.processor_time, BoundMeans::Looks);
+        assert_eq!(outcome.end, JobEnd::OutOfProcessorTime, "{script}: {outcome:?}");
+    }
+}
+
+/// Becomes brine behind a filter that answers `perf_event_open` with `EPERM`.
+const REFUSES_COUNTERS: &str = r#"#!/usr/bin/python3
+import ctypes, os, platform, struct, sys
+
+LOAD, JUMP_IF_EQUAL, RETURN, REFUSE, ALLOW = 0x20, 0x15, 0x06, 0x00050001, 0x7FFF0000
+call = {"x86_64": 298, "aarch64": 241}[platform.machine()]
+code = b"".join(struct.pack("=HBBI", *one) for one in
+                [(LOAD, 0, 0, 0), (JUMP_IF_EQUAL, 0, 1, call), (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)])
+memory = ctypes.create_string_buffer(code)
+program = struct.pack("@HP", len(code) // 8, ctypes.addressof(memory))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) == 0
+os.execv("BRINE", ["brine-init", *sys.argv[1:]])
+"#;
+
+#[test]
+fn a_job_that_signals_itself_has_not_used_its_time_up() {
+    let (outcome, _) = ran(&small("import os, signal\nos.kill(os.getpid(), signal.SIGXCPU)"), b"");
+    assert_eq!(outcome.end, JobEnd::Signalled(24), "{outcome:?}");
 }

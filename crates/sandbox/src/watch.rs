@@ -306,7 +306,11 @@ impl JobWatch<'_> {
         let exceeded = self.bounds.as_ref().and_then(JobBounds::exceeded);
         let end =
             state.cause.or(exceeded).or(state.end).unwrap_or(JobEnd::Signalled(libc::SIGKILL));
-        let more_kills = || kills_before.zip(memory_kills()).is_some_and(|(one, two)| two > one);
+        // A control group counts those of its own that were killed. Elsewhere only those of the whole system are known.
+        let knows =
+            self.bounds.as_ref().is_some_and(|bounds| bounds.memory_count() == MemoryCount::Kernel);
+        let more_kills =
+            || !knows && kills_before.zip(memory_kills()).is_some_and(|(one, two)| two > one);
         // The init reports what was used when the kernel has waited for every process of the namespace.
         let tree = match (layers.contains(&Layer::Namespaces), state.usage) {
             (true, Some(_)) => TreeKill::Certain,
@@ -341,7 +345,10 @@ fn explain(
         JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
             JobEnd::Violated(Layer::Seccomp)
         }
-        JobEnd::Signalled(libc::SIGXCPU) if limited => JobEnd::OutOfProcessorTime,
+        // Anybody can send this signal. The kernel sends it to a process that has used that much.
+        JobEnd::Signalled(libc::SIGXCPU) if limited && used + TICKS >= plan.limits.cpu => {
+            JobEnd::OutOfProcessorTime
+        }
         JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
         // The limit of CPU time sends SIGKILL to a program that ignored SIGXCPU.
         JobEnd::Signalled(libc::SIGKILL) if limited && used > plan.limits.cpu => {
@@ -372,6 +379,9 @@ const START: Duration = Duration::from_secs(60);
 
 /// How long the end of a job may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much less a process can have used, by one clock, that has used its time up by another.
+const TICKS: Duration = Duration::from_millis(100);
 
 /// Longer than any machine runs.
 const FOREVER: Duration = Duration::from_secs(1 << 32);
