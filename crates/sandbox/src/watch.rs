@@ -215,7 +215,12 @@ impl JobWatch<'_> {
             }
         }
         if let (Some(process), false) = (self.process, self.plan.waived.contains(&Layer::Limits)) {
-            self.bounds = Some(JobBounds::begin(process, given, &self.plan.limits));
+            // Without a namespace, the init inherits those whose parents have ended.
+            let ancestor = match self.plan.waived.contains(&Layer::Namespaces) {
+                true => self.init.id().unwrap_or(process),
+                false => process,
+            };
+            self.bounds = Some(JobBounds::begin(process, ancestor, given, &self.plan.limits));
         }
         // If the job is gone, its end is about to be reported.
         let count = self.bounds.as_ref().map_or(MemoryCount::Looks, JobBounds::memory_count);
@@ -345,8 +350,8 @@ fn explain(
         JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
             JobEnd::Violated(Layer::Seccomp)
         }
-        // Anybody can send this signal. The kernel sends it to a process that has used that much.
-        JobEnd::Signalled(libc::SIGXCPU) if limited && used + TICKS >= plan.limits.cpu => {
+        // Anybody can send this signal. The kernel sends it by a coarser clock than it counts with.
+        JobEnd::Signalled(libc::SIGXCPU) if limited && used >= plan.limits.cpu / 2 => {
             JobEnd::OutOfProcessorTime
         }
         JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
@@ -379,9 +384,6 @@ const START: Duration = Duration::from_secs(60);
 
 /// How long the end of a job may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How much less a process can have used, by one clock, that has used its time up by another.
-const TICKS: Duration = Duration::from_millis(100);
 
 /// Longer than any machine runs.
 const FOREVER: Duration = Duration::from_secs(1 << 32);
