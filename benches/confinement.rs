@@ -99,7 +99,7 @@ mod linux {
     fn confined(plan: &Plan) {
         let payload = File::open("/dev/null").unwrap();
         let launch = launch(
-            Launch { plan, payload, input: None, program_init: Path::new(BRINE) },
+            Launch { plan, payload, input: None, stop: None, program_init: Path::new(BRINE) },
             &mut Vec::new(),
         );
         assert_eq!(launch.unwrap().end, JobEnd::Exited(0));
@@ -119,6 +119,7 @@ mod linux {
             ports: BTreeSet::new(),
             limits: JobLimits {
                 wall: Duration::from_secs(10),
+                grace: Duration::from_millis(500),
                 cpu: Duration::from_secs(5),
                 memory: 256 << 20,
                 address_space: 1 << 40,

@@ -99,6 +99,8 @@ pub struct VerdictArgs {
     pub report: Option<PathBuf>,
 
     /// Say who signed, even where standard error is not a terminal
+    ///
+    /// What a job writes to standard error is shown while it runs.
     #[arg(short, long)]
     pub verbose: bool,
 

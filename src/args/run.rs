@@ -65,7 +65,7 @@ pub struct Run {
 
     /// Lower a limit, as in wall=5s or memory=256MiB (can be repeated)
     ///
-    /// NAME is wall, cpu, memory, address-space, output, errors, file-size, processes, files or scratch. A limit
+    /// NAME is wall, cpu, memory, address-space, output, errors, grace, file-size, processes, files or scratch. A limit
     /// is never raised.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse_pair)]
     pub limits: Vec<(Limit, u64)>,

@@ -148,6 +148,7 @@ pub(crate) struct RunFacts {
     pub(crate) layers: Vec<&'static str>,
     pub(crate) memory_bytes: u64,
     pub(crate) outcome: &'static str,
+    pub(crate) proc: &'static str,
     pub(crate) output_bytes: u64,
     pub(crate) output_error: Option<RefusalFacts>,
     pub(crate) signal: Option<i32>,
@@ -155,6 +156,7 @@ pub(crate) struct RunFacts {
     pub(crate) tree_killed: bool,
     pub(crate) user_ms: u64,
     pub(crate) violated: Option<&'static str>,
+    pub(crate) violated_call: Option<&'static str>,
     pub(crate) wall_ms: u64,
 }
 

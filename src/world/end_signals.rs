@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -37,6 +37,11 @@ impl EndSignals {
             low_level::pipe::register(signal, tell.try_clone()?)?;
         }
         Ok(Self { received, arrival: Arc::new(arrival) })
+    }
+
+    /// Returns what can be read once one of them has arrived.
+    pub(crate) fn arrival(&self) -> BorrowedFd<'_> {
+        self.arrival.as_fd()
     }
 
     /// Returns whether one of them has arrived.

@@ -201,7 +201,8 @@ fn an_output_that_cannot_be_written_ends_the_job() {
     let payload = tempfile::tempfile().unwrap();
     let program_init = &brine();
     let plan = &Plan::from(job);
-    let error = launch(Launch { plan, payload, input: None, program_init }, &mut Full).unwrap_err();
+    let error = launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Full)
+        .unwrap_err();
     assert!(matches!(error, LaunchError::Output(_)), "{error}");
     assert_eq!(error.status(), 4);
     assert_eq!(marked(&mark), [""; 0]);
@@ -216,7 +217,8 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
     let program_init = Path::new("/bin/true");
     let plan = &Plan::from(job);
     let error =
-        launch(Launch { plan, payload, input: None, program_init }, &mut Vec::new()).unwrap_err();
+        launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Vec::new())
+            .unwrap_err();
     assert_eq!((error.reason(), error.status()), ("system", 4), "{error}");
     if is_root() {
         // Root makes them by its own power; who has none is asked in the second run of these tests.
@@ -299,8 +301,10 @@ fn a_job_is_run_for_another_test() {
     job.limits.wall = Duration::from_secs(wall.unwrap_or(60));
     let payload = tempfile::tempfile().unwrap();
     let plan = &Plan::from(job);
-    let launched =
-        launch(Launch { plan, payload, input: None, program_init: &brine() }, &mut Vec::new());
+    let launched = launch(
+        Launch { plan, payload, input: None, stop: None, program_init: &brine() },
+        &mut Vec::new(),
+    );
     match launched {
         Ok(outcome) => println!("{outcome:?}"),
         Err(error) => println!("{error}; hint: {}", error.hint().unwrap_or_default()),
@@ -371,7 +375,8 @@ fn an_error_says_if_the_job_is_not_known_to_be_dead() {
     let payload = tempfile::tempfile().unwrap();
     let program_init = &brine();
     let error =
-        launch(Launch { plan, payload, input: None, program_init }, &mut Meddler).unwrap_err();
+        launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Meddler)
+            .unwrap_err();
     assert!(matches!(error, LaunchError::StillThere { .. }), "{error}");
     assert_eq!((error.reason(), error.status()), ("output", 4));
     assert!(
@@ -463,9 +468,11 @@ fn many_jobs_are_run_for_another_test() {
         let mut payload = payload.try_clone().unwrap();
         payload.rewind().unwrap();
         let mut output = Vec::new();
-        let outcome =
-            launch(Launch { plan, payload, input: None, program_init: &brine() }, &mut output)
-                .unwrap();
+        let outcome = launch(
+            Launch { plan, payload, input: None, stop: None, program_init: &brine() },
+            &mut output,
+        )
+        .unwrap();
         assert_eq!(outcome.end, JobEnd::Exited(0));
         let scratch = String::from_utf8(output).unwrap();
         assert!(scratch == "/job/work\n" || run % 10 == 0, "{scratch}");

@@ -163,6 +163,44 @@ fn a_port_that_is_granted_is_all_of_the_network_there_is() {
     assert_eq!(attempt("unix_abstract", "abstract", &["tcp"]), JobEnd::Exited(1));
 }
 
+/// A socket with a path is reached wherever it is seen, so a job that sees somebody else's directory has no sockets.
+#[test]
+fn a_socket_in_what_is_granted_is_out_of_reach() {
+    let sockets = neighbour().directory.path();
+    for writable in [false, true] {
+        for waived in [&[][..], &[Layer::Landlock]] {
+            for name in ["unix_connect", "unix_by_pair", "local_socket"] {
+                let mut job = plan(probe(), &["probe", name, "/data"]);
+                job.granted_paths.insert(opening(sockets.into(), "/data", writable));
+                job.waived = waived.iter().copied().collect();
+                let (outcome, _) = ran(&job, b"");
+                let said = String::from_utf8_lossy(&outcome.errors).into_owned();
+                assert_eq!(
+                    (outcome.end, &*said),
+                    (JobEnd::Exited(1), "Operation not permitted\n"),
+                    "{name}"
+                );
+            }
+        }
+    }
+    // Nor may the operator show one among the system directories.
+    let mut job = plan(probe(), &["probe", "unix_connect", sockets.to_str().unwrap()]);
+    job.system.insert(sockets.into());
+    assert_eq!(ran(&job, b"").0.end, JobEnd::Exited(1));
+    // Without seccomp it is reached: nothing else stops it (before Linux 7.1).
+    job.waived = [Layer::Seccomp].into();
+    assert_eq!(ran(&job, b"").0.end, JobEnd::Exited(0));
+    // Where nobody else can have one, a job has its own; a file that is granted is no directory.
+    let world = World::new();
+    let mut job = plan(probe(), &["probe", "local_socket"]);
+    job.granted_paths.insert(opening(world.at("secret"), "/data", false));
+    assert_eq!(ran(&job, b"").0.end, JobEnd::Exited(0));
+    for waived in [Layer::Namespaces, Layer::Network] {
+        job.waived = [waived].into();
+        assert_eq!(run(&job, b"").map_or(JobEnd::Exited(1), |(ran, _)| ran.end), JobEnd::Exited(1));
+    }
+}
+
 /// Clouds give credentials to whoever asks the right address.
 #[test]
 fn a_metadata_server_is_out_of_reach() {

@@ -15,12 +15,15 @@
 
 mod benign;
 mod bounds;
+mod ending;
 mod faults;
 mod granted;
 mod inputs;
 mod jobs;
 mod place;
 mod probes;
+mod proc;
+mod programs;
 #[path = "../../crates/sandbox/tests/shared/jobs.rs"]
 mod shared_jobs;
 mod standing;

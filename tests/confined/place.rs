@@ -10,14 +10,14 @@ use crate::jobs::{ran, shell};
 use crate::world::World;
 
 #[track_caller]
-fn succeeds(job: &PlanParts) -> String {
+pub(crate) fn succeeds(job: &PlanParts) -> String {
     let (outcome, output) = ran(job, b"payload\n");
     assert_eq!(outcome.end, JobEnd::Exited(0), "{}", String::from_utf8_lossy(&outcome.errors));
     String::from_utf8(output).unwrap()
 }
 
 #[track_caller]
-fn script(text: &str) -> String {
+pub(crate) fn script(text: &str) -> String {
     succeeds(&shell(&format!("set -e; {text}")))
 }
 
@@ -127,4 +127,35 @@ fn scratch_is_executed_if_the_policy_says_so() {
         writable: true,
     });
     succeeds(&job);
+}
+
+/// What `multiprocessing` of Python does: pipes, shared memory, and local sockets to a process that forks others.
+#[test]
+fn python_works_with_many_processes() {
+    let work = "import multiprocessing as m, sys\n\
+        from multiprocessing import shared_memory\n\
+        def square(x): return x * x\n\
+        def put(queue): queue.put('put')\n\
+        def touch(name):\n \
+        s = shared_memory.SharedMemory(name); s.buf[0] = 7; s.close()\n\
+        if __name__ == '__main__':\n \
+        m.set_start_method(sys.argv[1])\n \
+        with m.Pool(2) as pool: assert pool.map(square, range(9)) == [x * x for x in range(9)]\n \
+        q = m.Queue(); p = m.Process(target=put, args=(q,)); p.start(); assert q.get() == 'put'; p.join()\n \
+        s = shared_memory.SharedMemory(create=True, size=64)\n \
+        p = m.Process(target=touch, args=(s.name,)); p.start(); p.join(); assert s.buf[0] == 7; s.close(); s.unlink()\n \
+        with m.Manager() as manager:\n  \
+        d = manager.dict(a=1); assert d['a'] == 1\n \
+        print('done')\n";
+    for method in ["fork", "spawn", "forkserver"] {
+        let mut job = shell(&format!("cat > work.py; python3 -I work.py {method}"));
+        job.environment.insert("TMPDIR".into(), "/job/work".into());
+        let (outcome, output) = ran(&job, work.as_bytes());
+        let errors = String::from_utf8_lossy(&outcome.errors);
+        assert_eq!(
+            (outcome.end, &*output),
+            (JobEnd::Exited(0), &b"done\n"[..]),
+            "{method}: {errors}"
+        );
+    }
 }

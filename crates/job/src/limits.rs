@@ -21,6 +21,8 @@ pub enum Limit {
     FileSize,
     /// Open descriptors of each process.
     Files,
+    /// How long a job has to end by itself once it is asked to. Only a policy sets it.
+    Grace,
     /// Bytes of memory that all processes hold together.
     Memory,
     /// Bytes of standard output.
@@ -43,12 +45,13 @@ enum LimitUnit {
 
 impl Limit {
     /// All limits.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AddressSpace,
         Self::Cpu,
         Self::Errors,
         Self::FileSize,
         Self::Files,
+        Self::Grace,
         Self::Memory,
         Self::Output,
         Self::Processes,
@@ -65,6 +68,7 @@ impl Limit {
             Self::Errors => "errors",
             Self::FileSize => "file-size",
             Self::Files => "files",
+            Self::Grace => "grace",
             Self::Memory => "memory",
             Self::Output => "output",
             Self::Processes => "processes",
@@ -82,7 +86,7 @@ impl Limit {
     /// Returns whether a signer may request it.
     #[must_use]
     pub const fn is_granted(self) -> bool {
-        !matches!(self, Self::Errors)
+        !matches!(self, Self::Errors | Self::Grace)
     }
 
     /// Returns the value that holds where neither side sets one. A policy that does not set it allows no more.
@@ -95,6 +99,7 @@ impl Limit {
             Self::Errors => 64 * 1024,
             Self::FileSize | Self::Scratch => 64 * 1024 * 1024,
             Self::Files => 256,
+            Self::Grace => 500,
             Self::Memory => 1024 * 1024 * 1024,
             Self::Output => 16 * 1024 * 1024,
             Self::Processes => 64,
@@ -105,10 +110,11 @@ impl Limit {
     /// Returns the largest value that anybody may set. The smallest is 1.
     #[must_use]
     pub const fn largest(self) -> u64 {
-        match self.unit() {
-            LimitUnit::Bytes => 1 << 50,
-            LimitUnit::Milliseconds => 366 * 86_400_000,
-            LimitUnit::Count => 1 << 20,
+        match (self, self.unit()) {
+            (Self::Grace, _) => 60_000,
+            (_, LimitUnit::Bytes) => 1 << 50,
+            (_, LimitUnit::Milliseconds) => 366 * 86_400_000,
+            (_, LimitUnit::Count) => 1 << 20,
         }
     }
 
@@ -146,7 +152,7 @@ impl Limit {
 
     const fn unit(self) -> LimitUnit {
         match self {
-            Self::Cpu | Self::Wall => LimitUnit::Milliseconds,
+            Self::Cpu | Self::Grace | Self::Wall => LimitUnit::Milliseconds,
             Self::Files | Self::Processes => LimitUnit::Count,
             Self::AddressSpace
             | Self::Errors
@@ -164,8 +170,10 @@ pub type LimitValues = BTreeMap<Limit, u64>;
 /// The limits of a job. Every value is an upper bound, and none is optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobLimits {
-    /// Wall-clock time, after which the whole tree is killed.
+    /// Wall-clock time, after which the whole tree is asked to end, and killed a grace later.
     pub wall: Duration,
+    /// How long processes have between SIGTERM and SIGKILL.
+    pub grace: Duration,
     /// CPU time of all processes together. Each alone has no more either (`RLIMIT_CPU`, rounded up to seconds).
     pub cpu: Duration,
     /// Bytes of memory that all processes hold together, in use rather than reserved.
@@ -192,6 +200,7 @@ impl JobLimits {
     pub fn values(&self) -> LimitValues {
         let Self {
             wall,
+            grace,
             cpu,
             memory,
             address_space,
@@ -209,6 +218,7 @@ impl JobLimits {
             (Limit::Errors, errors),
             (Limit::FileSize, file_size),
             (Limit::Files, u64::from(files)),
+            (Limit::Grace, milliseconds(grace)),
             (Limit::Memory, memory),
             (Limit::Output, output),
             (Limit::Processes, u64::from(processes)),
@@ -243,6 +253,7 @@ impl JobLimits {
         let time = |limit| Duration::from_millis(value(limit));
         Self {
             wall: time(Limit::Wall),
+            grace: time(Limit::Grace),
             cpu: time(Limit::Cpu),
             memory: value(Limit::Memory),
             address_space: value(Limit::AddressSpace),

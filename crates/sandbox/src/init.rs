@@ -1,5 +1,6 @@
 //! The init of a job: a process that brine starts and that confines itself.
 
+mod hostile_calls;
 mod job;
 mod reaper;
 
@@ -16,12 +17,14 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
+use self::hostile_calls::HostileCalls;
 use super::bounds::MemoryCount;
 use super::init_channel::InitChannel;
 use super::init_report::{InitFault, InitReport, ShownToBrine};
 use super::namespaces::Arrival;
 use super::oom_score::OomScore;
 use super::orders::InitOrders;
+use super::outcome::ProcView;
 use super::private_root::BuiltRoot;
 use super::syscalls::{self, Forked};
 use super::{INIT_NAME, namespaces, prepare, private_root, privileges, tree_kill};
@@ -69,6 +72,8 @@ struct Init {
     counted: u64,
     /// Who counts the memory of the job.
     memory: MemoryCount,
+    /// What the job sees as `/proc`.
+    proc_view: ProcView,
 }
 
 /// Directories of this system, for a job without a private root.
@@ -102,6 +107,7 @@ impl Init {
             score: None,
             counted: 0,
             memory: MemoryCount::Looks,
+            proc_view: ProcView::System,
         })
     }
 
@@ -143,6 +149,7 @@ impl Init {
         if self.orders.waives(Layer::Namespaces) {
             self.borrowed = Some(self.borrow().map_err(io_fault("making a scratch directory"))?);
         }
+        self.proc_view = built.as_ref().map_or(ProcView::System, |built| built.proc_view);
         Ok(built)
     }
 
@@ -216,7 +223,13 @@ impl Init {
         }
         self.drop_privileges()?;
         let process = watched(child)?;
-        if let Waited::HungUp = self.wait_or_hang_up(&process)? {
+        // Process 1 hears of hostile calls by itself.
+        let ask_to_end = || {
+            let _ = rustix::io::write(&ours, &[1]);
+        };
+        if let Waited::HungUp =
+            self.wait_or_hang_up(&process, &mut HostileCalls::nobody(), ask_to_end)?
+        {
             drop(ours);
             // A process 1 that is killed leaves the rest to the kernel, which does not count what that used.
             if !ends_within(&process, REAPING) {
@@ -232,16 +245,23 @@ impl Init {
     fn start_weakly(&mut self) -> Result<(), InitFault> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno_fault("inheriting orphans"))?;
+        let (mut calls, told) =
+            HostileCalls::of_job().map_err(io_fault("making a pair of sockets"))?;
         let job = match syscalls::fork().map_err(io_fault("forking the job"))? {
             Forked::Child => {
+                drop(calls);
                 self.wait_to_go_on(None);
-                self.become_job()
+                self.become_job(&told)
             }
             Forked::Parent(job) => job,
         };
+        drop(told);
         self.report(&InitReport::Forked(job.as_raw_pid()));
         self.score = None;
-        if let Waited::Ended = self.wait_or_hang_up(&watched(job)?)? {
+        let ask_to_end = || {
+            let _ = rustix::process::kill_process_group(job, Signal::TERM);
+        };
+        if let Waited::Ended = self.wait_or_hang_up(&watched(job)?, &mut calls, ask_to_end)? {
             let status = rustix::process::waitpid(Some(job), WaitOptions::empty());
             if let Ok(Some((_, status))) = status {
                 self.report_end(status);
@@ -279,28 +299,47 @@ impl Init {
     }
 
     /// Waits until a process ends, or brine hangs up or dies.
-    fn wait_or_hang_up(&self, process: &OwnedFd) -> Result<Waited, InitFault> {
-        let deadline = Instant::now().checked_add(self.orders.limits.wall.saturating_add(GRACE));
+    /// If brine wants the job to end by itself, `ask_to_end` passes that on, and the job has a little time for it.
+    fn wait_or_hang_up(
+        &self,
+        process: &OwnedFd,
+        calls: &mut HostileCalls,
+        ask_to_end: impl Fn(),
+    ) -> Result<Waited, InitFault> {
+        let limits = &self.orders.limits;
+        let mut deadline = Instant::now().checked_add(limits.wall.saturating_add(GRACE));
         loop {
-            let mut both = [
+            let mut polled = vec![
                 PollFd::new(process, PollFlags::IN),
                 PollFd::new(&self.channel, PollFlags::IN | PollFlags::RDHUP),
             ];
+            polled
+                .extend(calls.source().map(|calls| PollFd::from_borrowed_fd(calls, PollFlags::IN)));
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| Timespec::try_from(left).ok());
-            match rustix::event::poll(&mut both, left.as_ref()) {
+            match rustix::event::poll(&mut polled, left.as_ref()) {
                 // brine keeps time. It is late only if somebody has stopped it.
                 Ok(0) => return Ok(Waited::HungUp),
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(errno_fault("watching the job")(error)),
             }
-            let [job, brine] = both.map(|polled| polled.revents());
+            let mut found = polled.iter().map(PollFd::revents);
+            let mut next = || found.next().unwrap_or(PollFlags::empty());
+            let [job, brine, call] = [next(), next(), next()];
+            if let Some(call) = calls.hear(call) {
+                self.report(&InitReport::Violated(call));
+                return Ok(Waited::HungUp);
+            }
             if !job.is_empty() {
                 return Ok(Waited::Ended);
             }
             if !brine.is_empty() {
-                return Ok(Waited::HungUp);
+                if !matches!(self.channel.receive_with(&mut Vec::new()), Ok(Some(_))) {
+                    return Ok(Waited::HungUp);
+                }
+                ask_to_end();
+                deadline = Instant::now().checked_add(limits.grace);
             }
         }
     }

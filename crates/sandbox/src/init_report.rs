@@ -7,7 +7,7 @@ use brine_core::cbor::{Decoder, Encoder, Malformed};
 use brine_job::Layer;
 
 use super::init_channel::MAX_MESSAGE_BYTES;
-use super::outcome::{LAYERS, ResourceUsage};
+use super::outcome::{LAYERS, ProcView, ResourceUsage};
 
 /// Why the init gave up.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(super) struct InitFault {
 /// A report of the init of a job.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum InitReport {
-    /// These layers hold, and the program is about to start.
-    Held(Vec<Layer>),
+    /// These layers hold, the job sees this as `/proc`, and the program is about to start.
+    Held(Vec<Layer>, ProcView),
     /// The program will not start.
     Failed(InitFault),
     /// The program cannot be executed, for the reason with this error number.
@@ -36,6 +36,8 @@ pub(super) enum InitReport {
     Signalled(i32, Duration),
     /// Every process is gone, and they used this much.
     Gone(ResourceUsage),
+    /// A process made the hostile call of this number, if it is known, and the job is being ended for that.
+    Violated(Option<i32>),
     /// The first process of the job was forked; all others descend from it. This is its number for brine.
     Forked(i32),
     /// That process waits for brine to let it go on. These descriptors come with the message, in this order.
@@ -78,12 +80,14 @@ impl InitReport {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
         match self {
-            Self::Held(layers) => {
-                encoder.array(2).uint(0).array(wide(layers.len()));
+            Self::Held(layers, view) => {
+                encoder.array(3).uint(0).array(wide(layers.len()));
                 for layer in layers {
                     encoder.int(layer_number(*layer));
                 }
+                encoder.text(view.name());
             }
+            Self::Violated(call) => drop(encoder.array(2).uint(8).int(call.unwrap_or(-1).into())),
             Self::Failed(fault) => {
                 let layer = fault.layer.map_or(-1, layer_number);
                 // A step can name a path of any length.
@@ -126,7 +130,10 @@ impl InitReport {
                 for _ in 0..decoder.array()? {
                     layers.extend(layer_of(decoder.int()?));
                 }
-                Some(Self::Held(layers))
+                let name = decoder.text()?;
+                let views = [ProcView::Missing, ProcView::Own, ProcView::System];
+                let view = views.into_iter().find(|view| view.name() == name);
+                view.map(|view| Self::Held(layers, view))
             }
             1 => {
                 let layer = layer_of(decoder.int()?);
@@ -149,6 +156,7 @@ impl InitReport {
                     peak_memory,
                 }))
             }
+            8 => Some(Self::Violated(number(decoder.int()?).filter(|call| *call >= 0))),
             6 => number(decoder.int()?).map(Self::Forked),
             7 => {
                 let mut shown = Vec::new();
@@ -208,8 +216,11 @@ mod tests {
             peak_memory: 1 << 40,
         };
         let mut messages = vec![
-            InitReport::Held(LAYERS.to_vec()),
-            InitReport::Held(Vec::new()),
+            InitReport::Held(LAYERS.to_vec(), ProcView::Own),
+            InitReport::Held(Vec::new(), ProcView::Missing),
+            InitReport::Held(Vec::new(), ProcView::System),
+            InitReport::Violated(Some(101)),
+            InitReport::Violated(None),
             InitReport::Failed(fault(None, "doing something")),
             InitReport::NotExecuted(2),
             InitReport::Exited(255),

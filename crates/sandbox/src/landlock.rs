@@ -10,10 +10,11 @@ use ::landlock::{
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use brine_job::Layer;
+use rustix::fs::{FileType, MemfdFlags};
 
 use super::init_report::InitFault;
 use super::orders::{InitOrders, PlaceAccess, PlaceNode};
-use super::{prepare, syscalls};
+use super::{prepare, private_root, syscalls};
 
 /// The files that the rules are about.
 pub(super) struct LandlockGround<'a> {
@@ -23,6 +24,8 @@ pub(super) struct LandlockGround<'a> {
     pub(super) program: Option<BorrowedFd<'a>>,
     /// The scratch places, as this process sees them.
     pub(super) scratch: Vec<&'a Path>,
+    /// Standard input, if it is a file that rules can name.
+    pub(super) stdin: Option<BorrowedFd<'a>>,
     /// The payload, as this process sees it, if it is given as a file.
     pub(super) payload: Option<&'a Path>,
 }
@@ -45,6 +48,16 @@ pub(super) fn restrict(orders: &InitOrders, ground: &LandlockGround<'_>) -> Resu
             _ => Err(io::ErrorKind::Unsupported.into()),
         })
         .map_err(InitFault::of(Layer::Landlock, "restricting the job"))
+}
+
+/// Returns whether rules can name a file. Memory without a name is in a file system of the kernel's own, in which
+/// everything is allowed that permissions allow.
+pub(super) fn can_name(file: BorrowedFd<'_>) -> bool {
+    let device = |file: BorrowedFd<'_>| rustix::fs::fstat(file).map(|found| found.st_dev);
+    let memory = rustix::fs::memfd_create(c"memory", MemfdFlags::CLOEXEC);
+    let (Ok(memory), Ok(found)) = (memory, rustix::fs::fstat(file)) else { return false };
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    is_file && device(memory.as_fd()) != Ok(found.st_dev)
 }
 
 /// Returns the oldest version of Landlock that is enough. Other layers hold what older versions cannot: the
@@ -107,9 +120,15 @@ impl LandlockRules {
         }
         // Without a private root these are the files of this system.
         if !orders.waives(Layer::Namespaces) {
-            let etc = prepare::open_path(Path::new(super::private_root::ETC))?;
-            let access = self.read();
-            self = self.allow(etc.as_fd(), &PlaceNode::Directory, access)?;
+            for path in [private_root::ETC, private_root::PROC] {
+                let made = prepare::open_path(Path::new(path))?;
+                let access = self.read();
+                self = self.allow(made.as_fd(), &PlaceNode::Directory, access)?;
+            }
+        }
+        // A payload on a disk, so that it can be opened once more as /dev/stdin.
+        if let Some(stdin) = ground.stdin {
+            self = self.allow(stdin, &PlaceNode::File, AccessFs::ReadFile.into())?;
         }
         if let Some(path) = ground.payload {
             let payload = prepare::open_path(path)?;
@@ -119,7 +138,7 @@ impl LandlockRules {
     }
 
     fn devices(mut self) -> io::Result<Self> {
-        for (device, _) in super::private_root::DEVICES {
+        for (device, _) in private_root::DEVICES {
             let descriptor = prepare::open_path(Path::new(device))?;
             let access = AccessFs::ReadFile | AccessFs::WriteFile;
             self = self.allow(descriptor.as_fd(), &PlaceNode::File, access)?;

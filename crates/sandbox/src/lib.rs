@@ -37,7 +37,7 @@
 //!     let permit = Policy::none().plan(&question, &Grants::default(), Some(&command))?;
 //!
 //!     let payload = std::fs::File::open("verified-payload")?;
-//!     let launched = Launch { plan: &permit.plan, payload, input: None, program_init: "/proc/self/exe".as_ref() };
+//!     let launched = Launch { plan: &permit.plan, payload, input: None, stop: None, program_init: "/proc/self/exe".as_ref() };
 //!     let mut output = Vec::new();
 //!     let outcome = launch(launched, &mut output)?;
 //!     if judge(&permit.plan, &outcome, &mut output.as_slice()).releases_output() {
@@ -76,14 +76,17 @@ mod watch;
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use brine_job::Plan;
 
 pub use self::error::LaunchError;
 pub use self::init::enter;
-pub use self::outcome::{BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ResourceUsage, TreeKill};
+pub use self::outcome::{
+    BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation,
+};
 pub use self::probe::{Probe, probe};
 pub use self::syscalls::{clock_is_synchronised, landlock_version};
 pub use self::verdict::{JobVerdict, judge};
@@ -100,6 +103,8 @@ pub struct Launch<'a> {
     /// is. It may be anything that can be read, and need not end. The job gets a pipe, and never this descriptor. Any
     /// other job ignores it; without it, the standard input of such a job is empty.
     pub input: Option<File>,
+    /// Asks for the end of the job once it can be read, as a signal that arrives can; `None` if nothing does.
+    pub stop: Option<BorrowedFd<'a>>,
     /// An executable whose `main` calls [`enter`] before anything else; usually `/proc/self/exe`.
     pub program_init: &'a Path,
 }
@@ -121,9 +126,25 @@ pub struct Launch<'a> {
 ///
 /// The program has not started in any of these but the last four.
 pub fn launch(launch: Launch<'_>, output: &mut dyn Write) -> Result<JobOutcome, LaunchError> {
+    launch_showing_errors(launch, output, &mut io::sink())
+}
+
+/// Runs a job as [`launch`] does, and writes its standard error to `errors` as it comes, up to the limit of the plan.
+///
+/// The job wrote it, so it **must** be escaped before anybody sees it. Writing should not wait: while it does, nobody
+/// watches the job. If it fails, nothing comes of that.
+///
+/// # Errors
+///
+/// Those of [`launch`].
+pub fn launch_showing_errors(
+    launch: Launch<'_>,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> Result<JobOutcome, LaunchError> {
     let prepared = prepare::prepare(&launch)?;
     let started = prepared.start(launch.program_init, launch.input)?;
-    watch::watch(started, launch.plan.parts(), output)
+    watch::watch(started, launch.plan.parts(), launch.stop, [output, errors])
 }
 
 /// The first argument of a process that acts as the init of a job.

@@ -65,6 +65,21 @@ impl PlaceInside {
     }
 }
 
+impl PlaceInside {
+    /// Returns whether nobody has sockets there: it is a file, or a directory of programs, where only root writes.
+    fn has_no_sockets(&self) -> bool {
+        let of_programs = || PROGRAM_DIRECTORIES.iter().any(|path| self.source.starts_with(path));
+        match self.node {
+            PlaceNode::File | PlaceNode::Link(_) => true,
+            PlaceNode::Directory => self.access == PlaceAccess::Execute && of_programs(),
+        }
+    }
+}
+
+/// The directories where systems have their programs and what belongs to these.
+const PROGRAM_DIRECTORIES: [&str; 7] =
+    ["/bin", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr"];
+
 /// What the job may do with a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlaceAccess {
@@ -88,6 +103,16 @@ pub(super) enum PlaceNode {
 impl InitOrders {
     pub(super) fn waives(&self, layer: Layer) -> bool {
         self.waived.contains(&layer)
+    }
+
+    /// Returns whether every socket that the job can reach is its own, so that it may use local sockets by their names.
+    ///
+    /// Names without a path belong to a network namespace. Sockets with a path are reached wherever they are seen,
+    /// also where everything is read-only, and neither Landlock (before Linux 7.1) nor seccomp tells one path from
+    /// another. So no directory may be shown where anybody else can have one.
+    pub(super) fn sockets_are_its_own(&self) -> bool {
+        let isolated = !self.waives(Layer::Namespaces) && !self.waives(Layer::Network);
+        isolated && self.ports.is_empty() && self.places.iter().all(PlaceInside::has_no_sockets)
     }
 
     /// Returns the places that come with a descriptor, in the order of the descriptors.
@@ -206,6 +231,7 @@ fn read_place(decoder: &mut Decoder<'_>) -> Result<PlaceInside, Malformed> {
 fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
     let JobLimits {
         wall,
+        grace,
         cpu,
         memory,
         address_space,
@@ -219,6 +245,7 @@ fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
     let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let numbers = [
         millis(wall),
+        millis(grace),
         millis(cpu),
         *memory,
         *address_space,
@@ -236,10 +263,11 @@ fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
 }
 
 fn read_limits(decoder: &mut Decoder<'_>) -> Result<JobLimits, Malformed> {
-    decoder.array_of(10)?;
+    decoder.array_of(11)?;
     let mut next = || read_number(decoder);
     Ok(JobLimits {
         wall: Duration::from_millis(next()?),
+        grace: Duration::from_millis(next()?),
         cpu: Duration::from_millis(next()?),
         memory: next()?,
         address_space: next()?,
@@ -302,6 +330,7 @@ mod tests {
             ports: vec![443, 65535],
             limits: JobLimits {
                 wall: Duration::from_millis(1500),
+                grace: Duration::from_millis(200),
                 cpu: Duration::from_millis(250),
                 memory: 1,
                 address_space: 8,

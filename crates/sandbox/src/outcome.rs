@@ -28,6 +28,33 @@ pub struct JobOutcome {
     pub tree: TreeKill,
     /// How the bounds of the whole job were held.
     pub bounds: JobBoundMeans,
+    /// What it saw as `/proc`.
+    pub proc_view: ProcView,
+}
+
+/// What a job sees as `/proc`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProcView {
+    /// Files about the machine, and no processes: this system lets nobody mount a `/proc`, as in a container that
+    /// hides parts of its own.
+    Missing,
+    /// That of its own process namespace.
+    Own,
+    /// That of this system, as far as Landlock lets it: it has no private root.
+    #[default]
+    System,
+}
+
+impl ProcView {
+    /// Returns the stable short name that stands in JSON verdicts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Own => "own",
+            Self::System => "system",
+        }
+    }
 }
 
 /// How each bound of a whole job is held.
@@ -95,6 +122,8 @@ pub enum JobEnd {
     Exited(u8),
     /// This signal ended it, which brine did not send.
     Signalled(i32),
+    /// brine was asked to end it.
+    Stopped,
     /// It exceeded its time limit.
     TimedOut,
     /// It exceeded its limit of standard output.
@@ -106,7 +135,16 @@ pub enum JobEnd {
     /// It exceeded the limit of a file's size.
     FileTooLarge,
     /// It did something for which a layer kills.
-    Violated(Layer),
+    Violated(Violation),
+}
+
+/// Something for which a layer ends a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The layer.
+    pub layer: Layer,
+    /// The name of the system call; `None` if it is not known, as that of another architecture.
+    pub call: Option<&'static str>,
 }
 
 /// What the processes of a job used together.

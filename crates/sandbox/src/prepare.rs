@@ -87,14 +87,15 @@ impl Prepared {
     ) -> Result<Started, LaunchError> {
         let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
         let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
-        let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
+        let pipe = || job_pipe().map_err(io::Error::from);
         let (output, output_end) = pipe().map_err(failed("making a pipe"))?;
         let (errors, errors_end) = pipe().map_err(failed("making a pipe"))?;
         let (input_end, to_input) = match self.orders.delivery {
             PayloadDelivery::FileAndInput => Some(pipe().map_err(failed("making a pipe"))?).unzip(),
             PayloadDelivery::File | PayloadDelivery::Stdin => (None, None),
         };
-        let (go_end, go) = pipe().map_err(failed("making a pipe"))?;
+        let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+            .map_err(|error| LaunchError::system("making a pipe", error))?;
         let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
         let fixed = [
             orders.as_fd(),
@@ -135,6 +136,14 @@ impl Prepared {
         memory.rewind()?;
         Ok(memory)
     }
+}
+
+/// Makes a pipe that the job can open once more by the name of its descriptor, whoever it is outside: as `/dev/stdin`
+/// to read, or `/dev/stdout` and `/dev/stderr` to write. Nobody else finds the pipe.
+fn job_pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::fs::fchmod(&write, Mode::from_raw_mode(0o666))?;
+    Ok((read, write))
 }
 
 /// Opens every place, and sorts each directory before those that lie in it.

@@ -2,6 +2,7 @@
 
 mod devices;
 mod etc;
+mod proc;
 mod scratch;
 
 use std::ffi::OsStr;
@@ -21,13 +22,16 @@ use rustix::mount::{
 use super::init_report::InitFault;
 use super::job_user::JobUser;
 use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, ProgramCopy};
+use super::outcome::ProcView;
 use super::syscalls::MountReach;
 use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
 
 use self::etc::TimeZone;
+use self::proc::ProcTree;
 
 pub(super) use self::devices::DEVICES;
 pub(super) use self::etc::ETC;
+pub(super) use self::proc::PROC;
 pub(super) use self::scratch::places as scratch_places;
 
 /// A private root that was built and entered.
@@ -40,6 +44,8 @@ pub(super) struct BuiltRoot {
     /// A `/proc` of the process namespace; `None` where the system lets nobody mount one, as in a container that masks
     /// parts of its own.
     pub(super) processes: Option<OwnedFd>,
+    /// What the job sees as `/proc`.
+    pub(super) proc_view: ProcView,
 }
 
 /// Builds the root in the mount namespace of this process, and moves into it.
@@ -65,6 +71,7 @@ pub(super) fn build(
     };
     let processes = processes().ok();
     let devices = devices::trees()?;
+    let proc = at("mounting /proc", ProcTree::make)?;
     let zone = TimeZone::of_system();
     let mut root = at("making the private root", || {
         let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
@@ -75,6 +82,7 @@ pub(super) fn build(
     })?;
     root.fill(orders, trees, &devices, payload)?;
     at("making the files in /etc", || root.etc(&zone))?;
+    at("showing /proc", || root.proc(&proc))?;
     if let Some(copy) = &orders.copy {
         at("copying the program", || root.program(copy, program))?;
     }
@@ -88,7 +96,7 @@ pub(super) fn build(
         let root = prepare::open_path(Path::new("/"))?;
         syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This, None)
     })?;
-    Ok(BuiltRoot { user: number, scratch: root.scratch, processes })
+    Ok(BuiltRoot { user: number, scratch: root.scratch, processes, proc_view: proc.view() })
 }
 
 /// Mounts a `/proc` of the process namespace of this process, at no place. Only while a whole `/proc` is mounted may
@@ -183,15 +191,22 @@ impl PrivateRoot {
         Ok(rustix::fs::symlinkat(to, &directory, name)?)
     }
 
+    /// Makes a link, unless the plan shows something there, or where it would lie.
+    fn link_if_missing(&self, path: &Path, to: &Path) -> io::Result<()> {
+        match self.link(path, to.as_os_str()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(_) if !self.owns(self.parent(path)?.0.as_fd())? => Ok(()),
+            made => made,
+        }
+    }
+
     fn mount(&self, tree: &OwnedFd, path: &Path, node: &PlaceNode) -> io::Result<()> {
         let (directory, name) = self.parent(path)?;
         let point = match node {
             PlaceNode::Directory => self.subdirectory(directory.as_fd(), name)?,
             PlaceNode::File | PlaceNode::Link(_) => self.file(directory.as_fd(), name)?,
         };
-        let flags =
-            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        Ok(rustix::mount::move_mount(tree, c"", &point, c"", flags)?)
+        attach_at(tree, &point)
     }
 
     /// Opens the directory of a path, makes it if it is missing, and returns it with the last name.
@@ -317,11 +332,14 @@ fn attach(root: &OwnedFd) -> io::Result<()> {
                 continue;
             }
         };
-        let flags =
-            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        return Ok(rustix::mount::move_mount(root, c"", &point, c"", flags)?);
+        return attach_at(root, &point);
     }
     Err(last)
+}
+
+fn attach_at(tree: &OwnedFd, point: &OwnedFd) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(rustix::mount::move_mount(tree, c"", point, c"", flags)?)
 }
 
 fn file_payload_bytes(orders: &InitOrders) -> u64 {

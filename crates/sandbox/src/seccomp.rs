@@ -1,7 +1,7 @@
 //! The layer `seccomp`: the system calls that a job may make.
 //!
-//! There are three filters, and the strictest answer counts. One kills a process that makes a call no ordinary
-//! program makes, so that brine can report a violation. One refuses calls that ordinary programs try and can do
+//! There are three filters, and the strictest answer counts. One has a call that no ordinary program makes end the
+//! job, and tells brine which it was. One refuses calls that ordinary programs try and can do
 //! without. The last one allows a list of calls, and answers all others as a kernel does that does not have
 //! them, which programs are prepared for.
 //!
@@ -10,9 +10,11 @@
 
 mod allow_filter;
 mod calls;
+mod hostile_filter;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use brine_job::Layer;
 use seccompiler::{
@@ -20,14 +22,16 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
+use self::hostile_filter::HostileFilter;
 use super::bounds::MemoryCount;
 use super::init_report::InitFault;
 use super::orders::InitOrders;
 
-/// Filters that are ready to be set.
+/// Filters that are ready to be set, in this order: each must still allow setting the next.
 pub(super) struct SeccompFilters {
-    /// In the order in which they are set: each must still allow setting the next.
-    programs: [BpfProgram; 3],
+    refused: BpfProgram,
+    hostile: HostileFilter,
+    allowed: BpfProgram,
 }
 
 impl SeccompFilters {
@@ -36,15 +40,22 @@ impl SeccompFilters {
         compile(orders, memory).map_err(InitFault::of(Layer::Seccomp, "compiling the filters"))
     }
 
-    /// Sets the filters, irrevocably.
-    pub(super) fn set(&self) -> Result<(), InitFault> {
-        for program in &self.programs {
-            seccompiler::apply_filter(program)
-                .map_err(to_io)
-                .map_err(InitFault::of(Layer::Seccomp, "setting a filter"))?;
-        }
-        Ok(())
+    /// Sets the filters, irrevocably. Returns the descriptor from which hostile calls are read, if there is one.
+    pub(super) fn set(&self) -> Result<Option<OwnedFd>, InitFault> {
+        let apply = |program| seccompiler::apply_filter(program).map_err(to_io);
+        let set = || {
+            apply(&self.refused)?;
+            let listener = self.hostile.set()?;
+            apply(&self.allowed)?;
+            Ok(listener)
+        };
+        set().map_err(InitFault::of(Layer::Seccomp, "setting a filter"))
     }
+}
+
+/// Returns the name of a call that ends a job, by its number.
+pub(super) fn hostile_name(call: i32) -> Option<&'static str> {
+    calls::name(call.into())
 }
 
 type CallRules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -60,11 +71,9 @@ fn compile(orders: &InitOrders, memory: MemoryCount) -> io::Result<SeccompFilter
     };
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     Ok(SeccompFilters {
-        programs: [
-            compile(refused(orders, memory)?, errno(libc::EPERM))?,
-            compile(hostile()?, SeccompAction::KillProcess)?,
-            allow_filter::compile(allowed(), libc::ENOSYS)?,
-        ],
+        refused: compile(refused(orders, memory)?, errno(libc::EPERM))?,
+        hostile: HostileFilter::compile(compile)?,
+        allowed: allow_filter::compile(allowed(), libc::ENOSYS)?,
     })
 }
 
@@ -77,18 +86,6 @@ const fn architecture_number(architecture: TargetArch) -> u32 {
     }
 }
 
-/// Returns the calls that kill the process.
-fn hostile() -> io::Result<CallRules> {
-    let mut rules = always(calls::HOSTILE);
-    let new_namespace = |argument| any_bit_of(argument, NEW_NAMESPACES);
-    rules.insert(libc::SYS_clone, new_namespace(0)?);
-    rules.insert(libc::SYS_unshare, new_namespace(0)?);
-    let terminal = [libc::TIOCSTI, libc::TIOCLINUX];
-    let terminal = terminal.into_iter().map(|request| rule(&[equal(1, request)?]));
-    rules.insert(libc::SYS_ioctl, terminal.collect::<io::Result<_>>()?);
-    Ok(rules)
-}
-
 /// Returns the calls that are refused with `EPERM`, always or with some arguments.
 fn refused(orders: &InitOrders, memory: MemoryCount) -> io::Result<CallRules> {
     let mut rules = always(calls::REFUSED);
@@ -96,9 +93,15 @@ fn refused(orders: &InitOrders, memory: MemoryCount) -> io::Result<CallRules> {
     let mut pair = outside(0, &[libc::AF_UNIX])?;
     pair.extend(other_socket_types(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET])?);
     rules.insert(libc::SYS_socketpair, pair);
-    if orders.ports.is_empty() {
-        rules.extend(always(&[libc::SYS_socket, libc::SYS_connect]));
+    if orders.sockets_are_its_own() {
+        let mut socket = outside(0, &[libc::AF_UNIX])?;
+        socket.extend(other_socket_types(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET])?);
+        rules.insert(libc::SYS_socket, socket);
     } else {
+        rules.extend(always(calls::SOCKETS));
+    }
+    if !orders.ports.is_empty() {
+        rules.remove(&libc::SYS_connect);
         let mut socket = outside(0, &[libc::AF_INET, libc::AF_INET6])?;
         socket.extend(other_socket_types(&[libc::SOCK_STREAM])?);
         // Landlock controls only TCP, but MPTCP and others are stream sockets, too.
@@ -180,8 +183,10 @@ fn rights_of_files() -> io::Result<CallRules> {
 }
 
 fn allowed() -> impl Iterator<Item = i64> {
-    // Refused calls pass this filter, so that the answer of the other one counts.
-    [calls::ALLOWED, calls::ALLOWED_HERE, calls::REFUSED].into_iter().flatten().copied()
+    // Refused and hostile calls pass this filter, so that the answer of the others counts.
+    let hostile = calls::HOSTILE.iter().map(|(call, _)| call);
+    let others = [calls::ALLOWED, calls::ALLOWED_HERE, calls::REFUSED, calls::SOCKETS];
+    others.into_iter().flatten().chain(hostile).copied()
 }
 
 fn always(calls: &[i64]) -> CallRules {
@@ -236,15 +241,6 @@ fn to_io(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::other(error)
 }
 
-/// The flags that make a namespace, except the one of time (0x80), which `clone` does not take.
-const NEW_NAMESPACES: i32 = libc::CLONE_NEWCGROUP
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWUSER
-    | libc::CLONE_NEWUTS;
-
 /// The number that process 1 has in its namespace.
 const PROCESS_1: i32 = 1;
 
@@ -275,7 +271,8 @@ mod tests {
     /// A call on two lists would have an answer that nobody chose.
     #[test]
     fn every_call_is_on_one_list() {
-        let lists = [calls::HOSTILE, calls::REFUSED, calls::ALLOWED, calls::ALLOWED_HERE];
+        let hostile: Vec<i64> = calls::HOSTILE.iter().map(|(call, _)| *call).collect();
+        let lists = [&hostile, calls::REFUSED, calls::SOCKETS, calls::ALLOWED, calls::ALLOWED_HERE];
         let all: Vec<i64> = lists.concat();
         assert_eq!(BTreeSet::from_iter(&all).len(), all.len());
     }

@@ -178,6 +178,51 @@ pub(super) fn kill_all_others() {
     unsafe { libc::kill(-1, libc::SIGKILL) };
 }
 
+/// Sets a seccomp filter, and returns the descriptor from which the calls are read for which it asks
+/// (seccomp_unotify(2)). It is closed by `exec`.
+pub(super) fn set_asking_filter(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel copies as many instructions as are given, and writes to none of them. What it returns is a
+    // new descriptor, which nobody else owns, or a negative number.
+    unsafe {
+        let listener = libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        );
+        match c_int::try_from(listener) {
+            Ok(listener @ 0..) => Ok(OwnedFd::from_raw_fd(listener)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Returns the number of the call about which a filter asks. It **must** be readable: otherwise this waits.
+pub(super) fn asked_call(listener: BorrowedFd<'_>) -> io::Result<c_int> {
+    let mut asked = MaybeUninit::<libc::seccomp_notif>::zeroed();
+    // SAFETY: `asked` has the size that the number of the request says, and all zeroes are a valid value of it. The
+    // kernel demands them.
+    let asked = unsafe {
+        let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
+        if libc::ioctl(listener.as_raw_fd(), request, asked.as_mut_ptr()) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        asked.assume_init()
+    };
+    Ok(asked.data.nr)
+}
+
+/// Asks every process that this one can see and may signal to end, but not itself. One that is stopped goes on, or it
+/// would not hear of it.
+pub(super) fn ask_all_others_to_end() {
+    for signal in [libc::SIGTERM, libc::SIGCONT] {
+        // SAFETY: the call reads no memory. It fails if there is no other process, which is as good.
+        unsafe { libc::kill(-1, signal) };
+    }
+}
+
 /// Gives this process, and what it becomes, the personality of an ordinary program.
 pub(super) fn reset_personality() -> io::Result<()> {
     const PER_LINUX: libc::c_ulong = 0;

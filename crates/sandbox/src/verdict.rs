@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use brine_job::{FormatError, Layer, Plan};
+use brine_job::{FormatError, Plan};
 
-use super::outcome::{JobEnd, JobOutcome};
+use super::outcome::{JobEnd, JobOutcome, Violation};
 
 /// What the end of a job means.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum JobVerdict {
     /// It was killed, by the limit of a file's size or from outside.
     Killed,
     /// It did something for which a layer kills.
-    Violated(Layer),
+    Violated(Violation),
     /// It was not started.
     Refused,
 }
@@ -87,12 +87,14 @@ pub fn judge(plan: &Plan, outcome: &JobOutcome, output: &mut dyn Read) -> JobVer
             Ok(()) => JobVerdict::Ok,
             Err(error) => JobVerdict::InvalidOutput(error),
         },
-        JobEnd::Signalled(libc::SIGKILL) | JobEnd::FileTooLarge => JobVerdict::Killed,
+        JobEnd::Signalled(libc::SIGKILL) | JobEnd::FileTooLarge | JobEnd::Stopped => {
+            JobVerdict::Killed
+        }
         JobEnd::Exited(_) | JobEnd::Signalled(_) => JobVerdict::Failed,
         JobEnd::TimedOut => JobVerdict::TimedOut,
         JobEnd::OutputTooLarge => JobVerdict::OutputTooLarge,
         JobEnd::OutOfProcessorTime => JobVerdict::OutOfProcessorTime,
         JobEnd::OutOfMemory => JobVerdict::OutOfMemory,
-        JobEnd::Violated(layer) => JobVerdict::Violated(layer),
+        JobEnd::Violated(violation) => JobVerdict::Violated(violation),
     }
 }

@@ -1,30 +1,33 @@
 //! Watches a job: reads its output, keeps time, and hangs up.
 
+mod cause;
 mod job_pipe;
 mod running_init;
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use brine_job::{Layer, PlanParts};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Pid;
 
+use self::cause::{explain, launch_error};
 use self::job_pipe::{JobPipe, PipeRead};
 use self::running_init::RunningInit;
 use super::LaunchError;
 use super::bounds::{JobBounds, MemoryCount, Shown};
-use super::init_report::{InitFault, InitReport, ShownToBrine};
+use super::init_report::{InitReport, ShownToBrine};
 use super::job_input::JobInput;
-use super::outcome::{JobEnd, JobOutcome, ResourceUsage, TreeKill};
+use super::outcome::{JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation};
 use super::prepare::{Started, memory_kills};
 
 /// Watches a job to its end.
 pub(super) fn watch(
     started: Started,
     plan: &PlanParts,
-    output: &mut dyn Write,
+    stop: Option<BorrowedFd<'_>>,
+    [output, live_errors]: [&mut dyn Write; 2],
 ) -> Result<JobOutcome, LaunchError> {
     let Started { init, channel, output: from_job, errors, input, go, kills_before } = started;
     let mut watch = JobWatch {
@@ -34,6 +37,8 @@ pub(super) fn watch(
         errors: JobPipe::new(errors)?,
         input,
         sink: output,
+        live_errors,
+        stop,
         kept_errors: Vec::new(),
         go: Some(go),
         process: None,
@@ -54,6 +59,9 @@ struct JobWatch<'a> {
     errors: JobPipe,
     input: Option<JobInput>,
     sink: &'a mut dyn Write,
+    live_errors: &'a mut dyn Write,
+    /// Until the job was asked to end.
+    stop: Option<BorrowedFd<'a>>,
     kept_errors: Vec<u8>,
     /// Until the job may go on.
     go: Option<OwnedFd>,
@@ -70,6 +78,7 @@ struct JobWatch<'a> {
 #[derive(Default)]
 struct JobProgress {
     held: Option<Vec<Layer>>,
+    proc_view: ProcView,
     started: Option<Instant>,
     ended: Option<Instant>,
     /// Why brine hung up.
@@ -87,7 +96,7 @@ impl JobWatch<'_> {
     fn until_gone(&mut self) -> Result<(), LaunchError> {
         let mut buffer = vec![0; BUFFER_BYTES];
         while !self.state.gone {
-            let [channel, output, errors, input] = self.wait()?;
+            let [channel, output, errors, input, stop] = self.wait()?;
             if let (true, Some(input)) = (input, &mut self.input) {
                 input.take_end()?;
             }
@@ -101,6 +110,10 @@ impl JobWatch<'_> {
             if channel {
                 self.take_report()?;
             }
+            if stop {
+                self.stop = None;
+                self.ask_to_end(JobEnd::Stopped);
+            }
             if Instant::now() >= self.deadline {
                 self.run_out_of_time()?;
             }
@@ -113,8 +126,8 @@ impl JobWatch<'_> {
     }
 
     /// Waits until something can be read, or the deadline comes. Returns whether the channel, the output and
-    /// the errors can be read, and whether the input has ended.
-    fn wait(&self) -> Result<[bool; 4], LaunchError> {
+    /// the errors can be read, whether the input has ended, and whether the job is to end.
+    fn wait(&self) -> Result<[bool; 5], LaunchError> {
         let next_look = self.bounds.as_ref().map(JobBounds::next_look);
         let runs = self.state.cause.is_none() && self.state.end.is_none();
         let until =
@@ -129,6 +142,7 @@ impl JobWatch<'_> {
         }
         let input_end = self.input.as_ref().and_then(JobInput::ended);
         polled.extend(input_end.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN)));
+        polled.extend(self.stop.map(|stop| PollFd::from_borrowed_fd(stop, PollFlags::IN)));
         match rustix::event::poll(&mut polled, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(LaunchError::system("waiting for the job", error)),
@@ -136,7 +150,8 @@ impl JobWatch<'_> {
         let mut ready = polled.iter().map(|one| !one.revents().is_empty());
         let mut next = |open: bool| open && ready.next().unwrap_or(false);
         let [output, errors] = [&self.output, &self.errors].map(|pipe| pipe.file.is_some());
-        Ok([next(true), next(output), next(errors), next(input_end.is_some())])
+        let (input, stop) = (input_end.is_some(), self.stop.is_some());
+        Ok([next(true), next(output), next(errors), next(input), next(stop)])
     }
 
     fn take_output(&mut self, buffer: &mut [u8]) -> Result<PipeRead, LaunchError> {
@@ -148,7 +163,7 @@ impl JobWatch<'_> {
             self.sink.write_all(kept).map_err(LaunchError::Output)?;
             self.output.kept = self.output.kept.saturating_add(wide(kept.len()));
             if kept.len() < bytes.len() {
-                self.hang_up(JobEnd::OutputTooLarge);
+                self.ask_to_end(JobEnd::OutputTooLarge);
             }
         }
         Ok(PipeRead::Some)
@@ -159,6 +174,8 @@ impl JobWatch<'_> {
         let room = self.plan.limits.errors.saturating_sub(wide(self.kept_errors.len()));
         let kept = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
         self.kept_errors.extend_from_slice(kept);
+        // What cannot be shown now is shown with the outcome.
+        let _ = self.live_errors.write_all(kept);
         let dropped = bytes.len().saturating_sub(kept.len());
         self.errors.kept = self.errors.kept.saturating_add(wide(dropped));
         Ok(PipeRead::Some)
@@ -175,9 +192,10 @@ impl JobWatch<'_> {
             return Ok(());
         };
         match InitReport::decode(&report) {
-            Some(InitReport::Held(layers)) => {
+            Some(InitReport::Held(layers, view)) => {
                 let now = Instant::now();
                 self.state.held = Some(layers);
+                self.state.proc_view = view;
                 self.state.started = Some(now);
                 self.deadline = now.checked_add(self.plan.limits.wall).unwrap_or(now + FOREVER);
             }
@@ -191,6 +209,10 @@ impl JobWatch<'_> {
             Some(InitReport::Signalled(signal, used)) => {
                 self.state.used_by_end = used;
                 self.end(JobEnd::Signalled(signal));
+            }
+            Some(InitReport::Violated(call)) => {
+                let call = call.and_then(super::seccomp::hostile_name);
+                self.end(JobEnd::Violated(Violation { layer: Layer::Seccomp, call }));
             }
             Some(InitReport::Gone(usage)) => {
                 self.state.usage = Some(usage);
@@ -215,12 +237,7 @@ impl JobWatch<'_> {
             }
         }
         if let (Some(process), false) = (self.process, self.plan.waived.contains(&Layer::Limits)) {
-            // Without a namespace, the init inherits those whose parents have ended.
-            let ancestor = match self.plan.waived.contains(&Layer::Namespaces) {
-                true => self.init.id().unwrap_or(process),
-                false => process,
-            };
-            self.bounds = Some(JobBounds::begin(process, ancestor, given, &self.plan.limits));
+            self.bounds = Some(JobBounds::begin(process, given, &self.plan.limits));
         }
         // If the job is gone, its end is about to be reported.
         let count = self.bounds.as_ref().map_or(MemoryCount::Looks, JobBounds::memory_count);
@@ -252,7 +269,7 @@ impl JobWatch<'_> {
         let now = Instant::now();
         self.deadline = now + PATIENCE;
         if self.state.cause.is_none() && self.state.end.is_none() && self.state.started.is_some() {
-            self.hang_up(JobEnd::TimedOut);
+            self.ask_to_end(JobEnd::TimedOut);
             return Ok(());
         }
         // It did not start, or its end was not reported, in the time for that.
@@ -263,6 +280,17 @@ impl JobWatch<'_> {
         }
         self.state.gone = true;
         Ok(())
+    }
+
+    /// Tells the init to ask all processes of the job to end, for this cause, and to kill them a little later.
+    fn ask_to_end(&mut self, cause: JobEnd) {
+        let now = Instant::now();
+        self.state.cause.get_or_insert(cause);
+        self.state.ended.get_or_insert(now);
+        self.deadline = now + PATIENCE.saturating_add(self.plan.limits.grace);
+        if self.init.channel.send(b"end").is_err() {
+            self.init.channel.hang_up();
+        }
     }
 
     /// Tells the init to kill all processes of the job, for this cause.
@@ -332,44 +360,9 @@ impl JobWatch<'_> {
             errors_dropped: self.errors.kept,
             layers,
             tree,
+            proc_view: state.proc_view,
             bounds: self.bounds.as_ref().map(JobBounds::means).unwrap_or_default(),
         })
-    }
-}
-
-/// Explains a signal that a limit or a filter sends.
-fn explain(
-    end: JobEnd,
-    used: Duration,
-    plan: &PlanParts,
-    killed_for_memory: impl FnOnce() -> bool,
-    layers: &[Layer],
-) -> JobEnd {
-    let limited = layers.contains(&Layer::Limits);
-    match end {
-        JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
-            JobEnd::Violated(Layer::Seccomp)
-        }
-        // Anybody can send this signal. The kernel sends it by a coarser clock than it counts with.
-        JobEnd::Signalled(libc::SIGXCPU) if limited && used >= plan.limits.cpu / 2 => {
-            JobEnd::OutOfProcessorTime
-        }
-        JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
-        // The limit of CPU time sends SIGKILL to a program that ignored SIGXCPU.
-        JobEnd::Signalled(libc::SIGKILL) if limited && used > plan.limits.cpu => {
-            JobEnd::OutOfProcessorTime
-        }
-        JobEnd::Signalled(libc::SIGKILL) if killed_for_memory() => JobEnd::OutOfMemory,
-        other => other,
-    }
-}
-
-fn launch_error(fault: InitFault) -> LaunchError {
-    let InitFault { layer, step, errno } = fault;
-    let source = io::Error::from_raw_os_error(errno);
-    match layer {
-        Some(layer) => LaunchError::Confinement { layer, step, source },
-        None => LaunchError::System { step, source },
     }
 }
 

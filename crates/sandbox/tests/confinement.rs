@@ -31,7 +31,7 @@ mod linux {
 
     use brine_core::{Class, Classified as _};
     use brine_job::{GrantedPath, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
-    use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, LaunchError, enter, judge};
+    use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, LaunchError, Violation, enter, judge};
 
     use crate::jobs::{run_by, shell, started};
 
@@ -148,8 +148,9 @@ mod linux {
             assert_eq!((verdict.name(), verdict.status(end)), (name, status), "{script}");
         }
         let (verdict, end) = judged("kill -SYS $$");
-        assert!(matches!(verdict, JobVerdict::Violated(Layer::Seccomp)), "{verdict:?}");
-        assert_eq!(end, JobEnd::Violated(Layer::Seccomp));
+        let violation = Violation { layer: Layer::Seccomp, call: None };
+        assert!(matches!(verdict, JobVerdict::Violated(_)), "{verdict:?}");
+        assert_eq!(end, JobEnd::Violated(violation));
     }
 
     fn invalid_output_has_its_reason() {

@@ -1,19 +1,23 @@
 //! Runs a job confined, and releases its output only if all is well.
 
+mod live_errors;
+
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use brine_job::Plan;
-use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, judge};
+use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, Violation, judge};
 
+use self::live_errors::LiveErrors;
 use super::VerifiedJob;
 use super::outputs::RunOutputs;
 use crate::args::run::Run;
 use crate::report::exit::Status;
 use crate::report::verdict::{BoundFacts, PlanFacts, RefusalFacts, RunFacts};
 use crate::report::{Failure, Outcome, console};
+use crate::world::end_signals::EndSignals;
 use crate::world::spool::{Spool, temporary};
 
 /// Runs a verified job by its plan, and releases its output if all is well.
@@ -26,9 +30,10 @@ pub(super) fn launch(
     outputs: &RunOutputs,
 ) -> Result<Outcome, Failure> {
     let signed = Box::new(job.signed());
-    let finished = FinishedJob::run(plan, job.payload, input)?;
-    if !args.verdict.quiet && !args.verdict.json {
-        finished.show_errors();
+    let shows = ShowErrors::asked(args);
+    let finished = FinishedJob::run(plan, job.payload, input, shows)?;
+    if shows != ShowErrors::Never {
+        finished.show_errors(shows);
     }
     if finished.outcome.tree == TreeKill::Unconfirmed && !args.verdict.json {
         console::note(
@@ -45,6 +50,24 @@ pub(super) fn launch(
     })
 }
 
+/// When people see what a job writes to standard error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ShowErrors {
+    AtTheEnd,
+    Live,
+    Never,
+}
+
+impl ShowErrors {
+    fn asked(args: &Run) -> Self {
+        match &args.verdict {
+            verdict if verdict.quiet || verdict.json => Self::Never,
+            verdict if verdict.verbose => Self::Live,
+            _ => Self::AtTheEnd,
+        }
+    }
+}
+
 /// A job that has ended, and what it wrote, which nobody has seen yet.
 struct FinishedJob {
     outcome: JobOutcome,
@@ -52,21 +75,35 @@ struct FinishedJob {
 }
 
 impl FinishedJob {
-    fn run(plan: &Plan, payload: Spool, input: Option<File>) -> Result<Self, Failure> {
+    fn run(
+        plan: &Plan,
+        payload: Spool,
+        input: Option<File>,
+        shows: ShowErrors,
+    ) -> Result<Self, Failure> {
         let payload = payload.into_read_only().map_err(temporary)?;
         // So that the job can open `/dev/stdin`, whoever it is outside. The file has no name.
         payload.set_permissions(Permissions::from_mode(0o444)).map_err(temporary)?;
         let mut output = Spool::new().map_err(temporary)?;
-        let launch = Launch { plan, payload, input, program_init: Path::new(SELF) };
-        let outcome = brine_sandbox::launch(launch, &mut output)?;
-        Ok(Self { outcome, output })
+        let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+        let stop = Some(signals.arrival());
+        let launch = Launch { plan, payload, input, stop, program_init: Path::new(SELF) };
+        let outcome = match shows {
+            ShowErrors::Live => LiveErrors::during(|errors| {
+                brine_sandbox::launch_showing_errors(launch, &mut output, errors)
+            }),
+            ShowErrors::AtTheEnd | ShowErrors::Never => brine_sandbox::launch(launch, &mut output),
+        };
+        // The job was asked to end, and has ended.
+        signals.end_process();
+        Ok(Self { outcome: outcome?, output })
     }
 
-    /// Shows what it wrote to standard error.
-    fn show_errors(&self) {
+    /// Shows what it wrote to standard error, as far as nobody has seen it.
+    fn show_errors(&self, shows: ShowErrors) {
         let JobOutcome { errors, errors_dropped, .. } = &self.outcome;
-        for line in String::from_utf8_lossy(errors).lines() {
-            console::note(&format!("job: {line}"));
+        if shows == ShowErrors::AtTheEnd {
+            String::from_utf8_lossy(errors).lines().for_each(live_errors::show);
         }
         if *errors_dropped > 0 {
             console::note(&format!("job: and {errors_dropped} bytes more"));
@@ -101,6 +138,7 @@ impl RunFacts {
             layers,
             tree,
             bounds,
+            proc_view,
         } = outcome;
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -119,6 +157,7 @@ impl RunFacts {
             layers: layers.iter().map(|layer| layer.name()).collect(),
             memory_bytes: usage.peak_memory,
             outcome: verdict.name(),
+            proc: proc_view.name(),
             output_bytes: *output_bytes,
             output_error: match verdict {
                 JobVerdict::InvalidOutput(error) => Some(RefusalFacts::new(error)),
@@ -132,7 +171,11 @@ impl RunFacts {
             tree_killed: *tree == TreeKill::Certain,
             user_ms: ms(usage.user),
             violated: match verdict {
-                JobVerdict::Violated(layer) => Some(layer.name()),
+                JobVerdict::Violated(violation) => Some(violation.layer.name()),
+                _ => None,
+            },
+            violated_call: match verdict {
+                JobVerdict::Violated(violation) => violation.call,
                 _ => None,
             },
             wall_ms: ms(*wall),
@@ -176,7 +219,12 @@ fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
             format!("the command wrote a file over {} bytes", limits.file_size)
         }
         JobVerdict::Killed => "the command was killed".to_owned(),
-        JobVerdict::Violated(layer) => format!("the command did what {} forbids", layer.name()),
+        JobVerdict::Violated(Violation { call: Some(call), .. }) => {
+            format!("the command made the system call {call}, which no job may make")
+        }
+        JobVerdict::Violated(violation) => {
+            format!("the command did what {} forbids", violation.layer.name())
+        }
         _ => "the command was not run".to_owned(),
     }
 }

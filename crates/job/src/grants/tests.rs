@@ -148,7 +148,7 @@ fn what_is_typed_wrongly_is_explained() {
     let error = Limit::parse_pair("wal=5s").unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no \"wal\"; NAME is address-space, cpu, errors, file-size, files, memory, output, \
+        "there is no \"wal\"; NAME is address-space, cpu, errors, file-size, files, grace, memory, output, \
          processes, scratch, wall"
     );
 }

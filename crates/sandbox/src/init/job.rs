@@ -10,6 +10,7 @@ use std::path::Path;
 use brine_job::{Layer, PAYLOAD_ARGUMENT, PAYLOAD_PATH, SCRATCH_PATH};
 
 use super::{Init, errno_fault, io_fault};
+use crate::init_channel::InitChannel;
 use crate::init_report::InitReport;
 use crate::landlock::LandlockGround;
 use crate::orders::Script;
@@ -19,13 +20,18 @@ use crate::{SCRIPT_PATH, landlock, private_root, rlimits, syscalls};
 
 impl Init {
     /// Becomes the program, or reports why it cannot.
-    pub(super) fn become_job(&self) -> ! {
-        let Err(message) = self.try_to_become_job();
+    ///
+    /// Whoever reads from the other end of `told` hears of its hostile calls.
+    pub(super) fn become_job(&self, told: &InitChannel) -> ! {
+        let Err(message) = self.try_to_become_job(told);
         self.report(&message);
         syscalls::end_now(125)
     }
 
-    fn try_to_become_job(&self) -> Result<std::convert::Infallible, InitReport> {
+    fn try_to_become_job(
+        &self,
+        told: &InitChannel,
+    ) -> Result<std::convert::Infallible, InitReport> {
         let failed = |fault| InitReport::Failed(fault);
         rustix::process::setsid()
             .map_err(|error| failed(errno_fault("making a session")(error)))?;
@@ -38,7 +44,7 @@ impl Init {
         let environment = terminated(&self.orders.environment)
             .map_err(|error| failed(io_fault("the environment")(error)))?;
         let script = self.script().map_err(|error| failed(io_fault("the script")(error)))?;
-        let held = InitReport::Held(self.held()).encode();
+        let held = InitReport::Held(self.held(), self.proc_view).encode();
         let waives = |layer| self.orders.waives(layer);
         let filters = if waives(Layer::Seccomp) {
             None
@@ -52,8 +58,9 @@ impl Init {
         if !waives(Layer::Limits) {
             rlimits::set(&self.orders, self.counted).map_err(failed)?;
         }
-        if let Some(filters) = filters {
-            filters.set().map_err(failed)?;
+        if let Some(listener) = filters.map_or(Ok(None), |filters| filters.set()).map_err(failed)? {
+            told.send_descriptors(&[listener.as_fd()])
+                .map_err(|error| failed(io_fault("passing on its listener")(error)))?;
         }
         let _ = self.channel.send(&held);
         let private = !waives(Layer::Namespaces);
@@ -112,6 +119,8 @@ impl Init {
             places: &self.places,
             program: has_place.then_some(self.program.as_fd()),
             scratch: private_root::scratch_places(&self.orders, own.map(|own| &*own.scratch)),
+            stdin: Some(self.payload.as_fd())
+                .filter(|payload| !self.orders.delivery.is_file() && landlock::can_name(*payload)),
             payload: self.orders.delivery.is_file().then_some(path),
         }
     }

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions};
 
 use super::Init;
+use super::hostile_calls::HostileCalls;
 use crate::init_report::{InitFault, InitReport};
 use crate::namespaces::Arrival;
 use crate::syscalls::{self, Forked};
@@ -39,10 +40,18 @@ impl Init {
             syscalls::end_now(125);
         }
         self.wait_to_go_on(built);
-        let forked = syscalls::ends_of_children().and_then(|ends| Ok((ends, syscalls::fork()?)));
+        let forked = HostileCalls::of_job().and_then(|(calls, told)| {
+            Ok((syscalls::ends_of_children()?, calls, told, syscalls::fork()?))
+        });
         match forked {
-            Ok((_, Forked::Child)) => self.become_job(),
-            Ok((ends, Forked::Parent(job))) => self.reap_until(job, &ends, init),
+            Ok((_, calls, told, Forked::Child)) => {
+                drop(calls);
+                self.become_job(&told)
+            }
+            Ok((ends, calls, told, Forked::Parent(job))) => {
+                drop(told);
+                self.reap_until(job, &ends, init, calls);
+            }
             Err(error) => {
                 let fault = InitFault::new(Some(Layer::Namespaces), "forking the job", &error);
                 self.report(&InitReport::Failed(fault));
@@ -52,8 +61,8 @@ impl Init {
         syscalls::end_now(0)
     }
 
-    /// Reaps every process that ends, until the job does or the init hangs up.
-    fn reap_until(&self, job: Pid, ends: &OwnedFd, init: &OwnedFd) {
+    /// Reaps every process that ends, until the job does, one makes a hostile call or the init hangs up.
+    fn reap_until(&self, job: Pid, ends: &OwnedFd, init: &OwnedFd, mut calls: HostileCalls) {
         loop {
             // Before the processes, so that the end of one that comes in between is seen the next time.
             let _ = rustix::io::read(ends, &mut [0; SIGNAL_BYTES]);
@@ -62,14 +71,25 @@ impl Init {
                 Reaped::Some => Some(&Timespec { tv_sec: 0, tv_nsec: 0 }),
                 Reaped::All => None,
             };
-            let mut both = [PollFd::new(ends, PollFlags::IN), PollFd::new(init, PollFlags::IN)];
-            match rustix::event::poll(&mut both, timeout) {
+            let mut polled =
+                vec![PollFd::new(ends, PollFlags::IN), PollFd::new(init, PollFlags::IN)];
+            polled.extend(calls.source().map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN)));
+            match rustix::event::poll(&mut polled, timeout) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return,
             }
-            let [_, init] = both.map(|polled| polled.revents());
-            if !init.is_empty() {
+            let mut found = polled.iter().map(PollFd::revents).skip(1);
+            let mut next = || found.next().unwrap_or(PollFlags::empty());
+            let (told, call) = (next(), next());
+            if let Some(call) = calls.hear(call) {
+                self.report(&InitReport::Violated(call));
                 return;
+            }
+            if !told.is_empty() {
+                if !matches!(rustix::io::read(init, &mut [0]), Ok(1)) {
+                    return;
+                }
+                syscalls::ask_all_others_to_end();
             }
         }
     }

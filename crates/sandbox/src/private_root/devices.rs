@@ -25,6 +25,14 @@ pub(crate) const DEVICES: [(&str, &str); 5] = [
     ("/dev/zero", "/dev/full"),
 ];
 
+/// Names of what a process has open, as scripts use them.
+const LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+];
+
 /// Returns restricted copies of the mounts of the devices.
 pub(super) fn trees() -> Result<Vec<OwnedFd>, InitFault> {
     super::at("mounting devices", || DEVICES.iter().map(|(_, path)| tree(path)).collect())
@@ -37,8 +45,10 @@ fn tree(path: &str) -> io::Result<OwnedFd> {
 
 impl PrivateRoot {
     pub(super) fn devices(&self, trees: &[OwnedFd]) -> io::Result<()> {
-        let mut devices = trees.iter().zip(DEVICES);
-        devices
-            .try_for_each(|(tree, (path, _))| self.mount(tree, Path::new(path), &PlaceNode::File))
+        for (tree, (path, _)) in trees.iter().zip(DEVICES) {
+            self.mount(tree, Path::new(path), &PlaceNode::File)?;
+        }
+        // A plan that shows the /dev of this system shows these, too.
+        LINKS.iter().try_for_each(|(path, to)| self.link_if_missing(Path::new(path), Path::new(to)))
     }
 }

@@ -67,10 +67,7 @@ impl PrivateRoot {
             self.write(Path::new(path), text.as_bytes())?;
         }
         match zone {
-            TimeZone::Link(to) => match self.link(Path::new(LOCAL_TIME), to.as_os_str()) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                made => made,
-            },
+            TimeZone::Link(to) => self.link_if_missing(Path::new(LOCAL_TIME), to),
             TimeZone::Rules(rules) => self.write(Path::new(LOCAL_TIME), rules),
             TimeZone::Unknown => Ok(()),
         }

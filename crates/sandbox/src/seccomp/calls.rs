@@ -1,56 +1,69 @@
 //! The lists of system calls.
 
-/// Calls that no ordinary program makes. They kill the process.
-pub(super) const HOSTILE: &[i64] = &[
-    libc::SYS_acct,
-    libc::SYS_adjtimex,
-    libc::SYS_bpf,
-    libc::SYS_chroot,
-    libc::SYS_clock_adjtime,
-    libc::SYS_clock_settime,
-    libc::SYS_delete_module,
-    libc::SYS_finit_module,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fsopen,
-    libc::SYS_fspick,
-    libc::SYS_init_module,
-    libc::SYS_kexec_load,
-    libc::SYS_mount,
-    libc::SYS_mount_setattr,
-    libc::SYS_move_mount,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_open_tree,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pivot_root,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_ptrace,
-    libc::SYS_reboot,
-    libc::SYS_setdomainname,
-    libc::SYS_sethostname,
-    libc::SYS_setns,
-    libc::SYS_settimeofday,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
-    libc::SYS_syslog,
-    libc::SYS_umount2,
-    libc::SYS_userfaultfd,
-    libc::SYS_vhangup,
+/// A call, and its name in the C library.
+pub(super) type NamedCall = (i64, &'static str);
+
+macro_rules! named {
+    ($($call:ident),* $(,)?) => { &[$((libc::$call, stringify!($call))),*] };
+}
+
+/// Calls that no ordinary program makes. They end the job.
+pub(super) const HOSTILE: &[NamedCall] = named![
+    SYS_acct,
+    SYS_adjtimex,
+    SYS_bpf,
+    SYS_chroot,
+    SYS_clock_adjtime,
+    SYS_clock_settime,
+    SYS_delete_module,
+    SYS_finit_module,
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fsopen,
+    SYS_fspick,
+    SYS_init_module,
+    SYS_kexec_load,
+    SYS_mount,
+    SYS_mount_setattr,
+    SYS_move_mount,
+    SYS_open_by_handle_at,
+    SYS_open_tree,
+    SYS_pidfd_getfd,
+    SYS_pivot_root,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_ptrace,
+    SYS_reboot,
+    SYS_setdomainname,
+    SYS_sethostname,
+    SYS_setns,
+    SYS_settimeofday,
+    SYS_swapoff,
+    SYS_swapon,
+    SYS_syslog,
+    SYS_umount2,
+    SYS_userfaultfd,
+    SYS_vhangup,
 ];
+
+/// Calls that no ordinary program makes with some arguments.
+pub(super) const HOSTILE_BY_ARGUMENT: &[NamedCall] = named![SYS_clone, SYS_ioctl, SYS_unshare];
+
+/// Returns the name of a hostile call, as its manual page has it.
+pub(super) fn name(call: i64) -> Option<&'static str> {
+    let all = HOSTILE.iter().chain(HOSTILE_BY_ARGUMENT);
+    let named = all.copied().find(|(number, _)| *number == call);
+    named.and_then(|(_, name)| name.strip_prefix("SYS_"))
+}
 
 /// Calls that ordinary programs try and can do without. They are refused.
 pub(super) const REFUSED: &[i64] = &[
     // It reveals what others do with files that everybody may read.
     libc::SYS_inotify_add_watch,
-    libc::SYS_accept,
-    libc::SYS_accept4,
     libc::SYS_add_key,
-    libc::SYS_bind,
     libc::SYS_fanotify_init,
     libc::SYS_kcmp,
     libc::SYS_keyctl,
-    libc::SYS_listen,
     libc::SYS_memfd_secret,
     libc::SYS_mknodat,
     libc::SYS_mq_open,
@@ -62,6 +75,16 @@ pub(super) const REFUSED: &[i64] = &[
     libc::SYS_semget,
     libc::SYS_setgroups,
     libc::SYS_shmget,
+];
+
+/// Calls that serve others over a socket, or ask those who do. They are refused where those could be outside.
+pub(super) const SOCKETS: &[i64] = &[
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_listen,
+    libc::SYS_socket,
 ];
 
 /// Calls that are allowed, except with the arguments that another filter refuses.
@@ -76,7 +99,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_clone,
     libc::SYS_close,
     libc::SYS_close_range,
-    libc::SYS_connect,
     libc::SYS_copy_file_range,
     libc::SYS_dup,
     libc::SYS_dup3,
@@ -239,7 +261,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_shutdown,
     libc::SYS_sigaltstack,
     libc::SYS_signalfd4,
-    libc::SYS_socket,
     libc::SYS_socketpair,
     libc::SYS_splice,
     libc::SYS_statfs,

@@ -23,6 +23,7 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
         ports: BTreeSet::new(),
         limits: JobLimits {
             wall: Duration::from_secs(20),
+            grace: Duration::from_millis(500),
             cpu: Duration::from_secs(5),
             memory: 512 << 20,
             address_space: 1 << 40,
@@ -55,7 +56,8 @@ pub(crate) fn run_by(
     file.rewind().unwrap();
     let mut output = Vec::new();
     let plan = &Plan::from(job.clone());
-    let outcome = launch(Launch { plan, payload: file, input: None, program_init }, &mut output)?;
+    let outcome =
+        launch(Launch { plan, payload: file, input: None, stop: None, program_init }, &mut output)?;
     Ok((outcome, output))
 }
 

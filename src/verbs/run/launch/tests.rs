@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use brine_job::{Grants, Layer, OperatorCommand, OutputFormat, Policy, PolicyQuestion};
-use brine_sandbox::{BoundMeans, JobBoundMeans, ResourceUsage};
+use brine_sandbox::{BoundMeans, JobBoundMeans, ProcView, ResourceUsage};
 use clap::Parser as _;
 use tempfile::TempDir;
 
@@ -41,6 +41,7 @@ fn finished(output: &[u8], end: JobEnd) -> FinishedJob {
             processes: BoundMeans::ControlGroupV2,
         },
         tree: TreeKill::Certain,
+        proc_view: ProcView::Own,
     };
     FinishedJob { outcome, output: spool }
 }
@@ -129,13 +130,14 @@ fn a_link_of_another_user_that_is_made_while_the_job_runs_is_not_followed() {
 
 #[test]
 fn every_verdict_has_its_status_and_name() {
+    let violation = Violation { layer: Layer::Seccomp, call: Some("ptrace") };
     let invalid = OutputFormat::Json.check(&mut std::io::empty()).unwrap_err();
     for (verdict, expected, name) in [
         (JobVerdict::Ok, 0, "ok"),
         (JobVerdict::Failed, 9, "failed"),
         (JobVerdict::InvalidOutput(invalid), 123, "invalid-output"),
         (JobVerdict::OutputTooLarge, 123, "output-too-large"),
-        (JobVerdict::Violated(Layer::Seccomp), 123, "violated"),
+        (JobVerdict::Violated(violation), 123, "violated"),
         (JobVerdict::TimedOut, 124, "timed-out"),
         (JobVerdict::Refused, 125, "refused"),
         (JobVerdict::OutOfMemory, 137, "out-of-memory"),

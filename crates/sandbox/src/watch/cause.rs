@@ -1,0 +1,49 @@
+//! Why a job ended, or did not start.
+
+use std::io;
+use std::time::Duration;
+
+use brine_job::{Layer, PlanParts};
+
+use crate::LaunchError;
+use crate::init_report::InitFault;
+use crate::outcome::{JobEnd, Violation};
+
+/// Explains a signal that a limit or a filter sends.
+pub(super) fn explain(
+    end: JobEnd,
+    used: Duration,
+    plan: &PlanParts,
+    killed_for_memory: impl FnOnce() -> bool,
+    layers: &[Layer],
+) -> JobEnd {
+    let limited = layers.contains(&Layer::Limits);
+    match end {
+        JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
+            JobEnd::Violated(Violation { layer: Layer::Seccomp, call: None })
+        }
+        // Anybody can send this signal. The kernel sends it to a process that has used that much.
+        JobEnd::Signalled(libc::SIGXCPU) if limited && used + TICKS >= plan.limits.cpu => {
+            JobEnd::OutOfProcessorTime
+        }
+        JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
+        // The limit of CPU time sends SIGKILL to a program that ignored SIGXCPU.
+        JobEnd::Signalled(libc::SIGKILL) if limited && used > plan.limits.cpu => {
+            JobEnd::OutOfProcessorTime
+        }
+        JobEnd::Signalled(libc::SIGKILL) if killed_for_memory() => JobEnd::OutOfMemory,
+        other => other,
+    }
+}
+
+pub(super) fn launch_error(fault: InitFault) -> LaunchError {
+    let InitFault { layer, step, errno } = fault;
+    let source = io::Error::from_raw_os_error(errno);
+    match layer {
+        Some(layer) => LaunchError::Confinement { layer, step, source },
+        None => LaunchError::System { step, source },
+    }
+}
+
+/// How much less a process can have used, by one clock, that has used its time up by another.
+const TICKS: Duration = Duration::from_millis(100);
