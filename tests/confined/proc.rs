@@ -56,6 +56,8 @@ fn standard_streams_have_their_names() {
     );
     job.limits.files = 64;
     assert_eq!(succeeds(&job), "a\npayload\n");
+    // In the direction in which they were given.
+    script("! (head -c 1 < /dev/stdout); ! (head -c 1 < /dev/stderr)");
     // The payload is still nobody's to change.
     script(
         "! { echo x > /dev/stdin; } 2> /dev/null; ! { echo x >> /proc/self/fd/0; } 2> /dev/null; cat",

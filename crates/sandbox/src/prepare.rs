@@ -87,11 +87,11 @@ impl Prepared {
     ) -> Result<Started, LaunchError> {
         let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
         let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
-        let pipe = || job_pipe().map_err(io::Error::from);
-        let (output, output_end) = pipe().map_err(failed("making a pipe"))?;
-        let (errors, errors_end) = pipe().map_err(failed("making a pipe"))?;
+        let pipe = |mode| job_pipe(mode).map_err(failed("making a pipe"));
+        let (output, output_end) = pipe(FOR_WRITING)?;
+        let (errors, errors_end) = pipe(FOR_WRITING)?;
         let (input_end, to_input) = match self.orders.delivery {
-            PayloadDelivery::FileAndInput => Some(pipe().map_err(failed("making a pipe"))?).unzip(),
+            PayloadDelivery::FileAndInput => Some(pipe(FOR_READING)?).unzip(),
             PayloadDelivery::File | PayloadDelivery::Stdin => (None, None),
         };
         let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
@@ -140,9 +140,9 @@ impl Prepared {
 
 /// Makes a pipe that the job can open once more by the name of its descriptor, whoever it is outside: as `/dev/stdin`
 /// to read, or `/dev/stdout` and `/dev/stderr` to write. Nobody else finds the pipe.
-fn job_pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+fn job_pipe(mode: u32) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    rustix::fs::fchmod(&write, Mode::from_raw_mode(0o666))?;
+    rustix::fs::fchmod(&write, Mode::from_raw_mode(mode))?;
     Ok((read, write))
 }
 
@@ -285,3 +285,9 @@ pub(super) fn memory_kills() -> Option<u64> {
         .find_map(|line| line.strip_prefix("oom_kill "))
         .and_then(|count| count.parse().ok())
 }
+
+/// The mode of a pipe that the job may open to read.
+const FOR_READING: u32 = 0o444;
+
+/// The mode of a pipe that the job may open to write.
+const FOR_WRITING: u32 = 0o222;
