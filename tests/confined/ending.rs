@@ -64,6 +64,22 @@ fn a_job_that_does_not_end_is_killed_when_its_grace_is_over() {
     assert!(walls[0] < walls[1], "{walls:?}");
 }
 
+/// The time for cleaning up is no time without bounds.
+#[test]
+fn a_job_that_was_asked_to_end_is_bounded_until_it_does() {
+    let mut job = python(
+        "import signal, time\n\
+         def grow(*_):\n x = bytearray(512 << 20)\n time.sleep(3)\n print('held', file=__import__('sys').stderr, flush=True)\n\
+         signal.signal(15, grow)\nwhile True: time.sleep(0.01)",
+    );
+    job.limits.memory = 64 << 20;
+    job.limits.wall = Duration::from_millis(500);
+    job.limits.grace = Duration::from_secs(20);
+    let (outcome, _) = ran(&job, b"");
+    assert!(!said(&outcome).contains("held"), "{outcome:?}");
+    assert!(matches!(outcome.end, JobEnd::TimedOut | JobEnd::OutOfMemory), "{outcome:?}");
+}
+
 /// What ran out of memory would only hold on to it.
 #[test]
 fn a_job_that_runs_out_of_memory_is_not_asked() {

@@ -81,8 +81,10 @@ struct JobProgress {
     proc_view: ProcView,
     started: Option<Instant>,
     ended: Option<Instant>,
-    /// Why brine hung up.
+    /// Why brine wants it to end.
     cause: Option<JobEnd>,
+    /// Whether it is being killed for that, and no longer asked.
+    hung_up: bool,
     /// How the program ended by itself.
     end: Option<JobEnd>,
     /// The processor time that was used until a signal ended it.
@@ -129,7 +131,7 @@ impl JobWatch<'_> {
     /// the errors can be read, whether the input has ended, and whether the job is to end.
     fn wait(&self) -> Result<[bool; 5], LaunchError> {
         let next_look = self.bounds.as_ref().map(JobBounds::next_look);
-        let runs = self.state.cause.is_none() && self.state.end.is_none();
+        let runs = !self.state.hung_up && self.state.end.is_none();
         let until =
             next_look.filter(|_| runs).map_or(self.deadline, |look| look.min(self.deadline));
         let left = until.saturating_duration_since(Instant::now());
@@ -197,7 +199,9 @@ impl JobWatch<'_> {
                 self.state.held = Some(layers);
                 self.state.proc_view = view;
                 self.state.started = Some(now);
-                self.deadline = now.checked_add(self.plan.limits.wall).unwrap_or(now + FOREVER);
+                if self.state.cause.is_none() {
+                    self.deadline = now.checked_add(self.plan.limits.wall).unwrap_or(now + FOREVER);
+                }
             }
             Some(InitReport::Failed(fault)) => self.state.fault = Some(launch_error(fault)),
             Some(InitReport::NotExecuted(errno)) => {
@@ -246,7 +250,8 @@ impl JobWatch<'_> {
 
     /// Looks at what the whole job holds and uses, if it is time to.
     fn look(&mut self) {
-        if self.state.cause.is_some() || self.state.end.is_some() {
+        // A job that was asked to end has no more than others while it does.
+        if self.state.hung_up || self.state.end.is_some() {
             return;
         }
         let found = self.bounds.as_mut().and_then(|bounds| bounds.look(Instant::now()));
@@ -299,6 +304,7 @@ impl JobWatch<'_> {
         self.state.cause.get_or_insert(cause);
         self.state.ended.get_or_insert(now);
         self.deadline = now + PATIENCE;
+        self.state.hung_up = true;
         self.init.channel.hang_up();
     }
 
