@@ -75,6 +75,22 @@ fn one_process_holds_no_more_than_it_may() {
     runs_out_of_memory("x = bytearray(300 << 20)\nimport time\ntime.sleep(10)");
 }
 
+/// The memory of a process whose first thread has ended is that of the others.
+#[test]
+fn memory_of_a_process_without_its_first_thread_is_counted() {
+    runs_out_of_memory(
+        "import ctypes, threading, time\ndef hold():\n time.sleep(0.3)\n global x\n x = bytearray(300 << 20)\n time.sleep(10)\nthreading.Thread(target=hold).start()\nctypes.CDLL(None).syscall(93 if __import__('platform').machine() == 'aarch64' else 60, 0)",
+    );
+}
+
+/// For a moment the child of a vfork has the memory of its parent.
+#[test]
+fn memory_is_not_counted_twice_where_processes_share_all_of_it() {
+    ends_well(
+        "import subprocess\nx = bytearray(40 << 20)\nfor _ in range(100): subprocess.run(['/bin/true'], close_fds=False)",
+    );
+}
+
 #[test]
 fn what_was_only_reserved_is_not_held() {
     let outcome = ends_well(

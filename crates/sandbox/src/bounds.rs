@@ -65,6 +65,21 @@ impl MemoryCount {
     }
 }
 
+/// The control group of a job, which may hold nothing.
+#[derive(Debug)]
+pub(super) struct JobGroup {
+    group: ControlGroup,
+}
+
+impl JobGroup {
+    /// Makes one, and moves the first process of the job into it, which may take several milliseconds.
+    pub(super) fn around(process: Pid, limits: &JobLimits) -> Self {
+        let mut group = ControlGroup::make(limits);
+        group.take(process);
+        Self { group }
+    }
+}
+
 /// The bounds of a job, while it runs.
 #[derive(Debug)]
 pub(super) struct JobBounds {
@@ -78,17 +93,18 @@ pub(super) struct JobBounds {
     memory: u64,
     peak_memory: u64,
     lock_bytes: u64,
+    /// How often in a row the job seemed to hold too much, and may not.
+    doubtful: u32,
     last: Instant,
     locks_counted: Option<Instant>,
     next: Instant,
 }
 
 impl JobBounds {
-    /// Bounds a job whose first process, with this number for brine, has not started anything yet.
-    pub(super) fn begin(process: Pid, shown: Shown, limits: &JobLimits) -> Self {
-        let mut group = ControlGroup::make(limits);
-        group.take(process);
-        let number = u32::try_from(process.as_raw_pid()).unwrap_or(0);
+    /// Bounds a job that has not started yet. `ancestor` is the process, by its number for brine, that all of the job
+    /// descend from, also those whose parents have ended.
+    pub(super) fn begin(group: JobGroup, ancestor: Pid, shown: Shown, limits: &JobLimits) -> Self {
+        let number = u32::try_from(ancestor.as_raw_pid()).unwrap_or(0);
         let Shown { processes, scratch, sockets, time } = shown;
         let census = match processes.as_ref().and_then(|processes| processes.try_clone().ok()) {
             Some(processes) => Some(Census::of_namespace(processes)),
@@ -97,7 +113,7 @@ impl JobBounds {
         let now = Instant::now();
         Self {
             limits: *limits,
-            group,
+            group: group.group,
             census,
             kernel: KernelMemory { processes, scratch, sockets },
             counter: time,
@@ -106,6 +122,7 @@ impl JobBounds {
             memory: 0,
             peak_memory: 0,
             lock_bytes: 0,
+            doubtful: 0,
             last: now,
             locks_counted: None,
             next: now + SHORTEST,
@@ -191,6 +208,13 @@ impl JobBounds {
                 census.proportional(*process).unwrap_or(process.held).min(process.held)
             }));
         }
+        if held <= self.limits.memory {
+            self.doubtful = 0;
+        } else if self.doubtful < MOST_DOUBTFUL && may_share_memory(processes) {
+            // Not for long: the child of a vfork becomes another program, or the job is ended all the same.
+            self.doubtful += 1;
+            return false;
+        }
         self.memory = held;
         self.peak_memory = self.peak_memory.max(held);
         held > self.limits.memory
@@ -247,6 +271,18 @@ impl JobBounds {
     }
 }
 
+/// Returns whether two processes may have one memory, which was counted twice: as a process and the child of its vfork
+/// do until the child becomes another program.
+fn may_share_memory(processes: &[ProcessFacts]) -> bool {
+    let same = |one: &ProcessFacts, other: &ProcessFacts| {
+        one.size == other.size && one.held.abs_diff(other.held) <= AT_ONCE
+    };
+    let mut sorted: Vec<&ProcessFacts> =
+        processes.iter().filter(|one| one.held > AT_ONCE).collect();
+    sorted.sort_unstable_by_key(|process| (process.size, process.held));
+    sorted.iter().zip(sorted.iter().skip(1)).any(|(one, other)| same(one, other))
+}
+
 /// Reads a file of the kernel's; `None` if it cannot be read.
 fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
@@ -266,6 +302,12 @@ const LONGEST: Duration = Duration::from_millis(100);
 
 /// How often locks are counted.
 const LOCKS: Duration = Duration::from_millis(100);
+
+/// How many looks in a row a job is given whose processes may have one memory.
+const MOST_DOUBTFUL: u32 = 5;
+
+/// How much a process can take while it is looked at, in bytes.
+const AT_ONCE: u64 = 1 << 20;
 
 /// A look takes at most one part in this many of the time of a processor,
 const SHARE: u32 = 20;

@@ -1,5 +1,6 @@
 //! Watches a job: reads its output, keeps time, and hangs up.
 
+mod bounded;
 mod cause;
 mod job_pipe;
 mod running_init;
@@ -16,8 +17,8 @@ use self::cause::{explain, launch_error};
 use self::job_pipe::{JobPipe, PipeRead};
 use self::running_init::RunningInit;
 use super::LaunchError;
-use super::bounds::{JobBounds, MemoryCount, Shown};
-use super::init_report::{InitReport, ShownToBrine};
+use super::bounds::{JobBounds, JobGroup, MemoryCount};
+use super::init_report::InitReport;
 use super::job_input::JobInput;
 use super::outcome::{JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation};
 use super::prepare::{Started, memory_kills};
@@ -42,6 +43,7 @@ pub(super) fn watch(
         kept_errors: Vec::new(),
         go: Some(go),
         process: None,
+        group: None,
         bounds: None,
         state: JobProgress::default(),
         deadline: Instant::now() + START,
@@ -67,6 +69,8 @@ struct JobWatch<'a> {
     go: Option<OwnedFd>,
     /// The first process of the job, from which all others descend.
     process: Option<Pid>,
+    /// Its control group, until the bounds of the job have it.
+    group: Option<JobGroup>,
     /// The bounds of the whole job, once it may go on.
     bounds: Option<JobBounds>,
     state: JobProgress,
@@ -203,7 +207,10 @@ impl JobWatch<'_> {
                     self.deadline = now.checked_add(self.plan.limits.wall).unwrap_or(now + FOREVER);
                 }
             }
-            Some(InitReport::Failed(fault)) => self.state.fault = Some(launch_error(fault)),
+            Some(InitReport::Failed(fault)) => {
+                // The init may fail because process 1 has.
+                self.state.fault.get_or_insert_with(|| launch_error(fault));
+            }
             Some(InitReport::NotExecuted(errno)) => {
                 let path = self.plan.program.path.clone();
                 let source = io::Error::from_raw_os_error(errno);
@@ -222,42 +229,11 @@ impl JobWatch<'_> {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
             }
-            Some(InitReport::Forked(process)) => self.process = Pid::from_raw(process),
+            Some(InitReport::Forked(process)) => self.forked(Pid::from_raw(process)),
             Some(InitReport::Ready(shown)) => self.let_go(&shown, descriptors),
             None => {}
         }
         Ok(())
-    }
-
-    /// Bounds the job, and lets it go on.
-    fn let_go(&mut self, shown: &[ShownToBrine], descriptors: Vec<OwnedFd>) {
-        let mut given = Shown::default();
-        for (what, descriptor) in shown.iter().zip(descriptors) {
-            match what {
-                ShownToBrine::Processes => given.processes = Some(descriptor),
-                ShownToBrine::Scratch => given.scratch = Some(descriptor),
-                ShownToBrine::Sockets => given.sockets = Some(descriptor),
-                ShownToBrine::Time => given.time = Some(descriptor.into()),
-            }
-        }
-        if let (Some(process), false) = (self.process, self.plan.waived.contains(&Layer::Limits)) {
-            self.bounds = Some(JobBounds::begin(process, given, &self.plan.limits));
-        }
-        // If the job is gone, its end is about to be reported.
-        let count = self.bounds.as_ref().map_or(MemoryCount::Looks, JobBounds::memory_count);
-        let _ = self.go.take().map(|go| rustix::io::write(go, &[count.byte()]));
-    }
-
-    /// Looks at what the whole job holds and uses, if it is time to.
-    fn look(&mut self) {
-        // A job that was asked to end has no more than others while it does.
-        if self.state.hung_up || self.state.end.is_some() {
-            return;
-        }
-        let found = self.bounds.as_mut().and_then(|bounds| bounds.look(Instant::now()));
-        if let Some(beyond) = found {
-            self.hang_up(beyond);
-        }
     }
 
     fn end(&mut self, end: JobEnd) {

@@ -31,6 +31,8 @@ pub(super) struct ProcessFacts {
     pub(super) id: u32,
     /// When it started, in ticks since the system did: with the number, it is the identity of a process.
     pub(super) started: u64,
+    /// Bytes of address space.
+    pub(super) size: u64,
     /// Bytes of memory that are its own, or shared with those that it forked, in memory and swapped out, and of page
     /// tables. Pages of files are not among them: the kernel takes those back when it needs them.
     pub(super) held: u64,
@@ -61,11 +63,13 @@ impl Census {
     /// Returns the part of what a process holds that is its own by right: pages that several processes share are
     /// divided among them. This takes 16 ms for each GiB. `None` if it cannot be read.
     pub(super) fn proportional(&self, process: ProcessFacts) -> Option<u64> {
-        let rollup = self.text(process.id, "smaps_rollup")?;
-        let status = self.text(process.id, "status")?;
-        let swapped = kibibytes(&rollup, "SwapPss:")?;
-        let tables = kibibytes(&status, "VmPTE:").unwrap_or(0);
-        Some(kibibytes(&rollup, "Pss_Anon:")?.saturating_add(swapped).saturating_add(tables))
+        let (thread, status) = self.memory(process.id)?;
+        let rollup = self.text(process.id, &format!("task/{thread}/smaps_rollup"))?;
+        let own = ["Pss_Anon:", "SwapPss:"].map(|name| kibibytes(&rollup, name));
+        let whole = ["VmPTE:", "HugetlbPages:"].map(|name| kibibytes(&status, name));
+        own.into_iter()
+            .try_fold(0_u64, |sum, own| Some(sum.saturating_add(own?)))
+            .map(|own| whole.into_iter().flatten().fold(own, u64::saturating_add))
     }
 
     fn numbers(&self) -> Vec<u32> {
@@ -98,18 +102,8 @@ impl Census {
 
     /// Returns the children of all threads of a process.
     fn children(&self, process: u32) -> Vec<u32> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let tasks = format!("{process}/task");
-        let Ok(tasks) = rustix::fs::openat(&self.directory, tasks, flags, Mode::empty()) else {
-            return Vec::new();
-        };
         let mut found = Vec::new();
-        for entry in Dir::new(tasks).into_iter().flatten().flatten() {
-            let Some(thread) =
-                entry.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok())
-            else {
-                continue;
-            };
+        for thread in self.threads(process) {
             let text = self.text(process, &format!("task/{thread}/children")).unwrap_or_default();
             found.extend(
                 text.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok()),
@@ -118,20 +112,43 @@ impl Census {
         found
     }
 
+    fn threads(&self, process: u32) -> Vec<u32> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let tasks = format!("{process}/task");
+        let Ok(tasks) = rustix::fs::openat(&self.directory, tasks, flags, Mode::empty()) else {
+            return Vec::new();
+        };
+        let entries = Dir::new(tasks).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
+    }
+
     /// Returns `None` for a process that has ended.
     fn facts(&self, id: u32) -> Option<ProcessFacts> {
-        let status = self.text(id, "status")?;
-        let stat = self.text(id, "stat")?;
-        let stat = ProcessStat::read(&stat)?;
-        let member = |name| kibibytes(&status, name).unwrap_or(0);
+        let stat = ProcessStat::read(&self.text(id, "stat")?)?;
+        let memory = self.memory(id);
+        let member =
+            |name| memory.as_ref().and_then(|(_, status)| kibibytes(status, name)).unwrap_or(0);
+        let counted = ["RssAnon:", "VmSwap:", "VmPTE:", "HugetlbPages:"];
         Some(ProcessFacts {
             id,
             started: stat.started,
-            held: member("RssAnon:")
-                .saturating_add(member("VmSwap:"))
-                .saturating_add(member("VmPTE:")),
+            size: member("VmSize:"),
+            held: counted.into_iter().map(member).fold(0, u64::saturating_add),
             used: stat.used,
             runs: stat.runs,
+        })
+    }
+
+    /// Returns what a process says of its memory, and the thread that says it. If its first thread has ended, another
+    /// one still has the memory, and `/proc/PID/status` shows none.
+    fn memory(&self, id: u32) -> Option<(u32, String)> {
+        let has_memory = |status: &String| kibibytes(status, "VmSize:").is_some();
+        let first = self.text(id, "status").filter(has_memory).map(|status| (id, status));
+        first.or_else(|| {
+            self.threads(id).into_iter().find_map(|thread| {
+                let status = self.text(id, &format!("task/{thread}/status"))?;
+                has_memory(&status).then_some((thread, status))
+            })
         })
     }
 

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn process(id: u32, used: u64, runs: bool) -> ProcessFacts {
-        ProcessFacts { id, started: 1, used: Duration::from_millis(used), runs, held: 0 }
+        ProcessFacts { id, started: 1, used: Duration::from_millis(used), runs, held: 0, size: 0 }
     }
 
     const LOOK: Duration = Duration::from_millis(100);

@@ -22,8 +22,8 @@ pub(super) fn explain(
         JobEnd::Signalled(libc::SIGSYS) if layers.contains(&Layer::Seccomp) => {
             JobEnd::Violated(Violation { layer: Layer::Seccomp, call: None })
         }
-        // Anybody can send this signal. The kernel sends it to a process that has used that much.
-        JobEnd::Signalled(libc::SIGXCPU) if limited && used + TICKS >= plan.limits.cpu => {
+        // Anybody can send this signal. The kernel sends it by a coarser clock than it counts with.
+        JobEnd::Signalled(libc::SIGXCPU) if limited && used >= plan.limits.cpu / 2 => {
             JobEnd::OutOfProcessorTime
         }
         JobEnd::Signalled(libc::SIGXFSZ) if limited => JobEnd::FileTooLarge,
@@ -44,6 +44,3 @@ pub(super) fn launch_error(fault: InitFault) -> LaunchError {
         None => LaunchError::System { step, source },
     }
 }
-
-/// How much less a process can have used, by one clock, that has used its time up by another.
-const TICKS: Duration = Duration::from_millis(100);

@@ -18,11 +18,15 @@ pub(super) struct RunningInit {
 impl RunningInit {
     /// Returns whether it has ended, or ends in time.
     fn ends_within(&self, most: Duration) -> bool {
-        let process = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        let process = process.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
+        let process = self.id().and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
         let (Some(process), Ok(most)) = (process, Timespec::try_from(most)) else { return false };
         let mut polled = [PollFd::new(&process, PollFlags::IN)];
         matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
+    }
+
+    /// Returns its number.
+    pub(super) fn id(&self) -> Option<Pid> {
+        i32::try_from(self.process.id()).ok().and_then(Pid::from_raw)
     }
 
     pub(super) fn kill(&mut self) {
