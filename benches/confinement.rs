@@ -132,6 +132,7 @@ mod linux {
             },
             format: OutputFormat::Bytes,
             exec_scratch: false,
+            schema: None,
             waived: waived.iter().copied().collect(),
         })
     }

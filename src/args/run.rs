@@ -1,11 +1,12 @@
 //! What `brine run` and `brine policy` take.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use brine_job::{Grant, Layer, Limit, OutputFormat};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Command, Subcommand};
 
 use super::PermissionArgs;
 use super::help::{arranged, first_of};
@@ -60,8 +61,10 @@ pub struct Run {
     pub partial_output: Option<PathBuf>,
 
     /// Require a format of the output, if the job declares none
-    #[arg(long, value_name = "FORMAT", value_parser = one_of(OutputFormat::ALL, OutputFormat::name))]
-    pub format: Option<OutputFormat>,
+    ///
+    /// "json-schema=FILE" is JSON that matches the schema in FILE (draft 2020-12), and narrows json.
+    #[arg(long, value_name = "FORMAT", value_parser = FormatParser)]
+    pub format: Option<RequiredFormat>,
 
     /// Lower a limit, as in wall=5s or memory=256MiB (can be repeated)
     ///
@@ -175,6 +178,43 @@ impl JobArgs {
     #[must_use]
     pub fn is_job(&self) -> bool {
         self.job || !self.grants.is_empty()
+    }
+}
+
+/// What output must be.
+#[derive(Clone, Debug)]
+pub enum RequiredFormat {
+    /// A format.
+    Named(OutputFormat),
+    /// JSON that matches the schema in this file.
+    JsonSchema(PathBuf),
+}
+
+/// Takes the name of a format, or `json-schema=FILE`.
+#[derive(Clone, Debug)]
+struct FormatParser;
+
+impl TypedValueParser for FormatParser {
+    type Value = RequiredFormat;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        if let Some(path) = value.as_encoded_bytes().strip_prefix(b"json-schema=") {
+            let path = parse_file().parse_ref(command, argument, OsStr::from_bytes(path))?;
+            return Ok(RequiredFormat::JsonSchema(path));
+        }
+        let named = one_of(OutputFormat::ALL, OutputFormat::name);
+        named.parse_ref(command, argument, value).map(RequiredFormat::Named)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            OutputFormat::ALL.into_iter().map(|format| PossibleValue::new(format.name())),
+        ))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::{in_words, quoted};
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
-use brine_job::{JobError, PolicyFileError};
+use brine_job::{JobError, JsonSchemaError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
@@ -64,6 +64,9 @@ pub(crate) enum Failure {
 
     #[error(transparent)]
     Job(#[from] JobError),
+
+    #[error("{}: {source}", quoted(.path))]
+    JsonSchema { path: PathBuf, source: JsonSchemaError },
 
     #[error(transparent)]
     Key(#[from] KeyFileError),

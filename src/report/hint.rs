@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
-use brine_job::JobError;
+use brine_job::{JobError, JsonSchemaError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
@@ -55,6 +55,13 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::InJobsReach { .. } => {
             "a job could exchange it; move it, or let jobs write elsewhere"
         }
+        Failure::JsonSchema { source, .. } => match source {
+            JsonSchemaError::Absent => "build brine with --features json-schema",
+            JsonSchemaError::Reference { .. } => {
+                "nothing is fetched: put what it refers to into the schema itself, below $defs"
+            }
+            _ => return None,
+        },
         Failure::Mistyped { hint, .. } => return hint.clone(),
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }

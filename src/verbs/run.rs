@@ -9,6 +9,7 @@ mod input;
 mod launch;
 mod once;
 mod outputs;
+pub(super) mod schema;
 
 use std::collections::BTreeSet;
 #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -26,7 +27,7 @@ use self::outputs::RunOutputs;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 pub(super) use self::{command::sought, launch::SELF};
 use super::expect::{self, Judge};
-use crate::args::run::Run;
+use crate::args::run::{RequiredFormat, Run};
 use crate::report::byte_name::{all_exact, shown};
 use crate::report::verdict::PlanFacts;
 use crate::report::{BesideFailure, Failure, Outcome, Signed};
@@ -74,7 +75,7 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
 /// Says where everything goes: the verdict, and the output of the job.
 pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failure> {
     let guard = OverwriteGuard::default().and_input(args.input.as_deref());
-    let guard = guard.and(args.policy.as_deref());
+    let guard = guard.and(args.policy.as_deref()).and(schema_of(args));
     let guard = match &args.job_input {
         Some(path) => guard.and_input(Some(path)),
         None => guard,
@@ -88,6 +89,14 @@ pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failur
     let outputs = RunOutputs::plan(args, &mut guard)?;
     let report = expect::report(&args.verdict, &mut guard)?;
     Ok((report.map(Output::by_own_links), outputs))
+}
+
+/// Returns the schema that was typed, if one was.
+fn schema_of(args: &Run) -> Option<&Path> {
+    match &args.format {
+        Some(RequiredFormat::JsonSchema(path)) => Some(path),
+        Some(RequiredFormat::Named(_)) | None => None,
+    }
 }
 
 /// A job of which everything holds. Its payload is a copy that nobody else can change.
@@ -132,15 +141,24 @@ impl VerifiedJob {
         let command = command::find(&args.command)?;
         let permit = ground.policy.plan(&question, &self.grants, command.as_ref())?;
         ground.refuse_plan(&permit.plan)?;
+        ground.refuse_schema(permit.json_schema.as_deref())?;
+        ground.refuse_schema(schema_of(args))?;
         if let Some(lists) = &permit.pickle_imports {
             ground.refuse_lists(lists)?;
             let rule = args.judge.trust.permissions.into();
             imports::judge(lists, &self.payload, rule)?;
         }
         let mut plan = permit.plan;
+        if let Some(path) = &permit.json_schema {
+            plan.require_schema(schema::read(path, args.judge.trust.permissions.into())?)?;
+        }
         args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));
-        if let Some(format) = args.format {
-            plan.require_format(format)?;
+        match &args.format {
+            Some(RequiredFormat::Named(format)) => plan.require_format(*format)?,
+            Some(RequiredFormat::JsonSchema(path)) => {
+                plan.require_schema(schema::read(path, args.judge.trust.permissions.into())?)?;
+            }
+            None => {}
         }
         args.without.iter().for_each(|layer| plan.waive(*layer));
         if args.job_input.is_some() {

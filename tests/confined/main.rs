@@ -15,6 +15,7 @@
 
 mod benign;
 mod bounds;
+mod changing;
 mod ending;
 mod faults;
 mod granted;

@@ -31,6 +31,8 @@ mod run;
 mod run_input;
 mod run_live;
 mod run_once;
+#[cfg(feature = "json-schema")]
+mod run_schema;
 mod scan;
 mod session;
 mod signature_names;

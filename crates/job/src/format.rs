@@ -7,12 +7,13 @@ mod text;
 use std::io::{self, Read};
 
 use brine_core::cbor::Malformed;
-use brine_core::text::in_words;
+use brine_core::text::{in_words, quoted};
 use brine_core::{Class, Classified};
 
 use self::cbor::CborCheck;
 use self::json::{JsonCheck, JsonLinesCheck};
 use self::text::TextCheck;
+use super::json_schema::MAX_SCHEMA_OUTPUT_BYTES;
 
 /// A format of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -115,6 +116,21 @@ pub enum FormatError {
         character: char,
     },
 
+    /// A value of the output is not what the operator's schema describes.
+    #[error("output breaks the schema: {keyword} at {}", quoted(.instance))]
+    Schema {
+        /// Where the value is: a JSON Pointer (RFC 6901), from the beginning up to 200 characters.
+        instance: String,
+        /// The keyword of the schema that it breaks.
+        keyword: String,
+    },
+
+    /// The output is larger than what is held to a schema.
+    #[error(
+        "output is over {MAX_SCHEMA_OUTPUT_BYTES} bytes, which is the most that is held to a schema"
+    )]
+    TooLargeForSchema,
+
     /// The output cannot be read.
     #[error("output cannot be read: {}", in_words(.0))]
     Io(#[from] io::Error),
@@ -151,6 +167,8 @@ impl Classified for FormatError {
             | Self::ControlCharacter { .. }
             | Self::HiddenCharacter { .. }
             | Self::Json { .. }
+            | Self::Schema { .. }
+            | Self::TooLargeForSchema
             | Self::TooManyKeys { .. }
             | Self::Utf8 { .. } => Class::Altered,
         }
@@ -163,6 +181,8 @@ impl Classified for FormatError {
             Self::HiddenCharacter { .. } => "output-hidden-character",
             Self::Io(_) => "io",
             Self::Json { .. } => "output-not-json",
+            Self::Schema { .. } => "output-breaks-schema",
+            Self::TooLargeForSchema => "output-too-large-for-schema",
             Self::TooManyKeys { .. } => "output-too-many-keys",
             Self::Utf8 { .. } => "output-not-utf8",
         }

@@ -36,7 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nothing is run here: the crate brine-sandbox carries a plan out. [`OutputFormat::check`] judges what a job
+//! Nothing is run here: the crate brine-sandbox carries a plan out. [`PlanParts::check_output`] judges what a job
 //! wrote.
 
 #![forbid(unsafe_code)]
@@ -46,6 +46,7 @@ mod envelope;
 mod error;
 mod format;
 mod grants;
+mod json_schema;
 mod limits;
 mod names;
 mod plan;
@@ -56,6 +57,9 @@ pub use self::format::{FormatError, MAX_CBOR_KEYS, MAX_JSON_DEPTH, MAX_JSON_NAME
 pub use self::grants::{
     Grant, GrantSyntaxError, Grants, GrantsError, MAX_ARGUMENT_BYTES, MAX_GRANTS_BYTES,
     MAX_GRANTS_OF_A_KIND,
+};
+pub use self::json_schema::{
+    JsonSchema, JsonSchemaError, MAX_JSON_SCHEMA_BYTES, MAX_SCHEMA_OUTPUT_BYTES,
 };
 pub use self::limits::{JobLimits, Limit, LimitValues};
 pub use self::names::{InterpreterAlias, LogicalPath, NameError, VariableName};

@@ -4,9 +4,13 @@ mod encoding;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::PathBuf;
 
-use super::format::OutputFormat;
+use brine_core::text::hex;
+
+use super::format::{FormatError, OutputFormat};
+use super::json_schema::JsonSchema;
 use super::limits::{JobLimits, LimitValues};
 use super::policy::PolicyError;
 
@@ -57,8 +61,34 @@ pub struct PlanParts {
     pub format: OutputFormat,
     /// Whether the job may execute what it writes to its scratch places. Only a policy sets it.
     pub exec_scratch: bool,
+    /// The schema that it must match besides, if the format is [`OutputFormat::Json`].
+    pub schema: Option<JsonSchema>,
     /// The layers that the operator waived.
     pub waived: BTreeSet<Layer>,
+}
+
+impl PlanParts {
+    /// Returns what the output must be, as people and digests name it: a format, or `json-schema:` and the SHA-256 of
+    /// the schema.
+    #[must_use]
+    pub fn format_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("json-schema:{}", hex(schema.digest())),
+            None => self.format.name().to_owned(),
+        }
+    }
+
+    /// Reads `output` to its end, and checks that it is what the plan demands.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`].
+    pub fn check_output(&self, output: &mut dyn Read) -> Result<(), FormatError> {
+        match &self.schema {
+            Some(schema) => schema.check(output),
+            None => self.format.check(output),
+        }
+    }
 }
 
 /// The program that is executed.
@@ -146,6 +176,23 @@ impl Plan {
             return Err(PolicyError::Format { asked: format.name(), declared: declared.name() });
         }
         self.parts.format = format;
+        Ok(())
+    }
+
+    /// Requires output in JSON that matches a schema. The signer must have declared JSON, or nothing, and the plan may
+    /// have no other schema.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Format`].
+    pub fn require_schema(&mut self, schema: JsonSchema) -> Result<(), PolicyError> {
+        let asked = "json-schema";
+        if self.parts.schema.as_ref().is_some_and(|other| *other != schema) {
+            return Err(PolicyError::Format { asked, declared: "another json-schema" });
+        }
+        self.require_format(OutputFormat::Json)
+            .map_err(|_| PolicyError::Format { asked, declared: self.parts.format.name() })?;
+        self.parts.schema = Some(schema);
         Ok(())
     }
 

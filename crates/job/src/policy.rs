@@ -84,6 +84,9 @@ pub struct Permit {
     /// The lists of names that the payload may import. If there are any, the payload **must** be scanned as a
     /// pickle before anything loads it.
     pub pickle_imports: Option<Vec<ImportList>>,
+    /// The file of a JSON Schema. If there is one, it **must** be read and [required](Plan::require_schema) before the
+    /// job runs.
+    pub json_schema: Option<PathBuf>,
 }
 
 impl Policy {
@@ -155,9 +158,15 @@ impl Policy {
             limits: JobLimits::effective(grants.limits(), &terms.limits),
             format: format(terms, grants)?,
             exec_scratch: terms.exec_scratch.unwrap_or(false),
+            schema: None,
             waived: BTreeSet::new(),
         });
-        Ok(Permit { plan, pickle_imports: terms.pickle_imports.clone() })
+        let is_json = plan.parts().format == OutputFormat::Json;
+        Ok(Permit {
+            plan,
+            pickle_imports: terms.pickle_imports.clone(),
+            json_schema: terms.json_schema.clone().filter(|_| is_json),
+        })
     }
 
     /// Returns the only entry that applies to a job; `None` without a policy.

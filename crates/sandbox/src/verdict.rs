@@ -83,7 +83,7 @@ impl JobVerdict {
 #[must_use]
 pub fn judge(plan: &Plan, outcome: &JobOutcome, output: &mut dyn Read) -> JobVerdict {
     match outcome.end {
-        JobEnd::Exited(0) => match plan.parts().format.check(output) {
+        JobEnd::Exited(0) => match plan.parts().check_output(output) {
             Ok(()) => JobVerdict::Ok,
             Err(error) => JobVerdict::InvalidOutput(error),
         },

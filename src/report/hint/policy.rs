@@ -35,7 +35,7 @@ pub(super) const fn of_policy(error: &PolicyError) -> Option<&'static str> {
 }
 
 /// The keys of a policy, apart from limits.
-const POLICY_KEYS: [&str; 17] = [
+const POLICY_KEYS: [&str; 18] = [
     "allow",
     "arguments",
     "content-types",
@@ -44,6 +44,7 @@ const POLICY_KEYS: [&str; 17] = [
     "environment",
     "formats",
     "interpreters",
+    "json-schema",
     "limits",
     "path",
     "pickle-imports",

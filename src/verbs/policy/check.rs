@@ -70,6 +70,11 @@ impl<'p> PolicyCheck<'p> {
         for interpreter in entry.interpreters() {
             self.interpreter(entry, &interpreter, system)?;
         }
+        if let Some(path) = entry.json_schema() {
+            self.roots.refuse_input(path)?;
+            let read = run::schema::read(path, self.rule);
+            read.map_err(|failure| self.unusable(entry, format!("json-schema: {failure}")))?;
+        }
         self.lists(entry, entry.pickle_imports().unwrap_or_default())
     }
 

@@ -50,7 +50,7 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
     for (limit, value) in &parts.limits.values() {
         line(limit.name(), &limit.show(*value));
     }
-    line("format", parts.format.name());
+    line("format", &parts.format_name());
     if parts.exec_scratch {
         line("scratch", "may be executed");
     }
@@ -94,7 +94,7 @@ pub(super) fn line(plan: &Plan) -> String {
         openings: parts.granted_paths.iter().map(path).collect(),
         ports: parts.ports.iter().copied().collect(),
         limits: parts.limits.values().iter().map(|(limit, n)| (limit.name(), *n)).collect(),
-        format: parts.format.name(),
+        format: parts.format_name(),
         exec_scratch: parts.exec_scratch,
         waived: parts.waived.iter().map(|layer| layer.name()).collect(),
         plan_digest: hex(&plan.digest()),
@@ -117,7 +117,7 @@ struct PlanLine {
     openings: Vec<GrantedPathLine>,
     ports: Vec<u16>,
     limits: BTreeMap<&'static str, u64>,
-    format: &'static str,
+    format: String,
     exec_scratch: bool,
     waived: Vec<&'static str>,
     plan_digest: String,

@@ -57,6 +57,11 @@ impl JobGround {
         self.roots.refuse_system(&plan.parts().system)
     }
 
+    /// Refuses a schema that a job may write or exchange.
+    pub(super) fn refuse_schema(&self, schema: Option<&Path>) -> Result<(), Failure> {
+        schema.map_or(Ok(()), |path| self.roots.refuse_input(path))
+    }
+
     /// Refuses lists of imports that a job may write or exchange.
     pub(super) fn refuse_lists(&self, lists: &[ImportList]) -> Result<(), Failure> {
         lists.iter().try_for_each(|list| match list {

@@ -20,7 +20,7 @@ impl Plan {
     ///   openings: [* [source: bstr, target: bstr, writable: bool]],
     ///   ports: [* uint],
     ///   limits: [* [name: tstr, uint]],
-    ///   format: tstr,
+    ///   format: tstr,                    ; or "json-schema:" and the SHA-256 of the schema, in hex
     ///   exec-scratch: bool,
     ///   waived: [* tstr],
     /// ]
@@ -36,7 +36,9 @@ impl Plan {
             granted_paths,
             ports,
             limits,
-            format,
+            // Both are in the name of what the output must be.
+            format: _,
+            schema: _,
             exec_scratch,
             waived,
         } = self.parts();
@@ -60,7 +62,7 @@ impl Plan {
         put_list(&mut plan, limits.values().into_iter(), |plan, (limit, value)| {
             plan.array(2).text(limit.name()).uint(value);
         });
-        plan.text(format.name()).bool(*exec_scratch);
+        plan.text(&self.parts().format_name()).bool(*exec_scratch);
         put_list(&mut plan, waived.iter(), |plan, layer| {
             plan.text(layer.name());
         });

@@ -85,3 +85,28 @@ fn an_operator_lowers_and_never_raises() {
     assert_eq!((error.reason(), held.parts.format), ("format-mismatch", OutputFormat::Json));
     assert_eq!(held.require_format(OutputFormat::Bytes).unwrap_err().reason(), "format-mismatch");
 }
+
+/// A schema narrows JSON, and nothing else.
+#[cfg(feature = "json-schema")]
+#[test]
+fn a_schema_is_in_the_digest_and_replaced_by_no_other() {
+    let schema = |text: &str| JsonSchema::read(text.as_bytes()).unwrap();
+    let mut held = plan();
+    held.require_schema(schema("{}")).unwrap();
+    held.require_schema(schema("{}")).unwrap();
+    held.require_format(OutputFormat::Json).unwrap();
+    assert_eq!(held.parts.format_name(), format!("json-schema:{}", hex(schema("{}").digest())));
+    assert!(held.parts.check_output(&mut &b"no json"[..]).is_err());
+    for refused in [held.require_schema(schema("true")), held.require_format(OutputFormat::Cbor)] {
+        assert_eq!(refused.unwrap_err().reason(), "format-mismatch");
+    }
+    let mut json = plan();
+    json.require_format(OutputFormat::Json).unwrap();
+    let mut other = json.clone();
+    other.require_schema(schema("true")).unwrap();
+    let digests = BTreeSet::from([held.digest(), json.digest(), other.digest()]);
+    assert_eq!(digests.len(), 3);
+    let mut text = plan();
+    text.require_format(OutputFormat::Utf8).unwrap();
+    assert_eq!(text.require_schema(schema("{}")).unwrap_err().reason(), "format-mismatch");
+}

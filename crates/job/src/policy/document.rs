@@ -132,6 +132,9 @@ impl PolicyTerms {
             "exec-scratch" => self.exec_scratch = Some(field.boolean()?),
             "formats" => self.formats = Some(formats(field)?),
             "interpreters" => self.interpreters = Some(interpreters(field)?),
+            "json-schema" => {
+                self.json_schema = Some(absolute(field.string()?, field.line())?);
+            }
             "limits" => self.limits = limits(field)?,
             "pickle-imports" => self.pickle_imports = Some(field.texts(import_list(field))?),
             "ports" => self.ports = Some(ports(field)?),

@@ -76,6 +76,12 @@ impl PolicyEntry {
         self.terms.pickle_imports.as_deref()
     }
 
+    /// Returns the schema that JSON output must match; `None` for any.
+    #[must_use]
+    pub fn json_schema(&self) -> Option<&Path> {
+        self.terms.json_schema.as_deref()
+    }
+
     /// Returns the system directories that jobs see; `None` for the default ones.
     #[must_use]
     pub const fn system(&self) -> Option<&BTreeSet<PathBuf>> {
@@ -131,6 +137,8 @@ pub(super) struct PolicyTerms {
     pub(super) limits: LimitValues,
     /// The formats that output may have. The first one applies to a job that requests none.
     pub(super) formats: Option<Vec<OutputFormat>>,
+    /// The schema that JSON output must match.
+    pub(super) json_schema: Option<PathBuf>,
     /// The lists of names that a payload may import, if payloads are pickles.
     pub(super) pickle_imports: Option<Vec<ImportList>>,
     /// The system directories that a job sees.
@@ -152,6 +160,7 @@ impl PolicyTerms {
             ports: self.ports.or_else(|| defaults.ports.clone()),
             limits,
             formats: self.formats.or_else(|| defaults.formats.clone()),
+            json_schema: self.json_schema.or_else(|| defaults.json_schema.clone()),
             pickle_imports: self.pickle_imports.or_else(|| defaults.pickle_imports.clone()),
             system: self.system.or_else(|| defaults.system.clone()),
             exec_scratch: self.exec_scratch.or(defaults.exec_scratch),

@@ -107,6 +107,7 @@ impl OneSide {
             ports: Some(self.ports.clone()),
             limits: self.limits.clone(),
             formats: (!self.formats.is_empty()).then(|| self.formats.clone()),
+            json_schema: None,
             pickle_imports: None,
             system: None,
             exec_scratch: None,

@@ -36,6 +36,7 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
         },
         format: OutputFormat::Bytes,
         exec_scratch: false,
+        schema: None,
         waived: BTreeSet::new(),
     }
 }

@@ -40,6 +40,7 @@ fn an_entry_is_read_in_full() {
         "contexts = [\"jobs/*\"]\ncontent-types = [\"text/x-python\"]\nformats = [\"json\", \"utf8\"]\n\
          ports = [443, 5432]\npickle-imports = [\"std\", \"/etc/brine/names\"]\n\
          exec-scratch = true\nsystem = [\"/usr\", \"/lib\"]\nread = { data = \"/srv/data\" }\n\
+         json-schema = \"/etc/brine/result.json\"\n\
          environment = { LANG = \"C.UTF-8\", EMPTY = \"\" }\n\
          limits = { wall = \"5m\", memory = \"2GiB\", output = 4096, processes = 8 }\n\
          [allow.write]\nwork = \"/srv/work\"\n[allow.interpreters.python3]\npath = \"/usr/bin/python3\"\n\
@@ -51,6 +52,7 @@ fn an_entry_is_read_in_full() {
     assert_eq!(found.content_types, Some(["text/x-python".to_owned()].into()));
     let terms = found.terms;
     assert_eq!(terms.formats, Some(vec![OutputFormat::Json, OutputFormat::Utf8]));
+    assert_eq!(terms.json_schema, Some("/etc/brine/result.json".into()));
     assert_eq!(terms.ports, Some([443, 5432].into()));
     let lists =
         [ImportList::BuiltIn("std".to_owned()), ImportList::File("/etc/brine/names".into())];
