@@ -2,6 +2,8 @@
 
 pub(crate) mod beside;
 pub(crate) mod clock;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub(crate) mod collected;
 pub(crate) mod core_dumps;
 pub(crate) mod descriptor;
 pub(crate) mod end_signals;

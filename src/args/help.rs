@@ -35,6 +35,7 @@ const HEADINGS: [(&str, &[&str]); 6] = [
             "armor",
             "check",
             "partial_output",
+            "collect_to",
             "format",
             "json",
             "report",

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use brine_job::{Grant, Layer, Limit, OutputFormat};
+use brine_job::{Grant, Layer, Limit, LogicalPath, OutputFormat};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command, Subcommand};
 
@@ -56,6 +56,21 @@ pub struct Run {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
+    /// Collect a file or directory that the job left below /job/work (can be repeated)
+    ///
+    /// It appears under its last name, beside where brine was started or in --collect-to, and nothing does unless the
+    /// output is released. Only regular files and directories are collected, within the limits file-size and scratch.
+    #[arg(long, value_name = "PATH", value_parser = parse_collected)]
+    pub collect: Vec<LogicalPath>,
+
+    /// Put what --collect names into DIR
+    #[arg(long, value_name = "DIR", requires = "collect")]
+    pub collect_to: Option<PathBuf>,
+
+    /// With --collect, replace files that are there
+    #[arg(short, long, requires = "collect")]
+    pub force: bool,
+
     /// Write output that is not released to FILE
     #[arg(long, value_name = "FILE", value_parser = parse_file())]
     pub partial_output: Option<PathBuf>,
@@ -98,8 +113,17 @@ pub struct Run {
 }
 
 /// The options that the short help shows.
-const COMMON: [&str; 8] =
-    ["public_keys", "context", "job_input", "policy", "output", "explain", "limits", "replay_db"];
+const COMMON: [&str; 9] = [
+    "public_keys",
+    "context",
+    "job_input",
+    "collect",
+    "policy",
+    "output",
+    "explain",
+    "limits",
+    "replay_db",
+];
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
@@ -113,6 +137,9 @@ Examples:
 
   Let the script work on data that nobody signed:
     $ brine run work.job --input data.csv -- sh {} > result
+
+  Take a file and a directory that the job leaves in /job/work:
+    $ brine run work.job --collect result.csv --collect plots -- sh
 
   See the plan:
     $ brine run --explain work.job";
@@ -216,6 +243,12 @@ impl TypedValueParser for FormatParser {
             OutputFormat::ALL.into_iter().map(|format| PossibleValue::new(format.name())),
         ))
     }
+}
+
+/// Reads where a job leaves a file.
+fn parse_collected(text: &str) -> Result<LogicalPath, String> {
+    let expected = "expected a path below /job/work, as in out.csv or results/out.csv";
+    LogicalPath::parse(text).map_err(|_| expected.to_owned())
 }
 
 /// Takes one of some values by its name.

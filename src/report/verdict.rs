@@ -137,9 +137,30 @@ pub(crate) struct BoundFacts {
     pub(crate) processes: &'static str,
 }
 
+/// A file that a job left, and that was collected.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CollectedFacts {
+    /// Its path below the scratch directory.
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+impl CollectedFacts {
+    /// Returns the same for another name of the file.
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
+    pub(crate) fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+}
+
 /// What became of a job that ran.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunFacts {
+    pub(crate) collected: Vec<CollectedFacts>,
     pub(crate) bounds: BoundFacts,
     pub(crate) errors: String,
     pub(crate) errors_dropped: u64,

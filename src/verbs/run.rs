@@ -1,5 +1,6 @@
 //! `brine run`: verify, plan, explain or launch, judge, release; in this order, and each by itself.
 
+mod collect;
 mod command;
 mod explain;
 mod ground;

@@ -109,7 +109,7 @@ fn place<'a>(
         Output::plan("output", args.output.as_deref(), guard)?
     } else {
         let existing = if args.force { Existing::Replace } else { Existing::Keep };
-        Output::signature(signature_of(input), existing, guard)?
+        Output::derived("signature", signature_of(input), existing, guard)?
     };
     if !args.armor {
         output.refuse_terminal("a signature")?;

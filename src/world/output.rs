@@ -90,17 +90,18 @@ impl Output {
 
     /// Plans a file under a name that nobody typed. What is there is replaced only if that was asked for, and only if
     /// it is a file itself, and no link.
-    pub(crate) fn signature(
+    pub(crate) fn derived(
+        what: &'static str,
         path: PathBuf,
         existing: Existing,
         guard: &mut OverwriteGuard,
     ) -> Result<Self, Failure> {
         match fs::symlink_metadata(&path) {
             Ok(found) if existing == Existing::Replace && found.is_file() => {
-                Self::plan("signature", Some(&path), guard)
+                Self::plan(what, Some(&path), guard)
             }
             Ok(_) if existing == Existing::Replace => Err(Failure::NotReplaced { path }),
-            _ => Self::new_file("signature", path, guard),
+            _ => Self::new_file(what, path, guard),
         }
     }
 

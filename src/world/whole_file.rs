@@ -280,7 +280,7 @@ fn own_link(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-fn hidden_name(directory: &Path) -> io::Result<PathBuf> {
+pub(super) fn hidden_name(directory: &Path) -> io::Result<PathBuf> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     Ok(directory.join(format!(".brine-{:016x}", u64::from_be_bytes(random))))

@@ -18,6 +18,7 @@ mod bounds;
 mod changing;
 mod ending;
 mod faults;
+mod files;
 mod granted;
 mod inputs;
 mod jobs;

@@ -28,6 +28,7 @@ mod refusals;
 mod replay;
 mod revoke;
 mod run;
+mod run_collect;
 mod run_input;
 mod run_live;
 mod run_once;

@@ -68,6 +68,7 @@ mod privileges;
 mod probe;
 mod program;
 mod rlimits;
+mod scratch;
 mod seccomp;
 mod syscalls;
 mod tree_kill;
@@ -88,6 +89,7 @@ pub use self::outcome::{
     BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation,
 };
 pub use self::probe::{Probe, probe};
+pub use self::scratch::{JobScratch, MAX_COLLECTED, ScratchError, ScratchItem};
 pub use self::syscalls::{clock_is_synchronised, landlock_version};
 pub use self::verdict::{JobVerdict, judge};
 

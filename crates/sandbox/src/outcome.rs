@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use brine_job::Layer;
 
+use super::scratch::JobScratch;
+
 /// How a job ended, and what it used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct JobOutcome {
     /// How it ended.
     pub end: JobEnd,
@@ -26,6 +28,8 @@ pub struct JobOutcome {
     pub layers: Vec<Layer>,
     /// Whether every process of the job was certainly killed.
     pub tree: TreeKill,
+    /// What it left in its scratch directory; `None` if it had none of its own.
+    pub scratch: Option<JobScratch>,
     /// How the bounds of the whole job were held.
     pub bounds: JobBoundMeans,
     /// What it saw as `/proc`.

@@ -5,6 +5,7 @@ use std::io::Read;
 use brine_job::{FormatError, Plan};
 
 use super::outcome::{JobEnd, JobOutcome, Violation};
+use super::scratch::ScratchError;
 
 /// What the end of a job means.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum JobVerdict {
     Failed,
     /// It exited with 0, and its output does not have the declared format.
     InvalidOutput(FormatError),
+    /// It exited with 0, and what it left cannot be collected. [`judge`] does not look: whoever collects does.
+    InvalidFiles(ScratchError),
     /// It exceeded its limit of standard output.
     OutputTooLarge,
     /// It exceeded its time limit.
@@ -39,6 +42,7 @@ impl JobVerdict {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
+            Self::InvalidFiles(_) => "invalid-files",
             Self::InvalidOutput(_) => "invalid-output",
             Self::OutputTooLarge => "output-too-large",
             Self::TimedOut => "timed-out",
@@ -63,7 +67,10 @@ impl JobVerdict {
                 JobEnd::Signalled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
                 _ => u8::MAX,
             },
-            Self::InvalidOutput(_) | Self::OutputTooLarge | Self::Violated(_) => 123,
+            Self::InvalidFiles(_)
+            | Self::InvalidOutput(_)
+            | Self::OutputTooLarge
+            | Self::Violated(_) => 123,
             Self::TimedOut => 124,
             Self::Refused => 125,
             Self::OutOfMemory | Self::OutOfProcessorTime | Self::Killed => 137,

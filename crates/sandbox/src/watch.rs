@@ -22,6 +22,7 @@ use super::init_report::InitReport;
 use super::job_input::JobInput;
 use super::outcome::{JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation};
 use super::prepare::{Started, memory_kills};
+use super::scratch::JobScratch;
 
 /// Watches a job to its end.
 pub(super) fn watch(
@@ -95,6 +96,7 @@ struct JobProgress {
     used_by_end: Duration,
     fault: Option<LaunchError>,
     usage: Option<ResourceUsage>,
+    scratch: Option<JobScratch>,
     gone: bool,
 }
 
@@ -343,6 +345,7 @@ impl JobWatch<'_> {
             layers,
             tree,
             proc_view: state.proc_view,
+            scratch: state.scratch,
             bounds: self.bounds.as_ref().map(JobBounds::means).unwrap_or_default(),
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use brine_job::{ImportList, Plan, Policy};
 
+use super::collect;
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::report::Failure;
@@ -44,6 +45,7 @@ impl JobGround {
         for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
             roots.refuse_output(path)?;
         }
+        collect::places(args).try_for_each(|place| roots.refuse_output(&place))?;
         let files = [args.policy.clone().or_else(|| home(Home::policy_file)), input_of(args)];
         for path in files.into_iter().flatten().chain(trusted(&args.judge)) {
             roots.refuse_input(&path)?;
@@ -73,11 +75,13 @@ impl JobGround {
 
 /// Says from where its places are outside the working directory, for every place that is held against the roots.
 pub(crate) fn settle(args: &mut Run) {
-    let Run { job_input, policy, output, partial_output, verdict, judge, command, .. } = args;
+    let Run { job_input, policy, output, partial_output, collect_to, .. } = args;
+    let Run { verdict, judge, command, .. } = args;
     let trust = &mut judge.trust;
     let report = &mut verdict.report;
     let (trust_file, revoked) = (&mut trust.trust, &mut trust.revoked);
-    let files = [job_input, policy, output, partial_output, report, trust_file, revoked];
+    let files =
+        [job_input, policy, output, partial_output, collect_to, report, trust_file, revoked];
     files.into_iter().flatten().for_each(|path| *path = settled(path));
     if let Some(program) = command.first_mut() {
         *program = settled(Path::new(program)).into_os_string();

@@ -1,5 +1,6 @@
 //! Runs a job confined, and releases its output only if all is well.
 
+mod collecting;
 mod live_errors;
 
 use std::fs::{File, Permissions};
@@ -10,12 +11,13 @@ use std::time::Duration;
 use brine_job::Plan;
 use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, Violation, judge};
 
+use self::collecting::{NotCollected, collect};
 use self::live_errors::LiveErrors;
 use super::VerifiedJob;
 use super::outputs::RunOutputs;
 use crate::args::run::Run;
 use crate::report::exit::Status;
-use crate::report::verdict::{BoundFacts, PlanFacts, RefusalFacts, RunFacts};
+use crate::report::verdict::{BoundFacts, CollectedFacts, PlanFacts, RefusalFacts, RunFacts};
 use crate::report::{Failure, Outcome, console};
 use crate::world::end_signals::EndSignals;
 use crate::world::spool::{Spool, temporary};
@@ -40,13 +42,13 @@ pub(super) fn launch(
             "warning: killed processes of the job had not all ended in time, and may still be there",
         );
     }
-    let verdict = finished.settle(plan, outputs)?;
+    let (verdict, collected) = finished.settle(plan, outputs)?;
     Ok(Outcome::Ran {
         signed,
         plan: facts,
         status: status(&verdict, finished.outcome.end),
         line: line(&verdict, plan, &finished.outcome),
-        run: Box::new(RunFacts::of(&verdict, &finished.outcome)),
+        run: Box::new(RunFacts::of(&verdict, &finished.outcome, collected)),
     })
 }
 
@@ -110,23 +112,54 @@ impl FinishedJob {
         }
     }
 
-    /// Judges it, and releases its output if all is well.
-    fn settle(&self, plan: &Plan, outputs: &RunOutputs) -> Result<JobVerdict, Failure> {
-        let verdict = judge(plan, &self.outcome, &mut self.output.reader());
-        let released = match verdict.releases_output() {
-            true => Some(self.output.release_to(&outputs.output)),
-            false => None,
-        };
+    /// Judges it, and releases its output and its files if all is well.
+    fn settle(
+        &self,
+        plan: &Plan,
+        outputs: &RunOutputs,
+    ) -> Result<(JobVerdict, Vec<CollectedFacts>), Failure> {
+        let mut verdict = judge(plan, &self.outcome, &mut self.output.reader());
+        let mut released = None;
+        if verdict.releases_output() {
+            released = match self.release(plan, outputs) {
+                Err(NotCollected::Refused(error)) => {
+                    verdict = JobVerdict::InvalidFiles(error);
+                    None
+                }
+                Err(NotCollected::Failed(failure)) => Some(Err(failure)),
+                Ok(facts) => Some(Ok(facts)),
+            };
+        }
         // A job may not be repeatable: output that cannot be written where it belongs is kept, too.
         if let (None | Some(Err(_)), Some(partial)) = (&released, &outputs.partial) {
             self.output.release_to(partial)?;
         }
-        released.unwrap_or(Ok(())).map(|()| verdict)
+        Ok((verdict, released.transpose()?.unwrap_or_default()))
+    }
+
+    /// Lets its files appear, then its output, or neither. Output comes last: from a pipe it cannot be taken back.
+    fn release(
+        &self,
+        plan: &Plan,
+        outputs: &RunOutputs,
+    ) -> Result<Vec<CollectedFacts>, NotCollected> {
+        let collecting = outputs.collecting.as_ref();
+        let collected = collecting.map(|files| collect(files, &self.outcome, plan)).transpose()?;
+        let released = self.output.release_to(&outputs.output);
+        match (released, collected) {
+            (Ok(()), collected) => Ok(collected.map(|(_, facts)| facts).unwrap_or_default()),
+            (Err(failure), collected) => {
+                if let Some((appeared, _)) = collected {
+                    appeared.undo();
+                }
+                Err(failure.into())
+            }
+        }
     }
 }
 
 impl RunFacts {
-    fn of(verdict: &JobVerdict, outcome: &JobOutcome) -> Self {
+    fn of(verdict: &JobVerdict, outcome: &JobOutcome, collected: Vec<CollectedFacts>) -> Self {
         let JobOutcome {
             end,
             wall,
@@ -137,6 +170,7 @@ impl RunFacts {
             errors_dropped,
             layers,
             tree,
+            scratch: _,
             bounds,
             proc_view,
         } = outcome;
@@ -149,6 +183,7 @@ impl RunFacts {
             },
             errors: String::from_utf8_lossy(errors).into_owned(),
             errors_dropped: *errors_dropped,
+            collected,
             exit_code: match end {
                 JobEnd::Exited(code) => Some(*code),
                 _ => None,
@@ -160,6 +195,7 @@ impl RunFacts {
             proc: proc_view.name(),
             output_bytes: *output_bytes,
             output_error: match verdict {
+                JobVerdict::InvalidFiles(error) => Some(RefusalFacts::new(error)),
                 JobVerdict::InvalidOutput(error) => Some(RefusalFacts::new(error)),
                 _ => None,
             },
@@ -203,6 +239,7 @@ fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
             JobEnd::Signalled(signal) => format!("signal {signal} ended the command"),
             _ => "the command failed".to_owned(),
         },
+        JobVerdict::InvalidFiles(error) => error.to_string(),
         JobVerdict::InvalidOutput(error) => error.to_string(),
         JobVerdict::OutputTooLarge => format!("the output is over {} bytes", limits.output),
         JobVerdict::TimedOut => {

@@ -1,5 +1,6 @@
 //! Where the output of a job goes, released or not.
 
+use super::collect::Collecting;
 use crate::args::run::Run;
 use crate::report::Failure;
 use crate::world::output::Output;
@@ -13,6 +14,11 @@ pub(in crate::verbs) struct RunOutputs {
         expect(dead_code, reason = "only a program that runs jobs uses it")
     )]
     pub(super) partial: Option<Output>,
+    #[cfg_attr(
+        not(all(feature = "sandbox", target_os = "linux")),
+        expect(dead_code, reason = "only a program that runs jobs uses it")
+    )]
+    pub(super) collecting: Option<Collecting>,
 }
 
 impl RunOutputs {
@@ -21,6 +27,7 @@ impl RunOutputs {
         // Output that is not released never goes where released output goes.
         let partial = args.partial_output.as_deref();
         let partial = partial.map(|path| Output::plan("partial output", Some(path), guard));
-        Ok(Self { output, partial: partial.transpose()?.map(Output::by_own_links) })
+        let partial = partial.transpose()?.map(Output::by_own_links);
+        Ok(Self { output, partial, collecting: Collecting::plan(args, guard)? })
     }
 }

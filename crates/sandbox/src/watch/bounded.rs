@@ -9,6 +9,7 @@ use rustix::process::Pid;
 use super::JobWatch;
 use crate::bounds::{JobBounds, JobGroup, MemoryCount, Shown};
 use crate::init_report::ShownToBrine;
+use crate::scratch::JobScratch;
 
 impl JobWatch<'_> {
     /// Moves the first process of the job into a control group while it builds its root. A payload that it copies
@@ -28,7 +29,10 @@ impl JobWatch<'_> {
         for (what, descriptor) in shown.iter().zip(descriptors) {
             match what {
                 ShownToBrine::Processes => given.processes = Some(descriptor),
-                ShownToBrine::Scratch => given.scratch = Some(descriptor),
+                ShownToBrine::Scratch => {
+                    self.state.scratch = JobScratch::within(&descriptor);
+                    given.scratch = Some(descriptor);
+                }
                 ShownToBrine::Sockets => given.sockets = Some(descriptor),
                 ShownToBrine::Time => given.time = Some(descriptor.into()),
             }

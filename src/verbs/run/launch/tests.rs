@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use brine_job::{Grants, Layer, OperatorCommand, OutputFormat, Policy, PolicyQuestion};
-use brine_sandbox::{BoundMeans, JobBoundMeans, ProcView, ResourceUsage};
+use brine_sandbox::{BoundMeans, JobBoundMeans, ProcView, ResourceUsage, ScratchError};
 use clap::Parser as _;
 use tempfile::TempDir;
 
@@ -42,6 +42,7 @@ fn finished(output: &[u8], end: JobEnd) -> FinishedJob {
         },
         tree: TreeKill::Certain,
         proc_view: ProcView::Own,
+        scratch: None,
     };
     FinishedJob { outcome, output: spool }
 }
@@ -64,7 +65,7 @@ fn settle(finished: &FinishedJob, plan: &Plan) -> (Status, String, [Option<Vec<u
     let directory = TempDir::new().unwrap();
     let paths = ["good", "partial"].map(|name| directory.path().join(name));
     let [good, partial] = &paths;
-    let verdict = finished.settle(plan, &outputs(good, partial)).unwrap();
+    let (verdict, _) = finished.settle(plan, &outputs(good, partial)).unwrap();
     let outcome = &finished.outcome;
     let files = paths.each_ref().map(|path| content(path));
     (status(&verdict, outcome.end), line(&verdict, plan, outcome), files)
@@ -131,10 +132,12 @@ fn a_link_of_another_user_that_is_made_while_the_job_runs_is_not_followed() {
 #[test]
 fn every_verdict_has_its_status_and_name() {
     let violation = Violation { layer: Layer::Seccomp, call: Some("ptrace") };
+    let files = ScratchError::TooMany;
     let invalid = OutputFormat::Json.check(&mut std::io::empty()).unwrap_err();
     for (verdict, expected, name) in [
         (JobVerdict::Ok, 0, "ok"),
         (JobVerdict::Failed, 9, "failed"),
+        (JobVerdict::InvalidFiles(files), 123, "invalid-files"),
         (JobVerdict::InvalidOutput(invalid), 123, "invalid-output"),
         (JobVerdict::OutputTooLarge, 123, "output-too-large"),
         (JobVerdict::Violated(violation), 123, "violated"),
@@ -156,7 +159,7 @@ fn every_verdict_has_its_status_and_name() {
 #[test]
 fn every_member_is_documented() {
     let finished = finished(b"result", JobEnd::Exited(0));
-    let facts = RunFacts::of(&JobVerdict::Ok, &finished.outcome);
+    let facts = RunFacts::of(&JobVerdict::Ok, &finished.outcome, Vec::new());
     let facts = serde_json::to_value(facts).unwrap();
     assert_eq!(facts["errors"], "oops \u{1b}[2J\n");
     assert_eq!(facts["layers"], serde_json::json!(["limits", "seccomp"]));
