@@ -68,7 +68,7 @@ pub struct Run {
     pub collect_to: Option<PathBuf>,
 
     /// With --collect, replace files that are there
-    #[arg(short, long, requires = "collect")]
+    #[arg(long, requires = "collect")]
     pub force: bool,
 
     /// Write output that is not released to FILE

@@ -32,7 +32,6 @@ mod run_collect;
 mod run_input;
 mod run_live;
 mod run_once;
-#[cfg(feature = "json-schema")]
 mod run_schema;
 mod scan;
 mod session;

@@ -1,11 +1,12 @@
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
-use std::time::Duration;
 
+use brine_job::{Grants, Limit, LimitValues, OperatorCommand, Policy, PolicyQuestion};
 use tempfile::TempDir;
 
 use super::*;
@@ -70,18 +71,13 @@ impl Left {
 }
 
 fn limits() -> JobLimits {
-    JobLimits {
-        wall: Duration::from_secs(1),
-        cpu: Duration::from_secs(1),
-        address_space: 0,
-        memory: 0,
-        output: 0,
-        errors: 0,
-        file_size: 100,
-        processes: 0,
-        files: 0,
-        scratch: 200,
-    }
+    let system = BTreeSet::new();
+    let question =
+        PolicyQuestion { signer: "a", context: None, content_type: None, system: &system };
+    let command = OperatorCommand { path: "/bin/sh".into(), arguments: Vec::new() };
+    let mut plan = Policy::none().plan(&question, &Grants::default(), Some(&command)).unwrap().plan;
+    plan.lower(&LimitValues::from([(Limit::FileSize, 100), (Limit::Scratch, 200)]));
+    plan.parts().limits
 }
 
 #[test]
