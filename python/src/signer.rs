@@ -244,7 +244,7 @@ impl Signer {
     fn batch(&self, records: &[Frozen]) -> Result<Vec<Vec<u8>>> {
         let mut numbers = self.numbers(records.len())?;
         let statement = self.statements.now()?;
-        let mut signer = BatchSigner::new(self.key.as_ref());
+        let mut signer = BatchSigner::new(self.key.clone());
         let mut envelopes = Vec::with_capacity(records.len());
         for record in records {
             if signer.is_full() {

@@ -104,7 +104,7 @@ fn sign_one() -> Work {
 }
 
 fn sign_batches(size: usize) -> Work {
-    let mut signer = BatchSigner::new(Box::leak(Box::new(key())));
+    let mut signer = BatchSigner::new(Arc::new(key()));
     let statement = statement();
     let mut number = 0;
     Box::new(move || {
@@ -223,8 +223,7 @@ fn signed() -> Vec<u8> {
 }
 
 fn batch(size: usize, from: u64) -> Vec<Vec<u8>> {
-    let key = key();
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(key()));
     for number in (from..).take(size) {
         signer.add(&PAYLOAD, &statement(), unique(number)).unwrap();
     }

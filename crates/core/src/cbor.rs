@@ -18,9 +18,9 @@ mod map_keys;
 
 use crate::text::size;
 
-pub use self::decode::Decoder;
 #[cfg(test)]
 pub(crate) use self::decode::HEADS_READ;
+pub use self::decode::{Decoder, IntOrText};
 pub use self::diagnostic::{Diagnostic, diagnose, quote};
 pub use self::encode::Encoder;
 pub(crate) use self::encode::HeadBytes;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::cbor::{Decoder, Encoder, Flaw, ItemType, Malformed};
+use crate::cbor::{Decoder, Encoder, Flaw, IntOrText, ItemType, Malformed};
 use crate::class::{Class, Classified};
 use crate::text::{duration, quoted};
 use crate::time::{LEEWAY, Timestamp};
@@ -50,27 +50,25 @@ impl<'a> Claims<'a> {
         let mut claims = Self::default();
         let mut decoder = Decoder::new(map);
         for _ in 0..decoder.map()? {
-            if decoder.peek()? == ItemType::Text {
-                decoder.text()?;
-                decoder.skip()?;
-                continue;
+            match decoder.int_or_text()? {
+                IntOrText::Int(key) => claims.read(key, &mut decoder)?,
+                IntOrText::Text(_) => drop(decoder.skip()?),
             }
-            let key = decoder.int()?;
-            claims.set(key, Decoder::new(decoder.skip()?))?;
         }
         Ok(claims)
     }
 
-    fn set(&mut self, key: i64, mut value: Decoder<'a>) -> Result<(), ClaimsFlaw> {
+    /// Reads the value of a claim, which is the next item.
+    fn read(&mut self, key: i64, value: &mut Decoder<'a>) -> Result<(), ClaimsFlaw> {
         match key {
             1 => self.issuer = Some(value.text().map_err(|_| range("iss"))?),
             2 => self.subject = Some(value.text().map_err(|_| range("sub"))?),
             3 => self.audience = Some(Audience::decode(value).map_err(|_| range("aud"))?),
-            4 => self.expires = self.date(value, "exp"),
-            5 => self.not_before = self.date(value, "nbf"),
-            6 => self.issued_at = self.date(value, "iat"),
+            4 => self.expires = self.date(value, "exp")?,
+            5 => self.not_before = self.date(value, "nbf")?,
+            6 => self.issued_at = self.date(value, "iat")?,
             7 => self.cti = Some(value.bytes().map_err(|_| range("cti"))?),
-            _ => {}
+            _ => drop(value.skip()?),
         }
         Ok(())
     }
@@ -78,13 +76,19 @@ impl<'a> Claims<'a> {
     /// Reads a date (NumericDate, RFC 8392, Section 2), or remembers that it is none.
     ///
     /// The signer wrote it: that it cannot be judged is no reason to call the envelope altered.
-    fn date(&mut self, mut value: Decoder<'_>, claim: &'static str) -> Option<Timestamp> {
-        let seconds = value.whole_number().ok().flatten();
-        let date = seconds.and_then(Timestamp::from_unix);
+    fn date(
+        &mut self,
+        value: &mut Decoder<'_>,
+        claim: &'static str,
+    ) -> Result<Option<Timestamp>, Malformed> {
+        let date = match value.whole_number() {
+            Ok(seconds) => seconds.and_then(Timestamp::from_unix),
+            Err(_) => value.skip().map(|_| None)?,
+        };
         if date.is_none() {
             self.undated = Some(claim);
         }
-        date
+        Ok(date)
     }
 
     /// Writes the claims that brine signs, sorted by key.
@@ -183,11 +187,11 @@ pub enum Audience<'a> {
 }
 
 impl<'a> Audience<'a> {
-    fn decode(mut value: Decoder<'a>) -> Result<Self, Malformed> {
+    fn decode(value: &mut Decoder<'a>) -> Result<Self, Malformed> {
         if value.peek()? == ItemType::Text {
             return value.text().map(Self::One);
         }
-        let mut items = value;
+        let mut items = *value;
         let count = items.array()?;
         if count == 0 {
             return Err(Malformed::new(0, Flaw::ArrayLength { expected: 1, found: 0 }));

@@ -99,10 +99,11 @@ impl<'a> UnverifiedEnvelope<'a> {
         if self.header().hash.is_some() {
             return Some(Kind::Digest);
         }
-        let has = |label| {
-            self.header().get(label).is_some() || self.sign1.unprotected().get(label).is_some()
-        };
-        (has(label::VDS) || has(label::VDP)).then_some(Kind::Receipt)
+        let mut proofs = [label::VDS, label::VDP].into_iter();
+        let mut beside = self.sign1.unprotected().iter();
+        let is_receipt = proofs.any(|label| self.header().get(label).is_some())
+            || beside.any(|(label, _)| matches!(label, Label::Int(label::VDS | label::VDP)));
+        is_receipt.then_some(Kind::Receipt)
     }
 }
 

@@ -51,6 +51,7 @@ mod record_signer;
 #[cfg(feature = "replay")]
 pub mod replay;
 mod signing;
+mod spare;
 
 pub use self::framing::{
     BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader, FrameSide, Framing, FramingError,

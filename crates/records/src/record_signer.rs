@@ -12,6 +12,7 @@ use brine_core::{
 
 use crate::framing::{BlockBounds, FrameBlock, Framing, RecordFrame};
 use crate::pipeline::{BLOCK_RECORDS, RecordError};
+use crate::spare::Spare;
 
 /// Signs records, each as an envelope of its own, and frames the envelopes.
 ///
@@ -27,6 +28,9 @@ pub struct RecordSigner {
     framing: Framing,
     batch: Option<usize>,
     channel: [u8; CHANNEL_BYTES],
+    /// One for each thread that signs batches, taken while it does.
+    batch_signers: Spare<BatchSigner>,
+    spare: Spare<SignedBlock>,
 }
 
 /// Says what is stated at a moment, or why nothing may be.
@@ -60,7 +64,8 @@ impl RecordSigner {
         framing: Framing,
     ) -> Result<Self, KeyError> {
         let (state, channel) = (Box::new(state), random()?);
-        Ok(Self { key, state, clock, framing, batch: None, channel })
+        let (batch_signers, spare) = (Spare::default(), Spare::default());
+        Ok(Self { key, state, clock, framing, batch: None, channel, batch_signers, spare })
     }
 
     /// Signs so many records at a time with one signature, instead of each alone.
@@ -89,11 +94,18 @@ impl RecordSigner {
     ///
     /// A record that is refused keeps its number, so that verifiers report it as missing.
     pub fn sign(&self, block: &FrameBlock) -> SignedBlock {
-        let envelopes = Vec::with_capacity(block.len().saturating_mul(ENVELOPE_BYTES));
-        let mut signed = SignedBlock { envelopes, ..SignedBlock::default() };
+        let mut signed = self.spare.take().unwrap_or_default();
+        signed.envelopes.reserve(block.len().saturating_mul(ENVELOPE_BYTES));
         signed.failed = self.sign_into(block, &mut signed).err();
         signed.refused.sort_unstable_by_key(|refused| refused.index);
         signed
+    }
+
+    /// Takes a used block back, for its memory.
+    pub fn give_back(&self, used: SignedBlock) {
+        if let Some(empty) = used.emptied() {
+            self.spare.give_back(empty);
+        }
     }
 
     fn sign_into(
@@ -138,7 +150,8 @@ impl RecordSigner {
         most: usize,
         signed: &mut SignedBlock,
     ) -> Result<(), UnsignedRecord> {
-        let mut batch = BatchSigner::new(self.key.as_ref());
+        let idle = self.batch_signers.take();
+        let mut batch = idle.unwrap_or_else(|| BatchSigner::new(Arc::clone(&self.key)));
         let mut members = Vec::new();
         for (index, (frame, cti)) in block.frames().zip(names).enumerate() {
             let RecordFrame::Record(record) = signed.take(index, frame) else { continue };
@@ -152,13 +165,17 @@ impl RecordSigner {
                 self.close(&mut batch, &mut members, signed)?;
             }
         }
-        self.close(&mut batch, &mut members, signed)
+        self.close(&mut batch, &mut members, signed)?;
+        if block.weight() <= KEPT_BLOCK_BYTES {
+            self.batch_signers.give_back(batch);
+        }
+        Ok(())
     }
 
     /// Signs a batch of the records with these indexes.
     fn close(
         &self,
-        batch: &mut BatchSigner<'_>,
+        batch: &mut BatchSigner,
         members: &mut Vec<usize>,
         signed: &mut SignedBlock,
     ) -> Result<(), UnsignedRecord> {
@@ -239,6 +256,17 @@ impl SignedBlock {
         self.failed.as_ref()
     }
 
+    /// Returns an empty block in the same memory, unless it is of records that are much larger than most.
+    fn emptied(self) -> Option<Self> {
+        if self.envelopes.capacity() > KEPT_BLOCK_BYTES {
+            return None;
+        }
+        let Self { mut envelopes, mut ends, .. } = self;
+        envelopes.clear();
+        ends.clear();
+        Some(Self { envelopes, ends, ..Self::default() })
+    }
+
     /// Refuses what is no record.
     fn take<'f>(&mut self, index: usize, frame: RecordFrame<'f>) -> RecordFrame<'f> {
         if let RecordFrame::Bad { error, .. } = frame {
@@ -257,3 +285,54 @@ fn random_names(records: usize) -> Result<Vec<u8>, KeyError> {
 
 /// What an envelope of a small record takes, about.
 const ENVELOPE_BYTES: usize = 512;
+
+/// The most memory that is kept of a block, and of its envelopes, for the next.
+const KEPT_BLOCK_BYTES: usize = 2 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use brine_core::SigningKey;
+
+    use super::*;
+    use crate::framing::MAX_RECORD_BYTES;
+
+    fn signer() -> RecordSigner {
+        let key = Arc::new(SigningKey::generate().unwrap());
+        let clock = Arc::new(Timestamp::from_unix(0).unwrap());
+        RecordSigner::new(key, Statement::at, clock, Framing::Len32).unwrap().in_batches_of(2)
+    }
+
+    fn block(records: &[&[u8]]) -> FrameBlock {
+        let mut block = FrameBlock::new(1);
+        records.iter().for_each(|record| block.push(record));
+        block
+    }
+
+    #[test]
+    fn the_memory_of_a_block_is_used_again_and_nothing_of_what_was_in_it() {
+        let signer = signer();
+        let long = vec![0; MAX_RECORD_BYTES + 1];
+        let used = signer.sign(&block(&[b"one", &long, b"two", b"three"]));
+        let place = used.envelopes.as_ptr();
+        assert_eq!((used.ends.len(), used.refused.len()), (3, 1));
+        let first = used.ends[0].1;
+        signer.give_back(used);
+        let next = signer.sign(&block(&[b"one", b"two"]));
+        assert_eq!(next.envelopes.as_ptr(), place);
+        let shown = (next.ends.len(), next.refused.len(), next.ends[0].1);
+        assert_eq!((shown, next.envelopes.len()), ((2, 0, first), next.ends[1].1));
+    }
+
+    #[test]
+    fn the_memory_of_long_records_is_not_kept() {
+        let signer = signer();
+        let long = vec![0; KEPT_BLOCK_BYTES];
+        let used = signer.sign(&block(&[&long, b"short"]));
+        assert!(used.envelopes.capacity() > KEPT_BLOCK_BYTES);
+        signer.give_back(used);
+        assert!(signer.spare.take().is_none() && signer.batch_signers.take().is_none());
+        let used = signer.sign(&block(&[b"short", b"short"]));
+        signer.give_back(used);
+        assert!(signer.spare.take().is_some() && signer.batch_signers.take().is_some());
+    }
+}

@@ -96,8 +96,13 @@ impl<R: Rejects> SigningPipeline<R> {
     {
         let Self { signer, rejects, on_bad, threads } = self;
         let signer = Arc::new(signer);
-        let mut release =
-            SignedRelease { rejects, on_bad, write, counts: SigningCounts::default() };
+        let mut release = SignedRelease {
+            rejects,
+            on_bad,
+            write,
+            signer: Arc::clone(&signer),
+            counts: SigningCounts::default(),
+        };
         let sign_block = move |delivered: DeliveredBlock<S::Deliveries>| {
             let signed = signer.sign(&delivered.block);
             (delivered, signed)
@@ -137,6 +142,8 @@ struct SignedRelease<R, W> {
     rejects: R,
     on_bad: OnBadRecord,
     write: W,
+    /// Gets used blocks back.
+    signer: Arc<RecordSigner>,
     counts: SigningCounts,
 }
 
@@ -164,9 +171,10 @@ impl<R: Rejects, W> SignedRelease<R, W> {
             return Err(PipelineError::Sink(error));
         }
         self.settle(&mut deliveries, 0..end, &signed.refused)?;
-        let last = if stops { signed.refused.pop() } else { signed.failed };
+        let last = if stops { signed.refused.pop() } else { signed.failed.take() };
         let last = last.map(|last| (block.number(last.index), last.why));
         deliveries.finish(block);
+        self.signer.give_back(signed);
         last.map_or(Ok(()), |(number, why)| Err(PipelineError::Record { number, why }))
     }
 

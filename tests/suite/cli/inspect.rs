@@ -1,5 +1,7 @@
 //! `brine inspect`: what it shows of good, foreign and broken envelopes.
 
+use std::sync::Arc;
+
 use brine_core::Unique;
 use brine_core::batch::BatchSigner;
 
@@ -84,8 +86,7 @@ fn what_is_no_cbor_is_said_to_be_none() {
 #[test]
 fn the_place_of_a_record_in_its_batch_is_shown() {
     let person = Person::new();
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(key(1)));
     for payload in [b"one", b"two", b"six"] {
         let unique = Unique { cti: [7; 16], sequence: None };
         signer.add(payload, &statement(), unique).unwrap();

@@ -201,6 +201,8 @@ const GROUP: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::proof::Signature;
     use super::super::signer::BatchSigner;
     use super::super::tree::leaf;
@@ -211,12 +213,12 @@ mod tests {
     use crate::statement::{Statement, Unique};
     use crate::time::Timestamp;
 
-    fn key(byte: u8) -> SigningKey {
-        SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32]))
+    fn key(byte: u8) -> Arc<SigningKey> {
+        Arc::new(SigningKey::from_seed(&zeroize::Zeroizing::new([byte; 32])))
     }
 
-    fn batch(key: &SigningKey, size: u8, salt: u8) -> Vec<Vec<u8>> {
-        let mut signer = BatchSigner::new(key);
+    fn batch(key: &Arc<SigningKey>, size: u8, salt: u8) -> Vec<Vec<u8>> {
+        let mut signer = BatchSigner::new(key.clone());
         for number in 0..size {
             let mut cti = [salt; 16];
             cti[0] = number;

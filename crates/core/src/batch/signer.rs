@@ -1,5 +1,7 @@
 //! Signing records together.
 
+use std::sync::Arc;
+
 use super::proof::{Side, Steps};
 use super::tree::{self, Hash};
 use super::{MAX_BATCH_BYTES, MAX_BATCH_RECORDS};
@@ -15,21 +17,23 @@ use crate::statement::{HeaderOf, Role, Statement, Unique};
 /// [`sign`](crate::sign()) does it. Memory is used again from batch to batch.
 ///
 /// ```
+/// use std::sync::Arc;
+///
 /// use brine_core::batch::BatchSigner;
 /// use brine_core::{SigningKey, Statement, Timestamp, Unique};
 ///
 /// let key = SigningKey::generate()?;
 /// let now = Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap();
 /// let statement = Statement::at(now);
-/// let mut signer = BatchSigner::new(&key);
+/// let mut signer = BatchSigner::new(Arc::new(key));
 /// for record in [b"one", b"two"] {
 ///     signer.add(record, &statement, Unique::draw()?)?;
 /// }
 /// assert_eq!(signer.finish_batch()?.len(), 2);
 /// # Ok::<(), brine_core::Error>(())
 /// ```
-pub struct BatchSigner<'k> {
-    key: &'k dyn SigningBackend,
+pub struct BatchSigner {
+    key: Arc<dyn SigningBackend>,
     /// Of the first record, what it takes to sign it alone.
     alone: Alone,
     /// The envelopes, up to their signatures.
@@ -53,10 +57,10 @@ struct Alone {
     payload: usize,
 }
 
-impl<'k> BatchSigner<'k> {
+impl BatchSigner {
     /// Starts with an empty batch.
     #[must_use]
-    pub fn new(key: &'k dyn SigningBackend) -> Self {
+    pub fn new(key: Arc<dyn SigningBackend>) -> Self {
         Self {
             key,
             alone: Alone::default(),
@@ -171,7 +175,8 @@ impl<'k> BatchSigner<'k> {
     }
 
     fn sign_together(&mut self) -> Result<()> {
-        let signature = tree::sign_root(self.key, &self.plant())?;
+        let root = self.plant();
+        let signature = tree::sign_root(self.key.as_ref(), &root)?;
         let size = self.body_ends.len();
         let Self { bodies, body_ends, levels, output, output_ends, scratch, .. } = self;
         let mut start = 0;
@@ -266,7 +271,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl std::fmt::Debug for BatchSigner<'_> {
+impl std::fmt::Debug for BatchSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BatchSigner").field("records", &self.len()).finish_non_exhaustive()
     }

@@ -1,8 +1,9 @@
 //! The strict reader.
 
+mod skip;
+
 use super::float::float_part;
-use super::map_keys::KeyPlaces;
-use super::{Flaw, Head, ItemType, MAX_DEPTH, Major, Malformed};
+use super::{Flaw, Head, HeadBytes, ItemType, Major, Malformed};
 
 /// Reads strict CBOR from a slice, item by item.
 ///
@@ -41,7 +42,8 @@ impl<'a> Decoder<'a> {
     ///
     /// Those of [`Head::read_strict`].
     pub fn peek(&self) -> Result<ItemType, Malformed> {
-        Ok(ItemType::of(&self.head()?))
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        Ok(ItemType::of(&head))
     }
 
     /// Reads the head of an array and demands `expected` items.
@@ -103,8 +105,15 @@ impl<'a> Decoder<'a> {
     /// # Errors
     ///
     /// [`Flaw::BytesLength`] if it has another length, and those of [`bytes`](Self::bytes).
+    #[inline]
     pub fn sized<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
-        let offset = self.position;
+        let (head, offset) = (HeadBytes::of_bytes(N), self.position);
+        let content = self.rest().strip_prefix(head.as_bytes());
+        if let Some(bytes) = content.and_then(<[u8]>::first_chunk) {
+            self.position += head.as_bytes().len() + N;
+            return Ok(bytes);
+        }
+        // No other head would do. What is wrong is found out as it is of any byte string.
         let bytes = self.bytes()?;
         let flaw = Flaw::BytesLength { expected: N, found: bytes.len() };
         bytes.try_into().map_err(|_| Malformed::new(offset, flaw))
@@ -116,11 +125,11 @@ impl<'a> Decoder<'a> {
     ///
     /// Those of [`bytes`](Self::bytes).
     pub fn bytes_or_nil(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
-        if self.peek()? == ItemType::Null {
-            self.position += 1;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        if self.takes_nil(&head) {
             return Ok(None);
         }
-        self.string(Major::Bytes, BYTES_OR_NIL).map(Some)
+        self.string_of(&head, Major::Bytes, BYTES_OR_NIL).map(Some)
     }
 
     /// Reads the head of a byte string whose bytes need not be here, and returns how many there are.
@@ -138,8 +147,8 @@ impl<'a> Decoder<'a> {
     ///
     /// Those of [`bytes_head`](Self::bytes_head).
     pub fn bytes_head_or_nil(&mut self) -> Result<Option<u64>, Malformed> {
-        if self.peek()? == ItemType::Null {
-            self.position += 1;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        if self.takes_nil(&head) {
             return Ok(None);
         }
         self.take(Major::Bytes, BYTES_OR_NIL).map(Some)
@@ -151,9 +160,9 @@ impl<'a> Decoder<'a> {
     ///
     /// [`Flaw::Utf8`] and those of [`bytes`](Self::bytes).
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
-        let head = self.head()?;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
         if head.major != Major::Text {
-            return Err(self.unexpected("a text string", &head));
+            return Err(self.unexpected("a text string"));
         }
         self.content_as_text(&head)
     }
@@ -165,17 +174,22 @@ impl<'a> Decoder<'a> {
     /// [`Flaw::IntegerRange`] outside 64 bits, [`Flaw::UnexpectedType`] (bignums are tags) and
     /// those of [`Head::read_strict`].
     pub fn int(&mut self) -> Result<i64, Malformed> {
-        let offset = self.position;
-        let head = self.head()?;
-        let magnitude =
-            || i64::try_from(head.argument).map_err(|_| Malformed::new(offset, Flaw::IntegerRange));
-        let value = match head.major {
-            Major::Unsigned => magnitude()?,
-            Major::Negative => -1 - magnitude()?,
-            _ => return Err(self.unexpected("an integer", &head)),
-        };
-        self.position += head.size;
-        Ok(value)
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        self.int_of(&head)
+    }
+
+    /// Reads an integer or a text string, as a label is (RFC 9052, Section 1.5).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`int`](Self::int) and [`text`](Self::text).
+    #[inline]
+    pub fn int_or_text(&mut self) -> Result<IntOrText<'a>, Malformed> {
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        match head.major {
+            Major::Text => self.text().map(IntOrText::Text),
+            _ => self.int_of(&head).map(IntOrText::Int),
+        }
     }
 
     /// Reads a number, an integer or a float of any width, and leaves off its fraction; `None` if it is below 0,
@@ -185,14 +199,14 @@ impl<'a> Decoder<'a> {
     ///
     /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
     pub fn whole_number(&mut self) -> Result<Option<u64>, Malformed> {
-        let head = self.head()?;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
         let whole = match (head.major, head.info) {
             (Major::Unsigned, _) => Some(head.argument),
             (Major::Negative, _) => None,
             (Major::Simple, 25) => float_part(head.argument, 10, 5),
             (Major::Simple, 26) => float_part(head.argument, 23, 8),
             (Major::Simple, 27) => float_part(head.argument, 52, 11),
-            _ => return Err(self.unexpected("a number", &head)),
+            _ => return Err(self.unexpected("a number")),
         };
         self.position += head.size;
         Ok(whole.filter(|whole| i64::try_from(*whole).is_ok()))
@@ -204,51 +218,12 @@ impl<'a> Decoder<'a> {
     ///
     /// [`Flaw::UnexpectedType`] and those of [`Head::read_strict`].
     pub fn bool(&mut self) -> Result<bool, Malformed> {
-        let head = self.head()?;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
         if ItemType::of(&head) != ItemType::Boolean {
-            return Err(self.unexpected("a boolean", &head));
+            return Err(self.unexpected("a boolean"));
         }
         self.position += head.size;
         Ok(head.info == 21)
-    }
-
-    /// Reads one whole item of any type, checks it at every depth, and returns its bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Flaw::DuplicateKey`], [`Flaw::TooDeep`], [`Flaw::UnexpectedEnd`], [`Flaw::Utf8`] and those
-    /// of [`Head::read_strict`].
-    pub fn skip(&mut self) -> Result<&'a [u8], Malformed> {
-        let start = self.position;
-        self.skip_nested(MAX_DEPTH)?;
-        Ok(self.since(start))
-    }
-
-    /// Does what [`skip`](Self::skip) does for a map, but reads no more than `limit` bytes; `None` if it
-    /// is longer.
-    ///
-    /// Each pair is shown to `visit`, the key still to be read, as soon as both have been checked. What
-    /// it learns is worth something only where all of the map is, in the end.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`skip`](Self::skip), [`Flaw::UnexpectedType`] if it is no map, and those of `visit`.
-    pub(crate) fn map_within(
-        &mut self,
-        limit: usize,
-        mut visit: impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
-    ) -> Result<Option<&'a [u8]>, Malformed> {
-        let start = self.position;
-        let within = self.input.get(..start.saturating_add(limit));
-        let mut limited = Self { input: within.unwrap_or(self.input), position: start };
-        match limited.skip_map(MAX_DEPTH - 1, &mut visit) {
-            Err(Malformed { flaw: Flaw::UnexpectedEnd, .. }) if within.is_some() => Ok(None),
-            Err(malformed) => Err(malformed),
-            Ok(()) => {
-                self.position = limited.position;
-                Ok(Some(limited.since(start)))
-            }
-        }
     }
 
     /// Demands that nothing is left.
@@ -266,80 +241,52 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn skip_nested(&mut self, depth_left: usize) -> Result<(), Malformed> {
-        let offset = self.position;
-        let head = self.head()?;
-        let deeper = || depth_left.checked_sub(1).ok_or(Malformed::new(offset, Flaw::TooDeep));
-        match head.major {
-            Major::Unsigned | Major::Negative | Major::Simple => self.position += head.size,
-            Major::Bytes => drop(self.content(&head)?),
-            Major::Text => drop(self.content_as_text(&head)?),
-            Major::Array => {
-                let depth_left = deeper()?;
-                self.position += head.size;
-                for _ in 0..head.argument {
-                    self.skip_nested(depth_left)?;
-                }
-            }
-            Major::Map => {
-                let depth_left = deeper()?;
-                self.skip_map(depth_left, &mut |_, _| Ok(()))?;
-            }
-            Major::Tag => {
-                let depth_left = deeper()?;
-                self.position += head.size;
-                self.skip_nested(depth_left)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Skips a map and refuses a repeated key.
-    ///
-    /// Every value has one encoding here (but for the order of inner maps and the width of floats,
-    /// which COSE does not use as labels), so keys are equal when their bytes are. Keys in ascending order
-    /// are distinct; others are sorted. Where they are is remembered, so that nothing is read twice: reading
-    /// each level of nested maps again would multiply the work.
-    fn skip_map(
-        &mut self,
-        depth_left: usize,
-        visit: &mut impl FnMut(Self, &'a [u8]) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
-        let pairs = self.map()?;
-        let mut keys = KeyPlaces::default();
-        let mut last: Option<&[u8]> = None;
-        let mut ascending = true;
-        for _ in 0..pairs {
-            let at_key = *self;
-            self.skip_nested(depth_left)?;
-            let key = self.since(at_key.position);
-            keys.push((at_key.position, self.position));
-            ascending &= last.is_none_or(|last| last < key);
-            last = Some(key);
-            let value_start = self.position;
-            self.skip_nested(depth_left)?;
-            visit(at_key, self.since(value_start))?;
-        }
-        if ascending { Ok(()) } else { keys.refuse_duplicates(self.input) }
-    }
-
     #[inline]
     fn string(&mut self, major: Major, expected: &'static str) -> Result<&'a [u8], Malformed> {
-        let head = self.head()?;
-        if head.major != major {
-            return Err(self.unexpected(expected, &head));
-        }
-        self.content(&head)
+        let Some(head) = self.head() else { return Err(self.refusal()) };
+        self.string_of(&head, major, expected)
     }
 
     /// Reads a string whose head is the next one.
     #[inline]
+    fn string_of(
+        &mut self,
+        head: &Head,
+        major: Major,
+        expected: &'static str,
+    ) -> Result<&'a [u8], Malformed> {
+        if head.major == major { self.content(head) } else { Err(self.unexpected(expected)) }
+    }
+
+    #[inline]
     fn content(&mut self, head: &Head) -> Result<&'a [u8], Malformed> {
-        let length = usize::try_from(head.argument).ok();
-        let bytes = length.and_then(|length| self.rest().get(head.size..)?.get(..length));
+        let start = self.position + head.size;
+        let end = usize::try_from(head.argument).ok().and_then(|length| start.checked_add(length));
+        let bytes = end.and_then(|end| self.input.get(start..end));
         let bytes = bytes.ok_or(Malformed::new(self.position, Flaw::UnexpectedEnd))?;
-        self.position += head.size + bytes.len();
+        self.position = start + bytes.len();
         Ok(bytes)
+    }
+
+    /// Reads an integer whose head is the next one.
+    #[inline]
+    fn int_of(&mut self, head: &Head) -> Result<i64, Malformed> {
+        let magnitude = i64::try_from(head.argument);
+        let magnitude = magnitude.map_err(|_| Malformed::new(self.position, Flaw::IntegerRange));
+        let value = match head.major {
+            Major::Unsigned => magnitude?,
+            Major::Negative => -1 - magnitude?,
+            _ => return Err(self.unexpected("an integer")),
+        };
+        self.position += head.size;
+        Ok(value)
+    }
+
+    /// Reads a nil whose head is the next one, if it is one.
+    fn takes_nil(&mut self, head: &Head) -> bool {
+        let is_nil = ItemType::of(head) == ItemType::Null;
+        self.position += if is_nil { head.size } else { 0 };
+        is_nil
     }
 
     #[inline]
@@ -350,31 +297,32 @@ impl<'a> Decoder<'a> {
     }
 
     fn take(&mut self, major: Major, expected: &'static str) -> Result<u64, Malformed> {
-        let head = self.head()?;
+        let Some(head) = self.head() else { return Err(self.refusal()) };
         if head.major != major {
-            return Err(self.unexpected(expected, &head));
+            return Err(self.unexpected(expected));
         }
         self.position += head.size;
         Ok(head.argument)
     }
 
+    /// Returns the next head; `None` if it is refused.
     #[inline]
-    fn head(&self) -> Result<Head, Malformed> {
+    fn head(&self) -> Option<Head> {
         #[cfg(test)]
         HEADS_READ.set(HEADS_READ.get() + 1);
-        match Head::read_short(self.rest()) {
-            Some(head) => Ok(head),
-            None => self.head_slowly(),
-        }
+        Head::read_minimal(self.rest())
     }
 
+    /// Says why the next head is refused.
     #[cold]
-    fn head_slowly(&self) -> Result<Head, Malformed> {
-        Head::read_strict(self.rest()).map_err(|malformed| malformed.within(self.position))
+    fn refusal(&self) -> Malformed {
+        Head::refusal(self.rest()).within(self.position)
     }
 
-    fn unexpected(&self, expected: &'static str, head: &Head) -> Malformed {
-        let found = ItemType::of(head);
+    /// Refuses the next item, which has a head.
+    #[cold]
+    fn unexpected(&self, expected: &'static str) -> Malformed {
+        let found = self.head().map_or(ItemType::Undefined, |head| ItemType::of(&head));
         Malformed::new(self.position, Flaw::UnexpectedType { expected, found })
     }
 
@@ -387,6 +335,15 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// A label, or the key of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntOrText<'a> {
+    /// An integer.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+}
+
 const BYTES_OR_NIL: &str = "a byte string or nil";
 
 #[cfg(test)]
@@ -397,6 +354,7 @@ std::thread_local! {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_DEPTH;
     use super::*;
 
     fn skip(bytes: &[u8]) -> Result<usize, Malformed> {

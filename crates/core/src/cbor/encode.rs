@@ -105,6 +105,10 @@ impl Encoder {
     }
 
     fn head(&mut self, major: Major, argument: u64) -> &mut Self {
+        if let Ok(short @ 0..=23) = u8::try_from(argument) {
+            self.output.push(major.bits() | short);
+            return self;
+        }
         let HeadBytes { bytes, length } = HeadBytes::new(major, argument);
         let end = self.output.len().saturating_add(length);
         // A copy of nine bytes costs less than one of as many as there are.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cbor::{Decoder, Encoder, Flaw, ItemType, Malformed};
+use crate::cbor::{Decoder, Encoder, Flaw, IntOrText, Malformed};
 use crate::text::all_harmless;
 
 /// A content type (label 3) or type (label 16): a media type, or the number of a CoAP
@@ -33,12 +33,12 @@ impl<'a> ContentType<'a> {
     ///
     /// What is wrong with it.
     pub fn decode(value: &'a [u8]) -> Result<Self, Malformed> {
-        let mut decoder = Decoder::new(value);
-        if decoder.peek()? == ItemType::Text {
-            return decoder.text().map(Self::Media);
+        match Decoder::new(value).int_or_text()? {
+            IntOrText::Text(media) => Ok(Self::Media(media)),
+            IntOrText::Int(number) => u16::try_from(number)
+                .map(Self::Format)
+                .map_err(|_| Malformed::new(0, Flaw::IntegerRange)),
         }
-        let number = decoder.int()?;
-        u16::try_from(number).map(Self::Format).map_err(|_| Malformed::new(0, Flaw::IntegerRange))
     }
 
     /// Returns whether both are the same type. Names of media types have no case (RFC 2045, Section 5.1);

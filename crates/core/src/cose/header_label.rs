@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::cbor::{self, Decoder, Malformed};
+use crate::cbor::{Decoder, IntOrText, Malformed};
 use crate::text::quoted;
 
 /// The label of a header parameter (RFC 9052, Section 1.5): an integer or text.
@@ -17,10 +17,10 @@ pub enum Label<'a> {
 
 impl<'a> Label<'a> {
     pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Malformed> {
-        match decoder.peek()? {
-            cbor::ItemType::Text => decoder.text().map(|text| Self::Text(Cow::Borrowed(text))),
-            _ => decoder.int().map(Self::Int),
-        }
+        Ok(match decoder.int_or_text()? {
+            IntOrText::Int(label) => Self::Int(label),
+            IntOrText::Text(label) => Self::Text(Cow::Borrowed(label)),
+        })
     }
 
     /// Returns the label with a copy of its text.

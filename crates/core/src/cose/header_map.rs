@@ -2,7 +2,7 @@
 
 use super::header_label::labels_of;
 use super::{FormError, Label, MAX_HEADER_BYTES, MAX_LABELS, label};
-use crate::cbor::{Decoder, ItemType};
+use crate::cbor::{Decoder, IntOrText};
 
 /// A header map: well-formed, within its limits, without a repeated label.
 ///
@@ -28,9 +28,9 @@ impl<'a> HeaderMap<'a> {
         if pairs > MAX_LABELS {
             return Err(FormError::TooManyLabels { found: pairs, limit: MAX_LABELS });
         }
-        let bytes = decoder.map_within(MAX_HEADER_BYTES, |mut label, value| {
-            if label.peek()? != ItemType::Text {
-                see(label.int()?, value);
+        let bytes = decoder.map_within(MAX_HEADER_BYTES, |label, value| {
+            if let IntOrText::Int(label) = label? {
+                see(label, value);
             }
             Ok(())
         });

@@ -36,13 +36,6 @@ impl EnvelopeVerifier {
         Self { memory, ..self }
     }
 
-    /// Gives the memory of the last payload back, if that is over `most` bytes.
-    pub fn shrink(&mut self, most: u64) {
-        if self.last.as_ref().is_some_and(|last| last.payload_bytes() > most) {
-            self.last = None;
-        }
-    }
-
     /// Judges by other trust from now on.
     pub fn set_trust(&mut self, trust: Arc<dyn TrustAnchors>) {
         self.trust = trust;

@@ -29,7 +29,7 @@ fn payload(number: usize) -> Vec<u8> {
     format!("record {number}").into_bytes()
 }
 
-fn fill(signer: &mut BatchSigner<'_>, numbers: std::ops::Range<usize>) {
+fn fill(signer: &mut BatchSigner, numbers: std::ops::Range<usize>) {
     for number in numbers {
         signer.add(&payload(number), &statement(), record(number)).unwrap();
     }
@@ -39,8 +39,8 @@ fn envelopes(batch: Batch<'_>) -> Vec<Vec<u8>> {
     batch.iter().map(<[u8]>::to_vec).collect()
 }
 
-fn batch_of(key: &SigningKey, size: usize) -> Vec<Vec<u8>> {
-    let mut signer = BatchSigner::new(key);
+fn batch_of(key: SigningKey, size: usize) -> Vec<Vec<u8>> {
+    let mut signer = BatchSigner::new(Arc::new(key));
     fill(&mut signer, 0..size);
     envelopes(signer.finish_batch().unwrap())
 }
@@ -72,10 +72,9 @@ fn judge_alone(envelope: &[u8]) -> Verdict {
 
 #[test]
 fn every_record_of_every_size_verifies_alone() {
-    let key = key(1);
     for size in (1..=20).chain([31, 32, 33, 64, 100]) {
         let mut seasoned = verifier();
-        let envelopes = batch_of(&key, size);
+        let envelopes = batch_of(key(1), size);
         assert_eq!(envelopes.len(), size);
         for (number, envelope) in envelopes.iter().enumerate() {
             let expected = Ok((payload(number), "signer 1".to_owned()));
@@ -87,7 +86,7 @@ fn every_record_of_every_size_verifies_alone() {
 
 #[test]
 fn a_record_names_its_place_and_its_algorithm() {
-    let envelopes = batch_of(&key(1), 5);
+    let envelopes = batch_of(key(1), 5);
     for (number, (envelope, nodes)) in envelopes.iter().zip([3, 3, 3, 3, 1]).enumerate() {
         let parsed = UnverifiedEnvelope::parse(envelope, Default::default()).unwrap();
         assert_eq!(parsed.header().algorithm, Algorithm::Batch);
@@ -99,10 +98,10 @@ fn a_record_names_its_place_and_its_algorithm() {
 
 #[test]
 fn a_batch_of_one_is_a_plain_envelope() {
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let key = Arc::new(key(1));
+    let mut signer = BatchSigner::new(key.clone());
     let alone = |statement: &Statement| {
-        sign(&statement.clone().unique(record(4)), &key, b"payload").unwrap().to_bytes()
+        sign(&statement.clone().unique(record(4)), key.as_ref(), b"payload").unwrap().to_bytes()
     };
     for algorithm in [Algorithm::EdDsa, Algorithm::Ed25519] {
         let statement = statement().algorithm(algorithm).external_aad(b"aad");
@@ -120,12 +119,12 @@ fn a_batch_of_one_is_a_plain_envelope() {
 
 #[test]
 fn batches_of_one_signer_have_nothing_in_common() {
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let key = Arc::new(key(1));
+    let mut signer = BatchSigner::new(key.clone());
     for range in [0..7, 7..8, 8..8, 8..30, 30..32] {
         fill(&mut signer, range.clone());
         assert_eq!(signer.len(), range.len());
-        let mut fresh = BatchSigner::new(&key);
+        let mut fresh = BatchSigner::new(key.clone());
         fill(&mut fresh, range.clone());
         let batch = signer.finish_batch().unwrap();
         assert_eq!((batch.len(), batch.is_empty()), (range.len(), range.is_empty()));
@@ -137,8 +136,7 @@ fn batches_of_one_signer_have_nothing_in_common() {
 
 #[test]
 fn a_record_without_claims_is_not_signed_in_a_batch() {
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(key(1)));
     let refused = signer.add(b"guess me", &Statement::plain(), record(0)).unwrap_err();
     assert_eq!(refused.reason(), "batch-plain");
     assert!(signer.is_empty());
@@ -146,8 +144,7 @@ fn a_record_without_claims_is_not_signed_in_a_batch() {
 
 #[test]
 fn a_batch_that_is_full_takes_no_more() {
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(key(1)));
     for number in 0..MAX_BATCH_RECORDS {
         assert!(!signer.is_full());
         // The smallest records there are, so that it is their number that fills the batch.
@@ -170,7 +167,7 @@ fn a_batch_that_is_full_takes_no_more() {
 #[test]
 fn every_mutation_is_refused_with_a_memory_and_without() {
     let size = 6;
-    let originals = batch_of(&key(1), size);
+    let originals = batch_of(key(1), size);
     let (mut seasoned, mut forgetful) = (verifier(), verifier().memory(Memory::new(0, 0)));
     for envelope in &originals {
         judge(envelope, &mut seasoned).unwrap();
@@ -270,7 +267,7 @@ proptest! {
         walks in 0..9_usize,
         deeds in vec((any::<usize>(), 0..3_usize, deed()), 1..120),
     ) {
-        let batches = sizes.iter().map(|&(byte, size)| batch_of(&key(byte), size));
+        let batches = sizes.iter().map(|&(byte, size)| batch_of(key(byte), size));
         let batches: Vec<_> = batches.collect();
         let all = batches.concat();
         let mut seasoned = verifier().memory(Memory::new(roots, walks));

@@ -33,8 +33,7 @@ fn stream() -> Vec<u8> {
 
 /// The first of two records.
 fn of_batch() -> Vec<u8> {
-    let key = known_key();
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(known_key()));
     for (cti, payload) in [(7, b"hello"), (8, b"world")] {
         signer.add(payload, &greeting(), unique(cti)).unwrap();
     }

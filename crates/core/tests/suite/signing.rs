@@ -67,8 +67,8 @@ fn a_key_that_refuses_leaves_no_envelope() {
 #[test]
 fn a_batch_that_is_not_signed_is_gone() {
     for size in [1, 5] {
-        let agent = Agent::new(0);
-        let mut signer = BatchSigner::new(&agent);
+        let agent = Arc::new(Agent::new(0));
+        let mut signer = BatchSigner::new(agent.clone());
         for number in 0..size {
             signer.add(b"lost", &Statement::at(now()), unique(number)).unwrap();
         }
@@ -151,8 +151,7 @@ fn a_message_that_fails_is_not_signed() {
 /// Records of a kind that verifiers take alone only would be refused by all of them.
 #[test]
 fn what_may_not_be_batched_is_not_added() {
-    let key = key(1);
-    let mut signer = BatchSigner::new(&key);
+    let mut signer = BatchSigner::new(Arc::new(key(1)));
     for kind in Kind::all() {
         let statement = Statement::at(now()).kind(kind);
         match signer.add(b"payload", &statement, unique(1)) {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use brine_core::{
-    Circumstances, Clock, EnvelopeVerifier, Expectations, FormError, Observer, Standing, Timestamp,
+    Circumstances, Clock, EnvelopeVerifier, Expectations, Observer, Standing, Timestamp,
     TrustSource,
 };
 
@@ -13,6 +13,7 @@ use super::error::{RecordError, StepError};
 use super::recheck::Recheck;
 use crate::framing::{FrameBlock, Framing, RecordFrame};
 use crate::ledger::Subject;
+use crate::spare::Spare;
 
 /// Verifies records, and frames the payloads of those that hold.
 ///
@@ -26,7 +27,7 @@ pub struct RecordJudge {
     identifies: bool,
     observer: Observer,
     /// One for each thread that judges, taken while it does.
-    verifiers: Mutex<Vec<EnvelopeVerifier>>,
+    verifiers: Spare<EnvelopeVerifier>,
     spare: SpareJudgements,
 }
 
@@ -48,7 +49,7 @@ impl RecordJudge {
             framing,
             identifies: false,
             observer,
-            verifiers: Mutex::default(),
+            verifiers: Spare::default(),
             spare: SpareJudgements::default(),
         }
     }
@@ -91,8 +92,7 @@ impl RecordJudge {
                 Err(error) => RecordVerdict::Refused(error),
             });
         }
-        verifier.shrink(KEPT_PAYLOAD_BYTES);
-        locked(&self.verifiers).push(verifier);
+        self.verifiers.give_back(verifier);
         Ok(Judgement { at: circumstances.now(), circumstances, payloads, verdicts })
     }
 
@@ -108,16 +108,15 @@ impl RecordJudge {
             RecordFrame::Record(envelope) => envelope,
             RecordFrame::Bad { error, .. } => return Err(error.into()),
         };
-        let verified = verifier.verify(envelope, at)?;
+        let (verified, payload) = verifier.verify_in_place(envelope, at)?;
         let subject = self.identifies.then(|| Subject::of(verified)).transpose()?;
-        let payload = verified.in_memory().ok_or(FormError::DetachedPayload);
-        self.framing.write_content(payloads, payload.map_err(brine_core::Error::from)?)?;
+        self.framing.write_content(payloads, payload)?;
         Ok((verified.standing(), subject))
     }
 
     fn take_verifier(&self, circumstances: &Circumstances) -> EnvelopeVerifier {
         let trust = Arc::clone(circumstances.trust());
-        match locked(&self.verifiers).pop() {
+        match self.verifiers.take() {
             Some(mut idle) => {
                 idle.set_trust(trust);
                 idle
@@ -125,10 +124,6 @@ impl RecordJudge {
             None => EnvelopeVerifier::new(Arc::clone(&self.expectations), trust),
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for RecordJudge {
@@ -154,22 +149,20 @@ pub(super) struct Judgement {
 }
 
 /// Judgements that were used, kept for their memory.
-///
-/// That of a block is so large that the allocator would return it to the system, and ask for it again, each time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SpareJudgements(Arc<Mutex<Vec<Judgement>>>);
+pub(super) struct SpareJudgements(Arc<Spare<Judgement>>);
 
 impl SpareJudgements {
     /// Takes a used judgement, unless it is of records that are much larger than most.
     pub(super) fn give_back(&self, used: Judgement) {
         if used.payloads.capacity() <= KEPT_BLOCK_BYTES {
-            locked(&self.0).push(used);
+            self.0.give_back(used);
         }
     }
 
     /// Returns memory for payloads and verdicts, both empty.
     fn take(&self) -> (Vec<u8>, Vec<RecordVerdict>) {
-        let Some(Judgement { mut payloads, mut verdicts, .. }) = locked(&self.0).pop() else {
+        let Some(Judgement { mut payloads, mut verdicts, .. }) = self.0.take() else {
             return (Vec::new(), Vec::new());
         };
         payloads.clear();
@@ -238,6 +231,3 @@ const PAYLOAD_BYTES: usize = 256;
 
 /// The most memory that is kept of the payloads of a block, for the next.
 const KEPT_BLOCK_BYTES: usize = 1024 * 1024;
-
-/// The largest payload whose memory is kept for the next, by each thread.
-const KEPT_PAYLOAD_BYTES: u64 = 256 * 1024;
