@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,6 +42,7 @@ impl EndSignals {
     }
 
     /// Returns what can be read once one of them has arrived.
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
     pub(crate) fn arrival(&self) -> BorrowedFd<'_> {
         self.arrival.as_fd()
     }
