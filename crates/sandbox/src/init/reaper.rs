@@ -48,21 +48,24 @@ impl Init {
                 drop(calls);
                 self.become_job(&told)
             }
-            Ok((ends, calls, told, Forked::Parent(job))) => {
+            Ok((ends, mut calls, told, Forked::Parent(job))) => {
                 drop(told);
-                self.reap_until(job, &ends, init, calls);
+                self.reap_until(job, &ends, init, &mut calls);
+                // Whoever waits for an answer to a hostile call goes on when nobody is left to give one: so all are
+                // killed first.
+                reap_all();
             }
             Err(error) => {
                 let fault = InitFault::new(Some(Layer::Namespaces), "forking the job", &error);
                 self.report(&InitReport::Failed(fault));
+                reap_all();
             }
         }
-        reap_all();
         syscalls::end_now(0)
     }
 
     /// Reaps every process that ends, until the job does, one makes a hostile call or the init hangs up.
-    fn reap_until(&self, job: Pid, ends: &OwnedFd, init: &OwnedFd, mut calls: HostileCalls) {
+    fn reap_until(&self, job: Pid, ends: &OwnedFd, init: &OwnedFd, calls: &mut HostileCalls) {
         loop {
             // Before the processes, so that the end of one that comes in between is seen the next time.
             let _ = rustix::io::read(ends, &mut [0; SIGNAL_BYTES]);
