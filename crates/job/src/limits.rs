@@ -248,7 +248,9 @@ impl JobLimits {
         })
     }
 
-    fn of(value: impl Fn(Limit) -> u64) -> Self {
+    /// Returns limits of these values.
+    #[must_use]
+    pub fn of(value: impl Fn(Limit) -> u64) -> Self {
         let count = |limit| u32::try_from(value(limit)).unwrap_or(u32::MAX);
         let time = |limit| Duration::from_millis(value(limit));
         Self {

@@ -163,13 +163,18 @@ impl JobBounds {
         if now < self.next {
             return None;
         }
-        let found = self.look_now(now);
+        let beyond_memory = self.is_beyond_memory(now);
+        let used = self.processor_time();
         let rest = now.elapsed().saturating_mul(SHARE).min(LONGEST_REST);
-        self.next = Instant::now() + self.interval(now).max(rest);
-        found
+        self.next = Instant::now() + self.interval(now, used).max(rest);
+        if beyond_memory {
+            return Some(JobEnd::OutOfMemory);
+        }
+        (used > self.limits.cpu).then_some(JobEnd::OutOfProcessorTime)
     }
 
-    fn look_now(&mut self, now: Instant) -> Option<JobEnd> {
+    /// Looks at everything, and returns whether the job holds more than it may.
+    fn is_beyond_memory(&mut self, now: Instant) -> bool {
         let held = self.group.held();
         let watches_memory = held.memory.is_none();
         let watches_time = held.processor.is_none() && self.counter.is_none();
@@ -185,16 +190,12 @@ impl JobBounds {
             self.lock_bytes = self.kernel.locks();
             self.locks_counted = Some(now);
         }
-        let beyond_memory = if watches_memory {
+        if watches_memory {
             self.holds_too_much(&processes)
         } else {
             // The kernel counts locks for no control group.
             self.group.ran_out_of_memory() || self.lock_bytes == u64::MAX
-        };
-        if beyond_memory {
-            return Some(JobEnd::OutOfMemory);
         }
-        (self.processor_time() > self.limits.cpu).then_some(JobEnd::OutOfProcessorTime)
     }
 
     /// Returns whether a job without a control group holds more than it may.
@@ -221,7 +222,7 @@ impl JobBounds {
     }
 
     /// Returns how long the job cannot reach a limit, as far as is known.
-    fn interval(&self, now: Instant) -> Duration {
+    fn interval(&self, now: Instant, used: Duration) -> Duration {
         let processors = u64::try_from(self.processors).unwrap_or(1);
         let mut interval = LONGEST;
         if self.group.held().memory.is_none() {
@@ -230,7 +231,7 @@ impl JobBounds {
                 room.saturating_mul(1_000) / BYTES_PER_MICROSECOND.saturating_mul(processors);
             interval = interval.min(Duration::from_nanos(nanos));
         }
-        let left = self.limits.cpu.saturating_sub(self.processor_time());
+        let left = self.limits.cpu.saturating_sub(used);
         interval = interval.min(left / u32::try_from(processors).unwrap_or(1));
         // At a moment that the job cannot know.
         let chance = u32::from(now.elapsed().subsec_nanos().to_ne_bytes()[0]);

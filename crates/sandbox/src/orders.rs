@@ -3,10 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use brine_core::cbor::{Decoder, Encoder, Malformed};
-use brine_job::{JobLimits, Layer, PayloadDelivery};
+use brine_job::{JobLimits, Layer, Limit, LimitValues, PayloadDelivery};
 
 use super::SCRIPT_PATH;
 use super::init_report::{layer_number, layer_of};
@@ -229,55 +228,21 @@ fn read_place(decoder: &mut Decoder<'_>) -> Result<PlaceInside, Malformed> {
 }
 
 fn write_limits(encoder: &mut Encoder, limits: &JobLimits) {
-    let JobLimits {
-        wall,
-        grace,
-        cpu,
-        memory,
-        address_space,
-        output,
-        errors,
-        file_size,
-        processes,
-        files,
-        scratch,
-    } = limits;
-    let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let numbers = [
-        millis(wall),
-        millis(grace),
-        millis(cpu),
-        *memory,
-        *address_space,
-        *output,
-        *errors,
-        *file_size,
-        u64::from(*processes),
-        u64::from(*files),
-        *scratch,
-    ];
-    encoder.array(wide(numbers.len()));
-    for number in numbers {
-        encoder.uint(clamp(number));
+    let values = limits.values();
+    encoder.array(wide(values.len()));
+    for value in values.into_values() {
+        encoder.uint(clamp(value));
     }
 }
 
+/// Reads the limits in the order of [`Limit::ALL`], which is that of their values.
 fn read_limits(decoder: &mut Decoder<'_>) -> Result<JobLimits, Malformed> {
-    decoder.array_of(11)?;
-    let mut next = || read_number(decoder);
-    Ok(JobLimits {
-        wall: Duration::from_millis(next()?),
-        grace: Duration::from_millis(next()?),
-        cpu: Duration::from_millis(next()?),
-        memory: next()?,
-        address_space: next()?,
-        output: next()?,
-        errors: next()?,
-        file_size: next()?,
-        processes: u32::try_from(next()?).unwrap_or(0),
-        files: u32::try_from(next()?).unwrap_or(0),
-        scratch: next()?,
-    })
+    decoder.array_of(wide(Limit::ALL.len()))?;
+    let mut values = LimitValues::new();
+    for limit in Limit::ALL {
+        values.insert(limit, read_number(decoder)?);
+    }
+    Ok(JobLimits::of(|limit| values.get(&limit).copied().unwrap_or_default()))
 }
 
 fn list<T>(
@@ -307,6 +272,8 @@ fn wide(length: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
