@@ -38,6 +38,34 @@ impl Person {
         person
     }
 
+    /// The same, with a job whose script is this.
+    pub(crate) fn with_job(script: &str) -> Self {
+        let person = Self::with_key();
+        person.sign_job(script);
+        person
+    }
+
+    /// Signs a script as a job.
+    pub(crate) fn sign_job(&self, script: &str) {
+        self.write("script", script);
+        let signed = self.brine(["sign", "--job", "script", "-o", "job"]).output().unwrap();
+        assert!(signed.status.success(), "{signed:?}");
+    }
+
+    /// Starts `brine run` with pipes.
+    pub(crate) fn start_job(&self, arguments: &[&str]) -> std::process::Child {
+        std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
+            .arg("run")
+            .args(arguments)
+            .env("BRINE_HOME", self.home_path(""))
+            .current_dir(self.path(""))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     pub(crate) fn brine<const N: usize>(&self, arguments: [&str; N]) -> Command {
         self.program(env!("CARGO_BIN_EXE_brine"), &arguments)
     }

@@ -7,15 +7,6 @@ use serde_json::{Value, json};
 
 use crate::common::{Person, assert_mistyped, assert_refused};
 
-/// Somebody with a job whose script is this.
-fn with_job(script: &str) -> Person {
-    let person = Person::with_key();
-    person.write("script", script);
-    let signed = person.brine(["sign", "--job", "script", "-o", "job"]).output().unwrap();
-    assert!(signed.status.success(), "{signed:?}");
-    person
-}
-
 /// Types `brine run --json OPTIONS job -- sh`, and returns its status and verdict.
 fn run(person: &Person, options: &str) -> (i32, Value) {
     let output = person.shell(&format!("brine run --json {options} job -- sh")).output().unwrap();
@@ -33,7 +24,7 @@ fn files(person: &Person) -> Vec<String> {
 
 #[test]
 fn files_and_directories_come_out_when_the_job_ended_well() {
-    let person = with_job(
+    let person = Person::with_job(
         "mkdir -p tree/below; echo 1 > tree/one; ln tree/one tree/same; : > tree/below/two; \
          echo out > a.csv; echo hidden > b; chmod 755 a.csv; echo done",
     );
@@ -87,7 +78,7 @@ fn nothing_comes_out_of_a_job_that_did_not_end_well() {
         ("echo x > file; echo long", "--limit output=2", "output-too-large"),
         ("echo x > file; sleep 100", "--limit wall=300ms", "timed-out"),
     ] {
-        let person = with_job(script);
+        let person = Person::with_job(script);
         let (status, verdict) = run(&person, &format!("{options} --collect file -o out"));
         assert_ne!(status, 0);
         assert_eq!(verdict["outcome"], outcome, "{verdict}");
@@ -113,7 +104,7 @@ fn one_file_that_is_refused_keeps_everything_in() {
             "collected-too-many",
         ),
     ] {
-        let person = with_job(&format!("echo x > good; touch more; {script}"));
+        let person = Person::with_job(&format!("echo x > good; touch more; {script}"));
         let (status, verdict) = run(
             &person,
             "--collect good --collect bad --collect more -o out --partial-output part",
@@ -127,7 +118,7 @@ fn one_file_that_is_refused_keeps_everything_in() {
 
 #[test]
 fn no_file_is_written_over_unless_that_is_asked_for() {
-    let person = with_job("echo new > file; echo new > other");
+    let person = Person::with_job("echo new > file; echo new > other");
     let run = |options: &str| {
         let line = format!("brine run -q --collect other --collect file {options} job -- sh > out");
         let output = person.shell(&line).output().unwrap();
@@ -154,7 +145,7 @@ fn no_file_is_written_over_unless_that_is_asked_for() {
 /// What takes the name while the job runs, too.
 #[test]
 fn a_file_that_was_made_meanwhile_stays() {
-    let person = with_job("echo new > a; echo new > b; sleep 1; echo out");
+    let person = Person::with_job("echo new > a; echo new > b; sleep 1; echo out");
     let line = "(sleep 0.3; echo old > b) & brine run --json --collect a --collect b -o out job -- sh; \
          status=$?; wait; exit $status";
     let output = person.shell(line).output().unwrap();
@@ -166,7 +157,7 @@ fn a_file_that_was_made_meanwhile_stays() {
 /// What cannot be written where it belongs leaves nothing of the others.
 #[test]
 fn files_do_not_come_out_if_the_output_does_not() {
-    let person = with_job("echo x > file; echo out");
+    let person = Person::with_job("echo x > file; echo out");
     let (status, verdict) = run(&person, "--collect file > /dev/full");
     assert_eq!((status, &verdict["verdict"]), (4, &"failed".into()), "{verdict}");
     assert!(files(&person).is_empty());
@@ -177,7 +168,7 @@ fn files_do_not_come_out_if_the_output_does_not() {
 
 #[test]
 fn places_that_cannot_be_are_usage_errors() {
-    let person = with_job("true");
+    let person = Person::with_job("true");
     for (options, said) in [
         ("--collect a/file --collect b/file", "collected file and another collected file"),
         ("--collect a --collect a/b", "--collect a collects a/b, too"),
@@ -200,7 +191,7 @@ fn places_that_cannot_be_are_usage_errors() {
 /// Nor where a job may leave a link for the next.
 #[test]
 fn nothing_is_collected_to_where_jobs_write() {
-    let person = with_job("echo x > file");
+    let person = Person::with_job("echo x > file");
     let work = person.path("work");
     fs::create_dir(&work).unwrap();
     person.write(

@@ -1,21 +1,11 @@
 //! `brine run --input`: a job works on data that nobody signed, and never runs it.
 
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::common::{Person, assert_mistyped, assert_refused};
-
-/// Somebody with a job whose script is this.
-fn with_job(script: &str) -> Person {
-    let person = Person::with_key();
-    person.write("script", script);
-    let signed = person.brine(["sign", "--job", "script", "-o", "job"]).output().unwrap();
-    assert!(signed.status.success(), "{signed:?}");
-    person
-}
 
 /// Types a line that ends well, and returns its standard output and its verdict.
 #[track_caller]
@@ -27,23 +17,9 @@ fn ran(person: &Person, line: &str) -> (String, Value) {
     (String::from_utf8(output.stdout).unwrap(), verdict)
 }
 
-/// Starts `brine run` with pipes.
-fn started(person: &Person, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_brine"))
-        .arg("run")
-        .args(arguments)
-        .env("BRINE_HOME", person.home_path(""))
-        .current_dir(person.path(""))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 #[test]
 fn a_script_works_on_an_input_that_nobody_signed() {
-    let person = with_job("tr a-z A-Z; echo $0");
+    let person = Person::with_job("tr a-z A-Z; echo $0");
     person.write("data", "abc\n");
     for line in [
         "brine run --json job --input data -- sh {}",
@@ -65,7 +41,7 @@ fn a_script_works_on_an_input_that_nobody_signed() {
 /// More than pipes hold.
 #[test]
 fn a_large_input_flows_through() {
-    let person = with_job("sha256sum");
+    let person = Person::with_job("sha256sum");
     let line = "head -c 9000000 /dev/zero > data; \
         brine run --json job --input data -- sh {} | cut -c1-64; sha256sum data | cut -c1-64";
     let (output, verdict) = ran(&person, line);
@@ -77,17 +53,17 @@ fn a_large_input_flows_through() {
 /// What is left of it is nobody's any more, and its end is not waited for.
 #[test]
 fn a_job_need_not_read_its_input_or_wait_for_its_end() {
-    let person = with_job("head -c 4");
+    let person = Person::with_job("head -c 4");
     let (output, _) = ran(&person, "brine run --json job --input /dev/zero -- sh {}");
     assert_eq!(output, "\0\0\0\0");
     // This end of the pipe stays open until the job has ended.
-    let mut child = started(&person, &["job", "--input", "-", "--", "sh", "{}"]);
+    let mut child = person.start_job(&["job", "--input", "-", "--", "sh", "{}"]);
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"12345").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"1234"[..]));
     drop(input);
-    let person = with_job("exec <&-; echo done");
+    let person = Person::with_job("exec <&-; echo done");
     let (output, verdict) = ran(&person, "brine run --json job --input /dev/zero -- sh {}");
     assert_eq!(output, "done\n");
     assert!(verdict["input_bytes"].is_u64());
@@ -96,7 +72,7 @@ fn a_job_need_not_read_its_input_or_wait_for_its_end() {
 /// It would be the input that runs, in place of what was signed.
 #[test]
 fn a_command_that_takes_its_program_from_standard_input_is_refused() {
-    let person = with_job("echo signed");
+    let person = Person::with_job("echo signed");
     person.write("data", "echo unsigned\n");
     let said = "the command would take its program from standard input, which --input is";
     for command in ["sh", "sh -e", "sh -", "sh - {}", "/usr/bin/python3 -I", "sh -s"] {
@@ -144,7 +120,7 @@ fn an_interpreter_must_be_given_the_payload_by_its_path() {
 
 #[test]
 fn what_cannot_be_the_input_is_refused_before_anything_runs() {
-    let person = with_job("touch ran");
+    let person = Person::with_job("touch ran");
     for line in [
         "brine run --input - -- sh {} < job",
         "brine run - --input /dev/stdin -- sh {} < job",
@@ -167,7 +143,7 @@ fn what_cannot_be_the_input_is_refused_before_anything_runs() {
 /// One job could leave a link there to what another is not to see.
 #[test]
 fn an_input_that_a_job_may_exchange_is_refused() {
-    let person = with_job("cat");
+    let person = Person::with_job("cat");
     let work = person.path("work");
     std::fs::create_dir(&work).unwrap();
     person.write("work/data", "");
@@ -179,7 +155,7 @@ fn an_input_that_a_job_may_exchange_is_refused() {
 
 #[test]
 fn the_plan_says_that_there_is_an_input() {
-    let person = with_job("cat");
+    let person = Person::with_job("cat");
     person.write("data", "");
     let plan = |options: &str| -> Value {
         let line = format!("brine run job --explain --json {options} -- sh {{}} 2> /dev/null");
@@ -196,7 +172,7 @@ fn the_plan_says_that_there_is_an_input() {
 /// While the job waits for an input that does not come.
 #[test]
 fn an_interrupt_ends_brine_and_the_job() {
-    let person = with_job("cat > /job/files/work/copy");
+    let person = Person::with_job("cat > /job/files/work/copy");
     let work = person.path("work");
     std::fs::create_dir(&work).unwrap();
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
@@ -209,7 +185,7 @@ fn an_interrupt_ends_brine_and_the_job() {
     let line = "brine sign --grant run=sh --grant arg={} --grant write=work script -o granted";
     assert!(person.shell(line).output().unwrap().status.success());
     let arguments = ["--policy", "./policy.toml", "granted", "--input", "-", "-o", "out"];
-    let mut child = started(&person, &arguments);
+    let mut child = person.start_job(&arguments);
     child.stdin.as_mut().unwrap().write_all(b"some").unwrap();
     while std::fs::metadata(work.join("copy")).map_or(0, |found| found.len()) < 4 {
         assert_eq!(child.try_wait().unwrap(), None);

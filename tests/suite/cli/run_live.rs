@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -10,20 +10,8 @@ use crate::common::Person;
 
 /// Starts a job whose script is this, with `brine run` and these options.
 fn started(person: &Person, script: &str, options: &[&str]) -> (Child, BufReader<ChildStderr>) {
-    person.write("script", script);
-    let signed = person.brine(["sign", "--job", "script", "-o", "job"]).output().unwrap();
-    assert!(signed.status.success(), "{signed:?}");
-    let mut brine = Command::new(env!("CARGO_BIN_EXE_brine"))
-        .arg("run")
-        .args(options)
-        .args(["job", "--", "sh", "{}"])
-        .env("BRINE_HOME", person.home_path(""))
-        .current_dir(person.path(""))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    person.sign_job(script);
+    let mut brine = person.start_job(&[options, &["job", "--", "sh", "{}"]].concat());
     let errors = BufReader::new(brine.stderr.take().unwrap());
     (brine, errors)
 }
