@@ -9,6 +9,7 @@ mod control_group;
 mod group_tree;
 mod hierarchy;
 mod kernel_memory;
+mod locks;
 mod processor;
 
 use std::fs::File;
@@ -25,6 +26,7 @@ use self::census::{Census, ProcessFacts};
 use self::control_group::ControlGroup;
 use self::hierarchy::GroupVersion;
 use self::kernel_memory::KernelMemory;
+use self::locks::LockCount;
 use self::processor::SeenTime;
 use super::outcome::{BoundMeans, JobBoundMeans, JobEnd, ResourceUsage};
 
@@ -37,8 +39,6 @@ pub(super) struct Shown {
     pub(super) scratch: Option<OwnedFd>,
     /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace, if that is its own.
     pub(super) sockets: Option<OwnedFd>,
-    /// A counter of the processor time of the first process and all that descend from it, in nanoseconds.
-    pub(super) time: Option<File>,
 }
 
 /// Who counts the memory of a job.
@@ -50,18 +50,34 @@ pub(super) enum MemoryCount {
     Looks,
 }
 
-impl MemoryCount {
-    /// Returns the byte that lets the job go on.
-    pub(super) const fn byte(self) -> u8 {
-        match self {
-            Self::Kernel => 1,
-            Self::Looks => 2,
-        }
+/// How a job that is about to start goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GoOn {
+    pub(super) memory: MemoryCount,
+    /// Whether its first process counts the processor time of all that descend from it.
+    pub(super) count_time: bool,
+}
+
+impl GoOn {
+    const ALL: [Self; 4] = {
+        use MemoryCount::{Kernel, Looks};
+        [
+            Self { memory: Kernel, count_time: false },
+            Self { memory: Kernel, count_time: true },
+            Self { memory: Looks, count_time: false },
+            Self { memory: Looks, count_time: true },
+        ]
+    };
+
+    /// Returns the byte that says so.
+    pub(super) fn byte(self) -> u8 {
+        let place = Self::ALL.iter().position(|go| *go == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
     }
 
-    /// Returns what a byte means that let the job go on.
-    pub(super) const fn of(byte: u8) -> Self {
-        if byte == Self::Kernel.byte() { Self::Kernel } else { Self::Looks }
+    /// Returns what a byte says; `None` if it says nothing.
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
     }
 }
 
@@ -72,11 +88,19 @@ pub(super) struct JobGroup {
 }
 
 impl JobGroup {
-    /// Makes one, and moves the first process of the job into it, which may take several milliseconds.
-    pub(super) fn around(process: Pid, limits: &JobLimits) -> Self {
-        let mut group = ControlGroup::make(limits);
-        group.take(process);
-        Self { group }
+    /// Makes one, without any process in it.
+    pub(super) fn make(limits: &JobLimits) -> Self {
+        Self { group: ControlGroup::make(limits) }
+    }
+
+    /// Moves the first process of the job into it, which may take several milliseconds.
+    pub(super) fn take(&mut self, process: Pid) {
+        self.group.take(process);
+    }
+
+    /// Returns whether the kernel counts the processor time of all that is in it.
+    pub(super) fn counts_time(&self) -> bool {
+        self.group.held().processor.is_some()
     }
 }
 
@@ -87,16 +111,15 @@ pub(super) struct JobBounds {
     group: ControlGroup,
     census: Option<Census>,
     kernel: KernelMemory,
+    locks: LockCount,
     counter: Option<File>,
     seen: SeenTime,
     processors: usize,
     memory: u64,
     peak_memory: u64,
-    lock_bytes: u64,
     /// How often in a row the job seemed to hold too much, and may not.
     doubtful: u32,
     last: Instant,
-    locks_counted: Option<Instant>,
     next: Instant,
 }
 
@@ -105,7 +128,7 @@ impl JobBounds {
     /// descend from, also those whose parents have ended.
     pub(super) fn begin(group: JobGroup, ancestor: Pid, shown: Shown, limits: &JobLimits) -> Self {
         let number = u32::try_from(ancestor.as_raw_pid()).unwrap_or(0);
-        let Shown { processes, scratch, sockets, time } = shown;
+        let Shown { processes, scratch, sockets } = shown;
         let census = match processes.as_ref().and_then(|processes| processes.try_clone().ok()) {
             Some(processes) => Some(Census::of_namespace(processes)),
             None => Census::below(number).ok(),
@@ -115,16 +138,15 @@ impl JobBounds {
             limits: *limits,
             group: group.group,
             census,
-            kernel: KernelMemory { processes, scratch, sockets },
-            counter: time,
+            kernel: KernelMemory { scratch, sockets },
+            locks: LockCount::of_namespace(processes, now),
+            counter: None,
             seen: SeenTime::default(),
             processors: std::thread::available_parallelism().map_or(1, NonZero::get),
             memory: 0,
             peak_memory: 0,
-            lock_bytes: 0,
             doubtful: 0,
             last: now,
-            locks_counted: None,
             next: now + SHORTEST,
         }
     }
@@ -151,6 +173,16 @@ impl JobBounds {
             Some(_) => MemoryCount::Kernel,
             None => MemoryCount::Looks,
         }
+    }
+
+    /// Returns how the job goes on.
+    pub(super) fn go_on(&self) -> GoOn {
+        GoOn { memory: self.memory_count(), count_time: self.group.held().processor.is_none() }
+    }
+
+    /// Takes the counter of the processor time of the first process and all that descend from it, in nanoseconds.
+    pub(super) fn count_time(&mut self, counter: File) {
+        self.counter = Some(counter);
     }
 
     /// Returns when to look again.
@@ -186,21 +218,18 @@ impl JobBounds {
             self.seen.look(&processes, now.saturating_duration_since(self.last), self.processors);
         }
         self.last = now;
-        if self.locks_counted.is_none_or(|last| now.saturating_duration_since(last) > LOCKS) {
-            self.lock_bytes = self.kernel.locks();
-            self.locks_counted = Some(now);
-        }
+        let locks = self.locks.look(now);
         if watches_memory {
-            self.holds_too_much(&processes)
+            self.holds_too_much(&processes, locks)
         } else {
             // The kernel counts locks for no control group.
-            self.group.ran_out_of_memory() || self.lock_bytes == u64::MAX
+            self.group.ran_out_of_memory() || locks == u64::MAX
         }
     }
 
     /// Returns whether a job without a control group holds more than it may.
-    fn holds_too_much(&mut self, processes: &[ProcessFacts]) -> bool {
-        let kernel = self.kernel.quick().saturating_add(self.lock_bytes);
+    fn holds_too_much(&mut self, processes: &[ProcessFacts], locks: u64) -> bool {
+        let kernel = self.kernel.bytes().saturating_add(locks);
         let sum = |held: &mut dyn Iterator<Item = u64>| held.fold(kernel, u64::saturating_add);
         let mut held = sum(&mut processes.iter().map(|process| process.held));
         if let (true, Some(census)) = (held > self.limits.memory, &self.census) {
@@ -224,7 +253,7 @@ impl JobBounds {
     /// Returns how long the job cannot reach a limit, as far as is known.
     fn interval(&self, now: Instant, used: Duration) -> Duration {
         let processors = u64::try_from(self.processors).unwrap_or(1);
-        let mut interval = LONGEST;
+        let mut interval = self.locks.ready_in(LONGEST);
         if self.group.held().memory.is_none() {
             let room = self.limits.memory.saturating_sub(self.memory);
             let nanos =
@@ -300,9 +329,6 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The most time between two looks.
 const LONGEST: Duration = Duration::from_millis(100);
-
-/// How often locks are counted.
-const LOCKS: Duration = Duration::from_millis(100);
 
 /// How many looks in a row a job is given whose processes may have one memory.
 const MOST_DOUBTFUL: u32 = 5;

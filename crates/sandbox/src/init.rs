@@ -18,7 +18,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
 use self::hostile_calls::HostileCalls;
-use super::bounds::MemoryCount;
+use super::bounds::{GoOn, MemoryCount};
 use super::init_channel::InitChannel;
 use super::init_report::{InitFault, InitReport, ShownToBrine};
 use super::namespaces::Arrival;
@@ -283,7 +283,6 @@ impl Init {
             (ShownToBrine::Processes, processes),
             (ShownToBrine::Scratch, scratch),
             (ShownToBrine::Sockets, sockets),
-            (ShownToBrine::Time, syscalls::count_processor_time().ok()),
         ];
         let (mut shown, mut descriptors) = (Vec::new(), Vec::new());
         for (what, descriptor) in &all {
@@ -291,10 +290,20 @@ impl Init {
             descriptors.extend(descriptor.as_ref().map(AsFd::as_fd));
         }
         let sent = self.channel.send_with(&InitReport::Ready(shown).encode(), &descriptors);
-        let mut go = [0];
-        match rustix::io::read(&self.go, &mut go) {
-            Ok(1) if sent.is_ok() => self.memory = MemoryCount::of(go[0]),
+        let mut byte = [0];
+        let read = rustix::io::read(&self.go, &mut byte);
+        let go = match (sent, read, GoOn::of(byte[0])) {
+            (Ok(()), Ok(1), Some(go)) => go,
             _ => syscalls::end_now(125),
+        };
+        self.memory = go.memory;
+        if go.count_time {
+            // Where the system lets nobody count, brine looks.
+            let counter = syscalls::count_processor_time().ok();
+            let report = |counter: OwnedFd| {
+                self.channel.send_with(&InitReport::Counting.encode(), &[counter.as_fd()])
+            };
+            let _ = counter.map(report);
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) enum InitReport {
     Forked(i32),
     /// That process waits for brine to let it go on. These descriptors come with the message, in this order.
     Ready(Vec<ShownToBrine>),
+    /// That process counts its processor time, as brine asked, and goes on. The counter comes with the message.
+    Counting,
 }
 
 /// What brine is shown of a job that is about to start.
@@ -53,12 +55,10 @@ pub(super) enum ShownToBrine {
     Scratch,
     /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace, if that is its own.
     Sockets,
-    /// A counter of the processor time of the first process and its descendants.
-    Time,
 }
 
 impl ShownToBrine {
-    const ALL: [Self; 4] = [Self::Processes, Self::Scratch, Self::Sockets, Self::Time];
+    const ALL: [Self; 3] = [Self::Processes, Self::Scratch, Self::Sockets];
 }
 
 impl InitFault {
@@ -111,6 +111,7 @@ impl InitReport {
                     encoder.uint(wide(place.unwrap_or_default()));
                 }
             }
+            Self::Counting => drop(encoder.array(1).uint(9)),
         }
         encoder.into_bytes()
     }
@@ -166,6 +167,7 @@ impl InitReport {
                 }
                 Some(Self::Ready(shown))
             }
+            9 => Some(Self::Counting),
             _ => None,
         };
         decoder.finish()?;
@@ -229,6 +231,7 @@ mod tests {
             InitReport::Forked(4_194_303),
             InitReport::Ready(ShownToBrine::ALL.to_vec()),
             InitReport::Ready(Vec::new()),
+            InitReport::Counting,
         ];
         messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));
         for message in messages {

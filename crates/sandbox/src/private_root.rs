@@ -69,9 +69,9 @@ pub(super) fn build(
         Err(_) if map.is_some() => (place_trees(orders, opened, None)?, NOBODY),
         trees => (trees?, user.number()),
     };
-    let processes = processes().ok();
     let devices = devices::trees()?;
     let proc = at("mounting /proc", ProcTree::make)?;
+    let processes = processes().ok();
     let zone = TimeZone::of_system();
     let mut root = at("making the private root", || {
         let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
@@ -99,8 +99,10 @@ pub(super) fn build(
     Ok(BuiltRoot { user: number, scratch: root.scratch, processes, proc_view: proc.view() })
 }
 
-/// Mounts a `/proc` of the process namespace of this process, at no place. Only while a whole `/proc` is mounted may
-/// a process that is not root of the system do so.
+/// Mounts a `/proc` of the process namespace of this process, over that of the system. Only while a whole `/proc` is
+/// mounted may a process that is not root of the system do so.
+///
+/// It goes with the old root. The kernel takes milliseconds to free a mount that was never at a place when it is closed.
 fn processes() -> io::Result<OwnedFd> {
     let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_create(&context)?;
@@ -108,7 +110,9 @@ fn processes() -> io::Result<OwnedFd> {
         | MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    let tree = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    attach_at(&tree, &prepare::open_path(Path::new(PROC))?)?;
+    Ok(tree)
 }
 
 fn place_trees(

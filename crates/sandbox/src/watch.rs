@@ -45,6 +45,7 @@ pub(super) fn watch(
         go: Some(go),
         process: None,
         group: None,
+        warm: None,
         bounds: None,
         state: JobProgress::default(),
         deadline: Instant::now() + START,
@@ -72,6 +73,8 @@ struct JobWatch<'a> {
     process: Option<Pid>,
     /// Its control group, until the bounds of the job have it.
     group: Option<JobGroup>,
+    /// A counter of nothing, so that that of the job need not wait.
+    warm: Option<OwnedFd>,
     /// The bounds of the whole job, once it may go on.
     bounds: Option<JobBounds>,
     state: JobProgress,
@@ -233,6 +236,7 @@ impl JobWatch<'_> {
             }
             Some(InitReport::Forked(process)) => self.forked(Pid::from_raw(process)),
             Some(InitReport::Ready(shown)) => self.let_go(&shown, descriptors),
+            Some(InitReport::Counting) => self.count_time(descriptors),
             None => {}
         }
         Ok(())

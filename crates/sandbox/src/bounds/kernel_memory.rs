@@ -1,20 +1,15 @@
-//! Memory that the kernel holds for a job outside of its processes: in sockets, in locks of files, in its scratch
-//! directory.
+//! Memory that the kernel holds for a job outside of its processes: in sockets, and in its scratch directory.
 //!
-//! Sources: sock_diag(7) and the kernel's `linux/unix_diag.h`; proc_locks(5); statvfs(3).
+//! Sources: sock_diag(7) and the kernel's `linux/unix_diag.h`; statvfs(3).
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
 /// What is asked of the kernel about a job.
 #[derive(Debug, Default)]
 pub(super) struct KernelMemory {
-    /// A `/proc` of the job's process namespace.
-    pub(super) processes: Option<OwnedFd>,
     /// The file system of everything that the job writes in memory.
     pub(super) scratch: Option<OwnedFd>,
     /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace.
@@ -23,22 +18,10 @@ pub(super) struct KernelMemory {
 
 impl KernelMemory {
     /// Returns the bytes of files in memory and of what waits in sockets.
-    pub(super) fn quick(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let scratch = self.scratch.as_ref().map_or(0, scratch_bytes);
         let sockets = self.sockets.as_ref().and_then(|socket| socket_bytes(socket).ok());
         scratch.saturating_add(sockets.unwrap_or(0))
-    }
-
-    /// Returns the bytes of locks of files; more than any limit if there are too many to be counted.
-    ///
-    /// To list them takes the square of their number, and nobody can lock anything meanwhile. No program that means
-    /// well has as many as are counted here.
-    pub(super) fn locks(&self) -> u64 {
-        let count = self.processes.as_ref().and_then(|processes| lock_count(processes).ok());
-        match count.unwrap_or(0) {
-            count if count > MOST_LOCKS => u64::MAX,
-            count => count.saturating_mul(LOCK_BYTES),
-        }
     }
 }
 
@@ -48,21 +31,6 @@ fn scratch_bytes(directory: &OwnedFd) -> u64 {
         let inodes = file_system.f_files.saturating_sub(file_system.f_ffree);
         used.saturating_mul(file_system.f_frsize).saturating_add(inodes.saturating_mul(INODE_BYTES))
     })
-}
-
-fn lock_count(processes: &OwnedFd) -> io::Result<u64> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(processes, c"locks", flags, Mode::empty())?);
-    let mut buffer = vec![0; 1 << 16];
-    let mut count = 0_u64;
-    loop {
-        let read = file.read(&mut buffer)?;
-        let lines = buffer.get(..read).unwrap_or_default().iter().filter(|byte| **byte == b'\n');
-        count = count.saturating_add(u64::try_from(lines.count()).unwrap_or(u64::MAX));
-        if read == 0 || count > MOST_LOCKS {
-            return Ok(count);
-        }
-    }
 }
 
 /// Returns the bytes that all Unix sockets of the network namespace hold.
@@ -156,12 +124,6 @@ fn half_number(bytes: &[u8], at: usize) -> io::Result<u16> {
 const fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }
-
-/// What a lock takes (`struct file_lock`), with what the allocator adds.
-const LOCK_BYTES: u64 = 256;
-
-/// More locks end a job. They take 4 MiB.
-const MOST_LOCKS: u64 = 1 << 14;
 
 /// What a file in memory takes besides its content: an inode and a name.
 const INODE_BYTES: u64 = 1024;

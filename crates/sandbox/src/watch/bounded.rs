@@ -7,20 +7,34 @@ use brine_job::Layer;
 use rustix::process::Pid;
 
 use super::JobWatch;
-use crate::bounds::{JobBounds, JobGroup, MemoryCount, Shown};
+use crate::bounds::{GoOn, JobBounds, JobGroup, MemoryCount, Shown};
 use crate::init_report::ShownToBrine;
 use crate::scratch::JobScratch;
+use crate::syscalls;
 
 impl JobWatch<'_> {
-    /// Moves the first process of the job into a control group while it builds its root. A payload that it copies
-    /// there is not the job's own, so a copied one is waited for.
+    /// Does, while the first process of the job builds its root, what the kernel takes several milliseconds for: moves
+    /// it into a control group, or makes the system ready to count processor time.
     pub(super) fn forked(&mut self, process: Option<Pid>) {
         self.process = process;
-        if let (Some(process), false, false) =
-            (process, self.plan.delivery.is_file(), self.plan.waived.contains(&Layer::Limits))
-        {
-            self.group = Some(JobGroup::around(process, &self.plan.limits));
+        let (Some(process), false) = (process, self.plan.waived.contains(&Layer::Limits)) else {
+            return;
+        };
+        let mut group = JobGroup::make(&self.plan.limits);
+        if !self.is_taken_late() {
+            group.take(process);
         }
+        if !group.counts_time() {
+            // The first counter of the system waits until every processor knows of it, and each other goes with it.
+            self.warm = syscalls::count_processor_time().ok();
+        }
+        self.group = Some(group);
+    }
+
+    /// Returns whether the first process of the job goes into its group when it is ready: a payload that it copies is
+    /// not what the job holds.
+    fn is_taken_late(&self) -> bool {
+        self.plan.delivery.is_file()
     }
 
     /// Bounds the job, and lets it go on.
@@ -34,22 +48,31 @@ impl JobWatch<'_> {
                     given.scratch = Some(descriptor);
                 }
                 ShownToBrine::Sockets => given.sockets = Some(descriptor),
-                ShownToBrine::Time => given.time = Some(descriptor.into()),
             }
         }
-        if let (Some(process), false) = (self.process, self.plan.waived.contains(&Layer::Limits)) {
+        if let (Some(process), Some(mut group)) = (self.process, self.group.take()) {
+            if self.is_taken_late() {
+                group.take(process);
+            }
             // Without a namespace, the init inherits those whose parents have ended.
             let ancestor = match self.plan.waived.contains(&Layer::Namespaces) {
                 true => self.init.id().unwrap_or(process),
                 false => process,
             };
-            let group = self.group.take();
-            let group = group.unwrap_or_else(|| JobGroup::around(process, &self.plan.limits));
             self.bounds = Some(JobBounds::begin(group, ancestor, given, &self.plan.limits));
         }
         // If the job is gone, its end is about to be reported.
-        let count = self.bounds.as_ref().map_or(MemoryCount::Looks, JobBounds::memory_count);
-        let _ = self.go.take().map(|go| rustix::io::write(go, &[count.byte()]));
+        let unbounded = GoOn { memory: MemoryCount::Looks, count_time: false };
+        let byte = self.bounds.as_ref().map_or(unbounded, JobBounds::go_on).byte();
+        let _ = self.go.take().map(|go| rustix::io::write(go, &[byte]));
+    }
+
+    /// Takes the counter that the first process of the job was asked for.
+    pub(super) fn count_time(&mut self, descriptors: Vec<OwnedFd>) {
+        self.warm = None;
+        if let (Some(bounds), Some(counter)) = (&mut self.bounds, descriptors.into_iter().next()) {
+            bounds.count_time(counter.into());
+        }
     }
 
     /// Looks at what the whole job holds and uses, if it is time to.
