@@ -19,7 +19,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use brine_job::JobLimits;
+use brine_job::{JobLimits, PayloadDelivery};
 use rustix::process::Pid;
 
 use self::census::{Census, ProcessFacts};
@@ -28,7 +28,9 @@ use self::hierarchy::GroupVersion;
 use self::kernel_memory::KernelMemory;
 use self::locks::LockCount;
 use self::processor::SeenTime;
+use super::init_report::Birth;
 use super::outcome::{BoundMeans, JobBoundMeans, JobEnd, ResourceUsage};
+use super::prepare;
 
 /// What brine is shown of a job that is about to start, as far as the system gives it.
 #[derive(Debug, Default)]
@@ -93,9 +95,21 @@ impl JobGroup {
         Self { group: ControlGroup::make(limits) }
     }
 
-    /// Moves the first process of the job into it, which may take several milliseconds.
-    pub(super) fn take(&mut self, process: Pid) {
-        self.group.take(process);
+    /// Returns where the first process of the job is to be born; `None` if it is moved later.
+    pub(super) fn cradle(&self, delivery: PayloadDelivery) -> Option<OwnedFd> {
+        let path = self.group.of_version_2().filter(|_| !Self::takes_late(delivery))?;
+        prepare::open_path(path).ok()
+    }
+
+    /// Returns whether the first process of the job goes into its group only when it is ready: a payload that it copies
+    /// is not what the job holds.
+    pub(super) const fn takes_late(delivery: PayloadDelivery) -> bool {
+        delivery.is_file()
+    }
+
+    /// Moves the first process of the job into it, unless it was born there, which may take several milliseconds.
+    pub(super) fn take(&mut self, process: Pid, birth: Birth) {
+        self.group.take(process, birth);
     }
 
     /// Returns whether the kernel counts the processor time of all that is in it.

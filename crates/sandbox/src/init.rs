@@ -20,10 +20,10 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, Wa
 use self::hostile_calls::HostileCalls;
 use super::bounds::{GoOn, MemoryCount};
 use super::init_channel::InitChannel;
-use super::init_report::{InitFault, InitReport, ShownToBrine};
+use super::init_report::{Birth, InitFault, InitReport, ShownToBrine};
 use super::namespaces::Arrival;
 use super::oom_score::OomScore;
-use super::orders::InitOrders;
+use super::orders::{GroupGiven, InitOrders};
 use super::outcome::ProcView;
 use super::private_root::BuiltRoot;
 use super::syscalls::{self, Forked};
@@ -63,6 +63,8 @@ struct Init {
     input: Option<OwnedFd>,
     /// Where brine lets the job go on.
     go: OwnedFd,
+    /// The control group of version 2 that the job is to be born in.
+    group: Option<OwnedFd>,
     places: Vec<OwnedFd>,
     /// The directories of a job that has no private root.
     borrowed: Option<Borrowed>,
@@ -93,8 +95,13 @@ impl Init {
         File::from(next()?).read_to_end(&mut encoded)?;
         let orders = InitOrders::decode(&encoded).map_err(io::Error::other)?;
         let has_input = orders.delivery == PayloadDelivery::FileAndInput;
+        let group = match orders.group {
+            GroupGiven::Yes => channel.receive_descriptors(1)?.pop(),
+            GroupGiven::No => None,
+        };
         Ok(Self {
             channel,
+            group,
             orders,
             payload: next()?,
             output: next()?,
@@ -204,15 +211,16 @@ impl Init {
             Arrival::Root(_) => 1,
             Arrival::Nobody => 2,
         };
-        let child = match syscalls::fork().map_err(io_fault("forking process 1"))? {
+        let (forked, birth) = self.fork_process_1().map_err(io_fault("forking process 1"))?;
+        let child = match forked {
             Forked::Child => {
                 drop((ours, user));
                 self.act_as_process_1(arrival, &alive, told)
             }
             Forked::Parent(child) => child,
         };
-        self.report(&InitReport::Forked(child.as_raw_pid()));
-        drop((alive, told, self.score.take()));
+        self.report(&InitReport::Forked(child.as_raw_pid(), birth));
+        drop((alive, told, self.score.take(), self.group.take()));
         // If the child has died already, the wait below notices.
         let _ = rustix::io::write(&ours, &[1]);
         // Process 1 is another user by then, who is chosen while the root is built. To be heard by it, the init
@@ -242,6 +250,15 @@ impl Init {
         Ok(())
     }
 
+    fn fork_process_1(&self) -> io::Result<(Forked, Birth)> {
+        // Where the group does not take it, brine tries to move it there.
+        let born = self.group.as_ref().and_then(|group| syscalls::fork_into(group.as_fd()).ok());
+        match born {
+            Some(forked) => Ok((forked, Birth::InGroup)),
+            None => Ok((syscalls::fork()?, Birth::Outside)),
+        }
+    }
+
     fn start_weakly(&mut self) -> Result<(), InitFault> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno_fault("inheriting orphans"))?;
@@ -256,7 +273,7 @@ impl Init {
             Forked::Parent(job) => job,
         };
         drop(told);
-        self.report(&InitReport::Forked(job.as_raw_pid()));
+        self.report(&InitReport::Forked(job.as_raw_pid(), Birth::Outside));
         self.score = None;
         let ask_to_end = || {
             let _ = rustix::process::kill_process_group(job, Signal::TERM);
@@ -292,9 +309,8 @@ impl Init {
         let sent = self.channel.send_with(&InitReport::Ready(shown).encode(), &descriptors);
         let mut byte = [0];
         let read = rustix::io::read(&self.go, &mut byte);
-        let go = match (sent, read, GoOn::of(byte[0])) {
-            (Ok(()), Ok(1), Some(go)) => go,
-            _ => syscalls::end_now(125),
+        let (Ok(()), Ok(1), Some(go)) = (sent, read, GoOn::of(byte[0])) else {
+            syscalls::end_now(125);
         };
         self.memory = go.memory;
         if go.count_time {

@@ -38,12 +38,22 @@ pub(super) enum InitReport {
     Gone(ResourceUsage),
     /// A process made the hostile call of this number, if it is known, and the job is being ended for that.
     Violated(Option<i32>),
-    /// The first process of the job was forked; all others descend from it. This is its number for brine.
-    Forked(i32),
+    /// The first process of the job was forked; all others descend from it. This is its number for brine, and whether
+    /// it was born in its control group of version 2.
+    Forked(i32, Birth),
     /// That process waits for brine to let it go on. These descriptors come with the message, in this order.
     Ready(Vec<ShownToBrine>),
     /// That process counts its processor time, as brine asked, and goes on. The counter comes with the message.
     Counting,
+}
+
+/// Where the first process of a job was born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Birth {
+    /// In the control group of brine.
+    Outside,
+    /// In the control group of version 2 that brine made for it.
+    InGroup,
 }
 
 /// What brine is shown of a job that is about to start.
@@ -103,7 +113,10 @@ impl InitReport {
                 encoder.array(4).uint(5).uint(micros(usage.user)).uint(micros(usage.system));
                 encoder.uint(usage.peak_memory);
             }
-            Self::Forked(process) => drop(encoder.array(2).uint(6).int((*process).into())),
+            Self::Forked(process, birth) => {
+                let born = u64::from(*birth == Birth::InGroup);
+                encoder.array(3).uint(6).int((*process).into()).uint(born);
+            }
             Self::Ready(shown) => {
                 encoder.array(2).uint(7).array(wide(shown.len()));
                 for one in shown {
@@ -158,7 +171,11 @@ impl InitReport {
                 }))
             }
             8 => Some(Self::Violated(number(decoder.int()?).filter(|call| *call >= 0))),
-            6 => number(decoder.int()?).map(Self::Forked),
+            6 => {
+                let process = number(decoder.int()?);
+                let birth = if decoder.int()? == 1 { Birth::InGroup } else { Birth::Outside };
+                process.map(|process| Self::Forked(process, birth))
+            }
             7 => {
                 let mut shown = Vec::new();
                 for _ in 0..decoder.array()? {
@@ -228,7 +245,8 @@ mod tests {
             InitReport::Exited(255),
             InitReport::Signalled(9, Duration::from_micros(11)),
             InitReport::Gone(usage),
-            InitReport::Forked(4_194_303),
+            InitReport::Forked(4_194_303, Birth::Outside),
+            InitReport::Forked(2, Birth::InGroup),
             InitReport::Ready(ShownToBrine::ALL.to_vec()),
             InitReport::Ready(Vec::new()),
             InitReport::Counting,

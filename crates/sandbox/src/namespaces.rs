@@ -48,12 +48,17 @@ pub(super) fn enter(orders: &InitOrders, program: BorrowedFd<'_>) -> Result<Arri
 }
 
 /// Builds the private root, if the job has one, and becomes nobody.
+///
+/// The group of control that this process is in by then is the top of what the job sees.
 pub(super) fn settle(
     orders: &InitOrders,
     arrival: Arrival,
     build_root: impl FnOnce(&JobUser) -> Result<BuiltRoot, InitFault>,
 ) -> Result<Option<BuiltRoot>, InitFault> {
     let private_root = !orders.waives(Layer::Namespaces);
+    if private_root {
+        unshare(UnshareFlags::NEWCGROUP, orders)?;
+    }
     match arrival {
         Arrival::Root(user) if private_root => {
             // The private root has no /proc of this system, so what is still needed of that is opened before.
@@ -76,8 +81,7 @@ fn wanted(orders: &InitOrders) -> UnshareFlags {
         flags |= UnshareFlags::NEWNS
             | UnshareFlags::NEWPID
             | UnshareFlags::NEWIPC
-            | UnshareFlags::NEWUTS
-            | UnshareFlags::NEWCGROUP;
+            | UnshareFlags::NEWUTS;
     }
     if !orders.waives(Layer::Network) && orders.ports.is_empty() {
         flags |= UnshareFlags::NEWNET;

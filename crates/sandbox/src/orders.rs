@@ -28,6 +28,8 @@ pub(super) struct InitOrders {
     pub(super) script: Script,
     /// The private copy of a program whose hash is pinned.
     pub(super) copy: Option<ProgramCopy>,
+    /// Whether a control group of version 2 comes after all other descriptors.
+    pub(super) group: GroupGiven,
 }
 
 /// The private copy of a program.
@@ -36,6 +38,13 @@ pub(super) struct ProgramCopy {
     /// Its path inside, which is that of the program.
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+}
+
+/// Whether the init gets a control group of version 2, for the first process of the job to be born in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupGiven {
+    No,
+    Yes,
 }
 
 /// Whether a program is a script.
@@ -121,7 +130,7 @@ impl InitOrders {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.array(11);
+        encoder.array(12);
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
         encoder
@@ -151,13 +160,14 @@ impl InitOrders {
         for ProgramCopy { path, bytes } in copy {
             encoder.array(2).bytes(path.as_os_str().as_bytes()).uint(clamp(*bytes));
         }
+        encoder.bool(self.group == GroupGiven::Yes);
         encoder.into_bytes()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(bytes);
         let decoder = &mut decoder;
-        decoder.array_of(11)?;
+        decoder.array_of(12)?;
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
@@ -177,6 +187,7 @@ impl InitOrders {
                 .collect(),
             script: if decoder.bool()? { Script::Yes } else { Script::No },
             copy: list(decoder, read_copy)?.pop(),
+            group: if decoder.bool()? { GroupGiven::Yes } else { GroupGiven::No },
         };
         decoder.finish()?;
         Ok(orders)
@@ -312,6 +323,7 @@ mod tests {
             waived: vec![Layer::Landlock, Layer::Network],
             script: Script::Yes,
             copy: Some(ProgramCopy { path: "/usr/bin/tool".into(), bytes: 1 << 20 }),
+            group: GroupGiven::Yes,
         };
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         orders.delivery = PayloadDelivery::FileAndInput;
@@ -319,6 +331,7 @@ mod tests {
         orders.delivery = PayloadDelivery::Stdin;
         orders.script = Script::No;
         orders.copy = None;
+        orders.group = GroupGiven::No;
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         // A limit that is no limit stays one.
         orders.limits.memory = u64::MAX;

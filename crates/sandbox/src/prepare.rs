@@ -12,9 +12,10 @@ use brine_job::{GrantedPath, Layer, PayloadDelivery, PlanParts};
 use rustix::fs::{CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags};
 use rustix::pipe::PipeFlags;
 
+use super::bounds::JobGroup;
 use super::init_channel::InitChannel;
 use super::job_input::JobInput;
-use super::orders::{InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
+use super::orders::{GroupGiven, InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
 use super::program::OpenedProgram;
 use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES};
 
@@ -38,6 +39,8 @@ pub(super) struct Started {
     pub(super) input: Option<JobInput>,
     /// The job goes on when a byte is written to it, and ends if nothing is.
     pub(super) go: OwnedFd,
+    /// The control group of the job, without any process in it; `None` if nothing bounds the job.
+    pub(super) group: Option<JobGroup>,
     pub(super) kills_before: Option<u64>,
 }
 
@@ -67,6 +70,7 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
         waived: plan.waived.iter().copied().collect(),
         script: program.script,
         copy: program.copy,
+        group: GroupGiven::No,
     };
     Ok(Prepared {
         orders,
@@ -81,7 +85,7 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
 impl Prepared {
     /// Starts the init, gives it its orders, and begins to give the job its input.
     pub(super) fn start(
-        self,
+        mut self,
         program_init: &Path,
         input: Option<File>,
     ) -> Result<Started, LaunchError> {
@@ -96,6 +100,11 @@ impl Prepared {
         };
         let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
             .map_err(|error| LaunchError::system("making a pipe", error))?;
+        let limited = !self.orders.waives(Layer::Limits);
+        // Before the init is there: brine may have to leave a group that must be empty.
+        let group = limited.then(|| JobGroup::make(&self.orders.limits));
+        let cradle = group.as_ref().and_then(|group| group.cradle(self.orders.delivery));
+        self.orders.group = if cradle.is_some() { GroupGiven::Yes } else { GroupGiven::No };
         let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
         let fixed = [
             orders.as_fd(),
@@ -118,10 +127,11 @@ impl Prepared {
             .spawn()
             .map_err(failed("starting the init"))?;
         let kills_before = self.kills_before;
-        let mut started = Started { init, channel, output, errors, input: None, go, kills_before };
-        started
-            .channel
-            .send_descriptors(&descriptors)
+        let mut started =
+            Started { init, channel, output, errors, input: None, go, group, kills_before };
+        let send = |descriptors: &[BorrowedFd<'_>]| started.channel.send_descriptors(descriptors);
+        send(&descriptors)
+            .and_then(|()| cradle.iter().try_for_each(|cradle| send(&[cradle.as_fd()])))
             .map_err(failed("giving the init its descriptors"))?;
         let given = input.zip(to_input).map(|(source, pipe)| JobInput::start(source, pipe));
         started.input = given.transpose()?;

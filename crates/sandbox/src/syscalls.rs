@@ -37,6 +37,30 @@ pub(super) fn fork() -> io::Result<Forked> {
     Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
 }
 
+/// Forks this process into a control group of version 2, given as its directory. It **must** have only one thread, as
+/// the init has.
+///
+/// A process that is moved later waits until every processor knows of it; one that is born there does not.
+pub(super) fn fork_into(group: BorrowedFd<'_>) -> io::Result<Forked> {
+    const CLONE_INTO_CGROUP: u64 = 1 << 33;
+    let unsigned = |number: c_int| u64::try_from(number).unwrap_or(0);
+    // SAFETY: all of the structure is integers, for which zero is a value.
+    let mut arguments = unsafe { std::mem::zeroed::<libc::clone_args>() };
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.exit_signal = unsigned(libc::SIGCHLD);
+    arguments.cgroup = unsigned(group.as_raw_fd());
+    // SAFETY: no memory is shared with the child, which gets a copy of the stack, so this is a fork; and as for `fork`,
+    // no other thread could hold a lock. The structure has the size that is passed, and is only read.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>())
+    };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
+}
+
 /// Becomes the program behind a descriptor. Returns only if it fails.
 pub(super) fn execute(
     program: BorrowedFd<'_>,
@@ -357,3 +381,16 @@ fn duration(time: libc::timeval) -> Duration {
 
 /// Signals are numbered from 1 to this number.
 const SIGNALS: c_int = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is no control group is refused by the kernel, so no child has come of it.
+    #[test]
+    fn nobody_is_born_in_a_directory_that_is_no_group() {
+        let directory = std::fs::File::open("/").unwrap();
+        let error = fork_into(std::os::fd::AsFd::as_fd(&directory)).err().unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
+}

@@ -31,7 +31,8 @@ pub(super) fn watch(
     stop: Option<BorrowedFd<'_>>,
     [output, live_errors]: [&mut dyn Write; 2],
 ) -> Result<JobOutcome, LaunchError> {
-    let Started { init, channel, output: from_job, errors, input, go, kills_before } = started;
+    let Started { init, channel, output: from_job, errors, input, go, group, kills_before } =
+        started;
     let mut watch = JobWatch {
         plan,
         init: RunningInit { process: init, channel },
@@ -44,7 +45,7 @@ pub(super) fn watch(
         kept_errors: Vec::new(),
         go: Some(go),
         process: None,
-        group: None,
+        group,
         warm: None,
         bounds: None,
         state: JobProgress::default(),
@@ -234,7 +235,9 @@ impl JobWatch<'_> {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
             }
-            Some(InitReport::Forked(process)) => self.forked(Pid::from_raw(process)),
+            Some(InitReport::Forked(process, birth)) => {
+                self.forked(Pid::from_raw(process), birth);
+            }
             Some(InitReport::Ready(shown)) => self.let_go(&shown, descriptors),
             Some(InitReport::Counting) => self.count_time(descriptors),
             None => {}

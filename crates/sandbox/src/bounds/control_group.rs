@@ -13,6 +13,7 @@ use rustix::process::Pid;
 use super::group_tree::{GroupTree, SystemTree};
 use super::hierarchy::{GroupVersion, Hierarchy};
 use super::read;
+use crate::init_report::Birth;
 
 /// A control group for one job, in each hierarchy that has a controller for it. It is removed when this is dropped.
 #[derive(Debug)]
@@ -127,13 +128,23 @@ impl<T: GroupTree> ControlGroup<T> {
         }
     }
 
-    /// Moves a process into it, and all that descend from it later. A group that does not take it holds nothing.
-    pub(super) fn take(&mut self, process: Pid) {
+    /// Returns the directory of its group of version 2, if it has one.
+    pub(super) fn of_version_2(&self) -> Option<&Path> {
+        let groups = [&self.memory, &self.processor, &self.processes].into_iter().flatten();
+        let mut of_version_2 = groups.filter(|group| group.version == GroupVersion::V2);
+        of_version_2.next().map(|group| &*group.directory)
+    }
+
+    /// Moves a process into it, and all that descend from it later, except where it was born. A group that does not take
+    /// it holds nothing.
+    pub(super) fn take(&mut self, process: Pid, birth: Birth) {
         let number = process.as_raw_pid().to_string();
         let tree = &self.tree;
         for slot in [&mut self.memory, &mut self.processor, &mut self.processes] {
-            let takes =
-                |group: &Group| tree.write(&group.directory.join("cgroup.procs"), &number).is_ok();
+            let takes = |group: &Group| {
+                let is_there = birth == Birth::InGroup && group.version == GroupVersion::V2;
+                is_there || tree.write(&group.directory.join("cgroup.procs"), &number).is_ok()
+            };
             if let Some(group) = slot.take_if(|group| !takes(group)) {
                 // If it holds another bound, it has the process, and stays.
                 group.remove(tree);

@@ -8,33 +8,23 @@ use rustix::process::Pid;
 
 use super::JobWatch;
 use crate::bounds::{GoOn, JobBounds, JobGroup, MemoryCount, Shown};
-use crate::init_report::ShownToBrine;
+use crate::init_report::{Birth, ShownToBrine};
 use crate::scratch::JobScratch;
 use crate::syscalls;
 
 impl JobWatch<'_> {
     /// Does, while the first process of the job builds its root, what the kernel takes several milliseconds for: moves
     /// it into a control group, or makes the system ready to count processor time.
-    pub(super) fn forked(&mut self, process: Option<Pid>) {
+    pub(super) fn forked(&mut self, process: Option<Pid>, birth: Birth) {
         self.process = process;
-        let (Some(process), false) = (process, self.plan.waived.contains(&Layer::Limits)) else {
-            return;
-        };
-        let mut group = JobGroup::make(&self.plan.limits);
-        if !self.is_taken_late() {
-            group.take(process);
+        let (Some(process), Some(group)) = (process, &mut self.group) else { return };
+        if !JobGroup::takes_late(self.plan.delivery) {
+            group.take(process, birth);
         }
         if !group.counts_time() {
             // The first counter of the system waits until every processor knows of it, and each other goes with it.
             self.warm = syscalls::count_processor_time().ok();
         }
-        self.group = Some(group);
-    }
-
-    /// Returns whether the first process of the job goes into its group when it is ready: a payload that it copies is
-    /// not what the job holds.
-    fn is_taken_late(&self) -> bool {
-        self.plan.delivery.is_file()
     }
 
     /// Bounds the job, and lets it go on.
@@ -51,8 +41,8 @@ impl JobWatch<'_> {
             }
         }
         if let (Some(process), Some(mut group)) = (self.process, self.group.take()) {
-            if self.is_taken_late() {
-                group.take(process);
+            if JobGroup::takes_late(self.plan.delivery) {
+                group.take(process, Birth::Outside);
             }
             // Without a namespace, the init inherits those whose parents have ended.
             let ancestor = match self.plan.waived.contains(&Layer::Namespaces) {

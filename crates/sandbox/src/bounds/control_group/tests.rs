@@ -189,7 +189,7 @@ fn brine_alone_in_a_scope_that_was_delegated_makes_room_for_a_job_and_goes_back(
     let mut group = made(&tree);
     assert_eq!(group.held(), ALL);
     let job = Pid::from_raw(4711).unwrap();
-    group.take(job);
+    group.take(job, Birth::Outside);
     assert_eq!(group.held(), ALL);
     let directory = group.memory.as_ref().unwrap().directory.clone();
     let found = tree.group(&directory);
@@ -247,8 +247,20 @@ fn a_group_that_takes_no_process_holds_nothing() {
     let mut group = made(&tree);
     let directory = group.memory.as_ref().unwrap().directory.clone();
     tree.groups.borrow_mut().remove(&directory);
-    group.take(Pid::from_raw(4711).unwrap());
+    group.take(Pid::from_raw(4711).unwrap(), Birth::Outside);
     assert_eq!(group.held(), Held::default());
+}
+
+#[test]
+fn a_process_that_was_born_in_a_group_is_not_moved_there() {
+    let own = std::process::id().to_string();
+    let tree = FakeTree::scope(&[&own]);
+    let mut group = made(&tree);
+    let directory = group.memory.as_ref().unwrap().directory.clone();
+    assert_eq!(group.of_version_2(), Some(&*directory));
+    group.take(Pid::from_raw(4711).unwrap(), Birth::InGroup);
+    assert_eq!(group.held(), ALL);
+    assert_eq!(tree.group(&directory).processes, BTreeSet::new());
 }
 
 #[test]
