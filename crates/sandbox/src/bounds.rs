@@ -28,7 +28,7 @@ use self::hierarchy::GroupVersion;
 use self::kernel_memory::KernelMemory;
 use self::locks::LockCount;
 use self::processor::SeenTime;
-use super::init_report::Birth;
+use super::init_report::Membership;
 use super::outcome::{BoundMeans, JobBoundMeans, JobEnd, ResourceUsage};
 use super::prepare;
 
@@ -95,21 +95,23 @@ impl JobGroup {
         Self { group: ControlGroup::make(limits) }
     }
 
-    /// Returns where the first process of the job is to be born; `None` if it is moved later.
+    /// Returns where the first process of the job is to be born; `None` if it joins later. A payload that it copies
+    /// first is not what the job holds.
     pub(super) fn cradle(&self, delivery: PayloadDelivery) -> Option<OwnedFd> {
-        let path = self.group.of_version_2().filter(|_| !Self::takes_late(delivery))?;
+        let path = self.group.of_version_2().filter(|_| !delivery.is_file())?;
         prepare::open_path(path).ok()
     }
 
-    /// Returns whether the first process of the job goes into its group only when it is ready: a payload that it copies
-    /// is not what the job holds.
-    pub(super) const fn takes_late(delivery: PayloadDelivery) -> bool {
-        delivery.is_file()
+    /// Returns the files through which a thread moves itself into all groups of version 1; none if one cannot be opened.
+    pub(super) fn tasks(&self) -> Vec<OwnedFd> {
+        let open = |directory: &Path| File::options().write(true).open(directory.join("tasks"));
+        let tasks = self.group.of_version_1().map(|directory| open(directory).map(OwnedFd::from));
+        tasks.collect::<io::Result<_>>().unwrap_or_default()
     }
 
-    /// Moves the first process of the job into it, unless it was born there, which may take several milliseconds.
-    pub(super) fn take(&mut self, process: Pid, birth: Birth) {
-        self.group.take(process, birth);
+    /// Moves the first process of the job into it, except where it is already. That may take several milliseconds.
+    pub(super) fn take(&mut self, process: Pid, membership: Membership) {
+        self.group.take(process, membership);
     }
 
     /// Returns whether the kernel counts the processor time of all that is in it.

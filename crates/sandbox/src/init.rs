@@ -2,6 +2,7 @@
 
 mod hostile_calls;
 mod job;
+mod own_groups;
 mod reaper;
 
 use std::fs::{self, DirBuilder, File};
@@ -18,12 +19,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
 use self::hostile_calls::HostileCalls;
+use self::own_groups::OwnGroups;
 use super::bounds::{GoOn, MemoryCount};
 use super::init_channel::InitChannel;
-use super::init_report::{Birth, InitFault, InitReport, ShownToBrine};
+use super::init_report::{InitFault, InitReport, Membership, ShownToBrine};
 use super::namespaces::Arrival;
 use super::oom_score::OomScore;
-use super::orders::{GroupGiven, InitOrders};
+use super::orders::InitOrders;
 use super::outcome::ProcView;
 use super::private_root::BuiltRoot;
 use super::syscalls::{self, Forked};
@@ -63,8 +65,7 @@ struct Init {
     input: Option<OwnedFd>,
     /// Where brine lets the job go on.
     go: OwnedFd,
-    /// The control group of version 2 that the job is to be born in.
-    group: Option<OwnedFd>,
+    groups: OwnGroups,
     places: Vec<OwnedFd>,
     /// The directories of a job that has no private root.
     borrowed: Option<Borrowed>,
@@ -95,13 +96,10 @@ impl Init {
         File::from(next()?).read_to_end(&mut encoded)?;
         let orders = InitOrders::decode(&encoded).map_err(io::Error::other)?;
         let has_input = orders.delivery == PayloadDelivery::FileAndInput;
-        let group = match orders.group {
-            GroupGiven::Yes => channel.receive_descriptors(1)?.pop(),
-            GroupGiven::No => None,
-        };
+        let groups = OwnGroups::receive(&channel, &orders.groups)?;
         Ok(Self {
             channel,
-            group,
+            groups,
             orders,
             payload: next()?,
             output: next()?,
@@ -211,16 +209,15 @@ impl Init {
             Arrival::Root(_) => 1,
             Arrival::Nobody => 2,
         };
-        let (forked, birth) = self.fork_process_1().map_err(io_fault("forking process 1"))?;
-        let child = match forked {
+        let child = match self.groups.fork().map_err(io_fault("forking process 1"))? {
             Forked::Child => {
                 drop((ours, user));
                 self.act_as_process_1(arrival, &alive, told)
             }
             Forked::Parent(child) => child,
         };
-        self.report(&InitReport::Forked(child.as_raw_pid(), birth));
-        drop((alive, told, self.score.take(), self.group.take()));
+        self.report(&InitReport::Forked(child.as_raw_pid()));
+        drop((alive, told, self.score.take()));
         // If the child has died already, the wait below notices.
         let _ = rustix::io::write(&ours, &[1]);
         // Process 1 is another user by then, who is chosen while the root is built. To be heard by it, the init
@@ -250,21 +247,12 @@ impl Init {
         Ok(())
     }
 
-    fn fork_process_1(&self) -> io::Result<(Forked, Birth)> {
-        // Where the group does not take it, brine tries to move it there.
-        let born = self.group.as_ref().and_then(|group| syscalls::fork_into(group.as_fd()).ok());
-        match born {
-            Some(forked) => Ok((forked, Birth::InGroup)),
-            None => Ok((syscalls::fork()?, Birth::Outside)),
-        }
-    }
-
     fn start_weakly(&mut self) -> Result<(), InitFault> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(errno_fault("inheriting orphans"))?;
         let (mut calls, told) =
             HostileCalls::of_job().map_err(io_fault("making a pair of sockets"))?;
-        let job = match syscalls::fork().map_err(io_fault("forking the job"))? {
+        let job = match self.groups.fork().map_err(io_fault("forking the job"))? {
             Forked::Child => {
                 drop(calls);
                 self.wait_to_go_on(None);
@@ -273,7 +261,7 @@ impl Init {
             Forked::Parent(job) => job,
         };
         drop(told);
-        self.report(&InitReport::Forked(job.as_raw_pid(), Birth::Outside));
+        self.report(&InitReport::Forked(job.as_raw_pid()));
         self.score = None;
         let ask_to_end = || {
             let _ = rustix::process::kill_process_group(job, Signal::TERM);
@@ -306,7 +294,12 @@ impl Init {
             shown.extend(descriptor.as_ref().map(|_| *what));
             descriptors.extend(descriptor.as_ref().map(AsFd::as_fd));
         }
-        let sent = self.channel.send_with(&InitReport::Ready(shown).encode(), &descriptors);
+        let membership = Membership {
+            of_version_1: self.groups.join(),
+            of_version_2: self.groups.was_born_inside(),
+        };
+        let ready = InitReport::Ready(shown, membership);
+        let sent = self.channel.send_with(&ready.encode(), &descriptors);
         let mut byte = [0];
         let read = rustix::io::read(&self.go, &mut byte);
         let (Ok(()), Ok(1), Some(go)) = (sent, read, GoOn::of(byte[0])) else {

@@ -38,22 +38,21 @@ pub(super) enum InitReport {
     Gone(ResourceUsage),
     /// A process made the hostile call of this number, if it is known, and the job is being ended for that.
     Violated(Option<i32>),
-    /// The first process of the job was forked; all others descend from it. This is its number for brine, and whether
-    /// it was born in its control group of version 2.
-    Forked(i32, Birth),
+    /// The first process of the job was forked; all others descend from it. This is its number for brine.
+    Forked(i32),
     /// That process waits for brine to let it go on. These descriptors come with the message, in this order.
-    Ready(Vec<ShownToBrine>),
+    Ready(Vec<ShownToBrine>, Membership),
     /// That process counts its processor time, as brine asked, and goes on. The counter comes with the message.
     Counting,
 }
 
-/// Where the first process of a job was born.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Birth {
-    /// In the control group of brine.
-    Outside,
-    /// In the control group of version 2 that brine made for it.
-    InGroup,
+/// Which control groups of the job its first process is in by itself, so that brine need not move it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Membership {
+    /// All of version 1.
+    pub(super) of_version_1: bool,
+    /// That of version 2.
+    pub(super) of_version_2: bool,
 }
 
 /// What brine is shown of a job that is about to start.
@@ -113,12 +112,10 @@ impl InitReport {
                 encoder.array(4).uint(5).uint(micros(usage.user)).uint(micros(usage.system));
                 encoder.uint(usage.peak_memory);
             }
-            Self::Forked(process, birth) => {
-                let born = u64::from(*birth == Birth::InGroup);
-                encoder.array(3).uint(6).int((*process).into()).uint(born);
-            }
-            Self::Ready(shown) => {
-                encoder.array(2).uint(7).array(wide(shown.len()));
+            Self::Forked(process) => drop(encoder.array(2).uint(6).int((*process).into())),
+            Self::Ready(shown, Membership { of_version_1, of_version_2 }) => {
+                encoder.array(4).uint(7).bool(*of_version_1).bool(*of_version_2);
+                encoder.array(wide(shown.len()));
                 for one in shown {
                     let place = ShownToBrine::ALL.iter().position(|other| other == one);
                     encoder.uint(wide(place.unwrap_or_default()));
@@ -171,18 +168,15 @@ impl InitReport {
                 }))
             }
             8 => Some(Self::Violated(number(decoder.int()?).filter(|call| *call >= 0))),
-            6 => {
-                let process = number(decoder.int()?);
-                let birth = if decoder.int()? == 1 { Birth::InGroup } else { Birth::Outside };
-                process.map(|process| Self::Forked(process, birth))
-            }
+            6 => number(decoder.int()?).map(Self::Forked),
             7 => {
+                let (of_version_1, of_version_2) = (decoder.bool()?, decoder.bool()?);
                 let mut shown = Vec::new();
                 for _ in 0..decoder.array()? {
                     let place = usize::try_from(decoder.int()?).ok();
                     shown.extend(place.and_then(|place| ShownToBrine::ALL.get(place)));
                 }
-                Some(Self::Ready(shown))
+                Some(Self::Ready(shown, Membership { of_version_1, of_version_2 }))
             }
             9 => Some(Self::Counting),
             _ => None,
@@ -245,10 +239,10 @@ mod tests {
             InitReport::Exited(255),
             InitReport::Signalled(9, Duration::from_micros(11)),
             InitReport::Gone(usage),
-            InitReport::Forked(4_194_303, Birth::Outside),
-            InitReport::Forked(2, Birth::InGroup),
-            InitReport::Ready(ShownToBrine::ALL.to_vec()),
-            InitReport::Ready(Vec::new()),
+            InitReport::Forked(4_194_303),
+            InitReport::Ready(ShownToBrine::ALL.to_vec(), Membership::default()),
+            InitReport::Ready(Vec::new(), Membership { of_version_1: true, of_version_2: false }),
+            InitReport::Ready(Vec::new(), Membership { of_version_1: false, of_version_2: true }),
             InitReport::Counting,
         ];
         messages.extend(LAYERS.map(|layer| InitReport::Failed(fault(Some(layer), "step"))));

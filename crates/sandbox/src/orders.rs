@@ -28,8 +28,7 @@ pub(super) struct InitOrders {
     pub(super) script: Script,
     /// The private copy of a program whose hash is pinned.
     pub(super) copy: Option<ProgramCopy>,
-    /// Whether a control group of version 2 comes after all other descriptors.
-    pub(super) group: GroupGiven,
+    pub(super) groups: GroupsGiven,
 }
 
 /// The private copy of a program.
@@ -40,11 +39,13 @@ pub(super) struct ProgramCopy {
     pub(super) bytes: u64,
 }
 
-/// Whether the init gets a control group of version 2, for the first process of the job to be born in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupGiven {
-    No,
-    Yes,
+/// What the init is given of the control groups of the job, after all other descriptors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct GroupsGiven {
+    /// Whether the directory of one of version 2 is the first.
+    pub(super) cradle: bool,
+    /// How many files `tasks` of version 1 follow.
+    pub(super) tasks: usize,
 }
 
 /// Whether a program is a script.
@@ -160,7 +161,7 @@ impl InitOrders {
         for ProgramCopy { path, bytes } in copy {
             encoder.array(2).bytes(path.as_os_str().as_bytes()).uint(clamp(*bytes));
         }
-        encoder.bool(self.group == GroupGiven::Yes);
+        encoder.array(2).bool(self.groups.cradle).uint(wide(self.groups.tasks));
         encoder.into_bytes()
     }
 
@@ -187,11 +188,17 @@ impl InitOrders {
                 .collect(),
             script: if decoder.bool()? { Script::Yes } else { Script::No },
             copy: list(decoder, read_copy)?.pop(),
-            group: if decoder.bool()? { GroupGiven::Yes } else { GroupGiven::No },
+            groups: read_groups(decoder)?,
         };
         decoder.finish()?;
         Ok(orders)
     }
+}
+
+fn read_groups(decoder: &mut Decoder<'_>) -> Result<GroupsGiven, Malformed> {
+    decoder.array_of(2)?;
+    let cradle = decoder.bool()?;
+    Ok(GroupsGiven { cradle, tasks: usize::try_from(decoder.int()?).unwrap_or(0) })
 }
 
 fn read_copy(decoder: &mut Decoder<'_>) -> Result<ProgramCopy, Malformed> {
@@ -323,7 +330,7 @@ mod tests {
             waived: vec![Layer::Landlock, Layer::Network],
             script: Script::Yes,
             copy: Some(ProgramCopy { path: "/usr/bin/tool".into(), bytes: 1 << 20 }),
-            group: GroupGiven::Yes,
+            groups: GroupsGiven { cradle: true, tasks: 2 },
         };
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         orders.delivery = PayloadDelivery::FileAndInput;
@@ -331,7 +338,7 @@ mod tests {
         orders.delivery = PayloadDelivery::Stdin;
         orders.script = Script::No;
         orders.copy = None;
-        orders.group = GroupGiven::No;
+        orders.groups = GroupsGiven::default();
         assert_eq!(InitOrders::decode(&orders.encode()), Ok(orders.clone()));
         // A limit that is no limit stays one.
         orders.limits.memory = u64::MAX;

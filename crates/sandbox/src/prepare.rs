@@ -15,7 +15,7 @@ use rustix::pipe::PipeFlags;
 use super::bounds::JobGroup;
 use super::init_channel::InitChannel;
 use super::job_input::JobInput;
-use super::orders::{GroupGiven, InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
+use super::orders::{GroupsGiven, InitOrders, PlaceAccess, PlaceInside, PlaceNode, Script};
 use super::program::OpenedProgram;
 use super::{INIT_NAME, Launch, LaunchError, MAX_FILE_PAYLOAD_BYTES};
 
@@ -70,7 +70,7 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
         waived: plan.waived.iter().copied().collect(),
         script: program.script,
         copy: program.copy,
-        group: GroupGiven::No,
+        groups: GroupsGiven::default(),
     };
     Ok(Prepared {
         orders,
@@ -104,7 +104,9 @@ impl Prepared {
         // Before the init is there: brine may have to leave a group that must be empty.
         let group = limited.then(|| JobGroup::make(&self.orders.limits));
         let cradle = group.as_ref().and_then(|group| group.cradle(self.orders.delivery));
-        self.orders.group = if cradle.is_some() { GroupGiven::Yes } else { GroupGiven::No };
+        let tasks = group.as_ref().map(JobGroup::tasks).unwrap_or_default();
+        self.orders.groups = GroupsGiven { cradle: cradle.is_some(), tasks: tasks.len() };
+        let groups: Vec<BorrowedFd<'_>> = cradle.iter().chain(&tasks).map(AsFd::as_fd).collect();
         let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
         let fixed = [
             orders.as_fd(),
@@ -131,7 +133,7 @@ impl Prepared {
             Started { init, channel, output, errors, input: None, go, group, kills_before };
         let send = |descriptors: &[BorrowedFd<'_>]| started.channel.send_descriptors(descriptors);
         send(&descriptors)
-            .and_then(|()| cradle.iter().try_for_each(|cradle| send(&[cradle.as_fd()])))
+            .and_then(|()| send(&groups))
             .map_err(failed("giving the init its descriptors"))?;
         let given = input.zip(to_input).map(|(source, pipe)| JobInput::start(source, pipe));
         started.input = given.transpose()?;

@@ -78,7 +78,7 @@ pub(super) fn build(
         let bytes = ROOT_BYTES.saturating_add(copied);
         let root = tmpfs(bytes, "0755", MountAttrFlags::empty(), number)?;
         attach(&root)?;
-        Ok(PrivateRoot { directory: root, user: number, scratch: None })
+        PrivateRoot::new(root, number)
     })?;
     root.fill(orders, trees, &devices, payload)?;
     at("making the files in /etc", || root.etc(&zone))?;
@@ -134,9 +134,16 @@ struct PrivateRoot {
     user: u32,
     /// The file system of the scratch places, once it is made.
     scratch: Option<OwnedFd>,
+    /// The numbers of the file systems that were made for this root.
+    own_devices: Vec<u64>,
 }
 
 impl PrivateRoot {
+    fn new(directory: OwnedFd, user: u32) -> io::Result<Self> {
+        let own_devices = vec![rustix::fs::fstat(&directory)?.st_dev];
+        Ok(Self { directory, user, scratch: None, own_devices })
+    }
+
     fn fill(
         &mut self,
         orders: &InitOrders,
@@ -231,14 +238,15 @@ impl PrivateRoot {
 
     /// Opens a directory, and makes it if it is missing. It follows no link.
     fn subdirectory(&self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
-        if self.owns(parent)? {
-            match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+        let open = || rustix::fs::openat(parent, name, flags, Mode::empty());
+        match open() {
+            Err(rustix::io::Errno::NOENT) if self.owns(parent)? => {
+                rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
+                Ok(open()?)
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// Opens a file to mount on, and makes it if it is missing.
@@ -254,13 +262,7 @@ impl PrivateRoot {
     /// Returns whether a directory belongs to the private root. Nothing may be made in others: they are of this
     /// system.
     fn owns(&self, directory: BorrowedFd<'_>) -> io::Result<bool> {
-        let device = rustix::fs::fstat(directory)?.st_dev;
-        for own in [&self.directory].into_iter().chain(&self.scratch) {
-            if rustix::fs::fstat(own)?.st_dev == device {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.own_devices.contains(&rustix::fs::fstat(directory)?.st_dev))
     }
 }
 

@@ -235,10 +235,10 @@ impl JobWatch<'_> {
                 self.state.usage = Some(usage);
                 self.state.gone = true;
             }
-            Some(InitReport::Forked(process, birth)) => {
-                self.forked(Pid::from_raw(process), birth);
+            Some(InitReport::Forked(process)) => self.forked(Pid::from_raw(process)),
+            Some(InitReport::Ready(shown, membership)) => {
+                self.let_go(&shown, descriptors, membership);
             }
-            Some(InitReport::Ready(shown)) => self.let_go(&shown, descriptors),
             Some(InitReport::Counting) => self.count_time(descriptors),
             None => {}
         }

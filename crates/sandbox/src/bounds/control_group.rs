@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use super::group_tree::{GroupTree, SystemTree};
 use super::hierarchy::{GroupVersion, Hierarchy};
 use super::read;
-use crate::init_report::Birth;
+use crate::init_report::Membership;
 
 /// A control group for one job, in each hierarchy that has a controller for it. It is removed when this is dropped.
 #[derive(Debug)]
@@ -135,14 +135,24 @@ impl<T: GroupTree> ControlGroup<T> {
         of_version_2.next().map(|group| &*group.directory)
     }
 
-    /// Moves a process into it, and all that descend from it later, except where it was born. A group that does not take
-    /// it holds nothing.
-    pub(super) fn take(&mut self, process: Pid, birth: Birth) {
+    /// Returns the directories of its groups of version 1.
+    pub(super) fn of_version_1(&self) -> impl Iterator<Item = &Path> {
+        let groups = [&self.memory, &self.processor, &self.processes].into_iter().flatten();
+        let of_version_1 = groups.filter(|group| group.version == GroupVersion::V1);
+        of_version_1.map(|group| &*group.directory)
+    }
+
+    /// Moves a process into it, and all that descend from it later, except where it is already. A group that does not
+    /// take it holds nothing.
+    pub(super) fn take(&mut self, process: Pid, membership: Membership) {
         let number = process.as_raw_pid().to_string();
         let tree = &self.tree;
         for slot in [&mut self.memory, &mut self.processor, &mut self.processes] {
             let takes = |group: &Group| {
-                let is_there = birth == Birth::InGroup && group.version == GroupVersion::V2;
+                let is_there = match group.version {
+                    GroupVersion::V1 => membership.of_version_1,
+                    GroupVersion::V2 => membership.of_version_2,
+                };
                 is_there || tree.write(&group.directory.join("cgroup.procs"), &number).is_ok()
             };
             if let Some(group) = slot.take_if(|group| !takes(group)) {

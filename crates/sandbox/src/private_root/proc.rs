@@ -12,7 +12,7 @@
 
 use std::ffi::{CStr, OsStr};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -153,7 +153,12 @@ fn is_for_others(directory: &OwnedFd, name: &CStr) -> io::Result<bool> {
     Ok(FileType::from_raw_mode(found.st_mode) != FileType::Symlink && found.st_mode & 0o007 != 0)
 }
 
-/// An empty file and an empty directory, which lie below the mount of `/proc`.
+/// Returns a path to what a descriptor of this process leads to.
+fn own_path(descriptor: &OwnedFd) -> PathBuf {
+    Path::new("/proc/self/fd").join(descriptor.as_raw_fd().to_string())
+}
+
+/// An empty file and an empty directory, which lie below the mount of `/proc`, each as a restricted mount of itself.
 struct Covers {
     file: OwnedFd,
     directory: OwnedFd,
@@ -163,21 +168,28 @@ impl Covers {
     /// Makes them. `/proc` **must** not be mounted yet.
     fn make(root: &PrivateRoot) -> io::Result<Self> {
         let parent = root.subdirectory(root.directory.as_fd(), OsStr::new("proc"))?;
+        let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+        let restricted = |below: &OwnedFd, name: &CStr| {
+            attach_at(&copied(below, attributes, None)?, below)?;
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            io::Result::Ok(rustix::fs::openat(&parent, name, flags, Mode::empty())?)
+        };
+        let file = root.file(parent.as_fd(), OsStr::new("file"))?;
+        let directory = root.subdirectory(parent.as_fd(), OsStr::new("directory"))?;
         Ok(Self {
-            file: root.file(parent.as_fd(), OsStr::new("file"))?,
-            directory: root.subdirectory(parent.as_fd(), OsStr::new("directory"))?,
+            file: restricted(&file, c"file")?,
+            directory: restricted(&directory, c"directory")?,
         })
     }
 
-    /// Lays one of them over a file, if there is such a file.
+    /// Lays one of them over a file, if there is such a file. It **must not** be a link.
+    ///
+    /// There are dozens, so each is one call. The mount has the restrictions of the one that it is made of.
     fn hide(&self, tree: &OwnedFd, path: &Path, kind: FileType) -> io::Result<()> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let point = match rustix::fs::openat(tree, path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(()),
-            point => point?,
-        };
         let cover = if kind == FileType::Directory { &self.directory } else { &self.file };
-        let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-        attach_at(&copied(cover, attributes, None)?, &point)
+        match rustix::mount::mount_bind(own_path(cover), own_path(tree).join(path)) {
+            Err(Errno::NOENT) => Ok(()),
+            covered => Ok(covered?),
+        }
     }
 }

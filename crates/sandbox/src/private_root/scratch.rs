@@ -41,6 +41,7 @@ impl PrivateRoot {
         let bytes = orders.limits.scratch;
         // A tmpfs of size 0 has no limit.
         let whole = tmpfs(bytes.max(1), "0700", MountAttrFlags::empty(), self.user)?;
+        self.own_devices.push(rustix::fs::fstat(&whole)?.st_dev);
         self.scratch = Some(whole.try_clone()?);
         self.mount(&whole, Path::new(SCRATCH_PATH), &PlaceNode::Directory)?;
         let mut attributes = libc::MOUNT_ATTR_NODEV;

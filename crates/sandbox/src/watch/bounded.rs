@@ -7,28 +7,28 @@ use brine_job::Layer;
 use rustix::process::Pid;
 
 use super::JobWatch;
-use crate::bounds::{GoOn, JobBounds, JobGroup, MemoryCount, Shown};
-use crate::init_report::{Birth, ShownToBrine};
+use crate::bounds::{GoOn, JobBounds, MemoryCount, Shown};
+use crate::init_report::{Membership, ShownToBrine};
 use crate::scratch::JobScratch;
 use crate::syscalls;
 
 impl JobWatch<'_> {
-    /// Does, while the first process of the job builds its root, what the kernel takes several milliseconds for: moves
-    /// it into a control group, or makes the system ready to count processor time.
-    pub(super) fn forked(&mut self, process: Option<Pid>, birth: Birth) {
+    /// Makes the system ready to count processor time, while the first process of the job builds its root.
+    pub(super) fn forked(&mut self, process: Option<Pid>) {
         self.process = process;
-        let (Some(process), Some(group)) = (process, &mut self.group) else { return };
-        if !JobGroup::takes_late(self.plan.delivery) {
-            group.take(process, birth);
-        }
-        if !group.counts_time() {
+        if self.group.as_ref().is_some_and(|group| !group.counts_time()) {
             // The first counter of the system waits until every processor knows of it, and each other goes with it.
             self.warm = syscalls::count_processor_time().ok();
         }
     }
 
     /// Bounds the job, and lets it go on.
-    pub(super) fn let_go(&mut self, shown: &[ShownToBrine], descriptors: Vec<OwnedFd>) {
+    pub(super) fn let_go(
+        &mut self,
+        shown: &[ShownToBrine],
+        descriptors: Vec<OwnedFd>,
+        membership: Membership,
+    ) {
         let mut given = Shown::default();
         for (what, descriptor) in shown.iter().zip(descriptors) {
             match what {
@@ -41,9 +41,7 @@ impl JobWatch<'_> {
             }
         }
         if let (Some(process), Some(mut group)) = (self.process, self.group.take()) {
-            if JobGroup::takes_late(self.plan.delivery) {
-                group.take(process, Birth::Outside);
-            }
+            group.take(process, membership);
             // Without a namespace, the init inherits those whose parents have ended.
             let ancestor = match self.plan.waived.contains(&Layer::Namespaces) {
                 true => self.init.id().unwrap_or(process),

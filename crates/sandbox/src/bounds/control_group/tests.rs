@@ -189,7 +189,7 @@ fn brine_alone_in_a_scope_that_was_delegated_makes_room_for_a_job_and_goes_back(
     let mut group = made(&tree);
     assert_eq!(group.held(), ALL);
     let job = Pid::from_raw(4711).unwrap();
-    group.take(job, Birth::Outside);
+    group.take(job, Membership::default());
     assert_eq!(group.held(), ALL);
     let directory = group.memory.as_ref().unwrap().directory.clone();
     let found = tree.group(&directory);
@@ -247,7 +247,7 @@ fn a_group_that_takes_no_process_holds_nothing() {
     let mut group = made(&tree);
     let directory = group.memory.as_ref().unwrap().directory.clone();
     tree.groups.borrow_mut().remove(&directory);
-    group.take(Pid::from_raw(4711).unwrap(), Birth::Outside);
+    group.take(Pid::from_raw(4711).unwrap(), Membership::default());
     assert_eq!(group.held(), Held::default());
 }
 
@@ -258,7 +258,8 @@ fn a_process_that_was_born_in_a_group_is_not_moved_there() {
     let mut group = made(&tree);
     let directory = group.memory.as_ref().unwrap().directory.clone();
     assert_eq!(group.of_version_2(), Some(&*directory));
-    group.take(Pid::from_raw(4711).unwrap(), Birth::InGroup);
+    group
+        .take(Pid::from_raw(4711).unwrap(), Membership { of_version_1: false, of_version_2: true });
     assert_eq!(group.held(), ALL);
     assert_eq!(tree.group(&directory).processes, BTreeSet::new());
 }
