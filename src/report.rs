@@ -8,6 +8,7 @@ pub(crate) mod byte_name;
 pub(crate) mod columns;
 pub(crate) mod command;
 pub(crate) mod console;
+pub(crate) mod explained;
 pub(crate) mod exposure;
 pub(crate) mod mistyped;
 pub(crate) mod retyped;

@@ -126,8 +126,16 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
             }
         }
         Ok(Outcome::Signed { failure: Some(failure), .. }) => complain(failure),
-        Ok(Outcome::Verified { signed, .. }) if say_who.now() => note(&signed.line()),
-        Ok(Outcome::Ran { line, .. }) if status != Status::Done => note(&format!("error: {line}")),
+        Ok(Outcome::Explained { explained, .. }) if !explained.failures.is_empty() => {
+            complain_of_all(&explained.failures);
+        }
+        Ok(Outcome::Explained { signed, .. } | Outcome::Verified { signed }) if say_who.now() => {
+            note(&signed.line());
+        }
+        Ok(Outcome::Ran { line, hint, .. }) if status != Status::Done => {
+            note(&format!("error: {line}"));
+            hint.iter().for_each(|hint| note(&format!("hint: {hint}")));
+        }
         Ok(Outcome::Ran { signed, line, .. }) if say_who.now() => {
             note(&format!("{}; {line}", signed.line()));
         }
@@ -149,6 +157,17 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
     }
 }
 
+/// Tells a person of all failures, and what to type next once where it is the same.
+fn complain_of_all(failures: &[Failure]) {
+    let mut hinted = BTreeSet::new();
+    for failure in failures {
+        match hinted.insert(failure.hint()) {
+            true => complain(failure),
+            false => complain_again(failure),
+        }
+    }
+}
+
 /// Tells a person how each of several files did, as soon as that is known.
 #[derive(Debug)]
 pub(crate) struct FileTeller {
@@ -166,7 +185,7 @@ impl FileTeller {
         match &file.outcome {
             Err(failure) if self.hinted.insert(failure.reason()) => complain(failure),
             Err(failure) => complain_again(failure),
-            Ok(Outcome::Verified { signed, .. }) if self.say_who.now() => {
+            Ok(Outcome::Verified { signed }) if self.say_who.now() => {
                 note(&format!("{}: {}", in_a_line(&file.name), signed.line()));
             }
             Ok(_) => {}

@@ -37,7 +37,7 @@ mod verify_records;
 
 use std::ffi::OsString;
 
-use self::run::JobGround;
+use self::run::{JobGround, Refusals};
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
@@ -65,12 +65,16 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
         BrineVerb::Run(mut args) => {
             run::settle(&mut args);
             // Before the file for the verdict is opened: a job may have left a link in its place.
-            let planned = JobGround::survey(&args).and_then(|ground| {
-                let (report, outputs) = run::outputs(&args)?;
-                Ok((report, (outputs, ground)))
+            let mut refusals = Refusals::of(&args);
+            let planned = JobGround::survey(&args, &mut refusals).and_then(|ground| {
+                let outputs = run::outputs(&args, &mut refusals);
+                let (report, outputs) = outputs.map_err(|failure| refusals.first_or(failure))?;
+                Ok((report, (outputs, ground, refusals)))
             });
             let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
-            reporting.reported(planned, |(outputs, ground)| run::run(&args, outputs, &ground))
+            reporting.reported(planned, |(outputs, ground, refusals)| {
+                run::run(&args, outputs, &ground, refusals)
+            })
         }
         BrineVerb::Sign(args) => Reporter::without_file(json).finish(sign::run(&args)),
         BrineVerb::Inspect(args) => Reporter::without_file(json).finish(inspect::run(&args)),

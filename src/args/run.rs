@@ -99,9 +99,11 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "now"])]
     pub replay_db: Option<PathBuf>,
 
-    /// Show the plan, and run nothing
+    /// Show the plan and everything that would refuse the job, and run nothing of it
     ///
-    /// With --json, as a line of JSON.
+    /// Says each thing that the policy, the command line or this system would refuse, with its reason and what to do,
+    /// the limits that are cut, and what the job could do without the layers that are missing. Ends as the run would.
+    /// With --json, the plan is a line of JSON, and the verdict has the rest.
     #[arg(long, conflicts_with = "partial_output")]
     pub explain: bool,
 
@@ -141,7 +143,7 @@ Examples:
   Take a file and a directory that the job leaves in /job/work:
     $ brine run work.job --collect result.csv --collect plots -- sh
 
-  See the plan:
+  See the plan, and all that would be refused:
     $ brine run --explain work.job";
 
 pub(super) const POLICY_EXAMPLES: &str = "\

@@ -42,7 +42,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Keeping(failure) => return failure.hint(),
         Failure::Job(JobError::Policy(error)) => {
-            return policy::of_policy(error).map(str::to_owned);
+            return policy::of_policy(error);
         }
         Failure::KeyFile { path, source: KeyFileError::PrivateExpected } => {
             return Some(key_form::of_public(path));

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::command::CommandEnd;
 use super::exit::Status;
+use super::explained::Explained;
 use super::verdict::{PlanFacts, RunFacts};
 use super::{Failure, OlderRecords, SignedInput};
 
@@ -20,6 +21,8 @@ pub(crate) enum Outcome {
     Commanded { signed: Box<Signed>, end: CommandEnd },
     /// Data was written, and this line describes it to programs.
     Described(String),
+    /// A job was explained; with the plan, if the policy allows it.
+    Explained { signed: Box<Signed>, plan: Option<PlanFacts>, explained: Box<Explained> },
     /// Files, each with an outcome of its own, which was told when it was known.
     Files { work: FileWork, files: Vec<FileOutcome> },
     /// A job was run.
@@ -27,7 +30,15 @@ pub(crate) enum Outcome {
         not(all(feature = "sandbox", target_os = "linux")),
         expect(dead_code, reason = "only a program that runs jobs uses it")
     )]
-    Ran { signed: Box<Signed>, plan: PlanFacts, run: Box<RunFacts>, status: Status, line: String },
+    Ran {
+        signed: Box<Signed>,
+        plan: PlanFacts,
+        run: Box<RunFacts>,
+        status: Status,
+        line: String,
+        /// What to type next.
+        hint: Option<&'static str>,
+    },
     /// Records were judged, as far as `failure` let them be. Some of them may have been `older` than the replay
     /// database.
     Records {
@@ -43,8 +54,8 @@ pub(crate) enum Outcome {
     Silent,
     /// The verb said itself how it went, and ends like this.
     Told(Status),
-    /// An envelope was verified; of a job, with the plan that it would run by.
-    Verified { signed: Box<Signed>, plan: Option<PlanFacts> },
+    /// An envelope was verified.
+    Verified { signed: Box<Signed> },
 }
 
 /// What is done with each of several files.
@@ -154,7 +165,7 @@ impl Signed {
 impl Outcome {
     /// Says that an envelope was verified.
     pub(crate) fn verified(signed: Signed) -> Self {
-        Self::Verified { signed: Box::new(signed), plan: None }
+        Self::Verified { signed: Box::new(signed) }
     }
 
     /// Says that something was signed.
@@ -166,6 +177,9 @@ impl Outcome {
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Commanded { end, .. } => end.status(),
+            Self::Explained { explained, .. } => {
+                explained.failures.first().map_or(Status::Done, Failure::status)
+            }
             Self::Files { files, .. } => files
                 .iter()
                 .map(|file| status_of(&file.outcome))
@@ -185,8 +199,9 @@ impl Outcome {
     }
 
     /// Returns the failure that ended the work early.
-    pub(super) const fn failure(&self) -> Option<&Failure> {
+    pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
+            Self::Explained { explained, .. } => explained.failures.first(),
             Self::Records { failure, .. } | Self::Signed { failure, .. } => failure.as_ref(),
             Self::Commanded { .. }
             | Self::Described(_)

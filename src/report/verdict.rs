@@ -11,6 +11,7 @@ use super::byte_name::{exact, shown};
 use super::command::CommandFacts;
 use super::console::json_line;
 use super::exit::Status;
+use super::explained::ExplainedFacts;
 use super::outcome::status_of;
 use super::{Failure, Outcome, Signed};
 
@@ -57,6 +58,8 @@ struct Verdict<'a> {
     signed: Option<&'a Signed>,
     #[serde(flatten)]
     plan: Option<&'a PlanFacts>,
+    #[serde(flatten)]
+    explained: Option<&'a ExplainedFacts>,
     #[serde(flatten)]
     run: Option<&'a RunFacts>,
     #[serde(flatten)]
@@ -195,6 +198,7 @@ impl<'a> Verdict<'a> {
             records: None,
             signed: None,
             plan: None,
+            explained: None,
             run: None,
             command: None,
         };
@@ -212,9 +216,12 @@ impl<'a> Verdict<'a> {
                 }
             }
             Ok(Outcome::Commanded { signed, .. }) => verdict.signed = Some(signed),
-            Ok(Outcome::Verified { signed, plan }) => {
-                verdict.signed = Some(signed);
+            Ok(Outcome::Verified { signed }) => verdict.signed = Some(signed),
+            Ok(Outcome::Explained { signed, plan, explained }) => {
+                // What is refused says no more of itself than it would in a run.
+                verdict.signed = failure.is_none().then_some(signed);
                 verdict.plan = plan.as_ref();
+                verdict.explained = Some(&explained.facts);
             }
             Ok(
                 Outcome::Described(_)

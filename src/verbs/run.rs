@@ -3,14 +3,19 @@
 mod collect;
 mod command;
 mod explain;
+mod explanation;
 mod ground;
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub(super) mod idle_job;
 mod imports;
 mod input;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 mod launch;
 mod once;
 mod outputs;
+mod refusals;
 pub(super) mod schema;
+mod shortfall;
 
 use std::collections::BTreeSet;
 #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -19,14 +24,16 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
-use brine_job::{Grants, Plan, PolicyQuestion};
+use brine_job::{Grants, JsonSchema, LimitValues, Permit, Plan, PolicyError, PolicyQuestion};
 
 pub(super) use self::command::find as find_program;
+use self::explanation::explained;
 pub(super) use self::ground::{JobGround, settle};
+#[cfg(all(feature = "sandbox", target_os = "linux"))]
+pub(super) use self::launch::SELF;
 use self::once::RunJobs;
 use self::outputs::RunOutputs;
-#[cfg(all(feature = "sandbox", target_os = "linux"))]
-pub(super) use self::{command::sought, launch::SELF};
+pub(super) use self::refusals::Refusals;
 use super::expect::{self, Judge};
 use crate::args::run::{RequiredFormat, Run};
 use crate::report::byte_name::{all_exact, shown};
@@ -42,26 +49,40 @@ use crate::world::signature_name::SignedFile;
 use crate::world::spool::Spool;
 use crate::world::store::PayloadStore;
 
-pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result<Outcome, Failure> {
-    input::refuse_two_readers(args)?;
+pub(super) fn run(
+    args: &Run,
+    outputs: RunOutputs,
+    ground: &JobGround,
+    mut refusals: Refusals,
+) -> Result<Outcome, Failure> {
+    let done = run_or_explain(args, outputs, ground, &mut refusals);
+    done.map_err(|failure| refusals.first_or(failure))
+}
+
+fn run_or_explain(
+    args: &Run,
+    outputs: RunOutputs,
+    ground: &JobGround,
+    refusals: &mut Refusals,
+) -> Result<Outcome, Failure> {
+    refusals.pass(input::refuse_two_readers(args))?;
     let judge = Judge::resolve(&args.judge)?;
     let run_jobs = RunJobs::open(args)?;
     let mut job = VerifiedJob::read(args, judge)?;
     // The job may have been waited for.
-    let plan = job.plan(args, &ground.renewed(args)?)?;
-    let outside = program_file::outside(&plan.parts().program.path, &plan.parts().system);
-    let facts = PlanFacts::of(&plan, &outside);
-    if !outside.is_empty() && !args.verdict.json && !args.verdict.quiet {
-        explain::note_outside(&plan, &outside);
+    let ground = ground.renewed(args, refusals)?;
+    let planned = job.plan(args, &ground, refusals)?;
+    if let Some(PlannedJob { plan, outside, .. }) = &planned
+        && !outside.is_empty()
+        && !args.verdict.json
+        && !args.verdict.quiet
+    {
+        explain::note_outside(plan, outside);
     }
     if args.explain {
-        let text = match args.verdict.json {
-            true => explain::line(&plan),
-            false => explain::page(&plan, job.verified.signer().name()),
-        };
-        outputs.output.print(&text)?;
-        return Ok(Outcome::Verified { signed: Box::new(job.signed()), plan: Some(facts) });
+        return explained(args, &job, planned.as_ref(), &outputs.output, refusals);
     }
+    let planned = planned.ok_or(PolicyError::NoProgram)?;
     let input = input::open(args)?;
     // Planning may have looked at all of a large pickle, and an input may have been waited for.
     job.judge.again(&mut job.verified, &job.name)?;
@@ -70,11 +91,15 @@ pub(super) fn run(args: &Run, outputs: RunOutputs, ground: &JobGround) -> Result
         // A locked database is waited for.
         job.judge.again(&mut job.verified, &job.name)?;
     }
-    launch(args, job, input, &plan, facts, &outputs)
+    let facts = PlanFacts::of(&planned);
+    launch(args, job, input, &planned.plan, facts, &outputs)
 }
 
 /// Says where everything goes: the verdict, and the output of the job.
-pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failure> {
+pub(super) fn outputs(
+    args: &Run,
+    refusals: &mut Refusals,
+) -> Result<(Option<Output>, RunOutputs), Failure> {
     let guard = OverwriteGuard::default().and_input(args.input.as_deref());
     let guard = guard.and(args.policy.as_deref()).and(schema_of(args));
     let guard = match &args.job_input {
@@ -87,7 +112,7 @@ pub(super) fn outputs(args: &Run) -> Result<(Option<Output>, RunOutputs), Failur
     if let Some(database) = &args.replay_db {
         guard.claim_database(database)?;
     }
-    let outputs = RunOutputs::plan(args, &mut guard)?;
+    let outputs = RunOutputs::plan(args, &mut guard, refusals)?;
     let report = expect::report(&args.verdict, &mut guard)?;
     Ok((report.map(Output::by_own_links), outputs))
 }
@@ -129,8 +154,14 @@ impl VerifiedJob {
         Ok(Self { verified, grants, payload, judge, name })
     }
 
-    /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it.
-    fn plan(&self, args: &Run, ground: &JobGround) -> Result<Plan, Failure> {
+    /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it; `None` if an
+    /// explanation has nothing to go by.
+    fn plan(
+        &self,
+        args: &Run,
+        ground: &JobGround,
+        refusals: &mut Refusals,
+    ) -> Result<Option<PlannedJob>, Failure> {
         let content_type = self.verified.header().content_type().map(|found| found.to_string());
         let system = system_directories();
         let question = PolicyQuestion {
@@ -139,39 +170,77 @@ impl VerifiedJob {
             content_type: content_type.as_deref(),
             system: &system,
         };
-        let command = command::find(&args.command)?;
-        let permit = ground.policy.plan(&question, &self.grants, command.as_ref())?;
-        ground.refuse_plan(&permit.plan)?;
-        ground.refuse_schema(permit.json_schema.as_deref())?;
-        ground.refuse_schema(schema_of(args))?;
-        if let Some(lists) = &permit.pickle_imports {
-            ground.refuse_lists(lists)?;
-            let rule = args.judge.trust.permissions.into();
-            imports::judge(lists, &self.payload, rule)?;
+        let command = refusals.pass(command::find(&args.command))?;
+        // One that is not there was given all the same.
+        let asked = command.clone().unwrap_or_else(|| command::typed(&args.command));
+        let appraisal = ground.policy.appraise(&question, &self.grants, asked.as_ref());
+        let (refused, permit) = appraisal.into_parts();
+        refused.into_iter().try_for_each(|error| refusals.note(error.into()))?;
+        let required = Self::required_schema(args, ground, refusals)?;
+        let Some(permit) = permit.filter(|_| command.is_some()) else { return Ok(None) };
+        self.narrow(args, ground, permit, required, refusals).map(Some)
+    }
+
+    /// Takes from what the policy permits what the machine and the command line do not leave.
+    fn narrow(
+        &self,
+        args: &Run,
+        ground: &JobGround,
+        permit: Permit,
+        required: Option<JsonSchema>,
+        refusals: &mut Refusals,
+    ) -> Result<PlannedJob, Failure> {
+        let rule = args.judge.trust.permissions.into();
+        let Permit { mut plan, pickle_imports, json_schema, .. } = permit;
+        let allowed = plan.parts().limits.values();
+        ground.refuse_plan(&plan, refusals)?;
+        if let Some(lists) = &pickle_imports {
+            let judged = ground.refuse_lists(lists);
+            refusals.pass(judged.and_then(|()| imports::judge(lists, &self.payload, rule)))?;
         }
-        let mut plan = permit.plan;
-        if let Some(path) = &permit.json_schema {
-            plan.require_schema(schema::read(path, args.judge.trust.permissions.into())?)?;
+        if let Some(path) = &json_schema {
+            let read = ground.refuse_schema(Some(path)).and_then(|()| schema::read(path, rule));
+            refusals.pass(read.and_then(|schema| Ok(plan.require_schema(schema)?)))?;
         }
         args.limits.iter().for_each(|limit| plan.lower(&[*limit].into()));
-        match &args.format {
-            Some(RequiredFormat::Named(format)) => plan.require_format(*format)?,
-            Some(RequiredFormat::JsonSchema(path)) => {
-                plan.require_schema(schema::read(path, args.judge.trust.permissions.into())?)?;
-            }
-            None => {}
+        if let Some(schema) = required {
+            refusals.pass(plan.require_schema(schema).map_err(Failure::from))?;
+        }
+        if let Some(RequiredFormat::Named(format)) = &args.format {
+            refusals.pass(plan.require_format(*format).map_err(Failure::from))?;
         }
         args.without.iter().for_each(|layer| plan.waive(*layer));
         if args.job_input.is_some() {
-            input::refuse_program_from_input(args, &plan)?;
+            refusals.pass(input::refuse_program_from_input(args, &plan))?;
             plan.give_input();
         }
-        Ok(plan)
+        let outside = program_file::outside(&plan.parts().program.path, &plan.parts().system);
+        Ok(PlannedJob { plan, allowed, outside })
+    }
+
+    /// Reads the schema that was typed, if one was.
+    fn required_schema(
+        args: &Run,
+        ground: &JobGround,
+        refusals: &mut Refusals,
+    ) -> Result<Option<JsonSchema>, Failure> {
+        let Some(path) = schema_of(args) else { return Ok(None) };
+        let rule = args.judge.trust.permissions.into();
+        refusals.pass(ground.refuse_schema(Some(path)).and_then(|()| schema::read(path, rule)))
     }
 
     fn signed(&self) -> Signed {
         Signed::attached(&self.verified, self.judge.moment.name())
     }
+}
+
+/// A plan, and what is known beside it.
+struct PlannedJob {
+    plan: Plan,
+    /// What the policy leaves of the limits that the job asks for.
+    allowed: LimitValues,
+    /// The directories in which the program may look for its libraries, and which the job does not see.
+    outside: BTreeSet<PathBuf>,
 }
 
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -191,7 +260,7 @@ fn launch(
 }
 
 impl PlanFacts {
-    fn of(plan: &Plan, outside: &BTreeSet<PathBuf>) -> Self {
+    fn of(PlannedJob { plan, outside, .. }: &PlannedJob) -> Self {
         let parts = plan.parts();
         let command = &parts.program.arguments;
         Self {

@@ -41,6 +41,31 @@ fn the_example_policy_is_one() {
     }
 }
 
+/// The page names every call that is refused or ends a job, as the lists of the sandbox have them.
+#[test]
+fn the_page_has_every_call_that_no_job_may_make() {
+    let page = project_text("docs/policy.md");
+    let (_, section) = page.split_once("## Calls that a job may not make\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let code = project_text("crates/sandbox/src/seccomp/calls.rs");
+    for (list, answer) in [
+        ("HOSTILE", "the job ends"),
+        ("HOSTILE_BY_ARGUMENT", "the job ends"),
+        ("REFUSED", "`EPERM`, \"Operation not permitted\""),
+        ("SOCKETS", "`EPERM`, depending on the plan"),
+    ] {
+        let (_, items) = code.split_once(&format!("const {list}:")).unwrap();
+        let (items, _) = items.split_once("];").unwrap();
+        let named = items.split("SYS_").skip(1).map(|rest| {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap()
+        });
+        let row = section.lines().find(|line| line.starts_with(&format!("| {answer}"))).unwrap();
+        for call in named {
+            assert!(row.contains(&format!("`{call}`")), "{call} is not in the row {answer:?}");
+        }
+    }
+}
+
 /// The trust file of docs/trust.md is one.
 #[test]
 fn the_example_trust_file_is_one() {
@@ -130,14 +155,19 @@ fn the_job_of_the_readme_is_planned_by_its_policy() {
         .filter_map(|line| line.strip_prefix("    "))
         .partition(|line| line.starts_with('[') || (line.contains(" = ") && !line.contains("--")));
     let person = Person::with_key();
-    person.write("policy.toml", policy.join("\n"));
+    // Its data is not on this machine.
+    std::fs::create_dir(person.path("data")).unwrap();
+    let data = person.path("data").canonicalize().unwrap();
+    let policy = policy.join("\n").replace("/srv/jobs/data", data.to_str().unwrap());
+    person.write("policy.toml", policy);
     person.write("work.py", "print(1)\n");
     let (last, commands) = commands.split_last().unwrap();
     assert!(last.starts_with("brine run --policy policy.toml work.job"), "{last}");
     let output = person.shell(&commands.join("\n")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let plan = String::from_utf8(output.stdout).unwrap();
-    for line in ["read         /srv/jobs/data as /job/files/data\n", "wall         5m\n"] {
+    let read = format!("read         {} as /job/files/data\n", data.display());
+    for line in [read.as_str(), "wall         5m\n"] {
         assert!(plan.contains(line), "{plan}");
     }
 }

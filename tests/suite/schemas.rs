@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 16] = [
+const LINES: [&str; 17] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -19,6 +19,9 @@ const LINES: [&str; 16] = [
     "brine inspect --json e; brine inspect --lines --json < kept; brine inspect --lines --json < r",
     "yes | head -c 3000000 | brine sign > s; brine inspect --json s",
     "echo true | brine sign --job > j; brine run j --json -- sh; brine run j --json --explain -- sh",
+    "echo true | brine sign --grant run=sh --grant wall=9m --grant tcp=80 > j; brine run j --json --explain; \
+     printf '[[allow]]\\nsigners = [\"default\"]\\ninterpreters.sh.path = \"/bin/sh\"\\n' > q.toml; \
+     brine run j --json --explain --policy q.toml --without seccomp",
     "echo exit 3 | brine sign --job > j; brine run j --json -- sh; brine run j --format json --json -- echo a",
     "printf 'cos\\ngetpid\\n)R.' | brine scan --json; printf 'N.' | brine scan --json; brine scan --json none",
     "echo x | brine sign --lines --batch 2 > b; brine inspect --lines --json < b",

@@ -68,6 +68,6 @@ pub use self::plan::{
     PlanParts, SCRATCH_PATH,
 };
 pub use self::policy::{
-    FILES_PATH, ImportList, MAX_POLICY_BYTES, MAX_POLICY_ENTRIES, OperatorCommand, Permit, Policy,
-    PolicyEntry, PolicyError, PolicyFileError, PolicyInterpreter, PolicyQuestion,
+    Appraisal, FILES_PATH, ImportList, MAX_POLICY_BYTES, MAX_POLICY_ENTRIES, OperatorCommand,
+    Permit, Policy, PolicyEntry, PolicyError, PolicyFileError, PolicyInterpreter, PolicyQuestion,
 };

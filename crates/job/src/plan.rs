@@ -27,7 +27,7 @@ pub const SCRATCH_PATH: &str = "/job/work";
 /// What holds while a job runs. The launcher carries it out to the letter.
 ///
 /// [`Policy::plan`](super::Policy::plan) alone makes one, from what a signer requests and an operator allows.
-/// Its methods only narrow it, except for [`waive`](Self::waive).
+/// Its methods only narrow it, except for [`waive`](Self::waive) and [`confine_as`](Self::confine_as).
 ///
 /// ```compile_fail,E0594
 /// fn raise(plan: &mut brine_job::Plan) {
@@ -38,6 +38,8 @@ pub const SCRATCH_PATH: &str = "/job/work";
 #[must_use]
 pub struct Plan {
     parts: PlanParts,
+    /// Whether something that the job asks for was refused, and is left out.
+    is_draft: bool,
 }
 
 /// The parts of a plan.
@@ -145,7 +147,19 @@ pub enum Layer {
 impl Plan {
     /// Makes a plan. [`Policy::plan`](super::Policy::plan) is the only caller.
     pub(super) const fn new(parts: PlanParts) -> Self {
-        Self { parts }
+        Self { parts, is_draft: false }
+    }
+
+    /// Marks a plan that lacks what was refused.
+    pub(super) fn into_draft(self) -> Self {
+        Self { is_draft: true, ..self }
+    }
+
+    /// Returns whether this is the plan of a job that was refused, without what was refused: something to look at.
+    /// The launcher does not carry it out.
+    #[must_use]
+    pub const fn is_draft(&self) -> bool {
+        self.is_draft
     }
 
     /// Returns its parts.
@@ -203,6 +217,14 @@ impl Plan {
     /// payload. The caller **must** have refused it.
     pub const fn give_input(&mut self) {
         self.parts.delivery = PayloadDelivery::FileAndInput;
+    }
+
+    /// Takes on how another plan confines its job: its ports, its scratch places and the layers that it goes without.
+    /// Another program can then show whether this system can do that.
+    pub fn confine_as(&mut self, other: &Self) {
+        self.parts.ports.clone_from(&other.parts.ports);
+        self.parts.waived.clone_from(&other.parts.waived);
+        self.parts.exec_scratch = other.parts.exec_scratch;
     }
 
     /// Waives a layer: the job is started without it.

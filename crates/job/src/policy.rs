@@ -1,5 +1,6 @@
 //! Policies: what an operator allows the signers of jobs.
 
+mod appraisal;
 mod document;
 mod entry;
 mod error;
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use self::appraisal::Refused;
 use self::entry::PolicyTerms;
 use super::format::OutputFormat;
 use super::grants::{Grant, Grants};
@@ -17,6 +19,7 @@ use super::plan::{
     GrantedPath, JobProgram, PAYLOAD_ARGUMENT, PayloadDelivery, Plan, PlanParts, SCRATCH_PATH,
 };
 
+pub use self::appraisal::Appraisal;
 pub use self::entry::{ImportList, PolicyEntry, PolicyInterpreter};
 pub use self::error::{PolicyError, PolicyFileError};
 
@@ -89,6 +92,17 @@ pub struct Permit {
     pub json_schema: Option<PathBuf>,
 }
 
+impl Permit {
+    fn of(plan: Plan, terms: &PolicyTerms) -> Self {
+        let is_json = plan.parts().format == OutputFormat::Json;
+        Self {
+            plan,
+            pickle_imports: terms.pickle_imports.clone(),
+            json_schema: terms.json_schema.clone().filter(|_| is_json),
+        }
+    }
+}
+
 impl Policy {
     /// Returns the policy that holds where the operator has none. It refuses every grant. A job that requests
     /// none is run by a command of the operator, within the default limits.
@@ -139,34 +153,48 @@ impl Policy {
         grants: &Grants,
         command: Option<&OperatorCommand>,
     ) -> Result<Permit, PolicyError> {
+        self.appraise(question, grants, command).into_permit()
+    }
+
+    /// Goes through everything that a job asks for, as [`plan`](Self::plan) does, and does not stop at what is refused.
+    pub fn appraise(
+        &self,
+        question: &PolicyQuestion<'_>,
+        grants: &Grants,
+        command: Option<&OperatorCommand>,
+    ) -> Appraisal {
         let nothing = PolicyTerms::default();
-        let terms = match self.entry(question)? {
-            Some(entry) => entry.terms(),
-            None => match grants.iter().next() {
-                Some(grant) => return Err(PolicyError::NoPolicy { grant }),
-                None => &nothing,
-            },
+        let terms = match self.entry(question) {
+            Ok(Some(entry)) => entry.terms(),
+            Ok(None) if grants.iter().next().is_none() => &nothing,
+            Ok(None) => {
+                let refused = grants.iter().map(|grant| PolicyError::NoPolicy { grant });
+                return Appraisal::new(refused.collect(), None);
+            }
+            Err(error) => return Appraisal::new(vec![error], None),
         };
-        let program = program(terms, grants, command)?;
-        let plan = Plan::new(PlanParts {
-            delivery: delivery(&program),
-            program,
-            environment: environment(terms, grants)?,
-            system: terms.system.as_ref().unwrap_or(question.system).clone(),
-            granted_paths: granted_paths(terms, grants)?,
-            ports: ports(terms, grants)?,
-            limits: JobLimits::effective(grants.limits(), &terms.limits),
-            format: format(terms, grants)?,
-            exec_scratch: terms.exec_scratch.unwrap_or(false),
-            schema: None,
-            waived: BTreeSet::new(),
+        let mut refused = Refused::default();
+        let program = refused.pass(program(terms, grants, command));
+        let environment = environment(terms, grants, &mut refused);
+        let granted_paths = granted_paths(terms, grants, &mut refused);
+        let ports = ports(terms, grants, &mut refused);
+        let format = refused.pass(format(terms, grants));
+        let plan = program.map(|program| {
+            Plan::new(PlanParts {
+                delivery: delivery(&program),
+                program,
+                environment,
+                system: terms.system.as_ref().unwrap_or(question.system).clone(),
+                granted_paths,
+                ports,
+                limits: JobLimits::effective(grants.limits(), &terms.limits),
+                format: format.unwrap_or_else(|| terms.default_format()),
+                exec_scratch: terms.exec_scratch.unwrap_or(false),
+                schema: None,
+                waived: BTreeSet::new(),
+            })
         });
-        let is_json = plan.parts().format == OutputFormat::Json;
-        Ok(Permit {
-            plan,
-            pickle_imports: terms.pickle_imports.clone(),
-            json_schema: terms.json_schema.clone().filter(|_| is_json),
-        })
+        Appraisal::new(refused.0, plan.map(|plan| Permit::of(plan, terms)))
     }
 
     /// Returns the only entry that applies to a job; `None` without a policy.
@@ -238,21 +266,25 @@ fn delivery(program: &JobProgram) -> PayloadDelivery {
 fn environment(
     terms: &PolicyTerms,
     grants: &Grants,
-) -> Result<BTreeMap<OsString, OsString>, PolicyError> {
+    refused: &mut Refused,
+) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<OsString, OsString> =
         BASE_ENVIRONMENT.iter().map(|(name, value)| (name.into(), value.into())).collect();
     for name in grants.environment() {
         let value = terms.environment.as_ref().and_then(|known| known.get(name));
-        let value = value.ok_or_else(|| not_allowed(Grant::Environment(name.clone())))?;
-        environment.insert(name.as_str().into(), value.into());
+        let value = value.ok_or_else(|| not_allowed(Grant::Environment(name.clone())));
+        if let Some(value) = refused.pass(value) {
+            environment.insert(name.as_str().into(), value.into());
+        }
     }
-    Ok(environment)
+    environment
 }
 
 fn granted_paths(
     terms: &PolicyTerms,
     grants: &Grants,
-) -> Result<BTreeSet<GrantedPath>, PolicyError> {
+    refused: &mut Refused,
+) -> BTreeSet<GrantedPath> {
     let read = grants.read().iter().map(|path| {
         let root = terms.read_root(path).ok_or_else(|| not_allowed(Grant::Read(path.clone())));
         root.map(|root| granted_path(root, path, false))
@@ -261,7 +293,7 @@ fn granted_paths(
         let root = terms.write_root(path).ok_or_else(|| not_allowed(Grant::Write(path.clone())));
         root.map(|root| granted_path(root, path, true))
     });
-    read.chain(write).collect()
+    read.chain(write).filter_map(|found| refused.pass(found)).collect()
 }
 
 fn granted_path(root: &Path, path: &LogicalPath, writable: bool) -> GrantedPath {
@@ -271,12 +303,13 @@ fn granted_path(root: &Path, path: &LogicalPath, writable: bool) -> GrantedPath 
     GrantedPath { source, target: Path::new(FILES_PATH).join(path.as_str()), writable }
 }
 
-fn ports(terms: &PolicyTerms, grants: &Grants) -> Result<BTreeSet<u16>, PolicyError> {
+fn ports(terms: &PolicyTerms, grants: &Grants, refused: &mut Refused) -> BTreeSet<u16> {
     let allowed = |port: &u16| terms.ports.as_ref().is_some_and(|ports| ports.contains(port));
-    match grants.ports().iter().find(|port| !allowed(port)) {
-        Some(port) => Err(not_allowed(Grant::Tcp(*port))),
-        None => Ok(grants.ports().clone()),
-    }
+    let judged = grants.ports().iter().map(|port| match allowed(port) {
+        true => Ok(*port),
+        false => Err(not_allowed(Grant::Tcp(*port))),
+    });
+    judged.filter_map(|found| refused.pass(found)).collect()
 }
 
 fn format(terms: &PolicyTerms, grants: &Grants) -> Result<OutputFormat, PolicyError> {

@@ -22,6 +22,9 @@ pub enum LaunchError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The plan is a draft: the policy refused the job.
+    #[error("the plan lacks what the policy refused, and is not carried out")]
+    Draft,
     /// The input of the job cannot be read to its end. The job was killed.
     #[error("input of the job: {}", in_words(.0))]
     Input(#[source] io::Error),
@@ -83,7 +86,9 @@ pub enum LaunchError {
 impl Classified for LaunchError {
     fn class(&self) -> Class {
         match self {
-            Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => Class::Untrusted,
+            Self::Draft | Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => {
+                Class::Untrusted
+            }
             Self::StillThere { source } => source.class(),
             Self::Confinement { .. }
             | Self::Input(_)
@@ -98,6 +103,7 @@ impl Classified for LaunchError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Confinement { .. } => "confinement",
+            Self::Draft => "draft",
             Self::Input(_) => "input",
             Self::NotExecutable { .. } => "not-executable",
             Self::NotFound { .. } => "not-found",
@@ -121,7 +127,7 @@ impl LaunchError {
             Self::Confinement { .. } | Self::Opening { .. } => 125,
             Self::NotExecutable { .. } => 126,
             Self::NotFound { .. } => 127,
-            Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => 5,
+            Self::Draft | Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => 5,
             Self::Input(_) | Self::Output(_) | Self::System { .. } => 4,
         }
     }
@@ -153,9 +159,17 @@ impl LaunchError {
             Self::NotExecutable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("its loader or interpreter must lie in a system directory that the plan names")
             }
+            Self::Opening { source, .. } | Self::System { source, .. }
+                if source.raw_os_error() == Some(libc::ENOSYS) =>
+            {
+                Some(NEWER_SYSTEM)
+            }
             Self::Opening { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => {
                 Some("no part of a granted path may be a symbolic link; name the path itself")
             }
+            Self::Opening { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
+                "make it, or name another root in the policy, which \"brine policy check\" holds against this system",
+            ),
             _ => None,
         }
     }
@@ -185,18 +199,24 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
         ) => Some(
             "this system denies you user namespaces; \"brine doctor\" says what denies them, and what to type",
         ),
+        (Layer::Namespaces | Layer::Network, Some(libc::ENOSYS)) => Some(NEWER_SYSTEM),
         (Layer::Privileges, Some(libc::EINVAL | libc::EPERM)) => Some(
             "root of a container that has no other user cannot become nobody: run brine as another user",
         ),
-        (Layer::Landlock, Some(libc::ENOSYS | libc::EOPNOTSUPP)) => {
-            Some("Landlock needs Linux 5.19 or later, and \"landlock\" in the kernel's lsm= list")
-        }
+        (Layer::Landlock, Some(libc::ENOSYS | libc::EOPNOTSUPP)) => Some(
+            "Landlock needs Linux 5.19 or later, 6.7 if ports are granted, 6.12 without namespaces or seccomp, \
+                 and \"landlock\" in the kernel's lsm= list",
+        ),
         (Layer::Seccomp, Some(libc::ENOSYS | libc::EINVAL)) => {
             Some("seccomp filters need a kernel that was built with CONFIG_SECCOMP_FILTER")
         }
         _ => None,
     }
 }
+
+/// What is said of a call that does not exist.
+const NEWER_SYSTEM: &str =
+    "brine needs Linux 5.15 or later, and in a container a seccomp profile that knows its calls";
 
 /// Returns whether the user namespace of this process has fewer than two users or groups (user_namespaces(7)).
 fn has_one_user() -> bool {

@@ -59,6 +59,7 @@ mod job_input;
 mod job_user;
 mod landlock;
 mod namespaces;
+mod obstacles;
 mod oom_score;
 mod orders;
 mod outcome;
@@ -85,6 +86,7 @@ use brine_job::Plan;
 
 pub use self::error::LaunchError;
 pub use self::init::enter;
+pub use self::obstacles::obstacles;
 pub use self::outcome::{
     BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation,
 };
@@ -119,6 +121,7 @@ pub struct Launch<'a> {
 /// # Errors
 ///
 /// - [`LaunchError::Confinement`] if a layer that is not waived cannot be set up;
+/// - [`LaunchError::Draft`] if the policy refused the job;
 /// - [`LaunchError::NotFound`], [`LaunchError::NotExecutable`] and [`LaunchError::OtherProgram`] for the
 ///   program;
 /// - [`LaunchError::Opening`] for a granted path, and [`LaunchError::PayloadTooLarge`];
@@ -144,6 +147,9 @@ pub fn launch_showing_errors(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> Result<JobOutcome, LaunchError> {
+    if launch.plan.is_draft() {
+        return Err(LaunchError::Draft);
+    }
     let prepared = prepare::prepare(&launch)?;
     let started = prepared.start(launch.program_init, launch.input)?;
     watch::watch(started, launch.plan.parts(), launch.stop, [output, errors])

@@ -159,7 +159,7 @@ fn job_pipe(mode: u32) -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Opens every place, and sorts each directory before those that lie in it.
-fn open_places(
+pub(super) fn open_places(
     plan: &PlanParts,
     script: Option<OpenedPlace>,
 ) -> Result<(Vec<PlaceInside>, Vec<OwnedFd>), LaunchError> {
@@ -276,11 +276,17 @@ fn payload_length(launch: &Launch<'_>) -> Result<u64, LaunchError> {
     let metadata = launch.payload.metadata();
     let found =
         metadata.map_err(|error| LaunchError::system("looking at the payload", error))?.len();
-    let limit = MAX_FILE_PAYLOAD_BYTES;
-    if launch.plan.parts().delivery.is_file() && found > limit {
-        return Err(LaunchError::PayloadTooLarge { found, limit });
-    }
+    refuse_large_payload(launch.plan.parts(), found)?;
     Ok(found)
+}
+
+/// Refuses a payload that memory is not to hold.
+pub(super) const fn refuse_large_payload(plan: &PlanParts, found: u64) -> Result<(), LaunchError> {
+    let limit = MAX_FILE_PAYLOAD_BYTES;
+    match plan.delivery.is_file() && found > limit {
+        true => Err(LaunchError::PayloadTooLarge { found, limit }),
+        false => Ok(()),
+    }
 }
 
 /// Opens a file again, so that neither its mode nor its position is shared.

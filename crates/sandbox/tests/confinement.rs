@@ -30,10 +30,16 @@ mod linux {
     use std::time::Duration;
 
     use brine_core::{Class, Classified as _};
-    use brine_job::{GrantedPath, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
-    use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, LaunchError, Violation, enter, judge};
+    use brine_job::{
+        GrantedPath, Grants, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts, Policy,
+        PolicyQuestion,
+    };
+    use brine_sandbox::{
+        JobEnd, JobOutcome, JobVerdict, Launch, LaunchError, Violation, enter, judge, launch,
+        obstacles,
+    };
 
-    use crate::jobs::{run_by, shell, started};
+    use crate::jobs::{plan, run_by, shell, started};
 
     type Test = (&'static str, fn());
 
@@ -50,6 +56,8 @@ mod linux {
         invalid_output_has_its_reason
         a_waived_layer_is_not_held_and_not_reported
         a_program_that_cannot_be_started_has_a_status_of_its_own
+        a_plan_that_lacks_what_was_refused_is_not_carried_out
+        what_cannot_be_opened_is_all_named
     };
 
     pub(crate) fn main() -> ExitCode {
@@ -196,5 +204,42 @@ mod linux {
         let error = run(&job, b"").unwrap_err().to_string();
         assert!(error.contains("what can be written may not lie in a system directory"), "{error}");
         refused(&job, 125, "opening", Class::System);
+    }
+
+    /// A job that asks for two things, of which the policy allows the program.
+    fn a_plan_that_lacks_what_was_refused_is_not_carried_out() {
+        let policy = b"[[allow]]\nsigners = ['a']\ninterpreters.sh.path = '/bin/sh'";
+        let system = ["/bin", "/lib", "/lib64", "/usr"].map(Into::into).into();
+        let question =
+            PolicyQuestion { signer: "a", context: None, content_type: None, system: &system };
+        let policy = Policy::parse(policy).unwrap();
+        let grants = ["run=sh", "tcp=80"].map(|grant| grant.parse().unwrap());
+        let grants = Grants::collect(grants).unwrap();
+        let (refused, rest) = policy.appraise(&question, &grants, None).into_parts();
+        assert_eq!(refused.len(), 1);
+        let plan = &rest.unwrap().plan;
+        let payload = tempfile::tempfile().unwrap();
+        let program_init = Path::new("/proc/self/exe");
+        let launched = Launch { plan, payload, input: None, stop: None, program_init };
+        let error = launch(launched, &mut Vec::new()).unwrap_err();
+        assert_eq!((error.reason(), error.status()), ("draft", 5), "{error}");
+    }
+
+    fn what_cannot_be_opened_is_all_named() {
+        let place = |source: &str, writable| GrantedPath {
+            source: source.into(),
+            target: Path::new("/job/files").join(source.trim_start_matches('/')),
+            writable,
+        };
+        let mut job = plan("/no/program", &["x", "{}"]);
+        job.delivery = PayloadDelivery::File;
+        job.granted_paths =
+            [place("/no/one", false), place("/tmp", false), place("/usr/share", true)].into();
+        let found = obstacles(&Plan::from(job.clone()), (1 << 30) + 1);
+        let reasons: Vec<_> = found.iter().map(|error| error.reason()).collect();
+        assert_eq!(reasons, ["not-found", "opening", "opening", "payload-too-large"], "{found:?}");
+        job.program.path = "/bin/sh".into();
+        job.granted_paths = [place("/tmp", false)].into();
+        assert!(obstacles(&Plan::from(job), 1 << 30).is_empty());
     }
 }

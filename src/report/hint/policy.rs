@@ -1,6 +1,6 @@
 //! Hints about policies, and about jobs that one does not allow.
 
-use brine_job::{PolicyError, PolicyFileError};
+use brine_job::{Grant, LogicalPath, PolicyError, PolicyFileError};
 
 use crate::report::similar::closest;
 
@@ -17,8 +17,11 @@ pub(super) fn of_policy_file(error: &PolicyFileError) -> String {
 }
 
 /// Returns what to type next where a policy refuses a job.
-pub(super) const fn of_policy(error: &PolicyError) -> Option<&'static str> {
-    Some(match error {
+pub(super) fn of_policy(error: &PolicyError) -> Option<String> {
+    let hint = match error {
+        PolicyError::Ambiguous { .. } => {
+            "exactly one entry may be for a job: give one of the two other contexts or content-types"
+        }
         PolicyError::CommandGiven { .. } => "leave out the command after --",
         PolicyError::NoEntry { .. } => {
             "the policy names whom it is for: [[allow]] with signers, contexts and content-types"
@@ -27,21 +30,62 @@ pub(super) const fn of_policy(error: &PolicyError) -> Option<&'static str> {
             "\"--policy FILE\" says what jobs may have; \"brine inspect\" shows all that this one asks for"
         }
         PolicyError::NoProgram => "say what to run: \"brine run FILE -- CMD\"",
-        PolicyError::NotAllowed { .. } | PolicyError::Arguments { .. } => {
-            "\"brine inspect\" shows all that it asks for"
+        PolicyError::NotAllowed { grant } => return of_grant(grant),
+        PolicyError::Arguments { alias, .. } => {
+            return Some(in_entry(&format!(
+                "a list of these arguments below interpreters.{}.arguments",
+                key_of(alias.as_str())
+            )));
         }
         _ => return None,
-    })
+    };
+    Some(hint.to_owned())
+}
+
+/// Returns what in a policy allows a grant.
+fn of_grant(grant: &Grant) -> Option<String> {
+    let (key, value) = match grant {
+        Grant::Environment(name) => ("environment", format!("{{ {name} = \"VALUE\" }}")),
+        Grant::Format(format) => ("formats", format!("[{:?}]", format.name())),
+        Grant::Read(path) => ("read", root_of(path)),
+        Grant::Run(alias) => {
+            ("interpreters", format!("{{ {} = {{ path = \"/PATH\" }} }}", key_of(alias.as_str())))
+        }
+        Grant::Tcp(port) => ("ports", format!("[{port}]")),
+        Grant::Write(path) => ("write", root_of(path)),
+        // These are refused in other ways.
+        Grant::Argument(_) | Grant::Limit(..) => return None,
+    };
+    Some(in_entry(&format!("{key} = {value}")))
+}
+
+fn in_entry(what: &str) -> String {
+    format!("{what} in the entry of the policy allows it; \"man 5 policy.toml\" has every key")
+}
+
+/// Returns a root for a path, as a policy defines it.
+fn root_of(path: &LogicalPath) -> String {
+    let root = path.as_str().split('/').next().unwrap_or_default();
+    format!("{{ {} = \"/PATH\" }}", key_of(root))
+}
+
+/// Returns a name as a key of TOML.
+fn key_of(name: &str) -> String {
+    match name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+        true => name.to_owned(),
+        false => format!("{name:?}"),
+    }
 }
 
 /// The keys of a policy, apart from limits.
-const POLICY_KEYS: [&str; 18] = [
+const POLICY_KEYS: [&str; 19] = [
     "allow",
     "arguments",
     "content-types",
     "contexts",
     "defaults",
     "environment",
+    "exec-scratch",
     "formats",
     "interpreters",
     "json-schema",

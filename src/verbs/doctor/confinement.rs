@@ -19,19 +19,18 @@ pub(super) const fn landlock_version() -> Option<i32> {
 mod linux {
     use std::path::Path;
 
-    use brine_job::{Grants, Layer, OperatorCommand, Plan, Policy, PolicyQuestion};
+    use brine_job::Layer;
     use brine_sandbox::{BoundMeans, LaunchError, Probe, probe};
 
     use super::super::advice;
     use super::super::check::Check;
-    use crate::report::Failure;
     use crate::report::exit::Status;
     use crate::verbs::run;
     use crate::world::machine::{self, Machine};
 
     /// Tries to run a job behind every layer, and says of each layer how it is.
     pub(in super::super) fn checks(machine: &Machine) -> Vec<Check> {
-        let plan = match plan() {
+        let plan = match run::idle_job::plan() {
             Ok(plan) => plan,
             Err(failure) => {
                 return vec![
@@ -53,16 +52,6 @@ mod linux {
     /// Returns the version of Landlock that the kernel offers.
     pub(in super::super) fn landlock_version() -> Option<i32> {
         brine_sandbox::landlock_version().ok()
-    }
-
-    /// The plan of a job that does nothing.
-    fn plan() -> Result<Plan, Failure> {
-        let path = run::sought("true".as_ref())?;
-        let command = OperatorCommand { path, arguments: Vec::new() };
-        let system = run::system_directories();
-        let question =
-            PolicyQuestion { signer: "doctor", context: None, content_type: None, system: &system };
-        Ok(Policy::none().plan(&question, &Grants::default(), Some(&command))?.plan)
     }
 
     /// Says whether `brine run` works here.

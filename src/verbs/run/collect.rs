@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use brine_job::{Layer, LogicalPath};
 
+use super::refusals::Refusals;
 use crate::args::run::Run;
 use crate::report::Failure;
 use crate::world::output::Output;
@@ -26,25 +27,29 @@ pub(in crate::verbs) struct Collecting {
 
 impl Collecting {
     /// Takes what was typed, and claims every place; `None` if nothing is collected.
-    pub(super) fn plan(args: &Run, guard: &mut OverwriteGuard) -> Result<Option<Self>, Failure> {
+    pub(super) fn plan(
+        args: &Run,
+        guard: &mut OverwriteGuard,
+        refusals: &mut Refusals,
+    ) -> Result<Option<Self>, Failure> {
         if args.collect.is_empty() {
             return Ok(None);
         }
         if args.without.contains(&Layer::Namespaces) {
             let text = "--collect needs the namespaces of the job: without them others can reach its files";
-            return Err(Failure::usage(text));
+            refusals.note(Failure::usage(text))?;
         }
         let paths = args.collect.clone();
         for (number, path) in paths.iter().enumerate() {
             let mut others = paths.iter().enumerate().filter(|(other, _)| *other != number);
             if let Some((_, other)) = others.find(|(_, other)| path.is_within(other)) {
                 let text = format!("--collect {other} collects {path}, too");
-                return Err(Failure::usage(text));
+                refusals.note(Failure::usage(text))?;
             }
         }
         let existing = if args.force { Existing::Replace } else { Existing::Keep };
         for place in places(args) {
-            Output::derived("collected file", place, existing, guard)?;
+            refusals.pass(Output::derived("collected file", place, existing, guard))?;
         }
         Ok(Some(Self { paths, directory: directory(args), existing }))
     }

@@ -19,6 +19,12 @@ pub(in crate::verbs) fn find(command: &[OsString]) -> Result<Option<OperatorComm
     Ok(Some(OperatorCommand { path, arguments: arguments.to_vec() }))
 }
 
+/// Returns a command as it was typed, whether or not its program is there.
+pub(super) fn typed(command: &[OsString]) -> Option<OperatorCommand> {
+    let (name, arguments) = command.split_first()?;
+    Some(OperatorCommand { path: PathBuf::from(name), arguments: arguments.to_vec() })
+}
+
 fn named(path: &Path) -> Result<PathBuf, Failure> {
     let absolute =
         std::path::absolute(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
@@ -32,7 +38,7 @@ fn named(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Goes through the directories of `PATH` as a shell does: what cannot be executed is passed over, and is
 /// the reason if there is no other.
-pub(in crate::verbs) fn sought(name: &OsStr) -> Result<PathBuf, Failure> {
+pub(super) fn sought(name: &OsStr) -> Result<PathBuf, Failure> {
     let mut refused = None;
     let directories = if name.is_empty() { Vec::new() } else { program_directories() };
     for path in directories.iter().map(|directory| directory.join(name)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brine_job::{ImportList, Plan, Policy};
 
 use super::collect;
+use super::refusals::Refusals;
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::report::Failure;
@@ -28,35 +29,41 @@ pub(crate) struct JobGround {
 impl JobGround {
     /// Reads the policy before anything is opened for writing, and refuses a command line that relies on what a job
     /// may have left.
-    pub(crate) fn survey(args: &Run) -> Result<Self, Failure> {
+    pub(in crate::verbs) fn survey(args: &Run, refusals: &mut Refusals) -> Result<Self, Failure> {
         let rule = args.judge.trust.permissions.into();
-        Self::of(Arc::new(policy::watch(args.policy.as_deref(), rule)?), args)
+        Self::of(Arc::new(policy::watch(args.policy.as_deref(), rule)?), args, refusals)
     }
 
     /// Does the same when the job has arrived: the policy may have changed while it was waited for.
-    pub(super) fn renewed(&self, args: &Run) -> Result<Self, Failure> {
-        Self::of(Arc::clone(&self.policy_file), args)
+    pub(super) fn renewed(&self, args: &Run, refusals: &mut Refusals) -> Result<Self, Failure> {
+        Self::of(Arc::clone(&self.policy_file), args, refusals)
     }
 
-    fn of(policy_file: Arc<Watched<Policy>>, args: &Run) -> Result<Self, Failure> {
+    fn of(
+        policy_file: Arc<Watched<Policy>>,
+        args: &Run,
+        refusals: &mut Refusals,
+    ) -> Result<Self, Failure> {
         let policy = policy_file.current()?;
         let roots = WritableRoots::new(&policy.write_roots());
         let outputs = [&args.output, &args.partial_output, &args.verdict.report];
         for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
             roots.refuse_output(path)?;
         }
-        collect::places(args).try_for_each(|place| roots.refuse_output(&place))?;
+        for place in collect::places(args) {
+            refusals.pass(roots.refuse_output(&place))?;
+        }
         let files = [args.policy.clone().or_else(|| home(Home::policy_file)), input_of(args)];
         for path in files.into_iter().flatten().chain(trusted(&args.judge)) {
-            roots.refuse_input(&path)?;
+            refusals.pass(roots.refuse_input(&path))?;
         }
         Ok(Self { policy_file, policy, roots })
     }
 
     /// Refuses a plan whose program, or what can be executed beside it, a job may write or exchange.
-    pub(super) fn refuse_plan(&self, plan: &Plan) -> Result<(), Failure> {
-        self.roots.refuse_program(&plan.parts().program.path)?;
-        self.roots.refuse_system(&plan.parts().system)
+    pub(super) fn refuse_plan(&self, plan: &Plan, refusals: &mut Refusals) -> Result<(), Failure> {
+        refusals.pass(self.roots.refuse_program(&plan.parts().program.path))?;
+        refusals.pass(self.roots.refuse_system(&plan.parts().system)).map(|_| ())
     }
 
     /// Refuses a schema that a job may write or exchange.

@@ -1,6 +1,6 @@
 //! The standard input of a job, where the operator gives one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -32,6 +32,16 @@ pub(super) fn open(args: &Run) -> Result<Option<File>, Failure> {
         return Err(Failure::io(name, io::ErrorKind::IsADirectory.into()));
     }
     Ok(Some(file))
+}
+
+/// Looks whether the input can be opened. What would wait for somebody, as a FIFO does, is not opened.
+pub(super) fn look(args: &Run) -> Result<(), Failure> {
+    let Some(path) = args.job_input.as_deref() else { return Ok(()) };
+    let waits = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+    if is_standard_input(path) || fs::metadata(path).is_ok_and(waits) {
+        return Ok(());
+    }
+    open(args).map(drop)
 }
 
 /// Refuses a command that would run what nobody signed, in place of the payload: one that takes its program from

@@ -48,6 +48,7 @@ pub(super) fn launch(
         plan: facts,
         status: status(&verdict, finished.outcome.end),
         line: line(&verdict, plan, &finished.outcome),
+        hint: hint(&verdict, &finished.outcome.errors),
         run: Box::new(RunFacts::of(&verdict, &finished.outcome, collected)),
     })
 }
@@ -265,6 +266,18 @@ fn line(verdict: &JobVerdict, plan: &Plan, outcome: &JobOutcome) -> String {
         _ => "the command was not run".to_owned(),
     }
 }
+
+/// Says how to find out which system calls a job was refused, if it may have failed for one.
+fn hint(verdict: &JobVerdict, errors: &[u8]) -> Option<&'static str> {
+    let errors = String::from_utf8_lossy(errors);
+    let is_refused = REFUSED_CALL.iter().any(|words| errors.contains(words));
+    (matches!(verdict, JobVerdict::Failed) && is_refused).then_some(
+        "if a system call was refused to the job, \"strace -f -Z\" before this command line names it, and \"man 5 policy.toml\" lists those that no job may make",
+    )
+}
+
+/// What programs say of a call that is refused (`EPERM`, `ENOSYS`).
+const REFUSED_CALL: [&str; 2] = ["Operation not permitted", "Function not implemented"];
 
 /// This program, which is also process 1 of the job.
 pub(in crate::verbs) const SELF: &str = "/proc/self/exe";

@@ -1,6 +1,7 @@
 //! Where the output of a job goes, released or not.
 
 use super::collect::Collecting;
+use super::refusals::Refusals;
 use crate::args::run::Run;
 use crate::report::Failure;
 use crate::world::output::Output;
@@ -22,12 +23,16 @@ pub(in crate::verbs) struct RunOutputs {
 }
 
 impl RunOutputs {
-    pub(super) fn plan(args: &Run, guard: &mut OverwriteGuard) -> Result<Self, Failure> {
+    pub(super) fn plan(
+        args: &Run,
+        guard: &mut OverwriteGuard,
+        refusals: &mut Refusals,
+    ) -> Result<Self, Failure> {
         let output = Output::plan("output", args.output.as_deref(), guard)?.by_own_links();
         // Output that is not released never goes where released output goes.
         let partial = args.partial_output.as_deref();
         let partial = partial.map(|path| Output::plan("partial output", Some(path), guard));
         let partial = partial.transpose()?.map(Output::by_own_links);
-        Ok(Self { output, partial, collecting: Collecting::plan(args, guard)? })
+        Ok(Self { output, partial, collecting: Collecting::plan(args, guard, refusals)? })
     }
 }

@@ -232,3 +232,57 @@ fn the_roots_that_any_job_may_write_are_those_of_all_entries() {
     assert_eq!(roots, [Path::new("/srv/out"), Path::new("/srv/work")]);
     assert!(Policy::none().write_roots().is_empty());
 }
+
+/// Everything that is refused, in the order in which a plan refuses it; and what is left.
+#[test]
+fn an_appraisal_goes_on_after_a_refusal() {
+    let asked = [
+        "run=sh",
+        "arg=-e",
+        "arg={}",
+        "env=HOME",
+        "env=LANG",
+        "read=secret/a",
+        "read=data/in",
+        "write=data2",
+        "tcp=443",
+        "tcp=80",
+        "tcp=22",
+        "format=cbor",
+        "wall=10m",
+    ];
+    let system = system();
+    let question =
+        PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
+    let policy = policy(FULL);
+    let appraisal = policy.appraise(&question, &grants(&asked), None);
+    let first = policy.plan(&question, &grants(&asked), None).unwrap_err();
+    let (refused, rest) = appraisal.into_parts();
+    let said: Vec<_> = refused.iter().map(ToString::to_string).collect();
+    let named = ["env=HOME", "read=secret/a", "write=data2", "tcp=22", "tcp=80", "format=cbor"];
+    assert_eq!(said, named.map(|grant| format!("the policy does not allow {grant:?}")));
+    assert_eq!(refused[0], first);
+    let plan = rest.unwrap().plan;
+    assert!(plan.is_draft());
+    assert_eq!(plan.parts().ports, BTreeSet::from([443]));
+    assert_eq!(plan.parts().granted_paths.len(), 1);
+
+    // What is allowed as a whole is a plan like any other.
+    let grants = grants(&["run=sh"]);
+    let (refused, rest) = policy.appraise(&question, &grants, None).into_parts();
+    assert_eq!(refused, []);
+    let permit = rest.unwrap();
+    assert!(!permit.plan.is_draft());
+    assert_eq!(permit, policy.plan(&question, &grants, None).unwrap());
+}
+
+#[test]
+fn without_a_policy_every_grant_is_refused_by_name() {
+    let system = system();
+    let question =
+        PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
+    let asked = grants(&["run=sh", "tcp=80", "wall=5s"]);
+    let (refused, rest) = Policy::none().appraise(&question, &asked, None).into_parts();
+    assert!(refused.iter().all(|error| error.reason() == "policy-absent"), "{refused:?}");
+    assert_eq!((refused.len(), rest), (3, None));
+}

@@ -6,6 +6,7 @@ use brine_sandbox::{BoundMeans, JobBoundMeans, ProcView, ResourceUsage, ScratchE
 use clap::Parser as _;
 use tempfile::TempDir;
 
+use super::super::refusals::Refusals;
 use super::*;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -51,7 +52,8 @@ fn outputs(released: &Path, partial: &Path) -> RunOutputs {
     let [released, partial] = [released, partial].map(|path| path.to_str().unwrap());
     let line = ["brine", "run", "-o", released, "--partial-output", partial, "job"];
     let BrineVerb::Run(args) = Brine::try_parse_from(line).unwrap().verb else { unreachable!() };
-    RunOutputs::plan(&args, &mut OverwriteGuard::default()).unwrap()
+    let mut refusals = Refusals::of(&args);
+    RunOutputs::plan(&args, &mut OverwriteGuard::default(), &mut refusals).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a small file of this test")]
