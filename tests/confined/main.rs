@@ -29,6 +29,7 @@ mod programs;
 #[path = "../../crates/sandbox/tests/shared/jobs.rs"]
 mod shared_jobs;
 mod standing;
+mod withheld;
 mod world;
 
 use std::fs;

@@ -42,7 +42,7 @@ impl SeccompFilters {
 
     /// Sets the filters, irrevocably. Returns the descriptor from which hostile calls are read, if there is one.
     pub(super) fn set(&self) -> Result<Option<OwnedFd>, InitFault> {
-        let apply = |program| seccompiler::apply_filter(program).map_err(to_io);
+        let apply = |program| seccompiler::apply_filter(program).map_err(of_system);
         let set = || {
             apply(&self.refused)?;
             let listener = self.hostile.set()?;
@@ -235,6 +235,14 @@ fn other_socket_types(kinds: &[i32]) -> io::Result<Vec<SeccompRule>> {
 fn condition(argument: u8, operator: SeccompCmpOp, value: i32) -> io::Result<SeccompCondition> {
     let value = u64::from(value.cast_unsigned());
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(to_io)
+}
+
+/// Returns the error of the system, where it is one.
+fn of_system(error: seccompiler::Error) -> io::Error {
+    match error {
+        seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+        other => to_io(other),
+    }
 }
 
 fn to_io(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {

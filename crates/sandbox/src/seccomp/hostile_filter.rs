@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 use seccompiler::{BpfProgram, SeccompAction};
 
-use super::{CallRules, any_bit_of, calls, equal, rule, to_io};
+use super::{CallRules, any_bit_of, calls, equal, of_system, rule};
 use crate::syscalls;
 
 /// The filter, in two forms.
@@ -45,7 +45,7 @@ impl HostileFilter {
         if let Ok(listener) = syscalls::set_asking_filter(&self.asking) {
             return Ok(Some(listener));
         }
-        seccompiler::apply_filter(&self.killing).map_err(to_io)?;
+        seccompiler::apply_filter(&self.killing).map_err(of_system)?;
         Ok(None)
     }
 }

@@ -1,0 +1,238 @@
+//! Each layer and each feature, by withholding what it needs: as containers do it, and older kernels.
+//!
+//! What the kernel would refuse, a filter refuses (`withhold.py`). What is said of it is what a person reads there.
+
+use std::process::Command;
+
+use brine_core::Classified as _;
+use brine_job::{Layer, Plan};
+use brine_sandbox::probe;
+
+use crate::faults::{MARK, itself, mark, marked};
+use crate::jobs::{BRINE, LAYERS, brine, run, shell};
+use crate::world::{World, is_root, open_to_all};
+
+/// Runs a job from whose brine `rules` withhold system calls, and returns what is said of it.
+fn said_without(rules: &[&str]) -> String {
+    said_of("a_job_is_told_of_for_another_test", rules, &[])
+}
+
+fn said_of(test: &str, rules: &[&str], before: &[&str]) -> String {
+    let world = World::new();
+    let script = world.at("withhold.py");
+    std::fs::write(&script, include_str!("withhold.py")).unwrap();
+    open_to_all(&script);
+    let mut words: Vec<String> = before.iter().map(|&word| word.to_owned()).collect();
+    words.extend(["/usr/bin/python3".to_owned(), script.to_str().unwrap().to_owned()]);
+    words.extend(rules.iter().map(|&rule| rule.to_owned()));
+    words.push("--".to_owned());
+    words.extend(itself(&format!("withheld::{test}")));
+    let mark = mark();
+    let mut command = Command::new(&words[0]);
+    let output = command.args(&words[1..]).env(MARK, &mark).env(BRINE, brine()).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    // Whatever was withheld, nothing is left.
+    assert_eq!(marked(&mark), [""; 0], "{said}");
+    said
+}
+
+/// Not a test: what the others run, where something is withheld.
+#[test]
+#[ignore = "does nothing unless another test starts it"]
+fn a_job_is_told_of_for_another_test() {
+    let Ok(mark) = std::env::var(MARK) else { return };
+    let mut job = shell(&format!(": {mark}; (sleep 100 &); test -e /proc/self && echo own"));
+    if std::env::var_os(PORTS).is_some() {
+        job.ports = [443].into();
+    }
+    match run(&job, b"") {
+        Ok((outcome, _)) => println!(
+            "ran: {:?}, {} layers, memory {}, cpu {}, proc {}, {:?}",
+            outcome.end,
+            outcome.layers.len(),
+            outcome.bounds.memory.name(),
+            outcome.bounds.processor_time.name(),
+            outcome.proc_view.name(),
+            outcome.tree,
+        ),
+        Err(error) => println!(
+            "status {} ({}): {error}; hint: {}",
+            error.status(),
+            error.reason(),
+            error.hint().unwrap_or("none")
+        ),
+    }
+}
+
+const PORTS: &str = "BRINE_TEST_PORTS";
+
+/// Not a test: says which layers are missing, as `brine doctor` and `brine run --explain` find out.
+#[test]
+#[ignore = "does nothing unless another test starts it"]
+fn the_layers_are_told_of_for_another_test() {
+    if std::env::var_os(MARK).is_none() {
+        return;
+    }
+    let probe = probe(Plan::from(shell("exit 0")), &brine());
+    let missing: Vec<_> = probe.missing.iter().map(|(layer, _)| layer.name()).collect();
+    println!("missing: {missing:?}, held: {:?}", probe.held.map(|held| held.len()));
+}
+
+/// What a layer needs, one call each: without it brine refuses, and says which layer, at which step, and what to do.
+#[test]
+fn a_layer_without_what_it_needs_is_refused_by_name() {
+    let denied =
+        "hint: this system denies you user namespaces; \"brine doctor\" says what denies them";
+    let newer = "hint: brine needs Linux 5.15 or later, and in a container a seccomp profile that knows its calls";
+    for (rule, step, hint) in [
+        ("unshare=EPERM", "namespaces: making new namespaces: Operation not permitted", denied),
+        ("mount=EPERM", "namespaces: keeping mounts to itself: Operation not permitted", denied),
+        (
+            "pivot_root=EPERM",
+            "namespaces: entering the private root: Operation not permitted",
+            denied,
+        ),
+        ("umount2=EPERM", "namespaces: entering the private root: Operation not permitted", denied),
+        ("fsopen=ENOSYS", "namespaces: mounting /proc: Function not implemented", newer),
+        (
+            "move_mount=ENOSYS",
+            "namespaces: making the private root: Function not implemented",
+            newer,
+        ),
+        ("mount_setattr=ENOSYS", "namespaces: mounting \"/", newer),
+        ("open_tree=ENOSYS", "namespaces: mounting \"/", newer),
+        (
+            "landlock_create_ruleset=ENOSYS",
+            "landlock: asking for its version: Function not implemented",
+            "hint: Landlock needs Linux 5.19 or later",
+        ),
+        (
+            "landlock_create_ruleset=EOPNOTSUPP",
+            "landlock: asking for its version: Operation not supported",
+            "and \"landlock\" in the kernel's lsm= list",
+        ),
+        (
+            "seccomp=ENOSYS",
+            "seccomp: setting a filter: Function not implemented",
+            "hint: seccomp filters need a kernel that was built with CONFIG_SECCOMP_FILTER",
+        ),
+    ] {
+        let said = said_without(&[rule]);
+        let begin = format!("status 125 (confinement): confinement could not be set up: {step}");
+        assert!(said.contains(&begin) && said.contains(hint), "{rule}: {said}");
+    }
+}
+
+/// Calls that all supported kernels have, and some profiles of containers do not know.
+#[test]
+fn a_system_without_an_older_call_says_what_it_lacks() {
+    let newer = "hint: brine needs Linux 5.15 or later, and in a container a seccomp profile that knows its calls";
+    for (rule, said_of_it) in [
+        ("openat2=ENOSYS", "status 125 (opening): \"/"),
+        (
+            "memfd_create=ENOSYS",
+            "status 4 (system): writing the orders of the init: Function not implemented",
+        ),
+        (
+            "close_range=ENOSYS",
+            "status 4 (system): arranging descriptors: Function not implemented",
+        ),
+        ("pidfd_open=ENOSYS", "status 4 (system): watching the job: Function not implemented"),
+    ] {
+        let said = said_without(&[rule]);
+        assert!(said.contains(said_of_it) && said.contains(newer), "{rule}: {said}");
+    }
+}
+
+/// What brine does without, or in another way: the job runs behind every layer.
+#[test]
+fn what_is_not_needed_is_done_without() {
+    for rule in [
+        "clone3=ENOSYS",
+        "clone:0&0x7e020000=EPERM",
+        "faccessat2=ENOSYS",
+        "pidfd_send_signal=ENOSYS",
+        "memfd_create:1&0x10=EINVAL",
+        "setns=EPERM",
+    ] {
+        let said = said_without(&[rule]);
+        let all = format!("ran: Exited(0), {} layers", LAYERS.len());
+        assert!(said.contains(&all) && said.contains("proc own, Certain"), "{rule}: {said}");
+    }
+}
+
+/// Linux 5.15 has version 1 of Landlock, 6.2 version 3, and 6.7 version 4.
+#[test]
+fn a_version_of_landlock_that_is_too_old_is_said_with_the_one_that_is_needed() {
+    let said = said_without(&["landlock@1"]);
+    assert!(
+        said.contains("landlock: this kernel has version 1, and 2 is needed for the plan"),
+        "{said}"
+    );
+    assert!(said.contains("hint: Landlock needs Linux 5.19 or later"), "{said}");
+    for version in ["landlock@2", "landlock@3"] {
+        let said = said_without(&[version]);
+        assert!(said.contains("ran: Exited(0), 6 layers"), "{said}");
+    }
+    let ports = ["env", "BRINE_TEST_PORTS=443"];
+    let said = said_of("a_job_is_told_of_for_another_test", &["landlock@3"], &ports);
+    assert!(
+        said.contains("landlock: this kernel has version 3, and 4 is needed for the plan"),
+        "{said}"
+    );
+    assert!(said.contains("6.7 if ports are granted"), "{said}");
+    let said = said_of("a_job_is_told_of_for_another_test", &["landlock@4"], &ports);
+    assert!(said.contains("ran: Exited(0), 5 layers"), "{said}");
+}
+
+/// Where no control group can be made, brine looks at the job; where nothing counts its time, too.
+#[test]
+fn bounds_are_held_by_what_there_is() {
+    let hidden =
+        ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup; exec \"$@\"", "sh"];
+    let before: &[&str] = if is_root() { &hidden } else { &[] };
+    let said = |rules: &[&str]| said_of("a_job_is_told_of_for_another_test", rules, before);
+    let counted = said(&["setns=EPERM"]);
+    let expected = "memory looks, cpu perf-event, proc own, Certain";
+    assert!(counted.contains("6 layers") && counted.contains(expected), "{counted}");
+    for errno in ["EPERM", "EACCES", "ENOSYS"] {
+        let said = said(&[&format!("perf_event_open={errno}")]);
+        let expected = "memory looks, cpu looks, proc own, Certain";
+        assert!(said.contains("6 layers") && said.contains(expected), "{errno}: {said}");
+    }
+    // Netlink sockets that list others (`NETLINK_SOCK_DIAG`): what waits in sockets is not counted then.
+    let said = said(&["socket:2:4=EPROTONOSUPPORT"]);
+    assert!(said.contains("6 layers") && said.contains("memory looks"), "{said}");
+}
+
+/// What Docker and Kubernetes refuse by default to a container without privileges.
+const CONTAINER: [&str; 10] = [
+    "unshare=EPERM",
+    "mount=EPERM",
+    "umount2=EPERM",
+    "pivot_root=EPERM",
+    "setns=EPERM",
+    "clone:0&0x7e020000=EPERM",
+    "clone3=ENOSYS",
+    "fsopen=EPERM",
+    "open_tree=EPERM",
+    "perf_event_open=EPERM",
+];
+
+/// All layers that are missing there are named at once, and the others hold.
+#[test]
+fn in_a_container_without_privileges_each_missing_layer_is_named() {
+    let said = said_of("the_layers_are_told_of_for_another_test", &CONTAINER, &[]);
+    assert!(said.contains("missing: [\"namespaces\", \"network\"], held: Ok(4)"), "{said}");
+    let said = said_without(&CONTAINER);
+    assert!(said.contains("namespaces: making new namespaces: Operation not permitted"), "{said}");
+}
+
+/// Two layers that are missing are both named.
+#[test]
+fn every_layer_that_is_missing_is_found() {
+    let rules = ["landlock_create_ruleset=ENOSYS", "seccomp=ENOSYS"];
+    let said = said_of("the_layers_are_told_of_for_another_test", &rules, &[]);
+    assert!(said.contains("missing: [\"landlock\", \"seccomp\"], held: Ok(4)"), "{said}");
+    assert_eq!(Layer::ALL.len(), 6);
+}
