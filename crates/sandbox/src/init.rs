@@ -1,5 +1,6 @@
 //! The init of a job: a process that brine starts and that confines itself.
 
+mod go_on;
 mod hostile_calls;
 mod job;
 mod own_groups;
@@ -15,14 +16,13 @@ use std::time::{Duration, Instant};
 
 use brine_job::{Layer, PayloadDelivery};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
 use self::hostile_calls::HostileCalls;
 use self::own_groups::OwnGroups;
-use super::bounds::{GoOn, MemoryCount};
+use super::bounds::MemoryCount;
 use super::init_channel::InitChannel;
-use super::init_report::{InitFault, InitReport, Membership, ShownToBrine};
+use super::init_report::{InitFault, InitReport};
 use super::namespaces::Arrival;
 use super::oom_score::OomScore;
 use super::orders::InitOrders;
@@ -277,45 +277,6 @@ impl Init {
         Ok(())
     }
 
-    /// Shows brine what it needs to bound the job, and waits until that is done. Ends this process if brine is gone.
-    fn wait_to_go_on(&mut self, built: Option<BuiltRoot>) {
-        let (processes, scratch) =
-            built.map_or((None, None), |built| (built.processes, built.scratch));
-        let private_network = !self.orders.waives(Layer::Network) && self.orders.ports.is_empty();
-        // What this system does not give is not shown, and brine does without it.
-        let sockets = private_network.then(sockets_of_namespace).and_then(io::Result::ok);
-        let all = [
-            (ShownToBrine::Processes, processes),
-            (ShownToBrine::Scratch, scratch),
-            (ShownToBrine::Sockets, sockets),
-        ];
-        let (mut shown, mut descriptors) = (Vec::new(), Vec::new());
-        for (what, descriptor) in &all {
-            shown.extend(descriptor.as_ref().map(|_| *what));
-            descriptors.extend(descriptor.as_ref().map(AsFd::as_fd));
-        }
-        let membership = Membership {
-            of_version_1: self.groups.join(),
-            of_version_2: self.groups.was_born_inside(),
-        };
-        let ready = InitReport::Ready(shown, membership);
-        let sent = self.channel.send_with(&ready.encode(), &descriptors);
-        let mut byte = [0];
-        let read = rustix::io::read(&self.go, &mut byte);
-        let (Ok(()), Ok(1), Some(go)) = (sent, read, GoOn::of(byte[0])) else {
-            syscalls::end_now(125);
-        };
-        self.memory = go.memory;
-        if go.count_time {
-            // Where the system lets nobody count, brine looks.
-            let counter = syscalls::count_processor_time().ok();
-            let report = |counter: OwnedFd| {
-                self.channel.send_with(&InitReport::Counting.encode(), &[counter.as_fd()])
-            };
-            let _ = counter.map(report);
-        }
-    }
-
     /// Waits until a process ends, or brine hangs up or dies.
     /// If brine wants the job to end by itself, `ask_to_end` passes that on, and the job has a little time for it.
     fn wait_or_hang_up(
@@ -396,16 +357,6 @@ fn ends_within(process: &OwnedFd, most: Duration) -> bool {
     let Ok(most) = Timespec::try_from(most) else { return false };
     let mut polled = [PollFd::new(process, PollFlags::IN)];
     matches!(rustix::event::poll(&mut polled, Some(&most)), Ok(1..))
-}
-
-/// Returns a socket that can be asked for all sockets of this network namespace.
-fn sockets_of_namespace() -> io::Result<OwnedFd> {
-    Ok(rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        Some(netlink::SOCK_DIAG),
-    )?)
 }
 
 fn errno_fault(step: &'static str) -> impl FnOnce(rustix::io::Errno) -> InitFault {
