@@ -309,6 +309,7 @@ const fn of_replay(error: &ReplayError) -> Option<&'static str> {
             "\"find -samefile FILE\" shows its names; remove all but one, and have every process use that"
         }
         ReplayError::Mounted { .. } => "mount the directory that it lies in, not the file",
+        ReplayError::Network { .. } => "put it on a disk of this machine",
         ReplayError::Missing { .. } | ReplayError::NotADatabase { .. } => {
             "\"brine replay init FILE\" makes one, where there is no file"
         }

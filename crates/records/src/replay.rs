@@ -43,8 +43,7 @@
 
 mod bookkeeping;
 mod channel;
-mod file;
-mod file_identity;
+pub mod embedded;
 mod lease_end;
 mod number_span;
 mod options;
@@ -65,9 +64,11 @@ use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::bookkeeping::Bookkeeping;
+use self::embedded::LedgerScope;
 use self::lease_end::{LeaseEnd, SettleLeases};
 use self::renew::RenewLeases;
 use self::reserve::LeaseTerm;
+use self::schema::SCHEMA;
 use self::signer_share::SignerShares;
 use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
 
@@ -84,6 +85,7 @@ pub struct ReplayDatabase {
     view: ReplayView,
     lease: Duration,
     limits: DatabaseLimits,
+    scope: Option<LedgerScope>,
 }
 
 /// The bounds of a database. Tests make them smaller.
@@ -115,13 +117,13 @@ impl ReplayDatabase {
             DatabaseBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
         };
         if let Some(floor) = floor {
-            file::create(path, &Bookkeeping::new(now, floor, max_age))?;
+            let state = Bookkeeping::new(now, floor, max_age);
+            brine_sqlite::create(path, &SCHEMA, |connection| state.insert(connection))?;
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let opened = file::open(path, flags, options.busy_timeout)?;
-        schema::wal(&opened.connection)?;
+        let opened = brine_sqlite::open(path, &SCHEMA, flags, options.busy_timeout)?;
         let limits = DatabaseLimits { entries: MAX_ENTRIES, ranges: MAX_RANGES };
-        let mut database = Self { view: ReplayView { opened }, lease: options.lease, limits };
+        let mut database = Self { view: ReplayView { opened }, lease: options.lease, limits, scope: None };
         let state = Bookkeeping::load(&database.view.opened.connection)?;
         if state.max_age < max_age {
             database.write(|_, state| -> Result<(), ReplayError> {
@@ -160,9 +162,10 @@ impl ReplayDatabase {
         now: Timestamp,
     ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
         let term = LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) };
+        let known = self.known(subjects);
         // A clock that is far off refuses all records. Its time is then not kept.
         self.write_if(
-            |connection, state| term.reserve(connection, state, subjects),
+            |connection, state| term.reserve(connection, state, &known),
             |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))),
         )
     }
@@ -179,8 +182,9 @@ impl ReplayDatabase {
         now: Timestamp,
     ) -> Result<(), ReplayError> {
         let term = LeaseTerm { limits: self.limits, now, until: now.plus(self.lease) };
+        let known = self.known(std::slice::from_ref(subject));
         let work = |connection: &Connection, state: &mut Bookkeeping| {
-            let found = term.reserve(connection, state, std::slice::from_ref(subject))?;
+            let found = term.reserve(connection, state, &known)?;
             let found = found.into_iter().next().map(Reservation::into_lease);
             let lease = match found.ok_or_else(|| ReplayError::damaged("it gave no answer"))? {
                 Ok(lease) => lease,
@@ -376,7 +380,8 @@ impl Ledger for ReplayDatabase {
     }
 
     fn missing_from(&self, key: KeyId, channel: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
-        let gaps = self.view.gaps(key, channel)?;
+        let known = self.scope.as_ref().map_or(*channel, |scope| scope.channel(channel));
+        let gaps = self.view.gaps(key, &known)?;
         Ok(gaps.iter().map(NumberSpan::count).fold(0, u64::saturating_add))
     }
 }

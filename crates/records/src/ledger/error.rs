@@ -127,6 +127,15 @@ pub enum ReplayError {
         path: PathBuf,
     },
 
+    /// The file is on a network file system. Its log works within one machine.
+    #[error("{} is on a network file system ({system})", quoted(.path))]
+    Network {
+        /// The file, or the directory in which it was to be made.
+        path: PathBuf,
+        /// The file system.
+        system: &'static str,
+    },
+
     /// The file is no replay database.
     #[error("{} is not a replay database", quoted(.path))]
     NotADatabase {
@@ -190,6 +199,7 @@ impl Classified for ReplayError {
             | Self::Locked
             | Self::Missing { .. }
             | Self::Mounted { .. }
+            | Self::Network { .. }
             | Self::NotADatabase { .. } => Class::System,
             Self::Version { .. } => Class::Unsupported,
         }
@@ -215,10 +225,34 @@ impl Classified for ReplayError {
             Self::Locked => "replay-locked",
             Self::Missing { .. } => "replay-missing",
             Self::Mounted { .. } => "replay-mounted",
+            Self::Network { .. } => "replay-network",
             Self::NotADatabase { .. } => "replay-not-a-database",
             Self::Replayed => "replayed",
             Self::Unknown { .. } => "replay-unknown",
             Self::Version { .. } => "replay-version",
+        }
+    }
+}
+
+#[cfg(feature = "replay")]
+impl From<brine_sqlite::FileError> for ReplayError {
+    fn from(error: brine_sqlite::FileError) -> Self {
+        use brine_sqlite::FileError;
+
+        match error {
+            FileError::File { path, source } => Self::File { path, source },
+            FileError::Gone { path } => Self::Gone { path },
+            FileError::JournalMode { .. } | FileError::OtherTables => {
+                Self::damaged(error.to_string())
+            }
+            FileError::Leftover { path } => Self::Leftover { path },
+            FileError::Linked { path, links } => Self::Linked { path, links },
+            FileError::Missing { path } => Self::Missing { path },
+            FileError::Mounted { path } => Self::Mounted { path },
+            FileError::Network { path, system } => Self::Network { path, system },
+            FileError::NotOurs { path } => Self::NotADatabase { path },
+            FileError::Sqlite(error) => error.into(),
+            FileError::Version { found } => Self::Version { found },
         }
     }
 }

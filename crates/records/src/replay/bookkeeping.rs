@@ -34,6 +34,12 @@ impl Bookkeeping {
         Self { born: now, floor, latest: now, pruned: now, max_age, token: 0, entries: 0 }
     }
 
+    /// Writes the row for the first time.
+    pub(super) fn insert(&self, connection: &Connection) -> Result<(), ReplayError> {
+        connection.execute("INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0)", [])?;
+        self.save(connection)
+    }
+
     pub(super) fn load(connection: &Connection) -> Result<Self, ReplayError> {
         let sql = "SELECT born, floor, latest, pruned, max_age, token, entries FROM state";
         let mut statement = connection.prepare_cached(sql)?;

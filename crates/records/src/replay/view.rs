@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use brine_core::time::LEEWAY;
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
+use brine_sqlite::SharedFile;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use super::bookkeeping::{Bookkeeping, is_live};
 use super::channel::ChannelRow;
-use super::file::{self, OpenDatabase};
 use super::number_span::{self, NumberSpan};
 use super::reserve::find_named;
+use super::schema::SCHEMA;
 use super::{BUSY_TIMEOUT, MAX_ENTRIES};
 use crate::ledger::{Identity, ReplayError, Subject};
 
 /// A view of a database. It changes nothing, so it can judge records at a time that somebody typed.
 #[derive(Debug)]
 pub struct ReplayView {
-    pub(super) opened: OpenDatabase,
+    pub(super) opened: SharedFile,
 }
 
 /// The outcome that reserving a record would have.
@@ -45,7 +46,8 @@ impl ReplayView {
     /// [`ReplayError::Missing`], [`ReplayError::NotADatabase`], [`ReplayError::Version`],
     /// [`ReplayError::Damaged`], and [`ReplayError::File`] and [`ReplayError::Database`] from the system.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
-        let opened = file::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY_TIMEOUT)?;
+        let opened = 
+            brine_sqlite::open(path, &SCHEMA, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY_TIMEOUT)?;
         Ok(Self { opened })
     }
 

@@ -9,12 +9,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::file::failed;
-use crate::ledger::ReplayError;
+use crate::error::FileError;
+use crate::file::failed;
 
 /// Device and inode of a file that has one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     device: u64,
     inode: u64,
 }
@@ -24,16 +24,16 @@ impl FileIdentity {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Linked`] and [`ReplayError::Mounted`] if it has another name; [`ReplayError::File`] if there
+    /// [`FileError::Linked`] and [`FileError::Mounted`] if it has another name; [`FileError::File`] if there
     /// is none.
-    pub(super) fn of(path: &Path) -> Result<Self, ReplayError> {
+    pub(crate) fn of(path: &Path) -> Result<Self, FileError> {
         let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
         // A directory has a link for each in it. It is no database, as SQLite will say.
         if metadata.is_file() && metadata.nlink() > 1 {
-            return Err(ReplayError::Linked { path: path.to_owned(), links: metadata.nlink() });
+            return Err(FileError::Linked { path: path.to_owned(), links: metadata.nlink() });
         }
         if metadata.is_file() && is_mount_point(path).map_err(|error| failed(path, error))? {
-            return Err(ReplayError::Mounted { path: path.to_owned() });
+            return Err(FileError::Mounted { path: path.to_owned() });
         }
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }

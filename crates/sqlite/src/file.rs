@@ -1,42 +1,50 @@
 //! The file: made, recognised and watched.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brine_core::key::random;
-use brine_core::text::hex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::bookkeeping::Bookkeeping;
-use super::file_identity::FileIdentity;
-use super::schema;
-use crate::ledger::ReplayError;
+use crate::draft::DraftFile;
+use crate::error::FileError;
+use crate::file_identity::FileIdentity;
+use crate::network::refuse_network;
+use crate::schema::{self, FileSchema};
 
-/// Makes a database, unless the name is taken.
+/// Makes a database, unless the name is taken. `fill` writes its first rows.
 ///
 /// It is completed under another name and then gets its own. So no process ever finds half a database, and if
 /// several make it at once, one wins. Where files of another database lie beside the name, none is made.
-pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError> {
+///
+/// # Errors
+///
+/// [`FileError::Leftover`], [`FileError::Network`], [`FileError::File`] and [`FileError::Sqlite`]; and the errors of
+/// `fill`. Then there is no file.
+pub fn create<E: From<FileError> + From<rusqlite::Error>>(
+    path: &Path,
+    schema: &FileSchema,
+    fill: impl FnOnce(&Connection) -> Result<(), E>,
+) -> Result<(), E> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
     }
+    refuse_network(directory_of(path))?;
     refuse_leftovers(path)?;
     let draft = DraftFile::new(path)?;
-    let mut connection = connect(&draft.0, OpenFlags::SQLITE_OPEN_READ_WRITE, Duration::ZERO)?;
-    schema::create(&mut connection, state)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let mut connection = connect(draft.path(), flags, Duration::ZERO)?;
+    schema.create(&mut connection, fill)?;
     // Closing the last connection moves everything from the log into the file.
     connection.close().map_err(|(_, error)| error)?;
     refuse_leftovers(path)?;
     match draft.take_name(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
-        _ => sync_directory(path),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error).into()),
+        _ => Ok(sync_directory(path)?),
     }
 }
 
@@ -45,7 +53,7 @@ pub(super) fn create(path: &Path, state: &Bookkeeping) -> Result<(), ReplayError
 ///
 /// A process writes to a log only while the database has its name. So a log with anything in it is there before the
 /// name is free, and nobody makes another one until the name is taken again.
-fn refuse_leftovers(path: &Path) -> Result<(), ReplayError> {
+fn refuse_leftovers(path: &Path) -> Result<(), FileError> {
     for suffix in SIBLINGS {
         let sibling = beside(path, suffix);
         match fs::symlink_metadata(&sibling) {
@@ -53,40 +61,52 @@ fn refuse_leftovers(path: &Path) -> Result<(), ReplayError> {
             Err(error) => return Err(failed(&sibling, error)),
             // Somebody else has made the database meanwhile, and uses it.
             Ok(_) if fs::symlink_metadata(path).is_ok() => {}
-            Ok(_) => return Err(ReplayError::Leftover { path: sibling }),
+            Ok(_) => return Err(FileError::Leftover { path: sibling }),
         }
     }
     Ok(())
 }
 
-/// Opens an existing database. It is recognised first, which changes nothing.
-pub(super) fn open(
+/// Opens an existing database. It is recognised first, which changes nothing. One that can be written has a
+/// write-ahead log.
+///
+/// # Errors
+///
+/// All errors but [`FileError::Leftover`].
+pub fn open(
     path: &Path,
+    schema: &FileSchema,
     flags: OpenFlags,
     busy: Duration,
-) -> Result<OpenDatabase, ReplayError> {
+) -> Result<SharedFile, FileError> {
     let name = std::path::absolute(path).map_err(|error| failed(path, error))?;
     let path = fs::canonicalize(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => ReplayError::Missing { path: path.to_owned() },
+        io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
         _ => failed(path, error),
     })?;
     let before = FileIdentity::of(&path)?;
-    recognise(&path, busy)?;
+    refuse_network(&path)?;
+    recognise(&path, schema, busy)?;
     let connection = connect(&path, flags, busy)?;
-    schema::judge(&connection)?;
+    schema.judge(&connection)?;
     let watch = FileWatch::new(name, &path)?;
     // Makes sure that the file that SQLite opened in between is the one that is watched.
     if watch.files.iter().take(2).any(|(_, found)| *found != before) {
-        return Err(ReplayError::Gone { path });
+        return Err(FileError::Gone { path });
     }
-    Ok(OpenDatabase { connection, watch })
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        schema::wal(&connection)?;
+    }
+    Ok(SharedFile { connection, watch })
 }
 
 /// An open database.
 #[derive(Debug)]
-pub(super) struct OpenDatabase {
-    pub(super) connection: Connection,
-    pub(super) watch: FileWatch,
+pub struct SharedFile {
+    /// The connection.
+    pub connection: Connection,
+    /// Notices that the file is not the one of that name any more.
+    pub watch: FileWatch,
 }
 
 /// Tells the open files from others of the same names.
@@ -94,51 +114,69 @@ pub(super) struct OpenDatabase {
 /// SQLite goes on writing to a deleted file, where no other process would see it. While the file is open, its
 /// inode is not given to another one.
 #[derive(Debug)]
-pub(super) struct FileWatch {
+pub struct FileWatch {
     /// The name that was typed, which may be a symbolic link, then the files that it leads to.
     files: Vec<(PathBuf, FileIdentity)>,
 }
 
 impl FileWatch {
-    fn new(name: PathBuf, path: &Path) -> Result<Self, ReplayError> {
+    fn new(name: PathBuf, path: &Path) -> Result<Self, FileError> {
         let watched = |path: PathBuf| FileIdentity::of(&path).map(|identity| (path, identity));
         let names = [name, path.to_owned(), beside(path, "-wal"), beside(path, "-shm")];
         Ok(Self { files: names.into_iter().map(watched).collect::<Result<_, _>>()? })
     }
 
     /// Refuses to go on if a file was moved, deleted or replaced, or has got a second name.
-    pub(super) fn judge(&self) -> Result<(), ReplayError> {
+    ///
+    /// # Errors
+    ///
+    /// [`FileError::Gone`], [`FileError::Linked`], [`FileError::Mounted`].
+    pub fn judge(&self) -> Result<(), FileError> {
         self.files.iter().try_for_each(|(path, opened)| match FileIdentity::of(path) {
             Ok(found) if found == *opened => Ok(()),
-            Err(error @ (ReplayError::Linked { .. } | ReplayError::Mounted { .. })) => Err(error),
-            _ => Err(ReplayError::Gone { path: path.clone() }),
+            Err(error @ (FileError::Linked { .. } | FileError::Mounted { .. })) => Err(error),
+            _ => Err(FileError::Gone { path: path.clone() }),
         })
     }
 
+    /// Returns the name of the database, without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.files.get(1).map_or(Path::new(""), |(path, _)| path)
+    }
+
+    /// Returns the size of the log.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        let log = self.files.get(2).and_then(|(path, _)| fs::metadata(path).ok());
+        log.map_or(0, |metadata| metadata.len())
+    }
+
     /// Returns the size of the files, including the log.
-    pub(super) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         // The first is the second under the name that was typed.
         let sizes = self.files.iter().skip(1).filter_map(|(path, _)| fs::metadata(path).ok());
         sizes.map(|metadata| metadata.len()).fold(0, u64::saturating_add)
     }
 }
 
-/// Refuses a file that is no replay database, over a read-only connection.
-fn recognise(path: &Path, busy: Duration) -> Result<(), ReplayError> {
+/// Refuses a file that is something else, over a read-only connection.
+fn recognise(path: &Path, schema: &FileSchema, busy: Duration) -> Result<(), FileError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
-    match schema::is_ours(&connection) {
+    match schema.is_of(&connection) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(ReplayError::NotADatabase { path: path.to_owned() }),
+        Ok(false) => Err(FileError::NotOurs { path: path.to_owned() }),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            Err(ReplayError::NotADatabase { path: path.to_owned() })
+            Err(FileError::NotOurs { path: path.to_owned() })
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, ReplayError> {
+fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, FileError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -159,60 +197,14 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; \
                         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
 
 /// What SQLite adds to the name of a database for the files beside it: two logs, and what lies in memory.
-const SIBLINGS: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(crate) const SIBLINGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// As many statements as this module has.
+/// As many statements as a database has.
 const STATEMENTS: usize = 64;
 
-/// A file under a temporary name, deleted when this is dropped.
-#[derive(Debug)]
-struct DraftFile(PathBuf);
-
-impl DraftFile {
-    fn new(path: &Path) -> Result<Self, ReplayError> {
-        let name = random::<8>().map_err(|error| failed(path, io::Error::other(error)))?;
-        let draft = beside(path, &format!(".{}.new", hex(&name)));
-        // SQLite gives the files beside this one the same mode.
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-        // Nobody typed the other name.
-        made.map_err(|error| failed(path, error))?;
-        Ok(Self(draft))
-    }
-
-    /// Gives the file the name `path`, unless that is taken.
-    fn take_name(&self, path: &Path) -> io::Result<()> {
-        match rustix::fs::renameat_with(CWD, &self.0, CWD, path, RenameFlags::NOREPLACE) {
-            Ok(()) => return Ok(()),
-            Err(Errno::EXIST) => return Err(Errno::EXIST.into()),
-            // Not every file system and not every system has it.
-            Err(_) => {}
-        }
-        match fs::hard_link(&self.0, path) {
-            // A database with two names is refused.
-            Ok(()) => return fs::remove_file(&self.0),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-            Err(_) => {}
-        }
-        // Without links either, an empty file holds the name. It is no database, and refused as such.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        fs::rename(&self.0, path).inspect_err(|_| drop(fs::remove_file(path)))
-    }
-}
-
-impl Drop for DraftFile {
-    fn drop(&mut self) {
-        // A file that cannot be deleted is litter, and no reason to fail.
-        drop(fs::remove_file(&self.0));
-        for suffix in SIBLINGS {
-            drop(fs::remove_file(beside(&self.0, suffix)));
-        }
-    }
-}
-
 /// Makes the name of the file durable, which the file itself already is.
-fn sync_directory(path: &Path) -> Result<(), ReplayError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+fn sync_directory(path: &Path) -> Result<(), FileError> {
+    let parent = directory_of(path);
     match File::open(parent).and_then(|directory| directory.sync_all()) {
         // Some file systems keep nothing of a directory that could be synchronised.
         Err(error) if error.raw_os_error() != Some(Errno::INVAL.raw_os_error()) => {
@@ -222,12 +214,17 @@ fn sync_directory(path: &Path) -> Result<(), ReplayError> {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
 }
 
-pub(super) fn failed(path: &Path, source: io::Error) -> ReplayError {
-    ReplayError::File { path: path.to_owned(), source }
+pub(crate) fn failed(path: &Path, source: io::Error) -> FileError {
+    FileError::File { path: path.to_owned(), source }
 }

@@ -1,0 +1,164 @@
+//! Why a queue does not do what it was asked to.
+
+use brine_core::time::ClockBefore1970;
+use brine_core::{Class, Classified};
+use brine_records::ReplayError;
+use brine_sqlite::FileError;
+
+use crate::url::QueueName;
+
+/// Why a queue does not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// The system clock is set before 1970.
+    #[error(transparent)]
+    Clock(#[from] ClockBefore1970),
+
+    /// The contents of the queue contradict themselves.
+    #[error("queue is damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+
+    /// What keeps the queue failed.
+    #[error("queue: {0}")]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+
+    /// There is no room for a dead letter that a trusted signer signed.
+    #[error("queue has {limit} bytes of dead letters, which is the limit")]
+    DeadLettersFull {
+        /// The limit.
+        limit: u64,
+    },
+
+    /// The file cannot be used.
+    #[error("queue: {0}")]
+    File(FileError),
+
+    /// The disk is full.
+    #[error("queue: disk is full")]
+    Full,
+
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(ReplayError),
+
+    /// Another process kept the queue locked for too long.
+    #[error("queue is locked by another process")]
+    Locked,
+
+    /// There is no such queue in the file, and a new one was not asked for.
+    #[error("there is no queue {:?}", .name.as_str())]
+    Missing {
+        /// Its name.
+        name: QueueName,
+    },
+
+    /// The system gives no random bytes.
+    #[error(transparent)]
+    Random(#[from] brine_core::KeyError),
+
+    /// A message is larger than a queue takes.
+    #[error("message is {bytes} bytes, limit is {limit}")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl QueueError {
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+}
+
+impl Classified for QueueError {
+    /// Returns whose fault it is. No failure of a queue says anything about a message, but that it is too large.
+    fn class(&self) -> Class {
+        match self {
+            Self::File(FileError::Version { .. }) | Self::TooLarge { .. } => Class::Unsupported,
+            Self::Ledger(error) => error.class(),
+            Self::Clock(_)
+            | Self::Damaged { .. }
+            | Self::Database(_)
+            | Self::DeadLettersFull { .. }
+            | Self::File(_)
+            | Self::Full
+            | Self::Locked
+            | Self::Missing { .. }
+            | Self::Random(_) => Class::System,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Clock(_) => "clock-before-1970",
+            Self::Damaged { .. } => "queue-damaged",
+            Self::Database(_) => "queue-database",
+            Self::DeadLettersFull { .. } => "queue-dead-letters-full",
+            Self::File(error) => file_reason(error),
+            Self::Full => "queue-disk-full",
+            Self::Ledger(error) => error.reason(),
+            Self::Locked => "queue-locked",
+            Self::Missing { .. } => "queue-missing",
+            Self::Random(error) => error.reason(),
+            Self::TooLarge { .. } => "too-large",
+        }
+    }
+}
+
+const fn file_reason(error: &FileError) -> &'static str {
+    match error {
+        FileError::File { .. } => "queue-file",
+        FileError::Gone { .. } => "queue-gone",
+        FileError::JournalMode { .. } | FileError::OtherTables => "queue-damaged",
+        FileError::Leftover { .. } => "queue-leftover",
+        FileError::Linked { .. } => "queue-linked",
+        FileError::Missing { .. } => "queue-missing",
+        FileError::Mounted { .. } => "queue-mounted",
+        FileError::Network { .. } => "queue-network",
+        FileError::NotOurs { .. } => "queue-not-a-queue",
+        FileError::Sqlite(_) => "queue-database",
+        FileError::Version { .. } => "queue-version",
+    }
+}
+
+impl From<FileError> for QueueError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Sqlite(error) => error.into(),
+            other => Self::File(other),
+        }
+    }
+}
+
+impl From<ReplayError> for QueueError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            // The ledger is in the file of the queue.
+            ReplayError::Locked => Self::Locked,
+            other => Self::Ledger(other),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for QueueError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::damaged(error.to_string())
+            }
+            Some(ErrorCode::DiskFull) => Self::Full,
+            // A value of another type or range than the tables allow, or a row that must be there.
+            None => Self::damaged(error.to_string()),
+            Some(_) => Self::Database(error.into()),
+        }
+    }
+}

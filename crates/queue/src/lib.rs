@@ -1,0 +1,47 @@
+//! Queues of signed messages.
+//!
+//! A [`Queue`] delivers each message under a lease until it is settled: acknowledged, retried, or made a dead letter.
+//! It knows nothing of signatures. What is delivered is verified like anything else, and the
+//! [ledger](Queue::ledger) of the queue makes each record count once. SPEC.md has the order of steps, and what it
+//! promises.
+//!
+//! [`SqliteQueue`] is a queue in a file, for the processes of one machine, without a server:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use brine_core::Timestamp;
+//! use brine_queue::{Queue, QueueBirth, QueueName, ReceiveBounds, SqliteQueue, SqliteQueueOptions};
+//!
+//! let clock = Arc::new(Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap());
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("jobs");
+//! let options = SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() };
+//! let mut queue = SqliteQueue::open(&path, &QueueName::new("work")?, options, clock)?;
+//!
+//! queue.publish(&[b"one"])?;
+//! let mut found = queue.receive(ReceiveBounds::ONE, Duration::ZERO)?;
+//! let message = found.remove(0);
+//! assert_eq!(message.content, b"one");
+//! // Verify and handle it here, then acknowledge it.
+//! let _ = queue.ack(vec![message.lease])?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod queue;
+mod sqlite;
+mod url;
+
+pub use self::error::QueueError;
+pub use self::queue::{
+    Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,
+    RefusedMessage, Standing,
+};
+pub use self::sqlite::{
+    DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue, SqliteQueueOptions,
+};
+pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};

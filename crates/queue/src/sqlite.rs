@@ -1,0 +1,346 @@
+//! A queue in an SQLite file, for the processes of one machine.
+//!
+//! All writers begin as writers (`BEGIN IMMEDIATE`), so none finds at its end that another was faster. What is
+//! published or settled is on the disk when a method returns. That a lease was taken or extended need not be: if the
+//! machine stops, the consumer stops, too.
+
+mod bury;
+mod dead;
+mod options;
+mod publish;
+mod receive;
+mod schema;
+mod settle;
+mod upkeep;
+mod wake;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use brine_core::key::random;
+use brine_core::text::hex;
+use brine_core::time::LEEWAY;
+use brine_core::{Clock, Timestamp};
+use brine_records::Settled;
+use brine_records::replay::embedded::{self, LedgerScope};
+use brine_records::replay::{ReplayDatabase, ReplayLease};
+use brine_sqlite::SharedFile;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use self::bury::BuryMessage;
+use self::receive::ReceiveMessages;
+use self::schema::SCHEMA;
+use self::settle::{SettleMessages, end_of};
+use self::upkeep::Upkeep;
+use self::wake::Waker;
+use crate::error::QueueError;
+use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage};
+use crate::url::QueueName;
+
+pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, SqliteQueueOptions};
+
+/// A queue in an SQLite file.
+pub struct SqliteQueue {
+    file: SharedFile,
+    /// The number of the queue in the file.
+    number: i64,
+    name: QueueName,
+    options: SqliteQueueOptions,
+    clock: Arc<dyn Clock>,
+    waker: Option<Waker>,
+    upkeep: Upkeep,
+    is_lazy: bool,
+}
+
+/// The right to settle a message, until it runs out and the message is delivered again.
+#[derive(PartialEq, Eq)]
+pub struct MessageLease {
+    number: i64,
+    token: [u8; 16],
+}
+
+impl SqliteQueue {
+    /// Opens a queue, or makes one as the options say. A file that is there holds any number of queues, and gets this
+    /// one too, unless [`QueueBirth::Existing`] is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Missing`] for a queue that is to exist; [`QueueError::File`] for what
+    /// cannot be a queue, or is not reached safely by this name; failures of the system.
+    pub fn open(
+        path: &Path,
+        name: &QueueName,
+        options: SqliteQueueOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, QueueError> {
+        let now = clock.now()?;
+        let max_age = options.max_age.min(Duration::from_secs(Timestamp::MAX.unix()));
+        let options = SqliteQueueOptions { max_age, ..options };
+        if let Some(floor) = floor(options.birth, now) {
+            brine_sqlite::create(path, &SCHEMA, |connection| -> Result<(), QueueError> {
+                Ok(embedded::create_ledger(connection, now, floor, max_age)?)
+            })?;
+        }
+        let file = open_file(path, options.busy_timeout)?;
+        let mut queue = Self {
+            file,
+            number: 0,
+            name: name.clone(),
+            options,
+            clock,
+            waker: None,
+            upkeep: Upkeep::default(),
+            is_lazy: false,
+        };
+        queue.number = queue.find_or_add()?;
+        Ok(queue)
+    }
+
+    fn find_or_add(&mut self) -> Result<i64, QueueError> {
+        let (name, max_age) = (self.name.clone(), self.options.max_age);
+        let found = schema::find(&self.file.connection, &name)?;
+        let is_old_enough = embedded::max_age(&self.file.connection)? >= max_age;
+        match found {
+            Some(number) if is_old_enough => Ok(number),
+            None if self.options.birth == QueueBirth::Existing => {
+                Err(QueueError::Missing { name })
+            }
+            _ => self.write(|connection, now| {
+                embedded::allow_age(connection, max_age)?;
+                schema::add(connection, &name, now)
+            }),
+        }
+    }
+
+    fn now(&self) -> Result<Timestamp, QueueError> {
+        Ok(self.clock.now()?)
+    }
+
+    /// Leases what can be delivered.
+    fn lease(
+        &mut self,
+        most: ReceiveBounds,
+    ) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
+        let (queue, length, token) = (self.number, self.options.lease, random()?);
+        self.write_lazily(|connection, now| {
+            let until = end_of(now, length);
+            ReceiveMessages { queue, most, now, until, token }.all(connection)
+        })
+    }
+
+    /// Wakes those who wait for messages. If that fails, they look by themselves soon.
+    fn announce(&self) {
+        wake::announce(self.file.watch.path());
+    }
+
+    /// Waits until there may be messages, and not for long.
+    fn pause(&mut self, most: Duration) {
+        self.upkeep.give_back_pages(&self.file);
+        let _ = self.waker.as_ref().is_some_and(|waker| waker.wait(most));
+    }
+
+    /// Looks at the file in one transaction, which waits for nobody.
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        let transaction = self.file.connection.transaction()?;
+        let found = work(&transaction)?;
+        drop(transaction);
+        self.file.watch.judge()?;
+        Ok(found)
+    }
+
+    /// Changes the file in one transaction, which is on the disk when this returns, or not at all.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        self.set_lazy(false)?;
+        self.transact(work)
+    }
+
+    /// The same, but it need not be on the disk when this returns: if it is lost, the machine stopped, and the
+    /// consumer with it.
+    fn write_lazily<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        self.set_lazy(true)?;
+        self.transact(work)
+    }
+
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.file.connection.transaction_with_behavior(immediate)?;
+        // Other processes may have been waited for.
+        let now = self.clock.now()?;
+        let outcome = work(&transaction, now)?;
+        transaction.commit()?;
+        // Afterwards, and not before: a file that is still there now was there when it was written.
+        self.file.watch.judge()?;
+        self.upkeep.bound_log(&self.file, self.options.busy_timeout);
+        Ok(outcome)
+    }
+
+    fn set_lazy(&mut self, is_lazy: bool) -> Result<(), QueueError> {
+        if self.is_lazy != is_lazy {
+            let level = if is_lazy { "NORMAL" } else { "FULL" };
+            self.file.connection.pragma_update(None, "synchronous", level)?;
+            self.is_lazy = is_lazy;
+        }
+        Ok(())
+    }
+
+    fn settle<T>(
+        &mut self,
+        work: impl FnOnce(SettleMessages<'_>) -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        let queue = self.number;
+        self.write(|connection, now| work(SettleMessages { connection, queue, now }))
+    }
+}
+
+impl Queue for SqliteQueue {
+    type Ledger = ReplayDatabase;
+    type Lease = MessageLease;
+
+    fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
+        publish::refuse_large(messages)?;
+        let queue = self.number;
+        self.write(|connection, now| publish::publish(connection, queue, messages, now))?;
+        self.announce();
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        most: ReceiveBounds,
+        wait: Duration,
+    ) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
+        let begun = Instant::now();
+        if !wait.is_zero() {
+            // Before the first look: what is published after it wakes.
+            self.waker.get_or_insert_with(|| Waker::new(self.file.watch.path()));
+        }
+        loop {
+            let (queue, now) = (self.number, self.now()?);
+            let found = match self.read(|connection| receive::is_ready(connection, queue, now))? {
+                true => self.lease(most),
+                false => Ok(Vec::new()),
+            };
+            let left = wait.saturating_sub(begun.elapsed());
+            match found {
+                Ok(found) if found.is_empty() && !left.is_zero() => self.pause(left),
+                // It was waited for already.
+                Err(QueueError::Locked) if !left.is_zero() => {}
+                found => return found,
+            }
+        }
+    }
+
+    fn lease_length(&self) -> Duration {
+        self.options.lease
+    }
+
+    fn extend(&mut self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
+        let (queue, length) = (self.number, self.options.lease);
+        self.write_lazily(|connection, now| {
+            SettleMessages { connection, queue, now }.extend(leases, end_of(now, length))
+        })
+    }
+
+    fn begin(&mut self, lease: &MessageLease, record: ReplayLease) -> Result<Settled, QueueError> {
+        self.settle(|messages| match messages.commit(&[lease], vec![record])?.as_slice() {
+            [Settled::Done] => messages.begin(lease),
+            _ => Ok(Settled::Lost),
+        })
+    }
+
+    fn commit_and_ack(
+        &mut self,
+        handled: Vec<(MessageLease, ReplayLease)>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let (leases, records): (Vec<_>, Vec<_>) = handled.into_iter().unzip();
+        self.settle(|messages| {
+            let borrowed: Vec<_> = leases.iter().collect();
+            let settled = messages.commit(&borrowed, records)?;
+            let both = leases.iter().zip(&settled);
+            let done = both.filter(|(_, settled)| **settled == Settled::Done);
+            let done: Vec<_> = done.map(|(lease, _)| lease).collect();
+            let acknowledged = messages.acknowledge(&done)?;
+            match acknowledged.iter().all(|settled| *settled == Settled::Done) {
+                true => Ok(settled),
+                false => Err(QueueError::damaged("a message is held twice")),
+            }
+        })
+    }
+
+    fn ack(&mut self, leases: Vec<MessageLease>) -> Result<Vec<Settled>, QueueError> {
+        self.settle(|messages| messages.acknowledge(&leases.iter().collect::<Vec<_>>()))
+    }
+
+    fn retry(
+        &mut self,
+        leases: Vec<MessageLease>,
+        delay: Duration,
+        why: &str,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let settled = self.settle(|messages| messages.retry(&leases, delay, why))?;
+        if delay.is_zero() {
+            self.announce();
+        }
+        Ok(settled)
+    }
+
+    fn dead_letter(
+        &mut self,
+        lease: MessageLease,
+        why: &RefusedMessage<'_>,
+    ) -> Result<Buried, QueueError> {
+        let (queue, bounds) = (self.number, self.options.dead_letters);
+        self.write(|connection, now| {
+            BuryMessage { connection, queue, bounds, now }.bury(&lease, why)
+        })
+    }
+
+    fn ledger(&self) -> Result<ReplayDatabase, QueueError> {
+        let file = open_file(self.file.watch.path(), self.options.busy_timeout)?;
+        let scope = LedgerScope::new(self.name.as_str());
+        Ok(ReplayDatabase::within(file, scope, self.options.lease))
+    }
+}
+
+impl fmt::Debug for SqliteQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.file.watch.path();
+        f.debug_struct("SqliteQueue").field("path", &path).field("name", &self.name).finish()
+    }
+}
+
+impl fmt::Debug for MessageLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, token } = self;
+        f.debug_struct("MessageLease").field("number", number).field("token", &hex(token)).finish()
+    }
+}
+
+fn open_file(path: &Path, busy: Duration) -> Result<SharedFile, QueueError> {
+    Ok(brine_sqlite::open(path, &SCHEMA, OpenFlags::SQLITE_OPEN_READ_WRITE, busy)?)
+}
+
+/// Returns from when on the ledger of a new file takes records, if one may be made.
+fn floor(birth: QueueBirth, now: Timestamp) -> Option<Timestamp> {
+    match birth {
+        QueueBirth::AcceptOlder => Timestamp::from_unix(0),
+        QueueBirth::Existing => None,
+        QueueBirth::FromNow => Some(now),
+        // A ledger before this one took records that were issued up to a leeway after this one was made.
+        QueueBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
+    }
+}

@@ -1,0 +1,67 @@
+//! How a queue in a file is opened, and what bounds it.
+
+use std::time::Duration;
+
+use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
+
+/// The most bytes of a message: 128 MiB.
+pub const MAX_MESSAGE_BYTES: usize = 0x0800_0000;
+
+/// How a queue in a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteQueueOptions {
+    /// What to do if there is no file.
+    pub birth: QueueBirth,
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+    /// What dead letters may take.
+    pub dead_letters: DeadLetterBounds,
+    /// How long a lease lasts if it is not extended, in whole seconds.
+    pub lease: Duration,
+    /// How old a record may be. The ledger keeps the largest value that it was ever opened with.
+    pub max_age: Duration,
+}
+
+impl Default for SqliteQueueOptions {
+    fn default() -> Self {
+        Self {
+            birth: QueueBirth::Existing,
+            busy_timeout: BUSY_TIMEOUT,
+            dead_letters: DeadLetterBounds::default(),
+            lease: LEASE,
+            max_age: MAX_AGE,
+        }
+    }
+}
+
+/// What to do if there is no file. A new one has a ledger that knows nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueBirth {
+    /// Make one whose ledger takes records of any time. The caller knows that none was handled before.
+    AcceptOlder,
+    /// Fail.
+    #[default]
+    Existing,
+    /// Make one whose ledger takes records issued from now on. If a file of this name was deleted within the last
+    /// minute, a record that it handled can be handled again, if it was signed by a clock that is ahead.
+    FromNow,
+    /// Make one whose ledger takes records issued from 61 seconds after now on. As clocks may differ by 60 seconds, a
+    /// record can have been handled that long before the moment at which it was issued.
+    RefuseOlder,
+}
+
+/// What dead letters may take, in bytes. Each takes 256 more than it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetterBounds {
+    /// Those of anybody. Beyond it, a sample is kept.
+    pub unverified: u64,
+    /// Those of trusted signers. Beyond it, consumers stop.
+    pub verified: u64,
+}
+
+impl Default for DeadLetterBounds {
+    /// 16 MiB for those of anybody, and 1 GiB for those of trusted signers.
+    fn default() -> Self {
+        Self { unverified: 0x0100_0000, verified: 0x4000_0000 }
+    }
+}

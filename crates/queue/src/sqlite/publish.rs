@@ -1,0 +1,36 @@
+//! Messages are published.
+
+use brine_core::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::options::MAX_MESSAGE_BYTES;
+use crate::error::QueueError;
+
+/// Writes messages, in one transaction of the caller.
+pub(super) fn publish(
+    connection: &Connection,
+    queue: i64,
+    messages: &[&[u8]],
+    now: Timestamp,
+) -> Result<(), QueueError> {
+    let mut body = connection.prepare_cached("INSERT INTO body (content) VALUES (?1)")?;
+    let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, 0, 0, 0, NULL, NULL, NULL)";
+    let mut message = connection.prepare_cached(sql)?;
+    for content in messages {
+        body.execute(params![content])?;
+        let number = connection.last_insert_rowid();
+        message.execute(params![number, queue, content.len(), now.unix()])?;
+    }
+    let sql = "UPDATE queue SET sent = sent + ?2 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![queue, messages.len()])?;
+    Ok(())
+}
+
+/// Refuses a message that is larger than a queue takes.
+pub(super) fn refuse_large(messages: &[&[u8]]) -> Result<(), QueueError> {
+    let limit = MAX_MESSAGE_BYTES;
+    match messages.iter().map(|content| content.len()).find(|bytes| *bytes > limit) {
+        Some(bytes) => Err(QueueError::TooLarge { bytes, limit }),
+        None => Ok(()),
+    }
+}

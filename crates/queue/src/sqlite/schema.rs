@@ -1,0 +1,57 @@
+//! The tables.
+
+use brine_core::Timestamp;
+use brine_records::replay::embedded::LEDGER_TABLES;
+use brine_sqlite::FileSchema;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::error::QueueError;
+use crate::url::QueueName;
+
+/// What the file of a queue holds: its own tables, and those of the ledger.
+pub(super) const SCHEMA: FileSchema = FileSchema {
+    // "brnQ"
+    application_id: 0x6272_6e51,
+    version: 1,
+    parts: &[TABLES, LEDGER_TABLES],
+    gives_back_pages: true,
+};
+
+/// A message is under a lease or waits from `held_from` until `held_until`, and can be delivered if that is 0. What it
+/// holds is in `body`, under the same number, so that a lease does not rewrite it.
+const TABLES: &[&str] = &[
+    "CREATE TABLE queue (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, made INTEGER NOT NULL, \
+     sent INTEGER NOT NULL, acknowledged INTEGER NOT NULL, dead_bytes INTEGER NOT NULL, \
+     unverified INTEGER NOT NULL, unverified_kept INTEGER NOT NULL, unverified_bytes INTEGER NOT NULL) STRICT",
+    "CREATE TABLE message (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, bytes INTEGER NOT NULL, \
+     sent INTEGER NOT NULL, attempts INTEGER NOT NULL, held_from INTEGER NOT NULL, held_until INTEGER NOT NULL, \
+     token BLOB, begun INTEGER, failure TEXT) STRICT",
+    "CREATE INDEX message_order ON message (queue, held_until, id)",
+    "CREATE TABLE dead (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, bytes INTEGER NOT NULL, \
+     sent INTEGER NOT NULL, died INTEGER NOT NULL, attempts INTEGER NOT NULL, verified INTEGER NOT NULL, \
+     reason TEXT NOT NULL, detail TEXT NOT NULL) STRICT",
+    "CREATE INDEX dead_order ON dead (queue, verified, id)",
+    "CREATE TABLE refused (queue INTEGER NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, \
+     PRIMARY KEY (queue, reason)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE body (id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT",
+];
+
+/// Returns the number of a queue in its file, if the file has it.
+pub(super) fn find(
+    connection: &Connection,
+    name: &QueueName,
+) -> Result<Option<i64>, rusqlite::Error> {
+    let sql = "SELECT id FROM queue WHERE name = ?1";
+    connection.query_row(sql, params![name.as_str()], |row| row.get(0)).optional()
+}
+
+/// Adds a queue to its file, unless another process did so.
+pub(super) fn add(
+    connection: &Connection,
+    name: &QueueName,
+    now: Timestamp,
+) -> Result<i64, QueueError> {
+    let sql = "INSERT OR IGNORE INTO queue VALUES (NULL, ?1, ?2, 0, 0, 0, 0, 0, 0)";
+    connection.execute(sql, params![name.as_str(), now.unix()])?;
+    find(connection, name)?.ok_or_else(|| QueueError::damaged("a new queue is missing"))
+}

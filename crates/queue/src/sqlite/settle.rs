@@ -1,0 +1,138 @@
+//! Messages under a lease are extended, acknowledged, handed back, or marked as begun.
+
+use std::time::Duration;
+
+use brine_core::Timestamp;
+use brine_records::Settled;
+use brine_records::replay::ReplayLease;
+use brine_records::replay::embedded;
+use rusqlite::{Connection, params};
+
+use super::MessageLease;
+use crate::error::QueueError;
+
+/// The most characters of a reason that are kept.
+const MAX_DETAIL_CHARS: usize = 1024;
+
+/// The messages of one queue, in one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SettleMessages<'t> {
+    pub(super) connection: &'t Connection,
+    pub(super) queue: i64,
+    pub(super) now: Timestamp,
+}
+
+impl SettleMessages<'_> {
+    pub(super) fn extend(
+        self,
+        leases: &[&MessageLease],
+        until: Timestamp,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let sql = "UPDATE message SET held_from = ?3, held_until = ?4 WHERE id = ?1 AND token = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let [from, until] = [self.now, until].map(Timestamp::unix);
+        let one = |lease: &&MessageLease| {
+            outcome(statement.execute(params![lease.number, lease.token, from, until])?)
+        };
+        leases.iter().map(one).collect()
+    }
+
+    /// Notes in the ledger that the records of messages were handled, of those that are still held. What is lost here
+    /// is lost in the ledger as well.
+    pub(super) fn commit(
+        self,
+        leases: &[&MessageLease],
+        records: Vec<ReplayLease>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let (mut settled, mut held) = (Vec::new(), Vec::new());
+        for (lease, record) in leases.iter().zip(records) {
+            let is_held = self.is_held(lease)?;
+            settled.push(if is_held { Settled::Done } else { Settled::Lost });
+            if is_held {
+                held.push(record);
+            }
+        }
+        let mut committed =
+            embedded::commit_within(self.connection, &held, self.now)?.into_iter();
+        for one in settled.iter_mut().filter(|one| **one == Settled::Done) {
+            *one = committed.next().ok_or_else(|| QueueError::damaged("its ledger is silent"))?;
+        }
+        Ok(settled)
+    }
+
+    fn is_held(self, lease: &MessageLease) -> Result<bool, QueueError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1 AND token = ?2)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![lease.number, lease.token], |row| row.get(0))?)
+    }
+
+    pub(super) fn acknowledge(self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
+        let settled = leases.iter().map(|lease| self.remove(lease));
+        let settled: Vec<_> = settled.collect::<Result<_, _>>()?;
+        let done = settled.iter().filter(|settled| **settled == Settled::Done).count();
+        let sql = "UPDATE queue SET acknowledged = acknowledged + ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute(params![self.queue, done])?;
+        Ok(settled)
+    }
+
+    fn remove(self, lease: &MessageLease) -> Result<Settled, QueueError> {
+        let sql = "DELETE FROM message WHERE id = ?1 AND token = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let settled = outcome(statement.execute(params![lease.number, lease.token])?)?;
+        if settled == Settled::Done {
+            delete_content(self.connection, lease.number)?;
+        }
+        Ok(settled)
+    }
+
+    pub(super) fn retry(
+        self,
+        leases: &[MessageLease],
+        delay: Duration,
+        why: &str,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let sql = "UPDATE message SET token = NULL, held_from = ?3, held_until = ?4, failure = ?5 \
+                   WHERE id = ?1 AND token = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let (from, until) = match delay.is_zero() {
+            true => (0, 0),
+            false => (self.now.unix(), end_of(self.now, delay).unix()),
+        };
+        let why = detail(why);
+        let one = |lease: &MessageLease| {
+            outcome(statement.execute(params![lease.number, lease.token, from, until, why])?)
+        };
+        leases.iter().map(one).collect()
+    }
+
+    pub(super) fn begin(self, lease: &MessageLease) -> Result<Settled, QueueError> {
+        let sql = "UPDATE message SET begun = ?3 WHERE id = ?1 AND token = ?2";
+        let values = params![lease.number, lease.token, self.now.unix()];
+        outcome(self.connection.prepare_cached(sql)?.execute(values)?)
+    }
+}
+
+/// Returns a moment that is `length` away, or up to a second more: `now` is rounded down.
+pub(super) fn end_of(now: Timestamp, length: Duration) -> Timestamp {
+    let whole = length.as_secs().saturating_add(u64::from(length.subsec_nanos() > 0));
+    now.plus(Duration::from_secs(whole.saturating_add(1)))
+}
+
+/// Returns so much of a reason as is kept.
+pub(super) fn detail(text: &str) -> String {
+    text.chars().take(MAX_DETAIL_CHARS).collect()
+}
+
+pub(super) fn delete_content(connection: &Connection, number: i64) -> Result<(), QueueError> {
+    let rows =
+        connection.prepare_cached("DELETE FROM body WHERE id = ?1")?.execute(params![number])?;
+    if rows == 1 { Ok(()) } else { Err(QueueError::damaged("a message has no content")) }
+}
+
+fn outcome(rows: usize) -> Result<Settled, QueueError> {
+    match rows {
+        0 => Ok(Settled::Lost),
+        1 => Ok(Settled::Done),
+        _ => Err(QueueError::damaged("two messages have one number")),
+    }
+}

@@ -1,0 +1,247 @@
+//! The file of a queue: what it is, what it is not, and how large it gets.
+
+use std::fs;
+use std::time::Duration;
+
+use brine_core::{Class, Classified as _};
+use brine_queue::{
+    DeadLetters as _, Queue as _, QueueBirth, QueueError, ReceiveBounds, SqliteQueueOptions,
+};
+use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions};
+use brine_records::{Ledger as _, Settled, Subject};
+use brine_testkit::{key, now};
+use rusqlite::Connection;
+
+use crate::conformance::{LEASE, QueueSite as _, all, one};
+use crate::records::{signed, verified};
+use crate::sqlite_site::SqliteSite;
+
+fn opened(site: &SqliteSite, birth: QueueBirth) -> Result<(), QueueError> {
+    let options = SqliteQueueOptions { birth, ..SqliteSite::options() };
+    site.try_open("q", options).map(drop)
+}
+
+fn reason(outcome: Result<(), QueueError>) -> &'static str {
+    outcome.unwrap_err().reason()
+}
+
+#[test]
+fn a_queue_that_is_to_exist_is_not_made() {
+    let site = SqliteSite::new();
+    assert_eq!(reason(opened(&site, QueueBirth::Existing)), "queue-missing");
+    assert!(!site.path().exists());
+    drop(site.open("other"));
+    assert_eq!(reason(opened(&site, QueueBirth::Existing)), "queue-missing");
+    drop(site.open("q"));
+    opened(&site, QueueBirth::Existing).unwrap();
+}
+
+#[test]
+fn a_file_that_is_something_else_is_left_alone() {
+    let site = SqliteSite::new();
+    for content in [&b""[..], b"text\n", &[0; 8192]] {
+        fs::write(site.path(), content).unwrap();
+        assert_eq!(reason(opened(&site, QueueBirth::AcceptOlder)), "queue-not-a-queue");
+        assert_eq!(fs::read(site.path()).unwrap(), content);
+    }
+    fs::remove_file(site.path()).unwrap();
+    let options = ReplayOptions { birth: DatabaseBirth::AcceptOlder, ..ReplayOptions::default() };
+    drop(ReplayDatabase::open(&site.path(), &options, now()).unwrap());
+    assert_eq!(reason(opened(&site, QueueBirth::AcceptOlder)), "queue-not-a-queue");
+    // Nor is a queue a replay database.
+    let site = SqliteSite::new();
+    drop(site.open("q"));
+    let error = ReplayDatabase::open(&site.path(), &options, now()).unwrap_err();
+    assert_eq!(error.reason(), "replay-not-a-database");
+}
+
+#[test]
+fn a_file_that_was_tampered_with_is_refused() {
+    let cases = [
+        ("PRAGMA user_version = 2", "queue-version"),
+        ("PRAGMA application_id = 1", "queue-not-a-queue"),
+        ("DROP INDEX message_order", "queue-damaged"),
+        ("DROP TABLE done", "queue-damaged"),
+        ("CREATE TRIGGER t AFTER DELETE ON body BEGIN DELETE FROM dead; END", "queue-damaged"),
+        ("DELETE FROM state", "replay-damaged"),
+    ];
+    for (change, expected) in cases {
+        let site = SqliteSite::new();
+        drop(site.open("q"));
+        Connection::open(site.path()).unwrap().execute_batch(change).unwrap();
+        assert_eq!(reason(opened(&site, QueueBirth::AcceptOlder)), expected, "{change}");
+    }
+}
+
+#[test]
+fn a_message_without_what_it_holds_is_damage_and_not_an_empty_message() {
+    for change in ["DELETE FROM body", "UPDATE body SET content = x'00'"] {
+        let site = SqliteSite::new();
+        let mut queue = site.open("q");
+        queue.publish(&[b"12"]).unwrap();
+        Connection::open(site.path()).unwrap().execute_batch(change).unwrap();
+        let error = queue.receive(ReceiveBounds::ONE, Duration::ZERO).unwrap_err();
+        assert_eq!(error.reason(), "queue-damaged", "{change}");
+    }
+}
+
+/// Under a second name, SQLite would keep a second log, and everything would be delivered twice.
+#[test]
+fn a_file_with_two_names_is_refused_at_once_and_while_it_is_in_use() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    let second = site.directory.path().join("second");
+    fs::hard_link(site.path(), &second).unwrap();
+    assert_eq!(reason(queue.publish(&[b"1"])), "queue-linked");
+    assert_eq!(reason(opened(&site, QueueBirth::AcceptOlder)), "queue-linked");
+    fs::remove_file(second).unwrap();
+    queue.publish(&[b"2"]).unwrap();
+}
+
+#[test]
+fn a_file_that_is_taken_away_is_missed() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    fs::rename(site.path(), site.directory.path().join("elsewhere")).unwrap();
+    assert_eq!(reason(queue.publish(&[b"1"])), "queue-gone");
+    assert_eq!(reason(queue.status().map(drop)), "queue-gone");
+    assert_eq!(reason(queue.receive(ReceiveBounds::ONE, Duration::ZERO).map(drop)), "queue-gone");
+    assert_eq!(reason(opened(&site, QueueBirth::FromNow)), "queue-leftover");
+}
+
+#[test]
+fn a_symbolic_link_leads_to_the_queue() {
+    let site = SqliteSite::new();
+    site.open("q").publish(&[b"1"]).unwrap();
+    let links = SqliteSite::new();
+    std::os::unix::fs::symlink(site.path(), links.path()).unwrap();
+    assert_eq!(one(&mut links.open("q")).content, b"1");
+}
+
+#[test]
+fn a_queue_that_is_held_is_waited_for_and_then_reported() {
+    let site = SqliteSite::new();
+    let busy_timeout = Duration::from_millis(20);
+    let options = SqliteQueueOptions { busy_timeout, ..SqliteSite::options() };
+    let mut queue = site.try_open("q", options).unwrap();
+    queue.publish(&[b"1"]).unwrap();
+    let other = Connection::open(site.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = queue.publish(&[b"2"]).unwrap_err();
+    assert_eq!((error.reason(), error.class()), ("queue-locked", Class::System));
+    let error = queue.receive(ReceiveBounds::ONE, Duration::ZERO).unwrap_err();
+    assert_eq!(error.reason(), "queue-locked");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(all(&mut queue).len(), 1);
+}
+
+/// A lease was taken by a process whose clock was a day ahead.
+#[test]
+fn a_hold_that_begins_in_the_future_is_over() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    let ahead = SqliteSite { directory: tempfile::tempdir().unwrap(), ..SqliteSite::new() };
+    ahead.clock.step(86_400);
+    let name = brine_queue::QueueName::new("q").unwrap();
+    let clock = std::sync::Arc::new(ahead.clock.clone());
+    let options = SqliteSite::options();
+    let mut other = brine_queue::SqliteQueue::open(&site.path(), &name, options, clock).unwrap();
+    queue.publish(&[b"1", b"2"]).unwrap();
+    let held = one(&mut other);
+    let retried = one(&mut other);
+    assert_eq!(other.retry(vec![retried.lease], LEASE, "").unwrap(), [Settled::Done]);
+    assert_eq!(all(&mut queue).len(), 2);
+    assert_eq!(other.ack(vec![held.lease]).unwrap(), [Settled::Lost]);
+}
+
+#[test]
+fn the_ledger_of_a_new_file_answers_from_when_its_maker_says() {
+    let cases = [
+        (QueueBirth::AcceptOlder, [true, true, true]),
+        (QueueBirth::FromNow, [false, true, true]),
+        (QueueBirth::RefuseOlder, [false, false, true]),
+    ];
+    for (birth, expected) in cases {
+        let site = SqliteSite::new();
+        let options = SqliteQueueOptions { birth, ..SqliteSite::options() };
+        let mut ledger = site.try_open("q", options).unwrap().ledger().unwrap();
+        site.clock.step(61);
+        let issued = [now().minus(Duration::from_secs(1)), now(), site.now()];
+        let found = [0, 1, 2].map(|seq| {
+            let at = issued[usize::try_from(seq).unwrap()];
+            let record = verified(signed(&key(1), seq, at, b""), site.now());
+            let subject = Subject::of(&record).unwrap();
+            match ledger.reserve_many(&[subject], site.now()).unwrap().remove(0).into_lease() {
+                Ok(_) => true,
+                Err(error) => {
+                    assert_eq!(error.reason(), "replay-unknown");
+                    false
+                }
+            }
+        });
+        assert_eq!(found, expected, "{birth:?}");
+    }
+}
+
+/// What passes through uses the room of what passed before it.
+#[test]
+fn the_file_does_not_grow_with_what_passed_through_it() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    let mut largest = 0;
+    for _ in 0..200 {
+        queue.publish(&[&[7; 100_000]; 2]).unwrap();
+        let leases = all(&mut queue).into_iter().map(|found| found.lease).collect();
+        assert_eq!(queue.ack(leases).unwrap(), [Settled::Done; 2]);
+        largest = largest.max(queue.status().unwrap().stored_bytes.unwrap());
+    }
+    // 40 MB passed through. SQLite moves its log into the file when that has 4 MB.
+    assert!(largest < 8_000_000, "{largest}");
+}
+
+/// A consumer that waits gives back the room of a queue that was long.
+#[test]
+fn the_file_shrinks_when_nothing_is_to_be_done() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    for _ in 0..4 {
+        queue.publish(&[&[7; 0x0100_0000]]).unwrap();
+    }
+    let before = queue.status().unwrap().stored_bytes.unwrap();
+    assert!(before > 0x0400_0000);
+    let leases = all(&mut queue).into_iter().map(|found| found.lease).collect();
+    assert_eq!(queue.ack(leases).unwrap(), [Settled::Done; 4]);
+    for _ in 0..16 {
+        assert!(queue.receive(ReceiveBounds::ONE, Duration::from_millis(1)).unwrap().is_empty());
+    }
+    // What is free moves out of the file when the log does.
+    drop(queue);
+    let after = site.open("q").status().unwrap().stored_bytes.unwrap();
+    assert!(after < before / 2, "{after} of {before}");
+}
+
+/// As in the sqlite3 shell.
+#[test]
+fn people_can_read_a_queue() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("work");
+    queue.publish(&[b"first", b"second"]).unwrap();
+    let found = one(&mut queue);
+    let delay = Duration::from_secs(60);
+    assert_eq!(queue.retry(vec![found.lease], delay, "no room").unwrap(), [Settled::Done]);
+    let sql = "SELECT content, attempts, failure, held_until - held_from FROM message JOIN body USING (id) \
+               JOIN queue ON queue.id = queue WHERE name = 'work' ORDER BY id";
+    let sql = sql.replace("ORDER BY id", "ORDER BY message.id");
+    let connection = Connection::open(site.path()).unwrap();
+    let mut statement = connection.prepare(&sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    let rows: Vec<(Vec<u8>, u64, Option<String>, u64)> =
+        rows.unwrap().collect::<Result<_, _>>().unwrap();
+    let expected = [
+        (b"first".to_vec(), 1, Some("no room".to_owned()), 61),
+        (b"second".to_vec(), 0, None, 0),
+    ];
+    assert_eq!(rows, expected);
+}

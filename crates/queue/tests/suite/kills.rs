@@ -1,0 +1,85 @@
+//! A consumer is killed at each step, and the next one finds what it must.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use brine_core::Classified as _;
+use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds, SqliteQueue};
+use brine_records::{Ledger as _, ReplayError, Subject};
+use brine_testkit::key;
+
+use crate::conformance::{LONG, one};
+use crate::records::{signed, verified};
+use crate::worker::{Worker, open_queue, system_now};
+
+const LEASE: Duration = Duration::from_secs(1);
+
+/// What the next consumer finds: how often the message was delivered, whether it was begun, and what the ledger says.
+type Found = (u64, bool, &'static str);
+
+#[test]
+fn a_consumer_that_is_killed_loses_nothing_and_nothing_is_handled_after_its_commit() {
+    let cases: [(&str, Option<Found>); 7] = [
+        ("published", Some((1, false, "fresh"))),
+        ("received", Some((2, false, "fresh"))),
+        ("reserved", Some((2, false, "fresh"))),
+        ("committed", Some((2, false, "replayed"))),
+        ("acknowledged", None),
+        ("begun", Some((2, true, "replayed"))),
+        ("done", None),
+    ];
+    thread::scope(|scope| {
+        for (step, expected) in cases {
+            scope.spawn(move || assert_eq!(found_after(step), expected, "{step}"));
+        }
+    });
+}
+
+/// Kills a consumer at a step, and returns what the next one finds.
+fn found_after(step: &str) -> Option<Found> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queue");
+    let mut queue = open_queue(&path, LEASE);
+    queue.publish(&[&signed(&key(1), 0, system_now(), b"work")]).unwrap();
+    let log = directory.path().join("log");
+    fs::write(&log, "").unwrap();
+    let mut worker = Worker::start(step, &path, LEASE, &log);
+    worker.wait_until_there();
+    worker.kill();
+    // What the worker has published is there, whatever became of it.
+    assert_eq!(queue.status().unwrap().sent, 2);
+    if matches!(step, "acknowledged" | "done") {
+        assert_eq!(queue.status().unwrap().acknowledged, 1);
+        assert_eq!(one(&mut queue).content, b"another");
+        // Until that comes again, everything comes that the worker had.
+        assert_eq!(one(&mut queue).content, b"another");
+        return None;
+    }
+    Some(next(&mut queue))
+}
+
+/// Waits for the record, and returns what is known of it.
+fn next(queue: &mut SqliteQueue) -> Found {
+    loop {
+        let found = queue.receive(ReceiveBounds::ONE, LONG).unwrap().remove(0);
+        if found.content == b"another" {
+            continue;
+        }
+        let subject = Subject::of(&verified(found.content, system_now())).unwrap();
+        let mut ledger = queue.ledger().unwrap();
+        loop {
+            let reserved = ledger.reserve_many(&[subject], system_now()).unwrap().remove(0);
+            let reason = match reserved.into_lease() {
+                Ok(_) => "fresh",
+                // The record was reserved later than the message was received.
+                Err(ReplayError::Busy { .. }) => {
+                    thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
+                Err(error) => error.reason(),
+            };
+            return (found.attempt, found.begun, reason);
+        }
+    }
+}

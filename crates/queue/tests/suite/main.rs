@@ -1,0 +1,19 @@
+//! Queues through the public interface: what every queue does, what a queue in a file does beside that, and processes
+//! that are killed.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, reads the clock and the environment, and talks to its processes"
+)]
+
+mod conformance;
+mod dead_letters;
+mod files;
+mod kills;
+mod records;
+mod soak;
+mod sqlite_site;
+mod worker;

@@ -1,0 +1,188 @@
+//! Processes that the tests start, and kill. They are this test program, with one test of its own.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use brine_core::time::ClockBefore1970;
+use brine_core::{Clock, Expectations, Timestamp, open};
+use brine_queue::{
+    Queue as _, QueueBirth, QueueName, ReceiveBounds, RefusedMessage, SqliteQueue,
+    SqliteQueueOptions, Standing,
+};
+use brine_records::{Ledger as _, Reservation, Settled, Subject};
+use brine_testkit::signers;
+
+use crate::conformance::{LONG, one};
+use crate::records::verified;
+
+/// The clock of the system, which processes share.
+#[derive(Debug)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
+        Timestamp::from_system(SystemTime::now())
+    }
+}
+
+pub(crate) fn system_now() -> Timestamp {
+    SystemClock.now().unwrap()
+}
+
+/// Opens the queue of the tests with processes.
+pub(crate) fn open_queue(path: &Path, lease: Duration) -> SqliteQueue {
+    let birth = QueueBirth::AcceptOlder;
+    let busy_timeout = Duration::from_secs(60);
+    let options = SqliteQueueOptions { birth, lease, busy_timeout, ..SqliteQueueOptions::default() };
+    SqliteQueue::open(path, &QueueName::new("q").unwrap(), options, Arc::new(SystemClock)).unwrap()
+}
+
+/// A process that can be killed. It is killed at the latest when this is dropped.
+pub(crate) struct Worker(Child);
+
+impl Worker {
+    pub(crate) fn start(task: &str, queue: &Path, lease: Duration, log: &Path) -> Self {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "worker::works", "--ignored", "--nocapture"])
+            .env(TASK, task)
+            .env(QUEUE, queue)
+            .env(LEASE_SECONDS, lease.as_secs().to_string())
+            .env(LOG, log)
+            .stdout(Stdio::piped())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// Waits until the process is where it is to be killed.
+    pub(crate) fn wait_until_there(&mut self) {
+        let output = BufReader::new(self.0.stdout.as_mut().unwrap());
+        assert!(output.lines().any(|line| line.unwrap().ends_with(THERE)));
+    }
+
+    /// Kills the process with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const TASK: &str = "BRINE_TEST_WORKER_TASK";
+const QUEUE: &str = "BRINE_TEST_WORKER_QUEUE";
+const LEASE_SECONDS: &str = "BRINE_TEST_WORKER_LEASE_SECONDS";
+const LOG: &str = "BRINE_TEST_WORKER_LOG";
+const THERE: &str = "the worker is there";
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn works() {
+    let Ok(task) = env::var(TASK) else { return };
+    let lease = Duration::from_secs(env::var(LEASE_SECONDS).unwrap().parse().unwrap());
+    let queue = open_queue(env::var_os(QUEUE).unwrap().as_ref(), lease);
+    match task.as_str() {
+        "consume" => consume(queue, env::var_os(LOG).unwrap().as_ref()),
+        step => go_to(step, queue),
+    }
+}
+
+/// Handles a message up to a step, and stays there.
+fn go_to(step: &str, mut queue: SqliteQueue) {
+    let stay = |at: &str| {
+        if at == step {
+            println!("{THERE}");
+            std::thread::sleep(LONG * 10);
+        }
+    };
+    queue.publish(&[b"another"]).unwrap();
+    stay("published");
+    let found = one(&mut queue);
+    stay("received");
+    let mut ledger = queue.ledger().unwrap();
+    let subject = Subject::of(&verified(found.content, system_now())).unwrap();
+    let reserve = ledger.reserve_many(&[subject], system_now()).unwrap().remove(0);
+    let lease = reserve.into_lease().unwrap();
+    stay("reserved");
+    match step {
+        "committed" => {
+            assert_eq!(ledger.commit_many(&[lease], system_now()).unwrap(), [Settled::Done]);
+            stay("committed");
+        }
+        "acknowledged" => {
+            let handled = vec![(found.lease, lease)];
+            assert_eq!(queue.commit_and_ack(handled).unwrap(), [Settled::Done]);
+            stay("acknowledged");
+        }
+        _ => {
+            assert_eq!(queue.begin(&found.lease, lease).unwrap(), Settled::Done);
+            stay("begun");
+            assert_eq!(queue.ack(vec![found.lease]).unwrap(), [Settled::Done]);
+            stay("done");
+        }
+    }
+    panic!("there is no step {step}");
+}
+
+/// Handles messages until the process is killed: a message is handled by a line in the log.
+fn consume(mut queue: SqliteQueue, log: &Path) {
+    // Lines of processes that append do not mix.
+    let mut log = OpenOptions::new().append(true).open(log).unwrap();
+    let mut ledger = queue.ledger().unwrap();
+    let (expectations, trust) = (Expectations::new(), signers(&[1]));
+    loop {
+        let most = ReceiveBounds { bytes: usize::MAX, messages: 16 };
+        let (mut subjects, mut messages) = (Vec::new(), Vec::new());
+        for found in queue.receive(most, LONG).unwrap() {
+            let verdict = open(found.content);
+            match verdict.and_then(|opening| opening.verify(&expectations, &trust, &system_now())) {
+                Ok(verified) => {
+                    subjects.push(Subject::of(&verified).unwrap());
+                    messages.push((found.lease, verified.header().sequence().unwrap().seq));
+                }
+                Err(error) => {
+                    let reason = brine_core::Classified::reason(&error);
+                    let (detail, standing) = (&error.to_string(), Standing::Unverified);
+                    let why = RefusedMessage { reason, detail, standing };
+                    queue.dead_letter(found.lease, &why).unwrap();
+                }
+            }
+        }
+        let begun = Instant::now();
+        let found = ledger.reserve_many(&subjects, system_now()).unwrap();
+        let (mut handled, mut numbers, mut known, mut busy) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (reserved, (lease, number)) in found.into_iter().zip(messages) {
+            match reserved {
+                // A consumer that stood still may have lost its leases, and handles nothing.
+                Reservation::Fresh(_) if begun.elapsed() > queue.lease_length() / 2 => {
+                    busy.push(lease);
+                }
+                Reservation::Fresh(record) => {
+                    writeln!(log, "handled {number}").unwrap();
+                    numbers.push(number);
+                    handled.push((lease, record));
+                }
+                Reservation::Replayed => known.push(lease),
+                Reservation::Busy { .. } | Reservation::Twin { .. } => busy.push(lease),
+                Reservation::Refused(error) => panic!("{error}"),
+            }
+        }
+        let settled = queue.commit_and_ack(handled).unwrap();
+        for (number, _) in numbers.iter().zip(settled).filter(|(_, end)| *end == Settled::Done) {
+            writeln!(log, "committed {number}").unwrap();
+        }
+        let _ = queue.ack(known).unwrap();
+        let _ = queue.retry(busy, Duration::from_millis(100), "another consumer has it").unwrap();
+    }
+}
