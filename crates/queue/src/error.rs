@@ -41,6 +41,10 @@ pub enum QueueError {
     #[error("queue: disk is full")]
     Full,
 
+    /// A lease ran out, and the message was delivered again.
+    #[error("lease was lost: the message was delivered to another consumer")]
+    LeaseLost,
+
     /// The ledger failed.
     #[error(transparent)]
     Ledger(ReplayError),
@@ -88,6 +92,7 @@ impl Classified for QueueError {
             | Self::DeadLettersFull { .. }
             | Self::File(_)
             | Self::Full
+            | Self::LeaseLost
             | Self::Locked
             | Self::Missing { .. }
             | Self::Random(_) => Class::System,
@@ -102,6 +107,7 @@ impl Classified for QueueError {
             Self::DeadLettersFull { .. } => "queue-dead-letters-full",
             Self::File(error) => file_reason(error),
             Self::Full => "queue-disk-full",
+            Self::LeaseLost => "queue-lease-lost",
             Self::Ledger(error) => error.reason(),
             Self::Locked => "queue-locked",
             Self::Missing { .. } => "queue-missing",

@@ -33,6 +33,7 @@
 
 mod error;
 mod queue;
+mod source;
 mod sqlite;
 mod url;
 
@@ -41,6 +42,7 @@ pub use self::queue::{
     Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,
     RefusedMessage, Standing,
 };
+pub use self::source::{QueueDeliveries, QueueSource, SourceRules};
 pub use self::sqlite::{
     DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue, SqliteQueueOptions,
 };

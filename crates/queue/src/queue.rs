@@ -137,7 +137,8 @@ pub trait DeadLetters {
     /// Failures of the queue.
     fn dead_content(&mut self, number: u64) -> Result<Option<Vec<u8>>, QueueError>;
 
-    /// Queues a dead letter again, with no attempts. Returns whether there was one of this number.
+    /// Queues a dead letter again, in its old place, with no attempts. One that was begun stays so. Returns whether
+    /// there was one of this number.
     ///
     /// # Errors
     ///
@@ -228,6 +229,8 @@ pub struct DeadMessage {
     pub died: Timestamp,
     /// How often it was delivered.
     pub attempts: u64,
+    /// Whether a consumer [began](Queue::begin) to handle it. The ledger lets nobody handle it again.
+    pub begun: bool,
     /// Whose it is.
     pub standing: Standing,
     /// The short name of the reason.

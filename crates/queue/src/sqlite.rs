@@ -104,9 +104,7 @@ impl SqliteQueue {
         let is_old_enough = embedded::max_age(&self.file.connection)? >= max_age;
         match found {
             Some(number) if is_old_enough => Ok(number),
-            None if self.options.birth == QueueBirth::Existing => {
-                Err(QueueError::Missing { name })
-            }
+            None if self.options.birth == QueueBirth::Existing => Err(QueueError::Missing { name }),
             _ => self.write(|connection, now| {
                 embedded::allow_age(connection, max_age)?;
                 schema::add(connection, &name, now)
@@ -119,10 +117,7 @@ impl SqliteQueue {
     }
 
     /// Leases what can be delivered.
-    fn lease(
-        &mut self,
-        most: ReceiveBounds,
-    ) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
+    fn lease(&mut self, most: ReceiveBounds) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
         let (queue, length, token) = (self.number, self.options.lease, random()?);
         self.write_lazily(|connection, now| {
             let until = end_of(now, length);

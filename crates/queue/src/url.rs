@@ -91,7 +91,9 @@ pub enum QueueUrlError {
         scheme: String,
     },
     /// A parameter is not known.
-    #[error("parameter {name:?} is not known: the only one is \"queue\"; write %3F for a \"?\" in a file")]
+    #[error(
+        "parameter {name:?} is not known: the only one is \"queue\"; write %3F for a \"?\" in a file"
+    )]
     ParameterUnknown {
         /// Its name.
         name: String,

@@ -123,7 +123,8 @@ impl ReplayDatabase {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let opened = brine_sqlite::open(path, &SCHEMA, flags, options.busy_timeout)?;
         let limits = DatabaseLimits { entries: MAX_ENTRIES, ranges: MAX_RANGES };
-        let mut database = Self { view: ReplayView { opened }, lease: options.lease, limits, scope: None };
+        let mut database =
+            Self { view: ReplayView { opened }, lease: options.lease, limits, scope: None };
         let state = Bookkeeping::load(&database.view.opened.connection)?;
         if state.max_age < max_age {
             database.write(|_, state| -> Result<(), ReplayError> {

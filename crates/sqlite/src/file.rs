@@ -43,7 +43,9 @@ pub fn create<E: From<FileError> + From<rusqlite::Error>>(
     connection.close().map_err(|(_, error)| error)?;
     refuse_leftovers(path)?;
     match draft.take_name(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error).into()),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(failed(path, error).into())
+        }
         _ => Ok(sync_directory(path)?),
     }
 }

@@ -30,6 +30,7 @@ struct TakenMessage {
     bytes: u64,
     sent: u64,
     attempts: u64,
+    begun: Option<u64>,
 }
 
 impl TakenMessage {
@@ -68,11 +69,12 @@ impl BuryMessage<'_> {
     }
 
     fn take(self, lease: &MessageLease) -> Result<Option<TakenMessage>, QueueError> {
-        let sql = "DELETE FROM message WHERE id = ?1 AND token = ?2 RETURNING bytes, sent, attempts";
+        let sql = "DELETE FROM message WHERE id = ?1 AND token = ?2 RETURNING bytes, sent, attempts, begun";
         let mut statement = self.connection.prepare_cached(sql)?;
         let number = lease.number;
         let taken = statement.query_row(params![number, lease.token], |row| {
-            Ok(TakenMessage { number, bytes: row.get(0)?, sent: row.get(1)?, attempts: row.get(2)? })
+            let (bytes, sent) = (row.get(0)?, row.get(1)?);
+            Ok(TakenMessage { number, bytes, sent, attempts: row.get(2)?, begun: row.get(3)? })
         });
         Ok(taken.optional()?)
     }
@@ -83,7 +85,8 @@ impl BuryMessage<'_> {
         why: &RefusedMessage<'_>,
     ) -> Result<DeadLetter, QueueError> {
         let limit = self.bounds.verified;
-        let sql = "UPDATE queue SET dead_bytes = dead_bytes + ?2 WHERE id = ?1 AND dead_bytes + ?2 <= ?3";
+        let sql =
+            "UPDATE queue SET dead_bytes = dead_bytes + ?2 WHERE id = ?1 AND dead_bytes + ?2 <= ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         if statement.execute(params![self.queue, message.cost(), limit])? == 0 {
             // The caller takes everything back.
@@ -106,9 +109,8 @@ impl BuryMessage<'_> {
             Ok(UnverifiedCounts { met: row.get(0)?, kept: row.get(1)?, bytes: row.get(2)? })
         })?;
         let limit = self.bounds.unverified;
-        let has_room = |counts: &UnverifiedCounts| {
-            counts.bytes.saturating_add(message.cost()) <= limit
-        };
+        let has_room =
+            |counts: &UnverifiedCounts| counts.bytes.saturating_add(message.cost()) <= limit;
         let is_drawn = has_room(&counts) || random_below(counts.met)? < counts.kept;
         if message.cost() > limit || !is_drawn {
             return Ok(DeadLetter::Dropped);
@@ -116,7 +118,8 @@ impl BuryMessage<'_> {
         while !has_room(&counts) {
             self.evict(&mut counts)?;
         }
-        let sql = "UPDATE queue SET unverified_kept = ?2 + 1, unverified_bytes = ?3 + ?4 WHERE id = ?1";
+        let sql =
+            "UPDATE queue SET unverified_kept = ?2 + 1, unverified_bytes = ?3 + ?4 WHERE id = ?1";
         let values = params![self.queue, counts.kept, counts.bytes, message.cost()];
         self.connection.prepare_cached(sql)?.execute(values)?;
         self.keep(message, why)
@@ -146,12 +149,21 @@ impl BuryMessage<'_> {
         message: TakenMessage,
         why: &RefusedMessage<'_>,
     ) -> Result<DeadLetter, QueueError> {
-        let TakenMessage { number, bytes, sent, attempts } = message;
+        let TakenMessage { number, bytes, sent, attempts, begun } = message;
         let is_verified = why.standing == Standing::Verified;
-        let sql = "INSERT INTO dead VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sql = "INSERT INTO dead VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let (died, text) = (self.now.unix(), detail(why.detail));
         let values = params![
-            number, self.queue, bytes, sent, died, attempts, is_verified, why.reason, text
+            number,
+            self.queue,
+            bytes,
+            sent,
+            died,
+            attempts,
+            begun,
+            is_verified,
+            why.reason,
+            text
         ];
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(DeadLetter::Kept)

@@ -14,7 +14,7 @@ impl DeadLetters for SqliteQueue {
     fn dead_letters(&mut self, after: u64, most: usize) -> Result<Vec<DeadMessage>, QueueError> {
         let queue = self.number;
         self.read(|connection| {
-            let sql = "SELECT id, bytes, sent, died, attempts, verified, reason, detail FROM dead \
+            let sql = "SELECT id, bytes, sent, died, attempts, begun IS NOT NULL, verified, reason, detail FROM dead \
                        WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
             let (after, most) = (signed(after), i64::try_from(most).unwrap_or(i64::MAX));
@@ -44,8 +44,8 @@ impl DeadLetters for SqliteQueue {
             let Some(dead) = TakenLetter::take(connection, queue, number)? else {
                 return Ok(false);
             };
-            let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, 0, 0, 0, NULL, NULL, NULL)";
-            let values = params![signed(number), queue, dead.bytes, dead.sent];
+            let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, 0, 0, 0, NULL, ?5, NULL)";
+            let values = params![signed(number), queue, dead.bytes, dead.sent, dead.begun];
             connection.prepare_cached(sql)?.execute(values)?;
             Ok(true)
         })?;
@@ -96,14 +96,17 @@ impl DeadLetters for SqliteQueue {
 struct TakenLetter {
     bytes: u64,
     sent: u64,
+    begun: Option<u64>,
 }
 
 impl TakenLetter {
     fn take(connection: &Connection, queue: i64, number: u64) -> Result<Option<Self>, QueueError> {
-        let sql = "DELETE FROM dead WHERE id = ?1 AND queue = ?2 RETURNING bytes, sent, verified";
+        let sql =
+            "DELETE FROM dead WHERE id = ?1 AND queue = ?2 RETURNING bytes, sent, begun, verified";
         let mut statement = connection.prepare_cached(sql)?;
         let found = statement.query_row(params![signed(number), queue], |row| {
-            Ok((Self { bytes: row.get(0)?, sent: row.get(1)? }, row.get(2)?))
+            let letter = Self { bytes: row.get(0)?, sent: row.get(1)?, begun: row.get(2)? };
+            Ok((letter, row.get(3)?))
         });
         let Some((letter, is_verified)) = found.optional()? else { return Ok(None) };
         bury::free(connection, queue, letter.bytes, is_verified)?;
@@ -112,16 +115,17 @@ impl TakenLetter {
 }
 
 fn dead_message(row: &Row<'_>) -> Result<DeadMessage, QueueError> {
-    let is_verified: bool = row.get(5)?;
+    let is_verified: bool = row.get(6)?;
     Ok(DeadMessage {
         number: row.get(0)?,
         bytes: row.get(1)?,
         sent: moment(row.get(2)?)?,
         died: moment(row.get(3)?)?,
         attempts: row.get(4)?,
+        begun: row.get(5)?,
         standing: if is_verified { Standing::Verified } else { Standing::Unverified },
-        reason: row.get(6)?,
-        detail: row.get(7)?,
+        reason: row.get(7)?,
+        detail: row.get(8)?,
     })
 }
 

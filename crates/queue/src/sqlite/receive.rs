@@ -49,8 +49,7 @@ impl ReceiveMessages {
         let (mut ready, mut total) = (Vec::new(), 0_usize);
         while let Some(row) = rows.next()? {
             let (number, bytes) = (row.get(0)?, row.get(1)?);
-            let message =
-                ReadyMessage { number, bytes, attempts: row.get(2)?, begun: row.get(3)? };
+            let message = ReadyMessage { number, bytes, attempts: row.get(2)?, begun: row.get(3)? };
             total = total.saturating_add(bytes);
             if total > self.most.bytes && !ready.is_empty() {
                 break;
@@ -80,10 +79,7 @@ impl ReceiveMessages {
 }
 
 /// Returns what a message or a dead letter holds.
-pub(super) fn content(
-    connection: &Connection,
-    number: i64,
-) -> Result<Option<Vec<u8>>, QueueError> {
+pub(super) fn content(connection: &Connection, number: i64) -> Result<Option<Vec<u8>>, QueueError> {
     let sql = "SELECT content FROM body WHERE id = ?1 AND length(content) <= ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![number, MAX_MESSAGE_BYTES])?;

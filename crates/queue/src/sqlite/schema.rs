@@ -28,8 +28,8 @@ const TABLES: &[&str] = &[
      token BLOB, begun INTEGER, failure TEXT) STRICT",
     "CREATE INDEX message_order ON message (queue, held_until, id)",
     "CREATE TABLE dead (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, bytes INTEGER NOT NULL, \
-     sent INTEGER NOT NULL, died INTEGER NOT NULL, attempts INTEGER NOT NULL, verified INTEGER NOT NULL, \
-     reason TEXT NOT NULL, detail TEXT NOT NULL) STRICT",
+     sent INTEGER NOT NULL, died INTEGER NOT NULL, attempts INTEGER NOT NULL, begun INTEGER, \
+     verified INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL) STRICT",
     "CREATE INDEX dead_order ON dead (queue, verified, id)",
     "CREATE TABLE refused (queue INTEGER NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, \
      PRIMARY KEY (queue, reason)) STRICT, WITHOUT ROWID",

@@ -52,8 +52,7 @@ impl SettleMessages<'_> {
                 held.push(record);
             }
         }
-        let mut committed =
-            embedded::commit_within(self.connection, &held, self.now)?.into_iter();
+        let mut committed = embedded::commit_within(self.connection, &held, self.now)?.into_iter();
         for one in settled.iter_mut().filter(|one| **one == Settled::Done) {
             *one = committed.next().ok_or_else(|| QueueError::damaged("its ledger is silent"))?;
         }

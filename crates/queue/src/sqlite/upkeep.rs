@@ -47,9 +47,16 @@ impl Upkeep {
         };
         let (Ok(free), Ok(all)) = (count("freelist_count"), count("page_count")) else { return };
         if free > SPARE_PAGES && free > all / 2 {
-            let sql = format!("PRAGMA incremental_vacuum({SPARE_PAGES})");
             // What fails here is done later.
-            let _ = file.connection.execute_batch(&sql);
+            let _ = give_back(file, SPARE_PAGES);
         }
     }
+}
+
+/// Every step of the statement gives back one page.
+fn give_back(file: &SharedFile, pages: u64) -> Result<(), rusqlite::Error> {
+    let mut statement = file.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut steps = statement.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
 }

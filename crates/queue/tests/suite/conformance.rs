@@ -6,9 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use brine_core::{Classified as _, Timestamp};
-use brine_queue::{
-    Buried, DeadLetters, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing,
-};
+use brine_queue::{Buried, DeadLetters, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
 use brine_records::{DeadLetter, Settled};
 
 /// How long leases last at every site.
@@ -20,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// A place that has queues by name, which are empty at first. Their leases last for [`LEASE`], and their ledgers take
 /// records of any time.
 pub(crate) trait QueueSite: Sync {
-    type Queue: Queue<Lease: Send, Ledger: Send> + DeadLetters;
+    type Queue: Queue + DeadLetters;
 
     /// Opens a queue once more, as another process would.
     fn open(&self, name: &str) -> Self::Queue;
@@ -305,8 +303,7 @@ pub(crate) fn what_is_received_at_once_is_bounded<S: QueueSite>(site: &S) {
 
 pub(crate) fn a_consumer_that_waits_is_given_what_is_published_later<S: QueueSite>(site: &S) {
     thread::scope(|scope| {
-        let mut queue = site.open("q");
-        let waiting = scope.spawn(move || one(&mut queue).content);
+        let waiting = scope.spawn(|| one(&mut site.open("q")).content);
         thread::sleep(Duration::from_millis(100));
         site.open("q").publish(&[b"1"]).unwrap();
         assert_eq!(waiting.join().unwrap(), b"1");

@@ -68,7 +68,7 @@ fn what_never_verified_is_sampled_and_counted() {
 fn empty_messages_of_strangers_take_room_as_well() {
     let site = SqliteSite::new();
     let mut queue = site.try_open("q", bounded(2 * ROW, 0)).unwrap();
-    queue.publish(&[b""; 5]).unwrap();
+    queue.publish(&[&b""[..]; 5]).unwrap();
     for found in all(&mut queue) {
         queue.dead_letter(found.lease, &why(Standing::Unverified)).unwrap();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use brine_core::Classified as _;
 use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds, SqliteQueue};
-use brine_records::{Ledger as _, ReplayError, Subject};
+use brine_records::{ReplayError, Subject};
 use brine_testkit::key;
 
 use crate::conformance::{LONG, one};

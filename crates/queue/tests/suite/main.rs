@@ -15,5 +15,6 @@ mod files;
 mod kills;
 mod records;
 mod soak;
+mod source;
 mod sqlite_site;
 mod worker;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use brine_core::{
     Expectations, Sequence, SigningKey, Statement, Timestamp, Unique, Verified, open, sign,
 };
-use brine_queue::Queue;
-use brine_records::{Ledger, Reservation, Settled, Subject};
+use brine_queue::{Buried, DeadLetters as _, Queue, RefusedMessage, Standing};
+use brine_records::{DeadLetter, Ledger, Reservation, Settled, Subject};
 use brine_testkit::{key, signers};
 
 use crate::conformance::{LEASE, QueueSite, all, one};
@@ -104,6 +104,13 @@ pub(crate) fn a_job_that_was_begun_is_delivered_as_begun_and_never_fresh<S: Queu
     assert_eq!(reason(site, &mut queue.ledger().unwrap(), again.content), "replayed");
     // Handing it back does not undo it.
     assert_eq!(queue.retry(vec![again.lease], Duration::ZERO, "").unwrap(), [Settled::Done]);
+    let lease = one(&mut queue).lease;
+    // Nor does a dead letter forget it.
+    let why = RefusedMessage { reason: "interrupted", detail: "", standing: Standing::Verified };
+    assert_eq!(queue.dead_letter(lease, &why).unwrap(), Buried::Done(DeadLetter::Kept));
+    let dead = queue.dead_letters(0, 1).unwrap().remove(0);
+    assert!(dead.begun);
+    assert!(queue.revive(dead.number).unwrap());
     assert!(one(&mut queue).begun);
 }
 

@@ -54,7 +54,7 @@ fn no_message_is_lost_or_handled_after_its_commit_while_consumers_are_killed() {
         largest = largest.max(status.stored_bytes.unwrap());
         if waiting < BACKLOG {
             let mut batch = Vec::new();
-            for number in numbers.by_ref().take(100) {
+            for number in numbers.by_ref().take(50) {
                 let envelope = signed(&key(1), number, system_now(), b"work");
                 if number % COPIES == 0 {
                     batch.push(envelope.clone());
@@ -73,7 +73,7 @@ fn no_message_is_lost_or_handled_after_its_commit_while_consumers_are_killed() {
             break;
         }
         let [pause, victim] = random::<2>().unwrap();
-        thread::sleep(Duration::from_millis(20 + u64::from(pause)));
+        thread::sleep(Duration::from_millis(10 + u64::from(pause) / 4));
         let victim = usize::from(victim) % (CONSUMERS * 2);
         let victim = consumers.get_mut(victim).filter(|_| numbers.peek().is_some());
         if let Some(consumer) = victim {

@@ -1,7 +1,7 @@
 //! Processes that the tests start, and kill. They are this test program, with one test of its own.
 
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use brine_queue::{
     Queue as _, QueueBirth, QueueName, ReceiveBounds, RefusedMessage, SqliteQueue,
     SqliteQueueOptions, Standing,
 };
-use brine_records::{Ledger as _, Reservation, Settled, Subject};
+use brine_records::{Reservation, Settled, Subject};
 use brine_testkit::signers;
 
 use crate::conformance::{LONG, one};
@@ -38,7 +38,8 @@ pub(crate) fn system_now() -> Timestamp {
 pub(crate) fn open_queue(path: &Path, lease: Duration) -> SqliteQueue {
     let birth = QueueBirth::AcceptOlder;
     let busy_timeout = Duration::from_secs(60);
-    let options = SqliteQueueOptions { birth, lease, busy_timeout, ..SqliteQueueOptions::default() };
+    let options =
+        SqliteQueueOptions { birth, lease, busy_timeout, ..SqliteQueueOptions::default() };
     SqliteQueue::open(path, &QueueName::new("q").unwrap(), options, Arc::new(SystemClock)).unwrap()
 }
 
@@ -136,7 +137,6 @@ fn go_to(step: &str, mut queue: SqliteQueue) {
 
 /// Handles messages until the process is killed: a message is handled by a line in the log.
 fn consume(mut queue: SqliteQueue, log: &Path) {
-    // Lines of processes that append do not mix.
     let mut log = OpenOptions::new().append(true).open(log).unwrap();
     let mut ledger = queue.ledger().unwrap();
     let (expectations, trust) = (Expectations::new(), signers(&[1]));
@@ -169,7 +169,7 @@ fn consume(mut queue: SqliteQueue, log: &Path) {
                     busy.push(lease);
                 }
                 Reservation::Fresh(record) => {
-                    writeln!(log, "handled {number}").unwrap();
+                    note(&mut log, "handled", number);
                     numbers.push(number);
                     handled.push((lease, record));
                 }
@@ -180,9 +180,14 @@ fn consume(mut queue: SqliteQueue, log: &Path) {
         }
         let settled = queue.commit_and_ack(handled).unwrap();
         for (number, _) in numbers.iter().zip(settled).filter(|(_, end)| *end == Settled::Done) {
-            writeln!(log, "committed {number}").unwrap();
+            note(&mut log, "committed", *number);
         }
         let _ = queue.ack(known).unwrap();
         let _ = queue.retry(busy, Duration::from_millis(100), "another consumer has it").unwrap();
     }
+}
+
+/// Adds a line in one call: such lines do not mix, and none is cut when the process is killed.
+fn note(log: &mut File, what: &str, number: u64) {
+    log.write_all(format!("{what} {number}\n").as_bytes()).unwrap();
 }

@@ -46,7 +46,7 @@ impl ReplayView {
     /// [`ReplayError::Missing`], [`ReplayError::NotADatabase`], [`ReplayError::Version`],
     /// [`ReplayError::Damaged`], and [`ReplayError::File`] and [`ReplayError::Database`] from the system.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
-        let opened = 
+        let opened =
             brine_sqlite::open(path, &SCHEMA, OpenFlags::SQLITE_OPEN_READ_ONLY, BUSY_TIMEOUT)?;
         Ok(Self { opened })
     }

@@ -1,0 +1,290 @@
+//! A queue as the source of a record pipeline.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use brine_core::Classified as _;
+use brine_core::key::random;
+use brine_records::{
+    DeadLetter, DeliveredBlock, Deliveries, FrameBlock, HandlerFailure, RecordError, ReplayError,
+    Settled, Source,
+};
+
+use crate::error::QueueError;
+use crate::queue::{Buried, Queue, ReceiveBounds, RefusedMessage, Standing};
+
+/// How long a queue is asked to wait at once. In between, leases are extended and the source may end.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// When a message is looked at again that stays queued though the ledger refuses it.
+const POSTPONED: Duration = Duration::from_secs(60 * 60);
+
+/// How a queue is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceRules {
+    /// How often a message is delivered before it becomes a dead letter.
+    pub attempts: u64,
+    /// How much is received at once.
+    pub bounds: ReceiveBounds,
+    /// How many messages are received in all, if that is bounded.
+    pub messages: Option<u64>,
+    /// How long to wait before a message is delivered again, after the first attempt. It doubles with every attempt, up to
+    /// `longest_delay`, and half of it is random.
+    pub delay: Duration,
+    /// The longest delay.
+    pub longest_delay: Duration,
+    /// How long to wait for a message before the source ends, if it ends.
+    pub wait: Option<Duration>,
+}
+
+/// Receives records from a queue. Its deliveries settle them.
+///
+/// Reading and settling happen on two threads, so there are two values of one queue.
+pub struct QueueSource<Q: Queue> {
+    receiving: Q,
+    held: Arc<HeldMessages<Q>>,
+    rules: SourceRules,
+    is_wanted: Box<dyn FnMut() -> bool + Send>,
+    received: u64,
+}
+
+/// Settles the records of one block with their queue.
+pub struct QueueDeliveries<Q: Queue> {
+    held: Arc<HeldMessages<Q>>,
+    rules: SourceRules,
+    /// The number of the first message of the block, among those that were received.
+    first: u64,
+}
+
+/// The messages of all blocks that are not settled.
+struct HeldMessages<Q: Queue>(Mutex<HeldState<Q>>);
+
+struct HeldState<Q: Queue> {
+    settling: Q,
+    messages: BTreeMap<u64, HeldMessage<Q::Lease>>,
+    extended: Instant,
+}
+
+struct HeldMessage<L> {
+    attempt: u64,
+    lease: L,
+}
+
+impl<Q: Queue> QueueSource<Q> {
+    /// Receives with one value of a queue, and settles with another.
+    #[must_use]
+    pub fn new(receiving: Q, settling: Q, rules: SourceRules) -> Self {
+        let state = HeldState { settling, messages: BTreeMap::new(), extended: Instant::now() };
+        let held = Arc::new(HeldMessages(Mutex::new(state)));
+        Self { receiving, held, rules, is_wanted: Box::new(|| true), received: 0 }
+    }
+
+    /// Ends when this says so. It is asked about once a second while there is nothing to receive.
+    #[must_use]
+    pub fn while_wanted(self, is_wanted: impl FnMut() -> bool + Send + 'static) -> Self {
+        Self { is_wanted: Box::new(is_wanted), ..self }
+    }
+
+    /// Returns how much is to be received next, if anything.
+    fn next_bounds(&self) -> Option<ReceiveBounds> {
+        let left = self.rules.messages.map(|most| most.saturating_sub(self.received));
+        let left = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let messages = self.rules.bounds.messages.min(left);
+        (left > 0).then_some(ReceiveBounds { messages, ..self.rules.bounds })
+    }
+}
+
+impl<Q: Queue> Source for QueueSource<Q> {
+    type Deliveries = QueueDeliveries<Q>;
+    type Error = QueueError;
+
+    fn next_block(&mut self) -> Result<Option<DeliveredBlock<QueueDeliveries<Q>>>, QueueError> {
+        let Some(bounds) = self.next_bounds() else { return Ok(None) };
+        let begun = Instant::now();
+        let found = loop {
+            if !(self.is_wanted)() {
+                return Ok(None);
+            }
+            let left = self.rules.wait.map(|wait| wait.saturating_sub(begun.elapsed()));
+            let found = self.receiving.receive(bounds, left.map_or(WAIT, |left| left.min(WAIT)))?;
+            if !found.is_empty() {
+                break found;
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            self.held.state().extend_when_due()?;
+        };
+        let first = self.received;
+        let mut block = FrameBlock::new(first.saturating_add(1));
+        let mut state = self.held.state();
+        for delivery in found {
+            block.push(&delivery.content);
+            let message = HeldMessage { attempt: delivery.attempt, lease: delivery.lease };
+            state.messages.insert(self.received, message);
+            self.received = self.received.saturating_add(1);
+        }
+        drop(state);
+        let deliveries = QueueDeliveries { held: Arc::clone(&self.held), rules: self.rules, first };
+        Ok(Some(DeliveredBlock { block, deliveries }))
+    }
+}
+
+impl<Q: Queue> QueueDeliveries<Q> {
+    fn number(&self, index: usize) -> u64 {
+        self.first.saturating_add(u64::try_from(index).unwrap_or(u64::MAX))
+    }
+
+    fn numbers(&self, records: &Range<usize>) -> Range<u64> {
+        self.number(records.start)..self.number(records.end)
+    }
+
+    /// Returns the delay before the next attempt: it doubles, and half of it is random, so that consumers that failed
+    /// together do not try again together.
+    fn delay(&self, attempt: u64) -> Result<Duration, QueueError> {
+        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
+        let delay = self.rules.delay.saturating_mul(1_u32 << doublings);
+        let half = delay.min(self.rules.longest_delay) / 2;
+        let share = u32::from_le_bytes(random()?);
+        let random = half.as_nanos().saturating_mul(u128::from(share)) >> 32;
+        Ok(half.saturating_add(Duration::from_nanos(u64::try_from(random).unwrap_or(u64::MAX))))
+    }
+}
+
+impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
+    type Error = QueueError;
+
+    fn are_leased(&self) -> bool {
+        true
+    }
+
+    fn extend(&mut self, records: Range<usize>) -> Result<(), QueueError> {
+        let mut state = self.held.state();
+        state.extend_when_due()?;
+        let numbers = self.numbers(&records);
+        let wanted = numbers.end.saturating_sub(numbers.start);
+        let held = u64::try_from(state.messages.range(numbers).count()).unwrap_or(u64::MAX);
+        if held < wanted { Err(QueueError::LeaseLost) } else { Ok(()) }
+    }
+
+    fn acknowledge(&mut self, records: Range<usize>) -> Result<(), QueueError> {
+        let mut state = self.held.state();
+        let leases = state.take(self.numbers(&records)).map(|message| message.lease).collect();
+        // One that was lost is delivered again, and the ledger knows its record.
+        let _ = state.settling.ack(leases)?;
+        Ok(())
+    }
+
+    fn retry(&mut self, records: Range<usize>, why: &HandlerFailure) -> Result<(), QueueError> {
+        let mut state = self.held.state();
+        let messages: Vec<_> = state.take(self.numbers(&records)).collect();
+        let detail = why.to_string();
+        for HeldMessage { attempt, lease } in messages {
+            if attempt < self.rules.attempts {
+                let _ = state.settling.retry(vec![lease], self.delay(attempt)?, &detail)?;
+            } else {
+                let standing = Standing::Verified;
+                let why = RefusedMessage { reason: why.reason(), detail: &detail, standing };
+                let _ = state.settling.dead_letter(lease, &why)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn dead_letter(&mut self, record: usize, why: &RecordError) -> Result<DeadLetter, QueueError> {
+        let mut state = self.held.state();
+        let number = self.number(record);
+        let Some(message) = state.messages.remove(&number) else { return Ok(DeadLetter::Dropped) };
+        let (reason, detail) = (why.reason(), &why.to_string());
+        let standing = match RefusedEnd::of(why) {
+            RefusedEnd::Dead(standing) => standing,
+            RefusedEnd::Postponed => {
+                let _ = state.settling.retry(vec![message.lease], POSTPONED, detail)?;
+                return Ok(DeadLetter::Kept);
+            }
+        };
+        let why = RefusedMessage { reason, detail, standing };
+        match state.settling.dead_letter(message.lease, &why)? {
+            Buried::Done(letter) => Ok(letter),
+            // Somebody else has it.
+            Buried::Lost => Ok(DeadLetter::Dropped),
+        }
+    }
+
+    fn finish(self, _: FrameBlock) {}
+}
+
+impl<Q: Queue> HeldMessages<Q> {
+    fn state(&self) -> MutexGuard<'_, HeldState<Q>> {
+        // A panic elsewhere left a state that is as good: every change of it is one call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Q: Queue> HeldState<Q> {
+    /// Extends all leases, when a third of their length has passed. Those that were lost are forgotten.
+    fn extend_when_due(&mut self) -> Result<(), QueueError> {
+        if self.messages.is_empty() || self.extended.elapsed() < self.settling.lease_length() / 3 {
+            return Ok(());
+        }
+        self.extended = Instant::now();
+        let leases: Vec<_> = self.messages.values().map(|message| &message.lease).collect();
+        let settled = self.settling.extend(&leases)?;
+        let mut settled = settled.into_iter();
+        self.messages.retain(|_, _| settled.next() != Some(Settled::Lost));
+        Ok(())
+    }
+
+    /// Takes the messages of these numbers that are still held.
+    fn take(
+        &mut self,
+        numbers: Range<u64>,
+    ) -> impl Iterator<Item = HeldMessage<Q::Lease>> + use<Q> {
+        let mut rest = self.messages.split_off(&numbers.start);
+        let mut behind = rest.split_off(&numbers.end);
+        self.messages.append(&mut behind);
+        rest.into_values()
+    }
+}
+
+/// What becomes of a refused message.
+enum RefusedEnd {
+    Dead(Standing),
+    /// It stays queued: what stands against it can change, or somebody can still say that it holds.
+    Postponed,
+}
+
+impl RefusedEnd {
+    /// Only what a handler refused has passed everything else. Of what failed before, anybody can send any number of
+    /// copies, even if a trusted signer signed it once.
+    fn of(why: &RecordError) -> Self {
+        match why {
+            RecordError::Handler(_) => Self::Dead(Standing::Verified),
+            RecordError::Replay(
+                ReplayError::ChannelFull { .. }
+                | ReplayError::KeyFull { .. }
+                | ReplayError::Unknown { .. },
+            ) => Self::Postponed,
+            RecordError::Envelope(_) | RecordError::Framing(_) | RecordError::Replay(_) => {
+                Self::Dead(Standing::Unverified)
+            }
+            // What is not known here is kept by the stricter rule.
+            _ => Self::Dead(Standing::Verified),
+        }
+    }
+}
+
+impl<Q: Queue> fmt::Debug for QueueSource<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueSource").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl<Q: Queue> fmt::Debug for QueueDeliveries<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueDeliveries").field("first", &self.first).finish_non_exhaustive()
+    }
+}

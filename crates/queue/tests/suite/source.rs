@@ -1,0 +1,185 @@
+//! A queue as the source of a record pipeline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brine_core::{Class, Classified as _, Expectations};
+use brine_queue::{
+    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, SourceRules,
+    SqliteQueue, SqliteQueueOptions,
+};
+use brine_records::{
+    Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
+    RecordRun, ReleasedRun, Room, Sink, WriteFailure,
+};
+use brine_testkit::{key, signers};
+
+use crate::conformance::QueueSite as _;
+use crate::records::signed;
+use crate::sqlite_site::SqliteSite;
+
+const RULES: SourceRules = SourceRules {
+    attempts: 3,
+    bounds: ReceiveBounds { bytes: 1_000_000, messages: 10 },
+    messages: None,
+    delay: Duration::from_secs(4),
+    longest_delay: Duration::from_secs(10),
+    wait: Some(Duration::ZERO),
+};
+
+/// A handler that handles what it likes.
+struct Handler<'h> {
+    seen: &'h mut Vec<Vec<u8>>,
+    fails: bool,
+}
+
+impl Sink for Handler<'_> {
+    type Error = std::convert::Infallible;
+
+    fn room(&mut self, _: usize, _: &mut dyn Hold) -> Result<Room, Self::Error> {
+        Ok(Room::ONE_RECORD)
+    }
+
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        hold: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<Self::Error>> {
+        assert!(hold.is_relied_on());
+        if self.fails {
+            return Ok(Handed::Retry(HandlerFailure::new(
+                Class::System,
+                "command-failed",
+                "it broke",
+            )));
+        }
+        self.seen.extend(run.records().map(|record| record.payload.to_vec()));
+        Ok(Handed::Done)
+    }
+}
+
+type Run = RecordRun<
+    brine_records::PipelineError<QueueError, std::convert::Infallible, std::convert::Infallible>,
+>;
+
+/// Handles what is in the queue, as long as there is anything.
+fn run(site: &SqliteSite, rules: SourceRules, handler: Handler<'_>) -> Run {
+    let clock = Arc::new(site.clock.clone());
+    let judge =
+        RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);
+    let queue = site.open("q");
+    let ledger = queue.ledger().unwrap();
+    let source = QueueSource::new(queue, site.open("q"), rules);
+    RecordPipeline::new(judge, handler)
+        .ledger(ledger)
+        .on_bad(OnBadRecord::Skip)
+        .on_repeated(OnRepeated::Drop)
+        .run(source)
+}
+
+fn publish(queue: &mut SqliteQueue, messages: &[Vec<u8>]) {
+    queue.publish(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+}
+
+fn record(site: &SqliteSite, seq: u64) -> Vec<u8> {
+    signed(&key(1), seq, site.now(), seq.to_string().as_bytes())
+}
+
+#[test]
+fn each_record_is_handled_once_and_what_does_not_hold_is_a_dead_letter() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    let mut altered = record(&site, 7);
+    *altered.last_mut().unwrap() ^= 1;
+    let by_stranger = signed(&key(2), 0, site.now(), b"");
+    let messages =
+        [record(&site, 0), altered, record(&site, 1), record(&site, 0), by_stranger, b"?".to_vec()];
+    publish(&mut queue, &messages);
+    let mut seen = Vec::new();
+    let done = run(&site, RULES, Handler { seen: &mut seen, fails: false });
+    done.end.unwrap();
+    assert_eq!(done.counts.verified, 2);
+    assert_eq!(seen.len(), 2);
+    let status = queue.status().unwrap();
+    assert_eq!((status.ready, status.held, status.acknowledged, status.dead), (0, 0, 3, 3));
+    let reasons: Vec<_> = queue.dead_letters(0, 9).unwrap();
+    let reasons: Vec<_> = reasons.iter().map(|dead| dead.reason.as_str()).collect();
+    assert_eq!(reasons, ["signature-bad", "unknown-signer", "not-an-envelope"]);
+}
+
+#[test]
+fn a_record_whose_handler_fails_is_retried_later_each_time_and_then_a_dead_letter() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &[record(&site, 0)]);
+    let mut seen = Vec::new();
+    // The delays are 2 to 4, and 4 to 8 seconds.
+    for (attempt, least, most) in [(1, 2, 5), (2, 4, 9), (3, 0, 0)] {
+        run(&site, RULES, Handler { seen: &mut seen, fails: true }).end.unwrap();
+        let status = queue.status().unwrap();
+        assert_eq!((status.held, status.dead), if attempt < 3 { (1, 0) } else { (0, 1) });
+        if attempt < 3 {
+            site.clock.step(least - 1);
+            assert_eq!(queue.status().unwrap().ready, 0, "{attempt}");
+            site.clock.step(most + 2 - least);
+            assert_eq!(queue.status().unwrap().ready, 1, "{attempt}");
+        }
+    }
+    let dead = queue.dead_letters(0, 9).unwrap().remove(0);
+    assert_eq!((dead.reason.as_str(), dead.detail.as_str()), ("command-failed", "it broke"));
+    assert_eq!(dead.attempts, 3);
+    // It was never handled, so it can be.
+    assert!(queue.revive(dead.number).unwrap());
+    run(&site, RULES, Handler { seen: &mut seen, fails: false }).end.unwrap();
+    assert_eq!(seen.len(), 1);
+}
+
+/// Somebody may know that it was not handled before. It keeps nobody from the others.
+#[test]
+fn what_is_older_than_the_ledger_stays_queued() {
+    let site = SqliteSite::new();
+    let options = SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteSite::options() };
+    let mut queue = site.try_open("q", options).unwrap();
+    let old = signed(&key(1), 0, site.now().minus(Duration::from_secs(1)), b"old");
+    publish(&mut queue, &[old, record(&site, 1)]);
+    let mut seen = Vec::new();
+    run(&site, RULES, Handler { seen: &mut seen, fails: false }).end.unwrap();
+    assert_eq!(seen.len(), 1);
+    let status = queue.status().unwrap();
+    assert_eq!((status.ready, status.held, status.dead), (0, 1, 0));
+}
+
+#[test]
+fn a_source_ends_after_so_many_messages() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &(0..5).map(|seq| record(&site, seq)).collect::<Vec<_>>());
+    let rules = SourceRules { messages: Some(3), wait: None, ..RULES };
+    let mut seen = Vec::new();
+    run(&site, rules, Handler { seen: &mut seen, fails: false }).end.unwrap();
+    assert_eq!(seen.len(), 3);
+    let status = queue.status().unwrap();
+    assert_eq!((status.ready, status.held), (2, 0));
+}
+
+#[test]
+fn a_full_store_of_dead_letters_ends_the_work() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &[record(&site, 0)]);
+    let dead_letters = brine_queue::DeadLetterBounds { unverified: 0, verified: 0 };
+    let options = SqliteQueueOptions { dead_letters, ..SqliteSite::options() };
+    let clock = Arc::new(site.clock.clone());
+    let judge =
+        RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);
+    let settling = site.try_open("q", options).unwrap();
+    let rules = SourceRules { attempts: 1, ..RULES };
+    let source = QueueSource::new(site.open("q"), settling, rules);
+    let mut seen = Vec::new();
+    let done = RecordPipeline::new(judge, Handler { seen: &mut seen, fails: true })
+        .ledger(queue.ledger().unwrap())
+        .on_bad(OnBadRecord::Skip)
+        .run(source);
+    assert_eq!(done.end.unwrap_err().reason(), "queue-dead-letters-full");
+    assert_eq!(queue.status().unwrap().held, 1);
+}
