@@ -41,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod as_ledger;
 mod bookkeeping;
 mod channel;
 pub mod embedded;
@@ -59,8 +60,8 @@ mod view;
 use std::path::Path;
 use std::time::Duration;
 
+use brine_core::Timestamp;
 use brine_core::time::LEEWAY;
-use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::bookkeeping::Bookkeeping;
@@ -70,7 +71,7 @@ use self::renew::RenewLeases;
 use self::reserve::LeaseTerm;
 use self::schema::SCHEMA;
 use self::signer_share::SignerShares;
-use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
+use crate::ledger::{ReplayError, Reservation, Settled, Subject};
 
 pub use self::number_span::NumberSpan;
 pub use self::options::{
@@ -338,52 +339,6 @@ impl ReplayDatabase {
         // Afterwards, and not before: a file that is still there now was there when it was written.
         self.view.opened.watch.judge()?;
         Ok(outcome)
-    }
-}
-
-impl Ledger for ReplayDatabase {
-    type Lease = ReplayLease;
-
-    fn lease_length(&self) -> Duration {
-        self.lease
-    }
-
-    fn reserve_many(
-        &mut self,
-        subjects: &[Subject],
-        now: Timestamp,
-    ) -> Result<Vec<Reservation<ReplayLease>>, ReplayError> {
-        self.reserve_many(subjects, now)
-    }
-
-    fn renew_many(
-        &mut self,
-        leases: &[ReplayLease],
-        now: Timestamp,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        self.renew_many(leases, now)
-    }
-
-    fn commit_many(
-        &mut self,
-        leases: &[ReplayLease],
-        now: Timestamp,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        self.commit_many(leases, now)
-    }
-
-    fn give_back_many(
-        &mut self,
-        leases: &[ReplayLease],
-        now: Timestamp,
-    ) -> Result<Vec<Settled>, ReplayError> {
-        self.give_back_many(leases, now)
-    }
-
-    fn missing_from(&self, key: KeyId, channel: &[u8; CHANNEL_BYTES]) -> Result<u64, ReplayError> {
-        let known = self.scope.as_ref().map_or(*channel, |scope| scope.channel(channel));
-        let gaps = self.view.gaps(key, &known)?;
-        Ok(gaps.iter().map(NumberSpan::count).fold(0, u64::saturating_add))
     }
 }
 

@@ -55,3 +55,19 @@ pub(super) fn add(
     connection.execute(sql, params![name.as_str(), now.unix()])?;
     find(connection, name)?.ok_or_else(|| QueueError::damaged("a new queue is missing"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in the page, but for line breaks.
+    #[test]
+    fn spec_shows_the_tables() {
+        let spec = brine_testkit::project_text("SPEC.md");
+        let (_, rest) = spec.split_once("```sql\n").unwrap();
+        let (block, _) = rest.split_once("```").unwrap();
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let shown: Vec<_> = block.split_terminator(";\n").map(words).collect();
+        assert_eq!(shown, TABLES.iter().map(|table| words(table)).collect::<Vec<_>>());
+    }
+}
