@@ -16,7 +16,8 @@ pub type LedgerLease<Q> = <<Q as Queue>::Ledger as Ledger>::Lease;
 /// never delivered again. A message is delivered under a lease. If the lease runs out before the message is settled,
 /// it is delivered again, and the old lease is [`Lost`](Settled::Lost).
 ///
-/// One value is for one thread. Several threads, processes or machines each open their own.
+/// One value is for one thread. Several processes or machines each open their own, and threads have
+/// [another](Queue::another).
 pub trait Queue {
     /// What makes each message count once. It is shared by all consumers of the queue.
     type Ledger: Ledger;
@@ -112,6 +113,15 @@ pub trait Queue {
         lease: Self::Lease,
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError>;
+
+    /// Returns another value of this queue, for another thread. Each settles what the other received.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue.
+    fn another(&self) -> Result<Self, QueueError>
+    where
+        Self: Sized;
 
     /// Opens the ledger of the queue, for any thread.
     ///

@@ -74,12 +74,16 @@ struct HeldMessage<L> {
 }
 
 impl<Q: Queue> QueueSource<Q> {
-    /// Receives with one value of a queue, and settles with another.
-    #[must_use]
-    pub fn new(receiving: Q, settling: Q, rules: SourceRules) -> Self {
+    /// Receives from a queue, and settles with another value of it.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue.
+    pub fn new(receiving: Q, rules: SourceRules) -> Result<Self, QueueError> {
+        let settling = receiving.another()?;
         let state = HeldState { settling, messages: BTreeMap::new(), extended: Instant::now() };
         let held = Arc::new(HeldMessages(Mutex::new(state)));
-        Self { receiving, held, rules, is_wanted: Box::new(|| true), received: 0 }
+        Ok(Self { receiving, held, rules, is_wanted: Box::new(|| true), received: 0 })
     }
 
     /// Ends when this says so. It is asked about once a second while there is nothing to receive.

@@ -304,6 +304,11 @@ impl Queue for SqliteQueue {
         })
     }
 
+    fn another(&self) -> Result<Self, QueueError> {
+        let options = SqliteQueueOptions { birth: QueueBirth::Existing, ..self.options };
+        Self::open(self.file.watch.path(), &self.name, options, Arc::clone(&self.clock))
+    }
+
     fn ledger(&self) -> Result<ReplayDatabase, QueueError> {
         let file = open_file(self.file.watch.path(), self.options.busy_timeout)?;
         let scope = LedgerScope::new(self.name.as_str());

@@ -52,6 +52,7 @@ macro_rules! conforms {
             what_is_received_at_once_is_bounded
             a_consumer_that_waits_is_given_what_is_published_later
             consumers_share_the_messages
+            another_value_of_a_queue_settles_what_the_first_received
             queues_are_apart
         }
         $crate::conforms! { @records $site;
@@ -340,6 +341,17 @@ pub(crate) fn consumers_share_the_messages<S: QueueSite>(site: &S) {
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.len(), MESSAGES);
     assert_eq!(BTreeSet::from_iter(seen), BTreeSet::from_iter(messages));
+}
+
+pub(crate) fn another_value_of_a_queue_settles_what_the_first_received<S: QueueSite>(site: &S) {
+    let mut queue = site.open("q");
+    queue.publish(&[b"1", b"2"]).unwrap();
+    let mut other = queue.another().unwrap();
+    let found = one(&mut queue);
+    assert_eq!(other.extend(&[&found.lease]).unwrap(), [Settled::Done]);
+    assert_eq!(other.ack(vec![found.lease]).unwrap(), [Settled::Done]);
+    assert_eq!(queue.ack(vec![one(&mut other).lease]).unwrap(), [Settled::Done]);
+    assert_eq!(queue.status().unwrap().acknowledged, 2);
 }
 
 pub(crate) fn queues_are_apart<S: QueueSite>(site: &S) {

@@ -1,5 +1,6 @@
 //! A consumer is killed at each step, and the next one finds what it must.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -9,9 +10,9 @@ use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds, SqliteQueue};
 use brine_records::{ReplayError, Subject};
 use brine_testkit::key;
 
-use crate::conformance::{LONG, one};
+use crate::conformance::{LONG, all, one};
 use crate::records::{signed, verified};
-use crate::worker::{Worker, open_queue, system_now};
+use crate::worker::{BATCH, Worker, open_queue, system_now};
 
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -34,6 +35,34 @@ fn a_consumer_that_is_killed_loses_nothing_and_nothing_is_handled_after_its_comm
             scope.spawn(move || assert_eq!(found_after(step), expected, "{step}"));
         }
     });
+}
+
+#[test]
+fn a_publisher_that_is_killed_has_published_all_or_none_of_a_batch_and_what_was_confirmed() {
+    let directory = tempfile::tempdir().unwrap();
+    let [path, log] = ["queue", "log"].map(|name| directory.path().join(name));
+    let mut queue = open_queue(&path, LONG);
+    for pause in [0, 1, 10, 100] {
+        fs::write(&log, "").unwrap();
+        let mut publisher = Worker::start("publish", &path, LONG, &log);
+        publisher.wait_until_there();
+        thread::sleep(Duration::from_millis(pause));
+        publisher.kill();
+        let confirmed = fs::read_to_string(&log).unwrap().lines().count();
+        let mut batches: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        loop {
+            let found = all(&mut queue);
+            if found.is_empty() {
+                break;
+            }
+            for delivery in found {
+                *batches.entry(delivery.content).or_default() += 1;
+            }
+        }
+        // The last one may have been published and not confirmed.
+        assert!([confirmed, confirmed + 1].contains(&batches.len()), "{confirmed} {batches:?}");
+        assert!(batches.values().all(|messages| *messages == BATCH), "{batches:?}");
+    }
 }
 
 /// Kills a consumer at a step, and returns what the next one finds.

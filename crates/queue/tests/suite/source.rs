@@ -69,7 +69,7 @@ fn run(site: &SqliteSite, rules: SourceRules, handler: Handler<'_>) -> Run {
         RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);
     let queue = site.open("q");
     let ledger = queue.ledger().unwrap();
-    let source = QueueSource::new(queue, site.open("q"), rules);
+    let source = QueueSource::new(queue, rules).unwrap();
     RecordPipeline::new(judge, handler)
         .ledger(ledger)
         .on_bad(OnBadRecord::Skip)
@@ -172,9 +172,8 @@ fn a_full_store_of_dead_letters_ends_the_work() {
     let clock = Arc::new(site.clock.clone());
     let judge =
         RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);
-    let settling = site.try_open("q", options).unwrap();
     let rules = SourceRules { attempts: 1, ..RULES };
-    let source = QueueSource::new(site.open("q"), settling, rules);
+    let source = QueueSource::new(site.try_open("q", options).unwrap(), rules).unwrap();
     let mut seen = Vec::new();
     let done = RecordPipeline::new(judge, Handler { seen: &mut seen, fails: true })
         .ledger(queue.ledger().unwrap())

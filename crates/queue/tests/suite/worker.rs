@@ -80,6 +80,9 @@ impl Drop for Worker {
     }
 }
 
+/// How many messages a publisher publishes together. They hold the same.
+pub(crate) const BATCH: usize = 20;
+
 const TASK: &str = "BRINE_TEST_WORKER_TASK";
 const QUEUE: &str = "BRINE_TEST_WORKER_QUEUE";
 const LEASE_SECONDS: &str = "BRINE_TEST_WORKER_LEASE_SECONDS";
@@ -93,6 +96,7 @@ fn works() {
     let lease = Duration::from_secs(env::var(LEASE_SECONDS).unwrap().parse().unwrap());
     let queue = open_queue(env::var_os(QUEUE).unwrap().as_ref(), lease);
     match task.as_str() {
+        "publish" => publish(queue, env::var_os(LOG).unwrap().as_ref()),
         "consume" => consume(queue, env::var_os(LOG).unwrap().as_ref()),
         step => go_to(step, queue),
     }
@@ -133,6 +137,17 @@ fn go_to(step: &str, mut queue: SqliteQueue) {
         }
     }
     panic!("there is no step {step}");
+}
+
+/// Publishes batches until the process is killed, and notes each that was confirmed.
+fn publish(mut queue: SqliteQueue, log: &Path) {
+    let mut log = OpenOptions::new().append(true).open(log).unwrap();
+    println!("{THERE}");
+    for number in 0.. {
+        let message = number.to_string();
+        queue.publish(&[message.as_bytes(); BATCH]).unwrap();
+        note(&mut log, "confirmed", number);
+    }
 }
 
 /// Handles messages until the process is killed: a message is handled by a line in the log.
