@@ -77,7 +77,8 @@ pub struct Run {
 
     /// Require a format of the output, if the job declares none
     ///
-    /// "json-schema=FILE" is JSON that matches the schema in FILE (draft 2020-12), and narrows json.
+    /// "json-schema=FILE" is JSON that matches the schema in FILE (draft 2020-12), and narrows json. "arrow" and
+    /// "parquet" are whole tables, which brine must have been built to read.
     #[arg(long, value_name = "FORMAT", value_parser = FormatParser)]
     pub format: Option<RequiredFormat>,
 

@@ -8,5 +8,10 @@ fn main() -> ExitCode {
     if let Some(ended) = brine_sandbox::enter() {
         return ended;
     }
+    // So does what reads columnar output of a job.
+    #[cfg(all(feature = "columnar", target_os = "linux"))]
+    if let Some(ended) = brine_sandbox::enter_reader(brine_job::check_columnar) {
+        return ended;
+    }
     brine_cli::brine(std::env::args_os())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::{in_words, quoted};
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
-use brine_job::{JobError, JsonSchemaError, PolicyFileError};
+use brine_job::{FormatError, JobError, JsonSchemaError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
@@ -87,6 +87,9 @@ pub(crate) enum Failure {
     #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
     #[error("this brine cannot run jobs: it was built without confinement, which needs Linux")]
     NoSandbox,
+
+    #[error(transparent)]
+    OutputFormat(#[from] FormatError),
 
     #[error("{} cannot be made: there is no directory {}", quoted(.path), quoted(.directory))]
     NoDirectory { path: PathBuf, directory: PathBuf },

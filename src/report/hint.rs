@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
-use brine_job::{JobError, JsonSchemaError};
+use brine_job::{FormatError, JobError, JsonSchemaError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
@@ -62,6 +62,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
             }
             _ => return None,
         },
+        Failure::OutputFormat(FormatError::NoReader { .. }) => {
+            "build brine with --features columnar"
+        }
         Failure::Mistyped { hint, .. } => return hint.clone(),
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }

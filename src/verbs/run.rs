@@ -24,7 +24,10 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
-use brine_job::{Grants, JsonSchema, LimitValues, Permit, Plan, PolicyError, PolicyQuestion};
+use brine_job::{
+    FormatError, Grants, JsonSchema, LimitValues, OutputFormat, Permit, Plan, PolicyError,
+    PolicyQuestion,
+};
 
 pub(super) use self::command::find as find_program;
 use self::explanation::explained;
@@ -209,6 +212,7 @@ impl VerifiedJob {
         if let Some(RequiredFormat::Named(format)) = &args.format {
             refusals.pass(plan.require_format(*format).map_err(Failure::from))?;
         }
+        refusals.pass(refuse_unread(plan.parts().format).map_err(Failure::from))?;
         args.without.iter().for_each(|layer| plan.waive(*layer));
         if args.job_input.is_some() {
             refusals.pass(input::refuse_program_from_input(args, &plan))?;
@@ -241,6 +245,14 @@ struct PlannedJob {
     allowed: LimitValues,
     /// The directories in which the program may look for its libraries, and which the job does not see.
     outside: BTreeSet<PathBuf>,
+}
+
+/// Refuses a format that this program cannot read: no output could be released.
+const fn refuse_unread(format: OutputFormat) -> Result<(), FormatError> {
+    match format.is_columnar() && cfg!(not(feature = "columnar")) {
+        true => Err(FormatError::NoReader { format }),
+        false => Ok(()),
+    }
 }
 
 #[cfg(all(feature = "sandbox", target_os = "linux"))]

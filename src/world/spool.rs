@@ -131,6 +131,11 @@ impl Spool {
         Section::new(self, 0, self.length)
     }
 
+    /// Returns the file, for somebody who opens it once more. Its position says nothing.
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Copies it to where it may be seen.
     pub(crate) fn release(&self, output: PatientFile<&File>) -> io::Result<()> {
         let mut to = *output.as_file();

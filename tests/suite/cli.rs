@@ -29,6 +29,7 @@ mod replay;
 mod revoke;
 mod run;
 mod run_collect;
+mod run_columnar;
 mod run_explain;
 mod run_input;
 mod run_live;

@@ -2,16 +2,18 @@
 
 mod cbor;
 mod json;
+mod reader_end;
 mod text;
 
 use std::io::{self, Read};
 
 use brine_core::cbor::Malformed;
-use brine_core::text::{in_words, quoted};
+use brine_core::text::{in_words, quoted, shown};
 use brine_core::{Class, Classified};
 
 use self::cbor::CborCheck;
 use self::json::{JsonCheck, JsonLinesCheck};
+pub use self::reader_end::ReaderEnd;
 use self::text::TextCheck;
 use super::json_schema::MAX_SCHEMA_OUTPUT_BYTES;
 
@@ -30,14 +32,19 @@ pub enum OutputFormat {
     Ndjson,
     /// One CBOR item (RFC 8949).
     Cbor,
+    /// A stream or file of Apache Arrow. Only a confined reader [may read it](Self::is_columnar).
+    Arrow,
+    /// A file of Apache Parquet. Only a confined reader [may read it](Self::is_columnar).
+    Parquet,
 }
 
 impl OutputFormat {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Bytes, Self::Utf8, Self::Json, Self::Ndjson, Self::Cbor];
+    pub const ALL: [Self; 7] =
+        [Self::Bytes, Self::Utf8, Self::Json, Self::Ndjson, Self::Cbor, Self::Arrow, Self::Parquet];
 
     /// The names of all formats, for people.
-    pub const NAMES: &str = "bytes, utf8, json, ndjson or cbor";
+    pub const NAMES: &str = "bytes, utf8, json, ndjson, cbor, arrow or parquet";
 
     /// Returns the name.
     #[must_use]
@@ -48,6 +55,19 @@ impl OutputFormat {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Cbor => "cbor",
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Returns whether output in this format is read by a large reader of another project, which is not at ease with
+    /// input from nobody knows whom: it **must** be read in a process of its own that has nothing to lose, and
+    /// [`check`](Self::check) believes none of it.
+    #[must_use]
+    pub const fn is_columnar(self) -> bool {
+        match self {
+            Self::Arrow | Self::Parquet => true,
+            Self::Bytes | Self::Utf8 | Self::Json | Self::Ndjson | Self::Cbor => false,
         }
     }
 
@@ -67,7 +87,8 @@ impl OutputFormat {
     /// and precision that readers have in common (Section 6). In `ndjson`, no line is blank, the last one may lack
     /// its LF, and there may be no lines at all. A CBOR item is valid in any encoding: well-formed, with text that
     /// is UTF-8, and no key twice in a map (RFC 8949, Section 5.3.1). What tags say of their content is not
-    /// judged. It nests no deeper than [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH).
+    /// judged. It nests no deeper than [`MAX_EXTENT_DEPTH`](brine_core::cbor::MAX_EXTENT_DEPTH). Output in a
+    /// [columnar](Self::is_columnar) format is refused here.
     ///
     /// # Errors
     ///
@@ -79,6 +100,7 @@ impl OutputFormat {
             Self::Json => run(JsonCheck::default(), output),
             Self::Ndjson => run(JsonLinesCheck::default(), output),
             Self::Cbor => run(CborCheck::default(), output),
+            Self::Arrow | Self::Parquet => Err(FormatError::NoReader { format: self }),
         }
     }
 }
@@ -100,6 +122,15 @@ pub enum FormatError {
     #[error("output is not CBOR: {} at byte {}", .0.flaw, .0.offset)]
     Cbor(Malformed),
 
+    /// The output is not a columnar format, as the reader of that says.
+    #[error("output is not {}: {}", .format.name(), shown(.what))]
+    Columnar {
+        /// The format.
+        format: OutputFormat,
+        /// What the reader says.
+        what: String,
+    },
+
     /// The text has a control character.
     #[error("output has a control character at byte {offset}")]
     ControlCharacter {
@@ -114,6 +145,29 @@ pub enum FormatError {
         offset: u64,
         /// The character.
         character: char,
+    },
+
+    /// Nothing here reads output in this format.
+    #[error("this brine was built without the feature columnar, and cannot read {} output", .format.name())]
+    NoReader {
+        /// The format.
+        format: OutputFormat,
+    },
+
+    /// The confined reader of the output could not be started, or could not be confined.
+    #[error("the reader of the output could not be confined: {}", shown(.step))]
+    NotConfined {
+        /// What failed.
+        step: String,
+    },
+
+    /// The confined reader of the output ended before it had read all of it.
+    #[error("output is not believed to be {}: its reader {end}", .format.name())]
+    Reader {
+        /// The format.
+        format: OutputFormat,
+        /// How the reader ended.
+        end: ReaderEnd,
     },
 
     /// A value of the output is not what the operator's schema describes.
@@ -162,11 +216,14 @@ pub enum FormatError {
 impl Classified for FormatError {
     fn class(&self) -> Class {
         match self {
-            Self::Io(_) => Class::System,
+            Self::Io(_) | Self::NotConfined { .. } => Class::System,
+            Self::NoReader { .. } => Class::Unsupported,
             Self::Cbor(_)
+            | Self::Columnar { .. }
             | Self::ControlCharacter { .. }
             | Self::HiddenCharacter { .. }
             | Self::Json { .. }
+            | Self::Reader { .. }
             | Self::Schema { .. }
             | Self::TooLargeForSchema
             | Self::TooManyKeys { .. }
@@ -177,10 +234,15 @@ impl Classified for FormatError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cbor(_) => "output-not-cbor",
+            Self::Columnar { format: OutputFormat::Parquet, .. } => "output-not-parquet",
+            Self::Columnar { .. } => "output-not-arrow",
             Self::ControlCharacter { .. } => "output-control-character",
             Self::HiddenCharacter { .. } => "output-hidden-character",
             Self::Io(_) => "io",
             Self::Json { .. } => "output-not-json",
+            Self::NoReader { .. } => "columnar-absent",
+            Self::NotConfined { .. } => "output-reader-not-confined",
+            Self::Reader { end, .. } => end.reason(),
             Self::Schema { .. } => "output-breaks-schema",
             Self::TooLargeForSchema => "output-too-large-for-schema",
             Self::TooManyKeys { .. } => "output-too-many-keys",

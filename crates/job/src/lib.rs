@@ -42,6 +42,8 @@
 #![forbid(unsafe_code)]
 
 mod amount;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod envelope;
 mod error;
 mod format;
@@ -52,8 +54,14 @@ mod names;
 mod plan;
 mod policy;
 
+#[cfg(feature = "columnar")]
+pub use self::columnar::{
+    ColumnarError, MAX_CONTENT_PER_BYTE, MAX_SMALL_CONTENT_BYTES, check_columnar,
+};
 pub use self::error::JobError;
-pub use self::format::{FormatError, MAX_CBOR_KEYS, MAX_JSON_DEPTH, MAX_JSON_NAMES, OutputFormat};
+pub use self::format::{
+    FormatError, MAX_CBOR_KEYS, MAX_JSON_DEPTH, MAX_JSON_NAMES, OutputFormat, ReaderEnd,
+};
 pub use self::grants::{
     Grant, GrantSyntaxError, Grants, GrantsError, MAX_ARGUMENT_BYTES, MAX_GRANTS_BYTES,
     MAX_GRANTS_OF_A_KIND,

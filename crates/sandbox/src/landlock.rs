@@ -42,12 +42,24 @@ pub(super) fn restrict(orders: &InitOrders, ground: &LandlockGround<'_>) -> Resu
     }
     let abi = ABI::from(version);
     rules(orders, ground, abi)
-        .and_then(|rules| rules.restrict_self().map_err(to_io))
-        .and_then(|status| match status.ruleset {
-            RulesetStatus::FullyEnforced => Ok(()),
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        })
+        .and_then(enforce)
         .map_err(InitFault::of(Layer::Landlock, "restricting the job"))
+}
+
+/// Restricts this process to what it has open.
+pub(super) fn restrict_wholly() -> Result<(), InitFault> {
+    let version = syscalls::landlock_version()
+        .map_err(InitFault::of(Layer::Landlock, "asking for its version"))?;
+    ruleset(ABI::from(version))
+        .and_then(enforce)
+        .map_err(InitFault::of(Layer::Landlock, "restricting the reader"))
+}
+
+fn enforce(rules: RulesetCreated) -> io::Result<()> {
+    match rules.restrict_self().map_err(to_io)?.ruleset {
+        RulesetStatus::FullyEnforced => Ok(()),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 /// Returns whether rules can name a file. Memory without a name is in a file system of the kernel's own, in which
@@ -74,6 +86,12 @@ fn needed_version(orders: &InitOrders) -> i32 {
 }
 
 fn rules(orders: &InitOrders, ground: &LandlockGround<'_>, abi: ABI) -> io::Result<RulesetCreated> {
+    let rules = LandlockRules { created: ruleset(abi)?, abi };
+    rules.places(orders, ground)?.devices()?.ports(&orders.ports)
+}
+
+/// Returns rules that allow nothing yet.
+fn ruleset(abi: ABI) -> io::Result<RulesetCreated> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))
@@ -86,8 +104,7 @@ fn rules(orders: &InitOrders, ground: &LandlockGround<'_>, abi: ABI) -> io::Resu
     if !scopes.is_empty() {
         ruleset = ruleset.scope(scopes).map_err(to_io)?;
     }
-    let rules = LandlockRules { created: ruleset.create().map_err(to_io)?, abi };
-    rules.places(orders, ground)?.devices()?.ports(&orders.ports)
+    ruleset.create().map_err(to_io)
 }
 
 struct LandlockRules {

@@ -63,6 +63,7 @@ mod obstacles;
 mod oom_score;
 mod orders;
 mod outcome;
+mod output_reader;
 mod prepare;
 mod private_root;
 mod privileges;
@@ -90,10 +91,11 @@ pub use self::obstacles::obstacles;
 pub use self::outcome::{
     BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation,
 };
+pub use self::output_reader::{ConfinedReading, check_confined, enter_reader};
 pub use self::probe::{Probe, probe};
 pub use self::scratch::{JobScratch, MAX_COLLECTED, ScratchError, ScratchItem};
 pub use self::syscalls::{clock_is_synchronised, landlock_version};
-pub use self::verdict::{JobVerdict, judge};
+pub use self::verdict::{JobVerdict, judge, judge_by};
 
 /// A job that is ready to start.
 #[derive(Debug)]

@@ -290,7 +290,7 @@ pub(super) const fn refuse_large_payload(plan: &PlanParts, found: u64) -> Result
 }
 
 /// Opens a file again, so that neither its mode nor its position is shared.
-fn read_only(file: &File) -> io::Result<OwnedFd> {
+pub(super) fn read_only(file: &File) -> io::Result<OwnedFd> {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     Ok(OpenOptions::new().read(true).open(path)?.into())
 }

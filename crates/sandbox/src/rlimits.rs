@@ -33,6 +33,26 @@ pub(super) fn set(orders: &InitOrders, counted: u64) -> Result<(), InitFault> {
     both.into_iter().try_for_each(|(resource, limit)| set_one(resource, limit, limit))
 }
 
+/// Sets the limits of a process that reads, with what it has open, and does nothing else.
+pub(super) fn set_for_reader(memory: u64, cpu: Duration) -> Result<(), InitFault> {
+    let seconds = seconds_rounded_up(cpu).max(1);
+    set_one(Resource::Cpu, seconds, seconds.saturating_add(1))?;
+    let none = [
+        Resource::Fsize,
+        Resource::Memlock,
+        Resource::Msgqueue,
+        Resource::Nice,
+        Resource::Nofile,
+        Resource::Nproc,
+        Resource::Rtprio,
+        Resource::Sigpending,
+    ];
+    none.into_iter().try_for_each(|resource| set_one(resource, 0, 0))?;
+    set_one(Resource::Core, CORE_BYTES, CORE_BYTES)?;
+    set_one(Resource::Stack, STACK_BYTES, STACK_BYTES)?;
+    set_one(Resource::As, memory, memory)
+}
+
 /// Lowers a limit. A limit that is lower already stays.
 fn set_one(resource: Resource, soft: u64, hard: u64) -> Result<(), InitFault> {
     let ceiling = getrlimit(resource).maximum.unwrap_or(u64::MAX);

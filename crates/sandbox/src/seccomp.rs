@@ -11,6 +11,7 @@
 mod allow_filter;
 mod calls;
 mod hostile_filter;
+mod reader_filter;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +24,7 @@ use seccompiler::{
 };
 
 use self::hostile_filter::HostileFilter;
+pub(super) use self::reader_filter::reader_filter;
 use super::bounds::MemoryCount;
 use super::init_report::InitFault;
 use super::orders::InitOrders;

@@ -163,6 +163,14 @@ pub(super) fn close_on_exec_from(first: u32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor from `first` on. The caller **must** be sure that nobody in this process has one, as at the
+/// beginning of `main`: they were inherited.
+pub(super) fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: no owner is left with a descriptor that is closed, by the condition above.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Gives every signal its default action, and blocks none.
 pub(super) fn reset_signals() {
     for signal in 1..=SIGNALS {

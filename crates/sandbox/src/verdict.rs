@@ -86,11 +86,21 @@ impl JobVerdict {
 
 /// Judges how a job ended, and its output, which is read from the beginning.
 ///
-/// Output that cannot be read is [`InvalidOutput`](JobVerdict::InvalidOutput), too.
+/// Output that cannot be read is [`InvalidOutput`](JobVerdict::InvalidOutput), too, and so is any output in a
+/// [columnar](brine_job::OutputFormat::is_columnar) format: [`judge_by`] is for that.
 #[must_use]
 pub fn judge(plan: &Plan, outcome: &JobOutcome, output: &mut dyn Read) -> JobVerdict {
+    judge_by(outcome, || plan.parts().check_output(output))
+}
+
+/// Judges how a job ended, and its output by `check`, which is called only if nothing else is wrong.
+#[must_use]
+pub fn judge_by(
+    outcome: &JobOutcome,
+    check: impl FnOnce() -> Result<(), FormatError>,
+) -> JobVerdict {
     match outcome.end {
-        JobEnd::Exited(0) => match plan.parts().check_output(output) {
+        JobEnd::Exited(0) => match check() {
             Ok(()) => JobVerdict::Ok,
             Err(error) => JobVerdict::InvalidOutput(error),
         },

@@ -3,6 +3,7 @@
 //! This program is the init of its own jobs, so it has a `main` of its own: the test harness would start
 //! threads first. Arguments choose the tests whose names contain them.
 #![allow(
+    clippy::exit,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -12,6 +13,10 @@
 #[cfg(target_os = "linux")]
 #[path = "shared/jobs.rs"]
 mod jobs;
+
+#[cfg(target_os = "linux")]
+#[path = "shared/readers.rs"]
+mod readers;
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}
@@ -35,11 +40,15 @@ mod linux {
         PolicyQuestion,
     };
     use brine_sandbox::{
-        JobEnd, JobOutcome, JobVerdict, Launch, LaunchError, Violation, enter, judge, launch,
-        obstacles,
+        JobEnd, JobOutcome, JobVerdict, Launch, LaunchError, Violation, enter, enter_reader, judge,
+        launch, obstacles,
     };
 
     use crate::jobs::{plan, run_by, shell, started};
+    use crate::readers::{
+        a_reader_reaches_nothing, obey, only_a_reader_that_says_so_and_exits_with_0_is_believed,
+        what_a_reader_cannot_reach_is_there,
+    };
 
     type Test = (&'static str, fn());
 
@@ -58,10 +67,17 @@ mod linux {
         a_program_that_cannot_be_started_has_a_status_of_its_own
         a_plan_that_lacks_what_was_refused_is_not_carried_out
         what_cannot_be_opened_is_all_named
+        only_a_reader_that_says_so_and_exits_with_0_is_believed
+        a_reader_reaches_nothing
+        what_a_reader_cannot_reach_is_there
+        columnar_output_is_believed_by_no_other_judge
     };
 
     pub(crate) fn main() -> ExitCode {
         if let Some(ended) = enter() {
+            return ended;
+        }
+        if let Some(ended) = enter_reader(obey) {
             return ended;
         }
         let filters: Vec<_> =
@@ -166,6 +182,17 @@ mod linux {
         let JobVerdict::InvalidOutput(error) = verdict else { panic!("{verdict:?}") };
         assert_eq!(error.reason(), "output-not-utf8");
         assert_eq!(error.to_string(), "output is not UTF-8 at byte 1");
+    }
+
+    fn columnar_output_is_believed_by_no_other_judge() {
+        for format in OutputFormat::ALL.into_iter().filter(|format| format.is_columnar()) {
+            let mut job = shell("true");
+            job.format = format;
+            let (outcome, output) = ran(&job, b"");
+            let verdict = judge(&Plan::from(job), &outcome, &mut output.as_slice());
+            let JobVerdict::InvalidOutput(error) = verdict else { panic!("{verdict:?}") };
+            assert_eq!((error.reason(), error.class()), ("columnar-absent", Class::Unsupported));
+        }
     }
 
     fn a_waived_layer_is_not_held_and_not_reported() {

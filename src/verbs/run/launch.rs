@@ -9,7 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use brine_job::Plan;
-use brine_sandbox::{JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, Violation, judge};
+use brine_sandbox::{
+    ConfinedReading, JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, Violation, check_confined,
+    judge, judge_by,
+};
 
 use self::collecting::{NotCollected, collect};
 use self::live_errors::LiveErrors;
@@ -113,13 +116,22 @@ impl FinishedJob {
         }
     }
 
+    fn judge(&self, plan: &Plan) -> JobVerdict {
+        if !cfg!(feature = "columnar") || !plan.parts().format.is_columnar() {
+            return judge(plan, &self.outcome, &mut self.output.reader());
+        }
+        let output = self.output.file();
+        let reading = ConfinedReading { plan, output, program_reader: Path::new(SELF) };
+        judge_by(&self.outcome, || check_confined(&reading))
+    }
+
     /// Judges it, and releases its output and its files if all is well.
     fn settle(
         &self,
         plan: &Plan,
         outputs: &RunOutputs,
     ) -> Result<(JobVerdict, Vec<CollectedFacts>), Failure> {
-        let mut verdict = judge(plan, &self.outcome, &mut self.output.reader());
+        let mut verdict = self.judge(plan);
         let mut released = None;
         if verdict.releases_output() {
             released = match self.release(plan, outputs) {

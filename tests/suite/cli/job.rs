@@ -45,7 +45,7 @@ fn grants_that_are_typed_wrongly_are_explained() {
         (&["python3"][..], "expected NAME=VALUE, where NAME is run, arg, read"),
         (&["wall=5"], "a length of time like 200ms or 5s, as in wall=1m"),
         (&["read=/etc"], "relative to a root of the policy, as in data/in"),
-        (&["format=xml"], "expected bytes, utf8, json, ndjson or cbor"),
+        (&["format=xml"], "expected bytes, utf8, json, ndjson, cbor, arrow or parquet"),
         (&["run=a", "run=b"], "run=b is there twice"),
         (&["arg=-I"], "there are arguments, but no interpreter"),
         (

@@ -317,7 +317,7 @@ fn flags_that_are_typed_wrongly_are_explained() {
     for (arguments, said) in [
         (["--limit", "wall"], "expected a length of time like 200ms or 5s, as in wall=1m"),
         (["--limit", "wal=5s"], "there is no \"wal\"; NAME is address-space, cpu"),
-        (["--format", "xml"], "it takes bytes, utf8, json, ndjson or cbor"),
+        (["--format", "xml"], "it takes bytes, utf8, json, ndjson, cbor, arrow or parquet"),
         (["--without", "all"], "it takes namespaces, network, limits"),
         (["--aad", "-"], "--aad \"-\": expected a file, not standard input or output"),
     ] {

@@ -138,7 +138,7 @@ fn what_is_typed_wrongly_is_explained() {
         ("wall=5", "a length of time like 200ms or 5s, as in wall=1m"),
         ("memory=256MB", "a size like 65536, 64KiB or 256MiB, as in memory=1GiB"),
         ("processes=0", "a number like 64"),
-        ("format=xml", "bytes, utf8, json, ndjson or cbor"),
+        ("format=xml", "bytes, utf8, json, ndjson, cbor, arrow or parquet"),
         ("arg=a\u{1b}b", "control characters"),
     ] {
         let error = text.parse::<Grant>().unwrap_err().to_string();

@@ -41,7 +41,7 @@ fn one_side() -> impl Strategy<Value = OneSide> {
         subsequence(vec!["a", "b/x", "c"], 0..=3),
         subsequence(vec!["a", "d", "e/y"], 0..=3),
         limits,
-        subsequence(OutputFormat::ALL.to_vec(), 0..=5).prop_shuffle(),
+        subsequence(OutputFormat::ALL.to_vec(), 0..=7).prop_shuffle(),
     )
         .prop_map(
             |(interpreters, arguments, environment, ports, read, write, limits, formats)| OneSide {

@@ -145,7 +145,10 @@ fn values_are_held_to_what_their_key_takes() {
         ("ports = [0]", "ports from 1 to 65535"),
         ("ports = [65536]", "ports from 1 to 65535"),
         ("ports = [\"443\"]", "ports from 1 to 65535"),
-        ("formats = [\"xml\"]", "formats is \"xml\", expected bytes, utf8, json, ndjson or cbor"),
+        (
+            "formats = [\"xml\"]",
+            "formats is \"xml\", expected bytes, utf8, json, ndjson, cbor, arrow or parquet",
+        ),
         ("formats = []", "expected bytes"),
         ("formats = \"json\"", "an array of texts"),
         ("contexts = [1]", "contexts is integer, expected an array of texts"),
