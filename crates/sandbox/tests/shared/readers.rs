@@ -113,11 +113,14 @@ pub(crate) fn a_reader_reaches_nothing() {
         "listen here",
         "start /bin/true",
         &format!("signal {this}"),
-        "user 0",
         "environment PATH",
     ] {
         refused(arrow(), what);
     }
+    // Under the filter it could not even ask who it is.
+    let mut plan = arrow();
+    plan.waived.insert(Layer::Seccomp);
+    refused(plan, "user 0");
     // The two layers that keep it from files, each alone.
     for layer in [Layer::Landlock, Layer::Seccomp] {
         let mut plan = arrow();
