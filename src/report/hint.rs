@@ -135,6 +135,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
+        | Failure::OutputFormat(_)
         | Failure::OutputClosed { .. }
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }

@@ -3,6 +3,7 @@
 //! This program is the init of its own jobs, so it has a `main` of its own: the test harness would start
 //! threads first. Arguments choose the tests whose names contain them.
 #![allow(
+    clippy::disallowed_methods,
     clippy::exit,
     clippy::panic,
     clippy::print_stdout,
