@@ -2,6 +2,7 @@
 
 mod call;
 mod fit;
+mod job_output;
 mod key_form;
 mod lookalike;
 mod policy;
@@ -12,7 +13,7 @@ use std::io::ErrorKind;
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
-use brine_job::{FormatError, JobError, JsonSchemaError};
+use brine_job::JobError;
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError, ReplayError};
@@ -55,16 +56,10 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::InJobsReach { .. } => {
             "a job could exchange it; move it, or let jobs write elsewhere"
         }
-        Failure::JsonSchema { source, .. } => match source {
-            JsonSchemaError::Absent => "build brine with --features json-schema",
-            JsonSchemaError::Reference { .. } => {
-                "nothing is fetched: put what it refers to into the schema itself, below $defs"
-            }
-            _ => return None,
-        },
-        Failure::OutputFormat(FormatError::NoReader { .. }) => {
-            "build brine with --features columnar"
+        Failure::JsonSchema { source, .. } => {
+            return job_output::of_schema(source).map(str::to_owned);
         }
+        Failure::OutputFormat(error) => return job_output::of_format(error).map(str::to_owned),
         Failure::Mistyped { hint, .. } => return hint.clone(),
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }
@@ -135,7 +130,6 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Io { .. }
         | Failure::Job(_)
         | Failure::NotExecutable { .. }
-        | Failure::OutputFormat(_)
         | Failure::OutputClosed { .. }
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }

@@ -5,6 +5,7 @@ use super::arrow_framing::messages;
 use super::*;
 
 /// Returns a file of `fixtures/`.
+#[allow(clippy::disallowed_methods, reason = "a fixture is as large as it is")]
 fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
