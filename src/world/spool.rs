@@ -132,6 +132,7 @@ impl Spool {
     }
 
     /// Returns the file, for somebody who opens it once more. Its position says nothing.
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
     pub(crate) const fn file(&self) -> &File {
         &self.file
     }
