@@ -1,4 +1,4 @@
-//! The replay database: a [`Ledger`] in an SQLite file.
+//! The replay database: a [`Ledger`](crate::Ledger) in an SQLite file.
 //!
 //! It remembers which records were handled: numbered records by key and channel, as ranges of numbers; other
 //! records by a hash of key and `cti`. A record is *reserved*, which gives a lease; it is handled; then the
