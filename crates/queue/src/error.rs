@@ -3,7 +3,7 @@
 use brine_core::time::ClockBefore1970;
 use brine_core::{Class, Classified};
 use brine_records::ReplayError;
-use brine_sqlite::FileError;
+use brine_sqlite::{FileError, SqliteFault};
 
 use crate::url::QueueName;
 
@@ -154,17 +154,11 @@ impl From<ReplayError> for QueueError {
 
 impl From<rusqlite::Error> for QueueError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::damaged(error.to_string())
-            }
-            Some(ErrorCode::DiskFull) => Self::Full,
-            // A value of another type or range than the tables allow, or a row that must be there.
-            None => Self::damaged(error.to_string()),
-            Some(_) => Self::Database(error.into()),
+        match SqliteFault::of(&error) {
+            SqliteFault::Damaged => Self::damaged(error.to_string()),
+            SqliteFault::Full => Self::Full,
+            SqliteFault::Locked => Self::Locked,
+            SqliteFault::Other => Self::Database(error.into()),
         }
     }
 }

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use brine_core::key::random;
 use brine_core::text::hex;
-use brine_core::time::LEEWAY;
 use brine_core::{Clock, Timestamp};
 use brine_records::Settled;
 use brine_records::replay::embedded::{self, LedgerScope};
@@ -340,7 +339,6 @@ fn floor(birth: QueueBirth, now: Timestamp) -> Option<Timestamp> {
         QueueBirth::AcceptOlder => Timestamp::from_unix(0),
         QueueBirth::Existing => None,
         QueueBirth::FromNow => Some(now),
-        // A ledger before this one took records that were issued up to a leeway after this one was made.
-        QueueBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
+        QueueBirth::RefuseOlder => Some(embedded::floor_after_another(now)),
     }
 }

@@ -61,7 +61,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use brine_core::Timestamp;
-use brine_core::time::LEEWAY;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::bookkeeping::Bookkeeping;
@@ -113,9 +112,7 @@ impl ReplayDatabase {
         let floor = match options.birth {
             DatabaseBirth::AcceptOlder => Timestamp::from_unix(0),
             DatabaseBirth::Existing => None,
-            // A database before this one took records that were issued up to a leeway after this one was
-            // made.
-            DatabaseBirth::RefuseOlder => Some(now.plus(LEEWAY).plus(Duration::from_secs(1))),
+            DatabaseBirth::RefuseOlder => Some(embedded::floor_after_another(now)),
         };
         if let Some(floor) = floor {
             let state = Bookkeeping::new(now, floor, max_age);

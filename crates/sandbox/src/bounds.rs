@@ -98,14 +98,15 @@ impl JobGroup {
     /// Returns where the first process of the job is to be born; `None` if it joins later. A payload that it copies
     /// first is not what the job holds.
     pub(super) fn cradle(&self, delivery: PayloadDelivery) -> Option<OwnedFd> {
-        let path = self.group.of_version_2().filter(|_| !delivery.is_file())?;
-        prepare::open_path(path).ok()
+        let path = self.group.directories(GroupVersion::V2).next();
+        prepare::open_path(path.filter(|_| !delivery.is_file())?).ok()
     }
 
     /// Returns the files through which a thread moves itself into all groups of version 1; none if one cannot be opened.
     pub(super) fn tasks(&self) -> Vec<OwnedFd> {
         let open = |directory: &Path| File::options().write(true).open(directory.join("tasks"));
-        let tasks = self.group.of_version_1().map(|directory| open(directory).map(OwnedFd::from));
+        let directories = self.group.directories(GroupVersion::V1);
+        let tasks = directories.map(|directory| open(directory).map(OwnedFd::from));
         tasks.collect::<io::Result<_>>().unwrap_or_default()
     }
 

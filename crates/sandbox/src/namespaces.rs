@@ -49,7 +49,7 @@ pub(super) fn enter(orders: &InitOrders, program: BorrowedFd<'_>) -> Result<Arri
 
 /// Builds the private root, if the job has one, and becomes nobody.
 ///
-/// The group of control that this process is in by then is the top of what the job sees.
+/// The control group that this process is in by then is the top of what the job sees.
 pub(super) fn settle(
     orders: &InitOrders,
     arrival: Arrival,

@@ -159,7 +159,7 @@ fn job_pipe(mode: u32) -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Opens every place, and sorts each directory before those that lie in it.
-pub(super) fn open_places(
+fn open_places(
     plan: &PlanParts,
     script: Option<OpenedPlace>,
 ) -> Result<(Vec<PlaceInside>, Vec<OwnedFd>), LaunchError> {
@@ -181,7 +181,7 @@ pub(super) fn open_places(
 }
 
 /// Opens a system directory; `None` if this system does not have it.
-fn open_system(path: &Path) -> Result<Option<OpenedPlace>, LaunchError> {
+pub(super) fn open_system(path: &Path) -> Result<Option<OpenedPlace>, LaunchError> {
     let failed = |source| LaunchError::Opening { path: path.to_owned(), source };
     let place = |node| PlaceInside {
         source: path.to_owned(),
@@ -204,7 +204,10 @@ fn open_system(path: &Path) -> Result<Option<OpenedPlace>, LaunchError> {
     }
 }
 
-fn open_granted(granted: &GrantedPath, plan: &PlanParts) -> Result<OpenedPlace, LaunchError> {
+pub(super) fn open_granted(
+    granted: &GrantedPath,
+    plan: &PlanParts,
+) -> Result<OpenedPlace, LaunchError> {
     let GrantedPath { source, target, writable } = granted;
     if plan.waived.contains(&Layer::Namespaces) && source != target {
         return Err(LaunchError::Confinement {
@@ -291,8 +294,12 @@ pub(super) const fn refuse_large_payload(plan: &PlanParts, found: u64) -> Result
 
 /// Opens a file again, so that neither its mode nor its position is shared.
 pub(super) fn read_only(file: &File) -> io::Result<OwnedFd> {
-    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    Ok(OpenOptions::new().read(true).open(path)?.into())
+    Ok(OpenOptions::new().read(true).open(own_path(file))?.into())
+}
+
+/// Returns a path to what a descriptor of this process leads to.
+pub(super) fn own_path(descriptor: &impl AsRawFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
 }
 
 /// Returns how many processes the system has killed for want of memory since it started.

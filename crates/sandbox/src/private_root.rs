@@ -71,7 +71,7 @@ pub(super) fn build(
     };
     let devices = devices::trees()?;
     let proc = at("mounting /proc", ProcTree::make)?;
-    let processes = processes().ok();
+    let processes = proc::of_all_processes().ok();
     let zone = TimeZone::of_system();
     let mut root = at("making the private root", || {
         let copied = file_payload_bytes(orders).saturating_add(copied_program_bytes(orders));
@@ -97,22 +97,6 @@ pub(super) fn build(
         syscalls::restrict_mount(root.as_fd(), libc::MOUNT_ATTR_RDONLY, MountReach::This, None)
     })?;
     Ok(BuiltRoot { user: number, scratch: root.scratch, processes, proc_view: proc.view() })
-}
-
-/// Mounts a `/proc` of the process namespace of this process, over that of the system. Only while a whole `/proc` is
-/// mounted may a process that is not root of the system do so.
-///
-/// It goes with the old root. The kernel takes milliseconds to free a mount that was never at a place when it is closed.
-fn processes() -> io::Result<OwnedFd> {
-    let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_create(&context)?;
-    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
-        | MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let tree = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-    attach_at(&tree, &prepare::open_path(Path::new(PROC))?)?;
-    Ok(tree)
 }
 
 fn place_trees(

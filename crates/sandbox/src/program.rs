@@ -3,10 +3,9 @@
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
 
 use brine_core::hash::{Digest, HashAlgorithm, Hasher};
 use brine_job::JobProgram;
@@ -14,7 +13,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::orders::{PlaceAccess, PlaceInside, PlaceNode, ProgramCopy, Script};
-use super::prepare::OpenedPlace;
+use super::prepare::{OpenedPlace, own_path};
 use super::{LaunchError, SCRIPT_PATH};
 
 /// The program of a job, as it is executed.
@@ -65,8 +64,7 @@ impl OpenedProgram {
     /// Returns the place of a script inside. Its interpreter opens it by name, so a descriptor is not enough.
     pub(super) fn script_place(&self) -> Result<OpenedPlace, LaunchError> {
         let failed = |error| LaunchError::system("finding the script", error);
-        let source = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
-        let source = source.read_link().map_err(failed)?;
+        let source = own_path(&self.file).read_link().map_err(failed)?;
         let descriptor = self.file.try_clone().map_err(failed)?.into();
         let target = OsStr::from_bytes(SCRIPT_PATH.to_bytes()).into();
         Ok((

@@ -27,14 +27,21 @@ pub(super) enum Forked {
     Parent(Pid),
 }
 
+impl Forked {
+    /// Returns the side, by what the call returned.
+    fn of(pid: libc::c_long) -> io::Result<Self> {
+        match c_int::try_from(pid) {
+            Ok(pid @ 0..) => Ok(Pid::from_raw(pid).map_or(Self::Child, Self::Parent)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
 /// Forks this process. It **must** have only one thread, as the init has.
 pub(super) fn fork() -> io::Result<Forked> {
     // SAFETY: there is no other thread that could hold a lock, so the child may do whatever the parent may.
     let pid = unsafe { libc::fork() };
-    if pid < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
+    Forked::of(pid.into())
 }
 
 /// Forks this process into a control group of version 2, given as its directory. It **must** have only one thread, as
@@ -54,11 +61,7 @@ pub(super) fn fork_into(group: BorrowedFd<'_>) -> io::Result<Forked> {
     let pid = unsafe {
         libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>())
     };
-    if pid < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let pid = i32::try_from(pid).map_err(io::Error::other)?;
-    Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent))
+    Forked::of(pid)
 }
 
 /// Becomes the program behind a descriptor. Returns only if it fails.

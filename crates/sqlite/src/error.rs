@@ -5,6 +5,35 @@ use std::path::PathBuf;
 
 use brine_core::text::{in_words, quoted};
 
+/// What a failure of SQLite means to whoever shares a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqliteFault {
+    /// The file contradicts itself: a value is of another type or range than the tables allow, or a row is not there
+    /// that must be.
+    Damaged,
+    /// The disk is full.
+    Full,
+    /// Another process has it locked.
+    Locked,
+    /// Anything else.
+    Other,
+}
+
+impl SqliteFault {
+    /// Tells what a failure means.
+    #[must_use]
+    pub fn of(error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

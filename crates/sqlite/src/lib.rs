@@ -14,6 +14,6 @@ mod file_identity;
 mod network;
 mod schema;
 
-pub use self::error::FileError;
+pub use self::error::{FileError, SqliteFault};
 pub use self::file::{FileWatch, SharedFile, create, open};
 pub use self::schema::FileSchema;

@@ -260,16 +260,12 @@ impl From<brine_sqlite::FileError> for ReplayError {
 #[cfg(feature = "replay")]
 impl From<rusqlite::Error> for ReplayError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                Self::Locked
-            }
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                Self::damaged(error.to_string())
-            }
-            // A value of another type or range than the schema allows, or a row that must be there.
-            None => Self::damaged(error.to_string()),
-            Some(_) => Self::Database(error.into()),
+        use brine_sqlite::SqliteFault;
+
+        match SqliteFault::of(&error) {
+            SqliteFault::Damaged => Self::damaged(error.to_string()),
+            SqliteFault::Locked => Self::Locked,
+            SqliteFault::Full | SqliteFault::Other => Self::Database(error.into()),
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use brine_core::time::LEEWAY;
 use brine_core::{CHANNEL_BYTES, Sequence, Timestamp};
 use brine_sqlite::SharedFile;
 use rusqlite::Connection;
@@ -33,6 +34,13 @@ pub fn create_ledger(
     max_age: Duration,
 ) -> Result<(), ReplayError> {
     Bookkeeping::new(now, floor, max_age).insert(connection)
+}
+
+/// Returns from when on a new ledger takes records if there may have been another one before it, which took records
+/// that were issued up to a leeway after this one was made.
+#[must_use]
+pub fn floor_after_another(now: Timestamp) -> Timestamp {
+    now.plus(LEEWAY).plus(Duration::from_secs(1))
 }
 
 /// Returns how old records may be.

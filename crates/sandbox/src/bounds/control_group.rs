@@ -128,18 +128,10 @@ impl<T: GroupTree> ControlGroup<T> {
         }
     }
 
-    /// Returns the directory of its group of version 2, if it has one.
-    pub(super) fn of_version_2(&self) -> Option<&Path> {
-        let groups = [&self.memory, &self.processor, &self.processes].into_iter().flatten();
-        let mut of_version_2 = groups.filter(|group| group.version == GroupVersion::V2);
-        of_version_2.next().map(|group| &*group.directory)
-    }
-
-    /// Returns the directories of its groups of version 1.
-    pub(super) fn of_version_1(&self) -> impl Iterator<Item = &Path> {
-        let groups = [&self.memory, &self.processor, &self.processes].into_iter().flatten();
-        let of_version_1 = groups.filter(|group| group.version == GroupVersion::V1);
-        of_version_1.map(|group| &*group.directory)
+    /// Returns the directories of its groups of a version, each once. There is at most one of version 2.
+    pub(super) fn directories(&self, version: GroupVersion) -> impl Iterator<Item = &Path> {
+        let groups = self.groups().into_iter().filter(move |group| group.version == version);
+        groups.map(|group| &*group.directory)
     }
 
     /// Moves a process into it, and all that descend from it later, except where it is already. A group that does not
@@ -189,11 +181,12 @@ impl<T: GroupTree> ControlGroup<T> {
         group.member(&self.tree, file, "oom_kill").is_some_and(|count| count > 0)
     }
 
-    fn groups(&self) -> Vec<Group> {
-        let mut groups: Vec<Group> = Vec::new();
+    /// Returns its groups, each once.
+    fn groups(&self) -> Vec<&Group> {
+        let mut groups = Vec::new();
         for group in [&self.memory, &self.processor, &self.processes].into_iter().flatten() {
-            if !groups.contains(group) {
-                groups.push(group.clone());
+            if !groups.contains(&group) {
+                groups.push(group);
             }
         }
         groups

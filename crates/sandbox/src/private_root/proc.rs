@@ -12,7 +12,7 @@
 
 use std::ffi::{CStr, OsStr};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,12 @@ const SHOWN: [&str; 11] = [
 /// A file in what is shown that tells one machine from all others.
 const BOOT_ID: &str = "sys/kernel/random/boot_id";
 
+/// Processes into which who looks may not look (`hidepid`).
+const NOT_LOOKED_INTO: &str = "2";
+
+/// What is shown of the machine, and what hides the rest, is read and nothing else.
+const RESTRICTED: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+
 /// The `/proc` of a job, before it is mounted.
 pub(super) enum ProcTree {
     /// One of its own process namespace.
@@ -64,7 +70,7 @@ pub(super) struct ShownFile {
 impl ProcTree {
     /// Makes it. This process **must** be in the process namespace of the job, and still see the system.
     pub(super) fn make() -> io::Result<Self> {
-        match own() {
+        match mounted(Some(NOT_LOOKED_INTO)) {
             Err(Errno::PERM) => {
                 let files = SHOWN.iter().filter_map(|name| ShownFile::of_system(name).transpose());
                 Ok(Self::Files(files.collect::<io::Result<_>>()?))
@@ -81,9 +87,22 @@ impl ProcTree {
     }
 }
 
-fn own() -> Result<OwnedFd, Errno> {
+/// Mounts a `/proc` with all processes of the process namespace of this process, over that of the system. Only while a
+/// whole `/proc` is mounted may a process that is not root of the system do so.
+///
+/// It goes with the old root. The kernel takes milliseconds to free a mount that was never at a place when it is closed.
+pub(super) fn of_all_processes() -> io::Result<OwnedFd> {
+    let tree = mounted(None)?;
+    attach_at(&tree, &prepare::open_path(Path::new(PROC))?)?;
+    Ok(tree)
+}
+
+/// Makes a `/proc` of the process namespace of this process, at no place yet, which may hide processes (`hidepid`).
+fn mounted(hidden: Option<&str>) -> Result<OwnedFd, Errno> {
     let context = rustix::mount::fsopen(c"proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_set_string(&context, "hidepid", "2")?;
+    if let Some(hidden) = hidden {
+        rustix::mount::fsconfig_set_string(&context, "hidepid", hidden)?;
+    }
     rustix::mount::fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
         | MountAttrFlags::MOUNT_ATTR_NOSUID
@@ -106,8 +125,7 @@ impl ShownFile {
             // What hides a file of a container is a device.
             _ => return Ok(None),
         };
-        let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
-        Ok(Some(Self { path, node, tree: copied(&opened, attributes, None)? }))
+        Ok(Some(Self { path, node, tree: copied(&opened, RESTRICTED, None)? }))
     }
 }
 
@@ -153,11 +171,6 @@ fn is_for_others(directory: &OwnedFd, name: &CStr) -> io::Result<bool> {
     Ok(FileType::from_raw_mode(found.st_mode) != FileType::Symlink && found.st_mode & 0o007 != 0)
 }
 
-/// Returns a path to what a descriptor of this process leads to.
-fn own_path(descriptor: &OwnedFd) -> PathBuf {
-    Path::new("/proc/self/fd").join(descriptor.as_raw_fd().to_string())
-}
-
 /// An empty file and an empty directory, which lie below the mount of `/proc`, each as a restricted mount of itself.
 struct Covers {
     file: OwnedFd,
@@ -168,9 +181,8 @@ impl Covers {
     /// Makes them. `/proc` **must** not be mounted yet.
     fn make(root: &PrivateRoot) -> io::Result<Self> {
         let parent = root.subdirectory(root.directory.as_fd(), OsStr::new("proc"))?;
-        let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
         let restricted = |below: &OwnedFd, name: &CStr| {
-            attach_at(&copied(below, attributes, None)?, below)?;
+            attach_at(&copied(below, RESTRICTED, None)?, below)?;
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             io::Result::Ok(rustix::fs::openat(&parent, name, flags, Mode::empty())?)
         };
@@ -187,7 +199,8 @@ impl Covers {
     /// There are dozens, so each is one call. The mount has the restrictions of the one that it is made of.
     fn hide(&self, tree: &OwnedFd, path: &Path, kind: FileType) -> io::Result<()> {
         let cover = if kind == FileType::Directory { &self.directory } else { &self.file };
-        match rustix::mount::mount_bind(own_path(cover), own_path(tree).join(path)) {
+        let (cover, point) = (prepare::own_path(cover), prepare::own_path(tree).join(path));
+        match rustix::mount::mount_bind(cover, point) {
             Err(Errno::NOENT) => Ok(()),
             covered => Ok(covered?),
         }

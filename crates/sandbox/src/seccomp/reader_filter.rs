@@ -5,7 +5,7 @@ use std::io;
 use brine_job::Layer;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-use super::{CallRules, always, equals, masked, rule, to_io};
+use super::{CallRules, always, equals, masked, of_system, rule, to_io};
 use crate::init_report::InitFault;
 
 /// A filter that is ready to be set.
@@ -20,7 +20,7 @@ impl ReaderFilter {
     /// Sets the filter, irrevocably.
     pub(crate) fn set(&self) -> Result<(), InitFault> {
         let failed = InitFault::of(Layer::Seccomp, "setting a filter");
-        seccompiler::apply_filter(&self.0).map_err(to_io).map_err(failed)
+        seccompiler::apply_filter(&self.0).map_err(of_system).map_err(failed)
     }
 }
 

@@ -257,7 +257,7 @@ fn a_process_that_was_born_in_a_group_is_not_moved_there() {
     let tree = FakeTree::scope(&[&own]);
     let mut group = made(&tree);
     let directory = group.memory.as_ref().unwrap().directory.clone();
-    assert_eq!(group.of_version_2(), Some(&*directory));
+    assert_eq!(group.directories(GroupVersion::V2).collect::<Vec<_>>(), [&*directory]);
     group
         .take(Pid::from_raw(4711).unwrap(), Membership { of_version_1: false, of_version_2: true });
     assert_eq!(group.held(), ALL);
