@@ -1,20 +1,22 @@
 //! A queue as the source of a record pipeline.
 
-use std::collections::BTreeMap;
+mod held;
+
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brine_core::Classified as _;
 use brine_core::key::random;
 use brine_records::{
     DeadLetter, DeliveredBlock, Deliveries, FrameBlock, HandlerFailure, RecordError, ReplayError,
-    Settled, Source,
+    Source,
 };
 
+use self::held::{HeldMessage, HeldMessages};
 use crate::error::QueueError;
-use crate::queue::{Buried, Queue, ReceiveBounds, RefusedMessage, Standing};
+use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
 
 /// How long a queue is asked to wait at once. In between, leases are extended and the source may end.
 const WAIT: Duration = Duration::from_secs(1);
@@ -29,6 +31,9 @@ pub struct SourceRules {
     pub attempts: u64,
     /// How much is received at once.
     pub bounds: ReceiveBounds,
+    /// How many messages are under a lease at most, at least one. What a consumer has that works long on each is not
+    /// there for others, and what it has when it dies counts an attempt.
+    pub held: usize,
     /// How many messages are received in all, if that is bounded.
     pub messages: Option<u64>,
     /// How long to wait before a message is delivered again, after the first attempt. It doubles with every attempt, up to
@@ -36,7 +41,7 @@ pub struct SourceRules {
     pub delay: Duration,
     /// The longest delay.
     pub longest_delay: Duration,
-    /// How long to wait for a message before the source ends, if it ends.
+    /// How long to wait for a message before the source ends, if it ends. It counts while there is room for one.
     pub wait: Option<Duration>,
 }
 
@@ -59,20 +64,6 @@ pub struct QueueDeliveries<Q: Queue> {
     first: u64,
 }
 
-/// The messages of all blocks that are not settled.
-struct HeldMessages<Q: Queue>(Mutex<HeldState<Q>>);
-
-struct HeldState<Q: Queue> {
-    settling: Q,
-    messages: BTreeMap<u64, HeldMessage<Q::Lease>>,
-    extended: Instant,
-}
-
-struct HeldMessage<L> {
-    attempt: u64,
-    lease: L,
-}
-
 impl<Q: Queue> QueueSource<Q> {
     /// Receives from a queue, and settles with another value of it.
     ///
@@ -81,8 +72,7 @@ impl<Q: Queue> QueueSource<Q> {
     /// Failures of the queue.
     pub fn new(receiving: Q, rules: SourceRules) -> Result<Self, QueueError> {
         let settling = receiving.another()?;
-        let state = HeldState { settling, messages: BTreeMap::new(), extended: Instant::now() };
-        let held = Arc::new(HeldMessages(Mutex::new(state)));
+        let held = Arc::new(HeldMessages::new(settling));
         Ok(Self { receiving, held, rules, is_wanted: Box::new(|| true), received: 0 })
     }
 
@@ -92,12 +82,40 @@ impl<Q: Queue> QueueSource<Q> {
         Self { is_wanted: Box::new(is_wanted), ..self }
     }
 
-    /// Returns how much is to be received next, if anything.
-    fn next_bounds(&self) -> Option<ReceiveBounds> {
+    /// Returns what is known of the messages that were received and are not settled, for whoever handles them.
+    #[must_use]
+    pub fn unsettled(&self) -> UnsettledMessages<Q> {
+        UnsettledMessages(Arc::clone(&self.held))
+    }
+
+    /// Returns how many more messages are to be received, if anything.
+    fn left(&self) -> Option<usize> {
         let left = self.rules.messages.map(|most| most.saturating_sub(self.received));
         let left = left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
-        let messages = self.rules.bounds.messages.min(left);
-        (left > 0).then_some(ReceiveBounds { messages, ..self.rules.bounds })
+        Some(left).filter(|left| *left > 0)
+    }
+
+    /// Receives messages. Returns none if the source has ended.
+    fn receive(&mut self, most: usize) -> Result<Vec<Delivery<Q::Lease>>, QueueError> {
+        let mut begun = None;
+        loop {
+            if !(self.is_wanted)() {
+                return Ok(Vec::new());
+            }
+            self.held.state().extend_when_due()?;
+            let room = self.held.wait_for_room(self.rules.held.max(1), WAIT);
+            if room == 0 {
+                continue;
+            }
+            let messages = self.rules.bounds.messages.min(most).min(room);
+            let bounds = ReceiveBounds { messages, ..self.rules.bounds };
+            let begun = *begun.get_or_insert_with(Instant::now);
+            let left = self.rules.wait.map(|wait| wait.saturating_sub(begun.elapsed()));
+            let found = self.receiving.receive(bounds, left.map_or(WAIT, |left| left.min(WAIT)))?;
+            if !found.is_empty() || left.is_some_and(|left| left.is_zero()) {
+                return Ok(found);
+            }
+        }
     }
 }
 
@@ -106,29 +124,18 @@ impl<Q: Queue> Source for QueueSource<Q> {
     type Error = QueueError;
 
     fn next_block(&mut self) -> Result<Option<DeliveredBlock<QueueDeliveries<Q>>>, QueueError> {
-        let Some(bounds) = self.next_bounds() else { return Ok(None) };
-        let begun = Instant::now();
-        let found = loop {
-            if !(self.is_wanted)() {
-                return Ok(None);
-            }
-            let left = self.rules.wait.map(|wait| wait.saturating_sub(begun.elapsed()));
-            let found = self.receiving.receive(bounds, left.map_or(WAIT, |left| left.min(WAIT)))?;
-            if !found.is_empty() {
-                break found;
-            }
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(None);
-            }
-            self.held.state().extend_when_due()?;
-        };
+        let Some(left) = self.left() else { return Ok(None) };
+        let found = self.receive(left)?;
+        if found.is_empty() {
+            return Ok(None);
+        }
         let first = self.received;
         let mut block = FrameBlock::new(first.saturating_add(1));
         let mut state = self.held.state();
         for delivery in found {
             block.push(&delivery.content);
             let message = HeldMessage { attempt: delivery.attempt, lease: delivery.lease };
-            state.messages.insert(self.received, message);
+            state.insert(self.received, message);
             self.received = self.received.saturating_add(1);
         }
         drop(state);
@@ -170,8 +177,7 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         state.extend_when_due()?;
         let numbers = self.numbers(&records);
         let wanted = numbers.end.saturating_sub(numbers.start);
-        let held = u64::try_from(state.messages.range(numbers).count()).unwrap_or(u64::MAX);
-        if held < wanted { Err(QueueError::LeaseLost) } else { Ok(()) }
+        if state.count(numbers) < wanted { Err(QueueError::LeaseLost) } else { Ok(()) }
     }
 
     fn acknowledge(&mut self, records: Range<usize>) -> Result<(), QueueError> {
@@ -201,7 +207,7 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
     fn dead_letter(&mut self, record: usize, why: &RecordError) -> Result<DeadLetter, QueueError> {
         let mut state = self.held.state();
         let number = self.number(record);
-        let Some(message) = state.messages.remove(&number) else { return Ok(DeadLetter::Dropped) };
+        let Some(message) = state.remove(number) else { return Ok(DeadLetter::Dropped) };
         let (reason, detail) = (why.reason(), &why.to_string());
         let standing = match RefusedEnd::of(why) {
             RefusedEnd::Dead(standing) => standing,
@@ -218,39 +224,35 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         }
     }
 
-    fn finish(self, _: FrameBlock) {}
-}
-
-impl<Q: Queue> HeldMessages<Q> {
-    fn state(&self) -> MutexGuard<'_, HeldState<Q>> {
-        // A panic elsewhere left a state that is as good: every change of it is one call.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn finish(self, _: FrameBlock) {
+        self.held.announce_room();
     }
 }
 
-impl<Q: Queue> HeldState<Q> {
-    /// Extends all leases, when a third of their length has passed. Those that were lost are forgotten.
-    fn extend_when_due(&mut self) -> Result<(), QueueError> {
-        if self.messages.is_empty() || self.extended.elapsed() < self.settling.lease_length() / 3 {
-            return Ok(());
-        }
-        self.extended = Instant::now();
-        let leases: Vec<_> = self.messages.values().map(|message| &message.lease).collect();
-        let settled = self.settling.extend(&leases)?;
-        let mut settled = settled.into_iter();
-        self.messages.retain(|_, _| settled.next() != Some(Settled::Lost));
-        Ok(())
+/// The messages that were received and are not settled.
+pub struct UnsettledMessages<Q: Queue>(Arc<HeldMessages<Q>>);
+
+impl<Q: Queue> UnsettledMessages<Q> {
+    /// Returns how often a message was delivered, with this time. Messages are numbered as they were received, from 1
+    /// on, as the records of the blocks are.
+    #[must_use]
+    pub fn attempt(&self, number: u64) -> Option<u64> {
+        self.0.state().attempt(number.checked_sub(1)?)
     }
 
-    /// Takes the messages of these numbers that are still held.
-    fn take(
-        &mut self,
-        numbers: Range<u64>,
-    ) -> impl Iterator<Item = HeldMessage<Q::Lease>> + use<Q> {
-        let mut rest = self.messages.split_off(&numbers.start);
-        let mut behind = rest.split_off(&numbers.end);
-        self.messages.append(&mut behind);
-        rest.into_values()
+    /// Hands back all messages, to be delivered again at once.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue. Then they are delivered again when their leases run out.
+    pub fn hand_back(&self, why: &str) -> Result<(), QueueError> {
+        self.0.state().hand_back(why)
+    }
+}
+
+impl<Q: Queue> fmt::Debug for UnsettledMessages<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnsettledMessages").finish_non_exhaustive()
     }
 }
 

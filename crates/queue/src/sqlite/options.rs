@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use brine_records::MAX_RECORD_BYTES;
 use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
 
-/// The most bytes of a message: 128 MiB.
-pub const MAX_MESSAGE_BYTES: usize = 0x0800_0000;
+/// The most bytes of a message, which is a record: 16 MiB.
+pub const MAX_MESSAGE_BYTES: usize = MAX_RECORD_BYTES;
 
 /// How a queue in a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -277,7 +277,7 @@ pub(crate) fn a_dead_letter_can_be_discarded<S: QueueSite>(site: &S) {
 
 pub(crate) fn empty_and_huge_messages_come_whole<S: QueueSite>(site: &S) {
     let mut queue = site.open("q");
-    let huge: Vec<u8> = (0..0x0400_0000_u32).map(|index| (index >> 9).to_le_bytes()[0]).collect();
+    let huge: Vec<u8> = (0..0x0100_0000_u32).map(|index| (index >> 7).to_le_bytes()[0]).collect();
     queue.publish(&[b"", &huge]).unwrap();
     for content in [&b""[..], &huge] {
         let found = one(&mut queue);

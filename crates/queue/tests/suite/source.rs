@@ -6,7 +6,7 @@ use std::time::Duration;
 use brine_core::{Class, Classified as _, Expectations};
 use brine_queue::{
     DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, SourceRules,
-    SqliteQueue, SqliteQueueOptions,
+    SqliteQueue, SqliteQueueOptions, UnsettledMessages,
 };
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
@@ -23,6 +23,7 @@ const RULES: SourceRules = SourceRules {
     bounds: ReceiveBounds { bytes: 1_000_000, messages: 10 },
     messages: None,
     delay: Duration::from_secs(4),
+    held: usize::MAX,
     longest_delay: Duration::from_secs(10),
     wait: Some(Duration::ZERO),
 };
@@ -181,4 +182,66 @@ fn a_full_store_of_dead_letters_ends_the_work() {
         .run(source);
     assert_eq!(done.end.unwrap_err().reason(), "queue-dead-letters-full");
     assert_eq!(queue.status().unwrap().held, 1);
+}
+
+/// A handler that looks at the queue while it handles, and fails at a message.
+struct Looker {
+    queue: SqliteQueue,
+    unsettled: UnsettledMessages<SqliteQueue>,
+    fails_at: Option<u64>,
+    /// How many messages were under a lease, and how often this one was delivered.
+    found: Vec<(u64, Option<u64>)>,
+}
+
+impl Sink for &mut Looker {
+    type Error = std::fmt::Error;
+
+    fn room(&mut self, _: usize, _: &mut dyn Hold) -> Result<Room, Self::Error> {
+        Ok(Room::ONE_RECORD)
+    }
+
+    fn write(
+        &mut self,
+        run: &ReleasedRun<'_>,
+        _: &mut dyn Hold,
+    ) -> Result<Handed, WriteFailure<Self::Error>> {
+        for record in run.records() {
+            let held = self.queue.status().unwrap().held;
+            self.found.push((held, self.unsettled.attempt(record.number)));
+            if self.fails_at == Some(record.number) {
+                return Err(std::fmt::Error.into());
+            }
+        }
+        Ok(Handed::Done)
+    }
+}
+
+/// What a consumer does not hold is there for others. What it holds when it ends can be there at once.
+#[test]
+fn a_consumer_holds_no_more_than_it_is_to_and_hands_it_back() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &(0..3).map(|seq| record(&site, seq)).collect::<Vec<_>>());
+    for (held, fails_at, expected, left) in [
+        (usize::MAX, Some(1), vec![(3, Some(1))], 3),
+        (1, Some(2), vec![(1, Some(2)), (1, Some(2))], 2),
+        (1, None, vec![(1, Some(3)), (1, Some(2))], 0),
+    ] {
+        let rules = SourceRules { held, ..RULES };
+        let source = QueueSource::new(site.open("q"), rules).unwrap();
+        let (unsettled, opened) = (source.unsettled(), site.open("q"));
+        let mut looker = Looker { queue: opened, unsettled, fails_at, found: Vec::new() };
+        let clock = Arc::new(site.clock.clone());
+        let judge =
+            RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);
+        let done = RecordPipeline::new(judge, &mut looker)
+            .ledger(queue.ledger().unwrap())
+            .on_bad(OnBadRecord::Skip)
+            .run(source);
+        assert_eq!(done.end.is_err(), fails_at.is_some());
+        looker.unsettled.hand_back("ended").unwrap();
+        assert_eq!(looker.found, expected);
+        let status = queue.status().unwrap();
+        assert_eq!((status.ready, status.held), (left, 0));
+    }
 }
