@@ -58,29 +58,8 @@ pub struct Sign {
     #[arg(short, long, conflicts_with_all = and_records([]))]
     pub armor: bool,
 
-    /// Sign for one purpose; verifiers must name the same context
-    #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
-    pub context: Option<String>,
-
-    /// State what the payload is: a media type, or the number of a CoAP content format
-    #[arg(long = "type", value_name = "TYPE", value_parser = parse_content_type)]
-    pub content_type: Option<String>,
-
-    /// Let the signature expire, at a time or after a duration like 7d
-    ///
-    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
-    /// 12h, "7d ago", now. A duration counts from the moment of signing, when the input has arrived; of a stream, when
-    /// its first segment has. A stream that is still being read when it expires is refused from there on. Clocks may
-    /// differ by up to a minute: the signature is refused a minute after WHEN.
-    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
-    pub expires: Option<When>,
-
-    /// Let the signature become valid later, at a time or after a duration
-    ///
-    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
-    /// 12h, "7d ago", now. Clocks may differ by up to a minute: the signature is accepted a minute before WHEN.
-    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
-    pub not_before: Option<When>,
+    #[command(flatten)]
+    pub statement: StatementArgs,
 
     /// Sign the bytes of FILE as well; verifiers need the same file
     #[arg(long, value_name = "FILE", value_parser = parse_file())]
@@ -148,6 +127,34 @@ pub struct Sign {
 
     #[command(flatten, next_help_heading = "Records")]
     pub refusals: RefusalArgs,
+}
+
+/// What a signature states, whatever it is of.
+#[derive(Args, Clone, Debug)]
+pub struct StatementArgs {
+    /// Sign for one purpose; verifiers must name the same context
+    #[arg(short, long, value_name = "TEXT", value_parser = parse_context)]
+    pub context: Option<String>,
+
+    /// State what the payload is: a media type, or the number of a CoAP content format
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_content_type)]
+    pub content_type: Option<String>,
+
+    /// Let the signature expire, at a time or after a duration like 7d
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now. A duration counts from the moment of signing, when the input has arrived; of a stream, when
+    /// its first segment has. A stream that is still being read when it expires is refused from there on. Clocks may
+    /// differ by up to a minute: the signature is refused a minute after WHEN.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub expires: Option<When>,
+
+    /// Let the signature become valid later, at a time or after a duration
+    ///
+    /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
+    /// 12h, "7d ago", now. Clocks may differ by up to a minute: the signature is accepted a minute before WHEN.
+    #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
+    pub not_before: Option<When>,
 }
 
 /// The options that the short help shows.

@@ -5,7 +5,7 @@ use std::io;
 use brine_core::text::hex;
 use brine_core::{Algorithm, Error, Kind, Statement, SystemError, Timestamp, Unique};
 
-use crate::args::sign::Sign;
+use crate::args::sign::{Sign, StatementArgs};
 use crate::args::when::When;
 use crate::report::{Failure, SignatureFacts, WindowFailure};
 use crate::world::clock;
@@ -30,6 +30,15 @@ pub(crate) struct StatedText {
     pub(crate) not_before: Option<When>,
 }
 
+impl StatedText {
+    /// What was typed of any signature.
+    pub(super) fn of(args: StatementArgs) -> Self {
+        let StatementArgs { content_type, context, expires, not_before } = args;
+        let algorithm = Algorithm::default();
+        Self { algorithm, content_type, context, expires, is_plain: false, not_before }
+    }
+}
+
 /// What signatures say. Times that are counted from the moment of signing are not known yet.
 pub(crate) struct Stated {
     algorithm: Algorithm,
@@ -46,11 +55,8 @@ impl Stated {
     pub(super) fn resolve(args: &Sign) -> Result<Self, Failure> {
         Self::of(StatedText {
             algorithm: args.alg.into(),
-            content_type: args.content_type.clone(),
-            context: args.context.clone(),
-            expires: args.expires.clone(),
             is_plain: args.plain,
-            not_before: args.not_before.clone(),
+            ..StatedText::of(args.statement.clone())
         })
     }
 
