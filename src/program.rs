@@ -25,8 +25,10 @@ pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let lacks_command = ends_in_separator(&arguments);
     run::<Brine>("brine", &arguments, |mut parsed, json| {
-        if let BrineVerb::Verify(args) = &mut parsed.verb {
-            args.lacks_command = lacks_command;
+        match &mut parsed.verb {
+            BrineVerb::Recv(args) => args.lacks_command = lacks_command,
+            BrineVerb::Verify(args) => args.lacks_command = lacks_command,
+            _ => {}
         }
         verbs::brine(parsed, json)
     })

@@ -1,7 +1,9 @@
 //! The verbs of both programs. Each resolves what was typed, calls the library and reports.
 
 mod check;
+mod command_sink;
 mod completions;
+mod dead;
 mod doctor;
 pub(crate) mod expect;
 mod export;
@@ -16,12 +18,14 @@ mod list;
 mod passwd;
 mod policy;
 mod public;
+mod recv;
 mod reject_file;
 mod remove;
 mod rename;
 pub(crate) mod replay;
 mod run;
 pub(crate) mod scan;
+mod send;
 mod show;
 mod sign;
 mod sign_beside;
@@ -41,6 +45,7 @@ use self::run::{JobGround, Refusals};
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
+use crate::args::queue::RecvArgs;
 use crate::args::run::Run;
 use crate::args::verify::Verify;
 use crate::report::exit::Status;
@@ -77,6 +82,12 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
             })
         }
         BrineVerb::Sign(args) => Reporter::without_file(json).finish(sign::run(&args)),
+        BrineVerb::Send(args) => Reporter::without_file(json).finish(send::run(&args)),
+        BrineVerb::Recv(args) => {
+            let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
+            reporting.reported(recv::outputs(&args), |output| recv::run(&args, output))
+        }
+        BrineVerb::Dead(verb) => Reporter::without_file(json).finish(dead::run(&verb)),
         BrineVerb::Inspect(args) => Reporter::without_file(json).finish(inspect::run(&args)),
         BrineVerb::Replay(verb) => silent(json, replay::run(&verb)),
         BrineVerb::Scan(args) => Reporter::without_file(json).finish(scan::run(&args)),
@@ -113,15 +124,20 @@ pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
 
 /// Returns whether a command will be started that is to have what brine was started with.
 const fn runs_unconfined(verb: &BrineVerb) -> bool {
-    matches!(verb, BrineVerb::Verify(args) if !args.command.is_empty())
+    match verb {
+        BrineVerb::Recv(args) => !args.command.is_empty(),
+        BrineVerb::Verify(args) => !args.command.is_empty(),
+        _ => false,
+    }
 }
 
 /// Returns whether nothing but what was asked for goes to standard error.
 const fn wants_only_failures(verb: &BrineVerb) -> bool {
     match verb {
-        BrineVerb::Run(Run { verdict, .. }) | BrineVerb::Verify(Verify { verdict, .. }) => {
-            verdict.quiet || verdict.json
-        }
+        BrineVerb::Recv(RecvArgs { verdict, .. })
+        | BrineVerb::Run(Run { verdict, .. })
+        | BrineVerb::Verify(Verify { verdict, .. }) => verdict.quiet || verdict.json,
+        BrineVerb::Send(args) => args.quiet || args.json,
         BrineVerb::Sign(args) => args.quiet || args.json,
         _ => false,
     }

@@ -22,6 +22,7 @@ pub(crate) mod payload_command;
 pub(crate) mod permissions;
 pub(crate) mod program_file;
 pub(crate) mod progress;
+pub(crate) mod queue;
 mod readiness;
 pub(crate) mod record_output;
 pub(crate) mod release;

@@ -6,6 +6,7 @@ use super::completions::{COMPLETIONS_EXAMPLES, Completions};
 use super::doctor::{DOCTOR_EXAMPLES, Doctor};
 use super::help::first_of;
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
+use super::queue::{DEAD_EXAMPLES, DeadVerb, RECV_EXAMPLES, RecvArgs, SEND_EXAMPLES, SendArgs};
 use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
 use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
@@ -64,6 +65,15 @@ pub enum BrineVerb {
     /// Check a policy file
     #[command(subcommand, after_long_help = POLICY_EXAMPLES, after_help = first_of(POLICY_EXAMPLES))]
     Policy(PolicyVerb),
+    /// Sign FILE or standard input, and put it on a queue
+    #[command(after_long_help = SEND_EXAMPLES, after_help = first_of(SEND_EXAMPLES))]
+    Send(SendArgs),
+    /// Take messages from a queue, and write the payloads of those that verify
+    #[command(after_long_help = RECV_EXAMPLES, after_help = first_of(RECV_EXAMPLES))]
+    Recv(RecvArgs),
+    /// Look after messages that were refused, or failed too often
+    #[command(subcommand, after_long_help = DEAD_EXAMPLES, after_help = first_of(DEAD_EXAMPLES))]
+    Dead(DeadVerb),
     /// Show what this machine can and cannot do for brine
     #[command(after_long_help = DOCTOR_EXAMPLES, after_help = first_of(DOCTOR_EXAMPLES))]
     Doctor(Doctor),

@@ -153,8 +153,7 @@ pub struct BatchArgs {
     /// Sign up to N records with one signature (a Merkle tree); each can still be verified alone
     ///
     /// Much faster. Each doubling of N costs about 34 bytes a record. Only brine verifies such records.
-    #[arg(long, value_name = "N", conflicts_with = "plain", requires = "records",
-        value_parser = parse_batch)]
+    #[arg(long, value_name = "N", requires = "records", value_parser = parse_batch)]
     pub batch: Option<u16>,
 
     /// How long the first record of a batch waits for others; by default 5ms

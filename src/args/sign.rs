@@ -70,7 +70,7 @@ pub struct Sign {
     pub alg: Alg,
 
     /// Write only algorithm, key id and content type: the smallest envelope, and reproducible
-    #[arg(long, conflicts_with_all = ["context", "expires", "not_before"])]
+    #[arg(long, conflicts_with_all = ["context", "expires", "not_before", "batch"])]
     pub plain: bool,
 
     /// Write one envelope of any size up to 64 GiB, never a stream

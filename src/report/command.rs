@@ -79,6 +79,15 @@ impl CommandEnd {
         Self { exit_code: small(status.code()), signal: small(status.signal()) }
     }
 
+    /// Says how it ended, after "the command".
+    pub(crate) fn in_words(self) -> String {
+        match (self.exit_code, self.signal) {
+            (Some(code), _) => format!("ended with status {code}"),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended in a way that the system does not tell".to_owned(),
+        }
+    }
+
     /// Returns how the program ends: as the command did.
     pub(super) const fn status(self) -> Status {
         match (self.exit_code, self.signal) {

@@ -3,6 +3,7 @@
 mod conversions;
 mod standing;
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,14 @@ use brine_core::{Classified as _, SystemError, TrustUnavailable};
 use brine_job::{FormatError, JobError, JsonSchemaError, PolicyFileError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
+use brine_queue::QueueError;
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
 use brine_trust::TrustError;
 
 use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::keeping_failure::KeepingFailure;
+use super::queue_failure::QueueFailure;
 use super::{OlderRecords, SignerFailure, WindowFailure, hint, typed};
 
 /// Why a program ends without having done its work.
@@ -153,6 +156,9 @@ pub(crate) enum Failure {
     #[error("will not write over {}, which is a private key", quoted(.path))]
     PrivateKey { path: PathBuf },
 
+    #[error(transparent)]
+    Queue(#[from] QueueFailure),
+
     #[error("{name}: record {number}: {why}")]
     Record { name: String, number: u64, why: RecordError },
 
@@ -229,11 +235,23 @@ impl Failure {
         error: PipelineError<FrameReadError, Self, R>,
         name: &str,
     ) -> Self {
+        Self::of_steps(error, name, |error| Self::reading_records(name, error))
+    }
+
+    /// Says why work on the messages of a queue ended.
+    pub(crate) fn of_queue(error: PipelineError<QueueError, Self, Infallible>, name: &str) -> Self {
+        Self::of_steps(error, name, Self::from)
+    }
+
+    fn of_steps<S, R: Into<Self>>(
+        error: PipelineError<S, Self, R>,
+        name: &str,
+        of_source: impl FnOnce(S) -> Self,
+    ) -> Self {
         match error {
             PipelineError::Clock(error) => error.into(),
-            PipelineError::Decode(error) | PipelineError::Source(error) => {
-                Self::reading_records(name, error)
-            }
+            PipelineError::Decode(error) => Self::reading_records(name, error),
+            PipelineError::Source(error) => of_source(error),
             PipelineError::Ledger(error) => error.into(),
             // The library called back, and there was a failure.
             PipelineError::Record { why: RecordError::Envelope(error), .. } if error.is_input() => {
@@ -272,7 +290,7 @@ impl Failure {
 
     /// Returns whether no person needs to be told. A reader that has read enough closes the pipe, as `head` does.
     pub(crate) const fn is_quiet(&self) -> bool {
-        matches!(self, Self::OutputClosed { .. })
+        matches!(self, Self::OutputClosed { .. } | Self::Queue(QueueFailure::Interrupted))
     }
 
     /// Says why it cannot be found out who is trusted.

@@ -92,6 +92,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::NotReplaced { .. } => "move it away, or name another place with \"-o FILE\"",
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
+        Failure::Queue(failure) => return failure.hint().map(str::to_owned),
         Failure::Record { why, .. } => return of_record(why),
         Failure::Replay(error) => return of_replay(error).map(str::to_owned),
         Failure::ReplayedJob { source, .. } => return of_replayed_job(source).map(str::to_owned),

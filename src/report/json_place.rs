@@ -16,15 +16,17 @@ impl JsonPlace {
     /// Returns where lines of JSON are to go, if what was `typed` asks for them, right or wrong as it may be.
     pub(crate) fn asked(program: &str, typed: &[OsString]) -> Option<Self> {
         let own = || typed.iter().skip(1).take_while(|word| *word != "--");
-        let verb = own().find(|word| !word.to_string_lossy().starts_with('-'));
-        let verb = verb.map(|verb| verb.to_string_lossy());
-        own().any(|word| word == "--json").then(|| Self::of(program, verb.as_deref()))
+        let words = own().map(|word| word.to_string_lossy()).filter(|word| !word.starts_with('-'));
+        let verbs: Vec<_> = words.take(2).collect();
+        let verbs: Vec<&str> = verbs.iter().map(AsRef::as_ref).collect();
+        own().any(|word| word == "--json").then(|| Self::of(program, &verbs))
     }
 
-    fn of(program: &str, verb: Option<&str>) -> Self {
-        match (program, verb) {
-            ("brine", Some("completions" | "run" | "sign" | "verify"))
-            | ("brinekey", Some("export" | "pub")) => Self::Stderr,
+    fn of(program: &str, verbs: &[&str]) -> Self {
+        match (program, verbs) {
+            ("brine", ["completions" | "recv" | "run" | "send" | "sign" | "verify", ..])
+            | ("brine", ["dead", "show"])
+            | ("brinekey", ["export" | "pub", ..]) => Self::Stderr,
             _ => Self::Stdout,
         }
     }
@@ -42,6 +44,8 @@ mod tests {
             ("brine verify --json x", Some(JsonPlace::Stderr)),
             ("brine verify x --nonsense --json -- y", Some(JsonPlace::Stderr)),
             ("brine --json sign", Some(JsonPlace::Stderr)),
+            ("brine dead show URL 1 --json", Some(JsonPlace::Stderr)),
+            ("brine dead list --json URL", Some(JsonPlace::Stdout)),
             ("brine inspect --json", Some(JsonPlace::Stdout)),
             ("brine --json", Some(JsonPlace::Stdout)),
             ("brine pub --json", Some(JsonPlace::Stdout)),

@@ -10,7 +10,7 @@ use crate::report::verdict::RefusalFacts;
 use crate::report::{Failure, Outcome};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::record_output::RecordOutput;
+use crate::world::record_output::{Payloads, RecordOutput};
 
 /// Shows every record of the input, also those that are not envelopes.
 pub(super) fn inspect_records(
@@ -22,7 +22,7 @@ pub(super) fn inspect_records(
     let reading = |error| Failure::reading_records(&name, error);
     let mut reader = FrameReader::new(file, framing, FrameSide::Envelope);
     // What is shown of a record is a record, too: it ends with a line.
-    let mut shown = RecordOutput::open(output, Framing::Lines, false)?;
+    let mut shown = RecordOutput::open(output, Payloads::Framed(Framing::Lines), false)?;
     let mut first_failure = None;
     while let Some(mut block) = reader.next_block(BlockBounds::default()).map_err(reading)? {
         block.decode().map_err(reading)?;

@@ -1,5 +1,7 @@
 //! `brine sign`, record by record.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use crate::world::clock::Moment;
 use crate::world::end_signals::{EndSignals, EndableInput};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::record_output::RecordOutput;
+use crate::world::record_output::{Payloads, RecordOutput};
 use crate::world::threads;
 
 /// Signs each record of the input, and writes the envelopes in the same order.
@@ -41,8 +43,13 @@ pub(super) fn sign_records(
     }
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
     let channel = hex(&signer.channel());
-    let (source, name) = source(args, &signer, framing, input, &signals)?;
-    let mut records = RecordOutput::open(output, framed, false)?;
+    let waited_for = input.waited_for()?;
+    let (source, name) = record_source(input, framing, &signer, &signals);
+    let source = match args.batch.batch {
+        None => source,
+        Some(_) => lingering(source, args.batch.linger, waited_for, &signals),
+    };
+    let mut records = RecordOutput::open(output, Payloads::Framed(framed), false)?;
     let run = SigningPipeline::new(signer)
         .on_bad(args.refusals.on_bad())
         .threads(threads(args.threads))
@@ -68,26 +75,28 @@ pub(super) fn sign_records(
 }
 
 /// Returns the records of the input, and what to call it.
-fn source(
-    args: &Sign,
-    signer: &RecordSigner,
-    framing: Framing,
+pub(super) fn record_source(
     input: InputFile,
+    framing: Framing,
+    signer: &RecordSigner,
     signals: &EndSignals,
-) -> Result<(FrameSource<EndableInput>, String), Failure> {
+) -> (FrameSource<EndableInput>, String) {
     let (file, name) = input.into_file();
-    let waited_for = file.as_file().try_clone().map_err(|error| Failure::io(&name, error))?;
     let input = EndableInput { file, signals: signals.clone() };
     let reader = FrameReader::new(input, framing, FrameSide::Content);
-    let source = FrameSource::new(reader).with_bounds(signer.bounds());
-    Ok(match args.batch.batch {
-        None => (source, name),
-        Some(_) => {
-            let (linger, signals) = (args.batch.linger.unwrap_or(LINGER), signals.clone());
-            let wait = move |most| signals.is_ready_within(&waited_for, Some(most));
-            (source.with_linger(linger, wait), name)
-        }
-    })
+    (FrameSource::new(reader).with_bounds(signer.bounds()), name)
+}
+
+/// Lets the first record of a batch wait for others.
+pub(super) fn lingering<R: Read>(
+    source: FrameSource<R>,
+    linger: Option<Duration>,
+    waited_for: File,
+    signals: &EndSignals,
+) -> FrameSource<R> {
+    let signals = signals.clone();
+    let wait = move |most| signals.is_ready_within(&waited_for, Some(most));
+    source.with_linger(linger.unwrap_or(LINGER), wait)
 }
 
 /// How long the first record of a batch waits for others, by default.

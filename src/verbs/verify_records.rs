@@ -21,7 +21,7 @@ use crate::report::{Failure, OlderRecords, Outcome, console, retyped};
 use crate::world::clock::Moment;
 use crate::world::input::InputFile;
 use crate::world::output::Output;
-use crate::world::record_output::RecordOutput;
+use crate::world::record_output::{Payloads, RecordOutput};
 use crate::world::watched_trust::WatchedTrust;
 use crate::world::{clock, threads};
 
@@ -35,7 +35,8 @@ pub(super) fn verify_records(
     let rejects = args.rejects.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
     let database = args.rejects.replay_db.as_deref().map(|path| open_database(args, path, output));
     let database = database.transpose()?;
-    let sink = output.map(|output| RecordOutput::open(output, framed, database.is_some()));
+    let sink = output
+        .map(|output| RecordOutput::open(output, Payloads::Framed(framed), database.is_some()));
     let mut sink = sink.transpose()?;
     let (source, name) = source(args, framing)?;
     let Judge { expectations, trust, moment } = judge;
@@ -51,7 +52,7 @@ pub(super) fn verify_records(
     let ended = run.end.map_err(|error| Failure::of_pipeline(error, &name));
     let finished = ended.and_then(|()| sink.map_or(Ok(()), RecordOutput::finish));
     let older = older_records(args, &run.counts, framed);
-    let signers = signers(args, &run.counts, &trusted, clock);
+    let signers = signed_by(&args.judge, &run.counts, &trusted, clock);
     match (finished, older) {
         // A database that refuses everything is the wrong one, whatever became of the records.
         (Ok(()), Some(older))
@@ -73,13 +74,13 @@ pub(super) fn verify_records(
 
 /// Says how many records each signer has signed: by the name under which the key is believed, or by the key's id where
 /// nobody knows it any more.
-fn signers(
-    args: &Verify,
+pub(super) fn signed_by(
+    judge: &JudgeArgs,
     counts: &RecordCounts,
     trust: &WatchedTrust,
     clock: Moment,
 ) -> BTreeMap<String, u64> {
-    let JudgeArgs { context, signer, .. } = &args.judge;
+    let JudgeArgs { context, signer, .. } = judge;
     let question = clock.now().map(|now| Question {
         context: context.as_deref(),
         signer: signer.as_deref(),
@@ -173,7 +174,7 @@ fn source(args: &Verify, framing: Framing) -> Result<(FrameSource<RecordInput>, 
 }
 
 /// Tells a person about long waits.
-struct ToldPatience;
+pub(super) struct ToldPatience;
 
 impl Patience for ToldPatience {
     fn note(&mut self, wait: LongWait) {

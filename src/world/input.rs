@@ -79,6 +79,11 @@ impl InputFile {
         length_of(&self.file)
     }
 
+    /// Returns the same open file, to wait until there is something to read.
+    pub(crate) fn waited_for(&self) -> Result<File, Failure> {
+        self.file.try_clone().map_err(|error| Failure::io(&self.name, error))
+    }
+
     /// Returns the open file, for reading piece by piece, and what to call it.
     pub(crate) fn into_file(self) -> (PatientFile<File>, String) {
         grow_pipe(&self.file);

@@ -17,7 +17,7 @@ use crate::report::Failure;
 ///
 /// Descriptors that brine opened close by themselves (`O_CLOEXEC`). Signals have the actions that brine was started
 /// with, except `SIGPIPE`: Rust ignores it in this process, and gives the command its default action.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PayloadCommand {
     /// What was typed, which the command sees as its own name.
     pub(crate) name: OsString,
@@ -42,12 +42,19 @@ impl PayloadCommand {
     /// Runs the command, and waits for its end. Signals that ask this process to end go to the command.
     pub(crate) fn run(&self, payload: File) -> Result<ExitStatus, Failure> {
         let signals = PassedSignals::catch().map_err(|error| self.failure(error))?;
-        let child = {
-            let _allowed = core_dumps::allow();
-            self.spawn(payload)
-        };
-        let child = child.map_err(|error| self.failure(error))?;
-        signals.wait(child).map_err(|error| Failure::io(self.shown(), error))
+        let child = self.start(payload)?;
+        signals.wait(child).map_err(|error| self.not_waited_for(error))
+    }
+
+    /// Starts the command. Whoever calls waits for its end.
+    pub(crate) fn start(&self, payload: File) -> Result<Child, Failure> {
+        let _allowed = core_dumps::allow();
+        self.spawn(payload).map_err(|error| self.failure(error))
+    }
+
+    /// Says that it cannot be found out how the command ended.
+    pub(crate) fn not_waited_for(&self, error: io::Error) -> Failure {
+        Failure::io(self.shown(), error)
     }
 
     fn spawn(&self, payload: File) -> io::Result<Child> {

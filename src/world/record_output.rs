@@ -8,18 +8,37 @@ use super::whole_file::Access;
 use super::whole_records::{Care, Progress, WholeRecords};
 use crate::report::Failure;
 
+/// How payloads come to an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payloads {
+    /// One payload, as it is. It was framed on its way.
+    Bare(Framing),
+    /// Any number of them, framed.
+    Framed(Framing),
+}
+
+impl Payloads {
+    /// Returns how they are framed when they come.
+    pub(crate) const fn framing(self) -> Framing {
+        match self {
+            Self::Bare(framing) | Self::Framed(framing) => framing,
+        }
+    }
+}
+
 /// Writes records to an output, in blocks.
 pub(crate) struct RecordOutput<'a> {
     output: &'a Output,
     opened: Opened,
+    payloads: Payloads,
     records: WholeRecords,
 }
 
 impl<'a> RecordOutput<'a> {
-    /// Opens an output for records of this framing. With a ledger, a replay database says what was written.
+    /// Opens an output for records. With a ledger, a replay database says what was written.
     pub(crate) fn open(
         output: &'a Output,
-        framing: Framing,
+        payloads: Payloads,
         has_ledger: bool,
     ) -> Result<Self, Failure> {
         let opened = output.open(Access::Ordinary)?;
@@ -28,7 +47,11 @@ impl<'a> RecordOutput<'a> {
             grow_pipe(opened.file());
         }
         let file = opened.file().try_clone().map_err(|error| output.failed(error))?;
-        Ok(Self { output, opened, records: WholeRecords::new(file, framing.delimiter()) })
+        let delimiter = match payloads {
+            Payloads::Bare(_) => None,
+            Payloads::Framed(framing) => framing.delimiter(),
+        };
+        Ok(Self { output, opened, payloads, records: WholeRecords::new(file, delimiter) })
     }
 
     /// Writes records, of which each has so many bytes.
@@ -66,12 +89,19 @@ impl Sink for RecordOutput<'_> {
         run: &ReleasedRun<'_>,
         hold: &mut dyn Hold,
     ) -> Result<Handed, WriteFailure<Failure>> {
-        let payloads = run.payloads();
+        let mut payloads = run.payloads();
+        let mut lengths: Vec<_> = run.lengths().collect();
+        if let Payloads::Bare(framing) = self.payloads {
+            let contents = run.records().map(|record| framing.content_of(record.payload));
+            let contents: Vec<_> = contents.collect();
+            lengths = contents.iter().map(|content| content.len()).collect();
+            payloads = contents.concat().into();
+        }
         if self.output.is_terminal() && !is_printable(&payloads) {
             self.output.refuse_terminal("binary data")?;
         }
         let care = if hold.is_relied_on() { Care::Held } else { Care::Judged };
-        match self.records.write(&payloads, run.lengths(), care) {
+        match self.records.write(&payloads, lengths.into_iter(), care) {
             Progress { records, failed: Some(error) } => Err(self.failed(records, error)),
             Progress { records, failed: None } => Ok(Handed::First(records)),
         }

@@ -23,6 +23,7 @@ mod permissions;
 mod places;
 mod policy;
 mod progress;
+mod queue;
 mod records;
 mod refusals;
 mod replay;

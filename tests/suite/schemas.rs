@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 17] = [
+const LINES: [&str; 18] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -26,6 +26,7 @@ const LINES: [&str; 17] = [
     "printf 'cos\\ngetpid\\n)R.' | brine scan --json; printf 'N.' | brine scan --json; brine scan --json none",
     "echo x | brine sign --lines --batch 2 > b; brine inspect --lines --json < b",
     "brine doctor --json",
+    "echo x | brine send -c a 'sqlite:q?queue=b'; brine recv 'sqlite:q?queue=b'; brine dead list --json 'sqlite:q?queue=b'",
     "brinekey gen c > c.pub 2> c.log; chmod 644 \"$BRINE_HOME/keys/c.key\"; brinekey check --json",
     "brinekey trust add x default -c a --json; brinekey trust check x --context a --json; \
      brinekey trust revoke x --json --reason lost; brinekey show x --json; brinekey trust remove x --json",

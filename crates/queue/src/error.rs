@@ -1,5 +1,6 @@
 //! Why a queue does not do what it was asked to.
 
+use brine_core::text::quoted;
 use brine_core::time::ClockBefore1970;
 use brine_core::{Class, Classified};
 use brine_records::ReplayError;
@@ -34,7 +35,7 @@ pub enum QueueError {
     },
 
     /// The file cannot be used.
-    #[error("queue: {0}")]
+    #[error("{}", in_file(.0))]
     File(FileError),
 
     /// The disk is full.
@@ -114,6 +115,14 @@ impl Classified for QueueError {
             Self::Random(error) => error.reason(),
             Self::TooLarge { .. } => "too-large",
         }
+    }
+}
+
+/// Says why a file cannot be used.
+fn in_file(error: &FileError) -> String {
+    match error {
+        FileError::NotOurs { path } => format!("{} is no queue", quoted(path)),
+        error => format!("queue: {error}"),
     }
 }
 

@@ -47,3 +47,4 @@ pub use self::sqlite::{
     DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue, SqliteQueueOptions,
 };
 pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};
+pub use brine_sqlite::FileError;

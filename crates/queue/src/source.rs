@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use brine_core::Classified as _;
 use brine_core::key::random;
 use brine_records::{
-    DeadLetter, DeliveredBlock, Deliveries, FrameBlock, HandlerFailure, RecordError, ReplayError,
-    Source,
+    DeadLetter, DeliveredBlock, Deliveries, FrameBlock, FramingError, HandlerFailure, RecordError,
+    ReplayError, Source,
 };
 
 use self::held::{HeldMessage, HeldMessages};
@@ -264,11 +264,13 @@ enum RefusedEnd {
 }
 
 impl RefusedEnd {
-    /// Only what a handler refused has passed everything else. Of what failed before, anybody can send any number of
-    /// copies, even if a trusted signer signed it once.
+    /// What a handler refused, or does not fit the framing that the consumer chose, has passed everything else. Of what
+    /// failed before, anybody can send any number of copies, even if a trusted signer signed it once.
     fn of(why: &RecordError) -> Self {
         match why {
-            RecordError::Handler(_) => Self::Dead(Standing::Verified),
+            RecordError::Framing(FramingError::Unframeable { .. }) | RecordError::Handler(_) => {
+                Self::Dead(Standing::Verified)
+            }
             RecordError::Replay(
                 ReplayError::ChannelFull { .. }
                 | ReplayError::KeyFull { .. }

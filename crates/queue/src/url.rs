@@ -1,8 +1,8 @@
 //! URLs of queues.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::os::unix::ffi::OsStringExt as _;
+use std::fmt::{self, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -152,6 +152,31 @@ impl FromStr for QueueUrl {
     }
 }
 
+/// Writes a URL that is read as the same.
+impl fmt::Display for QueueUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Sqlite { path, queue } = self;
+        f.write_str("sqlite:")?;
+        encode(f, path.as_os_str().as_bytes())?;
+        f.write_str("?queue=")?;
+        encode(f, queue.as_str().as_bytes())
+    }
+}
+
+/// Encodes what has a meaning in a URL, or is not ASCII, with percent signs (RFC 3986, Section 2.1).
+fn encode(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for byte in bytes {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'+' | b',' => {
+                f.write_char(char::from(*byte))?;
+            }
+            byte if byte.is_ascii_alphanumeric() => f.write_char(char::from(*byte))?,
+            byte => write!(f, "%{byte:02X}")?,
+        }
+    }
+    Ok(())
+}
+
 fn sqlite_path(text: &str) -> Result<PathBuf, QueueUrlError> {
     match text {
         "" => return Err(QueueUrlError::PathMissing),
@@ -223,7 +248,11 @@ mod tests {
         ];
         for (text, path, queue) in cases {
             assert_eq!(parsed(text), Ok((path.to_owned(), queue.to_owned())), "{text}");
+            let url: QueueUrl = text.parse().unwrap();
+            assert_eq!(url.to_string().parse(), Ok(url), "{text}");
         }
+        let written = "sqlite:a%3fb%25?queue=%c3%bc".parse::<QueueUrl>().unwrap().to_string();
+        assert_eq!(written, "sqlite:a%3Fb%25?queue=%C3%BC");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use brine_core::SystemError;
 use brine_job::PolicyError;
+use brine_queue::QueueError;
 
 use super::Failure;
 
@@ -38,6 +39,12 @@ impl From<brine_core::Untrusted> for Failure {
 impl From<brine_core::time::ClockBefore1970> for Failure {
     fn from(error: brine_core::time::ClockBefore1970) -> Self {
         Self::Core(error.into())
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(error.into())
     }
 }
 

@@ -20,6 +20,7 @@ impl Failure {
             Self::Replay(error) | Self::ReplayedJob { source: error, .. } => error.class().into(),
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
+            Self::Queue(failure) => failure.status(),
             Self::Signer(failure) => failure.status(),
             Self::Window(failure) => failure.status(),
             Self::AllowList { .. }
@@ -107,6 +108,7 @@ impl Failure {
             Self::Record { why, .. } => why.reason(),
             Self::Replay(error) | Self::ReplayedJob { source: error, .. } => error.reason(),
             Self::SameFile { .. } => "same-file",
+            Self::Queue(failure) => failure.reason(),
             Self::Signer(failure) => failure.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",

@@ -236,6 +236,9 @@ fn every_verb_takes_json_and_fails_in_json() {
             "brine verify",
             "brine run",
             "brine completions",
+            "brine dead show",
+            "brine recv",
+            "brine send",
             "brinekey pub",
             "brinekey export",
         ];

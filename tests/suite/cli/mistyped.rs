@@ -117,12 +117,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brine sign --max-age 7d x",
         "brine sign has no option \"--max-age\"",
-        "\"--max-age\" is an option of \"brine verify\", \"brine replay init\" and \"brine run\"",
+        "\"--max-age\" is an option of \"brine verify\", \"brine replay init\" and \"brine run\", among others",
     ),
     (
         "brinekey gen --expires 30d",
         "brinekey gen has no option \"--expires\"",
-        "\"--expires\" is an option of \"brine sign\"",
+        "\"--expires\" is an option of \"brine sign\" and \"brine send\"",
     ),
     ("brine verify --expect x", "brine verify has no option \"--expect\"", ""),
     ("brine sign --kye me x", "brine sign has no option \"--kye\"", "did you mean \"--key\"?"),

@@ -29,6 +29,17 @@ impl Framing {
         Ok(())
     }
 
+    /// Returns what [`write_content`](Self::write_content) was given, of the record that it appended.
+    #[must_use]
+    pub fn content_of(self, record: &[u8]) -> &[u8] {
+        let content = match self {
+            Self::Cbor => Some(record),
+            Self::Len32 => record.get(LEN32_HEAD_BYTES..),
+            Self::Lines | Self::Null => record.split_last().map(|(_, content)| content),
+        };
+        content.unwrap_or_default()
+    }
+
     /// Appends `envelope` to `output` as one record, as text in a framing with a delimiter.
     ///
     /// # Errors
@@ -76,7 +87,10 @@ fn refuse_too_large(record: &[u8]) -> Result<(), FramingError> {
     Err(FramingError::TooLarge { bytes: number(record.len()), limit: number(MAX_RECORD_BYTES) })
 }
 
-fn len32_head(length: usize) -> Result<[u8; 4], FramingError> {
+/// The length before a record, in bytes.
+const LEN32_HEAD_BYTES: usize = 4;
+
+fn len32_head(length: usize) -> Result<[u8; LEN32_HEAD_BYTES], FramingError> {
     let length = u32::try_from(length)
         .map_err(|_| Framing::Len32.unframeable("its length does not fit 32 bits"))?;
     Ok(length.to_be_bytes())

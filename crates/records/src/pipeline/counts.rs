@@ -42,6 +42,23 @@ pub struct MissingRecords {
 }
 
 impl RecordCounts {
+    /// Adds those of another run. What is missing was counted last by that.
+    pub fn add(&mut self, later: Self) {
+        let Self { verified, refused, kept, repeated, retried, missing, reasons, signers } = later;
+        self.verified += verified;
+        self.refused += refused;
+        self.kept += kept;
+        self.repeated += repeated;
+        self.retried += retried;
+        self.missing = missing;
+        for (reason, count) in reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        for (signer, count) in signers {
+            *self.signers.entry(signer).or_default() += count;
+        }
+    }
+
     /// Counts the first so many records of a run that are to be released.
     pub(super) fn release(&mut self, verdicts: &[RecordVerdict], records: usize) {
         let signers = verdicts.iter().filter_map(|verdict| match verdict {

@@ -1,0 +1,284 @@
+//! `brine recv`.
+
+use std::convert::Infallible;
+use std::num::NonZero;
+use std::time::Duration;
+
+use brine_core::Expectations;
+use brine_queue::{
+    Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, SourceRules, SqliteQueue,
+    SqliteQueueOptions, UnsettledMessages,
+};
+use brine_records::replay::{LEASE, MAX_AGE};
+use brine_records::{
+    BLOCK_RECORDS, Framing, MissingRecords, OnBadRecord, OnRepeated, PipelineError, RecordCounts,
+    RecordJudge, RecordPipeline, RecordRun, ReplayError, Sink,
+};
+
+use super::command_sink::{CommandSink, PAYLOADS};
+use super::expect::{self, Judge};
+use super::run::find_program;
+use super::verify_records::{ToldPatience, signed_by};
+use crate::args::judge::JudgeArgs;
+use crate::args::queue::RecvArgs;
+use crate::report::command::CommandMisuse;
+use crate::report::console::{note, remark};
+use crate::report::{Failure, Outcome, QueueFailure};
+use crate::world::end_signals::EndSignals;
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::payload_command::PayloadCommand;
+use crate::world::record_output::{Payloads, RecordOutput};
+use crate::world::{queue, threads};
+
+/// Says where the verdict and the payloads go.
+pub(super) fn outputs(args: &RecvArgs) -> Result<(Option<Output>, Option<Output>), Failure> {
+    refuse_misuse(args)?;
+    let mut guard = expect::guarded(OverwriteGuard::default(), &args.judge);
+    queue::claim(&args.url, &mut guard)?;
+    let output = match args.command.as_slice() {
+        [] => Some(Output::stdout(&mut guard)?),
+        [..] => None,
+    };
+    Ok((expect::report(&args.verdict, &mut guard)?, output))
+}
+
+/// Refuses what does not go together.
+fn refuse_misuse(args: &RecvArgs) -> Result<(), Failure> {
+    let is_bare = args.command.is_empty() && args.framing.name().is_none();
+    let is_one = !args.follow && args.count.is_none_or(|count| count == NonZero::<u64>::MIN);
+    let mistyped = |message: &str, hint: &str| {
+        Err(Failure::Mistyped { message: message.to_owned(), hint: Some(hint.to_owned()) })
+    };
+    if args.lacks_command {
+        return mistyped("no command after \"--\"", "brine recv URL -- CMD");
+    }
+    if is_bare && !is_one {
+        return mistyped(
+            "payloads one after the other could not be told apart",
+            "\"--lines\" writes a line for each, and \"--null\", \"--len32\" and \"--cbor\" do the like; \"-- CMD\" \
+             starts a command for each",
+        );
+    }
+    if args.judge.now.is_some() {
+        return mistyped(
+            "--now is for looking, and what is received is judged as of now",
+            "leave it out",
+        );
+    }
+    if !args.command.is_empty() && args.verdict.json && args.verdict.report.is_none() {
+        return mistyped(
+            &CommandMisuse::Json.to_string(),
+            "brine recv --json --report VERDICT URL -- CMD",
+        );
+    }
+    Ok(())
+}
+
+/// Receives messages, and releases those that hold.
+pub(super) fn run(args: &RecvArgs, output: Option<Output>) -> Result<Outcome, Failure> {
+    let command = command(args)?;
+    let asked = asked(args);
+    let judge = Judge::resolve(&asked)?;
+    let queue = queue::open(&args.url, options(args))?;
+    let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+    let mut receiver = Receiver { args, judge, queue, signals, counts: RecordCounts::default() };
+    let end = match (&command, output) {
+        (Some(command), _) => receiver.hand_to(command),
+        (None, Some(output)) => receiver.write_to(&output),
+        (None, None) => Ok(()),
+    };
+    if receiver.signals.have_arrived() {
+        note(&receiver.counts.to_string());
+        receiver.signals.end_process();
+    }
+    let Receiver { judge, counts, .. } = receiver;
+    if counts == RecordCounts::default() {
+        // There is nothing to count.
+        judged_whole(args, &counts)?;
+    }
+    let signers = signed_by(&asked, &counts, &judge.trust, judge.moment);
+    let failure = end.and_then(|()| judged_whole(args, &counts)).err();
+    Ok(Outcome::Records { counts, signers, failure, older: None })
+}
+
+fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
+    let Some(name) = args.command.first() else { return Ok(None) };
+    let found = find_program(&args.command)?.ok_or(CommandMisuse::NoCommand)?;
+    let (program, arguments) = (found.path, found.arguments);
+    Ok(Some(PayloadCommand { name: name.clone(), program, arguments }))
+}
+
+/// What a message is held to: its context is the name of the queue, unless another was typed.
+fn asked(args: &RecvArgs) -> JudgeArgs {
+    let context = args.judge.context.clone();
+    let context = context.unwrap_or_else(|| queue::name(&args.url).to_owned());
+    JudgeArgs { context: Some(context), ..args.judge.clone() }
+}
+
+fn options(args: &RecvArgs) -> SqliteQueueOptions {
+    SqliteQueueOptions {
+        // Nothing was sent before.
+        birth: QueueBirth::FromNow,
+        lease: args.lease.unwrap_or(LEASE),
+        max_age: args.judge.max_age.unwrap_or(MAX_AGE),
+        ..SqliteQueueOptions::default()
+    }
+}
+
+/// Says what is still missing at the end, if something is.
+fn judged_whole(args: &RecvArgs, counts: &RecordCounts) -> Result<(), Failure> {
+    if let Some(wanted) = wanted(args)
+        && counts.verified < wanted.get()
+    {
+        let (name, found) = (queue::name(&args.url).to_owned(), counts.verified);
+        return Err(QueueFailure::Empty { name, found, wanted: wanted.get() }.into());
+    }
+    match counts.retried {
+        0 => Ok(()),
+        failed => Err(QueueFailure::CommandFailed { failed }.into()),
+    }
+}
+
+/// Returns how many messages are to be released, if that is said.
+fn wanted(args: &RecvArgs) -> Option<NonZero<u64>> {
+    let is_one = args.command.is_empty() && args.framing.name().is_none() && !args.follow;
+    args.count.or(is_one.then_some(NonZero::<u64>::MIN))
+}
+
+/// Receives messages of one queue.
+struct Receiver<'a> {
+    args: &'a RecvArgs,
+    judge: Judge,
+    queue: SqliteQueue,
+    signals: EndSignals,
+    counts: RecordCounts,
+}
+
+type Ended = Result<(), PipelineError<QueueError, Failure, Infallible>>;
+
+impl Receiver<'_> {
+    /// Writes payloads to an output.
+    fn write_to(&mut self, output: &Output) -> Result<(), Failure> {
+        let payloads = match self.args.framing.name() {
+            Some(framing) => Payloads::Framed(framing.into()),
+            None => Payloads::Bare(PAYLOADS),
+        };
+        let mut sink = RecordOutput::open(output, payloads, true)?;
+        let bounds = ReceiveBounds { bytes: BLOCK_BYTES, messages: BLOCK_RECORDS };
+        let attempts = u64::MAX;
+        let rules = SourceRules { attempts, bounds, ..self.rules() };
+        self.receive(rules, payloads.framing(), &mut sink, |_, _| {})?;
+        sink.finish()
+    }
+
+    /// Starts a command for each message. No other is held meanwhile.
+    fn hand_to(&mut self, command: &PayloadCommand) -> Result<(), Failure> {
+        let mut sink = CommandSink {
+            command,
+            attempts: self.rules().attempts,
+            unsettled: None,
+            signals: self.signals.clone(),
+        };
+        self.receive(self.rules(), PAYLOADS, &mut sink, |sink, unsettled| {
+            sink.unsettled = Some(unsettled);
+        })
+    }
+
+    fn rules(&self) -> SourceRules {
+        SourceRules {
+            attempts: u64::try_from(self.args.attempts.get()).unwrap_or(u64::MAX),
+            bounds: ReceiveBounds::ONE,
+            delay: FIRST_DELAY,
+            held: if self.args.command.is_empty() { HELD } else { 1 },
+            longest_delay: LONGEST_DELAY,
+            messages: None,
+            wait: match (self.args.follow, self.args.wait) {
+                (true, _) => None,
+                (false, wait) => Some(wait.unwrap_or(Duration::ZERO)),
+            },
+        }
+    }
+
+    /// Receives until there is no more to do. What was delivered to somebody else meanwhile does not end the work, and
+    /// neither does another process that locks the queue for long.
+    fn receive<K: Sink<Error = Failure>>(
+        &mut self,
+        rules: SourceRules,
+        framing: Framing,
+        sink: &mut K,
+        begin: impl Fn(&mut K, UnsettledMessages<SqliteQueue>),
+    ) -> Result<(), Failure> {
+        loop {
+            let left =
+                wanted(self.args).map(|most| most.get().saturating_sub(self.counts.verified));
+            let before = self.counts.verified.saturating_add(self.counts.refused);
+            let rules = SourceRules { messages: left, ..rules };
+            let end = self.receive_once(rules, framing, sink, &begin)?;
+            let has_moved = self.counts.verified.saturating_add(self.counts.refused) > before;
+            let is_full = wanted(self.args).is_some_and(|most| self.counts.verified >= most.get());
+            match end {
+                _ if self.signals.have_arrived() => return Ok(()),
+                Ok(()) if is_full || !has_moved => return Ok(()),
+                Ok(()) => {}
+                Err(error) => match passing(&error) {
+                    Some(what) => remark(what),
+                    None => return Err(Failure::of_queue(error, queue::name(&self.args.url))),
+                },
+            }
+        }
+    }
+
+    fn receive_once<K: Sink<Error = Failure>>(
+        &mut self,
+        rules: SourceRules,
+        framing: Framing,
+        sink: &mut K,
+        begin: impl Fn(&mut K, UnsettledMessages<SqliteQueue>),
+    ) -> Result<Ended, Failure> {
+        let Judge { expectations, trust, moment } = &self.judge;
+        let expectations: Expectations = expectations.clone();
+        let judge = RecordJudge::new(expectations, trust.clone(), *moment, framing);
+        let ledger = queue::patiently(|| self.queue.ledger())?;
+        let signals = self.signals.clone();
+        let source = QueueSource::new(queue::patiently(|| self.queue.another())?, rules)?;
+        let source = source.while_wanted(move || !signals.have_arrived());
+        let unsettled = source.unsettled();
+        begin(sink, source.unsettled());
+        let RecordRun { mut counts, end } = RecordPipeline::new(judge, sink)
+            .on_bad(OnBadRecord::Skip)
+            .on_repeated(OnRepeated::Drop)
+            .threads(threads(self.args.threads))
+            .ledger(ledger)
+            .patience(ToldPatience)
+            .run(source);
+        // What is missing is still queued, or with another consumer.
+        counts.missing = MissingRecords::default();
+        self.counts.add(counts);
+        // If that fails, others get them when the leases run out.
+        let _ = unsettled.hand_back("the consumer ended");
+        Ok(end)
+    }
+}
+
+/// Says what happened, if it is no reason to end.
+fn passing(error: &PipelineError<QueueError, Failure, Infallible>) -> Option<&'static str> {
+    match error {
+        PipelineError::Ledger(ReplayError::LeaseLost)
+        | PipelineError::Source(QueueError::LeaseLost) => Some(
+            "messages were delivered to another consumer, because this one stood still for longer than --lease",
+        ),
+        PipelineError::Source(QueueError::Locked) => Some(queue::LOCKED),
+        _ => None,
+    }
+}
+
+/// How long a message waits after its command failed, the first time, and at most.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(5 * 60);
+
+/// The most bytes of messages that are received at once. A larger one is received alone.
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// The most messages that are held while payloads are written: a few blocks.
+const HELD: usize = 4096;

@@ -1,0 +1,145 @@
+//! `brine send`.
+
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brine_core::text::hex;
+use brine_core::{Algorithm, SigningKey};
+use brine_queue::{Queue as _, QueueBirth, SqliteQueue, SqliteQueueOptions};
+use brine_records::{
+    FrameReader, FrameSide, FrameSource, Framing, MAX_RECORD_BYTES, PipelineError, RecordSigner,
+    SigningPipeline, WriteFailure,
+};
+
+use super::sign_records::{lingering, record_source};
+use super::stated::{Stated, StatedText};
+use crate::args::queue::SendArgs;
+use crate::args::sign::StatementArgs;
+use crate::report::{Failure, Outcome, QueueFailure, SignatureFacts, SignedInput, SignedRecords};
+use crate::world::clock::Moment;
+use crate::world::end_signals::EndSignals;
+use crate::world::input::{Arrived, InputFile};
+use crate::world::passphrase::Source;
+use crate::world::{named_key, queue, threads};
+
+/// How envelopes follow one another between the signer and the queue: each as it is.
+const ENVELOPES: Framing = Framing::Cbor;
+
+pub(super) fn run(args: &SendArgs) -> Result<Outcome, Failure> {
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    super::sign::refuse_missing(path)?;
+    let key = key(args)?;
+    let stated = stated(args)?;
+    // Its ledger takes what is signed from now on.
+    let options =
+        SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() };
+    let queue = queue::open(&args.url, options)?;
+    let input = InputFile::open(Some(path))?;
+    let signed = signed_input(args, &key, path);
+    publish(args, key, stated, input, queue, signed)
+}
+
+fn key(args: &SendArgs) -> Result<SigningKey, Failure> {
+    let file = named_key::private_path(&args.key)?;
+    named_key::signing_key(&file, &Source::find(&args.passphrase), args.permissions)
+}
+
+/// What each message says: its context is the name of the queue, unless another was typed.
+fn stated(args: &SendArgs) -> Result<Stated, Failure> {
+    let typed = args.statement.clone();
+    let context = typed.context.unwrap_or_else(|| queue::name(&args.url).to_owned());
+    let statement = StatementArgs { context: Some(context), ..args.statement.clone() };
+    Stated::of(StatedText::of(statement))
+}
+
+fn signed_input(args: &SendArgs, key: &SigningKey, file: &Path) -> SignedInput {
+    SignedInput {
+        file: file.to_owned(),
+        output: PathBuf::from(args.url.to_string()),
+        key: args.key.clone(),
+        key_id: key.verifying_key().id(),
+        detached: false,
+        facts: SignatureFacts::default(),
+        records: None,
+    }
+}
+
+/// Signs the messages of the input, and publishes them in the same order.
+///
+/// A signal that asks to end ends the input: what was read before is signed and published first.
+fn publish(
+    args: &SendArgs,
+    key: SigningKey,
+    stated: Stated,
+    input: InputFile,
+    mut queue: SqliteQueue,
+    signed: SignedInput,
+) -> Result<Outcome, Failure> {
+    let mut facts = stated.facts();
+    let state = move |now| stated.at_called_back(now);
+    let clock = Arc::new(Moment::System);
+    let mut signer = RecordSigner::stating(Arc::new(key), state, clock, ENVELOPES)?;
+    if let Some(records) = args.batch.batch {
+        signer = signer.in_batches_of(usize::from(records));
+        facts.algorithm = Algorithm::Batch.id();
+    }
+    let channel = hex(&signer.channel());
+    let publish = |envelopes: &[u8], lengths: &[usize]| {
+        let messages = each(envelopes, lengths);
+        queue::patiently(|| queue.publish(&messages)).map_err(Failure::from)?;
+        Ok::<_, WriteFailure<Failure>>(())
+    };
+    let pipeline = |signer| SigningPipeline::new(signer).threads(threads(None));
+    let (run, name, signals) = match args.framing.name() {
+        None => {
+            let (source, name) = whole(input)?;
+            (pipeline(signer).run(source, publish), name, None)
+        }
+        Some(framing) => {
+            let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+            let waited_for = input.waited_for()?;
+            let (source, name) = record_source(input, framing.into(), &signer, &signals);
+            let source = match args.batch.batch {
+                None => source,
+                Some(_) => lingering(source, args.batch.linger, waited_for, &signals),
+            };
+            (pipeline(signer).run(source, publish), name, Some(signals))
+        }
+    };
+    let failure = match (run.end, signals) {
+        (Ok(()), _) => None,
+        (Err(PipelineError::Source(_)), Some(signals)) if signals.have_arrived() => {
+            signals.end_process();
+            None
+        }
+        (Err(error), _) => Some(Failure::of_pipeline(error, &name)),
+    };
+    let records = Some(SignedRecords { channel, counts: run.counts });
+    let signed = SignedInput { facts, records, ..signed };
+    Ok(Outcome::Signed { signed: Box::new(signed), failure })
+}
+
+/// Returns each of these envelopes.
+fn each<'a>(mut envelopes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+    let split = |length: &usize| {
+        let (one, rest) = envelopes.split_at_checked(*length)?;
+        envelopes = rest;
+        Some(one)
+    };
+    lengths.iter().map_while(split).collect()
+}
+
+/// Reads all of an input as one record. One that is too long is refused as a record is.
+fn whole(input: InputFile) -> Result<(FrameSource<impl Read + Send>, String), Failure> {
+    let name = input.name().to_owned();
+    let most = u64::try_from(MAX_RECORD_BYTES).unwrap_or(u64::MAX);
+    let Arrived::All(content) = input.read_up_to(most)? else {
+        return Err(QueueFailure::TooLarge { name, limit: MAX_RECORD_BYTES }.into());
+    };
+    let mut record = Vec::new();
+    let framed = Framing::Len32.write_content(&mut record, &content);
+    framed.map_err(|source| Failure::Framing { name: name.clone(), source })?;
+    let reader = FrameReader::new(Cursor::new(record), Framing::Len32, FrameSide::Content);
+    Ok((FrameSource::new(reader), name))
+}

@@ -1,0 +1,65 @@
+//! Queues by their URLs.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use brine_queue::{FileError, QueueError, QueueUrl, SqliteQueue, SqliteQueueOptions};
+
+use super::clock::Moment;
+use super::overwrite_guard::OverwriteGuard;
+use super::trail::no_place;
+use crate::report::Failure;
+use crate::report::console::remark;
+
+/// Opens the queue of a URL, or makes it if the options say so.
+pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
+    let QueueUrl::Sqlite { path, queue } = url;
+    let opened = patiently(|| SqliteQueue::open(path, queue, options, Arc::new(Moment::System)));
+    opened.map_err(|error| not_opened(path, error))
+}
+
+/// Returns the name of the queue.
+pub(crate) fn name(url: &QueueUrl) -> &str {
+    let QueueUrl::Sqlite { queue, .. } = url;
+    queue.as_str()
+}
+
+/// Adds the files of a queue to those that nothing else reads or writes.
+pub(crate) fn claim(url: &QueueUrl, guard: &mut OverwriteGuard) -> Result<(), Failure> {
+    let QueueUrl::Sqlite { path, .. } = url;
+    guard.claim_database(path)
+}
+
+/// Tries again while another process has locked the queue, and says so once.
+pub(crate) fn patiently<T>(
+    mut work: impl FnMut() -> Result<T, QueueError>,
+) -> Result<T, QueueError> {
+    let mut is_told = false;
+    loop {
+        match work() {
+            Err(QueueError::Locked) => {
+                if !is_told {
+                    remark(LOCKED);
+                }
+                is_told = true;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// What is said once when a queue has been locked for long.
+pub(crate) const LOCKED: &str = "waiting for another process that has locked the queue";
+
+/// Says why a queue cannot be opened: by the name that was typed, if its directory is not there.
+fn not_opened(path: &Path, error: QueueError) -> Failure {
+    match error {
+        QueueError::File(FileError::File { source, .. })
+            if source.kind() == ErrorKind::NotFound =>
+        {
+            no_place(path, source)
+        }
+        error => error.into(),
+    }
+}
