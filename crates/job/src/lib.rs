@@ -50,6 +50,7 @@ mod format;
 mod grants;
 mod json_schema;
 mod limits;
+mod members;
 mod names;
 mod plan;
 mod policy;

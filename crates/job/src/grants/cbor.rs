@@ -1,16 +1,12 @@
 //! Grants as CBOR, in one encoding.
 
-use std::collections::BTreeMap;
-
 use brine_core::cbor::{Decoder, Encoder, Malformed};
 
 use super::{Grant, Grants, GrantsError, MAX_GRANTS_OF_A_KIND};
 use crate::format::OutputFormat;
 use crate::limits::Limit;
+use crate::members::{self, MembersWriter, count};
 use crate::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
-
-/// The version that is written and read.
-const VERSION: i64 = 1;
 
 const ARGUMENTS: &str = "arg";
 const ENVIRONMENT: &str = "env";
@@ -18,50 +14,23 @@ const FORMAT: &str = "format";
 const PORTS: &str = "tcp";
 const READ: &str = "read";
 const RUN: &str = "run";
-const VERSION_MEMBER: &str = "v";
 const WRITE: &str = "write";
 
-/// Reads a map whose members are in the order of deterministic encoding.
+/// Reads all grants.
 pub(super) fn decode(value: &[u8]) -> Result<Vec<Grant>, GrantsError> {
-    let mut reader = GrantsReader { decoder: Decoder::new(value), grants: Vec::new() };
-    let members = reader.decoder.map()?;
-    let mut last = None;
-    for _ in 0..members {
-        let member = reader.decoder.text()?;
-        let place = (member.len(), member);
-        if last.is_some_and(|last| place <= last) {
-            return form("its members are not in the order of their encoding");
-        }
-        // The version has the shortest name, so it comes before the members whose meaning it decides.
-        match last {
-            None => reader.version(member)?,
-            Some(_) => reader.member(member)?,
-        }
-        last = Some(place);
-    }
-    reader.decoder.finish()?;
-    if last.is_none() {
-        return form("it has no version");
-    }
-    Ok(reader.grants)
+    let mut grants = Vec::new();
+    members::read(value, |decoder, member| {
+        GrantsReader { decoder, grants: &mut grants }.member(member)
+    })?;
+    Ok(grants)
 }
 
-struct GrantsReader<'a> {
-    decoder: Decoder<'a>,
-    grants: Vec<Grant>,
+struct GrantsReader<'a, 'd> {
+    decoder: &'d mut Decoder<'a>,
+    grants: &'d mut Vec<Grant>,
 }
 
-impl<'a> GrantsReader<'a> {
-    fn version(&mut self, member: &str) -> Result<(), GrantsError> {
-        if member != VERSION_MEMBER {
-            return form("it has no version");
-        }
-        match self.decoder.int()? {
-            VERSION => Ok(()),
-            found => Err(GrantsError::Version { found }),
-        }
-    }
-
+impl<'a> GrantsReader<'a, '_> {
     fn member(&mut self, member: &str) -> Result<(), GrantsError> {
         match member {
             ARGUMENTS => self.list(Decoder::text, |text| Ok(Grant::Argument(text.to_owned()))),
@@ -93,7 +62,7 @@ impl<'a> GrantsReader<'a> {
         item: fn(&mut Decoder<'a>) -> Result<T, Malformed>,
         grant: impl FnOnce(T) -> Result<Grant, GrantsError>,
     ) -> Result<(), GrantsError> {
-        self.grants.push(grant(item(&mut self.decoder)?)?);
+        self.grants.push(grant(item(self.decoder)?)?);
         Ok(())
     }
 
@@ -158,15 +127,14 @@ fn form<T>(what: &str) -> Result<T, GrantsError> {
 
 /// Writes the members, sorted by their encoding: shorter names first (RFC 8949, Section 4.2.1).
 pub(super) fn encode(grants: &Grants) -> Vec<u8> {
-    let mut writer = GrantsWriter::default();
-    writer.put(VERSION_MEMBER, |value| value.int(VERSION));
+    let mut writer = MembersWriter::new();
     if let Some(run) = &grants.run {
         writer.put(RUN, |value| value.text(run.as_str()));
     }
-    writer.put_texts(ARGUMENTS, grants.arguments.iter().map(String::as_str));
-    writer.put_texts(ENVIRONMENT, grants.environment.iter().map(VariableName::as_str));
-    writer.put_texts(READ, grants.read.iter().map(LogicalPath::as_str));
-    writer.put_texts(WRITE, grants.write.iter().map(LogicalPath::as_str));
+    put_texts(&mut writer, ARGUMENTS, grants.arguments.iter().map(String::as_str));
+    put_texts(&mut writer, ENVIRONMENT, grants.environment.iter().map(VariableName::as_str));
+    put_texts(&mut writer, READ, grants.read.iter().map(LogicalPath::as_str));
+    put_texts(&mut writer, WRITE, grants.write.iter().map(LogicalPath::as_str));
     if !grants.ports.is_empty() {
         writer.put(PORTS, |value| {
             let ports = grants.ports.iter().copied();
@@ -183,32 +151,13 @@ pub(super) fn encode(grants: &Grants) -> Vec<u8> {
     writer.finish()
 }
 
-/// The members of a map, in the order of their encoding.
-#[derive(Default)]
-struct GrantsWriter(BTreeMap<(usize, &'static str), Encoder>);
-
-impl GrantsWriter {
-    fn put(&mut self, name: &'static str, write: impl FnOnce(&mut Encoder) -> &mut Encoder) {
-        write(self.0.entry((name.len(), name)).or_default());
+fn put_texts<'t>(
+    writer: &mut MembersWriter,
+    name: &'static str,
+    texts: impl ExactSizeIterator<Item = &'t str>,
+) {
+    let length = texts.len();
+    if length > 0 {
+        writer.put(name, |value| texts.fold(value.array(count(length)), Encoder::text));
     }
-
-    fn put_texts<'t>(&mut self, name: &'static str, texts: impl ExactSizeIterator<Item = &'t str>) {
-        let length = texts.len();
-        if length > 0 {
-            self.put(name, |value| texts.fold(value.array(count(length)), Encoder::text));
-        }
-    }
-
-    fn finish(self) -> Vec<u8> {
-        let mut map = Encoder::new();
-        map.map(count(self.0.len()));
-        for ((_, name), value) in self.0 {
-            map.text(name).raw(value.as_bytes());
-        }
-        map.into_bytes()
-    }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -4,6 +4,7 @@ use brine_core::cbor::Malformed;
 use brine_core::text::quoted;
 use brine_core::{Class, Classified};
 
+use crate::members::MembersError;
 use crate::names::NameError;
 
 /// Why grants were refused, whatever the policy says.
@@ -53,6 +54,16 @@ pub enum GrantsError {
         /// The version.
         found: i64,
     },
+}
+
+impl MembersError for GrantsError {
+    fn form(what: &str) -> Self {
+        Self::Form(what.to_owned())
+    }
+
+    fn version(found: i64) -> Self {
+        Self::Version { found }
+    }
 }
 
 impl Classified for GrantsError {
