@@ -12,7 +12,7 @@ NUMBERS = {  # x86-64, AArch64
     "fsopen": (430, 430), "landlock_create_ruleset": (444, 444), "memfd_create": (319, 279), "mount": (165, 40),
     "mount_setattr": (442, 442), "move_mount": (429, 429), "open_tree": (428, 428), "openat2": (437, 437),
     "perf_event_open": (298, 241), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424),
-    "pivot_root": (155, 41), "prctl": (157, 167), "seccomp": (317, 277), "setns": (308, 268), "socket": (41, 198),
+    "pivot_root": (155, 41), "prctl": (157, 167), "seccomp": (317, 277), "sendto": (44, 206), "setns": (308, 268), "socket": (41, 198),
     "umount2": (166, 39), "unshare": (272, 97),
 }
 HERE = {"x86_64": 0, "aarch64": 1}[platform.machine()]

@@ -48,8 +48,10 @@ pub(super) struct Shown {
 pub(super) enum MemoryCount {
     /// The kernel, in a control group.
     Kernel,
-    /// brine, which sees what lies in processes, and in files of the scratch directory.
+    /// brine, which sees what lies in processes, in files of the scratch directory and in local sockets.
     Looks,
+    /// brine, which sees the same without the sockets: the kernel or a filter does not let it list them.
+    LooksPastSockets,
 }
 
 /// How a job that is about to start goes on.
@@ -61,13 +63,15 @@ pub(super) struct GoOn {
 }
 
 impl GoOn {
-    const ALL: [Self; 4] = {
-        use MemoryCount::{Kernel, Looks};
+    const ALL: [Self; 6] = {
+        use MemoryCount::{Kernel, Looks, LooksPastSockets};
         [
             Self { memory: Kernel, count_time: false },
             Self { memory: Kernel, count_time: true },
             Self { memory: Looks, count_time: false },
             Self { memory: Looks, count_time: true },
+            Self { memory: LooksPastSockets, count_time: false },
+            Self { memory: LooksPastSockets, count_time: true },
         ]
     };
 
@@ -146,6 +150,7 @@ impl JobBounds {
     pub(super) fn begin(group: JobGroup, ancestor: Pid, shown: Shown, limits: &JobLimits) -> Self {
         let number = u32::try_from(ancestor.as_raw_pid()).unwrap_or(0);
         let Shown { processes, scratch, sockets } = shown;
+        let sockets = sockets.filter(|_| group.group.held().memory.is_none());
         let census = match processes.as_ref().and_then(|processes| processes.try_clone().ok()) {
             Some(processes) => Some(Census::of_namespace(processes)),
             None => Census::below(number).ok(),
@@ -155,7 +160,7 @@ impl JobBounds {
             limits: *limits,
             group: group.group,
             census,
-            kernel: KernelMemory { scratch, sockets },
+            kernel: KernelMemory::of(scratch, sockets),
             locks: LockCount::of_namespace(processes, now),
             counter: None,
             seen: SeenTime::default(),
@@ -188,7 +193,8 @@ impl JobBounds {
     pub(super) fn memory_count(&self) -> MemoryCount {
         match self.group.held().memory {
             Some(_) => MemoryCount::Kernel,
-            None => MemoryCount::Looks,
+            None if self.kernel.sees_sockets() => MemoryCount::Looks,
+            None => MemoryCount::LooksPastSockets,
         }
     }
 

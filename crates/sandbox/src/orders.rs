@@ -120,8 +120,13 @@ impl InitOrders {
     /// also where everything is read-only, and neither Landlock (before Linux 7.1) nor seccomp tells one path from
     /// another. So no directory may be shown where anybody else can have one.
     pub(super) fn sockets_are_its_own(&self) -> bool {
-        let isolated = !self.waives(Layer::Namespaces) && !self.waives(Layer::Network);
-        isolated && self.ports.is_empty() && self.places.iter().all(PlaceInside::has_no_sockets)
+        let isolated = !self.waives(Layer::Namespaces) && self.has_own_network();
+        isolated && self.places.iter().all(PlaceInside::has_no_sockets)
+    }
+
+    /// Returns whether the job is in a network namespace of its own.
+    pub(super) fn has_own_network(&self) -> bool {
+        !self.waives(Layer::Network) && self.ports.is_empty()
     }
 
     /// Returns the places that come with a descriptor, in the order of the descriptors.

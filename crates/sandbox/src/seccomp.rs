@@ -116,7 +116,7 @@ fn refused(orders: &InitOrders, memory: MemoryCount) -> io::Result<CallRules> {
     }
     // A memory file could be executed, since no mount forbids it. With this flag it cannot.
     rules.insert(libc::SYS_memfd_create, vec![rule(&[masked(1, MFD_NOEXEC_SEAL, 0)?])?]);
-    if memory == MemoryCount::Looks && !orders.waives(Layer::Limits) {
+    if memory != MemoryCount::Kernel && !orders.waives(Layer::Limits) {
         // What is in no process and in no file of the scratch directory is seen by no look. Memory that is shared
         // stays when the process ends that has filled it, and when what is left of the mapping was never touched.
         rules.extend(always(&[libc::SYS_memfd_create]));
@@ -124,6 +124,11 @@ fn refused(orders: &InitOrders, memory: MemoryCount) -> io::Result<CallRules> {
             libc::SYS_mmap,
             vec![rule(&[masked(3, SHARED_ANONYMOUS, SHARED_ANONYMOUS.cast_signed())?])?],
         );
+        if memory == MemoryCount::LooksPastSockets && orders.has_own_network() {
+            // Whoever has no socket keeps nothing in one. In the network of the host, nobody tells the sockets of a job
+            // from others.
+            rules.extend(always(&[libc::SYS_socket, libc::SYS_socketpair]));
+        }
     }
     rules.extend(rights_of_files()?);
     // Leases block other writers, and notices reveal what others do.

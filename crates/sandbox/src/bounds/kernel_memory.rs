@@ -8,15 +8,27 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::net::{RecvFlags, SendFlags};
 
 /// What is asked of the kernel about a job.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KernelMemory {
     /// The file system of everything that the job writes in memory.
-    pub(super) scratch: Option<OwnedFd>,
-    /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace.
-    pub(super) sockets: Option<OwnedFd>,
+    scratch: Option<OwnedFd>,
+    /// A `NETLINK_SOCK_DIAG` socket of the job's network namespace, which answers.
+    sockets: Option<OwnedFd>,
 }
 
 impl KernelMemory {
+    /// Asks about the file system of everything that the job writes in memory, and its network namespace by a
+    /// `NETLINK_SOCK_DIAG` socket.
+    pub(super) fn of(scratch: Option<OwnedFd>, sockets: Option<OwnedFd>) -> Self {
+        // A kernel without CONFIG_UNIX_DIAG makes such a socket, and answers with an error.
+        Self { scratch, sockets: sockets.filter(|socket| socket_bytes(socket).is_ok()) }
+    }
+
+    /// Returns whether what waits in sockets is counted.
+    pub(super) const fn sees_sockets(&self) -> bool {
+        self.sockets.is_some()
+    }
+
     /// Returns the bytes of files in memory and of what waits in sockets.
     pub(super) fn bytes(&self) -> u64 {
         let scratch = self.scratch.as_ref().map_or(0, scratch_bytes);

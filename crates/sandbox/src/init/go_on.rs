@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use brine_job::Layer;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink};
 
 use super::Init;
@@ -17,9 +16,9 @@ impl Init {
     pub(super) fn wait_to_go_on(&mut self, built: Option<BuiltRoot>) {
         let (processes, scratch) =
             built.map_or((None, None), |built| (built.processes, built.scratch));
-        let private_network = !self.orders.waives(Layer::Network) && self.orders.ports.is_empty();
         // What this system does not give is not shown, and brine does without it.
-        let sockets = private_network.then(sockets_of_namespace).and_then(io::Result::ok);
+        let own_network = self.orders.has_own_network();
+        let sockets = own_network.then(sockets_of_namespace).and_then(io::Result::ok);
         let all = [
             (ShownToBrine::Processes, processes),
             (ShownToBrine::Scratch, scratch),
