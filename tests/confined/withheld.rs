@@ -45,6 +45,9 @@ fn a_job_is_told_of_for_another_test() {
     if std::env::var_os(PORTS).is_some() {
         job.ports = [443].into();
     }
+    if std::env::var_os(WAIVED).is_some() {
+        job.waived.insert(Layer::Namespaces);
+    }
     match run(&job, b"") {
         Ok((outcome, _)) => println!(
             "ran: {:?}, {} layers, memory {}, cpu {}, proc {}, {:?}",
@@ -65,6 +68,8 @@ fn a_job_is_told_of_for_another_test() {
 }
 
 const PORTS: &str = "BRINE_TEST_PORTS";
+
+const WAIVED: &str = "BRINE_TEST_WAIVED";
 
 /// Not a test: says which layers are missing, as `brine doctor` and `brine run --explain` find out.
 #[test]
@@ -127,21 +132,35 @@ fn a_layer_without_what_it_needs_is_refused_by_name() {
 #[test]
 fn a_system_without_an_older_call_says_what_it_lacks() {
     let newer = "hint: brine needs Linux 5.15 or later, and in a container a seccomp profile that knows its calls";
-    for (rule, said_of_it) in [
-        ("openat2=ENOSYS", "status 125 (opening): \"/"),
-        (
-            "memfd_create=ENOSYS",
-            "status 4 (system): writing the orders of the init: Function not implemented",
-        ),
-        (
-            "close_range=ENOSYS",
-            "status 4 (system): arranging descriptors: Function not implemented",
-        ),
-        ("pidfd_open=ENOSYS", "status 4 (system): watching the job: Function not implemented"),
+    for (call, step) in [
+        ("memfd_create", "writing the orders of the init (memfd_create): "),
+        ("close_range", "arranging descriptors (close_range): "),
+        ("pidfd_open", "watching the job (pidfd_open): "),
+        ("socketpair", "making a pair of sockets: "),
+        ("pipe2", "making a pipe: "),
+        ("setsid", "leaving the session: "),
+        ("personality", "resetting the personality: "),
     ] {
-        let said = said_without(&[rule]);
-        assert!(said.contains(said_of_it) && said.contains(newer), "{rule}: {said}");
+        for (errno, hint) in [("ENOSYS", newer), ("EPERM", "refuses it this call")] {
+            let said = said_without(&[&format!("{call}={errno}")]);
+            let begin = "status 125 (confinement): confinement could not be set up: ";
+            let says = said.contains(&format!("{begin}{step}")) && said.contains(hint);
+            assert!(says, "{call}={errno}: {said}");
+        }
     }
+    let said = said_without(&["openat2=ENOSYS"]);
+    assert!(said.contains("status 125 (opening): \"/") && said.contains(newer), "{said}");
+}
+
+/// A job that nothing would end with the init does not start where nobody can watch it.
+#[test]
+fn a_job_without_namespaces_that_cannot_be_watched_is_not_started() {
+    let waived = ["env", "BRINE_TEST_WAIVED=namespaces"];
+    let said = said_of("a_job_is_told_of_for_another_test", &["setns=EPERM"], &waived);
+    assert!(said.contains("ran: Exited(0), 5 layers"), "{said}");
+    let said = said_of("a_job_is_told_of_for_another_test", &["pidfd_open=ENOSYS"], &waived);
+    let expected = "status 125 (confinement): confinement could not be set up: watching the job";
+    assert!(said.contains(expected), "{said}");
 }
 
 /// What brine does without, or in another way: the job runs behind every layer.

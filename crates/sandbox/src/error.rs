@@ -81,6 +81,14 @@ pub enum LaunchError {
         /// The error of the system.
         source: io::Error,
     },
+    /// This system refuses a call that setting up any job needs, as an older kernel or the filter of a container does.
+    #[error("confinement could not be set up: {step}: {}", in_words(.source))]
+    Withheld {
+        /// What was being done.
+        step: String,
+        /// The error of the system.
+        source: io::Error,
+    },
 }
 
 impl Classified for LaunchError {
@@ -96,13 +104,14 @@ impl Classified for LaunchError {
             | Self::NotFound { .. }
             | Self::Opening { .. }
             | Self::Output(_)
-            | Self::System { .. } => Class::System,
+            | Self::System { .. }
+            | Self::Withheld { .. } => Class::System,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::Confinement { .. } => "confinement",
+            Self::Confinement { .. } | Self::Withheld { .. } => "confinement",
             Self::Draft => "draft",
             Self::Input(_) => "input",
             Self::NotExecutable { .. } => "not-executable",
@@ -124,7 +133,7 @@ impl LaunchError {
     pub const fn status(&self) -> u8 {
         match self {
             Self::StillThere { source } => source.status(),
-            Self::Confinement { .. } | Self::Opening { .. } => 125,
+            Self::Confinement { .. } | Self::Opening { .. } | Self::Withheld { .. } => 125,
             Self::NotExecutable { .. } => 126,
             Self::NotFound { .. } => 127,
             Self::Draft | Self::OtherProgram { .. } | Self::PayloadTooLarge { .. } => 5,
@@ -159,11 +168,14 @@ impl LaunchError {
             Self::NotExecutable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("its loader or interpreter must lie in a system directory that the plan names")
             }
-            Self::Opening { source, .. } | Self::System { source, .. }
+            Self::Opening { source, .. }
+            | Self::System { source, .. }
+            | Self::Withheld { source, .. }
                 if source.raw_os_error() == Some(libc::ENOSYS) =>
             {
                 Some(NEWER_SYSTEM)
             }
+            Self::Withheld { .. } => Some(FILTERED),
             Self::Opening { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => {
                 Some("no part of a granted path may be a symbolic link; name the path itself")
             }
@@ -176,6 +188,24 @@ impl LaunchError {
 
     pub(super) fn system(step: &str, source: impl Into<io::Error>) -> Self {
         Self::System { step: step.to_owned(), source: source.into() }
+    }
+
+    /// Returns the error of a call before the program of a job has started. One that no supported system answers so,
+    /// unless something withholds the call from brine, is told from one of the moment, such as a want of memory.
+    pub(super) fn setting_up(step: &str, source: impl Into<io::Error>) -> Self {
+        let (step, source) = (step.to_owned(), source.into());
+        match source.raw_os_error() {
+            Some(
+                libc::EACCES
+                | libc::EAFNOSUPPORT
+                | libc::EINVAL
+                | libc::ENOSYS
+                | libc::EOPNOTSUPP
+                | libc::EPERM
+                | libc::EPROTONOSUPPORT,
+            ) => Self::Withheld { step, source },
+            _ => Self::System { step, source },
+        }
     }
 }
 
@@ -217,6 +247,10 @@ fn hint_for(layer: Layer, source: &io::Error) -> Option<&'static str> {
 /// What is said of a call that does not exist.
 const NEWER_SYSTEM: &str =
     "brine needs Linux 5.15 or later, and in a container a seccomp profile that knows its calls";
+
+/// What is said of a call that exists, and is refused.
+const FILTERED: &str = "something around brine refuses it this call: the seccomp profile of a container, SystemCallFilter= of a service, \
+     or a security module";
 
 /// Returns whether the user namespace of this process has fewer than two users or groups (user_namespaces(7)).
 fn has_one_user() -> bool {

@@ -133,6 +133,8 @@ impl Init {
         rustix::process::setsid().map_err(errno_fault("leaving the session"))?;
         syscalls::leave_keyring().map_err(io_fault("leaving the keyring"))?;
         self.die_with_parent()?;
+        // What cannot be watched is not forked.
+        drop(watched(rustix::process::getpid())?);
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         if !self.orders.waives(Layer::Limits) {
             self.score = Some(OomScore::raise()?);
@@ -266,13 +268,16 @@ impl Init {
         let ask_to_end = || {
             let _ = rustix::process::kill_process_group(job, Signal::TERM);
         };
-        if let Waited::Ended = self.wait_or_hang_up(&watched(job)?, &mut calls, ask_to_end)? {
+        let waited =
+            watched(job).and_then(|process| self.wait_or_hang_up(&process, &mut calls, ask_to_end));
+        if let Ok(Waited::Ended) = waited {
             let status = rustix::process::waitpid(Some(job), WaitOptions::empty());
             if let Ok(Some((_, status))) = status {
                 self.report_end(status);
             }
         }
         tree_kill::kill_all(job);
+        waited?;
         self.report(&InitReport::Gone(syscalls::usage_of_children()));
         Ok(())
     }
@@ -350,7 +355,7 @@ enum Waited {
 /// Returns a descriptor that can be read when a process has ended.
 fn watched(process: Pid) -> Result<OwnedFd, InitFault> {
     rustix::process::pidfd_open(process, PidfdFlags::empty())
-        .map_err(errno_fault("watching the job"))
+        .map_err(errno_fault("watching the job (pidfd_open)"))
 }
 
 fn ends_within(process: &OwnedFd, most: Duration) -> bool {

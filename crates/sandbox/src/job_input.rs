@@ -32,7 +32,7 @@ type GivenInput = Result<(), (io::Error, OwnedFd)>;
 impl JobInput {
     /// Begins to copy `source` to `pipe`.
     pub(super) fn start(source: File, pipe: OwnedFd) -> Result<Self, LaunchError> {
-        let failed = |error: Errno| LaunchError::system("making a pipe", error);
+        let failed = |error: Errno| LaunchError::setting_up("making a pipe", error);
         rustix::io::ioctl_fionbio(&pipe, true).map_err(failed)?;
         let (ended, end) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
@@ -42,7 +42,7 @@ impl JobInput {
         thread::Builder::new()
             .name("job input".to_owned())
             .spawn(move || copy.run(&sender, end))
-            .map_err(|error| LaunchError::system("starting a thread", error))?;
+            .map_err(|error| LaunchError::setting_up("starting a thread", error))?;
         Ok(Self { ended: Some(ended), result, stop: Some(stop), given })
     }
 

@@ -122,7 +122,8 @@ pub struct Launch<'a> {
 ///
 /// # Errors
 ///
-/// - [`LaunchError::Confinement`] if a layer that is not waived cannot be set up;
+/// - [`LaunchError::Confinement`] if a layer that is not waived cannot be set up, and [`LaunchError::Withheld`] if
+///   nothing can;
 /// - [`LaunchError::Draft`] if the policy refused the job;
 /// - [`LaunchError::NotFound`], [`LaunchError::NotExecutable`] and [`LaunchError::OtherProgram`] for the
 ///   program;

@@ -89,7 +89,8 @@ impl Prepared {
         program_init: &Path,
         input: Option<File>,
     ) -> Result<Started, LaunchError> {
-        let failed = |step: &'static str| move |error: io::Error| LaunchError::system(step, error);
+        let failed =
+            |step: &'static str| move |error: io::Error| LaunchError::setting_up(step, error);
         let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
         let pipe = |mode| job_pipe(mode).map_err(failed("making a pipe"));
         let (output, output_end) = pipe(FOR_WRITING)?;
@@ -99,7 +100,7 @@ impl Prepared {
             PayloadDelivery::File | PayloadDelivery::Stdin => (None, None),
         };
         let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
-            .map_err(|error| LaunchError::system("making a pipe", error))?;
+            .map_err(|error| LaunchError::setting_up("making a pipe", error))?;
         let limited = !self.orders.waives(Layer::Limits);
         // Before the init is there: brine may have to leave a group that must be empty.
         let group = limited.then(|| JobGroup::make(&self.orders.limits));
@@ -107,7 +108,8 @@ impl Prepared {
         let tasks = group.as_ref().map(JobGroup::tasks).unwrap_or_default();
         self.orders.groups = GroupsGiven { cradle: cradle.is_some(), tasks: tasks.len() };
         let groups: Vec<BorrowedFd<'_>> = cradle.iter().chain(&tasks).map(AsFd::as_fd).collect();
-        let orders = self.written_orders().map_err(failed("writing the orders of the init"))?;
+        let step = "writing the orders of the init (memfd_create)";
+        let orders = self.written_orders().map_err(failed(step))?;
         let fixed = [
             orders.as_fd(),
             self.payload.as_fd(),

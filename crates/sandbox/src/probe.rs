@@ -46,7 +46,7 @@ pub fn probe(mut plan: Plan, program_init: &Path) -> Probe {
 
 /// Runs the program once, and returns how that went.
 fn attempt(plan: &Plan, program_init: &Path) -> Result<JobOutcome, LaunchError> {
-    let failed = |error| LaunchError::system("making an empty payload", error);
+    let failed = |error| LaunchError::setting_up("making an empty payload (memfd_create)", error);
     let payload = rustix::fs::memfd_create(c"payload", MemfdFlags::CLOEXEC)
         .map_err(|error| failed(io::Error::from(error)))?;
     let launched =

@@ -104,6 +104,15 @@ struct JobProgress {
     gone: bool,
 }
 
+impl JobProgress {
+    fn failed(&self, step: &str, error: impl Into<io::Error>) -> LaunchError {
+        match self.held {
+            Some(_) => LaunchError::system(step, error),
+            None => LaunchError::setting_up(step, error),
+        }
+    }
+}
+
 impl JobWatch<'_> {
     fn until_gone(&mut self) -> Result<(), LaunchError> {
         let mut buffer = vec![0; BUFFER_BYTES];
@@ -157,7 +166,7 @@ impl JobWatch<'_> {
         polled.extend(self.stop.map(|stop| PollFd::from_borrowed_fd(stop, PollFlags::IN)));
         match rustix::event::poll(&mut polled, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(LaunchError::system("waiting for the job", error)),
+            Err(error) => return Err(self.state.failed("waiting for the job", error)),
         }
         let mut ready = polled.iter().map(|one| !one.revents().is_empty());
         let mut next = |open: bool| open && ready.next().unwrap_or(false);
@@ -196,8 +205,7 @@ impl JobWatch<'_> {
     fn take_report(&mut self) -> Result<(), LaunchError> {
         let mut descriptors = Vec::new();
         let received = self.init.channel.receive_with(&mut descriptors);
-        let received =
-            received.map_err(|error| LaunchError::system("hearing of the job", error))?;
+        let received = received.map_err(|error| self.state.failed("hearing of the job", error))?;
         let Some(report) = received else {
             // The init is gone, and process 1 with it.
             self.state.gone = true;
@@ -215,7 +223,8 @@ impl JobWatch<'_> {
             }
             Some(InitReport::Failed(fault)) => {
                 // The init may fail because process 1 has.
-                self.state.fault.get_or_insert_with(|| launch_error(fault));
+                let started = self.state.held.is_some();
+                self.state.fault.get_or_insert_with(|| launch_error(fault, started));
             }
             Some(InitReport::NotExecuted(errno)) => {
                 let path = self.plan.program.path.clone();

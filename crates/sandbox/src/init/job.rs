@@ -36,7 +36,7 @@ impl Init {
         rustix::process::setsid()
             .map_err(|error| failed(errno_fault("making a session")(error)))?;
         self.arrange_descriptors()
-            .map_err(|error| failed(io_fault("arranging descriptors")(error)))?;
+            .map_err(|error| failed(io_fault("arranging descriptors (close_range)")(error)))?;
         rustix::process::chdir(self.scratch())
             .map_err(|error| failed(errno_fault("entering the scratch directory")(error)))?;
         // Everything that needs memory comes first: there may be none once limits are set.

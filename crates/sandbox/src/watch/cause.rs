@@ -36,11 +36,13 @@ pub(super) fn explain(
     }
 }
 
-pub(super) fn launch_error(fault: InitFault) -> LaunchError {
+/// Explains the fault of an init before or after its job has `started`.
+pub(super) fn launch_error(fault: InitFault, started: bool) -> LaunchError {
     let InitFault { layer, step, errno } = fault;
     let source = io::Error::from_raw_os_error(errno);
-    match layer {
-        Some(layer) => LaunchError::Confinement { layer, step, source },
-        None => LaunchError::System { step, source },
+    match (layer, started) {
+        (Some(layer), _) => LaunchError::Confinement { layer, step, source },
+        (None, false) => LaunchError::setting_up(&step, source),
+        (None, true) => LaunchError::System { step, source },
     }
 }

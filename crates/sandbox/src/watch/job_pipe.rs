@@ -22,7 +22,7 @@ pub(super) enum PipeRead {
 impl JobPipe {
     pub(super) fn new(pipe: OwnedFd) -> Result<Self, LaunchError> {
         rustix::io::ioctl_fionbio(&pipe, true)
-            .map_err(|error| LaunchError::system("reading from the job", error))?;
+            .map_err(|error| LaunchError::setting_up("reading from the job", error))?;
         Ok(Self { file: Some(pipe.into()), kept: 0 })
     }
 
