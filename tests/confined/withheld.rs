@@ -128,6 +128,33 @@ fn a_layer_without_what_it_needs_is_refused_by_name() {
     }
 }
 
+/// A root that the kernel does not exchange is told from other reasons for the same error.
+#[test]
+fn a_root_that_cannot_be_exchanged_is_named() {
+    let said = said_without(&["pivot_root=EINVAL"]);
+    assert!(said.contains("entering the private root: Invalid argument"), "{said}");
+    if !is_root() {
+        // Nobody else may leave the root of the system.
+        return;
+    }
+    let filled = "mount -t tmpfs none /mnt && cd /mnt && mkdir root root/mnt && $bind && for name in /*; do
+        if test -L $name; then cp -P $name root
+        elif test $name != /mnt && test -d $name; then mkdir root$name && mount --rbind $name root$name; fi
+    done && cd root && $enter \"$@\"";
+    let said_inside = |bind: &str, enter: &str| {
+        let script = filled.replace("$bind", bind).replace("$enter", enter);
+        let before = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+        said_of("a_job_is_told_of_for_another_test", &["setns=EPERM"], &before)
+    };
+    let said = said_inside("true", "exec chroot .");
+    let root =
+        "namespaces: exchanging the root, which is a directory and no mount: Invalid argument";
+    assert!(said.contains(root) && said.contains("with pivot_root(8)"), "{said}");
+    // What the hint says works.
+    let said = said_inside("mount --bind root root", "pivot_root . mnt && exec");
+    assert!(said.contains("ran: Exited(0), 6 layers"), "{said}");
+}
+
 /// Calls that all supported kernels have, and some profiles of containers do not know.
 #[test]
 fn a_system_without_an_older_call_says_what_it_lacks() {

@@ -8,6 +8,8 @@ use brine_core::text::{in_words, quoted};
 use brine_core::{Class, Classified};
 use brine_job::Layer;
 
+use super::private_root;
+
 /// Why a job did not start, or could not be watched to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -163,7 +165,9 @@ impl LaunchError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Confinement { layer, source, .. } => hint_for(*layer, source),
+            Self::Confinement { layer, step, source } => {
+                hint_for_root(step).or_else(|| hint_for(*layer, source))
+            }
             Self::StillThere { source } => source.hint(),
             Self::NotExecutable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("its loader or interpreter must lie in a system directory that the plan names")
@@ -206,6 +210,20 @@ impl LaunchError {
             ) => Self::Withheld { step, source },
             _ => Self::System { step, source },
         }
+    }
+}
+
+fn hint_for_root(step: &str) -> Option<&'static str> {
+    match step {
+        private_root::IS_INITRAMFS => Some(
+            "the kernel exchanges only a root that was mounted over the initramfs: move to one with switch_root(8), as \
+             systems do that start from a disk",
+        ),
+        private_root::IS_NO_MOUNT => Some(
+            "the kernel exchanges only a root that is a mount, and makes no user namespaces after chroot(8): enter the \
+             directory with pivot_root(8), as containers do",
+        ),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod devices;
 mod etc;
+mod old_root;
 mod proc;
 mod scratch;
 
@@ -27,10 +28,12 @@ use super::syscalls::MountReach;
 use super::{NOBODY, SCRIPT_PATH, prepare, syscalls};
 
 use self::etc::TimeZone;
+use self::old_root::acting_on_root;
 use self::proc::ProcTree;
 
 pub(super) use self::devices::DEVICES;
 pub(super) use self::etc::ETC;
+pub(super) use self::old_root::{IS_INITRAMFS, IS_NO_MOUNT};
 pub(super) use self::proc::PROC;
 pub(super) use self::scratch::places as scratch_places;
 
@@ -59,7 +62,7 @@ pub(super) fn build(
     program: &OwnedFd,
     user: &JobUser,
 ) -> Result<BuiltRoot, InitFault> {
-    at("keeping mounts to itself", || {
+    acting_on_root("keeping mounts to itself", || {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         Ok(rustix::mount::mount_change("/", private)?)
     })?;
@@ -86,10 +89,12 @@ pub(super) fn build(
     if let Some(copy) = &orders.copy {
         at("copying the program", || root.program(copy, program))?;
     }
-    at("entering the private root", || {
+    acting_on_root("entering the private root", || {
         rustix::process::fchdir(&root.directory)?;
         // With both at ".", the old root lies on top of the new one, and is unmounted (pivot_root(2), NOTES).
-        rustix::process::pivot_root(".", ".")?;
+        Ok(rustix::process::pivot_root(".", ".")?)
+    })?;
+    at("entering the private root", || {
         rustix::mount::unmount(".", UnmountFlags::DETACH)?;
         rustix::process::chdir("/")?;
         // Only this mount: the mounts in it have attributes of their own.
