@@ -132,6 +132,11 @@ fn tell(result: &Result<Outcome, Failure>, status: Status, say_who: SayWho) {
         Ok(Outcome::Explained { signed, .. } | Outcome::Verified { signed }) if say_who.now() => {
             note(&signed.line());
         }
+        Ok(Outcome::Answered { signed, result }) => match result.line() {
+            Some(line) => note(&format!("error: {line}")),
+            None if say_who.now() => note(&signed.line()),
+            None => {}
+        },
         Ok(Outcome::Ran { line, hint, .. }) if status != Status::Done => {
             note(&format!("error: {line}"));
             hint.iter().for_each(|hint| note(&format!("hint: {hint}")));

@@ -38,6 +38,7 @@ mod verify;
 mod verify_beside;
 mod verify_command;
 mod verify_records;
+mod verify_result;
 
 use std::ffi::OsString;
 

@@ -36,6 +36,8 @@ const HEADINGS: [(&str, &[&str]); 6] = [
             "check",
             "partial_output",
             "collect_to",
+            "sign_result",
+            "result_context",
             "format",
             "json",
             "report",

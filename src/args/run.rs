@@ -8,11 +8,11 @@ use brine_job::{Grant, Layer, Limit, LogicalPath, OutputFormat};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command, Subcommand};
 
-use super::PermissionArgs;
 use super::help::{arranged, first_of};
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::and_records;
-use super::value::parse_file;
+use super::value::{parse_context, parse_file};
+use super::{PassphraseArgs, PermissionArgs};
 
 /// Verify a job, then run it confined
 ///
@@ -109,10 +109,32 @@ pub struct Run {
     pub explain: bool,
 
     #[command(flatten)]
+    pub signing: ResultArgs,
+
+    #[command(flatten)]
     pub judge: JudgeArgs,
 
     #[command(flatten)]
     pub verdict: VerdictArgs,
+}
+
+/// How results are signed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResultArgs {
+    /// Write a signed result instead of the output, whatever becomes of the job
+    ///
+    /// KEY is a name in the key store or a key file. The result is an envelope, which says by its signature which job it
+    /// is of, by which plan that ran, how it ended and what it used. Its payload is the output, if that is released. A
+    /// job that is refused after it verified has a result, too. The exit status is as without.
+    #[arg(long, value_name = "KEY", conflicts_with = "explain")]
+    pub sign_result: Option<String>,
+
+    /// Sign the result for this context; who verifies it must name the same
+    #[arg(long, value_name = "TEXT", value_parser = parse_context, requires = "sign_result")]
+    pub result_context: Option<String>,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
 }
 
 /// The options that the short help shows.

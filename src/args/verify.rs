@@ -9,7 +9,7 @@ use clap::Args;
 use super::help::arranged;
 use super::judge::{JudgeArgs, VerdictArgs};
 use super::record::{RecordArgs, RejectArgs, and_records, record_groups};
-use super::value::{parse_count, parse_typ};
+use super::value::{parse_count, parse_file, parse_typ};
 
 /// Verify an envelope and write its payload
 ///
@@ -66,6 +66,14 @@ pub struct Verify {
     /// Writes the line "FILE: OK" to standard output if it verified. FILE can be standard input.
     #[arg(long, value_name = "SIG", conflicts_with_all = and_records(["output", "whole", "retry"]))]
     pub signature: Option<PathBuf>,
+
+    /// Accept the result of the job in the file JOB, as "brine run --sign-result" makes it
+    ///
+    /// Writes the output of the job, if it ended well, and ends as the job ended, with the same status. A result of
+    /// any other job is refused. Name who may answer with --signer or -p.
+    #[arg(long, value_name = "JOB", value_parser = parse_file(),
+        conflicts_with_all = and_records(["signature", "detached", "retry", "typ", "untyped", "command"]))]
+    pub result_of: Option<PathBuf>,
 
     /// Verify, and write nothing to standard output
     #[arg(long)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use brine_core::text::{in_words, quoted};
 use brine_core::{Classified as _, SystemError, TrustUnavailable};
-use brine_job::{FormatError, JobError, JsonSchemaError, PolicyFileError};
+use brine_job::{FormatError, JobError, JsonSchemaError, PolicyFileError, ResultError};
 use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_queue::QueueError;
@@ -159,6 +159,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Queue(#[from] QueueFailure),
 
+    #[error("{}{source}", name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
+    Result { name: Option<String>, source: ResultError },
+
     #[error("{name}: record {number}: {why}")]
     Record { name: String, number: u64, why: RecordError },
 
@@ -284,6 +287,7 @@ impl Failure {
     pub(crate) fn in_file(self, name: &str) -> Self {
         match self {
             Self::Core(source) => Self::Envelope { name: name.to_owned(), source },
+            Self::Result { source, .. } => Self::Result { name: Some(name.to_owned()), source },
             other => other,
         }
     }

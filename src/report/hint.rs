@@ -6,6 +6,7 @@ mod job_output;
 mod key_form;
 mod lookalike;
 mod policy;
+mod replay;
 mod signer;
 
 use std::io::ErrorKind;
@@ -13,10 +14,10 @@ use std::io::ErrorKind;
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
-use brine_job::JobError;
+use brine_job::{JobError, ResultError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
-use brine_records::{FramingError, RecordError, ReplayError};
+use brine_records::{FramingError, RecordError};
 
 pub(super) use self::call::of_call;
 pub(super) use self::fit::fit;
@@ -93,9 +94,13 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::NotReplaced { .. } => "move it away, or name another place with \"-o FILE\"",
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
         Failure::Queue(failure) => return failure.hint().map(str::to_owned),
+        Failure::Result { source: ResultError::OtherJob, .. } => {
+            "give the file with the very job that was sent: each signing of one makes another"
+        }
+        Failure::Result { .. } => return None,
         Failure::Record { why, .. } => return of_record(why),
-        Failure::Replay(error) => return of_replay(error).map(str::to_owned),
-        Failure::ReplayedJob { source, .. } => return of_replayed_job(source).map(str::to_owned),
+        Failure::Replay(error) => return replay::of_replay(error).map(str::to_owned),
+        Failure::ReplayedJob { source, .. } => return replay::of_job(source).map(str::to_owned),
         Failure::Signer(failure) => return Some(signer::of_signer(failure)),
         Failure::TrustFile { source, .. } => {
             return signer::of_trust_file(source).map(str::to_owned);
@@ -177,7 +182,13 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Kind(KindError::Wrong { expected: Kind::Job, .. }) => {
             "\"brine sign --job\" makes jobs"
         }
+        Error::Kind(KindError::Wrong { expected: Kind::Result, .. }) => {
+            "\"brine run --sign-result KEY\" makes results"
+        }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
+        Error::Kind(KindError::Wrong { found: Kind::Result, .. }) => {
+            "\"brine verify --result-of JOB\" takes the result of a job"
+        }
         Error::Signature(SignatureError::Bad) => {
             "get it again from whoever signed it; if it was signed with \"--aad FILE\", give the same file"
         }
@@ -213,7 +224,7 @@ fn of_record(error: &RecordError) -> Option<String> {
     match error {
         RecordError::Envelope(error) => of_core(error),
         RecordError::Framing(error) => of_framing(error).map(str::to_owned),
-        RecordError::Replay(error) => of_replay(error).map(str::to_owned),
+        RecordError::Replay(error) => replay::of_replay(error).map(str::to_owned),
         _ => None,
     }
 }
@@ -261,61 +272,6 @@ fn of_form(error: &FormError) -> Option<&'static str> {
         FormError::OtherCose { .. } => "\"brine inspect\" shows what it holds",
         FormError::OuterTag { .. } => "if that is what you expect, give --outer-tags",
         FormError::Untagged => "if you know that it is one, give --untagged",
-        _ => return None,
-    })
-}
-
-const fn of_replayed_job(error: &ReplayError) -> Option<&'static str> {
-    match error {
-        ReplayError::ExpiryMissing => Some("sign it with \"brine sign --job --expires WHEN\""),
-        ReplayError::Replayed => Some("to do the same work again, sign it again"),
-        other => of_replay(other),
-    }
-}
-
-const fn of_replay(error: &ReplayError) -> Option<&'static str> {
-    Some(match error {
-        ReplayError::ClockBehind { .. } => {
-            "set the clock, and the record is as good; if it is right, the database was used under a wrong one: \
-             make another with \"brine replay init\""
-        }
-        ReplayError::Damaged { .. } | ReplayError::Version { .. } => {
-            "keep the file, and make another with \"brine replay init\", which refuses what is older than itself"
-        }
-        ReplayError::ExpiryMissing => "sign it with \"brine sign --expires WHEN\", or as a record",
-        ReplayError::Full { .. } => {
-            "\"brine replay status\" shows what fills it; what is older than its maximum age makes room by itself"
-        }
-        ReplayError::ChannelFull { .. } | ReplayError::KeyFull { .. } => {
-            "--reject-to keeps such records, to be tried again when older ones have been forgotten"
-        }
-        ReplayError::LeaseLost => {
-            "this process stood still for longer than --lease, and the record may have been released twice"
-        }
-        ReplayError::Database(_) | ReplayError::File { .. } => {
-            "it takes a directory that can be written, for the files beside it"
-        }
-        ReplayError::Gone { .. } => {
-            "if only a link was turned or a directory renamed, nothing is lost: start again with the name that leads \
-             to it; if the file is gone, end what uses it, remove FILE-wal and FILE-shm, and make another with \
-             \"brine replay init\", which refuses what is older than itself"
-        }
-        ReplayError::Leftover { .. } => {
-            "end every process that uses the old database, then remove FILE-wal, FILE-shm and FILE-journal, and make \
-             another with \"brine replay init FILE\", which refuses what the old one released"
-        }
-        ReplayError::Linked { .. } => {
-            "\"find -samefile FILE\" shows its names; remove all but one, and have every process use that"
-        }
-        ReplayError::Mounted { .. } => "mount the directory that it lies in, not the file",
-        ReplayError::Network { .. } => "put it on a disk of this machine",
-        ReplayError::Missing { .. } | ReplayError::NotADatabase { .. } => {
-            "\"brine replay init FILE\" makes one, where there is no file"
-        }
-        ReplayError::Unknown { .. } => {
-            "another database may have released it; if none has, this one included, make it anew: \
-             rm -f FILE FILE-wal FILE-shm && brine replay init --accept-older FILE"
-        }
         _ => return None,
     })
 }

@@ -12,11 +12,13 @@ use super::command::CommandEnd;
 use super::exit::Status;
 use super::explained::Explained;
 use super::verdict::{PlanFacts, RunFacts};
-use super::{Failure, OlderRecords, SignedInput};
+use super::{Failure, OlderRecords, ResultFacts, SignedInput};
 
 /// What a verb that did its work has to say.
 #[derive(Debug)]
 pub(crate) enum Outcome {
+    /// The result of a job was verified.
+    Answered { signed: Box<Signed>, result: Box<ResultFacts> },
     /// A command read what was verified, and has ended.
     Commanded { signed: Box<Signed>, end: CommandEnd },
     /// Data was written, and this line describes it to programs.
@@ -176,6 +178,7 @@ impl Outcome {
     /// Returns the exit status. Of several files, it is that of the first that was refused.
     pub(crate) fn status(&self) -> Status {
         match self {
+            Self::Answered { result, .. } => result.status(),
             Self::Commanded { end, .. } => end.status(),
             Self::Explained { explained, .. } => {
                 explained.failures.first().map_or(Status::Done, Failure::status)
@@ -203,7 +206,8 @@ impl Outcome {
         match self {
             Self::Explained { explained, .. } => explained.failures.first(),
             Self::Records { failure, .. } | Self::Signed { failure, .. } => failure.as_ref(),
-            Self::Commanded { .. }
+            Self::Answered { .. }
+            | Self::Commanded { .. }
             | Self::Described(_)
             | Self::Files { .. }
             | Self::Ran { .. }

@@ -13,7 +13,7 @@ use super::console::json_line;
 use super::exit::Status;
 use super::explained::ExplainedFacts;
 use super::outcome::status_of;
-use super::{Failure, Outcome, Signed};
+use super::{Failure, Outcome, ResultFacts, Signed};
 
 /// The version of the verdict's form.
 const SCHEMA: &str = "brine.verdict/1";
@@ -62,6 +62,8 @@ struct Verdict<'a> {
     explained: Option<&'a ExplainedFacts>,
     #[serde(flatten)]
     run: Option<&'a RunFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a ResultFacts>,
     #[serde(flatten)]
     command: Option<CommandFacts>,
 }
@@ -200,6 +202,7 @@ impl<'a> Verdict<'a> {
             plan: None,
             explained: None,
             run: None,
+            result: None,
             command: None,
         };
         match result {
@@ -214,6 +217,10 @@ impl<'a> Verdict<'a> {
                 if counts.refused > 0 {
                     verdict.verdict = Word::Refused;
                 }
+            }
+            Ok(Outcome::Answered { signed, result }) => {
+                verdict.signed = Some(signed);
+                verdict.result = Some(result);
             }
             Ok(Outcome::Commanded { signed, .. }) => verdict.signed = Some(signed),
             Ok(Outcome::Verified { signed }) => verdict.signed = Some(signed),

@@ -16,6 +16,7 @@ mod outputs;
 mod refusals;
 pub(super) mod schema;
 mod shortfall;
+mod signed_result;
 
 use std::collections::BTreeSet;
 #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -37,6 +38,7 @@ pub(super) use self::launch::SELF;
 use self::once::RunJobs;
 use self::outputs::RunOutputs;
 pub(super) use self::refusals::Refusals;
+use self::signed_result::{ResultOf, ResultSigner};
 use super::expect::{self, Judge};
 use crate::args::run::{RequiredFormat, Run};
 use crate::report::byte_name::{all_exact, shown};
@@ -71,7 +73,24 @@ fn run_or_explain(
     refusals.pass(input::refuse_two_readers(args))?;
     let judge = Judge::resolve(&args.judge)?;
     let run_jobs = RunJobs::open(args)?;
-    let mut job = VerifiedJob::read(args, judge)?;
+    let signer = ResultSigner::open(args)?;
+    let job = VerifiedJob::read(args, judge)?;
+    let result = signer.map(|signer| signer.of(&job)).transpose()?;
+    let done = run_verified(args, job, run_jobs, (&outputs, result.as_ref()), ground, refusals);
+    if let (Err(failure), Some(result)) = (&done, &result) {
+        result.refuse(failure, &outputs.output)?;
+    }
+    done
+}
+
+fn run_verified(
+    args: &Run,
+    mut job: VerifiedJob,
+    run_jobs: Option<RunJobs>,
+    (outputs, result): (&RunOutputs, Option<&ResultOf>),
+    ground: &JobGround,
+    refusals: &mut Refusals,
+) -> Result<Outcome, Failure> {
     // The job may have been waited for.
     let ground = ground.renewed(args, refusals)?;
     let planned = job.plan(args, &ground, refusals)?;
@@ -95,7 +114,7 @@ fn run_or_explain(
         job.judge.again(&mut job.verified, &job.name)?;
     }
     let facts = PlanFacts::of(&planned);
-    launch(args, job, input, &planned.plan, facts, &outputs)
+    launch(args, job, input, (&planned.plan, facts), outputs, result)
 }
 
 /// Says where everything goes: the verdict, and the output of the job.
@@ -264,9 +283,9 @@ fn launch(
     _: &Run,
     _: VerifiedJob,
     _: Option<File>,
-    _: &Plan,
-    _: PlanFacts,
+    _: (&Plan, PlanFacts),
     _: &RunOutputs,
+    _: Option<&ResultOf>,
 ) -> Result<Outcome, Failure> {
     Err(Failure::NoSandbox)
 }

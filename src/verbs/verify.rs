@@ -9,6 +9,7 @@ use super::expect::{self, Judge, is_standard_input};
 use super::verify_beside::{not_given, signed_files, two_files, verify_beside};
 use super::verify_command::{refuse_misuse, verify_command};
 use super::verify_records::verify_records;
+use super::verify_result::verify_result;
 use crate::args::verify::Verify;
 use crate::report::{BesideFailure, Failure, Outcome, Signed};
 use crate::world::input::InputFile;
@@ -32,6 +33,9 @@ pub(super) fn run(args: &Verify, output: Option<Output>) -> Result<Outcome, Fail
     match task {
         Task::Command => verify_command(args, &judge),
         Task::Beside { files, lines } => Ok(verify_beside(args, &judge, &files, lines.as_ref())),
+        Task::Result { job, input, output } => {
+            verify_result(args, judge, job, input, output.as_ref())
+        }
         Task::Embedded { input, output } => embedded(args, &judge, input, output.as_ref()),
         Task::Records { framings, output } => {
             verify_records(args, judge, framings, output.as_ref())
@@ -45,6 +49,8 @@ enum Task<'a> {
     Command,
     /// Files, each with its signature, and where the lines about them go.
     Beside { files: Vec<SignedFile>, lines: Option<Output> },
+    /// The result of a job, and the file with the job.
+    Result { job: &'a Path, input: Option<&'a Path>, output: Option<Output> },
     /// One envelope or stream.
     Embedded { input: Option<&'a Path>, output: Option<Output> },
     /// Records of one framing, whose payloads are written in another.
@@ -73,6 +79,9 @@ impl<'a> Task<'a> {
             return Err(two_files(first, second).into());
         }
         let input = args.inputs.first().map(PathBuf::as_path);
+        if let Some(job) = args.result_of.as_deref() {
+            return Ok(Self::Result { job, input, output });
+        }
         Ok(match framings {
             Some(framings) => Self::Records { framings, output },
             None => Self::Embedded { input, output },
@@ -124,7 +133,7 @@ fn inputs(args: &Verify) -> OverwriteGuard {
         Some(signature) => guard.and_input(Some(signature)),
         None => guard,
     };
-    let guard = guard.and(args.rejects.retry.as_deref());
+    let guard = guard.and(args.rejects.retry.as_deref()).and(args.result_of.as_deref());
     expect::guarded(guard, &args.judge)
 }
 

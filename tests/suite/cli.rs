@@ -27,6 +27,7 @@ mod queue;
 mod records;
 mod refusals;
 mod replay;
+mod result;
 mod revoke;
 mod run;
 mod run_collect;

@@ -29,7 +29,7 @@ pub use self::outline::{Outline, Tagging};
 pub use self::protected::{Profile, Protected};
 pub use self::sign1::Sign1;
 pub(crate) use self::split::{Ends, Front};
-pub use self::to_be_signed::ToBeSigned;
+pub use self::to_be_signed::{ToBeSigned, sig_structure_digest};
 
 /// The largest header map, protected or not, in bytes.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;

@@ -69,6 +69,12 @@ impl Expectations {
         Self { external_aad: external_aad.into(), ..self }
     }
 
+    /// Returns the bytes that are to have been signed as well.
+    #[must_use]
+    pub fn aad(&self) -> &[u8] {
+        &self.external_aad
+    }
+
     /// Asks for an envelope of this kind instead of data.
     #[must_use]
     pub fn kind(self, kind: Kind) -> Self {

@@ -23,7 +23,7 @@ impl<'a> UnverifiedEnvelope<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Sign1::parse`] and [`Signature::of`]; by what is brine's own [`FormError::Grants`],
+    /// Those of [`Sign1::parse`] and [`Signature::of`]; by what is brine's own [`FormError::Grants`], [`FormError::Result`],
     /// [`FormError::Position`], [`FormError::Sequence`], [`FormError::SequenceVersion`] and
     /// [`FormError::StreamVersion`].
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self, FormError> {
@@ -129,6 +129,10 @@ fn judge_private(header: &Protected<'_>, own_kind: Option<Kind>) -> Result<(), F
             return Err(FormError::Position { what: "it is in an envelope that is not a segment" });
         }
         Position::decode(value)?;
+    }
+    if header.get(label::RESULT).is_some() {
+        let place = Place::of(header, label::RESULT, kind == Kind::Result);
+        place.judge().map_err(|what| FormError::Result { what })?;
     }
     if let Some(value) = header.get(label::SEQUENCE) {
         let place = Place::of(header, label::SEQUENCE, kind == Kind::Data);

@@ -54,6 +54,7 @@ mod members;
 mod names;
 mod plan;
 mod policy;
+mod result;
 
 #[cfg(feature = "columnar")]
 pub use self::columnar::{
@@ -80,3 +81,4 @@ pub use self::policy::{
     Appraisal, FILES_PATH, ImportList, MAX_POLICY_BYTES, MAX_POLICY_ENTRIES, OperatorCommand,
     Permit, Policy, PolicyEntry, PolicyError, PolicyFileError, PolicyInterpreter, PolicyQuestion,
 };
+pub use self::result::{JobId, JobResult, MAX_RESULT_ERRORS, ResultError, ResultUsage};

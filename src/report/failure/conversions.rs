@@ -1,7 +1,7 @@
 //! The errors that are failures as they are.
 
 use brine_core::SystemError;
-use brine_job::PolicyError;
+use brine_job::{PolicyError, ResultError};
 use brine_queue::QueueError;
 
 use super::Failure;
@@ -45,6 +45,12 @@ impl From<brine_core::time::ClockBefore1970> for Failure {
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Self {
         Self::Queue(error.into())
+    }
+}
+
+impl From<ResultError> for Failure {
+    fn from(error: ResultError) -> Self {
+        Self::Result { name: None, source: error }
     }
 }
 

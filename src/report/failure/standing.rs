@@ -21,6 +21,7 @@ impl Failure {
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
             Self::Queue(failure) => failure.status(),
+            Self::Result { source, .. } => source.class().into(),
             Self::Signer(failure) => failure.status(),
             Self::Window(failure) => failure.status(),
             Self::AllowList { .. }
@@ -109,6 +110,7 @@ impl Failure {
             Self::Replay(error) | Self::ReplayedJob { source: error, .. } => error.reason(),
             Self::SameFile { .. } => "same-file",
             Self::Queue(failure) => failure.reason(),
+            Self::Result { source, .. } => source.reason(),
             Self::Signer(failure) => failure.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",

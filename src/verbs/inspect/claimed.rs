@@ -8,7 +8,7 @@ use brine_core::{
     Algorithm, Claims, ClaimsError, ContentType, Kind, KindError, Position, Sequence, Timestamp,
     UnverifiedEnvelope,
 };
-use brine_job::Grants;
+use brine_job::{Grants, JobResult};
 use serde::Serialize;
 
 use super::LONGEST_SHOWN;
@@ -32,6 +32,7 @@ pub(super) struct Claimed<'a> {
     pub(super) content_type: Option<ContentType<'a>>,
     /// What a job requests, as it is typed.
     pub(super) grants: Vec<String>,
+    pub(super) result: Option<JobResult>,
     pub(super) key_id: Option<String>,
     pub(super) kind: String,
     /// The kind by the name that it has in verdicts.
@@ -110,12 +111,14 @@ impl<'a> Claimed<'a> {
             typ,
             numbers,
             position: private(label::POSITION).and_then(|value| Position::decode(value).ok()),
+            result: private(label::RESULT).and_then(|value| JobResult::decode(value).ok()),
             sequence: private(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
             refusal: parsed
                 .as_ref()
                 .err()
                 .map(|error| RefusalFacts::new(error))
                 .or_else(|| malformed_grants(private(label::GRANTS)?))
+                .or_else(|| malformed_result(private(label::RESULT)?))
                 .or_else(|| undated(claims?)),
         }
     }
@@ -241,6 +244,11 @@ enum LabelLine {
 /// Returns as much of a signature field as is shown: all of it, if there can be such a signature.
 pub(super) fn signature_shown<'a>(outline: &Outline<'a>) -> &'a [u8] {
     outline.signature.get(..MAX_SIGNATURE_SHOWN).unwrap_or(outline.signature)
+}
+
+/// Says why nobody will take this for the result of a job.
+fn malformed_result(result: &[u8]) -> Option<RefusalFacts> {
+    JobResult::decode(result).err().map(|error| RefusalFacts::new(&error))
 }
 
 /// Says why nobody will run a job with these grants.

@@ -35,6 +35,10 @@ pub(super) fn describe<'a>(
     for grant in &claimed.grants {
         page.line("asks for", grant);
     }
+    if let Some(result) = &claimed.result {
+        page.line("result of job", &hex(&result.job.0));
+        page.line("outcome", &format!("{}, status {}", result.outcome, result.status));
+    }
     let payload = lengths.payload.map(|length| format!("{length} bytes"));
     page.line("payload", payload.as_deref().unwrap_or("detached"));
     if let Some(proof) = claimed.batch {

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use brine_job::Plan;
+use brine_core::Classified as _;
+use brine_job::{JobResult, Plan, ResultUsage};
 use brine_sandbox::{
     ConfinedReading, JobEnd, JobOutcome, JobVerdict, Launch, TreeKill, Violation, check_confined,
     judge, judge_by,
@@ -18,6 +19,7 @@ use self::collecting::{NotCollected, collect};
 use self::live_errors::LiveErrors;
 use super::VerifiedJob;
 use super::outputs::RunOutputs;
+use super::signed_result::ResultOf;
 use crate::args::run::Run;
 use crate::report::exit::Status;
 use crate::report::verdict::{BoundFacts, CollectedFacts, PlanFacts, RefusalFacts, RunFacts};
@@ -30,9 +32,9 @@ pub(super) fn launch(
     args: &Run,
     job: VerifiedJob,
     input: Option<File>,
-    plan: &Plan,
-    facts: PlanFacts,
+    (plan, facts): (&Plan, PlanFacts),
     outputs: &RunOutputs,
+    result: Option<&ResultOf>,
 ) -> Result<Outcome, Failure> {
     let signed = Box::new(job.signed());
     let shows = ShowErrors::asked(args);
@@ -45,7 +47,7 @@ pub(super) fn launch(
             "warning: killed processes of the job had not all ended in time, and may still be there",
         );
     }
-    let (verdict, collected) = finished.settle(plan, outputs)?;
+    let (verdict, collected) = finished.settle(plan, outputs, result)?;
     Ok(Outcome::Ran {
         signed,
         plan: facts,
@@ -130,11 +132,12 @@ impl FinishedJob {
         &self,
         plan: &Plan,
         outputs: &RunOutputs,
+        result: Option<&ResultOf>,
     ) -> Result<(JobVerdict, Vec<CollectedFacts>), Failure> {
         let mut verdict = self.judge(plan);
         let mut released = None;
         if verdict.releases_output() {
-            released = match self.release(plan, outputs) {
+            released = match self.release(plan, outputs, result) {
                 Err(NotCollected::Refused(error)) => {
                     verdict = JobVerdict::InvalidFiles(error);
                     None
@@ -147,6 +150,9 @@ impl FinishedJob {
         if let (None | Some(Err(_)), Some(partial)) = (&released, &outputs.partial) {
             self.output.release_to(partial)?;
         }
+        if let (None, Some(result)) = (&released, result) {
+            result.write(&self.result(&verdict, plan, result), None, &outputs.output)?;
+        }
         Ok((verdict, released.transpose()?.unwrap_or_default()))
     }
 
@@ -155,10 +161,17 @@ impl FinishedJob {
         &self,
         plan: &Plan,
         outputs: &RunOutputs,
+        result: Option<&ResultOf>,
     ) -> Result<Vec<CollectedFacts>, NotCollected> {
         let collecting = outputs.collecting.as_ref();
         let collected = collecting.map(|files| collect(files, &self.outcome, plan)).transpose()?;
-        let released = self.output.release_to(&outputs.output);
+        let released = match result {
+            None => self.output.release_to(&outputs.output),
+            Some(result) => {
+                let said = self.result(&JobVerdict::Ok, plan, result);
+                result.write(&said, Some(&self.output), &outputs.output)
+            }
+        };
         match (released, collected) {
             (Ok(()), collected) => Ok(collected.map(|(_, facts)| facts).unwrap_or_default()),
             (Err(failure), collected) => {
@@ -167,6 +180,40 @@ impl FinishedJob {
                 }
                 Err(failure.into())
             }
+        }
+    }
+}
+
+impl FinishedJob {
+    /// Says how it ended, to be signed.
+    fn result(&self, verdict: &JobVerdict, plan: &Plan, of: &ResultOf) -> JobResult {
+        let JobOutcome { end, wall, usage, errors, .. } = &self.outcome;
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let reason = match verdict {
+            JobVerdict::InvalidFiles(error) => Some(error.reason()),
+            JobVerdict::InvalidOutput(error) => Some(error.reason()),
+            JobVerdict::Violated(violation) => Some(violation.layer.name()),
+            _ => None,
+        };
+        JobResult {
+            plan: plan.digest().as_ref().try_into().ok(),
+            reason: reason.map(str::to_owned),
+            exit: match end {
+                JobEnd::Exited(code) => Some(*code),
+                _ => None,
+            },
+            signal: match end {
+                JobEnd::Signalled(signal) => u8::try_from(*signal).ok(),
+                _ => None,
+            },
+            usage: Some(ResultUsage {
+                wall_ms: ms(*wall),
+                user_ms: ms(usage.user),
+                system_ms: ms(usage.system),
+                memory_bytes: usage.peak_memory,
+            }),
+            errors: errors.clone(),
+            ..of.ending(verdict.name(), status(verdict, *end).code())
         }
     }
 }

@@ -29,6 +29,9 @@ impl RunOutputs {
         refusals: &mut Refusals,
     ) -> Result<Self, Failure> {
         let output = Output::plan("output", args.output.as_deref(), guard)?.by_own_links();
+        if args.signing.sign_result.is_some() {
+            output.refuse_terminal("a result")?;
+        }
         // Output that is not released never goes where released output goes.
         let partial = args.partial_output.as_deref();
         let partial = partial.map(|path| Output::plan("partial output", Some(path), guard));

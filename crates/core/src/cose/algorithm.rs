@@ -117,6 +117,8 @@ pub mod label {
     pub const SEQUENCE: i64 = -70_004;
     /// Private use: what a job requests.
     pub const GRANTS: i64 = -70_005;
+    /// Private use: how a job ended.
+    pub const RESULT: i64 = -70_006;
     /// The verifiable data structure of a receipt (RFC 9942).
     pub const VDS: i64 = 395;
     /// The proofs of a receipt (RFC 9942).
@@ -155,6 +157,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         -70_001 => "stream position",
         -70_004 => "sequence",
         -70_005 => "grants",
+        -70_006 => "result",
         _ => return None,
     })
 }

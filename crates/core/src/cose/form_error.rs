@@ -55,6 +55,12 @@ pub enum FormError {
         /// The rule that they break.
         what: &'static str,
     },
+    /// How a job ended stands where it means nothing, or where other software would not see it.
+    #[error("result is malformed: {what}")]
+    Result {
+        /// The rule that it breaks.
+        what: &'static str,
+    },
     /// `payload-hash-alg` is not known (RFC 9995).
     #[error("hash algorithm {found} is not supported")]
     HashUnsupported {
@@ -194,6 +200,7 @@ impl Classified for FormError {
             | Self::CritMalformed { .. }
             | Self::DigestForm { .. }
             | Self::Grants { .. }
+            | Self::Result { .. }
             | Self::HeaderTooLarge { .. }
             | Self::LabelInBothHeaders { .. }
             | Self::LabelUnprotected { .. }
@@ -232,6 +239,7 @@ impl Classified for FormError {
             Self::DetachedPayload => "payload-detached",
             Self::DigestForm { .. } => "digest-form",
             Self::Grants { .. } => "grants-form",
+            Self::Result { .. } => "result-form",
             Self::HashUnsupported { .. } => "hash-unsupported",
             Self::HeaderTooLarge { .. } => "header-too-large",
             Self::LabelInBothHeaders { .. } => "label-in-both-headers",

@@ -1,6 +1,11 @@
 //! The bytes that are signed (RFC 9052, Section 4.4).
 
+use std::io;
+
+use sha2::{Digest as _, Sha256};
+
 use crate::cbor::{HeadBytes, Major};
+use crate::hash::{ReadAt, each_piece};
 
 /// A Sig_structure in parts, so that nothing is copied to be signed.
 ///
@@ -55,6 +60,24 @@ impl<'a> ToBeSigned<'a> {
     pub fn to_bytes(&self) -> Vec<u8> {
         self.parts().concat()
     }
+}
+
+/// Returns the SHA-256 of a Sig_structure whose payload is the first `payload_bytes` of a source.
+///
+/// # Errors
+///
+/// What reading the payload reports.
+pub fn sig_structure_digest(
+    protected: &[u8],
+    external_aad: &[u8],
+    payload: &(impl ReadAt + ?Sized),
+    payload_bytes: u64,
+) -> io::Result<[u8; 32]> {
+    let before = ToBeSigned::before(protected, external_aad, payload_bytes);
+    let mut hasher = Sha256::new();
+    before.parts().into_iter().for_each(|part| hasher.update(part));
+    each_piece(payload, 0, payload_bytes, |piece| hasher.update(piece))?;
+    Ok(hasher.finalize().into())
 }
 
 /// A byte string: its head, and what is in it.

@@ -67,7 +67,7 @@ fn settle(finished: &FinishedJob, plan: &Plan) -> (Status, String, [Option<Vec<u
     let directory = TempDir::new().unwrap();
     let paths = ["good", "partial"].map(|name| directory.path().join(name));
     let [good, partial] = &paths;
-    let (verdict, _) = finished.settle(plan, &outputs(good, partial)).unwrap();
+    let (verdict, _) = finished.settle(plan, &outputs(good, partial), None).unwrap();
     let outcome = &finished.outcome;
     let files = paths.each_ref().map(|path| content(path));
     (status(&verdict, outcome.end), line(&verdict, plan, outcome), files)
@@ -100,7 +100,7 @@ fn output_that_cannot_be_released_is_kept() {
     let directory = TempDir::new().unwrap();
     let kept = directory.path().join("kept");
     let outputs = outputs(&directory.path().join("none/out"), &kept);
-    let settled = finished(b"result", JobEnd::Exited(0)).settle(&plan(), &outputs);
+    let settled = finished(b"result", JobEnd::Exited(0)).settle(&plan(), &outputs, None);
     assert_eq!(settled.unwrap_err().status(), Status::Io);
     assert_eq!(content(&kept).unwrap(), b"result");
 }
@@ -125,7 +125,7 @@ fn a_link_of_another_user_that_is_made_while_the_job_runs_is_not_followed() {
         let target = if linked == "way" { "elsewhere" } else { "elsewhere/target" };
         std::os::unix::fs::symlink(target, path(linked)).unwrap();
         std::os::unix::fs::lchown(path(linked), Some(65_534), None).unwrap();
-        let refused = finished(b"result", end).settle(&plan(), &outputs).unwrap_err();
+        let refused = finished(b"result", end).settle(&plan(), &outputs, None).unwrap_err();
         assert_eq!((refused.reason(), refused.status()), ("foreign-link", Status::Usage));
         assert_eq!(std::fs::read_dir(path("elsewhere")).unwrap().count(), 0, "{linked}");
     }
