@@ -9,6 +9,8 @@ mod budget;
 mod parquet;
 mod region;
 
+use std::alloc::{Layout, handle_alloc_error};
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom};
 use std::sync::Arc;
@@ -105,6 +107,22 @@ pub enum ColumnarError {
     },
 }
 
+impl ColumnarError {
+    /// Returns whether this process had too little memory, and nothing else is wrong.
+    fn is_for_want_of_memory(&self) -> bool {
+        let mut next: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = next {
+            let io = error.downcast_ref::<io::Error>();
+            let arrow = matches!(error.downcast_ref(), Some(ArrowError::MemoryError(_)));
+            if arrow || io.is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+}
+
 /// Reads output from its beginning to its end, and checks that it is whole and valid in a columnar format.
 ///
 /// Batches are read one at a time, and each is validated in full: offsets, keys of dictionaries, UTF-8.
@@ -118,7 +136,13 @@ pub enum ColumnarError {
 pub fn check_columnar(format: OutputFormat, output: File) -> Result<(), ColumnarError> {
     let length = (&output).seek(SeekFrom::End(0))?;
     let limit = MAX_CONTENT_PER_BYTE.saturating_mul(length).saturating_add(MAX_SMALL_CONTENT_BYTES);
-    check_within(format, output, ContentBudget::new(limit))
+    check_within(format, output, ContentBudget::new(limit)).inspect_err(|error| {
+        if error.is_for_want_of_memory() {
+            // Some code of the readers returns that, and the rest ends the process. Whoever judges the end of this
+            // process is to see one thing.
+            handle_alloc_error(Layout::for_value(error));
+        }
+    })
 }
 
 fn check_within(

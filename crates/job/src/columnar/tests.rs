@@ -250,3 +250,23 @@ fn content_is_bounded() {
     let error = check(Arrow, &table("zeros-batches.arrow")).unwrap_err();
     assert!(matches!(error, ColumnarError::TooMuchContent { .. }), "{error}");
 }
+
+/// Whatever part of the readers says that it could not get memory.
+#[test]
+fn a_want_of_memory_is_told_from_what_is_wrong_with_output() {
+    let io = |kind: io::ErrorKind| io::Error::new(kind, "of any words");
+    for (kind, expected) in [(io::ErrorKind::OutOfMemory, true), (io::ErrorKind::Other, false)] {
+        for error in [
+            ColumnarError::Io(io(kind)),
+            ColumnarError::Arrow(io(kind).into()),
+            ColumnarError::Parquet(io(kind).into()),
+            ColumnarError::Parquet(ParquetError::External(Box::new(ArrowError::from(io(kind))))),
+        ] {
+            assert_eq!(error.is_for_want_of_memory(), expected, "{error:?}");
+        }
+    }
+    let arrow = ArrowError::MemoryError("of any words".into());
+    assert!(ColumnarError::Arrow(arrow).is_for_want_of_memory());
+    let arrow = ArrowError::IpcError("of any words".into());
+    assert!(!ColumnarError::Arrow(arrow).is_for_want_of_memory());
+}
