@@ -121,4 +121,68 @@ mod read {
             assert_eq!(reason, "output-reader-out-of-memory", "{message}");
         }
     }
+
+    /// Returns a good table that is cut, and altered in one place: places all over it, and each at both ends.
+    fn hostile(good: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
+        let cut = (0..good.len()).step_by(good.len() / 23);
+        let cut = cut.map(|length| (format!("cut to {length}"), good[..length].to_vec()));
+        let flipped = (0..good.len() * 8).step_by(good.len() * 8 / 101).map(|bit| {
+            let mut bytes = good.to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            (format!("bit {bit} flipped"), bytes)
+        });
+        // The ends have most of what says where the rest lies.
+        let ends = (0..12).chain(good.len() - 24..good.len()).map(|at| {
+            let mut bytes = good.to_vec();
+            bytes[at] = 0xff;
+            (format!("byte {at} is 255"), bytes)
+        });
+        cut.chain(flipped).chain(ends)
+    }
+
+    /// Output that was altered comes out as the job wrote it, or stays inside for a reason with a name.
+    #[track_caller]
+    fn held_to_its_format(format: &str, name: &str) {
+        let person = with_output(b"", "");
+        let good = table(name);
+        let line = format!(
+            "brine run --json --format {format} --limit wall=20s --input altered job -- cat /dev/stdin"
+        );
+        let own = format!("output-not-{format}");
+        let (mut accepted, mut refused) = (0, 0);
+        for (what, bytes) in hostile(&good) {
+            person.write("altered", &bytes);
+            let (output, status, verdict) = typed(&person, &line);
+            if status == 0 {
+                assert!(output == bytes, "{name}: {what}");
+                accepted += 1;
+                continue;
+            }
+            assert_eq!((output.as_slice(), status), (&b""[..], 123), "{name}: {what}: {verdict}");
+            assert_eq!(verdict["outcome"], "invalid-output", "{name}: {what}");
+            let error = &verdict["output_error"];
+            let reason = error["reason"].as_str().unwrap();
+            let of_reader = ["output-reader-panicked", "output-reader-out-of-memory"];
+            assert!(reason == own || of_reader.contains(&reason), "{name}: {what}: {error}");
+            assert_ne!(error["message"], "", "{name}: {what}");
+            refused += 1;
+        }
+        let both = accepted > 0 && refused > 100;
+        assert!(both, "{name}: {accepted} accepted, {refused} refused");
+    }
+
+    #[test]
+    fn an_altered_stream_of_arrow_is_whole_or_refused() {
+        held_to_its_format("arrow", "stream-lz4.arrow");
+    }
+
+    #[test]
+    fn an_altered_file_of_arrow_is_whole_or_refused() {
+        held_to_its_format("arrow", "file-plain.arrow");
+    }
+
+    #[test]
+    fn an_altered_file_of_parquet_is_whole_or_refused() {
+        held_to_its_format("parquet", "snappy.parquet");
+    }
 }
