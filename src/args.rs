@@ -18,6 +18,7 @@ pub mod trust;
 pub mod value;
 pub mod verify;
 pub mod when;
+pub mod work;
 
 use std::path::PathBuf;
 

@@ -28,6 +28,7 @@ pub fn brine(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         match &mut parsed.verb {
             BrineVerb::Recv(args) => args.lacks_command = lacks_command,
             BrineVerb::Verify(args) => args.lacks_command = lacks_command,
+            BrineVerb::Work(args) => args.lacks_command = lacks_command,
             _ => {}
         }
         verbs::brine(parsed, json)

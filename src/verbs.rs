@@ -1,5 +1,6 @@
 //! The verbs of both programs. Each resolves what was typed, calls the library and reports.
 
+mod call;
 mod check;
 mod command_sink;
 mod completions;
@@ -39,6 +40,7 @@ mod verify_beside;
 mod verify_command;
 mod verify_records;
 mod verify_result;
+mod work;
 
 use std::ffi::OsString;
 
@@ -88,6 +90,8 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
             let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
             reporting.reported(recv::outputs(&args), |output| recv::run(&args, output))
         }
+        BrineVerb::Call(args) => Reporter::without_file(json).finish(call::run(&args)),
+        BrineVerb::Work(args) => Reporter::without_file(json).finish(work::run(&args)),
         BrineVerb::Dead(verb) => Reporter::without_file(json).finish(dead::run(&verb)),
         BrineVerb::Inspect(args) => Reporter::without_file(json).finish(inspect::run(&args)),
         BrineVerb::Replay(verb) => silent(json, replay::run(&verb)),
@@ -139,6 +143,8 @@ const fn wants_only_failures(verb: &BrineVerb) -> bool {
         | BrineVerb::Run(Run { verdict, .. })
         | BrineVerb::Verify(Verify { verdict, .. }) => verdict.quiet || verdict.json,
         BrineVerb::Send(args) => args.quiet || args.json,
+        BrineVerb::Work(args) => args.quiet || args.json,
+        BrineVerb::Call(args) => args.quiet || args.json,
         BrineVerb::Sign(args) => args.quiet || args.json,
         _ => false,
     }

@@ -12,6 +12,7 @@ use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
 use super::sign::{SIGN_EXAMPLES, Sign};
 use super::verify::{VERIFY_EXAMPLES, Verify};
+use super::work::{CALL_EXAMPLES, CallArgs, WORK_EXAMPLES, WorkArgs};
 
 /// Sign what you serialise, and get it back only from those you trust
 ///
@@ -71,6 +72,12 @@ pub enum BrineVerb {
     /// Take messages from a queue, and write the payloads of those that verify
     #[command(after_long_help = RECV_EXAMPLES, after_help = first_of(RECV_EXAMPLES))]
     Recv(RecvArgs),
+    /// Run the signed jobs of a queue confined, and sign their results
+    #[command(after_long_help = WORK_EXAMPLES, after_help = first_of(WORK_EXAMPLES))]
+    Work(WorkArgs),
+    /// Send a job to a queue, wait for its result, and write its output
+    #[command(after_long_help = CALL_EXAMPLES, after_help = first_of(CALL_EXAMPLES))]
+    Call(CallArgs),
     /// Look after messages that were refused, or failed too often
     #[command(subcommand, after_long_help = DEAD_EXAMPLES, after_help = first_of(DEAD_EXAMPLES))]
     Dead(DeadVerb),

@@ -215,7 +215,7 @@ pub struct JobArgs {
 
     /// Let the job request something (can be repeated); implies --job
     ///
-    /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443. Limits: wall=5s,
+    /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443. Result: reply=QUEUE. Limits: wall=5s,
     /// cpu=2s, memory=256MiB, output=1MiB, file-size=1MiB, processes=8, files=64, scratch=64MiB. Output:
     /// format=json. The policy of the operator must allow all of it, or the job is refused.
     ///

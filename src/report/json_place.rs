@@ -24,7 +24,10 @@ impl JsonPlace {
 
     fn of(program: &str, verbs: &[&str]) -> Self {
         match (program, verbs) {
-            ("brine", ["completions" | "recv" | "run" | "send" | "sign" | "verify", ..])
+            (
+                "brine",
+                ["call" | "completions" | "recv" | "run" | "send" | "sign" | "verify" | "work", ..],
+            )
             | ("brine", ["dead", "show"])
             | ("brinekey", ["export" | "pub", ..]) => Self::Stderr,
             _ => Self::Stdout,

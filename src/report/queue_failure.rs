@@ -1,9 +1,12 @@
 //! What fails with a queue, and with those who take messages from it.
 
+use std::time::Duration;
+
 use brine_core::Classified as _;
 use brine_queue::QueueError;
 
 use super::exit::Status;
+use super::retyped::length;
 
 /// Why work on a queue ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +30,15 @@ pub(crate) enum QueueFailure {
     #[error("{name} has more than {limit} bytes, which is the limit for a message")]
     TooLarge { name: String, limit: usize },
 
+    #[error("it was delivered {attempts} times, and no consumer lived to settle it")]
+    Exhausted { attempts: u64 },
+
     /// Nothing is wrong: a signal asked to end.
     #[error("a signal asked to end")]
     Interrupted,
+
+    #[error("queue {name:?} gave no result within {}", length(*.wait))]
+    NoAnswer { name: String, wait: Duration },
 
     #[error("queue {name:?} has no dead letter {number}")]
     NoDeadLetter { name: String, number: u64 },
@@ -42,9 +51,11 @@ impl QueueFailure {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Queue(error) => error.class().into(),
+            Self::NoAnswer { .. } => Status::TimedOut,
             Self::TooLarge { .. } => Status::Unsupported,
             Self::CommandFailed { .. }
             | Self::Empty { .. }
+            | Self::Exhausted { .. }
             | Self::Interrupted
             | Self::NoDeadLetter { .. } => Status::Io,
         }
@@ -54,7 +65,9 @@ impl QueueFailure {
         match self {
             Self::CommandFailed { .. } => "command-failed",
             Self::Empty { .. } => "queue-empty",
+            Self::Exhausted { .. } => "attempts-exhausted",
             Self::Interrupted => "interrupted",
+            Self::NoAnswer { .. } => "no-answer",
             Self::NoDeadLetter { .. } => "no-dead-letter",
             Self::Queue(error) => error.reason(),
             Self::TooLarge { .. } => "too-large",
@@ -68,7 +81,11 @@ impl QueueFailure {
                 Some("\"brine dead list URL\" shows those that failed too often")
             }
             Self::Empty { .. } => Some("\"--wait 1m\" waits for one"),
-            Self::Interrupted => None,
+            Self::Exhausted { .. } | Self::Interrupted => None,
+            Self::NoAnswer { .. } => Some(
+                "the job may still run: \"brine work\" must be at work, and its policy let replies go to reply/*; \
+                 \"--wait\" waits longer",
+            ),
             Self::NoDeadLetter { .. } => Some("\"brine dead list URL\" shows those that there are"),
             Self::Queue(_) | Self::TooLarge { .. } => of_queue(self.reason()),
         }

@@ -1,9 +1,11 @@
 //! What was typed, as words of a shell that can be typed again.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
 use super::console::{typeable, typeable_path};
+use crate::args::judge::JudgeArgs;
 use crate::args::verify::Verify;
 
 /// Returns the options that say which records are verified, each after a space.
@@ -29,6 +31,33 @@ pub(crate) fn judging(args: &Verify) -> String {
         flag("--insecure-permissions", trust.permissions.insecure_permissions),
     ];
     keys.chain(others.into_iter().flatten()).collect()
+}
+
+/// Returns the same options as words, for a verb that judges in the same way.
+pub(crate) fn judge_words(judge: &JudgeArgs) -> Vec<OsString> {
+    let trust = &judge.trust;
+    let mut words: Vec<_> = trust.public_keys.iter().map(|key| word("--public-key", key)).collect();
+    let files = [("--trust", &trust.trust), ("--revoked", &trust.revoked), ("--aad", &judge.aad)];
+    words.extend(files.iter().filter_map(|(name, path)| Some(word(name, path.as_ref()?))));
+    let texts = [("--signer", &judge.signer), ("--context", &judge.context)];
+    words.extend(texts.iter().filter_map(|(name, text)| Some(word(name, text.as_ref()?))));
+    words.extend(judge.max_age.map(|age| word("--max-age", length(age))));
+    words.extend(judge.try_keys.map(|keys| word("--try-keys", keys.to_string())));
+    let flags = [
+        ("--untagged", judge.untagged),
+        ("--outer-tags", judge.outer_tags),
+        ("--insecure-permissions", trust.permissions.insecure_permissions),
+    ];
+    words.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.into()));
+    words
+}
+
+/// Returns an option and its value as one word.
+pub(crate) fn word(name: &str, value: impl AsRef<OsStr>) -> OsString {
+    let mut word = OsString::from(name);
+    word.push("=");
+    word.push(value);
+    word
 }
 
 /// Writes a length of time in the largest unit that it is a multiple of.
@@ -85,6 +114,12 @@ mod tests {
                 panic!()
             };
             assert_eq!(judging(&args), expected);
+            let again = ["brine", "verify"].map(OsString::from).into_iter();
+            let again = again.chain(judge_words(&args.judge));
+            let BrineVerb::Verify(again) = Brine::try_parse_from(again).unwrap().verb else {
+                panic!()
+            };
+            assert_eq!(format!("{:?}", again.judge), format!("{:?}", args.judge));
         }
     }
 

@@ -111,8 +111,7 @@ fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
 
 /// What a message is held to: its context is the name of the queue, unless another was typed.
 fn asked(args: &RecvArgs) -> JudgeArgs {
-    let context = args.judge.context.clone();
-    let context = context.unwrap_or_else(|| queue::name(&args.url).to_owned());
+    let context = queue::context(args.judge.context.as_ref(), &args.url);
     JudgeArgs { context: Some(context), ..args.judge.clone() }
 }
 

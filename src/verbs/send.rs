@@ -47,8 +47,7 @@ fn key(args: &SendArgs) -> Result<SigningKey, Failure> {
 
 /// What each message says: its context is the name of the queue, unless another was typed.
 fn stated(args: &SendArgs) -> Result<Stated, Failure> {
-    let typed = args.statement.clone();
-    let context = typed.context.unwrap_or_else(|| queue::name(&args.url).to_owned());
+    let context = queue::context(args.statement.context.as_ref(), &args.url);
     let statement = StatementArgs { context: Some(context), ..args.statement.clone() };
     Stated::of(StatedText::of(statement))
 }

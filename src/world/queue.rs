@@ -25,6 +25,11 @@ pub(crate) fn name(url: &QueueUrl) -> &str {
     queue.as_str()
 }
 
+/// Returns the context of messages: the name of the queue, unless another was typed.
+pub(crate) fn context(typed: Option<&String>, url: &QueueUrl) -> String {
+    typed.cloned().unwrap_or_else(|| name(url).to_owned())
+}
+
 /// Adds the files of a queue to those that nothing else reads or writes.
 pub(crate) fn claim(url: &QueueUrl, guard: &mut OverwriteGuard) -> Result<(), Failure> {
     let QueueUrl::Sqlite { path, .. } = url;

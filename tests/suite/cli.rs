@@ -47,3 +47,4 @@ mod terminal;
 mod trust;
 mod untyped;
 mod verify_command;
+mod work;

@@ -11,7 +11,7 @@ use brine_core::text::all_harmless;
 
 use super::format::OutputFormat;
 use super::limits::{Limit, LimitValues};
-use super::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
+use super::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
 
 pub use self::error::GrantsError;
 pub use self::syntax::GrantSyntaxError;
@@ -29,6 +29,8 @@ pub enum Grant {
     Limit(Limit, u64),
     /// A file or directory to read.
     Read(LogicalPath),
+    /// The queue that the result is to be put on.
+    Reply(ReplyQueue),
     /// An interpreter.
     Run(InterpreterAlias),
     /// A TCP port to connect to.
@@ -45,6 +47,7 @@ impl fmt::Display for Grant {
             Self::Format(format) => write!(f, "format={}", format.name()),
             Self::Limit(limit, value) => write!(f, "{}={}", limit.name(), limit.show(*value)),
             Self::Read(path) => write!(f, "read={path}"),
+            Self::Reply(queue) => write!(f, "reply={queue}"),
             Self::Run(alias) => write!(f, "run={alias}"),
             Self::Tcp(port) => write!(f, "tcp={port}"),
             Self::Write(path) => write!(f, "write={path}"),
@@ -57,7 +60,7 @@ impl fmt::Display for Grant {
 /// ```cddl
 /// grants = {
 ///   "v" => 1,
-///   ? "arg" => [+ tstr], ? "env" => [+ tstr], ? "run" => tstr, ? "tcp" => [+ 1..65535],
+///   ? "arg" => [+ tstr], ? "env" => [+ tstr], ? "reply" => tstr, ? "run" => tstr, ? "tcp" => [+ 1..65535],
 ///   ? "read" => [+ tstr], ? "write" => [+ tstr], ? "format" => tstr,
 ///   ? "address-space" => uint, ? "cpu" => uint, ? "wall" => uint,
 ///   ? "file-size" => uint, ? "files" => uint, ? "memory" => uint, ? "output" => uint,
@@ -72,6 +75,7 @@ pub struct Grants {
     ports: BTreeSet<u16>,
     read: BTreeSet<LogicalPath>,
     write: BTreeSet<LogicalPath>,
+    reply: Option<ReplyQueue>,
     format: Option<OutputFormat>,
     limits: LimitValues,
 }
@@ -112,6 +116,7 @@ impl Grants {
                 self.limits.insert(limit, value).is_none()
             }
             Grant::Read(path) => self.read.insert(path),
+            Grant::Reply(queue) => self.reply.replace(queue).is_none(),
             Grant::Run(alias) => self.run.replace(alias).is_none(),
             Grant::Tcp(0) => return Err(GrantsError::Range { member: "tcp" }),
             Grant::Tcp(port) => self.ports.insert(port),
@@ -179,6 +184,7 @@ impl Grants {
             .chain(self.read.iter().cloned().map(Grant::Read))
             .chain(self.write.iter().cloned().map(Grant::Write))
             .chain(self.ports.iter().copied().map(Grant::Tcp))
+            .chain(self.reply.iter().cloned().map(Grant::Reply))
             .chain(limits)
             .chain(self.format.map(Grant::Format))
     }
@@ -223,6 +229,12 @@ impl Grants {
     #[must_use]
     pub const fn write(&self) -> &BTreeSet<LogicalPath> {
         &self.write
+    }
+
+    /// Returns the queue that the result is to be put on.
+    #[must_use]
+    pub const fn reply(&self) -> Option<&ReplyQueue> {
+        self.reply.as_ref()
     }
 
     /// Returns the limits.

@@ -72,7 +72,7 @@ pub use self::json_schema::{
     JsonSchema, JsonSchemaError, MAX_JSON_SCHEMA_BYTES, MAX_SCHEMA_OUTPUT_BYTES,
 };
 pub use self::limits::{JobLimits, Limit, LimitValues};
-pub use self::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
+pub use self::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
 pub use self::plan::{
     GrantedPath, JobProgram, Layer, PAYLOAD_ARGUMENT, PAYLOAD_PATH, PayloadDelivery, Plan,
     PlanParts, SCRATCH_PATH,

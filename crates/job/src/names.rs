@@ -59,6 +59,29 @@ impl VariableName {
     }
 }
 
+/// The name of the queue that a signer wants the result on. It is beside the queue that the job came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyQueue(String);
+
+impl ReplyQueue {
+    /// Reads a name: up to 255 bytes of visible characters.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`].
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let good = (1..=255).contains(&text.len()) && all_harmless(text);
+        let expected = "the name of a queue has 1 to 255 bytes, in visible characters";
+        good.then(|| Self(text.to_owned())).ok_or(NameError(expected))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A path that a signer names. It is never a path of this system: its first part names a root of the policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogicalPath(String);
@@ -125,7 +148,7 @@ macro_rules! show_as_text {
     )*};
 }
 
-show_as_text!(InterpreterAlias VariableName LogicalPath);
+show_as_text!(InterpreterAlias VariableName ReplyQueue LogicalPath);
 
 const MAX_PATH_BYTES: usize = 1024;
 

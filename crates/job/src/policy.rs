@@ -14,7 +14,7 @@ use self::entry::PolicyTerms;
 use super::format::OutputFormat;
 use super::grants::{Grant, Grants};
 use super::limits::JobLimits;
-use super::names::{InterpreterAlias, LogicalPath};
+use super::names::{InterpreterAlias, LogicalPath, ReplyQueue};
 use super::plan::{
     GrantedPath, JobProgram, PAYLOAD_ARGUMENT, PayloadDelivery, Plan, PlanParts, SCRATCH_PATH,
 };
@@ -178,6 +178,7 @@ impl Policy {
         let environment = environment(terms, grants, &mut refused);
         let granted_paths = granted_paths(terms, grants, &mut refused);
         let ports = ports(terms, grants, &mut refused);
+        let _ = refused.pass(reply(terms, grants));
         let format = refused.pass(format(terms, grants));
         let plan = program.map(|program| {
             Plan::new(PlanParts {
@@ -195,6 +196,14 @@ impl Policy {
             })
         });
         Appraisal::new(refused.0, plan.map(|plan| Permit::of(plan, terms)))
+    }
+
+    /// Returns the queue that the result of a job goes to, if its signer asks for one, and this policy allows that:
+    /// whatever else it refuses, who may be told of a refusal is told.
+    #[must_use]
+    pub fn reply(&self, question: &PolicyQuestion<'_>, grants: &Grants) -> Option<ReplyQueue> {
+        let terms = self.entry(question).ok().flatten()?.terms();
+        reply(terms, grants).ok().flatten()
     }
 
     /// Returns the only entry that applies to a job; `None` without a policy.
@@ -310,6 +319,15 @@ fn ports(terms: &PolicyTerms, grants: &Grants, refused: &mut Refused) -> BTreeSe
         false => Err(not_allowed(Grant::Tcp(*port))),
     });
     judged.filter_map(|found| refused.pass(found)).collect()
+}
+
+fn reply(terms: &PolicyTerms, grants: &Grants) -> Result<Option<ReplyQueue>, PolicyError> {
+    let Some(queue) = grants.reply() else { return Ok(None) };
+    let allowed = terms.replies.iter().flatten().any(|glob| glob.matches(queue.as_str()));
+    match allowed {
+        true => Ok(Some(queue.clone())),
+        false => Err(not_allowed(Grant::Reply(queue.clone()))),
+    }
 }
 
 fn format(terms: &PolicyTerms, grants: &Grants) -> Result<OutputFormat, PolicyError> {

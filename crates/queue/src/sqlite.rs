@@ -97,6 +97,17 @@ impl SqliteQueue {
         Ok(queue)
     }
 
+    /// Deletes the queue with all that is in it. The file stays, and its other queues. Others who have it open find it
+    /// empty for good.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue. Then it is there as before.
+    pub fn remove(mut self) -> Result<(), QueueError> {
+        let queue = self.number;
+        self.write(|connection, _| schema::remove(connection, queue))
+    }
+
     fn find_or_add(&mut self) -> Result<i64, QueueError> {
         let (name, max_age) = (self.name.clone(), self.options.max_age);
         let found = schema::find(&self.file.connection, &name)?;
@@ -207,7 +218,9 @@ impl Queue for SqliteQueue {
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
         publish::refuse_large(messages)?;
         let queue = self.number;
-        self.write(|connection, now| publish::publish(connection, queue, messages, now))?;
+        if !self.write(|connection, now| publish::publish(connection, queue, messages, now))? {
+            return Err(QueueError::Missing { name: self.name.clone() });
+        }
         self.announce();
         Ok(())
     }

@@ -48,6 +48,7 @@ fn of_grant(grant: &Grant) -> Option<String> {
         Grant::Environment(name) => ("environment", format!("{{ {name} = \"VALUE\" }}")),
         Grant::Format(format) => ("formats", format!("[{:?}]", format.name())),
         Grant::Read(path) => ("read", root_of(path)),
+        Grant::Reply(queue) => ("replies", format!("[{:?}]", queue.as_str())),
         Grant::Run(alias) => {
             ("interpreters", format!("{{ {} = {{ path = \"/PATH\" }} }}", key_of(alias.as_str())))
         }
@@ -78,7 +79,7 @@ fn key_of(name: &str) -> String {
 }
 
 /// The keys of a policy, apart from limits.
-const POLICY_KEYS: [&str; 19] = [
+const POLICY_KEYS: [&str; 20] = [
     "allow",
     "arguments",
     "content-types",
@@ -94,6 +95,7 @@ const POLICY_KEYS: [&str; 19] = [
     "pickle-imports",
     "ports",
     "read",
+    "replies",
     "sha256",
     "signers",
     "system",

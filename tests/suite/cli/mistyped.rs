@@ -122,7 +122,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brinekey gen --expires 30d",
         "brinekey gen has no option \"--expires\"",
-        "\"--expires\" is an option of \"brine sign\" and \"brine send\"",
+        "\"--expires\" is an option of \"brine sign\", \"brine send\" and \"brine call\"",
     ),
     ("brine verify --expect x", "brine verify has no option \"--expect\"", ""),
     ("brine sign --kye me x", "brine sign has no option \"--kye\"", "did you mean \"--key\"?"),

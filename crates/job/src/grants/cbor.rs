@@ -6,13 +6,14 @@ use super::{Grant, Grants, GrantsError, MAX_GRANTS_OF_A_KIND};
 use crate::format::OutputFormat;
 use crate::limits::Limit;
 use crate::members::{self, MembersWriter, count};
-use crate::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
 
 const ARGUMENTS: &str = "arg";
 const ENVIRONMENT: &str = "env";
 const FORMAT: &str = "format";
 const PORTS: &str = "tcp";
 const READ: &str = "read";
+const REPLY: &str = "reply";
 const RUN: &str = "run";
 const WRITE: &str = "write";
 
@@ -40,6 +41,9 @@ impl<'a> GrantsReader<'a, '_> {
             FORMAT => self.one(Decoder::text, format),
             PORTS => self.ascending(Decoder::int, port),
             READ => self.ascending(Decoder::text, |text| path(text).map(Grant::Read)),
+            REPLY => self.one(Decoder::text, |text| {
+                ReplyQueue::parse(text).map(Grant::Reply).map_err(|what| named(text, what))
+            }),
             RUN => self.one(Decoder::text, |text| {
                 InterpreterAlias::parse(text).map(Grant::Run).map_err(|what| named(text, what))
             }),
@@ -144,6 +148,9 @@ pub(super) fn encode(grants: &Grants) -> Vec<u8> {
     }
     for (limit, number) in &grants.limits {
         writer.put(limit.name(), |value| value.uint(*number));
+    }
+    if let Some(queue) = &grants.reply {
+        writer.put(REPLY, |value| value.text(queue.as_str()));
     }
     if let Some(format) = grants.format {
         writer.put(FORMAT, |value| value.text(format.name()));

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::{Grant, judge_argument};
 use crate::format::OutputFormat;
 use crate::limits::Limit;
-use crate::names::{InterpreterAlias, LogicalPath, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, ReplyQueue, VariableName};
 
 /// A text is not a grant. The message says what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,7 @@ impl FromStr for Grant {
                 None => return error(format!("expected {}", OutputFormat::NAMES)),
             },
             "read" => LogicalPath::parse(value).map(Self::Read),
+            "reply" => ReplyQueue::parse(value).map(Self::Reply),
             "run" => InterpreterAlias::parse(value).map(Self::Run),
             "tcp" => match value.parse() {
                 Ok(port @ 1_u16..) => Ok(Self::Tcp(port)),
@@ -79,7 +80,7 @@ fn example(limit: Limit) -> String {
     limit.show(limit.default_value())
 }
 
-const OTHERS: &str = "run, arg, read, write, env, tcp, format";
+const OTHERS: &str = "run, arg, read, write, env, tcp, reply, format";
 
-const NAMES: &str = "run, arg, read, write, env, tcp, format, wall, cpu, memory, address-space, \
+const NAMES: &str = "run, arg, read, write, env, tcp, reply, format, wall, cpu, memory, address-space, \
                      output, file-size, processes, files or scratch";

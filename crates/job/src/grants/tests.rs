@@ -11,7 +11,7 @@ fn grants(texts: &[&str]) -> Result<Grants, GrantsError> {
     Grants::collect(texts.iter().map(|text| grant(text)))
 }
 
-const ALL: [&str; 20] = [
+const ALL: [&str; 21] = [
     "run=python3",
     "arg=-I",
     "arg=-",
@@ -23,6 +23,7 @@ const ALL: [&str; 20] = [
     "write=work",
     "tcp=443",
     "tcp=5432",
+    "reply=answers/7",
     "address-space=64GiB",
     "cpu=2s",
     "file-size=1MiB",
@@ -54,6 +55,7 @@ fn what_is_typed_is_signed_and_shown() {
         "read",
         "wall",
         "files",
+        "reply",
         "write",
         "format",
         "memory",

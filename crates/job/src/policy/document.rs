@@ -139,6 +139,12 @@ impl PolicyTerms {
             "pickle-imports" => self.pickle_imports = Some(field.texts(import_list(field))?),
             "ports" => self.ports = Some(ports(field)?),
             "read" => self.read = Some(roots(field)?),
+            "replies" => {
+                self.replies = Some(field.texts(|glob, line| {
+                    ContextGlob::parse(glob)
+                        .map_err(|source| PolicyFileError::Glob { line, source })
+                })?);
+            }
             "system" => self.system = Some(system(field)?),
             "write" => self.write = Some(roots(field)?),
             _ => return Err(field.unknown()),

@@ -133,6 +133,8 @@ pub(super) struct PolicyTerms {
     pub(super) environment: Option<BTreeMap<VariableName, String>>,
     /// The TCP ports that may be connected to.
     pub(super) ports: Option<BTreeSet<u16>>,
+    /// The queues that results may be put on.
+    pub(super) replies: Option<Vec<ContextGlob>>,
     /// The largest value of each limit.
     pub(super) limits: LimitValues,
     /// The formats that output may have. The first one applies to a job that requests none.
@@ -158,6 +160,7 @@ impl PolicyTerms {
             write: self.write.or_else(|| defaults.write.clone()),
             environment: self.environment.or_else(|| defaults.environment.clone()),
             ports: self.ports.or_else(|| defaults.ports.clone()),
+            replies: self.replies.or_else(|| defaults.replies.clone()),
             limits,
             formats: self.formats.or_else(|| defaults.formats.clone()),
             json_schema: self.json_schema.or_else(|| defaults.json_schema.clone()),

@@ -286,3 +286,26 @@ fn without_a_policy_every_grant_is_refused_by_name() {
     assert!(refused.iter().all(|error| error.reason() == "policy-absent"), "{refused:?}");
     assert_eq!((refused.len(), rest), (3, None));
 }
+
+/// The result goes where the policy lets it, whatever else is refused.
+#[test]
+fn a_result_goes_only_where_the_policy_lets_it() {
+    let open = policy("replies = [\"answers/*\"]");
+    let shut = policy("");
+    for (policy, asked, allowed) in [
+        (&open, "reply=answers/7", true),
+        (&open, "reply=answers/7/8", false),
+        (&open, "reply=orders", false),
+        (&shut, "reply=answers/7", false),
+    ] {
+        let refused = ask(policy, &[asked], Some(&cat())).err().map(|error| error.reason());
+        assert_eq!(refused, (!allowed).then_some("grant-not-allowed"), "{asked}");
+        let asked = [asked, "tcp=1"].map(|text| text.parse().unwrap());
+        let grants = Grants::collect(asked).unwrap();
+        let system = BTreeSet::new();
+        let question =
+            PolicyQuestion { signer: "alice", context: None, content_type: None, system: &system };
+        assert!(policy.plan(&question, &grants, Some(&cat())).is_err());
+        assert_eq!(policy.reply(&question, &grants).is_some(), allowed);
+    }
+}

@@ -6,13 +6,18 @@ use rusqlite::{Connection, params};
 use super::options::MAX_MESSAGE_BYTES;
 use crate::error::QueueError;
 
-/// Writes messages, in one transaction of the caller.
+/// Writes messages, in one transaction of the caller. Returns whether the queue is still there.
 pub(super) fn publish(
     connection: &Connection,
     queue: i64,
     messages: &[&[u8]],
     now: Timestamp,
-) -> Result<(), QueueError> {
+) -> Result<bool, QueueError> {
+    let sql = "UPDATE queue SET sent = sent + ?2 WHERE id = ?1";
+    let is_there = connection.prepare_cached(sql)?.execute(params![queue, messages.len()])? == 1;
+    if !is_there {
+        return Ok(false);
+    }
     let mut body = connection.prepare_cached("INSERT INTO body (content) VALUES (?1)")?;
     let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, 0, 0, 0, NULL, NULL, NULL)";
     let mut message = connection.prepare_cached(sql)?;
@@ -21,9 +26,7 @@ pub(super) fn publish(
         let number = connection.last_insert_rowid();
         message.execute(params![number, queue, content.len(), now.unix()])?;
     }
-    let sql = "UPDATE queue SET sent = sent + ?2 WHERE id = ?1";
-    connection.prepare_cached(sql)?.execute(params![queue, messages.len()])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Refuses a message that is larger than a queue takes.

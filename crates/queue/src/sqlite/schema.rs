@@ -51,9 +51,25 @@ pub(super) fn add(
     name: &QueueName,
     now: Timestamp,
 ) -> Result<i64, QueueError> {
-    let sql = "INSERT OR IGNORE INTO queue VALUES (NULL, ?1, ?2, 0, 0, 0, 0, 0, 0)";
+    // Whoever has a deleted queue open **must not** find another one in its place.
+    let sql = "INSERT OR IGNORE INTO queue VALUES (random() & 4611686018427387903, ?1, ?2, 0, 0, 0, 0, 0, 0)";
     connection.execute(sql, params![name.as_str(), now.unix()])?;
     find(connection, name)?.ok_or_else(|| QueueError::damaged("a new queue is missing"))
+}
+
+/// Deletes a queue, and all that is in it.
+pub(super) fn remove(connection: &Connection, queue: i64) -> Result<(), QueueError> {
+    for sql in [
+        "DELETE FROM body WHERE id IN (SELECT id FROM message WHERE queue = ?1)",
+        "DELETE FROM body WHERE id IN (SELECT id FROM dead WHERE queue = ?1)",
+        "DELETE FROM message WHERE queue = ?1",
+        "DELETE FROM dead WHERE queue = ?1",
+        "DELETE FROM refused WHERE queue = ?1",
+        "DELETE FROM queue WHERE id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute(params![queue])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

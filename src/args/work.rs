@@ -1,0 +1,162 @@
+//! What can be typed about work that is sent over a queue.
+
+use std::ffi::OsString;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brine_job::{Grant, Limit};
+use brine_queue::QueueUrl;
+use clap::Args;
+
+use super::PassphraseArgs;
+use super::help::arranged;
+use super::judge::{JudgeArgs, TrustArgs};
+use super::sign::StatementArgs;
+use super::value::parse_count;
+use super::when::parse_duration;
+
+/// Run the signed jobs of a queue confined, and sign their results
+///
+/// Takes one job after the other, verifies it, and runs it as "brine run" does: CMD, or the interpreter that the job
+/// requests, within what both the signer and the policy grant. Goes on for ever. SIGTERM and Ctrl-C let the jobs that run
+/// end first.
+///
+/// A job is run once. It is noted in the ledger of the queue before it starts; if the worker dies then, the job is
+/// not run again, and its result says "interrupted". The signed result goes to the queue that the job requests with
+/// reply=NAME, if the policy lets it ("replies"), with the name of that queue as its context. A job that did not end well
+/// and requests no reply becomes a dead letter, and so does a message that does not verify.
+///
+/// Jobs must be signed with --expires. The context is the name of the queue unless another is given.
+#[derive(Args, Debug)]
+#[command(mut_args = arranged(&WORK_COMMON))]
+pub struct WorkArgs {
+    /// The queue, as in sqlite:jobs.db?queue=work
+    #[arg(value_name = "URL")]
+    pub url: QueueUrl,
+
+    /// The command that runs each job, and its arguments; "{}" is the path of the payload
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+
+    /// Whether nothing follows the "--".
+    #[arg(skip)]
+    pub lacks_command: bool,
+
+    /// Sign results with KEY: a name in the key store or a key file
+    ///
+    /// A key with a passphrase needs --passphrase-file.
+    #[arg(short, long, value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// Allow what the policy FILE says; by default policy.toml beside the trust file, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
+    /// Run up to N jobs at once
+    #[arg(short, long, value_name = "N", value_parser = parse_count, default_value = "1")]
+    pub jobs: NonZero<usize>,
+
+    /// End when there was no job for so long
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub wait: Option<Duration>,
+
+    /// Lower a limit, as in wall=5s or memory=256MiB (can be repeated)
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse_pair)]
+    pub limits: Vec<(Limit, u64)>,
+
+    /// How long other workers leave a job to this one if it dies; by default 1m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub lease: Option<Duration>,
+
+    /// How often a job is delivered whose workers die before it starts; then it becomes a dead letter
+    #[arg(long, value_name = "N", value_parser = parse_count, default_value = "5")]
+    pub attempts: NonZero<usize>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+
+    /// Write the verdict on each job, and nothing else, to standard error as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print nothing about jobs
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Send a job to a queue, wait for its result, and write its output
+///
+/// Signs FILE or standard input as a job, puts it on the queue, and waits for the signed result, which "brine work"
+/// makes. Writes the output of the job if it ended well, and ends as the job ended, with the same status. A result of
+/// any other job is passed over, and so is one of a signer who is not trusted.
+///
+/// The job expires when nobody waits for it any more. It is not taken back if this command is interrupted.
+#[derive(Args, Debug)]
+#[command(mut_args = arranged(&CALL_COMMON))]
+pub struct CallArgs {
+    /// The queue, as in sqlite:jobs.db?queue=work
+    #[arg(value_name = "URL")]
+    pub url: QueueUrl,
+
+    /// The job; "-" or nothing is standard input
+    #[arg(value_name = "FILE")]
+    pub input: Option<PathBuf>,
+
+    /// Sign with KEY: a name in the key store or a key file
+    #[arg(short, long, value_name = "KEY", default_value = "default")]
+    pub key: String,
+
+    /// Let the job request something (can be repeated), as "brine sign --grant" does
+    #[arg(long = "grant", value_name = "NAME=VALUE")]
+    pub grants: Vec<Grant>,
+
+    /// Accept only results of the signer of this name in the trust file
+    #[arg(long, value_name = "NAME")]
+    pub signer: Option<String>,
+
+    /// How long to wait for the result
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1m")]
+    pub wait: Duration,
+
+    #[command(flatten)]
+    pub statement: StatementArgs,
+
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+
+    /// Write the verdict, and nothing else, to standard error as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print no warnings, and nothing of what the job wrote to standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The options that the short help shows.
+const WORK_COMMON: [&str; 5] = ["public_keys", "context", "policy", "jobs", "key"];
+const CALL_COMMON: [&str; 5] = ["key", "grants", "wait", "signer", "context"];
+
+pub(super) const WORK_EXAMPLES: &str = "\
+Examples:
+  Run signed shell scripts, two at once:
+    $ brine work --jobs 2 sqlite:jobs.db?queue=work -- sh
+
+  Run jobs by the interpreters of a policy, each for a minute at most:
+    $ brine work --policy ./policy.toml --limit wall=1m \\
+        sqlite:jobs.db?queue=work";
+
+pub(super) const CALL_EXAMPLES: &str = "\
+Examples:
+  Have a worker run a script, and get its output:
+    $ brine call sqlite:jobs.db?queue=work script.sh > result
+
+  Believe one worker only, and give it five minutes:
+    $ brine call --signer worker --wait 5m sqlite:jobs.db?queue=work script.sh";

@@ -1,0 +1,154 @@
+//! `brine call`: a job is sent, and its result waited for.
+
+use std::path::Path;
+use std::time::Instant;
+
+use brine_core::key::random;
+use brine_core::text::hex;
+use brine_core::{Input, Kind, Statement, Verified, open, sign};
+use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
+use brine_queue::{
+    MAX_MESSAGE_BYTES, Queue as _, QueueBirth, QueueName, QueueUrl, ReceiveBounds, SqliteQueue,
+    SqliteQueueOptions,
+};
+
+use super::expect::{self, Judge};
+use super::sign::refuse_missing;
+use super::stated::{Stated, StatedText};
+use super::verify_result::{result_of, show_errors};
+use crate::args::judge::JudgeArgs;
+use crate::args::sign::StatementArgs;
+use crate::args::work::CallArgs;
+use crate::report::console::remark;
+use crate::report::exit::Status;
+use crate::report::{Failure, Outcome, QueueFailure, ResultFacts, Signed};
+use crate::world::input::{Arrived, InputFile};
+use crate::world::output::Output;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::passphrase::Source;
+use crate::world::progress::{Progress, Show};
+use crate::world::release::{Hold, release};
+use crate::world::{clock, named_key, queue};
+
+pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    let mut guard = expect::guarded(OverwriteGuard::default().and_input(Some(path)), &judge(args));
+    queue::claim(&args.url, &mut guard)?;
+    let output = Output::stdout(&mut guard)?;
+    refuse_missing(path)?;
+    // Nobody else knows the name before the job is sent.
+    let reply = ReplyQueue::parse(&format!("{REPLIES}{}", hex(&random::<16>()?)));
+    let reply = reply.map_err(|error| Failure::usage(error.to_string()))?;
+    let judge = Judge::resolve(&JudgeArgs { context: Some(reply.to_string()), ..judge(args) })?;
+    let judge = Judge { expectations: judge.expectations.kind(Kind::Result), ..judge };
+    let job = signed_job(args, path, &reply)?;
+    let id = JobId::of_envelope(&job, &[])?;
+    let mut answers = queue::open(&beside(&args.url, &reply)?, options())?;
+    let mut jobs = queue::open(&args.url, options())?;
+    queue::patiently(|| jobs.publish(&[&job]))?;
+    let answered = wait_for_answer(args, &judge, &id, &mut answers);
+    // What comes later finds no queue of this name.
+    let removed = answers.remove();
+    let (mut verified, result) = answered?;
+    removed?;
+    if result.status == 0 {
+        let again = |verified: &mut Verified| judge.again(verified, ANSWER);
+        let progress = Progress::start(None, Show::Never);
+        release(&mut verified, &output, Hold::Whole, again, ANSWER, &progress)?;
+    }
+    if !args.quiet && !args.json {
+        show_errors(&result);
+    }
+    let signed = Box::new(Signed::attached(&verified, judge.moment.name()));
+    Ok(Outcome::Answered { signed, result: Box::new(ResultFacts::of(&result)) })
+}
+
+/// What a result is held to, but for its context.
+fn judge(args: &CallArgs) -> JudgeArgs {
+    JudgeArgs { trust: args.trust.clone(), signer: args.signer.clone(), ..JudgeArgs::default() }
+}
+
+/// Makes the job: it asks for its result, and expires when nobody waits for that any more.
+fn signed_job(args: &CallArgs, path: &Path, reply: &ReplyQueue) -> Result<Vec<u8>, Failure> {
+    let wanted = args.grants.iter().cloned().chain([Grant::Reply(reply.clone())]);
+    let grants = Grants::collect(wanted).map_err(|error| Failure::usage(error.to_string()))?;
+    let file = named_key::private_path(&args.key)?;
+    let passphrases = Source::find(&args.passphrase);
+    let key = named_key::signing_key(&file, &passphrases, args.trust.permissions)?;
+    let context = queue::context(args.statement.context.as_ref(), &args.url);
+    let typed = StatementArgs { context: Some(context), ..args.statement.clone() };
+    let stated = Stated::of(StatedText::of(typed))?;
+    let input = InputFile::open(Some(path))?;
+    let name = input.name().to_owned();
+    let limit = MAX_MESSAGE_BYTES;
+    let too_large = || Failure::from(QueueFailure::TooLarge { name: name.clone(), limit });
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let Arrived::All(payload) = input.read_up_to(most)? else { return Err(too_large()) };
+    let said = stated.now()?;
+    let statement: Statement = match args.statement.expires {
+        Some(_) => said.statement,
+        None => said.statement.expires(clock::read()?.plus(args.wait)),
+    };
+    let job = sign(&grants.statement(statement), &key, payload.as_slice())?.to_bytes();
+    if job.len() > limit { Err(too_large()) } else { Ok(job) }
+}
+
+/// Waits for the result of a job. Anybody who can write to the queue can put something else there.
+fn wait_for_answer(
+    args: &CallArgs,
+    judge: &Judge,
+    job: &JobId,
+    answers: &mut SqliteQueue,
+) -> Result<(Verified, JobResult), Failure> {
+    let begun = Instant::now();
+    loop {
+        let left = args.wait.saturating_sub(begun.elapsed());
+        let found = queue::patiently(|| answers.receive(ReceiveBounds::ONE, left))?;
+        let Some(answer) = found.into_iter().next() else {
+            if left.is_zero() {
+                let (name, wait) = (queue::name(&args.url).to_owned(), args.wait);
+                return Err(QueueFailure::NoAnswer { name, wait }.into());
+            }
+            continue;
+        };
+        match opened(judge, job, answer.content) {
+            Ok(answered) => return Ok(answered),
+            // That says nothing about the answer.
+            Err(failure) if matches!(failure.status(), Status::Io | Status::Key) => {
+                return Err(failure);
+            }
+            Err(failure) if !args.quiet && !args.json => {
+                remark(&format!("passed over an answer: {failure}"));
+            }
+            Err(_) => {}
+        }
+        let _ = answers.ack(vec![answer.lease])?;
+    }
+}
+
+fn opened(judge: &Judge, job: &JobId, answer: Vec<u8>) -> Result<(Verified, JobResult), Failure> {
+    let Judge { expectations, trust, moment } = judge;
+    let opened = open(Input::from(answer));
+    let verified = opened.and_then(|opening| opening.verify(expectations, trust, moment));
+    let verified = verified.map_err(|error| Failure::reading(ANSWER, error))?;
+    let result = result_of(&verified, job)?;
+    Ok((verified, result))
+}
+
+/// Returns the URL of a queue beside another.
+pub(super) fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Failure> {
+    let QueueUrl::Sqlite { path, .. } = url;
+    let queue = QueueName::new(name.as_str());
+    let queue = queue.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(QueueUrl::Sqlite { path: path.clone(), queue })
+}
+
+fn options() -> SqliteQueueOptions {
+    SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() }
+}
+
+/// How the names of queues begin on which results are waited for.
+const REPLIES: &str = "reply/";
+
+/// What an answer is called.
+const ANSWER: &str = "the result";

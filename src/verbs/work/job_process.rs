@@ -1,0 +1,157 @@
+//! A job in a process of its own: `brine run`, which verifies it once more, runs it, and signs its result.
+//!
+//! So a job that brings its supervisor down takes nothing else with it, and jobs that run at once share nothing.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+
+use brine_core::{SigningKey, Statement, Verified, sign};
+use brine_job::{JobId, JobResult};
+
+use super::LOOK;
+use crate::args::judge::JudgeArgs;
+use crate::args::work::WorkArgs;
+use crate::report::{Failure, retyped};
+use crate::world::passphrase::Source;
+use crate::world::spool::{Spool, temporary};
+use crate::world::{clock, named_key};
+
+/// Starts a process for each job.
+pub(super) struct JobProcess {
+    /// What is typed before the command.
+    options: Vec<OsString>,
+    command: Vec<OsString>,
+    key: SigningKey,
+    is_quiet: bool,
+}
+
+/// How a process ended.
+pub(super) struct EndedJob {
+    /// The signed result, if there is one.
+    pub(super) result: Option<Vec<u8>>,
+    pub(super) has_ended_well: bool,
+}
+
+impl JobProcess {
+    /// Opens the key of results. Nobody is asked for a passphrase: each process would have to ask again.
+    pub(super) fn new(args: &WorkArgs, judge: &JudgeArgs) -> Result<Self, Failure> {
+        let passphrases = match Source::find(&args.passphrase) {
+            Source::Terminal => Source::without_terminal(None),
+            given => given,
+        };
+        let file = named_key::private_path(&args.key)?;
+        let key = named_key::signing_key(&file, &passphrases, judge.trust.permissions)?;
+        let mut options = vec![
+            "run".into(),
+            retyped::word("--sign-result", &args.key),
+            // What is larger does not fit a message.
+            format!("--limit=output={MAX_OUTPUT_BYTES}").into(),
+        ];
+        options.extend(retyped::judge_words(judge));
+        options.extend(args.policy.iter().map(|path| retyped::word("--policy", path)));
+        options.extend(passphrases.file().map(|path| retyped::word("--passphrase-file", path)));
+        for (limit, value) in &args.limits {
+            options.push(format!("--limit={}={}", limit.name(), limit.show(*value)).into());
+        }
+        options.extend(args.json.then(|| "--json".into()));
+        options.extend(args.quiet.then(|| "--quiet".into()));
+        Ok(Self { options, command: args.command.clone(), key, is_quiet: args.quiet })
+    }
+
+    /// Runs a job, and calls `look` now and then.
+    pub(super) fn run(
+        &self,
+        job: &[u8],
+        reply: Option<&str>,
+        look: impl FnMut(),
+    ) -> Result<EndedJob, Failure> {
+        let mut input = Spool::new().map_err(temporary)?;
+        input.write_all(job).map_err(temporary)?;
+        let mut command = Command::new(SELF);
+        command.args(&self.options);
+        command.args(reply.map(|name| retyped::word("--result-context", name)));
+        if !self.command.is_empty() {
+            command.arg("--").args(&self.command);
+        }
+        command
+            // What is typed at a terminal asks the worker to end, and not the job.
+            .process_group(0)
+            .stdin(Stdio::from(input.into_read_only().map_err(temporary)?))
+            .stdout(Stdio::piped());
+        if self.is_quiet {
+            command.stderr(Stdio::null());
+        }
+        let failed = |error| Failure::io("a job", error);
+        let (status, result) = wait(command.spawn().map_err(failed)?, look).map_err(failed)?;
+        let result = Some(result).filter(|result| !result.is_empty());
+        Ok(EndedJob { result, has_ended_well: status.success() })
+    }
+
+    /// Signs that a job was begun and not ended.
+    pub(super) fn interrupted(
+        &self,
+        job: &Verified,
+        envelope: &[u8],
+        reply: Option<&str>,
+    ) -> Result<Vec<u8>, Failure> {
+        let result = JobResult {
+            job: JobId::of_envelope(envelope, &[])?,
+            cti: job.claims().cti.map(<[u8]>::to_vec),
+            plan: None,
+            outcome: super::INTERRUPTED.to_owned(),
+            status: KILLED,
+            reason: None,
+            exit: None,
+            signal: None,
+            usage: None,
+            errors: Vec::new(),
+        };
+        let statement = Statement::at(clock::read()?);
+        let statement = match reply {
+            Some(reply) => statement.context(reply),
+            None => statement,
+        };
+        Ok(sign(&result.statement(statement), &self.key, b"")?.to_bytes())
+    }
+}
+
+/// Reads what a process writes, and waits for its end.
+fn wait(mut child: Child, mut look: impl FnMut()) -> io::Result<(ExitStatus, Vec<u8>)> {
+    let output = child.stdout.take();
+    thread::scope(|scope| {
+        let (tell, ended) = channel();
+        let read = move || {
+            let mut result = Vec::new();
+            let read =
+                output.map_or(Ok(0), |output| output.take(MOST_READ).read_to_end(&mut result));
+            read.and_then(|_| Ok((child.wait()?, result)))
+        };
+        thread::Builder::new().spawn_scoped(scope, move || {
+            // Who listens is this function, as long as it waits.
+            let _ = tell.send(read());
+        })?;
+        loop {
+            match ended.recv_timeout(LOOK) {
+                Ok(ended) => return ended,
+                Err(RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::Other.into()),
+                Err(RecvTimeoutError::Timeout) => look(),
+            }
+        }
+    })
+}
+
+/// This program.
+const SELF: &str = "/proc/self/exe";
+
+/// The most output of a job: what fits a message, beside a header.
+const MAX_OUTPUT_BYTES: usize = brine_queue::MAX_MESSAGE_BYTES - 64 * 1024;
+
+/// The most that is read of a result. More does not come.
+const MOST_READ: u64 = 2 * 0x0100_0000;
+
+/// The status of a job that was killed, by this program or with it.
+const KILLED: u8 = 137;
