@@ -48,7 +48,8 @@ impl Vector {
                 "key" => vector.keys.push(value.to_owned()),
                 "released" => value.clone_into(&mut vector.released),
                 "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
-                | "outer-tags" | "policy" | "try-keys" | "typ" | "untagged" | "untyped" => {
+                | "outer-tags" | "policy" | "result-of" | "try-keys" | "typ" | "untagged"
+                | "untyped" => {
                     vector.options.insert(key.to_owned(), value.to_owned());
                 }
                 unknown => panic!("{name}: unknown key {unknown}"),
@@ -63,7 +64,7 @@ impl Vector {
         self.options.get(name).map(String::as_str)
     }
 
-    /// Returns an option that is in hex: `aad`, `detached` or `policy`.
+    /// Returns an option that is in hex: `aad`, `detached`, `policy` or `result-of`.
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.option(name).map(unhex)
@@ -73,6 +74,12 @@ impl Vector {
     #[must_use]
     pub fn is_job(&self) -> bool {
         self.option("job").is_some()
+    }
+
+    /// Returns the job that it is to be the result of, if it is judged as `brine verify --result-of` judges.
+    #[must_use]
+    pub fn result_of(&self) -> Option<Vec<u8>> {
+        self.bytes("result-of")
     }
 
     /// Returns the options that its verifier is given or not: `outer-tags`, `untagged` and `untyped`.

@@ -14,7 +14,8 @@ use brine_testkit::{Arrival, Arriving, Vector, project_text, vectors, verifying_
 use crate::common::{Outcome, length_of, release};
 
 fn enveloped() -> impl Iterator<Item = Vector> {
-    vectors().into_iter().filter(|vector| !vector.is_job())
+    let is_enveloped = |vector: &Vector| !vector.is_job() && vector.result_of().is_none();
+    vectors().into_iter().filter(is_enveloped)
 }
 
 /// What the library releases, and how it ends.

@@ -1,10 +1,12 @@
-//! Verifies and plans those of `fixtures/vectors` that are jobs: one file a rule.
+//! Verifies those of `fixtures/vectors` that are jobs, and plans them, and those that are results: one file a rule.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use brine_core::{Classified, Kind, open};
-use brine_job::{Grants, JobError, OperatorCommand, Plan, Policy, PolicyQuestion};
+use brine_job::{
+    Grants, JobError, JobId, JobResult, OperatorCommand, Plan, Policy, PolicyQuestion,
+};
 use brine_testkit::{Vector, vectors};
 
 /// Verifies a job and plans it, as `brine run` does.
@@ -49,4 +51,30 @@ fn every_vector_of_a_job_is_planned_or_refused_for_its_reason() {
         judged += 1;
     }
     assert!(judged >= 118, "{judged}");
+}
+
+/// Verifies a result, and holds it to its job, as `brine verify --result-of` does.
+fn output(vector: &Vector, job: &[u8]) -> Result<Vec<u8>, Box<dyn Classified>> {
+    let id = JobId::of_envelope(job, &[]).map_err(boxed)?;
+    let expectations = vector.expectations().kind(Kind::Result);
+    let verified = open(vector.envelope.as_slice())
+        .and_then(|opening| opening.verify(&expectations, &vector.trust(), &vector.now()));
+    let verified = verified.map_err(boxed)?;
+    let result = JobResult::of(&verified).map_err(boxed)?;
+    result.judge_job(&id).map_err(boxed)?;
+    verified.into_bytes().map_err(boxed)
+}
+
+#[test]
+fn every_vector_of_a_result_is_believed_or_refused_for_its_reason() {
+    let mut judged = 0;
+    for vector in vectors() {
+        let Some(job) = vector.result_of() else { continue };
+        match output(&vector, &job) {
+            Ok(released) => vector.judge(&released, "ok"),
+            Err(error) => vector.judge(b"", error.reason()),
+        }
+        judged += 1;
+    }
+    assert!(judged >= 49, "{judged}");
 }
