@@ -94,7 +94,7 @@ pub struct WorkArgs {
 /// makes. Writes the output of the job if it ended well, and ends as the job ended, with the same status. A result of
 /// any other job is passed over, and so is one of a signer who is not trusted.
 ///
-/// The job expires when nobody waits for it any more. It is not taken back if this command is interrupted.
+/// The job expires when nobody waits for it any more. It is not taken back when this command is interrupted.
 #[derive(Args, Debug)]
 #[command(mut_args = arranged(&CALL_COMMON))]
 pub struct CallArgs {

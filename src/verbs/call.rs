@@ -1,7 +1,7 @@
 //! `brine call`: a job is sent, and its result waited for.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brine_core::key::random;
 use brine_core::text::hex;
@@ -22,6 +22,7 @@ use crate::args::work::CallArgs;
 use crate::report::console::remark;
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, QueueFailure, ResultFacts, Signed};
+use crate::world::end_signals::EndSignals;
 use crate::world::input::{Arrived, InputFile};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
@@ -46,9 +47,11 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let mut answers = queue::open(&beside(&args.url, &reply)?, options())?;
     let mut jobs = queue::open(&args.url, options())?;
     queue::patiently(|| jobs.publish(&[&job]))?;
-    let answered = wait_for_answer(args, &judge, &id, &mut answers);
+    let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+    let answered = wait_for_answer(args, &judge, &id, &mut answers, &signals);
     // What comes later finds no queue of this name.
     let removed = answers.remove();
+    signals.end_process();
     let (mut verified, result) = answered?;
     removed?;
     if result.status == 0 {
@@ -99,11 +102,15 @@ fn wait_for_answer(
     judge: &Judge,
     job: &JobId,
     answers: &mut SqliteQueue,
+    signals: &EndSignals,
 ) -> Result<(Verified, JobResult), Failure> {
     let begun = Instant::now();
     loop {
+        if signals.have_arrived() {
+            return Err(QueueFailure::Interrupted.into());
+        }
         let left = args.wait.saturating_sub(begun.elapsed());
-        let found = queue::patiently(|| answers.receive(ReceiveBounds::ONE, left))?;
+        let found = queue::patiently(|| answers.receive(ReceiveBounds::ONE, left.min(LOOK)))?;
         let Some(answer) = found.into_iter().next() else {
             if left.is_zero() {
                 let (name, wait) = (queue::name(&args.url).to_owned(), args.wait);
@@ -146,6 +153,9 @@ pub(super) fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Fail
 fn options() -> SqliteQueueOptions {
     SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() }
 }
+
+/// How often a signal is looked for.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How the names of queues begin on which results are waited for.
 const REPLIES: &str = "reply/";

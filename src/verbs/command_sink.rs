@@ -103,4 +103,4 @@ impl Sink for CommandSink<'_> {
 }
 
 /// How often leases are looked at while a command runs.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(250);

@@ -228,10 +228,14 @@ impl<'a> Worker<'a> {
         message: &VerifiedMessage,
     ) -> Result<(), Failure> {
         let reply = message.reply.as_ref().map(ReplyQueue::as_str);
+        let mut extended = Instant::now();
         let extend = || {
-            // A job that was begun is run by nobody else. If the lease is lost, another worker says that it was
-            // interrupted, and this one finds its message gone.
-            let _ = queue.extend(&[&lease]);
+            if extended.elapsed() >= queue.lease_length() / 4 {
+                // A job that was begun is run by nobody else. If the lease is lost, another worker says that it was
+                // interrupted, and this one finds its message gone.
+                let _ = queue.extend(&[&lease]);
+                extended = Instant::now();
+            }
         };
         let ended = self.process.run(&message.content, reply, extend)?;
         let reason = if ended.has_ended_well { None } else { Some(JOB_FAILED) };
@@ -327,7 +331,7 @@ fn admit(ledger: &mut ReplayDatabase, job: &Verified) -> Result<Admission, Failu
     Ok(match reserved {
         Reservation::Fresh(lease) => Admission::Run(lease),
         Reservation::Replayed | Reservation::Twin { .. } => Admission::Done,
-        Reservation::Busy { .. } => Admission::Later(LOOK, "another worker has it".to_owned()),
+        Reservation::Busy { .. } => Admission::Later(BUSY, "another worker has it".to_owned()),
         Reservation::Refused(error) => match error {
             ReplayError::ChannelFull { .. }
             | ReplayError::KeyFull { .. }
@@ -353,7 +357,10 @@ const JOB_FAILED: &str = "job-failed";
 const INTERRUPTED: &str = "interrupted";
 
 /// How often a worker looks at its leases, and whether it is to end.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// When a job is looked at again that another worker is about to begin.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// When a job is looked at again that stays queued though the ledger refuses it.
 const POSTPONED: Duration = Duration::from_secs(60 * 60);

@@ -4,13 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use brine_core::SigningKey;
+use brine_core::time::ClockBefore1970;
+use brine_core::{Clock, SigningKey, Timestamp};
 use tempfile::TempDir;
 
 use crate::schema;
 use crate::typed::Command;
 
 pub(crate) use brine_testkit::{hex, key, project, project_text, statement, unhex};
+
+/// The clock of the system, for what the programs share with a test.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
+        Timestamp::from_system(std::time::SystemTime::now())
+    }
+}
 
 /// The public half of a key, as a line of OpenSSH.
 pub(crate) fn public_line(key: &SigningKey) -> String {

@@ -5,14 +5,14 @@ use std::process::{Child, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brine_core::time::Clock;
+use brine_core::Clock as _;
 use brine_core::{Statement, Timestamp, sign};
 use brine_queue::{
     DeadLetters as _, Queue as _, QueueName, QueueStatus, SqliteQueue, SqliteQueueOptions,
 };
 use serde_json::Value;
 
-use crate::common::{Person, assert_refused};
+use crate::common::{Person, SystemClock, assert_refused};
 use crate::page::Page;
 
 const URL: &str = "sqlite:q?queue=work";
@@ -27,14 +27,6 @@ fn done(person: &Person, line: &str) -> String {
     let output = run(person, line);
     assert!(output.status.success(), "{line}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Result<Timestamp, brine_core::time::ClockBefore1970> {
-        Timestamp::from_system(std::time::SystemTime::now())
-    }
 }
 
 /// The queue, as somebody opens it who can write the file and has no key.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brine_core::cose::{Tagging, label};
-use brine_core::time::{Clock, ClockBefore1970};
-use brine_core::{SigningKey, Statement, Timestamp, UnverifiedEnvelope, sign};
+use brine_core::{Classified as _, Clock as _, SigningKey, Statement, UnverifiedEnvelope, sign};
 use brine_job::{Grants, JobId, JobResult};
 use brine_queue::{
-    DeadLetters as _, Queue as _, QueueName, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
+    DeadLetters as _, Queue as _, QueueError, QueueName, ReceiveBounds, SqliteQueue,
+    SqliteQueueOptions,
 };
 
-use crate::common::{Person, assert_refused, key, project_text, public_line};
+use crate::common::{Person, SystemClock, assert_refused, key, project_text, public_line};
 use crate::page::Page;
 
 const URL: &str = "sqlite:q?queue=work";
@@ -85,18 +85,14 @@ impl Drop for RunningWorker {
     }
 }
 
-struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Result<Timestamp, ClockBefore1970> {
-        Timestamp::from_system(std::time::SystemTime::now())
-    }
+fn open_queue(person: &Person, name: &str) -> Result<SqliteQueue, QueueError> {
+    let name = QueueName::new(name).unwrap();
+    let options = SqliteQueueOptions::default();
+    SqliteQueue::open(&person.path("q"), &name, options, Arc::new(SystemClock))
 }
 
 fn opened(person: &Person, name: &str) -> SqliteQueue {
-    let name = QueueName::new(name).unwrap();
-    let options = SqliteQueueOptions::default();
-    SqliteQueue::open(&person.path("q"), &name, options, Arc::new(SystemClock)).unwrap()
+    open_queue(person, name).unwrap()
 }
 
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -346,4 +342,26 @@ fn the_pages_say_what_to_type() {
         assert_eq!(output.status.code(), Some(0), "{shown}");
         assert!(shown.ends_with("1\n2\n3\n"), "{shown}");
     }
+}
+
+#[test]
+fn a_caller_that_is_interrupted_leaves_no_queue_behind() {
+    let person = operator();
+    done(&person, "echo x | brine send URL; brine recv URL");
+    person.write("job", "true");
+    let mut caller = std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
+        .args(["call", "--wait", "60s", URL, "job"])
+        .env("BRINE_HOME", person.home_path(""))
+        .current_dir(person.path(""))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut queue = opened(&person, "work");
+    let job = queue.receive(ReceiveBounds::ONE, Duration::from_secs(30)).unwrap().remove(0);
+    let reply = asked(&job.content).reply().unwrap().to_string();
+    let pid = rustix::process::Pid::from_child(&caller);
+    assert!(open_queue(&person, &reply).is_ok());
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(caller.wait().unwrap().signal(), Some(2));
+    assert_eq!(open_queue(&person, &reply).unwrap_err().reason(), "queue-missing");
 }
