@@ -82,7 +82,7 @@ mod tests {
             for argument in verb.get_arguments().filter(|argument| !argument.is_positional()) {
                 let is_common = !argument.is_hide_short_help_set();
                 let is_below = argument.get_help_heading().is_some();
-                let is_plain = ["detached", "signature", "content_type", "explain"]
+                let is_plain = ["detached", "signature", "result_of", "content_type", "explain"]
                     .contains(&argument.get_id().as_str());
                 assert!(is_common || is_below || is_plain, "{} {argument}", verb.get_name());
             }

@@ -1,6 +1,7 @@
 //! `brine work`: the signed jobs of a queue, run confined.
 
 mod job_process;
+mod told;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use brine_queue::{
 use brine_records::replay::{LEASE, MAX_AGE, ReplayDatabase, ReplayLease};
 use brine_records::{ReplayError, Reservation, Settled, Subject};
 
-use self::job_process::JobProcess;
+use self::job_process::{EndedJob, JobProcess};
 use super::call::beside;
 use super::expect::Judge;
 use super::policy;
@@ -238,8 +239,13 @@ impl<'a> Worker<'a> {
             }
         };
         let ended = self.process.run(&message.content, reply, extend)?;
+        self.tell(&message.verified, &ended);
+        let Some(result) = ended.result else {
+            // It has said why. Who waits is told, too.
+            return self.interrupted(queue, lease, message);
+        };
         let reason = if ended.has_ended_well { None } else { Some(JOB_FAILED) };
-        self.settle(queue, lease, message, ended.result, reason)
+        self.settle(queue, lease, message, &result, reason)
     }
 
     /// Says that a job was begun and not ended. Whether it did its work is not known.
@@ -251,7 +257,7 @@ impl<'a> Worker<'a> {
     ) -> Result<(), Failure> {
         let reply = message.reply.as_ref().map(ReplyQueue::as_str);
         let result = self.process.interrupted(&message.verified, &message.content, reply)?;
-        self.settle(queue, lease, message, Some(result), Some(INTERRUPTED))
+        self.settle(queue, lease, message, &result, Some(INTERRUPTED))
     }
 
     /// Publishes the result, and acknowledges the job. Without a reply, a job that did not end well is a dead letter.
@@ -260,20 +266,20 @@ impl<'a> Worker<'a> {
         queue: &mut SqliteQueue,
         lease: MessageLease,
         message: &VerifiedMessage,
-        result: Option<Vec<u8>>,
+        result: &[u8],
         failed: Option<&'static str>,
     ) -> Result<(), Failure> {
         let answers = message.reply.as_ref().map(|reply| self.answers(reply)).transpose()?;
-        match (answers.flatten(), result, failed) {
-            (Some(mut answers), Some(result), _) => {
-                match queue::patiently(|| answers.publish(&[&result])) {
+        match (answers.flatten(), failed) {
+            (Some(mut answers), _) => {
+                match queue::patiently(|| answers.publish(&[result])) {
                     // Nobody waits for it any more.
                     Ok(()) | Err(QueueError::Missing { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            (_, _, None) => {}
-            (_, _, Some(reason)) => {
+            (None, None) => {}
+            (None, Some(reason)) => {
                 let (detail, standing) = ("the job did not end well", Standing::Verified);
                 let why = RefusedMessage { reason, detail, standing };
                 return Ok(queue.dead_letter(lease, &why).map(drop)?);
@@ -290,6 +296,19 @@ impl<'a> Worker<'a> {
             Ok(answers) => Ok(Some(answers)),
             Err(Failure::Queue(QueueFailure::Queue(QueueError::Missing { .. }))) => Ok(None),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Says how a job ended.
+    fn tell(&self, job: &Verified, ended: &EndedJob) {
+        if self.args.json {
+            // What nobody reads any more is in the result.
+            let lines = String::from_utf8_lossy(&ended.verdict);
+            let lines: String =
+                lines.split_inclusive('\n').filter(|line| line.starts_with('{')).collect();
+            let _ = write_json(JsonPlace::Stderr, &lines);
+        } else if !self.args.quiet {
+            told::lines(job, &ended.verdict).iter().for_each(|line| note(line));
         }
     }
 

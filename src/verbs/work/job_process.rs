@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
@@ -26,13 +26,14 @@ pub(super) struct JobProcess {
     options: Vec<OsString>,
     command: Vec<OsString>,
     key: SigningKey,
-    is_quiet: bool,
 }
 
 /// How a process ended.
 pub(super) struct EndedJob {
     /// The signed result, if there is one.
     pub(super) result: Option<Vec<u8>>,
+    /// The verdict, as a line of JSON.
+    pub(super) verdict: Vec<u8>,
     pub(super) has_ended_well: bool,
 }
 
@@ -47,6 +48,7 @@ impl JobProcess {
         let key = named_key::signing_key(&file, &passphrases, judge.trust.permissions)?;
         let mut options = vec![
             "run".into(),
+            "--json".into(),
             retyped::word("--sign-result", &args.key),
             // What is larger does not fit a message.
             format!("--limit=output={MAX_OUTPUT_BYTES}").into(),
@@ -57,9 +59,7 @@ impl JobProcess {
         for (limit, value) in &args.limits {
             options.push(format!("--limit={}={}", limit.name(), limit.show(*value)).into());
         }
-        options.extend(args.json.then(|| "--json".into()));
-        options.extend(args.quiet.then(|| "--quiet".into()));
-        Ok(Self { options, command: args.command.clone(), key, is_quiet: args.quiet })
+        Ok(Self { options, command: args.command.clone(), key })
     }
 
     /// Runs a job, and calls `look` now and then.
@@ -81,17 +81,13 @@ impl JobProcess {
             // What is typed at a terminal asks the worker to end, and not the job.
             .process_group(0)
             .stdin(Stdio::from(input.into_read_only().map_err(temporary)?))
-            .stdout(Stdio::piped());
-        if self.is_quiet {
-            command.stderr(Stdio::null());
-        }
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let failed = |error| Failure::io("a job", error);
-        let (status, result) = wait(command.spawn().map_err(failed)?, look).map_err(failed)?;
-        let result = Some(result).filter(|result| !result.is_empty());
-        Ok(EndedJob { result, has_ended_well: status.success() })
+        wait(command.spawn().map_err(failed)?, look).map_err(failed)
     }
 
-    /// Signs that a job was begun and not ended.
+    /// Signs that a job was begun, and that nothing is known of its end.
     pub(super) fn interrupted(
         &self,
         job: &Verified,
@@ -120,19 +116,21 @@ impl JobProcess {
 }
 
 /// Reads what a process writes, and waits for its end.
-fn wait(mut child: Child, mut look: impl FnMut()) -> io::Result<(ExitStatus, Vec<u8>)> {
-    let output = child.stdout.take();
+fn wait(mut child: Child, mut look: impl FnMut()) -> io::Result<EndedJob> {
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         let (tell, ended) = channel();
-        let read = move || {
-            let mut result = Vec::new();
-            let read =
-                output.map_or(Ok(0), |output| output.take(MOST_READ).read_to_end(&mut result));
-            read.and_then(|_| Ok((child.wait()?, result)))
+        let verdict = thread::Builder::new().spawn_scoped(scope, move || read(errors))?;
+        let end = move || {
+            let result = read(output)?;
+            let verdict = verdict.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+            let has_ended_well = child.wait()?.success();
+            let result = Some(result).filter(|result| !result.is_empty());
+            Ok(EndedJob { result, verdict, has_ended_well })
         };
         thread::Builder::new().spawn_scoped(scope, move || {
             // Who listens is this function, as long as it waits.
-            let _ = tell.send(read());
+            let _ = tell.send(end());
         })?;
         loop {
             match ended.recv_timeout(LOOK) {
@@ -144,13 +142,22 @@ fn wait(mut child: Child, mut look: impl FnMut()) -> io::Result<(ExitStatus, Vec
     })
 }
 
+/// Reads all that comes, and keeps what can be of use.
+fn read(source: Option<impl io::Read>) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    let Some(mut source) = source else { return Ok(kept) };
+    source.by_ref().take(MOST_READ).read_to_end(&mut kept)?;
+    io::copy(&mut source, &mut io::sink())?;
+    Ok(kept)
+}
+
 /// This program.
 const SELF: &str = "/proc/self/exe";
 
 /// The most output of a job: what fits a message, beside a header.
 const MAX_OUTPUT_BYTES: usize = brine_queue::MAX_MESSAGE_BYTES - 64 * 1024;
 
-/// The most that is read of a result. More does not come.
+/// The most that is kept of what a process writes, which is a result or a verdict.
 const MOST_READ: u64 = 2 * 0x0100_0000;
 
 /// The status of a job that was killed, by this program or with it.

@@ -132,6 +132,17 @@ fn a_call_ends_as_its_job_did() {
         assert!(stderr.contains(said), "{script}: {stderr}");
     }
     assert_eq!(opened(&person, "work").status().unwrap().dead, 0);
+    // The worker says of each job which it is, and how it ended.
+    let told = String::from_utf8(person.read("errors")).unwrap();
+    for said in [
+        ": err\n",
+        " of default ended well after ",
+        " of default failed: the command ended with 7\n",
+    ] {
+        let line =
+            |line: &str| line.starts_with("brine: job ") && format!("{line}\n").contains(said);
+        assert!(told.lines().any(line), "{told} does not say {said}");
+    }
 }
 
 #[test]
