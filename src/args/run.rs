@@ -126,7 +126,7 @@ pub struct ResultArgs {
     /// KEY is a name in the key store or a key file. The result is an envelope, which says by its signature which job it
     /// is of, by which plan that ran, how it ended and what it used. Its payload is the output, if that is released. A
     /// job that is refused after it verified has a result, too. The exit status is as without.
-    #[arg(long, value_name = "KEY", conflicts_with = "explain")]
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["explain", "aad"])]
     pub sign_result: Option<String>,
 
     /// Sign the result for this context; who verifies it must name the same

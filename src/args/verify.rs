@@ -72,7 +72,7 @@ pub struct Verify {
     /// Writes the output of the job, if it ended well, and ends as the job ended, with the same status. A result of
     /// any other job is refused. Name who may answer with --signer or -p.
     #[arg(long, value_name = "JOB", value_parser = parse_file(),
-        conflicts_with_all = and_records(["signature", "detached", "retry", "typ", "untyped", "command"]))]
+        conflicts_with_all = and_records(["signature", "detached", "retry", "typ", "untyped", "command", "aad"]))]
     pub result_of: Option<PathBuf>,
 
     /// Verify, and write nothing to standard output

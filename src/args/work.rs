@@ -13,7 +13,7 @@ use super::PassphraseArgs;
 use super::help::arranged;
 use super::judge::{JudgeArgs, TrustArgs};
 use super::sign::StatementArgs;
-use super::value::parse_count;
+use super::value::{parse_count, parse_file};
 use super::when::parse_duration;
 
 /// Run the signed jobs of a queue confined, and sign their results
@@ -76,8 +76,9 @@ pub struct WorkArgs {
     #[command(flatten)]
     pub judge: JudgeArgs,
 
-    #[command(flatten)]
-    pub passphrase: PassphraseArgs,
+    /// Read the passphrase of KEY from FILE, for each job
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub passphrase_file: Option<PathBuf>,
 
     /// Write the verdict on each job, and nothing else, to standard error as a line of JSON
     #[arg(long)]
@@ -86,6 +87,14 @@ pub struct WorkArgs {
     /// Print nothing about jobs
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl WorkArgs {
+    /// Returns where the passphrase of the key comes from.
+    #[must_use]
+    pub fn passphrase(&self) -> PassphraseArgs {
+        PassphraseArgs { passphrase_file: self.passphrase_file.clone(), passphrase_fd: None }
+    }
 }
 
 /// Send a job to a queue, wait for its result, and write its output

@@ -49,21 +49,32 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     queue::patiently(|| jobs.publish(&[&job]))?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
     let answered = wait_for_answer(args, &judge, &id, &mut answers, &signals);
-    // What comes later finds no queue of this name.
-    let removed = answers.remove();
+    let released = answered.and_then(|(mut verified, result)| {
+        if result.status == 0 {
+            let again = |verified: &mut Verified| judge.again(verified, ANSWER);
+            let progress = Progress::start(None, Show::Never);
+            release(&mut verified, &output, Hold::Whole, again, ANSWER, &progress)?;
+        }
+        Ok((verified, result))
+    });
+    // What was not written stays where it is. What comes later finds no queue of this name.
+    let removed = match &released {
+        Err(failure) if !is_final(failure) => Ok(()),
+        _ => answers.remove(),
+    };
     signals.end_process();
-    let (mut verified, result) = answered?;
+    let (verified, result) = released?;
     removed?;
-    if result.status == 0 {
-        let again = |verified: &mut Verified| judge.again(verified, ANSWER);
-        let progress = Progress::start(None, Show::Never);
-        release(&mut verified, &output, Hold::Whole, again, ANSWER, &progress)?;
-    }
     if !args.quiet && !args.json {
         show_errors(&result);
     }
     let signed = Box::new(Signed::attached(&verified, judge.moment.name()));
     Ok(Outcome::Answered { signed, result: Box::new(ResultFacts::of(&result)) })
+}
+
+/// Returns whether nobody will look for the result any more.
+const fn is_final(failure: &Failure) -> bool {
+    matches!(failure, Failure::Queue(QueueFailure::Interrupted | QueueFailure::NoAnswer { .. }))
 }
 
 /// What a result is held to, but for its context.
@@ -110,14 +121,12 @@ fn wait_for_answer(
             return Err(QueueFailure::Interrupted.into());
         }
         let left = args.wait.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            let (name, wait) = (queue::name(&args.url).to_owned(), args.wait);
+            return Err(QueueFailure::NoAnswer { name, wait }.into());
+        }
         let found = queue::patiently(|| answers.receive(ReceiveBounds::ONE, left.min(LOOK)))?;
-        let Some(answer) = found.into_iter().next() else {
-            if left.is_zero() {
-                let (name, wait) = (queue::name(&args.url).to_owned(), args.wait);
-                return Err(QueueFailure::NoAnswer { name, wait }.into());
-            }
-            continue;
-        };
+        let Some(answer) = found.into_iter().next() else { continue };
         match opened(judge, job, answer.content) {
             Ok(answered) => return Ok(answered),
             // That says nothing about the answer.
@@ -129,7 +138,8 @@ fn wait_for_answer(
             }
             Err(_) => {}
         }
-        let _ = answers.ack(vec![answer.lease])?;
+        // If that fails, it comes once more.
+        let _ = answers.ack(vec![answer.lease]);
     }
 }
 

@@ -138,7 +138,7 @@ fn row(letter: &DeadMessage) -> [String; 7] {
         standing(letter).to_owned(),
         format!("{attempts} {}", if attempts == 1 { "attempt" } else { "attempts" }),
         format!("{} bytes", letter.bytes),
-        letter.reason.clone(),
+        printable(&letter.reason),
         printable(&letter.detail),
     ]
 }

@@ -1,5 +1,6 @@
 //! `brine recv`.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZero;
 use std::time::Duration;
@@ -88,18 +89,24 @@ pub(super) fn run(args: &RecvArgs, output: Option<Output>) -> Result<Outcome, Fa
         (None, Some(output)) => receiver.write_to(&output),
         (None, None) => Ok(()),
     };
-    if receiver.signals.have_arrived() {
+    if end.is_ok() && receiver.signals.have_arrived() {
         note(&receiver.counts.to_string());
         receiver.signals.end_process();
     }
     let Receiver { judge, counts, .. } = receiver;
+    let end = end.and_then(|()| judged_whole(args, &counts));
     if counts == RecordCounts::default() {
         // There is nothing to count.
-        judged_whole(args, &counts)?;
+        end?;
+        return Ok(Outcome::Records {
+            counts,
+            signers: BTreeMap::new(),
+            failure: None,
+            older: None,
+        });
     }
     let signers = signed_by(&asked, &counts, &judge.trust, judge.moment);
-    let failure = end.and_then(|()| judged_whole(args, &counts)).err();
-    Ok(Outcome::Records { counts, signers, failure, older: None })
+    Ok(Outcome::Records { counts, signers, failure: end.err(), older: None })
 }
 
 fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
@@ -211,10 +218,11 @@ impl Receiver<'_> {
         loop {
             let left =
                 wanted(self.args).map(|most| most.get().saturating_sub(self.counts.verified));
-            let before = self.counts.verified.saturating_add(self.counts.refused);
+            let before = moved(&self.counts);
             let rules = SourceRules { messages: left, ..rules };
             let end = self.receive_once(rules, framing, sink, &begin)?;
-            let has_moved = self.counts.verified.saturating_add(self.counts.refused) > before;
+            // A source that ends without a message has waited in vain.
+            let has_moved = moved(&self.counts) > before || self.args.follow;
             let is_full = wanted(self.args).is_some_and(|most| self.counts.verified >= most.get());
             match end {
                 _ if self.signals.have_arrived() => return Ok(()),
@@ -258,6 +266,11 @@ impl Receiver<'_> {
         let _ = unsettled.hand_back("the consumer ended");
         Ok(end)
     }
+}
+
+/// Returns how many messages were dealt with, in whatever way.
+fn moved(counts: &RecordCounts) -> u64 {
+    [counts.verified, counts.refused, counts.repeated, counts.retried].iter().sum()
 }
 
 /// Says what happened, if it is no reason to end.

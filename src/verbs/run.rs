@@ -27,7 +27,7 @@ use brine_core::text::hex;
 use brine_core::{Kind, Verified, open};
 use brine_job::{
     FormatError, Grants, JsonSchema, LimitValues, OutputFormat, Permit, Plan, PolicyError,
-    PolicyQuestion,
+    PolicyQuestion, ReplyQueue,
 };
 
 pub(super) use self::command::find as find_program;
@@ -148,9 +148,9 @@ fn schema_of(args: &Run) -> Option<&Path> {
 }
 
 /// A job of which everything holds. Its payload is a copy that nobody else can change.
-struct VerifiedJob {
-    verified: Verified,
-    grants: Grants,
+pub(super) struct VerifiedJob {
+    pub(super) verified: Verified,
+    pub(super) grants: Grants,
     payload: Spool,
     judge: Judge,
     /// What the input is called.
@@ -158,6 +158,70 @@ struct VerifiedJob {
 }
 
 impl VerifiedJob {
+    /// Verifies a job that is in memory.
+    pub(super) fn of_bytes(job: &[u8], judge: Judge, name: &str) -> Result<Self, Failure> {
+        let Judge { expectations, trust, moment } = &judge;
+        let store = PayloadStore::default();
+        let mut verified = open(job)
+            .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
+            .map_err(|error| stored(error, name))?;
+        let grants = Grants::of(&verified)?;
+        let payload = spooled(&mut verified, &store, name, &Progress::start(None, Show::Never))?;
+        Ok(Self { verified, grants, payload, judge, name: name.to_owned() })
+    }
+
+    /// Refuses the job if [`run`] would refuse it before it launches it.
+    pub(super) fn refuse_unplanned(&self, args: &Run, ground: &JobGround) -> Result<(), Failure> {
+        let refusals = &mut Refusals::of(args);
+        let ground = ground.renewed(args, refusals)?;
+        let planned = self.plan(args, &ground, refusals)?.ok_or(PolicyError::NoProgram)?;
+        self.refuse_obstacles(&planned.plan)
+    }
+
+    /// Refuses a plan of which something cannot be opened.
+    #[cfg(all(feature = "sandbox", target_os = "linux"))]
+    fn refuse_obstacles(&self, plan: &Plan) -> Result<(), Failure> {
+        let found = brine_sandbox::obstacles(plan, self.payload.length()).into_iter().next();
+        found.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+    const fn refuse_obstacles(&self, _: &Plan) -> Result<(), Failure> {
+        Err(Failure::NoSandbox)
+    }
+
+    /// Returns the queue that its result goes to, if the policy allows one.
+    pub(super) fn reply(
+        &self,
+        args: &Run,
+        ground: &JobGround,
+    ) -> Result<Option<ReplyQueue>, Failure> {
+        let ground = ground.renewed(args, &mut Refusals::of(args))?;
+        let content_type = self.content_type();
+        let system = system_directories();
+        Ok(ground
+            .policy
+            .reply(&self.question(args, content_type.as_deref(), &system), &self.grants))
+    }
+
+    fn content_type(&self) -> Option<String> {
+        self.verified.header().content_type().map(|found| found.to_string())
+    }
+
+    fn question<'q>(
+        &'q self,
+        args: &'q Run,
+        content_type: Option<&'q str>,
+        system: &'q BTreeSet<PathBuf>,
+    ) -> PolicyQuestion<'q> {
+        PolicyQuestion {
+            signer: self.verified.signer().name(),
+            context: args.judge.context.as_deref(),
+            content_type,
+            system,
+        }
+    }
+
     /// Verifies a job to its end before anything else is done with it.
     fn read(args: &Run, judge: Judge) -> Result<Self, Failure> {
         let judge = Judge { expectations: judge.expectations.kind(Kind::Job), ..judge };
@@ -184,14 +248,9 @@ impl VerifiedJob {
         ground: &JobGround,
         refusals: &mut Refusals,
     ) -> Result<Option<PlannedJob>, Failure> {
-        let content_type = self.verified.header().content_type().map(|found| found.to_string());
+        let content_type = self.content_type();
         let system = system_directories();
-        let question = PolicyQuestion {
-            signer: self.verified.signer().name(),
-            context: args.judge.context.as_deref(),
-            content_type: content_type.as_deref(),
-            system: &system,
-        };
+        let question = self.question(args, content_type.as_deref(), &system);
         let command = refusals.pass(command::find(&args.command))?;
         // One that is not there was given all the same.
         let asked = command.clone().unwrap_or_else(|| command::typed(&args.command));

@@ -3,7 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
+use brine_core::text::quoted;
 use brine_queue::{FileError, QueueError, QueueUrl, SqliteQueue, SqliteQueueOptions};
 
 use super::clock::Moment;
@@ -15,7 +18,10 @@ use crate::report::console::remark;
 /// Opens the queue of a URL, or makes it if the options say so.
 pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
     let QueueUrl::Sqlite { path, queue } = url;
-    let opened = patiently(|| SqliteQueue::open(path, queue, options, Arc::new(Moment::System)));
+    // SQLite has a meaning of its own for names like "file:x".
+    let whole =
+        std::path::absolute(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
+    let opened = patiently(|| SqliteQueue::open(&whole, queue, options, Arc::new(Moment::System)));
     opened.map_err(|error| not_opened(path, error))
 }
 
@@ -53,6 +59,28 @@ pub(crate) fn patiently<T>(
         }
     }
 }
+
+/// Does the same on a full disk, too: what is to be done cannot be done later.
+pub(crate) fn insistently<T>(
+    mut work: impl FnMut() -> Result<T, QueueError>,
+) -> Result<T, QueueError> {
+    let mut is_told = false;
+    loop {
+        match patiently(&mut work) {
+            Err(QueueError::Full) => {
+                if !is_told {
+                    remark("waiting for room on the disk of the queue");
+                }
+                is_told = true;
+                sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// How long a full disk is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is said once when a queue has been locked for long.
 pub(crate) const LOCKED: &str = "waiting for another process that has locked the queue";

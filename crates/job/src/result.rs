@@ -99,6 +99,23 @@ impl JobId {
 }
 
 impl JobResult {
+    /// Returns a result that says no more than how a job ended.
+    #[must_use]
+    pub fn ended(job: JobId, cti: Option<Vec<u8>>, outcome: &str, status: u8) -> Self {
+        Self {
+            job,
+            cti,
+            plan: None,
+            outcome: outcome.to_owned(),
+            status,
+            reason: None,
+            exit: None,
+            signal: None,
+            usage: None,
+            errors: Vec::new(),
+        }
+    }
+
     /// Returns the statement that signs the output of a job as its result.
     #[must_use]
     pub fn statement(&self, statement: Statement) -> Statement {

@@ -44,7 +44,8 @@ pub use self::queue::{
 };
 pub use self::source::{QueueDeliveries, QueueSource, SourceRules, UnsettledMessages};
 pub use self::sqlite::{
-    DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue, SqliteQueueOptions,
+    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue,
+    SqliteQueueOptions,
 };
 pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};
 pub use brine_sqlite::FileError;

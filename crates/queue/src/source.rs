@@ -24,6 +24,9 @@ const WAIT: Duration = Duration::from_secs(1);
 /// When a message is looked at again that stays queued though the ledger refuses it.
 const POSTPONED: Duration = Duration::from_secs(60 * 60);
 
+/// When a message is looked at again that does not fit the framing of its consumer.
+const UNFRAMED: Duration = Duration::from_secs(60);
+
 /// How a queue is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceRules {
@@ -211,8 +214,8 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let (reason, detail) = (why.reason(), &why.to_string());
         let standing = match RefusedEnd::of(why) {
             RefusedEnd::Dead(standing) => standing,
-            RefusedEnd::Postponed => {
-                let _ = state.settling.retry(vec![message.lease], POSTPONED, detail)?;
+            RefusedEnd::Postponed(delay) => {
+                let _ = state.settling.retry(vec![message.lease], delay, detail)?;
                 return Ok(DeadLetter::Kept);
             }
         };
@@ -259,23 +262,24 @@ impl<Q: Queue> fmt::Debug for UnsettledMessages<Q> {
 /// What becomes of a refused message.
 enum RefusedEnd {
     Dead(Standing),
-    /// It stays queued: what stands against it can change, or somebody can still say that it holds.
-    Postponed,
+    /// It stays queued, and is looked at again after so long: what stands against it can change, or somebody can still say
+    /// that it holds.
+    Postponed(Duration),
 }
 
 impl RefusedEnd {
-    /// What a handler refused, or does not fit the framing that the consumer chose, has passed everything else. Of what
-    /// failed before, anybody can send any number of copies, even if a trusted signer signed it once.
+    /// Only what a handler refused has passed everything else. Of what failed before, anybody can send any number of
+    /// copies, even if a trusted signer signed it once.
     fn of(why: &RecordError) -> Self {
         match why {
-            RecordError::Framing(FramingError::Unframeable { .. }) | RecordError::Handler(_) => {
-                Self::Dead(Standing::Verified)
-            }
+            RecordError::Handler(_) => Self::Dead(Standing::Verified),
+            // It verified, and somebody who chooses another framing can take it.
+            RecordError::Framing(FramingError::Unframeable { .. }) => Self::Postponed(UNFRAMED),
             RecordError::Replay(
                 ReplayError::ChannelFull { .. }
                 | ReplayError::KeyFull { .. }
                 | ReplayError::Unknown { .. },
-            ) => Self::Postponed,
+            ) => Self::Postponed(POSTPONED),
             RecordError::Envelope(_) | RecordError::Framing(_) | RecordError::Replay(_) => {
                 Self::Dead(Standing::Unverified)
             }

@@ -4,6 +4,7 @@
 //! published or settled is on the disk when a method returns. That a lease was taken or extended need not be: if the
 //! machine stops, the consumer stops, too.
 
+mod answer;
 mod bury;
 mod dead;
 mod options;
@@ -28,7 +29,6 @@ use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_sqlite::SharedFile;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use self::bury::BuryMessage;
 use self::receive::ReceiveMessages;
 use self::schema::SCHEMA;
 use self::settle::{SettleMessages, end_of};
@@ -38,6 +38,7 @@ use crate::error::QueueError;
 use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage};
 use crate::url::QueueName;
 
+pub use self::answer::Answered;
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, SqliteQueueOptions};
 
 /// A queue in an SQLite file.
@@ -95,17 +96,6 @@ impl SqliteQueue {
         };
         queue.number = queue.find_or_add()?;
         Ok(queue)
-    }
-
-    /// Deletes the queue with all that is in it. The file stays, and its other queues. Others who have it open find it
-    /// empty for good.
-    ///
-    /// # Errors
-    ///
-    /// Failures of the queue. Then it is there as before.
-    pub fn remove(mut self) -> Result<(), QueueError> {
-        let queue = self.number;
-        self.write(|connection, _| schema::remove(connection, queue))
     }
 
     fn find_or_add(&mut self) -> Result<i64, QueueError> {
@@ -310,10 +300,7 @@ impl Queue for SqliteQueue {
         lease: MessageLease,
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError> {
-        let (queue, bounds) = (self.number, self.options.dead_letters);
-        self.write(|connection, now| {
-            BuryMessage { connection, queue, bounds, now }.bury(&lease, why)
-        })
+        self.bury(&lease, why)
     }
 
     fn another(&self) -> Result<Self, QueueError> {

@@ -50,18 +50,7 @@ pub(super) struct ResultOf {
 impl ResultOf {
     /// Returns a result that says so much: how the job ended, with which status.
     pub(super) fn ending(&self, outcome: &str, status: u8) -> JobResult {
-        JobResult {
-            job: self.id,
-            cti: self.cti.clone(),
-            plan: None,
-            outcome: outcome.to_owned(),
-            status,
-            reason: None,
-            exit: None,
-            signal: None,
-            usage: None,
-            errors: Vec::new(),
-        }
+        JobResult::ended(self.id, self.cti.clone(), outcome, status)
     }
 
     /// Signs and writes a result, with the output of a job that ended well.

@@ -9,13 +9,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
-use brine_core::{SigningKey, Statement, Verified, sign};
-use brine_job::{JobId, JobResult};
+use brine_core::{SigningKey, Statement, sign};
+use brine_job::JobResult;
+use clap::Parser as _;
 
 use super::LOOK;
+use crate::args::brine::{Brine, BrineVerb};
 use crate::args::judge::JudgeArgs;
+use crate::args::run::Run;
 use crate::args::work::WorkArgs;
 use crate::report::{Failure, retyped};
+use crate::verbs::run;
 use crate::world::passphrase::Source;
 use crate::world::spool::{Spool, temporary};
 use crate::world::{clock, named_key};
@@ -40,7 +44,7 @@ pub(super) struct EndedJob {
 impl JobProcess {
     /// Opens the key of results. Nobody is asked for a passphrase: each process would have to ask again.
     pub(super) fn new(args: &WorkArgs, judge: &JudgeArgs) -> Result<Self, Failure> {
-        let passphrases = match Source::find(&args.passphrase) {
+        let passphrases = match Source::find(&args.passphrase()) {
             Source::Terminal => Source::without_terminal(None),
             given => given,
         };
@@ -87,25 +91,23 @@ impl JobProcess {
         wait(command.spawn().map_err(failed)?, look).map_err(failed)
     }
 
-    /// Signs that a job was begun, and that nothing is known of its end.
-    pub(super) fn interrupted(
-        &self,
-        job: &Verified,
-        envelope: &[u8],
-        reply: Option<&str>,
-    ) -> Result<Vec<u8>, Failure> {
-        let result = JobResult {
-            job: JobId::of_envelope(envelope, &[])?,
-            cti: job.claims().cti.map(<[u8]>::to_vec),
-            plan: None,
-            outcome: super::INTERRUPTED.to_owned(),
-            status: KILLED,
-            reason: None,
-            exit: None,
-            signal: None,
-            usage: None,
-            errors: Vec::new(),
-        };
+    /// Returns what is typed for a process, as the program reads it.
+    pub(super) fn typed(&self) -> Result<Run, Failure> {
+        let separator = (!self.command.is_empty()).then(|| OsString::from("--"));
+        let words = std::iter::once("brine".into()).chain(self.options.iter().cloned());
+        let words = words.chain(separator).chain(self.command.iter().cloned());
+        match Brine::try_parse_from(words).map(|parsed| parsed.verb) {
+            Ok(BrineVerb::Run(mut args)) => {
+                run::settle(&mut args);
+                Ok(args)
+            }
+            Ok(_) => Err(Failure::usage("what is to be run is another verb")),
+            Err(error) => Err(Failure::usage(error.to_string())),
+        }
+    }
+
+    /// Signs how a job ended that has no process to say it.
+    pub(super) fn sign(&self, result: &JobResult, reply: Option<&str>) -> Result<Vec<u8>, Failure> {
         let statement = Statement::at(clock::read()?);
         let statement = match reply {
             Some(reply) => statement.context(reply),
@@ -159,6 +161,3 @@ const MAX_OUTPUT_BYTES: usize = brine_queue::MAX_MESSAGE_BYTES - 64 * 1024;
 
 /// The most that is kept of what a process writes, which is a result or a verdict.
 const MOST_READ: u64 = 2 * 0x0100_0000;
-
-/// The status of a job that was killed, by this program or with it.
-const KILLED: u8 = 137;

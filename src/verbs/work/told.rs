@@ -17,10 +17,20 @@ struct ToldVerdict {
     wall_ms: Option<u64>,
 }
 
+/// Returns what a job is called: by the beginning of its claim id, and by its signer.
+pub(super) fn name(job: &Verified) -> String {
+    let cti = job.claims().cti.map(hex).unwrap_or_default();
+    format!("job {} of {}", cti.get(..8).unwrap_or(&cti), job.signer().name())
+}
+
+/// Says how a job ended.
+pub(super) fn end(verdict: &[u8]) -> String {
+    serde_json::from_slice::<ToldVerdict>(verdict).unwrap_or_default().end()
+}
+
 /// Returns what the job wrote to standard error, and how it ended.
 pub(super) fn lines(job: &Verified, verdict: &[u8]) -> Vec<String> {
-    let cti = job.claims().cti.map(hex).unwrap_or_default();
-    let name = format!("job {} of {}", cti.get(..8).unwrap_or(&cti), job.signer().name());
+    let name = name(job);
     let told: ToldVerdict = serde_json::from_slice(verdict).unwrap_or_default();
     let errors = told.errors.lines().map(|line| format!("{name}: {}", printable(line)));
     errors.chain([format!("{name} {}", printable(&told.end()))]).collect()

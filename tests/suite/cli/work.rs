@@ -180,7 +180,7 @@ fn what_is_no_job_of_a_trusted_signer_is_a_dead_letter() {
         "replay-expiry-missing",
         "context-mismatch",
         "wrong-kind",
-        "job-failed",
+        "grant-not-allowed",
         "signature-bad",
     ];
     assert_eq!(reasons, expected);
@@ -375,4 +375,48 @@ fn a_caller_that_is_interrupted_leaves_no_queue_behind() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(caller.wait().unwrap().signal(), Some(2));
     assert_eq!(open_queue(&person, &reply).unwrap_err().reason(), "queue-missing");
+}
+
+/// Everything about a job is judged before it is begun: an operator's mistake burns none.
+#[test]
+fn a_worker_that_is_set_up_wrongly_begins_no_job() {
+    let person = operator();
+    send_that_writes(&person, "echo ran >> /job/files/work/ran");
+    let line = "brine work --policy policy.toml --wait 1s URL -- nonesuch";
+    assert_refused(&run(&person, line), 127, "no program \"nonesuch\"");
+    for (line, said) in [
+        ("brine work --now 1d URL", "--now is for looking"),
+        ("brine work --aad policy.toml URL", "--aad does not go with jobs"),
+        ("brine work URL --", "no command after"),
+    ] {
+        assert_refused(&run(&person, line), 2, said);
+    }
+    assert_refused(&run(&person, "brine work -k none URL"), 6, "no key named \"none\"");
+    // Without the policy, the job is refused. It was not begun, and runs when that is mended.
+    assert!(run(&person, "brine work --wait 1s URL").status.success());
+    let dead = opened(&person, "work").dead_letters(0, 9).unwrap();
+    assert_eq!((dead.len(), dead[0].reason.as_str(), dead[0].begun), (1, "policy-absent", false));
+    done(&person, "brine dead retry --all URL");
+    let mut worker = RunningWorker::start(&person, &["--wait", "1s"]);
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    assert_eq!(person.read("work/ran"), b"ran\n");
+    // An interpreter that is not there may be there later.
+    std::fs::remove_file(person.path("work/ran")).unwrap();
+    let policy = String::from_utf8(person.read("policy.toml")).unwrap();
+    person.write("policy.toml", policy.replace("/bin/sh", "/bin/nonesuch"));
+    send_that_writes(&person, "echo ran >> /job/files/work/ran");
+    let mut worker = RunningWorker::start(&person, &["--wait", "1s"]);
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    let status = opened(&person, "work").status().unwrap();
+    assert_eq!((status.ready, status.held, status.dead), (0, 1, 0));
+}
+
+/// An answer that cannot be written is not thrown away.
+#[test]
+fn an_output_that_fails_keeps_the_result() {
+    let person = operator();
+    let _worker = RunningWorker::start(&person, &[]);
+    let line =
+        "echo 'echo precious' | brine call --grant run=sh --grant arg=- --wait 30s URL > /dev/full";
+    assert_refused(&run(&person, line), 4, "cannot write standard output");
 }

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, reads the clock and the environment, and talks to its processes"
 )]
 
+mod answers;
 mod conformance;
 mod dead_letters;
 mod files;
