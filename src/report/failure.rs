@@ -219,6 +219,11 @@ impl Failure {
         }
     }
 
+    /// Says what is wrong with what was typed, and what to type instead.
+    pub(crate) fn mistyped(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Mistyped { message: message.into(), hint: Some(hint.into()) }
+    }
+
     /// Says what to type instead.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())

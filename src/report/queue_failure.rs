@@ -30,7 +30,7 @@ pub(crate) enum QueueFailure {
     #[error("{name} has more than {limit} bytes, which is the limit for a message")]
     TooLarge { name: String, limit: usize },
 
-    #[error("it was delivered {attempts} times, and no consumer lived to settle it")]
+    #[error("it was delivered {attempts} times, and no consumer settled it")]
     Exhausted { attempts: u64 },
 
     /// Nothing is wrong: a signal asked to end.

@@ -65,7 +65,7 @@ impl CommandSink<'_> {
     fn exhausted(&self, record: &ReleasedRecord<'_>) -> Option<HandlerFailure> {
         let attempt = self.unsettled.as_ref()?.attempt(record.number)?;
         let most = self.attempts;
-        let message = format!("it was delivered {most} times, and no consumer lived to settle it");
+        let message = format!("it was delivered {most} times, and no consumer settled it");
         (attempt > most).then(|| HandlerFailure::new(Class::System, "attempts-exhausted", message))
     }
 }

@@ -1,6 +1,5 @@
 //! `brine recv`.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZero;
 use std::time::Duration;
@@ -48,30 +47,27 @@ pub(super) fn outputs(args: &RecvArgs) -> Result<(Option<Output>, Option<Output>
 fn refuse_misuse(args: &RecvArgs) -> Result<(), Failure> {
     let is_bare = args.command.is_empty() && args.framing.name().is_none();
     let is_one = !args.follow && args.count.is_none_or(|count| count == NonZero::<u64>::MIN);
-    let mistyped = |message: &str, hint: &str| {
-        Err(Failure::Mistyped { message: message.to_owned(), hint: Some(hint.to_owned()) })
-    };
     if args.lacks_command {
-        return mistyped("no command after \"--\"", "brine recv URL -- CMD");
+        return Err(Failure::mistyped("no command after \"--\"", "brine recv URL -- CMD"));
     }
     if is_bare && !is_one {
-        return mistyped(
+        return Err(Failure::mistyped(
             "payloads one after the other could not be told apart",
             "\"--lines\" writes a line for each, and \"--null\", \"--len32\" and \"--cbor\" do the like; \"-- CMD\" \
              starts a command for each",
-        );
+        ));
     }
     if args.judge.now.is_some() {
-        return mistyped(
+        return Err(Failure::mistyped(
             "--now is for looking, and what is received is judged as of now",
             "leave it out",
-        );
+        ));
     }
     if !args.command.is_empty() && args.verdict.json && args.verdict.report.is_none() {
-        return mistyped(
-            &CommandMisuse::Json.to_string(),
+        return Err(Failure::mistyped(
+            CommandMisuse::Json.to_string(),
             "brine recv --json --report VERDICT URL -- CMD",
-        );
+        ));
     }
     Ok(())
 }
@@ -94,19 +90,12 @@ pub(super) fn run(args: &RecvArgs, output: Option<Output>) -> Result<Outcome, Fa
         receiver.signals.end_process();
     }
     let Receiver { judge, counts, .. } = receiver;
-    let end = end.and_then(|()| judged_whole(args, &counts));
-    if counts == RecordCounts::default() {
-        // There is nothing to count.
-        end?;
-        return Ok(Outcome::Records {
-            counts,
-            signers: BTreeMap::new(),
-            failure: None,
-            older: None,
-        });
-    }
     let signers = signed_by(&asked, &counts, &judge.trust, judge.moment);
-    Ok(Outcome::Records { counts, signers, failure: end.err(), older: None })
+    match end.and_then(|()| judged_whole(args, &counts)).err() {
+        // There is nothing to count.
+        Some(failure) if counts == RecordCounts::default() => Err(failure),
+        failure => Ok(Outcome::Records { counts, signers, failure, older: None }),
+    }
 }
 
 fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {

@@ -61,20 +61,20 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
 
 /// Refuses what does not go together.
 fn refuse_misuse(args: &WorkArgs) -> Result<(), Failure> {
-    let mistyped = |message: &str, hint: &str| {
-        Err(Failure::Mistyped { message: message.to_owned(), hint: Some(hint.to_owned()) })
-    };
     if args.lacks_command {
-        return mistyped("no command after \"--\"", "brine work URL -- CMD");
+        return Err(Failure::mistyped("no command after \"--\"", "brine work URL -- CMD"));
     }
     if args.judge.now.is_some() {
-        return mistyped("--now is for looking, and jobs are judged as of now", "leave it out");
+        return Err(Failure::mistyped(
+            "--now is for looking, and jobs are judged as of now",
+            "leave it out",
+        ));
     }
     if args.judge.aad.is_some() {
-        return mistyped(
+        return Err(Failure::mistyped(
             "--aad does not go with jobs of a queue, whose results nobody could tell apart",
             "let the payload hold it",
-        );
+        ));
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub use self::queue::{
     Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,
     RefusedMessage, Standing,
 };
-pub use self::source::{QueueDeliveries, QueueSource, SourceRules, UnsettledMessages};
+pub use self::source::{POSTPONED, QueueDeliveries, QueueSource, SourceRules, UnsettledMessages};
 pub use self::sqlite::{
     Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue,
     SqliteQueueOptions,

@@ -11,7 +11,7 @@ use brine_core::Classified as _;
 use brine_core::key::random;
 use brine_records::{
     DeadLetter, DeliveredBlock, Deliveries, FrameBlock, FramingError, HandlerFailure, RecordError,
-    ReplayError, Source,
+    Source,
 };
 
 use self::held::{HeldMessage, HeldMessages};
@@ -22,7 +22,7 @@ use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Stand
 const WAIT: Duration = Duration::from_secs(1);
 
 /// When a message is looked at again that stays queued though the ledger refuses it.
-const POSTPONED: Duration = Duration::from_secs(60 * 60);
+pub const POSTPONED: Duration = Duration::from_secs(60 * 60);
 
 /// When a message is looked at again that does not fit the framing of its consumer.
 const UNFRAMED: Duration = Duration::from_secs(60);
@@ -275,11 +275,7 @@ impl RefusedEnd {
             RecordError::Handler(_) => Self::Dead(Standing::Verified),
             // It verified, and somebody who chooses another framing can take it.
             RecordError::Framing(FramingError::Unframeable { .. }) => Self::Postponed(UNFRAMED),
-            RecordError::Replay(
-                ReplayError::ChannelFull { .. }
-                | ReplayError::KeyFull { .. }
-                | ReplayError::Unknown { .. },
-            ) => Self::Postponed(POSTPONED),
+            RecordError::Replay(error) if error.may_pass() => Self::Postponed(POSTPONED),
             RecordError::Envelope(_) | RecordError::Framing(_) | RecordError::Replay(_) => {
                 Self::Dead(Standing::Unverified)
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use brine_core::{Class, Classified as _, Verified};
 use brine_job::{JobId, JobResult};
 use brine_queue::{
-    Answered, Delivery, MessageLease, Queue as _, QueueError, QueueName, RefusedMessage,
+    Answered, Delivery, MessageLease, POSTPONED, Queue as _, QueueError, QueueName, RefusedMessage,
     SqliteQueue, Standing,
 };
 use brine_records::replay::{ReplayDatabase, ReplayLease};
@@ -98,13 +98,13 @@ impl Hand<'_> {
             Reservation::Replayed | Reservation::Twin { .. } if begun => Admission::Interrupted,
             Reservation::Replayed | Reservation::Twin { .. } => Admission::Done,
             Reservation::Busy { .. } => Admission::Later(BUSY, "another worker has it".to_owned()),
-            Reservation::Refused(error) => match error {
-                ReplayError::ChannelFull { .. }
-                | ReplayError::KeyFull { .. }
-                | ReplayError::Unknown { .. } => Admission::Later(POSTPONED, error.to_string()),
-                error if error.class() == Class::System => return Err(error.into()),
-                error => Admission::Refused(error.into()),
-            },
+            Reservation::Refused(error) if error.may_pass() => {
+                Admission::Later(POSTPONED, error.to_string())
+            }
+            Reservation::Refused(error) if error.class() == Class::System => {
+                return Err(error.into());
+            }
+            Reservation::Refused(error) => Admission::Refused(error.into()),
         })
     }
 
@@ -324,6 +324,3 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// When a job is looked at again that this system cannot run.
 const ELSEWHERE: Duration = Duration::from_secs(60);
-
-/// When a job is looked at again that stays queued though the ledger refuses it.
-const POSTPONED: Duration = Duration::from_secs(60 * 60);

@@ -34,7 +34,7 @@ impl SqliteQueue {
         self.write(|connection, _| schema::remove(connection, queue))
     }
 
-    /// Acknowledges a message, as [`ack`](Queue::ack) does. If that fails, it can be tried again.
+    /// Acknowledges a message, as [`ack`](crate::Queue::ack) does. If that fails, it can be tried again.
     ///
     /// # Errors
     ///
@@ -44,11 +44,11 @@ impl SqliteQueue {
         Ok(settled.into_iter().next().unwrap_or(Settled::Lost))
     }
 
-    /// Makes a message a dead letter, as [`dead_letter`](Queue::dead_letter) does. If that fails, it can be tried again.
+    /// Makes a message a dead letter, as [`dead_letter`](crate::Queue::dead_letter) does. If that fails, it can be tried again.
     ///
     /// # Errors
     ///
-    /// Those of [`dead_letter`](Queue::dead_letter).
+    /// Those of [`dead_letter`](crate::Queue::dead_letter).
     pub fn bury(
         &mut self,
         lease: &MessageLease,

@@ -167,6 +167,13 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
+    /// Returns whether the same record can be taken later: older ones will be forgotten, or somebody may yet say that it
+    /// was not handled before.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::ChannelFull { .. } | Self::KeyFull { .. } | Self::Unknown { .. })
+    }
+
     /// Says what contradicts itself.
     #[cfg(feature = "replay")]
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
