@@ -213,54 +213,54 @@ const RECV_COMMON: [&str; 7] =
 pub(super) const SEND_EXAMPLES: &str = "\
 Examples:
   Send a message, which is refused after a day:
-    $ brine send --expires 1d sqlite:jobs.db?queue=work < order.json
+    $ brine send --expires 1d 'sqlite:jobs.db?queue=work' < order.json
 
   Send each line that a program writes, as it comes:
-    $ ./events | brine send --lines --batch 256 sqlite:jobs.db?queue=events";
+    $ ./events | brine send --lines --batch 256 'sqlite:jobs.db?queue=events'";
 
 pub(super) const RECV_EXAMPLES: &str = "\
 Examples:
   Take one message, and wait a minute for it:
-    $ brine recv --wait 1m sqlite:jobs.db?queue=work > order.json
+    $ brine recv --wait 1m 'sqlite:jobs.db?queue=work' > order.json
 
   Start a program for each message, and try again if it fails:
-    $ brine recv --follow sqlite:jobs.db?queue=work -- ./handle
+    $ brine recv --follow 'sqlite:jobs.db?queue=work' -- ./handle
 
   Read the lines that are there:
     $ set -o pipefail
-    $ brine recv --lines sqlite:jobs.db?queue=events | ./count";
+    $ brine recv --lines 'sqlite:jobs.db?queue=events' | ./count";
 
 pub(super) const DEAD_EXAMPLES: &str = "\
 Examples:
   See what was refused, and why:
-    $ brine dead list sqlite:jobs.db?queue=work
+    $ brine dead list 'sqlite:jobs.db?queue=work'
 
   Try them again, now that their signer is trusted:
-    $ brine dead retry --all sqlite:jobs.db?queue=work";
+    $ brine dead retry --all 'sqlite:jobs.db?queue=work'";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
   See what was refused, and why:
-    $ brine dead list sqlite:jobs.db?queue=work
+    $ brine dead list 'sqlite:jobs.db?queue=work'
 
   Count them by reason:
-    $ brine dead list --json sqlite:jobs.db?queue=work \\
+    $ brine dead list --json 'sqlite:jobs.db?queue=work' \\
         | jq -r .reason | sort | uniq -c";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
   See who is said to have signed one:
-    $ brine dead show sqlite:jobs.db?queue=work 7 | brine inspect";
+    $ brine dead show 'sqlite:jobs.db?queue=work' 7 | brine inspect";
 
 const RETRY_EXAMPLES: &str = "\
 Examples:
   Try one again:
-    $ brine dead retry sqlite:jobs.db?queue=work 7
+    $ brine dead retry 'sqlite:jobs.db?queue=work' 7
 
   Try all again:
-    $ brine dead retry --all sqlite:jobs.db?queue=work";
+    $ brine dead retry --all 'sqlite:jobs.db?queue=work'";
 
 const DROP_EXAMPLES: &str = "\
 Examples:
   Delete two of them:
-    $ brine dead drop sqlite:jobs.db?queue=work 7 8";
+    $ brine dead drop 'sqlite:jobs.db?queue=work' 7 8";

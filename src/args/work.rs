@@ -156,16 +156,16 @@ const CALL_COMMON: [&str; 5] = ["key", "grants", "wait", "signer", "context"];
 pub(super) const WORK_EXAMPLES: &str = "\
 Examples:
   Run signed shell scripts, two at once:
-    $ brine work --jobs 2 sqlite:jobs.db?queue=work -- sh
+    $ brine work --jobs 2 'sqlite:jobs.db?queue=work' -- sh
 
   Run jobs by the interpreters of a policy, each for a minute at most:
     $ brine work --policy ./policy.toml --limit wall=1m \\
-        sqlite:jobs.db?queue=work";
+        'sqlite:jobs.db?queue=work'";
 
 pub(super) const CALL_EXAMPLES: &str = "\
 Examples:
   Have a worker run a script, and get its output:
-    $ brine call sqlite:jobs.db?queue=work script.sh > result
+    $ brine call 'sqlite:jobs.db?queue=work' script.sh > result
 
-  Believe one worker only, and give it five minutes:
-    $ brine call --signer worker --wait 5m sqlite:jobs.db?queue=work script.sh";
+  Believe one worker only:
+    $ brine call --signer worker 'sqlite:jobs.db?queue=work' script.sh";

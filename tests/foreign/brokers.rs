@@ -207,6 +207,9 @@ fn every_command_of_the_page_is_run() {
     assert_eq!(
         titles,
         [
+            // Those of a file need no broker: tests/suite/cli has them.
+            ("A file", ""),
+            ("A file", "Jobs"),
             ("Kafka", "Envelopes in binary"),
             ("Kafka", "Receive"),
             ("Kafka", "Send"),
