@@ -19,6 +19,7 @@ _OPTIONS = {
     "detached",
     "expect",
     "job",
+    "result-of",
     "max-age",
     "now",
     "outer-tags",
@@ -93,5 +94,6 @@ class Vector:
 
 
 def vectors() -> list[Vector]:
-    """Read all vectors, sorted by name."""
-    return [Vector.read(path) for path in sorted(FOLDER.glob("*.vector"))]
+    """Read all vectors but those of results, which the package does not take yet, sorted by name."""
+    found = [Vector.read(path) for path in sorted(FOLDER.glob("*.vector"))]
+    return [vector for vector in found if "result-of" not in vector.options]

@@ -42,7 +42,12 @@ pub(super) fn launch_error(fault: InitFault, started: bool) -> LaunchError {
     let source = io::Error::from_raw_os_error(errno);
     match (layer, started) {
         (Some(layer), _) => LaunchError::Confinement { layer, step, source },
-        (None, false) => LaunchError::setting_up(&step, source),
-        (None, true) => LaunchError::System { step, source },
+        (None, false) if !OF_PLAN.iter().any(|of_plan| step.starts_with(of_plan)) => {
+            LaunchError::setting_up(&step, source)
+        }
+        (None, _) => LaunchError::System { step, source },
     }
 }
+
+/// What an init makes of the plan without a system call, so that nothing can be withheld from it.
+const OF_PLAN: [&str; 3] = ["an argument", "the environment", "the script"];
