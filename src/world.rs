@@ -10,6 +10,7 @@ pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
 pub(crate) mod local_time;
+pub(crate) mod looking;
 pub(crate) mod machine;
 pub(crate) mod named_key;
 pub(crate) mod named_signer;

@@ -7,23 +7,19 @@ use brine_core::key::random;
 use brine_core::text::hex;
 use brine_core::{Input, Kind, Statement, Verified, open, sign};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
-use brine_queue::{
-    MAX_MESSAGE_BYTES, Queue as _, QueueBirth, QueueName, QueueUrl, ReceiveBounds, SqliteQueue,
-    SqliteQueueOptions,
-};
+use brine_queue::{MAX_MESSAGE_BYTES, Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue};
 
 use super::expect::{self, Judge};
 use super::sign::refuse_missing;
-use super::stated::{Stated, StatedText};
+use super::stated::Stated;
 use super::verify_result::{result_of, show_errors};
 use crate::args::judge::JudgeArgs;
-use crate::args::sign::StatementArgs;
 use crate::args::work::CallArgs;
 use crate::report::console::remark;
 use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, QueueFailure, ResultFacts, Signed};
 use crate::world::end_signals::EndSignals;
-use crate::world::input::{Arrived, InputFile};
+use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
@@ -44,8 +40,8 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let judge = Judge { expectations: judge.expectations.kind(Kind::Result), ..judge };
     let job = signed_job(args, path, &reply)?;
     let id = JobId::of_envelope(&job, &[])?;
-    let mut answers = queue::open(&beside(&args.url, &reply)?, options())?;
-    let mut jobs = queue::open(&args.url, options())?;
+    let mut answers = queue::open(&beside(&args.url, &reply)?, queue::made())?;
+    let mut jobs = queue::open(&args.url, queue::made())?;
     queue::patiently(|| jobs.publish(&[&job]))?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
     let answered = wait_for_answer(args, &judge, &id, &mut answers, &signals);
@@ -86,25 +82,22 @@ fn judge(args: &CallArgs) -> JudgeArgs {
 fn signed_job(args: &CallArgs, path: &Path, reply: &ReplyQueue) -> Result<Vec<u8>, Failure> {
     let wanted = args.grants.iter().cloned().chain([Grant::Reply(reply.clone())]);
     let grants = Grants::collect(wanted).map_err(|error| Failure::usage(error.to_string()))?;
-    let file = named_key::private_path(&args.key)?;
     let passphrases = Source::find(&args.passphrase);
-    let key = named_key::signing_key(&file, &passphrases, args.trust.permissions)?;
-    let context = queue::context(args.statement.context.as_ref(), &args.url);
-    let typed = StatementArgs { context: Some(context), ..args.statement.clone() };
-    let stated = Stated::of(StatedText::of(typed))?;
+    let key = named_key::named_signing_key(&args.key, &passphrases, args.trust.permissions)?;
+    let stated = Stated::on_queue(&args.statement, &args.url)?;
     let input = InputFile::open(Some(path))?;
-    let name = input.name().to_owned();
-    let limit = MAX_MESSAGE_BYTES;
-    let too_large = || Failure::from(QueueFailure::TooLarge { name: name.clone(), limit });
-    let most = u64::try_from(limit).unwrap_or(u64::MAX);
-    let Arrived::All(payload) = input.read_up_to(most)? else { return Err(too_large()) };
+    let (name, limit) = (input.name().to_owned(), MAX_MESSAGE_BYTES);
+    let payload = queue::read_message(input)?;
     let said = stated.now()?;
     let statement: Statement = match args.statement.expires {
         Some(_) => said.statement,
         None => said.statement.expires(clock::read()?.plus(args.wait)),
     };
     let job = sign(&grants.statement(statement), &key, payload.as_slice())?.to_bytes();
-    if job.len() > limit { Err(too_large()) } else { Ok(job) }
+    match job.len() > limit {
+        true => Err(QueueFailure::TooLarge { name, limit }.into()),
+        false => Ok(job),
+    }
 }
 
 /// Waits for the result of a job. Anybody who can write to the queue can put something else there.
@@ -153,15 +146,11 @@ fn opened(judge: &Judge, job: &JobId, answer: Vec<u8>) -> Result<(Verified, JobR
 }
 
 /// Returns the URL of a queue beside another.
-pub(super) fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Failure> {
+fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Failure> {
     let QueueUrl::Sqlite { path, .. } = url;
     let queue = QueueName::new(name.as_str());
     let queue = queue.map_err(|error| Failure::usage(error.to_string()))?;
     Ok(QueueUrl::Sqlite { path: path.clone(), queue })
-}
-
-fn options() -> SqliteQueueOptions {
-    SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() }
 }
 
 /// How often a signal is looked for.

@@ -1,10 +1,7 @@
 //! A command that is started for each message of a queue.
 
 use std::io::Write as _;
-use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
+use std::process::ExitStatus;
 
 use brine_core::Class;
 use brine_queue::{SqliteQueue, UnsettledMessages};
@@ -15,6 +12,7 @@ use brine_records::{
 use crate::report::command::CommandEnd;
 use crate::report::{Failure, QueueFailure};
 use crate::world::end_signals::EndSignals;
+use crate::world::looking::while_looking;
 use crate::world::payload_command::PayloadCommand;
 use crate::world::spool::{Spool, temporary};
 
@@ -36,29 +34,16 @@ impl CommandSink<'_> {
         let mut payload = Spool::new().map_err(temporary)?;
         payload.write_all(PAYLOADS.content_of(record.payload)).map_err(temporary)?;
         let payload = payload.into_read_only().map_err(temporary)?;
-        let child = self.command.start(payload)?;
-        self.wait(child, hold).map_err(|error| self.command.not_waited_for(error))
-    }
-
-    fn wait(&self, mut child: Child, hold: &mut dyn Hold) -> std::io::Result<ExitStatus> {
-        thread::scope(|scope| {
-            let (tell, ended) = channel();
-            thread::Builder::new().spawn_scoped(scope, move || {
-                // Who listens is this function, as long as it waits.
-                let _ = tell.send(child.wait());
-            })?;
-            loop {
-                match ended.recv_timeout(LOOK) {
-                    Ok(status) => return status,
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Err(std::io::ErrorKind::Other.into());
-                    }
-                    // If the lease is lost, the command has done some of its work already, and may end it. That the
-                    // message was delivered again is noticed when it is committed.
-                    Err(RecvTimeoutError::Timeout) => drop(hold.extend()),
-                }
-            }
-        })
+        let mut child = self.command.start(payload)?;
+        // If the lease is lost, the command has done some of its work already, and may end it. That the message was
+        // delivered again is noticed when it is committed.
+        let ended = while_looking(
+            move || child.wait(),
+            || {
+                let _ = hold.extend();
+            },
+        );
+        ended.map_err(|error| self.command.not_waited_for(error))
     }
 
     /// Returns why a message is not handled any more, if a consumer died with it too often.
@@ -101,6 +86,3 @@ impl Sink for CommandSink<'_> {
         Ok(Handed::Retry(HandlerFailure::new(Class::System, "command-failed", message)))
     }
 }
-
-/// How often leases are looked at while a command runs.
-const LOOK: Duration = Duration::from_millis(250);

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use brine_core::Expectations;
 use brine_queue::{
-    Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, SourceRules, SqliteQueue,
-    SqliteQueueOptions, UnsettledMessages,
+    Queue as _, QueueError, QueueSource, ReceiveBounds, SourceRules, SqliteQueue, UnsettledMessages,
 };
-use brine_records::replay::{LEASE, MAX_AGE};
 use brine_records::{
     BLOCK_RECORDS, Framing, MissingRecords, OnBadRecord, OnRepeated, PipelineError, RecordCounts,
     RecordJudge, RecordPipeline, RecordRun, ReplayError, Sink,
@@ -77,7 +75,7 @@ pub(super) fn run(args: &RecvArgs, output: Option<Output>) -> Result<Outcome, Fa
     let command = command(args)?;
     let asked = asked(args);
     let judge = Judge::resolve(&asked)?;
-    let queue = queue::open(&args.url, options(args))?;
+    let queue = queue::open(&args.url, queue::made_to_consume(args.lease, args.judge.max_age))?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
     let mut receiver = Receiver { args, judge, queue, signals, counts: RecordCounts::default() };
     let end = match (&command, output) {
@@ -109,16 +107,6 @@ fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
 fn asked(args: &RecvArgs) -> JudgeArgs {
     let context = queue::context(args.judge.context.as_ref(), &args.url);
     JudgeArgs { context: Some(context), ..args.judge.clone() }
-}
-
-fn options(args: &RecvArgs) -> SqliteQueueOptions {
-    SqliteQueueOptions {
-        // Nothing was sent before.
-        birth: QueueBirth::FromNow,
-        lease: args.lease.unwrap_or(LEASE),
-        max_age: args.judge.max_age.unwrap_or(MAX_AGE),
-        ..SqliteQueueOptions::default()
-    }
 }
 
 /// Says what is still missing at the end, if something is.

@@ -17,6 +17,7 @@ mod refusals;
 pub(super) mod schema;
 mod shortfall;
 mod signed_result;
+mod system;
 
 use std::collections::BTreeSet;
 #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
@@ -24,7 +25,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
-use brine_core::{Kind, Verified, open};
+use brine_core::{Kind, Opening, Verified, open};
 use brine_job::{
     FormatError, Grants, JsonSchema, LimitValues, OutputFormat, Permit, Plan, PolicyError,
     PolicyQuestion, ReplyQueue,
@@ -39,6 +40,7 @@ use self::once::RunJobs;
 use self::outputs::RunOutputs;
 pub(super) use self::refusals::Refusals;
 use self::signed_result::{ResultOf, ResultSigner};
+pub(super) use self::system::system_directories;
 use super::expect::{self, Judge};
 use crate::args::run::{RequiredFormat, Run};
 use crate::report::byte_name::{all_exact, shown};
@@ -160,14 +162,21 @@ pub(super) struct VerifiedJob {
 impl VerifiedJob {
     /// Verifies a job that is in memory.
     pub(super) fn of_bytes(job: &[u8], judge: Judge, name: &str) -> Result<Self, Failure> {
-        let Judge { expectations, trust, moment } = &judge;
         let store = PayloadStore::default();
-        let mut verified = open(job)
-            .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
-            .map_err(|error| stored(error, name))?;
+        let verified = verified(open(job), &judge, &store, name)?;
+        Self::kept(verified, &store, judge, name.to_owned())
+    }
+
+    /// Takes a job of which everything holds but what it asks for.
+    fn kept(
+        mut verified: Verified,
+        store: &PayloadStore,
+        judge: Judge,
+        name: String,
+    ) -> Result<Self, Failure> {
         let grants = Grants::of(&verified)?;
-        let payload = spooled(&mut verified, &store, name, &Progress::start(None, Show::Never))?;
-        Ok(Self { verified, grants, payload, judge, name: name.to_owned() })
+        let payload = spooled(&mut verified, store, &name, &Progress::start(None, Show::Never))?;
+        Ok(Self { verified, grants, payload, judge, name })
     }
 
     /// Refuses the job if [`run`] would refuse it before it launches it.
@@ -225,19 +234,14 @@ impl VerifiedJob {
     /// Verifies a job to its end before anything else is done with it.
     fn read(args: &Run, judge: Judge) -> Result<Self, Failure> {
         let judge = Judge { expectations: judge.expectations.kind(Kind::Job), ..judge };
-        let Judge { expectations, trust, moment } = &judge;
         let input = InputFile::open(args.input.as_deref())?;
         let name = input.name().to_owned();
         let store = PayloadStore::default();
-        let mut verified = open(input.into_envelope_input()?)
-            .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
-            .map_err(|error| stored(error, &name))?;
+        let verified = verified(open(input.into_envelope_input()?), &judge, &store, &name)?;
         if let Some(found) = args.input.as_deref().and_then(SignedFile::of_signature) {
             return Err(BesideFailure::embedded(name, found.file, found.signature).into());
         }
-        let grants = Grants::of(&verified)?;
-        let payload = spooled(&mut verified, &store, &name, &Progress::start(None, Show::Never))?;
-        Ok(Self { verified, grants, payload, judge, name })
+        Self::kept(verified, &store, judge, name)
     }
 
     /// Says what will hold: what the signer requests, the policy allows, and the command line leaves of it; `None` if an
@@ -316,6 +320,19 @@ impl VerifiedJob {
     }
 }
 
+/// Verifies what was opened, and keeps its payload in the store.
+fn verified(
+    opened: brine_core::Result<Opening>,
+    judge: &Judge,
+    store: &PayloadStore,
+    name: &str,
+) -> Result<Verified, Failure> {
+    let Judge { expectations, trust, moment } = judge;
+    opened
+        .and_then(|opening| opening.store(store.clone()).verify(expectations, trust, moment))
+        .map_err(|error| stored(error, name))
+}
+
 /// A plan, and what is known beside it.
 struct PlannedJob {
     plan: Plan,
@@ -362,29 +379,3 @@ impl PlanFacts {
         }
     }
 }
-
-/// Returns the directories of programs, their libraries and the certificates of authorities, as far as they exist.
-pub(super) fn system_directories() -> BTreeSet<PathBuf> {
-    SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| can_be_shown(path)).collect()
-}
-
-/// Returns whether a path exists, and no symbolic link leads to it: what is shown is where its name says.
-fn can_be_shown(path: &Path) -> bool {
-    let directory = path.parent().unwrap_or(path);
-    path.exists() && directory.canonicalize().is_ok_and(|found| found == directory)
-}
-
-const SYSTEM_PATHS: [&str; 12] = [
-    "/bin",
-    "/etc/alternatives",
-    "/etc/ld.so.cache",
-    "/etc/pki/ca-trust/extracted",
-    "/etc/pki/tls/certs",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/certs",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/sbin",
-    "/usr",
-];

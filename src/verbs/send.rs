@@ -6,20 +6,19 @@ use std::sync::Arc;
 
 use brine_core::text::hex;
 use brine_core::{Algorithm, SigningKey};
-use brine_queue::{Queue as _, QueueBirth, SqliteQueue, SqliteQueueOptions};
+use brine_queue::{Queue as _, SqliteQueue};
 use brine_records::{
-    FrameReader, FrameSide, FrameSource, Framing, MAX_RECORD_BYTES, PipelineError, RecordSigner,
-    SigningPipeline, WriteFailure,
+    FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningPipeline,
+    WriteFailure,
 };
 
 use super::sign_records::{lingering, record_source};
-use super::stated::{Stated, StatedText};
+use super::stated::Stated;
 use crate::args::queue::SendArgs;
-use crate::args::sign::StatementArgs;
-use crate::report::{Failure, Outcome, QueueFailure, SignatureFacts, SignedInput, SignedRecords};
+use crate::report::{Failure, Outcome, SignatureFacts, SignedInput, SignedRecords};
 use crate::world::clock::Moment;
 use crate::world::end_signals::EndSignals;
-use crate::world::input::{Arrived, InputFile};
+use crate::world::input::InputFile;
 use crate::world::passphrase::Source;
 use crate::world::{named_key, queue, threads};
 
@@ -29,27 +28,14 @@ const ENVELOPES: Framing = Framing::Cbor;
 pub(super) fn run(args: &SendArgs) -> Result<Outcome, Failure> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
     super::sign::refuse_missing(path)?;
-    let key = key(args)?;
-    let stated = stated(args)?;
+    let passphrases = Source::find(&args.passphrase);
+    let key = named_key::named_signing_key(&args.key, &passphrases, args.permissions)?;
+    let stated = Stated::on_queue(&args.statement, &args.url)?;
     // Its ledger takes what is signed from now on.
-    let options =
-        SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() };
-    let queue = queue::open(&args.url, options)?;
+    let queue = queue::open(&args.url, queue::made())?;
     let input = InputFile::open(Some(path))?;
     let signed = signed_input(args, &key, path);
     publish(args, key, stated, input, queue, signed)
-}
-
-fn key(args: &SendArgs) -> Result<SigningKey, Failure> {
-    let file = named_key::private_path(&args.key)?;
-    named_key::signing_key(&file, &Source::find(&args.passphrase), args.permissions)
-}
-
-/// What each message says: its context is the name of the queue, unless another was typed.
-fn stated(args: &SendArgs) -> Result<Stated, Failure> {
-    let context = queue::context(args.statement.context.as_ref(), &args.url);
-    let statement = StatementArgs { context: Some(context), ..args.statement.clone() };
-    Stated::of(StatedText::of(statement))
 }
 
 fn signed_input(args: &SendArgs, key: &SigningKey, file: &Path) -> SignedInput {
@@ -132,10 +118,7 @@ fn each<'a>(mut envelopes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
 /// Reads all of an input as one record. One that is too long is refused as a record is.
 fn whole(input: InputFile) -> Result<(FrameSource<impl Read + Send>, String), Failure> {
     let name = input.name().to_owned();
-    let most = u64::try_from(MAX_RECORD_BYTES).unwrap_or(u64::MAX);
-    let Arrived::All(content) = input.read_up_to(most)? else {
-        return Err(QueueFailure::TooLarge { name, limit: MAX_RECORD_BYTES }.into());
-    };
+    let content = queue::read_message(input)?;
     let mut record = Vec::new();
     let framed = Framing::Len32.write_content(&mut record, &content);
     framed.map_err(|source| Failure::Framing { name: name.clone(), source })?;

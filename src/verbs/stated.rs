@@ -4,12 +4,13 @@ use std::io;
 
 use brine_core::text::hex;
 use brine_core::{Algorithm, Error, Kind, Statement, SystemError, Timestamp, Unique};
+use brine_queue::QueueUrl;
 
 use crate::args::sign::{Sign, StatementArgs};
 use crate::args::when::When;
 use crate::report::{Failure, SignatureFacts, WindowFailure};
-use crate::world::clock;
 use crate::world::local_time::TimePoint;
+use crate::world::{clock, queue};
 
 /// Says what a signature says that is made at the moment of the call. It is called when what is signed has arrived.
 pub(super) type State<'a> = &'a dyn Fn() -> Result<Said, Failure>;
@@ -32,7 +33,7 @@ pub(crate) struct StatedText {
 
 impl StatedText {
     /// What was typed of any signature.
-    pub(super) fn of(args: StatementArgs) -> Self {
+    fn of(args: StatementArgs) -> Self {
         let StatementArgs { content_type, context, expires, not_before } = args;
         let algorithm = Algorithm::default();
         Self { algorithm, content_type, context, expires, is_plain: false, not_before }
@@ -58,6 +59,12 @@ impl Stated {
             is_plain: args.plain,
             ..StatedText::of(args.statement.clone())
         })
+    }
+
+    /// Does the same for messages of a queue: their context is its name, unless another was typed.
+    pub(super) fn on_queue(args: &StatementArgs, url: &QueueUrl) -> Result<Self, Failure> {
+        let context = Some(queue::context(args.context.as_ref(), url));
+        Self::of(StatedText::of(StatementArgs { context, ..args.clone() }))
     }
 
     /// Does the same with what was typed elsewhere.

@@ -10,8 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use brine_core::Kind;
-use brine_queue::{Queue as _, QueueBirth, ReceiveBounds, SqliteQueue, SqliteQueueOptions};
-use brine_records::replay::{LEASE, MAX_AGE};
+use brine_queue::{Queue as _, ReceiveBounds, SqliteQueue};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
@@ -31,7 +30,8 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     // One that is not there would refuse every job.
     find_program(&args.command)?;
     let worker = Worker::new(args)?;
-    let queue = worker.open()?;
+    let options = queue::made_to_consume(args.lease, args.judge.max_age);
+    let queue = queue::open(&args.url, options)?;
     let queues = (0..args.jobs.get()).map(|_| queue::patiently(|| queue.another()));
     let queues: Vec<_> = queues.collect::<Result<_, _>>()?;
     let failed = Mutex::new(None);
@@ -117,17 +117,6 @@ impl<'a> Worker<'a> {
         Ok(Self { args, judge, process, run, ground, signals, has_failed })
     }
 
-    fn open(&self) -> Result<SqliteQueue, Failure> {
-        let options = SqliteQueueOptions {
-            // Nothing was sent before.
-            birth: QueueBirth::FromNow,
-            lease: self.args.lease.unwrap_or(LEASE),
-            max_age: self.args.judge.max_age.unwrap_or(MAX_AGE),
-            ..SqliteQueueOptions::default()
-        };
-        queue::open(&self.args.url, options)
-    }
-
     /// Takes one job after the other.
     fn work_on(&self, queue: SqliteQueue) -> Result<(), Failure> {
         let ledger = queue::patiently(|| queue.ledger())?;
@@ -148,5 +137,5 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// How often a worker looks at its leases, and whether it is to end.
+/// How often a worker looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(250);

@@ -88,6 +88,15 @@ pub(crate) fn signing_key(
     Ok(key)
 }
 
+/// Opens the private key that a person names.
+pub(crate) fn named_signing_key(
+    text: &str,
+    passphrases: &Source,
+    rule: impl Into<PermissionRule>,
+) -> Result<SigningKey, Failure> {
+    signing_key(&private_path(text)?, passphrases, rule)
+}
+
 /// Opens a private key that was read, and keeps the passphrase that it was opened with, to write it anew.
 pub(crate) fn opened(
     path: &Path,

@@ -7,13 +7,17 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use brine_core::text::quoted;
-use brine_queue::{FileError, QueueError, QueueUrl, SqliteQueue, SqliteQueueOptions};
+use brine_queue::{
+    FileError, MAX_MESSAGE_BYTES, QueueBirth, QueueError, QueueUrl, SqliteQueue, SqliteQueueOptions,
+};
+use brine_records::replay::{LEASE, MAX_AGE};
 
 use super::clock::Moment;
+use super::input::{Arrived, InputFile};
 use super::overwrite_guard::OverwriteGuard;
 use super::trail::no_place;
-use crate::report::Failure;
 use crate::report::console::remark;
+use crate::report::{Failure, QueueFailure};
 
 /// Opens the queue of a URL, or makes it if the options say so.
 pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
@@ -23,6 +27,29 @@ pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<Sqlite
         std::path::absolute(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
     let opened = patiently(|| SqliteQueue::open(&whole, queue, options, Arc::new(Moment::System)));
     opened.map_err(|error| not_opened(path, error))
+}
+
+/// Makes a queue that is not there: nothing was sent before.
+pub(crate) fn made() -> SqliteQueueOptions {
+    SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() }
+}
+
+/// The same for those who take messages, with what was typed of leases and ages.
+pub(crate) fn made_to_consume(
+    lease: Option<Duration>,
+    max_age: Option<Duration>,
+) -> SqliteQueueOptions {
+    let (lease, max_age) = (lease.unwrap_or(LEASE), max_age.unwrap_or(MAX_AGE));
+    SqliteQueueOptions { lease, max_age, ..made() }
+}
+
+/// Reads an input that is to fit a message.
+pub(crate) fn read_message(input: InputFile) -> Result<Vec<u8>, Failure> {
+    let (name, limit) = (input.name().to_owned(), MAX_MESSAGE_BYTES);
+    match input.read_up_to(u64::try_from(limit).unwrap_or(u64::MAX))? {
+        Arrived::All(content) => Ok(content),
+        Arrived::Large(_) => Err(QueueFailure::TooLarge { name, limit }.into()),
+    }
 }
 
 /// Returns the name of the queue.

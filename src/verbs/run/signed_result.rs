@@ -24,9 +24,9 @@ impl ResultSigner {
     /// Opens the key that was named, if one was. Its passphrase is asked for before a job is waited for.
     pub(super) fn open(args: &Run) -> Result<Option<Self>, Failure> {
         let Some(key) = &args.signing.sign_result else { return Ok(None) };
-        let file = named_key::private_path(key)?;
         let passphrases = Source::find(&args.signing.passphrase);
-        let key = named_key::signing_key(&file, &passphrases, args.judge.trust.permissions)?;
+        let rule = args.judge.trust.permissions;
+        let key = named_key::named_signing_key(key, &passphrases, rule)?;
         Ok(Some(Self { key, context: args.signing.result_context.clone() }))
     }
 

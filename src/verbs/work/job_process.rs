@@ -6,20 +6,19 @@ use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
 use brine_core::{SigningKey, Statement, sign};
 use brine_job::JobResult;
 use clap::Parser as _;
 
-use super::LOOK;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::args::work::WorkArgs;
 use crate::report::{Failure, retyped};
 use crate::verbs::run;
+use crate::world::looking::while_looking;
 use crate::world::passphrase::Source;
 use crate::world::spool::{Spool, temporary};
 use crate::world::{clock, named_key};
@@ -48,8 +47,8 @@ impl JobProcess {
             Source::Terminal => Source::without_terminal(None),
             given => given,
         };
-        let file = named_key::private_path(&args.key)?;
-        let key = named_key::signing_key(&file, &passphrases, judge.trust.permissions)?;
+        let rule = judge.trust.permissions;
+        let key = named_key::named_signing_key(&args.key, &passphrases, rule)?;
         let mut options = vec![
             "run".into(),
             "--json".into(),
@@ -88,7 +87,8 @@ impl JobProcess {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let failed = |error| Failure::io("a job", error);
-        wait(command.spawn().map_err(failed)?, look).map_err(failed)
+        let child = command.spawn().map_err(failed)?;
+        while_looking(move || end_of(child), look).map_err(failed)
     }
 
     /// Returns what is typed for a process, as the program reads it.
@@ -118,30 +118,17 @@ impl JobProcess {
 }
 
 /// Reads what a process writes, and waits for its end.
-fn wait(mut child: Child, mut look: impl FnMut()) -> io::Result<EndedJob> {
+fn end_of(mut child: Child) -> io::Result<EndedJob> {
     let (output, errors) = (child.stdout.take(), child.stderr.take());
-    thread::scope(|scope| {
-        let (tell, ended) = channel();
+    let (result, verdict) = thread::scope(|scope| {
         let verdict = thread::Builder::new().spawn_scoped(scope, move || read(errors))?;
-        let end = move || {
-            let result = read(output)?;
-            let verdict = verdict.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-            let has_ended_well = child.wait()?.success();
-            let result = Some(result).filter(|result| !result.is_empty());
-            Ok(EndedJob { result, verdict, has_ended_well })
-        };
-        thread::Builder::new().spawn_scoped(scope, move || {
-            // Who listens is this function, as long as it waits.
-            let _ = tell.send(end());
-        })?;
-        loop {
-            match ended.recv_timeout(LOOK) {
-                Ok(ended) => return ended,
-                Err(RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::Other.into()),
-                Err(RecvTimeoutError::Timeout) => look(),
-            }
-        }
-    })
+        let result = read(output)?;
+        let verdict = verdict.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+        io::Result::Ok((result, verdict))
+    })?;
+    let has_ended_well = child.wait()?.success();
+    let result = Some(result).filter(|result| !result.is_empty());
+    Ok(EndedJob { result, verdict, has_ended_well })
 }
 
 /// Reads all that comes, and keeps what can be of use.
