@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use brine_core::Expectations;
 use brine_queue::{
-    Queue as _, QueueError, QueueSource, ReceiveBounds, SourceRules, SqliteQueue, UnsettledMessages,
+    Queue as _, QueueError, QueueSource, ReceiveBounds, RetryDelay, SourceRules, SqliteQueue,
+    UnsettledMessages,
 };
 use brine_records::{
     BLOCK_RECORDS, Framing, MissingRecords, OnBadRecord, OnRepeated, PipelineError, RecordCounts,
@@ -172,9 +173,8 @@ impl Receiver<'_> {
         SourceRules {
             attempts: u64::try_from(self.args.attempts.get()).unwrap_or(u64::MAX),
             bounds: ReceiveBounds::ONE,
-            delay: FIRST_DELAY,
+            delay: RetryDelay::default(),
             held: if self.args.command.is_empty() { HELD } else { 1 },
-            longest_delay: LONGEST_DELAY,
             messages: None,
             wait: match (self.args.follow, self.args.wait) {
                 (true, _) => None,
@@ -261,10 +261,6 @@ fn passing(error: &PipelineError<QueueError, Failure, Infallible>) -> Option<&'s
         _ => None,
     }
 }
-
-/// How long a message waits after its command failed, the first time, and at most.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(5 * 60);
 
 /// The most bytes of messages that are received at once. A larger one is received alone.
 const BLOCK_BYTES: usize = 1024 * 1024;

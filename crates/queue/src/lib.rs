@@ -31,21 +31,25 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod error;
 mod queue;
+mod retry_delay;
 mod source;
 mod sqlite;
 mod url;
 
+pub use self::admission::Admission;
 pub use self::error::QueueError;
 pub use self::queue::{
     Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,
     RefusedMessage, Standing,
 };
+pub use self::retry_delay::RetryDelay;
 pub use self::source::{POSTPONED, QueueDeliveries, QueueSource, SourceRules, UnsettledMessages};
 pub use self::sqlite::{
-    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SqliteQueue,
-    SqliteQueueOptions,
+    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SentMessage,
+    SqliteQueue, SqliteQueueOptions,
 };
 pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};
 pub use brine_sqlite::FileError;

@@ -201,7 +201,7 @@ pub struct Delivery<L> {
 #[derive(Clone, Copy, Debug)]
 pub struct RefusedMessage<'a> {
     /// The short name of the reason.
-    pub reason: &'static str,
+    pub reason: &'a str,
     /// The reason as text. What is too long is cut.
     pub detail: &'a str,
     /// Whether a trusted signer signed the message.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brine_core::Classified as _;
-use brine_core::key::random;
 use brine_records::{
     DeadLetter, DeliveredBlock, Deliveries, FrameBlock, FramingError, HandlerFailure, RecordError,
     Source,
@@ -17,6 +16,7 @@ use brine_records::{
 use self::held::{HeldMessage, HeldMessages};
 use crate::error::QueueError;
 use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
+use crate::retry_delay::RetryDelay;
 
 /// How long a queue is asked to wait at once. In between, leases are extended and the source may end.
 const WAIT: Duration = Duration::from_secs(1);
@@ -39,11 +39,8 @@ pub struct SourceRules {
     pub held: usize,
     /// How many messages are received in all, if that is bounded.
     pub messages: Option<u64>,
-    /// How long to wait before a message is delivered again, after the first attempt. It doubles with every attempt, up to
-    /// `longest_delay`, and half of it is random.
-    pub delay: Duration,
-    /// The longest delay.
-    pub longest_delay: Duration,
+    /// How long a message waits before it is delivered again.
+    pub delay: RetryDelay,
     /// How long to wait for a message before the source ends, if it ends. It counts while there is room for one.
     pub wait: Option<Duration>,
 }
@@ -155,17 +152,6 @@ impl<Q: Queue> QueueDeliveries<Q> {
     fn numbers(&self, records: &Range<usize>) -> Range<u64> {
         self.number(records.start)..self.number(records.end)
     }
-
-    /// Returns the delay before the next attempt: it doubles, and half of it is random, so that consumers that failed
-    /// together do not try again together.
-    fn delay(&self, attempt: u64) -> Result<Duration, QueueError> {
-        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
-        let delay = self.rules.delay.saturating_mul(1_u32 << doublings);
-        let half = delay.min(self.rules.longest_delay) / 2;
-        let share = u32::from_le_bytes(random()?);
-        let random = half.as_nanos().saturating_mul(u128::from(share)) >> 32;
-        Ok(half.saturating_add(Duration::from_nanos(u64::try_from(random).unwrap_or(u64::MAX))))
-    }
 }
 
 impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
@@ -197,7 +183,8 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let detail = why.to_string();
         for HeldMessage { attempt, lease } in messages {
             if attempt < self.rules.attempts {
-                let _ = state.settling.retry(vec![lease], self.delay(attempt)?, &detail)?;
+                let _ =
+                    state.settling.retry(vec![lease], self.rules.delay.after(attempt)?, &detail)?;
             } else {
                 let standing = Standing::Verified;
                 let why = RefusedMessage { reason: why.reason(), detail: &detail, standing };

@@ -14,6 +14,7 @@ mod schema;
 mod settle;
 mod upkeep;
 mod wake;
+mod withdraw;
 
 use std::fmt;
 use std::path::Path;
@@ -40,6 +41,7 @@ use crate::url::QueueName;
 
 pub use self::answer::Answered;
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, SqliteQueueOptions};
+pub use self::withdraw::SentMessage;
 
 /// A queue in an SQLite file.
 pub struct SqliteQueue {
@@ -125,6 +127,17 @@ impl SqliteQueue {
         })
     }
 
+    /// Publishes messages, and returns the numbers that they got.
+    fn publish_numbered(&mut self, messages: &[&[u8]]) -> Result<Vec<i64>, QueueError> {
+        publish::refuse_large(messages)?;
+        let queue = self.number;
+        let numbers =
+            self.write(|connection, now| publish::publish(connection, queue, messages, now))?;
+        let numbers = numbers.ok_or_else(|| QueueError::Missing { name: self.name.clone() })?;
+        self.announce();
+        Ok(numbers)
+    }
+
     /// Wakes those who wait for messages. If that fails, they look by themselves soon.
     fn announce(&self) {
         wake::announce(self.file.watch.path());
@@ -206,13 +219,7 @@ impl Queue for SqliteQueue {
     type Lease = MessageLease;
 
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
-        publish::refuse_large(messages)?;
-        let queue = self.number;
-        if !self.write(|connection, now| publish::publish(connection, queue, messages, now))? {
-            return Err(QueueError::Missing { name: self.name.clone() });
-        }
-        self.announce();
-        Ok(())
+        self.publish_numbered(messages).map(drop)
     }
 
     fn receive(
@@ -288,7 +295,8 @@ impl Queue for SqliteQueue {
         delay: Duration,
         why: &str,
     ) -> Result<Vec<Settled>, QueueError> {
-        let settled = self.settle(|messages| messages.retry(&leases, delay, why))?;
+        let borrowed: Vec<_> = leases.iter().collect();
+        let settled = self.settle(|messages| messages.retry(&borrowed, delay, why))?;
         if delay.is_zero() {
             self.announce();
         }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use brine_core::{Class, Classified as _, Verified};
+use brine_core::Verified;
 use brine_job::{JobId, JobResult};
 use brine_queue::{
-    Answered, Delivery, MessageLease, POSTPONED, Queue as _, QueueError, QueueName, RefusedMessage,
+    Admission, Answered, Delivery, MessageLease, Queue as _, QueueError, QueueName, RefusedMessage,
     SqliteQueue, Standing,
 };
 use brine_records::replay::{ReplayDatabase, ReplayLease};
-use brine_records::{ReplayError, Reservation, Settled, Subject};
+use brine_records::{ReplayError, Settled, Subject};
 
 use super::job_process::EndedJob;
 use super::{Worker, told};
@@ -35,20 +35,6 @@ struct QueuedJob {
     reply: Option<QueueName>,
 }
 
-/// What the ledger says of a job.
-enum Admission {
-    /// Nobody has begun it.
-    Run(ReplayLease),
-    /// It was begun, and this is a copy.
-    Done,
-    /// It was begun, and this is the message that it was begun from: its worker died.
-    Interrupted,
-    /// It is looked at again later.
-    Later(Duration, String),
-    /// It cannot be told from others.
-    Refused(Failure),
-}
-
 impl Hand<'_> {
     /// Does with a message what is to be done.
     ///
@@ -61,12 +47,13 @@ impl Hand<'_> {
             Err(failure) => return self.bury(lease, Standing::Unverified, failure),
         };
         // What the queue says of a message, anybody can have written.
-        match self.admit(&job.job.verified, begun)? {
-            Admission::Run(record) => self.begin(lease, attempt, record, &job),
-            Admission::Interrupted => self.interrupted(&lease, &job),
-            Admission::Done => self.acknowledge(&lease),
-            Admission::Later(delay, why) => self.postpone(lease, delay, &why),
-            Admission::Refused(failure) => self.bury(lease, Standing::Unverified, failure),
+        match self.admit(&job.job.verified)? {
+            Admission::Handle(record) => self.begin(lease, attempt, record, &job),
+            // It is the message that it was begun from: its worker died.
+            Admission::Repeated if begun => self.interrupted(&lease, &job),
+            Admission::Repeated => self.acknowledge(&lease),
+            Admission::Later(delay, why) => self.postpone(lease, delay, &why.to_string()),
+            Admission::Refused(error) => self.bury(lease, Standing::Unverified, error.into()),
         }
     }
 
@@ -82,10 +69,10 @@ impl Hand<'_> {
     }
 
     /// Reserves a job in the ledger.
-    fn admit(&mut self, job: &Verified, begun: bool) -> Result<Admission, Failure> {
+    fn admit(&mut self, job: &Verified) -> Result<Admission<ReplayLease>, Failure> {
         let subject = match Subject::of(job) {
             Ok(subject) => subject,
-            Err(error) => return Ok(Admission::Refused(error.into())),
+            Err(error) => return Ok(Admission::Refused(error)),
         };
         let reserved = loop {
             match self.ledger.reserve(&subject, clock::read()?) {
@@ -93,19 +80,7 @@ impl Hand<'_> {
                 reserved => break reserved?,
             }
         };
-        Ok(match reserved {
-            Reservation::Fresh(lease) => Admission::Run(lease),
-            Reservation::Replayed | Reservation::Twin { .. } if begun => Admission::Interrupted,
-            Reservation::Replayed | Reservation::Twin { .. } => Admission::Done,
-            Reservation::Busy { .. } => Admission::Later(BUSY, "another worker has it".to_owned()),
-            Reservation::Refused(error) if error.may_pass() => {
-                Admission::Later(POSTPONED, error.to_string())
-            }
-            Reservation::Refused(error) if error.class() == Class::System => {
-                return Err(error.into());
-            }
-            Reservation::Refused(error) => Admission::Refused(error.into()),
-        })
+        Ok(Admission::of(reserved)?)
     }
 
     /// Runs a job, if there is nothing against it.
@@ -318,9 +293,6 @@ const REFUSED: &str = "refused";
 
 /// The status of a job that was killed with its worker.
 const KILLED: u8 = 137;
-
-/// When a job is looked at again that another worker is about to begin.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// When a job is looked at again that this system cannot run.
 const ELSEWHERE: Duration = Duration::from_secs(60);

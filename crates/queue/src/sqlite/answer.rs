@@ -1,7 +1,10 @@
 //! What a queue in a file can do beside what every queue can: settle with a lease that is still there if that fails, and
 //! answer.
 
+use std::time::Duration;
+
 use brine_records::Settled;
+use brine_records::replay::ReplayLease;
 
 use super::bury::BuryMessage;
 use super::settle::SettleMessages;
@@ -41,6 +44,44 @@ impl SqliteQueue {
     /// Failures of the file. Then it is not known whether it was done.
     pub fn acknowledge(&mut self, lease: &MessageLease) -> Result<Settled, QueueError> {
         let settled = self.settle(|messages| messages.acknowledge(&[lease]))?;
+        Ok(settled.into_iter().next().unwrap_or(Settled::Lost))
+    }
+
+    /// Notes in the ledger that a message was handled, and acknowledges it, as
+    /// [`commit_and_ack`](crate::Queue::commit_and_ack) does. If that fails, it can be tried again.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the file. Then it is not known whether it was done.
+    pub fn commit_and_acknowledge(
+        &mut self,
+        lease: &MessageLease,
+        record: &ReplayLease,
+    ) -> Result<Settled, QueueError> {
+        self.settle(|messages| match messages.commit_one(lease, record)? {
+            Settled::Done => {
+                let settled = messages.acknowledge(&[lease])?;
+                Ok(settled.into_iter().next().unwrap_or(Settled::Lost))
+            }
+            Settled::Lost => Ok(Settled::Lost),
+        })
+    }
+
+    /// Hands a message back, as [`retry`](crate::Queue::retry) does. If that fails, it can be tried again.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the file. Then it is not known whether it was done.
+    pub fn hand_back(
+        &mut self,
+        lease: &MessageLease,
+        delay: Duration,
+        why: &str,
+    ) -> Result<Settled, QueueError> {
+        let settled = self.settle(|messages| messages.retry(&[lease], delay, why))?;
+        if delay.is_zero() {
+            self.announce();
+        }
         Ok(settled.into_iter().next().unwrap_or(Settled::Lost))
     }
 

@@ -59,6 +59,20 @@ impl SettleMessages<'_> {
         Ok(settled)
     }
 
+    /// Does the same for one message.
+    pub(super) fn commit_one(
+        self,
+        lease: &MessageLease,
+        record: &ReplayLease,
+    ) -> Result<Settled, QueueError> {
+        if !self.is_held(lease)? {
+            return Ok(Settled::Lost);
+        }
+        let settled =
+            embedded::commit_within(self.connection, std::slice::from_ref(record), self.now)?;
+        settled.into_iter().next().ok_or_else(|| QueueError::damaged("its ledger is silent"))
+    }
+
     fn is_held(self, lease: &MessageLease) -> Result<bool, QueueError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1 AND token = ?2)";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -86,7 +100,7 @@ impl SettleMessages<'_> {
 
     pub(super) fn retry(
         self,
-        leases: &[MessageLease],
+        leases: &[&MessageLease],
         delay: Duration,
         why: &str,
     ) -> Result<Vec<Settled>, QueueError> {
@@ -98,7 +112,7 @@ impl SettleMessages<'_> {
             false => (self.now.unix(), end_of(self.now, delay).unix()),
         };
         let why = detail(why);
-        let one = |lease: &MessageLease| {
+        let one = |lease: &&MessageLease| {
             outcome(statement.execute(params![lease.number, lease.token, from, until, why])?)
         };
         leases.iter().map(one).collect()

@@ -18,4 +18,5 @@ mod records;
 mod soak;
 mod source;
 mod sqlite_site;
+mod withdraw;
 mod worker;

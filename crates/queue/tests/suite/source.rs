@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use brine_core::{Class, Classified as _, Expectations};
 use brine_queue::{
-    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, SourceRules,
-    SqliteQueue, SqliteQueueOptions, UnsettledMessages,
+    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, RetryDelay,
+    SourceRules, SqliteQueue, SqliteQueueOptions, UnsettledMessages,
 };
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
@@ -22,9 +22,8 @@ const RULES: SourceRules = SourceRules {
     attempts: 3,
     bounds: ReceiveBounds { bytes: 1_000_000, messages: 10 },
     messages: None,
-    delay: Duration::from_secs(4),
+    delay: RetryDelay { first: Duration::from_secs(4), longest: Duration::from_secs(10) },
     held: usize::MAX,
-    longest_delay: Duration::from_secs(10),
     wait: Some(Duration::ZERO),
 };
 
