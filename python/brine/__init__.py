@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from brine import _fork
 from brine._brine import (
     AllowList,
+    JobResult,
     Key,
     Lease,
     PublicKey,
@@ -38,6 +39,7 @@ from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
     from brine._managers import register_manager_serializer
+    from brine._message_queue import Message, MessageQueue, queue
     from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
     from brine._queues import SignedJoinableQueue, SignedQueue
@@ -45,11 +47,14 @@ if TYPE_CHECKING:
 
 # What takes a while to import, and is imported when it is asked for.
 _LATE = {
+    "Message": "brine._message_queue",
+    "MessageQueue": "brine._message_queue",
     "SignedConnection": "brine._pipes",
     "SignedJoinableQueue": "brine._queues",
     "SignedQueue": "brine._queues",
     "SignedSimpleQueue": "brine._simple_queue",
     "VerifiedPath": "brine._paths",
+    "queue": "brine._message_queue",
     "register_manager_serializer": "brine._managers",
     "signed_pipe": "brine._pipes",
     "verified_path": "brine._paths",
@@ -77,9 +82,12 @@ __all__ = [
     "AlteredError",
     "Error",
     "InputOutputError",
+    "JobResult",
     "Key",
     "KeyFileError",
     "Lease",
+    "Message",
+    "MessageQueue",
     "PublicKey",
     "ReplayedError",
     "SignedConnection",
@@ -106,6 +114,7 @@ __all__ = [
     "load",
     "loads",
     "open",
+    "queue",
     "register_manager_serializer",
     "replay_init",
     "replay_status",

@@ -1,11 +1,25 @@
 //! What a process that forks must leave in order.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use pyo3::prelude::*;
 
-use crate::ledger;
+/// What must not be open while the process forks, and is opened again when it is needed.
+pub(crate) trait ClosedForForks: Send + Sync {
+    /// Closes it. Nobody **may** be at work with it.
+    fn close(&self);
+}
+
+/// Has something closed before each fork, for as long as it is there.
+pub(crate) fn register<T: ClosedForForks + 'static>(one: &Arc<T>) {
+    let one: Weak<dyn ClosedForForks> = Arc::<T>::downgrade(one);
+    let mut all = CLOSED_FOR_FORKS.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|other| other.strong_count() > 0);
+    all.push(one);
+}
+
+static CLOSED_FOR_FORKS: Mutex<Vec<Weak<dyn ClosedForForks>>> = Mutex::new(Vec::new());
 
 /// Held for reading by whoever works without the interpreter, and for writing while the process forks: no lock is then
 /// held by a thread that the child does not have.
@@ -62,7 +76,11 @@ extern "C" fn before_fork() {
         return;
     }
     let held = WORK.write().unwrap_or_else(PoisonError::into_inner);
-    ledger::close_all();
+    for one in CLOSED_FOR_FORKS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if let Some(one) = one.upgrade() {
+            one.close();
+        }
+    }
     FORKING.with_borrow_mut(|forking| *forking = Some(held));
 }
 

@@ -1,13 +1,14 @@
 //! Replay databases in a process that may fork.
 
 use std::path::{self, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 
 use brine_cli::embed::{JudgingClock, Refused, ReplayText, replay_database};
 use brine_core::{Clock as _, Error, Timestamp};
 use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_records::{ReplayError, Settled, Subject};
 
+use crate::fork::{ClosedForForks, register};
 use crate::judge::lock;
 
 /// A replay database, which is opened when it is needed.
@@ -38,9 +39,7 @@ impl Ledger {
             .map_err(|source| ReplayError::File { path: path.to_owned(), source })?;
         let database = Mutex::new(Some(replay_database(&path, &text)?));
         let ledger = Arc::new(Self { path, text, database });
-        let mut ledgers = LEDGERS.lock().unwrap_or_else(PoisonError::into_inner);
-        ledgers.retain(|other| other.strong_count() > 0);
-        ledgers.push(Arc::downgrade(&ledger));
+        register(&ledger);
         Ok(ledger)
     }
 
@@ -86,13 +85,8 @@ impl Ledger {
     }
 }
 
-/// Closes all databases. Nobody **may** be at work with one.
-pub(crate) fn close_all() {
-    for ledger in LEDGERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        if let Some(ledger) = ledger.upgrade() {
-            *lock(&ledger.database) = None;
-        }
+impl ClosedForForks for Ledger {
+    fn close(&self) {
+        *lock(&self.database) = None;
     }
 }
-
-static LEDGERS: Mutex<Vec<Weak<Ledger>>> = Mutex::new(Vec::new());

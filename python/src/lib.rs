@@ -10,15 +10,21 @@ mod failure;
 mod foreign;
 mod fork;
 mod interpreter;
+mod job_result;
 mod judge;
 mod key;
 mod lease;
 mod ledger;
 mod moment;
+mod open_queue;
+mod plain_data;
+mod queue;
+mod queued_message;
 mod replay;
 mod signer;
 mod stream_reader;
 mod stream_writer;
+mod taking;
 mod trust;
 mod turns;
 mod verified;
@@ -34,9 +40,17 @@ mod _brine {
     #[pymodule_export]
     use super::fork::fork_handlers;
     #[pymodule_export]
+    use super::job_result::JobResult;
+    #[pymodule_export]
     use super::key::{Key, PublicKey};
     #[pymodule_export]
     use super::lease::Lease;
+    #[pymodule_export]
+    use super::plain_data::{cbor_decode, cbor_encode};
+    #[pymodule_export]
+    use super::queue::{Queue, Sent};
+    #[pymodule_export]
+    use super::queued_message::QueuedMessage;
     #[pymodule_export]
     use super::replay::{replay_init, replay_status};
     #[pymodule_export]

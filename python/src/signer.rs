@@ -10,6 +10,7 @@ use brine_core::text::hex;
 use brine_core::{
     CHANNEL_BYTES, Content, Error, Sequence, SigningKey, Statement, Unique, armor, sign,
 };
+use brine_job::{Grant, Grants, JobId};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -142,6 +143,31 @@ impl Signer {
     fn sign_record<'py>(&self, py: Python<'py>, data: Frozen) -> PyResult<Bound<'py, PyBytes>> {
         let unique = self.numbers(1)?.unique()?;
         self.attached(py, &data, Some(unique), None)
+    }
+
+    /// Sign a job: bytes to be run by a worker, and what they need for that, as `brine sign --grant` takes it.
+    ///
+    /// Return the envelope, and what tells the job from all others: `Verifier.verify_result` takes it.
+    #[pyo3(signature = (data, *, grants=Vec::new(), content_type=None))]
+    fn sign_job<'py>(
+        &self,
+        py: Python<'py>,
+        data: Frozen,
+        grants: Vec<String>,
+        content_type: Option<&str>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let (job, id) = self::detached(py, || -> Result<_> {
+            let wanted = grants.iter().map(|grant| grant.parse::<Grant>());
+            let wanted = wanted.collect::<std::result::Result<Vec<_>, _>>();
+            let wanted = wanted.map_err(|error| Failure::usage(&error.to_string()))?;
+            let grants = Grants::collect(wanted);
+            let grants = grants.map_err(|error| Failure::usage(&error.to_string()))?;
+            let statement = grants.statement(self.statement(content_type)?);
+            let job = sign(&statement, self.key.as_ref(), &*data)?.to_bytes();
+            let id = JobId::of_envelope(&job, &[])?;
+            Ok((job, id))
+        })?;
+        Ok((PyBytes::new(py, &job), PyBytes::new(py, &id.0)))
     }
 
     /// Sign records together, up to 4096 with one signature. Each becomes an envelope that verifies alone.

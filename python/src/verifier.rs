@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brine_cli::embed::{ExpectationText, JudgingClock, Refused, ReplayText, expectations};
-use brine_core::{Verified as CoreVerified, is_single};
+use brine_core::{Kind, Verified as CoreVerified, is_single};
+use brine_job::JobId;
 use brine_records::Subject;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
 use crate::fork::detached;
+use crate::job_result::JobResult;
 use crate::judge::Judge;
 use crate::lease::Lease;
 use crate::ledger::Ledger;
@@ -25,6 +28,8 @@ use crate::verified::Verified;
 #[pyclass(frozen, module = "brine")]
 pub(crate) struct Verifier {
     pub(crate) judge: Judge,
+    /// The same for results of jobs.
+    results: Judge,
     pub(crate) context: Option<Arc<str>>,
     ledger: Option<Arc<Ledger>>,
 }
@@ -99,7 +104,9 @@ impl Verifier {
             None => detached(py, Source::at_home)?,
         };
         let trust = trust.for_context(asked.as_deref());
-        Ok(Self { judge: Judge::new(expectations, trust, clock), context: asked, ledger })
+        let results = expectations.clone().kind(Kind::Result);
+        let results = Judge::new(results, trust.clone(), clock);
+        Ok(Self { judge: Judge::new(expectations, trust, clock), results, context: asked, ledger })
     }
 
     /// Verify an envelope, or a detached signature over `payload`, and return what has verified.
@@ -138,6 +145,30 @@ impl Verifier {
         let note = |verified: &CoreVerified| ledger.reserve(&Subject::of(verified)?);
         let (verified, lease) = self.verify_and(py, envelope, payload, note)?;
         Ok(Lease::new(Py::new(py, verified)?, Arc::clone(ledger), lease))
+    }
+
+    /// Verify the signed result of a job, and return what it says.
+    ///
+    /// `job` says which job it must be of, as `Signer.sign_job` returns it. Raise `UntrustedError` with the reason
+    /// `result-other-job` if it is of another one. Without it, look at `JobResult.job`.
+    #[pyo3(signature = (envelope, job=None))]
+    fn verify_result(
+        &self,
+        py: Python<'_>,
+        envelope: Frozen,
+        job: Option<[u8; 32]>,
+    ) -> PyResult<JobResult> {
+        let judged = detached(py, || {
+            self.results.single(&envelope, |verified| {
+                let result = brine_job::JobResult::of(verified)?;
+                job.map_or(Ok(()), |job| result.judge_job(&JobId(job)))?;
+                Ok(result)
+            })
+        });
+        let (facts, payload, result) = judged.map_err(Failure::from)?;
+        let payload = PyBytes::new(py, &payload).unbind();
+        let verified = Verified::new(Some(payload), facts, self.context.clone(), false);
+        Ok(JobResult { verified: Py::new(py, verified)?, result })
     }
 
     /// What signatures must be for.

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use brine_core::{Error, KeyError};
+use brine_job::ResultError;
 use brine_keys::KeyFileError;
+use brine_queue::QueueError;
 use brine_records::ReplayError;
 
 use crate::report::Failure;
@@ -77,6 +79,18 @@ impl From<KeyError> for Refused {
 
 impl From<KeyFileError> for Refused {
     fn from(error: KeyFileError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<QueueError> for Refused {
+    fn from(error: QueueError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+impl From<ResultError> for Refused {
+    fn from(error: ResultError) -> Self {
         Failure::from(error).into()
     }
 }

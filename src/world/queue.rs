@@ -21,12 +21,36 @@ use crate::report::{Failure, QueueFailure};
 
 /// Opens the queue of a URL, or makes it if the options say so.
 pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
+    opened(url, |open| patiently(|| open(options)))
+}
+
+/// The same for a caller who tries again by itself while another process has locked the queue.
+pub(crate) fn open_at_once(
+    url: &QueueUrl,
+    options: SqliteQueueOptions,
+) -> Result<SqliteQueue, Failure> {
+    opened(url, |open| open(options))
+}
+
+fn opened(
+    url: &QueueUrl,
+    open: impl FnOnce(
+        &dyn Fn(SqliteQueueOptions) -> Result<SqliteQueue, QueueError>,
+    ) -> Result<SqliteQueue, QueueError>,
+) -> Result<SqliteQueue, Failure> {
     let QueueUrl::Sqlite { path, queue } = url;
-    // SQLite has a meaning of its own for names like "file:x".
-    let whole =
-        std::path::absolute(path).map_err(|error| Failure::io(quoted(path).to_string(), error))?;
-    let opened = patiently(|| SqliteQueue::open(&whole, queue, options, Arc::new(Moment::System)));
+    let QueueUrl::Sqlite { path: whole, .. } = settled_url(url)?;
+    let opened =
+        open(&|options| SqliteQueue::open(&whole, queue, options, Arc::new(Moment::System)));
     opened.map_err(|error| not_opened(path, error))
+}
+
+/// Returns the same URL with an absolute path. SQLite has a meaning of its own for names like "file:x".
+pub(crate) fn settled_url(url: &QueueUrl) -> Result<QueueUrl, Failure> {
+    let QueueUrl::Sqlite { path, queue } = url;
+    let whole = std::path::absolute(path);
+    let whole = whole.map_err(|error| Failure::io(quoted(path).to_string(), error))?;
+    Ok(QueueUrl::Sqlite { path: whole, queue: queue.clone() })
 }
 
 /// Makes a queue that is not there: nothing was sent before.

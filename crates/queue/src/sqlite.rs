@@ -128,11 +128,15 @@ impl SqliteQueue {
     }
 
     /// Publishes messages, and returns the numbers that they got.
-    fn publish_numbered(&mut self, messages: &[&[u8]]) -> Result<Vec<i64>, QueueError> {
+    fn publish_numbered(
+        &mut self,
+        messages: &[&[u8]],
+        delay: Duration,
+    ) -> Result<Vec<i64>, QueueError> {
         publish::refuse_large(messages)?;
         let queue = self.number;
-        let numbers =
-            self.write(|connection, now| publish::publish(connection, queue, messages, now))?;
+        let numbers = self
+            .write(|connection, now| publish::publish(connection, queue, messages, now, delay))?;
         let numbers = numbers.ok_or_else(|| QueueError::Missing { name: self.name.clone() })?;
         self.announce();
         Ok(numbers)
@@ -219,7 +223,7 @@ impl Queue for SqliteQueue {
     type Lease = MessageLease;
 
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
-        self.publish_numbered(messages).map(drop)
+        self.publish_numbered(messages, Duration::ZERO).map(drop)
     }
 
     fn receive(

@@ -119,7 +119,7 @@ impl SqliteQueue {
             let Some(to) = schema::find(connection, to)? else { return Ok(Answered::NoQueue) };
             match messages.acknowledge(&[lease])?.as_slice() {
                 [Settled::Done] => {
-                    publish::publish(connection, to, &[answer], now)?;
+                    publish::publish(connection, to, &[answer], now, Duration::ZERO)?;
                     Ok(Answered::Done)
                 }
                 _ => Ok(Answered::Lost),

@@ -107,10 +107,7 @@ impl SettleMessages<'_> {
         let sql = "UPDATE message SET token = NULL, held_from = ?3, held_until = ?4, failure = ?5 \
                    WHERE id = ?1 AND token = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let (from, until) = match delay.is_zero() {
-            true => (0, 0),
-            false => (self.now.unix(), end_of(self.now, delay).unix()),
-        };
+        let (from, until) = hold(self.now, delay);
         let why = detail(why);
         let one = |lease: &&MessageLease| {
             outcome(statement.execute(params![lease.number, lease.token, from, until, why])?)
@@ -122,6 +119,14 @@ impl SettleMessages<'_> {
         let sql = "UPDATE message SET begun = ?3 WHERE id = ?1 AND token = ?2";
         let values = params![lease.number, lease.token, self.now.unix()];
         outcome(self.connection.prepare_cached(sql)?.execute(values)?)
+    }
+}
+
+/// Returns from when until when a message waits, in seconds since 1970: both are 0 if it does not.
+pub(super) fn hold(now: Timestamp, delay: Duration) -> (u64, u64) {
+    match delay.is_zero() {
+        true => (0, 0),
+        false => (now.unix(), end_of(now, delay).unix()),
     }
 }
 

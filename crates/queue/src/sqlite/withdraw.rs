@@ -1,5 +1,7 @@
 //! Messages that their sender takes back.
 
+use std::time::Duration;
+
 use rusqlite::params;
 
 use super::SqliteQueue;
@@ -14,13 +16,14 @@ pub struct SentMessage {
 }
 
 impl SqliteQueue {
-    /// Publishes one message, as [`publish`](crate::Queue::publish) does, so that it can be taken back.
+    /// Publishes one message, as [`publish`](crate::Queue::publish) does, so that it can be taken back. It is delivered
+    /// when `delay` has passed.
     ///
     /// # Errors
     ///
     /// Those of [`publish`](crate::Queue::publish).
-    pub fn send(&mut self, content: Vec<u8>) -> Result<SentMessage, QueueError> {
-        let numbers = self.publish_numbered(&[&content])?;
+    pub fn send(&mut self, content: Vec<u8>, delay: Duration) -> Result<SentMessage, QueueError> {
+        let numbers = self.publish_numbered(&[&content], delay)?;
         let number = numbers.first().copied();
         let number = number.ok_or_else(|| QueueError::damaged("a message has no number"))?;
         Ok(SentMessage { number, content })

@@ -21,19 +21,19 @@ fn a_message_is_taken_back_until_it_is_begun() {
         ledger.reserve_many(&[subject], site.now()).unwrap().remove(0).into_lease().unwrap()
     };
 
-    let unread = sender.send(record(0)).unwrap();
+    let unread = sender.send(record(0), Duration::ZERO).unwrap();
     assert!(sender.withdraw(&unread).unwrap());
     assert!(!sender.withdraw(&unread).unwrap());
     assert!(worker.receive(ReceiveBounds::ONE, Duration::ZERO).unwrap().is_empty());
 
     // A worker has it, and looks at it. It does not begin.
-    let judged = sender.send(record(1)).unwrap();
+    let judged = sender.send(record(1), Duration::ZERO).unwrap();
     let found = one(&mut worker);
     let lease = fresh(found.content);
     assert!(sender.withdraw(&judged).unwrap());
     assert_eq!(worker.begin(&found.lease, lease).unwrap(), Settled::Lost);
 
-    let begun = sender.send(record(2)).unwrap();
+    let begun = sender.send(record(2), Duration::ZERO).unwrap();
     let found = one(&mut worker);
     let lease = fresh(found.content);
     assert_eq!(worker.begin(&found.lease, lease).unwrap(), Settled::Done);
@@ -42,7 +42,7 @@ fn a_message_is_taken_back_until_it_is_begun() {
     assert!(!sender.withdraw(&begun).unwrap());
 
     // Another message has its number now, or the queue of another name has.
-    let later = sender.send(record(3)).unwrap();
+    let later = sender.send(record(3), Duration::ZERO).unwrap();
     assert!(!sender.withdraw(&begun).unwrap());
     assert!(!site.open("other").withdraw(&later).unwrap());
     assert!(sender.withdraw(&later).unwrap());
@@ -67,4 +67,18 @@ fn what_is_settled_by_a_lease_that_stays_is_settled_once() {
     assert!(queue.receive(ReceiveBounds::ONE, Duration::ZERO).unwrap().is_empty());
     let again = ledger.reserve(&subject, site.now()).unwrap().into_lease().unwrap_err();
     assert_eq!(brine_core::Classified::reason(&again), "replayed");
+}
+
+#[test]
+fn a_message_that_is_sent_with_a_delay_waits() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    let delay = Duration::from_secs(30);
+    let _ = queue.send(b"later".to_vec(), delay).unwrap();
+    let _ = queue.send(b"now".to_vec(), Duration::ZERO).unwrap();
+    assert_eq!(one(&mut queue).content, b"now");
+    assert!(queue.receive(ReceiveBounds::ONE, Duration::ZERO).unwrap().is_empty());
+    site.let_pass(delay);
+    let found = one(&mut queue);
+    assert_eq!((found.content.as_slice(), found.attempt), (&b"later"[..], 1));
 }

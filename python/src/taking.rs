@@ -1,0 +1,132 @@
+//! Messages are taken from a queue: verified, and admitted by its ledger, or refused.
+
+use std::time::Duration;
+
+use brine_cli::embed::{Facts, Refused};
+use brine_queue::{
+    Admission, Buried, Delivery, MessageLease, Queue as _, ReceiveBounds, RefusedMessage, Standing,
+};
+use brine_records::replay::ReplayLease;
+use brine_records::{Settled, Subject};
+
+use crate::judge::Judge;
+use crate::open_queue::{OpenedQueue, now, patiently};
+
+/// What became of a look into a queue.
+pub(crate) enum Taken {
+    /// A message is to be handled.
+    Message(Box<TakenMessage>),
+    /// There is none.
+    Nothing,
+    /// A message was a copy, or is looked at again later.
+    PassedOver,
+    /// A message became a dead letter.
+    Refused(Refused, Vec<u8>),
+}
+
+/// A message that is to be handled.
+pub(crate) struct TakenMessage {
+    pub(crate) content: Vec<u8>,
+    pub(crate) attempt: u64,
+    /// What is known of it and its payload, if it was verified.
+    pub(crate) verified: Option<(Facts, Vec<u8>)>,
+    pub(crate) lease: MessageLease,
+    /// The right to handle it by the ledger, if it was asked.
+    pub(crate) record: Option<ReplayLease>,
+}
+
+/// Takes a message, if there is one. Without a judge it is taken as it is.
+pub(crate) fn take(
+    opened: &mut OpenedQueue,
+    judge: Option<&Judge>,
+    wait: Duration,
+    attempts: u64,
+) -> Result<Taken, Refused> {
+    let found = opened.queue.receive(ReceiveBounds::ONE, wait)?;
+    let Some(delivery) = found.into_iter().next() else { return Ok(Taken::Nothing) };
+    let Some(judge) = judge else {
+        let Delivery { content, attempt, lease, .. } = delivery;
+        let message = TakenMessage { content, attempt, verified: None, lease, record: None };
+        return Ok(Taken::Message(Box::new(message)));
+    };
+    Consumer { opened, judge, attempts }.judged(delivery)
+}
+
+/// Judges messages as they come.
+struct Consumer<'q> {
+    opened: &'q mut OpenedQueue,
+    judge: &'q Judge,
+    attempts: u64,
+}
+
+impl Consumer<'_> {
+    fn judged(mut self, delivery: Delivery<MessageLease>) -> Result<Taken, Refused> {
+        let Delivery { content, attempt, lease, .. } = delivery;
+        let judged = self.judge.single(&content, |verified| Ok(Subject::of(verified)?));
+        let (facts, payload, subject) = match judged {
+            Ok((facts, payload, subject)) => (facts, payload.into_owned(), subject),
+            Err(refused) if says_nothing_of_messages(&refused) => {
+                let _ = self.hand_back(&lease, Duration::ZERO, &refused.message);
+                return Err(refused);
+            }
+            Err(refused) => return self.bury(&lease, Standing::Unverified, refused, content),
+        };
+        let reserved = patiently(|| {
+            let now = now()?;
+            Ok::<_, Refused>(self.opened.ledger.reserve(&subject, now)?)
+        })?;
+        match Admission::of(reserved)? {
+            Admission::Handle(record) if attempt > self.attempts => {
+                // Whoever revives it need not wait.
+                let _ = self.opened.ledger.give_back(&record, now()?);
+                let refused = Refused::exhausted(attempt.saturating_sub(1));
+                self.bury(&lease, Standing::Verified, refused, content)
+            }
+            Admission::Handle(record) => {
+                let (verified, record) = (Some((facts, payload)), Some(record));
+                let message = TakenMessage { content, attempt, verified, lease, record };
+                Ok(Taken::Message(Box::new(message)))
+            }
+            Admission::Later(delay, why) => {
+                let _ = self.hand_back(&lease, delay, &why.to_string())?;
+                Ok(Taken::PassedOver)
+            }
+            Admission::Refused(error) => {
+                self.bury(&lease, Standing::Unverified, error.into(), content)
+            }
+            Admission::Repeated => {
+                let _ = patiently(|| self.opened.queue.acknowledge(&lease))?;
+                Ok(Taken::PassedOver)
+            }
+        }
+    }
+
+    fn hand_back(
+        &mut self,
+        lease: &MessageLease,
+        delay: Duration,
+        why: &str,
+    ) -> Result<Settled, Refused> {
+        patiently(|| self.opened.queue.hand_back(lease, delay, why))
+    }
+
+    fn bury(
+        &mut self,
+        lease: &MessageLease,
+        standing: Standing,
+        refused: Refused,
+        content: Vec<u8>,
+    ) -> Result<Taken, Refused> {
+        let why = RefusedMessage { reason: refused.reason, detail: &refused.message, standing };
+        match patiently(|| self.opened.queue.bury(lease, &why))? {
+            Buried::Done(_) => Ok(Taken::Refused(refused, content)),
+            // Somebody else has it.
+            Buried::Lost => Ok(Taken::PassedOver),
+        }
+    }
+}
+
+/// Returns whether it is this process that cannot judge: by a trust file that cannot be read, for one.
+const fn says_nothing_of_messages(refused: &Refused) -> bool {
+    matches!(refused.status, 2 | 4 | 6)
+}
