@@ -167,6 +167,7 @@ fn a_system_without_an_older_call_says_what_it_lacks() {
         ("pipe2", "making a pipe: "),
         ("setsid", "leaving the session: "),
         ("personality", "resetting the personality: "),
+        ("recvmsg", "hearing of the job (recvmsg): "),
     ] {
         for (errno, hint) in [("ENOSYS", newer), ("EPERM", "refuses it this call")] {
             let said = said_without(&[&format!("{call}={errno}")]);

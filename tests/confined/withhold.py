@@ -13,6 +13,7 @@ NUMBERS = {  # x86-64, AArch64
     "mount_setattr": (442, 442), "move_mount": (429, 429), "open_tree": (428, 428), "openat2": (437, 437),
     "perf_event_open": (298, 241), "personality": (135, 92), "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424), "pipe2": (293, 59), "pivot_root": (155, 41), "prctl": (157, 167),
+    "recvmsg": (47, 212),
     "seccomp": (317, 277), "sendto": (44, 206), "setns": (308, 268),
     "setsid": (112, 157), "socket": (41, 198), "socketpair": (53, 199),
     "umount2": (166, 39), "unshare": (272, 97),

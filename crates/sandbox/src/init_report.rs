@@ -16,8 +16,8 @@ pub(super) struct InitFault {
     pub(super) layer: Option<Layer>,
     /// What was being done.
     pub(super) step: String,
-    /// The error number of the system.
-    pub(super) errno: i32,
+    /// The error number of the system; `None` if this is not about a call, so that nothing can have withheld it.
+    pub(super) errno: Option<i32>,
 }
 
 /// A report of the init of a job.
@@ -71,6 +71,11 @@ impl ShownToBrine {
 }
 
 impl InitFault {
+    /// Returns the error of the system, or one that stands for none of its.
+    pub(super) fn source(&self) -> io::Error {
+        self.errno.map_or_else(|| io::ErrorKind::InvalidInput.into(), io::Error::from_raw_os_error)
+    }
+
     /// Returns the fault of a layer that could not be set up.
     pub(super) fn of(layer: Layer, step: &str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(Some(layer), step, &error)
@@ -79,8 +84,8 @@ impl InitFault {
     pub(super) fn new(layer: Option<Layer>, step: &str, error: &io::Error) -> Self {
         // An error that is not the system's has no number, so its text is kept.
         match error.raw_os_error() {
-            Some(errno) => Self { layer, step: step.to_owned(), errno },
-            None => Self { layer, step: format!("{step}: {error}"), errno: libc::EINVAL },
+            Some(errno) => Self { layer, step: step.to_owned(), errno: Some(errno) },
+            None => Self { layer, step: format!("{step}: {error}"), errno: None },
         }
     }
 }
@@ -101,7 +106,12 @@ impl InitReport {
                 let layer = fault.layer.map_or(-1, layer_number);
                 // A step can name a path of any length.
                 let step: String = fault.step.chars().take(MAX_MESSAGE_BYTES / 8).collect();
-                encoder.array(4).uint(1).int(layer).text(&step).int(fault.errno.into());
+                encoder
+                    .array(4)
+                    .uint(1)
+                    .int(layer)
+                    .text(&step)
+                    .int(fault.errno.unwrap_or(NO_ERRNO).into());
             }
             Self::NotExecuted(errno) => drop(encoder.array(2).uint(2).int((*errno).into())),
             Self::Exited(status) => drop(encoder.array(2).uint(3).uint((*status).into())),
@@ -149,7 +159,11 @@ impl InitReport {
             1 => {
                 let layer = layer_of(decoder.int()?);
                 let step = decoder.text()?.to_owned();
-                number(decoder.int()?).map(|errno| Self::Failed(InitFault { layer, step, errno }))
+                let errno = number(decoder.int()?);
+                errno.map(|errno| {
+                    let errno = Some(errno).filter(|errno| *errno != NO_ERRNO);
+                    Self::Failed(InitFault { layer, step, errno })
+                })
             }
             2 => number(decoder.int()?).map(Self::NotExecuted),
             3 => number(decoder.int()?).map(Self::Exited),
@@ -216,13 +230,16 @@ fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
+/// How a fault is sent that has no error number: the system gives none that is 0.
+const NO_ERRNO: i32 = 0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_report_arrives_as_it_was_sent() {
-        let fault = |layer, step: &str| InitFault { layer, step: step.into(), errno: 13 };
+        let fault = |layer, step: &str| InitFault { layer, step: step.into(), errno: Some(13) };
         let usage = ResourceUsage {
             user: Duration::from_micros(7),
             system: Duration::from_secs(2),
@@ -235,6 +252,7 @@ mod tests {
             InitReport::Violated(Some(101)),
             InitReport::Violated(None),
             InitReport::Failed(fault(None, "doing something")),
+            InitReport::Failed(InitFault { layer: None, step: "an argument".into(), errno: None }),
             InitReport::NotExecuted(2),
             InitReport::Exited(255),
             InitReport::Signalled(9, Duration::from_micros(11)),
@@ -254,7 +272,7 @@ mod tests {
     #[test]
     fn a_report_fits_however_long_a_path_is() {
         let step = "\u{1f9c2}".repeat(10_000);
-        let message = InitReport::Failed(InitFault { layer: None, step, errno: 1 }).encode();
+        let message = InitReport::Failed(InitFault { layer: None, step, errno: Some(1) }).encode();
         assert!(message.len() <= MAX_MESSAGE_BYTES);
         assert!(matches!(InitReport::decode(&message), Some(InitReport::Failed(_))));
     }

@@ -38,7 +38,11 @@ pub(super) fn restrict(orders: &InitOrders, ground: &LandlockGround<'_>) -> Resu
     if version < needed {
         let step =
             format!("this kernel has version {version}, and {needed} is needed for the plan");
-        return Err(InitFault { layer: Some(Layer::Landlock), step, errno: libc::EOPNOTSUPP });
+        return Err(InitFault {
+            layer: Some(Layer::Landlock),
+            step,
+            errno: Some(libc::EOPNOTSUPP),
+        });
     }
     let abi = ABI::from(version);
     rules(orders, ground, abi)

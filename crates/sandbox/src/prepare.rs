@@ -120,6 +120,11 @@ impl Prepared {
         ];
         let varying = input_end.iter().chain(&self.places).map(AsFd::as_fd);
         let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(varying).collect();
+        // Before there is an init, so that one that cannot receive them does not keep brine from hearing why.
+        channel
+            .send_descriptors(&descriptors)
+            .and_then(|()| channel.send_descriptors(&groups))
+            .map_err(failed("giving the init its descriptors"))?;
         let init = Command::new(program_init)
             .arg0(INIT_NAME)
             .arg(descriptors.len().to_string())
@@ -133,10 +138,6 @@ impl Prepared {
         let kills_before = self.kills_before;
         let mut started =
             Started { init, channel, output, errors, input: None, go, group, kills_before };
-        let send = |descriptors: &[BorrowedFd<'_>]| started.channel.send_descriptors(descriptors);
-        send(&descriptors)
-            .and_then(|()| send(&groups))
-            .map_err(failed("giving the init its descriptors"))?;
         let given = input.zip(to_input).map(|(source, pipe)| JobInput::start(source, pipe));
         started.input = given.transpose()?;
         Ok(started)

@@ -205,7 +205,8 @@ impl JobWatch<'_> {
     fn take_report(&mut self) -> Result<(), LaunchError> {
         let mut descriptors = Vec::new();
         let received = self.init.channel.receive_with(&mut descriptors);
-        let received = received.map_err(|error| self.state.failed("hearing of the job", error))?;
+        let received =
+            received.map_err(|error| self.state.failed("hearing of the job (recvmsg)", error))?;
         let Some(report) = received else {
             // The init is gone, and process 1 with it.
             self.state.gone = true;

@@ -137,8 +137,9 @@ fn fault(step: &'static str) -> impl FnOnce(io::Error) -> InitFault {
     move |error| InitFault::new(None, step, &error)
 }
 
-fn words(InitFault { layer, step, errno }: &InitFault) -> String {
-    let system = in_words(&io::Error::from_raw_os_error(*errno)).to_string();
+fn words(fault: &InitFault) -> String {
+    let InitFault { layer, step, .. } = fault;
+    let system = in_words(&fault.source()).to_string();
     let layer = layer.map(|layer| format!("{}: ", layer.name())).unwrap_or_default();
     format!("{layer}{step}: {system}")
 }

@@ -1,6 +1,5 @@
 //! Why a job ended, or did not start.
 
-use std::io;
 use std::time::Duration;
 
 use brine_job::{Layer, PlanParts};
@@ -38,16 +37,11 @@ pub(super) fn explain(
 
 /// Explains the fault of an init before or after its job has `started`.
 pub(super) fn launch_error(fault: InitFault, started: bool) -> LaunchError {
-    let InitFault { layer, step, errno } = fault;
-    let source = io::Error::from_raw_os_error(errno);
-    match (layer, started) {
-        (Some(layer), _) => LaunchError::Confinement { layer, step, source },
-        (None, false) if !OF_PLAN.iter().any(|of_plan| step.starts_with(of_plan)) => {
-            LaunchError::setting_up(&step, source)
-        }
-        (None, _) => LaunchError::System { step, source },
+    let (source, of_system) = (fault.source(), fault.errno.is_some());
+    let InitFault { layer, step, .. } = fault;
+    match layer {
+        Some(layer) => LaunchError::Confinement { layer, step, source },
+        None if of_system && !started => LaunchError::setting_up(&step, source),
+        None => LaunchError::System { step, source },
     }
 }
-
-/// What an init makes of the plan without a system call, so that nothing can be withheld from it.
-const OF_PLAN: [&str; 3] = ["an argument", "the environment", "the script"];
