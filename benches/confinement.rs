@@ -23,6 +23,7 @@ fn main() {
 mod linux {
     use std::collections::{BTreeMap, BTreeSet};
     use std::fs::File;
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
@@ -37,10 +38,12 @@ mod linux {
             // As a test it only has to compile.
             return;
         }
+        let same = same_files();
         let mut sorts: Vec<Sort> = vec![
             ("/bin/true alone".into(), Box::new(|| spawn(&mut Command::new("/bin/true")))),
             ("brine --version".into(), Box::new(|| spawn(Command::new(BRINE).arg("--version")))),
-            ("bubblewrap".into(), Box::new(|| spawn(&mut bubblewrap()))),
+            ("bubblewrap, bare".into(), Box::new(|| spawn(&mut bubblewrap(&[])))),
+            ("bubblewrap, the same files".into(), Box::new(move || spawn(&mut bubblewrap(&same)))),
             ("brine, every layer".into(), Box::new(|| confined(&plan(&[])))),
             ("brine, no layer".into(), Box::new(|| confined(&plan(&Layer::ALL)))),
         ];
@@ -75,7 +78,7 @@ mod linux {
 
     /// Options that come as near as they can: it has neither Landlock, nor limits, nor a filter of its own,
     /// and takes one that another program made.
-    fn bubblewrap() -> Command {
+    fn bubblewrap(more: &[String]) -> Command {
         let mut command = Command::new("bwrap");
         command.args(["--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"]);
         command.args(["--cap-drop", "ALL", "--uid", "65534", "--gid", "65534"]);
@@ -83,18 +86,56 @@ mod linux {
         for link in ["bin", "lib", "lib64"] {
             command.args(["--symlink", &format!("usr/{link}"), &format!("/{link}")]);
         }
-        command.args(["--dev", "/dev", "--size", "1048576", "--tmpfs", "/job/work"]);
-        command.args([
-            "--chdir",
-            "/job/work",
-            "--clearenv",
-            "--remount-ro",
-            "/",
-            "--",
-            "/bin/true",
-        ]);
+        command.args(["--dev", "/dev", "--size", "1048576", "--tmpfs", "/job/work"]).args(more);
+        command.args(["--chdir", "/job/work", "--clearenv", "--remount-ro", "/"]);
+        command.args(["--", "/bin/true"]);
         command
     }
+
+    /// Options that show what a job of brine's finds besides its program: a `/proc` in which most files about the machine
+    /// are hidden, places to write, and files of `/etc`.
+    fn same_files() -> Vec<String> {
+        let mut options =
+            words("--proc /proc --size 1048576 --tmpfs /tmp --size 1048576 --tmpfs /dev/shm");
+        for entry in std::fs::read_dir("/proc").unwrap().map(Result::unwrap) {
+            let (name, metadata) = (entry.file_name(), entry.metadata().unwrap());
+            let name = name.to_str().unwrap();
+            let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
+            let is_for_others = !metadata.is_symlink() && metadata.mode() & 0o007 != 0;
+            if is_process || SHOWN.contains(&name) || !is_for_others {
+                continue;
+            }
+            options.extend(words(&match metadata.is_dir() {
+                true => format!("--tmpfs /proc/{name}"),
+                false => format!("--ro-bind /dev/null /proc/{name}"),
+            }));
+        }
+        for name in
+            ["passwd", "group", "hosts", "nsswitch.conf", "localtime", "ssl/certs", "alternatives"]
+        {
+            options.extend(words(&format!("--ro-bind-try /etc/{name} /etc/{name}")));
+        }
+        options
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    /// What is shown of the machine (`crates/sandbox/src/private_root/proc.rs`).
+    const SHOWN: [&str; 11] = [
+        "cgroups",
+        "cpuinfo",
+        "filesystems",
+        "loadavg",
+        "meminfo",
+        "stat",
+        "sys",
+        "sysvipc",
+        "uptime",
+        "version",
+        "vmstat",
+    ];
 
     fn confined(plan: &Plan) {
         let payload = File::open("/dev/null").unwrap();

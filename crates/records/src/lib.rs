@@ -62,8 +62,8 @@ pub use self::pipeline::{
     BLOCK_RECORDS, DeadLetter, DeliveredBlock, Deliveries, FrameSource, Handed, HandlerFailure,
     Hold, HoldLost, LongWait, MAX_BYTES_IN_FLIGHT, MissingRecords, NoRejects, OnBadRecord,
     OnRepeated, Patience, PipedRecords, PipelineError, QuietPatience, RecordCounts, RecordError,
-    RecordJudge, RecordPipeline, RecordRun, RejectedRecord, Rejects, ReleasedRecord, ReleasedRun,
-    Room, Sink, Source, WriteFailure,
+    RecordFate, RecordJudge, RecordListener, RecordPipeline, RecordRun, RejectedRecord, Rejects,
+    ReleasedRecord, ReleasedRun, Room, SettledRecord, Sink, Source, WriteFailure,
 };
 pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord};
 pub use self::signing::{SigningCounts, SigningPipeline, SigningRun, sign_records};

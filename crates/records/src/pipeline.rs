@@ -7,6 +7,7 @@ mod frame_source;
 mod judge;
 mod lease_hold;
 mod lease_keeper;
+mod listener;
 mod ordered_pool;
 mod patience;
 mod recheck;
@@ -17,6 +18,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 use self::judge::Judgement;
@@ -33,6 +35,7 @@ use self::error::StepError;
 pub use self::error::{HandlerFailure, PipelineError, RecordError};
 pub use self::frame_source::{BLOCK_RECORDS, FrameSource, PipedRecords};
 pub use self::judge::RecordJudge;
+pub use self::listener::{RecordFate, RecordListener, SettledRecord};
 pub use self::ordered_pool::MAX_BYTES_IN_FLIGHT;
 pub(crate) use self::ordered_pool::in_order;
 pub use self::patience::{LongWait, Patience, QuietPatience};
@@ -55,13 +58,13 @@ pub use self::sink::{
 /// [`run`](Self::run) uses the sink and the rejects on the calling thread alone, reads and judges on others, and
 /// renews leases on one more. With `n` threads, at most `n` + 3 blocks are in memory, and together they take
 /// [`MAX_BYTES_IN_FLIGHT`] at most, beside the one that is being read.
-#[derive(Debug)]
 pub struct RecordPipeline<K, R = NoRejects, L = NoLedger, P = QuietPatience> {
     judge: RecordJudge,
     sink: K,
     rejects: R,
     ledger: L,
     patience: P,
+    listener: Option<Box<dyn RecordListener>>,
     threads: usize,
     rules: RecordRules,
 }
@@ -114,6 +117,7 @@ impl<K: Sink> RecordPipeline<K> {
             rejects: NoRejects,
             ledger: NoLedger,
             patience: QuietPatience,
+            listener: None,
             threads: 1,
             rules: RecordRules::default(),
         }
@@ -124,22 +128,28 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
     /// Keeps refused records.
     #[must_use]
     pub fn rejects<Q: Rejects>(self, rejects: Q) -> RecordPipeline<K, Q, L, P> {
-        let Self { judge, sink, ledger, patience, threads, rules, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
+        let Self { judge, sink, ledger, patience, listener, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, listener, threads, rules }
     }
 
     /// Releases each record once, by this ledger.
     #[must_use]
     pub fn ledger<M: Ledger>(self, ledger: M) -> RecordPipeline<K, R, M, P> {
-        let Self { judge, sink, rejects, patience, threads, rules, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
+        let Self { judge, sink, rejects, patience, listener, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, listener, threads, rules }
     }
 
     /// Waits for other processes in this way.
     #[must_use]
     pub fn patience<Q: Patience>(self, patience: Q) -> RecordPipeline<K, R, L, Q> {
-        let Self { judge, sink, rejects, ledger, threads, rules, .. } = self;
-        RecordPipeline { judge, sink, rejects, ledger, patience, threads, rules }
+        let Self { judge, sink, rejects, ledger, listener, threads, rules, .. } = self;
+        RecordPipeline { judge, sink, rejects, ledger, patience, listener, threads, rules }
+    }
+
+    /// Tells this listener what became of each record.
+    #[must_use]
+    pub fn listener(self, listener: impl RecordListener + 'static) -> Self {
+        Self { listener: Some(Box::new(listener)), ..self }
     }
 
     /// Judges on so many threads.
@@ -169,14 +179,29 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> RecordPipeline<K, R, L, P> {
         L: Send,
         L::Lease: Send,
     {
-        let Self { judge, sink, rejects, ledger, patience, threads, rules } = self;
+        let Self { judge, sink, rejects, ledger, patience, listener, threads, rules } = self;
         let (clock, recheck, spare) = (judge.clock(), judge.recheck(), judge.spare());
         let judge = Arc::new(judge.identifying(ledger.is_kept()));
         let keeper = LeaseKeeper::new(ledger, clock);
         let gate = ReplayGate::new(&keeper, patience);
         let counts = RecordCounts::default();
-        let release = Release { sink, rejects, gate, recheck, rules, counts, spare };
+        let release = Release { sink, rejects, gate, recheck, rules, counts, spare, listener };
         keeper.while_renewing(|| drive(source, threads, move |block| judge.judge(block), release))
+    }
+}
+
+impl<K: fmt::Debug, R: fmt::Debug, L: fmt::Debug, P: fmt::Debug> fmt::Debug
+    for RecordPipeline<K, R, L, P>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordPipeline")
+            .field("sink", &self.sink)
+            .field("rejects", &self.rejects)
+            .field("ledger", &self.ledger)
+            .field("patience", &self.patience)
+            .field("threads", &self.threads)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }
 

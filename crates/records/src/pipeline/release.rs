@@ -7,6 +7,7 @@ use super::delivery::{DeadLetter, Deliveries};
 use super::error::{HandlerFailure, PipelineError, StepError};
 use super::judge::{Judgement, RecordVerdict, SpareJudgements};
 use super::lease_hold::LeaseHold;
+use super::listener::{self, RecordListener};
 use super::patience::Patience;
 use super::recheck::Recheck;
 use super::rejects::{RejectedRecord, Rejects};
@@ -31,6 +32,7 @@ pub(super) struct Release<'k, K, R, L: Ledger, P> {
     pub(super) rules: RecordRules,
     pub(super) counts: RecordCounts,
     pub(super) spare: SpareJudgements,
+    pub(super) listener: Option<Box<dyn RecordListener>>,
 }
 
 /// A block that was judged.
@@ -53,6 +55,16 @@ enum Written<E> {
     Returned(HandlerFailure),
     /// It was given none: some may be with another process by now, or do not hold any more.
     Stale,
+}
+
+impl<E> Written<E> {
+    /// Returns why records were not handled.
+    const fn returned(&self) -> Option<&HandlerFailure> {
+        match self {
+            Self::Refused(why) | Self::Returned(why) => Some(why),
+            Self::All | Self::First(..) | Self::Stale => None,
+        }
+    }
 }
 
 /// Why a pipeline with these ends ended.
@@ -108,6 +120,10 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
         let run = from..end;
         self.end_leases(judged, &run, &written)?;
         self.refuse(judged, &run)?;
+        if let Some(listener) = &mut self.listener {
+            let JudgedBlock { block, judgement: Judgement { verdicts, .. }, .. } = &*judged;
+            listener::tell(listener.as_mut(), block, verdicts, &run, written.returned());
+        }
         self.settle(judged, &run, &written)?;
         if let Written::First(_, Some(error)) = written {
             return Err(PipelineError::Sink(error));
@@ -301,10 +317,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
     ) -> Result<(), Ended<D, K, R>> {
         let JudgedBlock { deliveries, judgement: Judgement { verdicts, .. }, .. } = judged;
         let verdicts = verdicts.get(run.clone()).unwrap_or_default();
-        let returned = match written {
-            Written::Refused(why) | Written::Returned(why) => Some(why),
-            Written::All | Written::First(..) | Written::Stale => None,
-        };
+        let returned = written.returned();
         if returned.is_none() {
             let repeated =
                 verdicts.iter().filter(|verdict| matches!(verdict, RecordVerdict::Repeated));

@@ -21,7 +21,7 @@ use crate::pipeline::release::Release;
 use crate::pipeline::replay_gate::ReplayGate;
 use crate::pipeline::{
     HandlerFailure, LongWait, OnBadRecord, OnRepeated, PipelineError, RecordCounts, RecordError,
-    RecordRules, RecordRun, Room, drive,
+    RecordFate, RecordListener, RecordRules, RecordRun, Room, SettledRecord, drive,
 };
 
 /// What a record is, and how the ends behave about it.
@@ -260,6 +260,7 @@ impl World {
     /// died.
     pub(super) fn run(&self, fault: Option<(usize, Fault)>) -> Option<RecordRun<Ended>> {
         let setup = self.state().begin(fault);
+        let heard = Heard::default();
         let run = catch_unwind(AssertUnwindSafe(|| {
             let keeper = LeaseKeeper::new(FakeLedger(self.clone()), Arc::new(self.clone()));
             let gate = ReplayGate::new(&keeper, self.clone());
@@ -272,13 +273,17 @@ impl World {
                 rules: RecordRules { on_bad: setup.on_bad, on_repeated: setup.on_repeated },
                 counts: RecordCounts::default(),
                 spare: SpareJudgements::default(),
+                listener: Some(Box::new(heard.clone())),
             };
             let world = self.clone();
             drive(self.clone(), 1, move |block: &mut FrameBlock| world.judge(block), release)
         }));
         self.state().end();
         match run {
-            Ok(run) => Some(run),
+            Ok(run) => {
+                heard.agrees_with(&run);
+                Some(run)
+            }
             Err(payload) if payload.is::<Killed>() => None,
             Err(payload) => resume_unwind(payload),
         }
@@ -517,4 +522,37 @@ fn expired() -> RecordError {
 /// Why bad records are refused.
 pub(super) fn bad() -> RecordError {
     HandlerFailure::new(Class::Altered, "signature-bad", "this record is bad").into()
+}
+
+/// Counts what a listener hears.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<RecordCounts>>);
+
+impl Heard {
+    /// Fails unless the counts of a run that came to its end are what was heard.
+    fn agrees_with(&self, run: &RecordRun<Ended>) {
+        if run.end.is_err() {
+            return;
+        }
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let expected = RecordCounts {
+            kept: heard.kept,
+            missing: heard.missing,
+            signers: heard.signers.clone(),
+            ..run.counts.clone()
+        };
+        assert_eq!(heard, expected);
+    }
+}
+
+impl RecordListener for Heard {
+    fn settled(&mut self, record: &SettledRecord<'_>) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match record.fate {
+            RecordFate::Released(_) => heard.verified += 1,
+            RecordFate::Repeated => heard.repeated += 1,
+            RecordFate::Refused(why) => heard.refuse(why),
+            RecordFate::Retried(..) => heard.retried += 1,
+        }
+    }
 }
