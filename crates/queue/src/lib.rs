@@ -46,7 +46,9 @@ pub use self::queue::{
     RefusedMessage, Standing,
 };
 pub use self::retry_delay::RetryDelay;
-pub use self::source::{POSTPONED, QueueDeliveries, QueueSource, SourceRules, UnsettledMessages};
+pub use self::source::{
+    POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,
+};
 pub use self::sqlite::{
     Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SentMessage,
     SqliteQueue, SqliteQueueOptions,

@@ -254,6 +254,8 @@ pub struct DeadMessage {
 pub struct QueueStatus {
     /// How many messages can be delivered.
     pub ready: u64,
+    /// When the message was published that is delivered next.
+    pub next_sent: Option<Timestamp>,
     /// How many are under a lease or wait to be retried.
     pub held: u64,
     /// How many messages were ever published.

@@ -1,5 +1,6 @@
 //! A queue as the source of a record pipeline.
 
+mod figures;
 mod held;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use brine_records::{
     Source,
 };
 
+pub use self::figures::SourceFigures;
 use self::held::{HeldMessage, HeldMessages};
 use crate::error::QueueError;
 use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
@@ -82,6 +84,13 @@ impl<Q: Queue> QueueSource<Q> {
         Self { is_wanted: Box::new(is_wanted), ..self }
     }
 
+    /// Counts in these figures.
+    #[must_use]
+    pub fn counting(self, figures: Arc<SourceFigures>) -> Self {
+        self.held.state().figures = figures;
+        self
+    }
+
     /// Returns what is known of the messages that were received and are not settled, for whoever handles them.
     #[must_use]
     pub fn unsettled(&self) -> UnsettledMessages<Q> {
@@ -131,10 +140,10 @@ impl<Q: Queue> Source for QueueSource<Q> {
         }
         let first = self.received;
         let mut block = FrameBlock::new(first.saturating_add(1));
-        let mut state = self.held.state();
+        let (mut state, since) = (self.held.state(), Instant::now());
         for delivery in found {
             block.push(&delivery.content);
-            let message = HeldMessage { attempt: delivery.attempt, lease: delivery.lease };
+            let message = HeldMessage { attempt: delivery.attempt, lease: delivery.lease, since };
             state.insert(self.received, message);
             self.received = self.received.saturating_add(1);
         }
@@ -181,7 +190,7 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let mut state = self.held.state();
         let messages: Vec<_> = state.take(self.numbers(&records)).collect();
         let detail = why.to_string();
-        for HeldMessage { attempt, lease } in messages {
+        for HeldMessage { attempt, lease, .. } in messages {
             if attempt < self.rules.attempts {
                 let _ =
                     state.settling.retry(vec![lease], self.rules.delay.after(attempt)?, &detail)?;

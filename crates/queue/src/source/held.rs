@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use brine_records::Settled;
 
+use super::figures::SourceFigures;
 use crate::error::QueueError;
 use crate::queue::Queue;
 
@@ -22,17 +23,20 @@ pub(super) struct HeldState<Q: Queue> {
     /// By their numbers, counted from 0 as they were received.
     messages: BTreeMap<u64, HeldMessage<Q::Lease>>,
     extended: Instant,
+    pub(super) figures: Arc<SourceFigures>,
 }
 
 /// One of them.
 pub(super) struct HeldMessage<L> {
     pub(super) attempt: u64,
     pub(super) lease: L,
+    pub(super) since: Instant,
 }
 
 impl<Q: Queue> HeldMessages<Q> {
     pub(super) fn new(settling: Q) -> Self {
-        let state = HeldState { settling, messages: BTreeMap::new(), extended: Instant::now() };
+        let (messages, extended) = (BTreeMap::new(), Instant::now());
+        let state = HeldState { settling, messages, extended, figures: Arc::default() };
         Self { state: Mutex::new(state), has_room: Condvar::new() }
     }
 
@@ -58,11 +62,14 @@ impl<Q: Queue> HeldMessages<Q> {
 
 impl<Q: Queue> HeldState<Q> {
     pub(super) fn insert(&mut self, number: u64, message: HeldMessage<Q::Lease>) {
+        self.figures.receive(message.attempt);
         self.messages.insert(number, message);
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<HeldMessage<Q::Lease>> {
-        self.messages.remove(&number)
+        let message = self.messages.remove(&number)?;
+        self.figures.settle(message.since.elapsed());
+        Some(message)
     }
 
     pub(super) fn attempt(&self, number: u64) -> Option<u64> {
@@ -83,7 +90,13 @@ impl<Q: Queue> HeldState<Q> {
         let leases: Vec<_> = self.messages.values().map(|message| &message.lease).collect();
         let settled = self.settling.extend(&leases)?;
         let mut settled = settled.into_iter();
-        self.messages.retain(|_, _| settled.next() != Some(Settled::Lost));
+        self.messages.retain(|_, message| {
+            let is_lost = settled.next() == Some(Settled::Lost);
+            if is_lost {
+                self.figures.settle(message.since.elapsed());
+            }
+            !is_lost
+        });
         Ok(())
     }
 
@@ -95,13 +108,13 @@ impl<Q: Queue> HeldState<Q> {
         let mut rest = self.messages.split_off(&numbers.start);
         let mut behind = rest.split_off(&numbers.end);
         self.messages.append(&mut behind);
-        rest.into_values()
+        let figures = Arc::clone(&self.figures);
+        rest.into_values().inspect(move |message| figures.settle(message.since.elapsed()))
     }
 
     /// Hands back all messages, to be delivered again at once.
     pub(super) fn hand_back(&mut self, why: &str) -> Result<(), QueueError> {
-        let messages = std::mem::take(&mut self.messages).into_values();
-        let leases: Vec<_> = messages.map(|message| message.lease).collect();
+        let leases: Vec<_> = self.take(0..u64::MAX).map(|message| message.lease).collect();
         if leases.is_empty() {
             return Ok(());
         }

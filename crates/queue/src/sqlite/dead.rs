@@ -74,12 +74,18 @@ impl DeadLetters for SqliteQueue {
             let sql = "SELECT count(*) FROM message WHERE queue = ?1 AND held_until <= ?2";
             let ready: u64 =
                 connection.prepare_cached(sql)?.query_row(params![queue, now], |row| row.get(0))?;
+            let sql = "SELECT sent FROM message WHERE queue = ?1 AND held_until <= ?2 \
+                       ORDER BY held_until, id LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let next_sent: Option<u64> =
+                statement.query_row(params![queue, now], |row| row.get(0)).optional()?;
             let all = count("SELECT count(*) FROM message WHERE queue = ?1")?;
             let sql = "SELECT reason, count FROM refused WHERE queue = ?1 ORDER BY reason";
             let mut statement = connection.prepare_cached(sql)?;
             let refused = statement.query_map(params![queue], |row| Ok((row.get(0)?, row.get(1)?)));
             Ok(QueueStatus {
                 ready,
+                next_sent: next_sent.map(moment).transpose()?,
                 held: all.saturating_sub(ready),
                 sent: count("SELECT sent FROM queue WHERE id = ?1")?,
                 acknowledged: count("SELECT acknowledged FROM queue WHERE id = ?1")?,
