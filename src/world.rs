@@ -9,6 +9,7 @@ pub(crate) mod descriptor;
 pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
+pub(crate) mod line_file;
 pub(crate) mod local_time;
 pub(crate) mod looking;
 pub(crate) mod machine;

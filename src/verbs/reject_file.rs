@@ -1,12 +1,10 @@
 //! Refused records, kept whole with the reason, to be looked at and tried again.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Cursor, Read};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use brine_core::Classified as _;
-use brine_core::text::quoted;
 use brine_records::{Framing, KEPT_BYTES, RecordFrame, RejectedRecord, Rejects};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
@@ -15,54 +13,19 @@ use serde_json::Value;
 use crate::report::Failure;
 use crate::report::console::json_line;
 use crate::report::exit::Status;
-use crate::world::descriptor::Descriptor;
-use crate::world::output::followed_in_place;
+use crate::world::line_file::LineFile;
 use crate::world::patient_file::PatientFile;
-use crate::world::trail::LinkRule;
-use crate::world::whole_file::directory_of;
-use crate::world::whole_records::{Care, WholeRecords};
+use crate::world::whole_records::Care;
 
 /// The version of the form; docs/rejected.md describes it.
 const SCHEMA: &str = "brine.rejected/1";
 
 /// A file that refused records are added to, a line of JSON each. Several processes can share it.
-pub(super) struct RejectFile {
-    records: WholeRecords,
-    name: String,
-}
+pub(super) struct RejectFile(LineFile);
 
 impl RejectFile {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let name = quoted(path).to_string();
-        let failed = |error| Failure::unwritten(&name, error);
-        if let Some(descriptor) = Descriptor::named_by(path) {
-            let file = descriptor.duplicate().map_err(failed)?;
-            return Ok(Self::of(file, path, name));
-        }
-        let place = followed_in_place(path, LinkRule::Protected)?;
-        let file = Self::open_file(&place).map_err(failed)?;
-        Ok(Self::of(file, &place, name))
-    }
-
-    fn of(file: File, path: &Path, name: String) -> Self {
-        let shown = file.metadata().is_ok_and(|found| found.is_file());
-        let shown = if shown { File::open(path).ok() } else { None };
-        Self { records: WholeRecords::new(file, Some(b'\n')).or_shown_by(shown), name }
-    }
-
-    fn open_file(path: &Path) -> io::Result<File> {
-        // Refused records may be as secret as others.
-        let mut options = OpenOptions::new();
-        options.append(true).mode(0o600);
-        match options.clone().create_new(true).open(path) {
-            Ok(file) => {
-                // A file that is on the disk without its name is lost with the power.
-                File::open(directory_of(path))?.sync_all()?;
-                Ok(file)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
-            Err(error) => Err(error),
-        }
+        LineFile::open(path).map(Self)
     }
 }
 
@@ -70,14 +33,12 @@ impl Rejects for RejectFile {
     type Error = Failure;
 
     fn may_wait(&self) -> bool {
-        self.records.has_reader()
+        self.0.has_reader()
     }
 
     fn keep(&mut self, rejected: &[RejectedRecord<'_>]) -> Result<(), Failure> {
         let lines: Vec<String> = rejected.iter().map(RejectedLine::of).collect();
-        let lengths = lines.iter().map(String::len);
-        let written = self.records.write(lines.concat().as_bytes(), lengths, Care::Kept);
-        written.failed.map_or(Ok(()), |error| Err(Failure::unwritten(&self.name, error)))
+        self.0.append(&lines, Care::Kept)
     }
 }
 

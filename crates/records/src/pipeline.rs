@@ -17,6 +17,7 @@ mod replay_gate;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::fmt;
 use std::sync::Arc;

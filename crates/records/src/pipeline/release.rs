@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::counts::RecordCounts;
 use super::delivery::{DeadLetter, Deliveries};
-use super::error::{HandlerFailure, PipelineError, StepError};
+use super::error::{PipelineError, StepError};
 use super::judge::{Judgement, RecordVerdict, SpareJudgements};
 use super::lease_hold::LeaseHold;
 use super::listener::{self, RecordListener};
@@ -13,6 +13,7 @@ use super::recheck::Recheck;
 use super::rejects::{RejectedRecord, Rejects};
 use super::replay_gate::{Admitted, NextStep, ReplayGate};
 use super::sink::{Handed, ReleasedRun, Room, Sink, WriteFailure};
+use super::written::Written;
 use super::{OnBadRecord, RecordRules, RecordRun};
 use crate::framing::FrameBlock;
 use crate::ledger::Ledger;
@@ -41,30 +42,6 @@ pub(super) struct JudgedBlock<D> {
     pub(super) block: FrameBlock,
     pub(super) deliveries: D,
     pub(super) judgement: Judgement,
-}
-
-/// What the sink did with a run of records.
-enum Written<E> {
-    /// It has written all.
-    All,
-    /// It has written the first so many, and failed if there is an error.
-    First(usize, Option<E>),
-    /// It refused the records.
-    Refused(HandlerFailure),
-    /// It failed to handle the records, which go back to the source.
-    Returned(HandlerFailure),
-    /// It was given none: some may be with another process by now, or do not hold any more.
-    Stale,
-}
-
-impl<E> Written<E> {
-    /// Returns why records were not handled.
-    const fn returned(&self) -> Option<&HandlerFailure> {
-        match self {
-            Self::Refused(why) | Self::Returned(why) => Some(why),
-            Self::All | Self::First(..) | Self::Stale => None,
-        }
-    }
 }
 
 /// Why a pipeline with these ends ended.
