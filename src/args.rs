@@ -8,6 +8,7 @@ mod help;
 pub mod inspect;
 pub mod judge;
 pub mod key_care;
+pub mod metrics;
 pub mod queue;
 pub mod record;
 pub mod replay;

@@ -11,6 +11,7 @@ pub(crate) mod console;
 pub(crate) mod explained;
 pub(crate) mod exposure;
 pub(crate) mod mistyped;
+pub(crate) mod queue_account;
 pub(crate) mod retyped;
 pub(crate) mod similar;
 pub(crate) mod typed;

@@ -19,6 +19,7 @@ mod list;
 mod passwd;
 mod policy;
 mod public;
+mod queue_watch;
 mod recv;
 mod reject_file;
 mod remove;

@@ -13,6 +13,7 @@ pub(crate) mod line_file;
 pub(crate) mod local_time;
 pub(crate) mod looking;
 pub(crate) mod machine;
+pub(crate) mod metrics;
 pub(crate) mod named_key;
 pub(crate) mod named_signer;
 pub(crate) mod output;

@@ -10,9 +10,10 @@ use clap::{Args, Subcommand};
 
 use super::help::{arranged, first_of};
 use super::judge::{JudgeArgs, VerdictArgs};
+use super::metrics::MetricsArgs;
 use super::record::{BatchArgs, FramingArgs, record_groups};
 use super::sign::StatementArgs;
-use super::value::parse_count;
+use super::value::{parse_count, parse_file};
 use super::when::parse_duration;
 use super::{PassphraseArgs, PermissionArgs};
 
@@ -127,6 +128,15 @@ pub struct RecvArgs {
 
     #[command(flatten)]
     pub verdict: VerdictArgs,
+
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
+
+    /// Add a line of JSON for each message to FILE, which says what became of it
+    ///
+    /// It is written before the message is acknowledged. Where that fails, no further message is received.
+    #[arg(long, value_name = "FILE", value_parser = parse_file())]
+    pub log: Option<PathBuf>,
 
     #[command(flatten, next_help_heading = "Records")]
     pub framing: FramingArgs,

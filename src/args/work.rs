@@ -12,6 +12,7 @@ use clap::Args;
 use super::PassphraseArgs;
 use super::help::arranged;
 use super::judge::{JudgeArgs, TrustArgs};
+use super::metrics::MetricsArgs;
 use super::sign::StatementArgs;
 use super::value::{parse_count, parse_file};
 use super::when::parse_duration;
@@ -79,6 +80,9 @@ pub struct WorkArgs {
     /// Read the passphrase of KEY from FILE, for each job
     #[arg(long, value_name = "FILE", value_parser = parse_file())]
     pub passphrase_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 
     /// Write the verdict on each job, and nothing else, to standard error as a line of JSON
     #[arg(long)]

@@ -5,6 +5,7 @@ mod standing;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::{in_words, quoted};
@@ -61,6 +62,9 @@ pub(crate) enum Failure {
 
     #[error("{} is mounted without its directory, and cannot be replaced", quoted(.path))]
     Irreplaceable { path: PathBuf },
+
+    #[error("cannot listen at {address}: {}", in_words(.source))]
+    Listening { address: SocketAddr, source: io::Error },
 
     #[error("cannot read {what}: {}", in_words(.source))]
     Io { what: String, source: io::Error },

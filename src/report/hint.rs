@@ -140,6 +140,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         | Failure::PolicyUnusable { .. }
         | Failure::Unreadable { .. }
         | Failure::ForeignLink { .. }
+        | Failure::Listening { .. }
         | Failure::Unwritten { .. }
         | Failure::Usage(_)
         | Failure::Window(_) => return None,

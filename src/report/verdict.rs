@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+use brine_core::Sequence;
+use brine_core::text::hex;
 use brine_records::RecordCounts;
 use serde::Serialize;
 
@@ -93,6 +95,19 @@ impl RefusalFacts {
 
     pub(crate) fn new(error: &dyn brine_core::Classified) -> Self {
         Self { hint: None, message: error.to_string(), reason: error.reason() }
+    }
+}
+
+/// Which record of which channel an envelope is.
+#[derive(Debug, Serialize)]
+pub(crate) struct SequenceFacts {
+    channel: String,
+    seq: u64,
+}
+
+impl SequenceFacts {
+    pub(crate) fn of(sequence: Sequence) -> Self {
+        Self { channel: hex(&sequence.channel), seq: sequence.seq }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 
 use brine_core::Expectations;
@@ -16,8 +17,9 @@ use brine_records::{
 
 use super::command_sink::{CommandSink, PAYLOADS};
 use super::expect::{self, Judge};
+use super::queue_watch::{MessageLog, NumbersPlan, QueueWatch};
 use super::run::find_program;
-use super::verify_records::{ToldPatience, signed_by};
+use super::verify_records::{self, ToldPatience, signed_by};
 use crate::args::judge::JudgeArgs;
 use crate::args::queue::RecvArgs;
 use crate::report::command::CommandMisuse;
@@ -27,19 +29,31 @@ use crate::world::end_signals::EndSignals;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::payload_command::PayloadCommand;
+use crate::world::progress::Show;
 use crate::world::record_output::{Payloads, RecordOutput};
 use crate::world::{queue, threads};
 
-/// Says where the verdict and the payloads go.
-pub(super) fn outputs(args: &RecvArgs) -> Result<(Option<Output>, Option<Output>), Failure> {
+/// Where payloads and numbers go.
+pub(super) struct RecvOutputs {
+    /// `None` if a command takes the payloads.
+    payloads: Option<Output>,
+    numbers: NumbersPlan,
+}
+
+/// Says where the verdict goes, and everything else.
+pub(super) fn outputs(args: &RecvArgs) -> Result<(Option<Output>, RecvOutputs), Failure> {
     refuse_misuse(args)?;
     let mut guard = expect::guarded(OverwriteGuard::default(), &args.judge);
     queue::claim(&args.url, &mut guard)?;
-    let output = match args.command.as_slice() {
+    let payloads = match args.command.as_slice() {
         [] => Some(Output::stdout(&mut guard)?),
         [..] => None,
     };
-    Ok((expect::report(&args.verdict, &mut guard)?, output))
+    let numbers = NumbersPlan::of(args.metrics.metrics.as_ref(), &mut guard)?;
+    if let Some(path) = &args.log {
+        Output::plan("log", Some(path), &mut guard)?;
+    }
+    Ok((expect::report(&args.verdict, &mut guard)?, RecvOutputs { payloads, numbers }))
 }
 
 /// Refuses what does not go together.
@@ -72,29 +86,51 @@ fn refuse_misuse(args: &RecvArgs) -> Result<(), Failure> {
 }
 
 /// Receives messages, and releases those that hold.
-pub(super) fn run(args: &RecvArgs, output: Option<Output>) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Failure> {
     let command = command(args)?;
     let asked = asked(args);
     let judge = Judge::resolve(&asked)?;
     let queue = queue::open(&args.url, queue::made_to_consume(args.lease, args.judge.max_age))?;
+    let watch = watch(args, &asked, &judge, &queue, outputs.numbers, outputs.payloads.as_ref())?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
-    let mut receiver = Receiver { args, judge, queue, signals, counts: RecordCounts::default() };
-    let end = match (&command, output) {
+    let counts = RecordCounts::default();
+    let mut receiver = Receiver { args, judge, queue, signals, watch, counts };
+    let end = match (&command, outputs.payloads) {
         (Some(command), _) => receiver.hand_to(command),
         (None, Some(output)) => receiver.write_to(&output),
         (None, None) => Ok(()),
     };
-    if end.is_ok() && receiver.signals.have_arrived() {
-        note(&receiver.counts.to_string());
-        receiver.signals.end_process();
+    let Receiver { judge, counts, signals, watch, .. } = receiver;
+    let end = end.and_then(|()| watch.log_failure().map_or(Ok(()), Err));
+    // What it shows is as of now, however this process ends.
+    drop(watch);
+    if end.is_ok() && signals.have_arrived() {
+        note(&counts.to_string());
+        signals.end_process();
     }
-    let Receiver { judge, counts, .. } = receiver;
     let signers = signed_by(&asked, &counts, &judge.trust, judge.moment);
     match end.and_then(|()| judged_whole(args, &counts)).err() {
         // There is nothing to count.
         Some(failure) if counts == RecordCounts::default() => Err(failure),
         failure => Ok(Outcome::Records { counts, signers, failure, older: None }),
     }
+}
+
+/// Begins to show what is done. A line at a terminal is not drawn where somebody else writes there.
+fn watch(
+    args: &RecvArgs,
+    asked: &JudgeArgs,
+    judge: &Judge,
+    queue: &SqliteQueue,
+    numbers: NumbersPlan,
+    payloads: Option<&Output>,
+) -> Result<QueueWatch, Failure> {
+    let is_in_the_way = payloads.is_none_or(Output::is_seen);
+    let show = Show::unless(args.verdict.quiet || args.verdict.json || is_in_the_way);
+    let (trust, moment, asked) = (judge.trust.clone(), judge.moment, asked.clone());
+    let name_of = move |key| verify_records::name_of(key, &asked, &trust, moment);
+    let log = args.log.as_deref().map(|path| MessageLog::open(path, &args.url, name_of));
+    Ok(QueueWatch::begin(&args.url, queue, numbers, show)?.logging(log.transpose()?))
 }
 
 fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
@@ -136,6 +172,7 @@ struct Receiver<'a> {
     judge: Judge,
     queue: SqliteQueue,
     signals: EndSignals,
+    watch: QueueWatch,
     counts: RecordCounts,
 }
 
@@ -202,7 +239,7 @@ impl Receiver<'_> {
             let has_moved = moved(&self.counts) > before || self.args.follow;
             let is_full = wanted(self.args).is_some_and(|most| self.counts.verified >= most.get());
             match end {
-                _ if self.signals.have_arrived() => return Ok(()),
+                _ if self.signals.have_arrived() || self.watch.has_failed() => return Ok(()),
                 Ok(()) if is_full || !has_moved => return Ok(()),
                 Ok(()) => {}
                 Err(error) => match passing(&error) {
@@ -224,9 +261,10 @@ impl Receiver<'_> {
         let expectations: Expectations = expectations.clone();
         let judge = RecordJudge::new(expectations, trust.clone(), *moment, framing);
         let ledger = queue::patiently(|| self.queue.ledger())?;
-        let signals = self.signals.clone();
+        let (signals, watch) = (self.signals.clone(), self.watch.clone());
         let source = QueueSource::new(queue::patiently(|| self.queue.another())?, rules)?;
-        let source = source.while_wanted(move || !signals.have_arrived());
+        let source = source.counting(Arc::clone(self.watch.figures()));
+        let source = source.while_wanted(move || !signals.have_arrived() && !watch.has_failed());
         let unsettled = source.unsettled();
         begin(sink, source.unsettled());
         let RecordRun { mut counts, end } = RecordPipeline::new(judge, sink)
@@ -235,6 +273,7 @@ impl Receiver<'_> {
             .threads(threads(self.args.threads))
             .ledger(ledger)
             .patience(ToldPatience)
+            .listener(self.watch.clone())
             .run(source);
         // What is missing is still queued, or with another consumer.
         counts.missing = MissingRecords::default();

@@ -80,24 +80,28 @@ pub(super) fn signed_by(
     trust: &WatchedTrust,
     clock: Moment,
 ) -> BTreeMap<String, u64> {
-    let JudgeArgs { context, signer, .. } = judge;
-    let question = clock.now().map(|now| Question {
-        context: context.as_deref(),
-        signer: signer.as_deref(),
-        now,
-    });
-    let (trust, question) = (trust.read(), question.ok());
-    let name_of = |key: KeyId| {
-        let (trust, question) = (trust.as_ref().ok()?, question?);
-        let judged = trust.judge_entry(&Evidence::Key(key), &question).ok();
-        let entry = judged.or_else(|| trust.entries_of(key).next())?;
-        Some(entry.name().to_owned())
-    };
     let mut signers = BTreeMap::new();
     for (key, count) in &counts.signers {
-        *signers.entry(name_of(*key).unwrap_or_else(|| key.to_string())).or_default() += count;
+        let name = name_of(*key, judge, trust, clock).unwrap_or_else(|| key.to_string());
+        *signers.entry(name).or_default() += count;
     }
     signers
+}
+
+/// Returns the name under which a key is believed, or was.
+pub(super) fn name_of(
+    key: KeyId,
+    judge: &JudgeArgs,
+    trust: &WatchedTrust,
+    clock: Moment,
+) -> Option<String> {
+    let JudgeArgs { context, signer, .. } = judge;
+    let now = clock.now().ok()?;
+    let question = Question { context: context.as_deref(), signer: signer.as_deref(), now };
+    let trust = trust.read().ok()?;
+    let judged = trust.judge_entry(&Evidence::Key(key), &question).ok();
+    let entry = judged.or_else(|| trust.entries_of(key).next())?;
+    Some(entry.name().to_owned())
 }
 
 /// Returns whether the work ended because of a record that was signed before the replay database can remember.

@@ -14,13 +14,16 @@ use brine_queue::{Queue as _, ReceiveBounds, SqliteQueue};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
-use super::expect::Judge;
+use super::expect::{self, Judge};
+use super::queue_watch::{NumbersPlan, QueueWatch};
 use super::run::{JobGround, Refusals, find_program};
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::args::work::WorkArgs;
 use crate::report::{Failure, Outcome};
 use crate::world::end_signals::EndSignals;
+use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::progress::Show;
 use crate::world::queue;
 
 /// Runs jobs until a signal asks to end, or there was none for long.
@@ -32,11 +35,16 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     let worker = Worker::new(args)?;
     let options = queue::made_to_consume(args.lease, args.judge.max_age);
     let queue = queue::open(&args.url, options)?;
+    let mut guard = expect::guarded(OverwriteGuard::default(), &args.judge);
+    queue::claim(&args.url, &mut guard)?;
+    let numbers = NumbersPlan::of(args.metrics.metrics.as_ref(), &mut guard)?;
+    let show = Show::unless(args.quiet || args.json);
+    let watch = QueueWatch::begin(&args.url, &queue, numbers, show)?;
     let queues = (0..args.jobs.get()).map(|_| queue::patiently(|| queue.another()));
     let queues: Vec<_> = queues.collect::<Result<_, _>>()?;
     let failed = Mutex::new(None);
     let hand = |queue: SqliteQueue| {
-        if let Err(failure) = worker.work_on(queue) {
+        if let Err(failure) = worker.work_on(queue, watch.clone()) {
             worker.has_failed.store(true, Ordering::SeqCst);
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         }
@@ -51,6 +59,8 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
         }
         Ok(())
     })?;
+    // What it shows is as of now, however this process ends.
+    drop(watch);
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(failure) = failed {
         return Err(failure);
@@ -118,9 +128,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Takes one job after the other.
-    fn work_on(&self, queue: SqliteQueue) -> Result<(), Failure> {
+    fn work_on(&self, queue: SqliteQueue, watch: QueueWatch) -> Result<(), Failure> {
         let ledger = queue::patiently(|| queue.ledger())?;
-        let mut hand = Hand { worker: self, queue, ledger };
+        let mut hand = Hand { worker: self, queue, ledger, watch };
         let mut idle_since = Instant::now();
         while !self.signals.have_arrived() && !self.has_failed.load(Ordering::SeqCst) {
             let found = queue::patiently(|| hand.queue.receive(ReceiveBounds::ONE, LOOK))?;

@@ -75,11 +75,20 @@ impl OverwriteGuard {
     /// Adds a replay database with the files that SQLite keeps beside it. Nothing else may read them either: closing
     /// one of them would take away its locks.
     pub(crate) fn claim_database(&mut self, path: &Path) -> Result<(), Failure> {
+        self.claim_sqlite("replay database", path)
+    }
+
+    /// Adds the file of a queue likewise.
+    pub(crate) fn claim_queue(&mut self, path: &Path) -> Result<(), Failure> {
+        self.claim_sqlite("queue", path)
+    }
+
+    fn claim_sqlite(&mut self, what: &'static str, path: &Path) -> Result<(), Failure> {
         let path = Trail::of(path).into_end();
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut file = path.as_os_str().to_owned();
             file.push(suffix);
-            self.claim("replay database", GuardedPlace::of_path(Path::new(&file)))?;
+            self.claim(what, GuardedPlace::of_path(Path::new(&file)))?;
         }
         Ok(())
     }

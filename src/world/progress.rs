@@ -68,6 +68,13 @@ impl Progress {
             watched.advance(u64::try_from(bytes).unwrap_or(u64::MAX));
         }
     }
+
+    /// Shows another line in its place, when it is time to draw.
+    pub(crate) fn show_line(&self, line: impl FnOnce() -> String) {
+        if let Some(watched) = &self.0 {
+            watched.draw_when_due(|_| line().chars().take(usable_columns()).collect());
+        }
+    }
 }
 
 impl Watched {
@@ -85,6 +92,12 @@ impl Watched {
 
     fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.draw_when_due(|elapsed| {
+            Meter { done, length: self.length, elapsed }.line(usable_columns())
+        });
+    }
+
+    fn draw_when_due(&self, line: impl FnOnce(Duration) -> String) {
         let elapsed = self.start.elapsed();
         if milliseconds(elapsed) < self.next_draw.load(Ordering::Relaxed) {
             return;
@@ -97,8 +110,7 @@ impl Watched {
         };
         let pause = match turn.take() {
             true => {
-                let meter = Meter { done, length: self.length, elapsed };
-                console::draw(&meter.line(usable_columns()));
+                console::draw(&line(elapsed));
                 BETWEEN_DRAWS
             }
             false => BETWEEN_ATTEMPTS,

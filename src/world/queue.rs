@@ -90,7 +90,7 @@ pub(crate) fn context(typed: Option<&String>, url: &QueueUrl) -> String {
 /// Adds the files of a queue to those that nothing else reads or writes.
 pub(crate) fn claim(url: &QueueUrl, guard: &mut OverwriteGuard) -> Result<(), Failure> {
     let QueueUrl::Sqlite { path, .. } = url;
-    guard.claim_database(path)
+    guard.claim_queue(path)
 }
 
 /// Tries again while another process has locked the queue, and says so once.

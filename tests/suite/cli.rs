@@ -24,6 +24,8 @@ mod places;
 mod policy;
 mod progress;
 mod queue;
+mod queue_kit;
+mod queue_watch;
 mod records;
 mod refusals;
 mod replay;

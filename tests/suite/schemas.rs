@@ -26,7 +26,9 @@ const LINES: [&str; 18] = [
     "printf 'cos\\ngetpid\\n)R.' | brine scan --json; printf 'N.' | brine scan --json; brine scan --json none",
     "echo x | brine sign --lines --batch 2 > b; brine inspect --lines --json < b",
     "brine doctor --json",
-    "echo x | brine send -c a 'sqlite:q?queue=b'; brine recv 'sqlite:q?queue=b'; brine dead list --json 'sqlite:q?queue=b'",
+    "echo x | brine send -c a 'sqlite:q?queue=b'; brine recv 'sqlite:q?queue=b'; brine dead list --json 'sqlite:q?queue=b'; \
+     echo x | brine send -c a 'sqlite:q?queue=b'; echo x | brine send 'sqlite:q?queue=b'; \
+     brine recv --log /dev/stderr 'sqlite:q?queue=b' > /dev/null",
     "brinekey gen c > c.pub 2> c.log; chmod 644 \"$BRINE_HOME/keys/c.key\"; brinekey check --json",
     "brinekey trust add x default -c a --json; brinekey trust check x --context a --json; \
      brinekey trust revoke x --json --reason lost; brinekey show x --json; brinekey trust remove x --json",

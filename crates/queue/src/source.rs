@@ -108,11 +108,12 @@ impl<Q: Queue> QueueSource<Q> {
     fn receive(&mut self, most: usize) -> Result<Vec<Delivery<Q::Lease>>, QueueError> {
         let mut begun = None;
         loop {
+            self.held.state().extend_when_due()?;
+            let room = self.held.wait_for_room(self.rules.held.max(1), WAIT);
+            // Afterwards: what was done meanwhile can have been the last.
             if !(self.is_wanted)() {
                 return Ok(Vec::new());
             }
-            self.held.state().extend_when_due()?;
-            let room = self.held.wait_for_room(self.rules.held.max(1), WAIT);
             if room == 0 {
                 continue;
             }

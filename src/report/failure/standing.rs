@@ -46,6 +46,7 @@ impl Failure {
             | Self::NotReplaced { .. }
             | Self::OutputClosed { .. }
             | Self::Temporary { .. }
+            | Self::Listening { .. }
             | Self::Unwritten { .. } => Status::Io,
             Self::OlderRecords(_) => Status::Untrusted,
             #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -84,6 +85,7 @@ impl Failure {
             | Self::NoDirectory { .. }
             | Self::NoPlace { .. }
             | Self::Temporary { .. }
+            | Self::Listening { .. }
             | Self::Unwritten { .. } => "io",
             Self::Irreplaceable { .. } => "irreplaceable",
             Self::Job(error) => error.reason(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::LONGEST_SHOWN;
 use crate::report::console::json_line;
-use crate::report::verdict::RefusalFacts;
+use crate::report::verdict::{RefusalFacts, SequenceFacts};
 
 /// The most of a signature field that is shown, in bytes: more than any proof of a batch has.
 const MAX_SIGNATURE_SHOWN: usize = 4096;
@@ -150,9 +150,7 @@ impl<'a> Claimed<'a> {
             not_before: time(claims.not_before),
             expires: time(claims.expires),
             cti: claims.cti.map(hex),
-            sequence: self
-                .sequence
-                .map(|found| SequenceLine { channel: hex(&found.channel), seq: found.seq }),
+            sequence: self.sequence.map(SequenceFacts::of),
             stream: self
                 .position
                 .as_ref()
@@ -194,7 +192,7 @@ struct ClaimedLine<'a> {
     not_before: Option<String>,
     expires: Option<String>,
     cti: Option<String>,
-    sequence: Option<SequenceLine>,
+    sequence: Option<SequenceFacts>,
     stream: Option<StreamLine>,
     detached: bool,
     payload_bytes: Option<u64>,
@@ -205,12 +203,6 @@ struct ClaimedLine<'a> {
     protected: Vec<ParameterLine>,
     unprotected: Vec<ParameterLine>,
     refusal: Option<&'a RefusalFacts>,
-}
-
-#[derive(Serialize)]
-struct SequenceLine {
-    channel: String,
-    seq: u64,
 }
 
 #[derive(Serialize)]

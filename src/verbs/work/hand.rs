@@ -17,6 +17,7 @@ use crate::report::console::{note, remark, write_json};
 use crate::report::exit::Status;
 use crate::report::{Failure, JsonPlace, QueueFailure, verdict};
 use crate::verbs::expect::Judge;
+use crate::verbs::queue_watch::QueueWatch;
 use crate::verbs::run::VerifiedJob;
 use crate::world::{clock, queue};
 
@@ -25,6 +26,7 @@ pub(super) struct Hand<'w> {
     pub(super) worker: &'w Worker<'w>,
     pub(super) queue: SqliteQueue,
     pub(super) ledger: ReplayDatabase,
+    pub(super) watch: QueueWatch,
 }
 
 /// A job that has verified.
@@ -40,6 +42,14 @@ impl Hand<'_> {
     ///
     /// Everything about a job is judged before it is begun: what was begun is never run again.
     pub(super) fn handle(&mut self, delivery: Delivery<MessageLease>) -> Result<(), Failure> {
+        let since = Instant::now();
+        self.watch.figures().receive(delivery.attempt);
+        let handled = self.settle_one(delivery);
+        self.watch.figures().settle(since.elapsed());
+        handled
+    }
+
+    fn settle_one(&mut self, delivery: Delivery<MessageLease>) -> Result<(), Failure> {
         let Delivery { content, attempt, begun, lease } = delivery;
         let job = match self.verify(content) {
             Ok(job) => job,
@@ -51,8 +61,11 @@ impl Hand<'_> {
             Admission::Handle(record) => self.begin(lease, attempt, record, &job),
             // It is the message that it was begun from: its worker died.
             Admission::Repeated if begun => self.interrupted(&lease, &job),
-            Admission::Repeated => self.acknowledge(&lease),
-            Admission::Later(delay, why) => self.postpone(lease, delay, &why.to_string()),
+            Admission::Repeated => {
+                self.watch.count(|account| account.repeated += 1);
+                self.acknowledge(&lease)
+            }
+            Admission::Later(delay, why) => self.postpone(lease, delay, &why.into()),
             Admission::Refused(error) => self.bury(lease, Standing::Unverified, error.into()),
         }
     }
@@ -108,7 +121,7 @@ impl Hand<'_> {
                 Err(failure) if is_of_worker(&failure) => self.give_up(lease, failure),
                 Err(failure) if cannot_run_here(&failure) => {
                     self.say(&format!("{MESSAGE} cannot be run here: {failure}"));
-                    self.postpone(lease, ELSEWHERE, &failure.to_string())
+                    self.postpone(lease, ELSEWHERE, &failure)
                 }
                 // Nobody waits for it, and copies of it can be from anybody.
                 Err(failure) => self.bury(lease, Standing::Unverified, failure),
@@ -124,6 +137,7 @@ impl Hand<'_> {
             Ok(Settled::Lost) | Err(QueueError::Locked) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+        self.watch.count(|account| account.verified += 1);
         match planned {
             Ok(()) => self.run(&lease, job),
             Err(failure) => self.refuse(&lease, job, &failure),
@@ -143,6 +157,7 @@ impl Hand<'_> {
             }
         };
         let ended = self.worker.process.run(&job.content, reply_name(job), extend)?;
+        self.watch.count(|account| told::count(&ended.verdict, &mut account.jobs));
         self.tell(&job.job.verified, &ended);
         match ended.result {
             Some(result) if ended.has_ended_well => self.settle(lease, job, &result, None),
@@ -163,6 +178,7 @@ impl Hand<'_> {
         failure: &Failure,
     ) -> Result<(), Failure> {
         self.say(&format!("{} was refused: {failure}", told::name(&job.job.verified)));
+        self.watch.count(|account| account.jobs.end(REFUSED));
         let ended = self.ended(job, REFUSED, failure.status().code().max(1))?;
         let result = JobResult { reason: Some(failure.reason().to_owned()), ..ended };
         let result = self.worker.process.sign(&result, reply_name(job))?;
@@ -173,6 +189,7 @@ impl Hand<'_> {
     fn interrupted(&mut self, lease: &MessageLease, job: &QueuedJob) -> Result<(), Failure> {
         let name = told::name(&job.job.verified);
         self.say(&format!("{name} was begun, and nothing is known of its end"));
+        self.watch.count(|account| account.jobs.end(INTERRUPTED));
         let result = self.ended(job, INTERRUPTED, KILLED)?;
         let result = self.worker.process.sign(&result, reply_name(job))?;
         let detail = "its worker died, or could not run it any more";
@@ -213,8 +230,14 @@ impl Hand<'_> {
         Ok(queue::insistently(|| self.queue.acknowledge(lease)).map(drop)?)
     }
 
-    fn postpone(&mut self, lease: MessageLease, delay: Duration, why: &str) -> Result<(), Failure> {
-        match self.queue.retry(vec![lease], delay, why) {
+    fn postpone(
+        &mut self,
+        lease: MessageLease,
+        delay: Duration,
+        why: &Failure,
+    ) -> Result<(), Failure> {
+        self.watch.count(|account| account.retry(why.reason()));
+        match self.queue.retry(vec![lease], delay, &why.to_string()) {
             // It comes back when its lease has run out.
             Ok(_) | Err(QueueError::Locked) => Ok(()),
             Err(error) => Err(error.into()),
@@ -223,7 +246,7 @@ impl Hand<'_> {
 
     /// Hands a message back, and ends: the failure says nothing about the message.
     fn give_up(&mut self, lease: MessageLease, failure: Failure) -> Result<(), Failure> {
-        self.postpone(lease, Duration::ZERO, &failure.to_string())?;
+        self.postpone(lease, Duration::ZERO, &failure)?;
         Err(failure)
     }
 
@@ -235,6 +258,7 @@ impl Hand<'_> {
         failure: Failure,
     ) -> Result<(), Failure> {
         let (reason, detail) = (failure.reason(), failure.to_string());
+        self.watch.count(|account| account.refuse(reason));
         self.say(&format!("refused: {detail}"));
         if self.worker.args.json {
             // What nobody reads any more is in the dead letters.

@@ -1,10 +1,13 @@
 //! How the jobs of a worker ended, for people: each line says which job it is about.
 
+use std::time::Duration;
+
 use brine_core::Verified;
 use brine_core::text::hex;
 use serde::Deserialize;
 
 use crate::report::console::printable;
+use crate::report::queue_account::JobAccount;
 
 /// What is told of a verdict.
 #[derive(Debug, Default, Deserialize)]
@@ -15,6 +18,9 @@ struct ToldVerdict {
     message: Option<String>,
     outcome: Option<String>,
     wall_ms: Option<u64>,
+    memory_bytes: u64,
+    system_ms: u64,
+    user_ms: u64,
 }
 
 /// Returns what a job is called: by the beginning of its claim id, and by its signer.
@@ -26,6 +32,14 @@ pub(super) fn name(job: &Verified) -> String {
 /// Says how a job ended.
 pub(super) fn end(verdict: &[u8]) -> String {
     serde_json::from_slice::<ToldVerdict>(verdict).unwrap_or_default().end()
+}
+
+/// Counts how a job ended, and what it used.
+pub(super) fn count(verdict: &[u8], jobs: &mut JobAccount) {
+    let told: ToldVerdict = serde_json::from_slice(verdict).unwrap_or_default();
+    jobs.end(told.outcome.as_deref().unwrap_or(NOT_RUN));
+    jobs.processor += Duration::from_millis(told.user_ms.saturating_add(told.system_ms));
+    jobs.peak_memory = jobs.peak_memory.max(told.memory_bytes);
 }
 
 /// Returns what the job wrote to standard error, and how it ended.
@@ -49,6 +63,9 @@ impl ToldVerdict {
         }
     }
 }
+
+/// The outcome of a job whose process gave none.
+const NOT_RUN: &str = "not-run";
 
 #[cfg(test)]
 mod tests {

@@ -1,47 +1,24 @@
 //! Messages over a queue, through the programs.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Output, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use brine_core::Clock as _;
 use brine_core::{Statement, Timestamp, sign};
-use brine_queue::{
-    DeadLetters as _, Queue as _, QueueName, QueueStatus, SqliteQueue, SqliteQueueOptions,
-};
+use brine_queue::{DeadLetters as _, Queue as _, QueueStatus};
 use serde_json::Value;
 
+use super::queue_kit::{URL, done, opened, run};
 use crate::common::{Person, SystemClock, assert_refused};
 use crate::page::Page;
 
-const URL: &str = "sqlite:q?queue=work";
-
-fn run(person: &Person, line: &str) -> Output {
-    person.shell(&line.replace("URL", &format!("'{URL}'"))).output().unwrap()
-}
-
-/// Runs a line that does its work, and returns what it writes.
-#[track_caller]
-fn done(person: &Person, line: &str) -> String {
-    let output = run(person, line);
-    assert!(output.status.success(), "{line}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The queue, as somebody opens it who can write the file and has no key.
-fn opened(person: &Person) -> SqliteQueue {
-    let name = QueueName::new("work").unwrap();
-    let options = SqliteQueueOptions::default();
-    SqliteQueue::open(&person.path("q"), &name, options, Arc::new(SystemClock)).unwrap()
-}
-
 fn publish(person: &Person, messages: &[&[u8]]) {
-    opened(person).publish(messages).unwrap();
+    opened(person, "work").publish(messages).unwrap();
 }
 
 fn status(person: &Person) -> QueueStatus {
-    opened(person).status().unwrap()
+    opened(person, "work").status().unwrap()
 }
 
 /// Runs a line that ends with a status and this error, after the counts.
@@ -181,7 +158,7 @@ fn a_command_gets_each_payload_and_is_tried_again_where_it_fails() {
     let line = "brine recv --attempts 1 URL -- sh -c 'kill -9 $$'";
     fails(&person, line, 4, "the command failed once");
     assert_eq!(dead(&person), [("command-failed".to_owned(), "verified".to_owned(), 1)]);
-    let letter = opened(&person).dead_letters(0, 1).unwrap().remove(0);
+    let letter = opened(&person, "work").dead_letters(0, 1).unwrap().remove(0);
     assert_eq!(letter.detail, "the command was ended by signal 9");
     done(&person, "brine dead retry --all URL");
     assert_eq!(done(&person, "brine recv URL -- cat"), "x\n");
@@ -196,7 +173,9 @@ fn a_command_that_is_not_there_takes_nothing() {
     assert_eq!(
         (
             status(&person).ready,
-            opened(&person).receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap()[0]
+            opened(&person, "work")
+                .receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO)
+                .unwrap()[0]
                 .attempt
         ),
         (1, 1)
@@ -390,9 +369,10 @@ fn the_page_says_what_to_type() {
 fn copies_do_not_end_the_waiting_for_a_message() {
     let person = Person::with_key();
     done(&person, "printf A | brine send URL");
-    let first = opened(&person).receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
+    let first =
+        opened(&person, "work").receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
     let copy = first[0].content.clone();
-    opened(&person)
+    opened(&person, "work")
         .retry(first.into_iter().map(|one| one.lease).collect(), Duration::ZERO, "")
         .unwrap();
     assert_eq!(done(&person, "brine recv URL"), "A");

@@ -2,22 +2,17 @@
 #![cfg(all(feature = "sandbox", target_os = "linux"))]
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Output, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use brine_core::cose::{Tagging, label};
 use brine_core::{Classified as _, Clock as _, SigningKey, Statement, UnverifiedEnvelope, sign};
 use brine_job::{Grants, JobId, JobResult};
-use brine_queue::{
-    DeadLetters as _, Queue as _, QueueError, QueueName, ReceiveBounds, SqliteQueue,
-    SqliteQueueOptions,
-};
+use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds};
 
+use super::queue_kit::{URL, done, open_queue, opened, run, wait_for};
 use crate::common::{Person, SystemClock, assert_refused, key, project_text, public_line};
 use crate::page::Page;
-
-const URL: &str = "sqlite:q?queue=work";
 
 const POLICY: &str = r#"
 [[allow]]
@@ -26,17 +21,6 @@ replies = ["reply/*"]
 write = { work = "DIRECTORY/work" }
 interpreters.sh = { path = "/bin/sh", arguments = [["-"]] }
 "#;
-
-fn run(person: &Person, line: &str) -> Output {
-    person.shell(&line.replace("URL", &format!("'{URL}'"))).output().unwrap()
-}
-
-#[track_caller]
-fn done(person: &Person, line: &str) -> String {
-    let output = run(person, line);
-    assert!(output.status.success(), "{line}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// Somebody with a policy, who can write below `work`.
 fn operator() -> Person {
@@ -82,24 +66,6 @@ impl Drop for RunningWorker {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-fn open_queue(person: &Person, name: &str) -> Result<SqliteQueue, QueueError> {
-    let name = QueueName::new(name).unwrap();
-    let options = SqliteQueueOptions::default();
-    SqliteQueue::open(&person.path("q"), &name, options, Arc::new(SystemClock))
-}
-
-fn opened(person: &Person, name: &str) -> SqliteQueue {
-    open_queue(person, name).unwrap()
-}
-
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

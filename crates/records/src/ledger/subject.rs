@@ -47,6 +47,15 @@ impl Subject {
         }
     }
 
+    /// Returns the number of the record in its channel, if it has one.
+    #[must_use]
+    pub const fn sequence(&self) -> Option<Sequence> {
+        match self.identity {
+            Identity::Named(..) => None,
+            Identity::Sequenced(_, sequence) => Some(sequence),
+        }
+    }
+
     /// Returns the claims that a ledger judges again.
     #[cfg(feature = "replay")]
     pub(crate) fn claims(&self) -> Claims<'static> {

@@ -7,6 +7,7 @@ use brine_core::KeyId;
 use super::error::{HandlerFailure, RecordError};
 use super::judge::RecordVerdict;
 use crate::framing::{FrameBlock, RecordFrame};
+use crate::ledger::Subject;
 
 /// Hears what became of each record, on the thread that releases records.
 ///
@@ -24,6 +25,8 @@ pub struct SettledRecord<'a> {
     pub number: u64,
     /// The size of the envelope in bytes; 0 if its frame was damaged.
     pub bytes: usize,
+    /// Its identity, if it verified and a ledger asked for it.
+    pub subject: Option<&'a Subject>,
     /// What became of it.
     pub fate: RecordFate<'a>,
 }
@@ -75,6 +78,12 @@ pub(super) fn tell(
             Some(RecordFrame::Record(envelope)) => envelope.len(),
             Some(RecordFrame::Bad { .. }) | None => 0,
         };
-        listener.settled(&SettledRecord { number: block.number(index), bytes, fate });
+        let subject = match verdict {
+            RecordVerdict::Verified { subject, .. } => subject.as_ref(),
+            RecordVerdict::Refused(_) | RecordVerdict::SetAside(_) | RecordVerdict::Repeated => {
+                None
+            }
+        };
+        listener.settled(&SettledRecord { number: block.number(index), bytes, subject, fate });
     }
 }
