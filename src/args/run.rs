@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use brine_job::{Grant, Layer, Limit, LogicalPath, OutputFormat};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -88,6 +88,12 @@ pub struct Run {
     /// is never raised.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = Limit::parse_pair)]
     pub limits: Vec<(Limit, u64)>,
+
+    /// Show the job DIR too, to read and execute, beside the system directories of the policy (can be repeated)
+    ///
+    /// A program that is outside of the system directories needs the directory of its libraries.
+    #[arg(long, value_name = "DIR", value_parser = parse_directory)]
+    pub system: Vec<PathBuf>,
 
     /// Leave out a layer of confinement; the verdict says so (can be repeated)
     #[arg(long, value_name = "LAYER", value_parser = one_of(Layer::ALL, Layer::name))]
@@ -274,6 +280,16 @@ impl TypedValueParser for FormatParser {
 fn parse_collected(text: &str) -> Result<LogicalPath, String> {
     let expected = "expected a path below /job/work, as in out.csv or results/out.csv";
     LogicalPath::parse(text).map_err(|_| expected.to_owned())
+}
+
+/// Reads the directory that a job is shown at the same place.
+pub(super) fn parse_directory(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    match path.is_absolute() && path.parent().is_some() && path.components().all(is_plain) {
+        true => Ok(path),
+        false => Err("expected a path that begins with \"/\", and has no \"..\" in it".to_owned()),
+    }
 }
 
 /// Takes one of some values by its name.

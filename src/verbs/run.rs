@@ -278,6 +278,7 @@ impl VerifiedJob {
         let rule = args.judge.trust.permissions.into();
         let Permit { mut plan, pickle_imports, json_schema, .. } = permit;
         let allowed = plan.parts().limits.values();
+        plan.show(args.system.iter().cloned());
         ground.refuse_plan(&plan, refusals)?;
         if let Some(lists) = &pickle_imports {
             let judged = ground.refuse_lists(lists);

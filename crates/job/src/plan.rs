@@ -219,6 +219,18 @@ impl Plan {
         self.parts.delivery = PayloadDelivery::FileAndInput;
     }
 
+    /// Shows the job further directories, to read and execute, as system directories are. The operator names them, and
+    /// **must** have seen to it that no job may write there.
+    pub fn show(&mut self, directories: impl IntoIterator<Item = PathBuf>) {
+        let system = &mut self.parts.system;
+        for directory in directories {
+            if !system.iter().any(|other| directory.starts_with(other)) {
+                system.retain(|other| !other.starts_with(&directory));
+                system.insert(directory);
+            }
+        }
+    }
+
     /// Takes on how another plan confines its job: its ports, its scratch places and the layers that it goes without.
     /// Another program can then show whether this system can do that.
     pub fn confine_as(&mut self, other: &Self) {

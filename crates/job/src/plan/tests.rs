@@ -110,3 +110,11 @@ fn a_schema_is_in_the_digest_and_replaced_by_no_other() {
     text.require_format(OutputFormat::Utf8).unwrap();
     assert_eq!(text.require_schema(schema("{}")).unwrap_err().reason(), "format-mismatch");
 }
+
+#[test]
+fn directories_that_the_operator_shows_come_once() {
+    let mut shown = plan();
+    shown.show(["/opt/a/lib", "/opt/a", "/usr/lib", "/opt/a/bin"].map(Into::into));
+    assert_eq!(shown.parts.system, BTreeSet::from(["/usr".into(), "/opt/a".into()]));
+    assert_ne!(shown.digest(), plan().digest());
+}
