@@ -27,5 +27,5 @@ pub use self::private_copy::{PrivateCopies, PrivateCopy};
 pub use self::queues::{QueueText, queue, queue_url};
 pub use self::refused::Refused;
 pub use self::replay::{ReplayText, replay_database, replay_init, replay_status};
-pub use self::stating::{StatementText, Statements, content_type};
+pub use self::stating::{StatementText, Statements, content_type, length};
 pub use self::trusting::{JudgingClock, SystemClock, TrustNames, trust, trust_in, trust_of};

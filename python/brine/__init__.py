@@ -38,6 +38,16 @@ from brine._signed_writer import SignedTextWriter, SignedWriter
 from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
+    from brine._executor import Executor, JobFuture
+    from brine._job_errors import (
+        JobError,
+        JobInterruptedError,
+        JobMemoryError,
+        JobRefusedError,
+        JobTimeoutError,
+        NoAnswerError,
+        RemoteError,
+    )
     from brine._managers import register_manager_serializer
     from brine._message_queue import Message, MessageQueue, queue
     from brine._paths import VerifiedPath, verified_path
@@ -47,8 +57,17 @@ if TYPE_CHECKING:
 
 # What takes a while to import, and is imported when it is asked for.
 _LATE = {
+    "Executor": "brine._executor",
+    "JobError": "brine._job_errors",
+    "JobFuture": "brine._executor",
+    "JobInterruptedError": "brine._job_errors",
+    "JobMemoryError": "brine._job_errors",
+    "JobRefusedError": "brine._job_errors",
+    "JobTimeoutError": "brine._job_errors",
     "Message": "brine._message_queue",
     "MessageQueue": "brine._message_queue",
+    "NoAnswerError": "brine._job_errors",
+    "RemoteError": "brine._job_errors",
     "SignedConnection": "brine._pipes",
     "SignedJoinableQueue": "brine._queues",
     "SignedQueue": "brine._queues",
@@ -81,14 +100,23 @@ __all__ = [
     "AllowList",
     "AlteredError",
     "Error",
+    "Executor",
     "InputOutputError",
+    "JobError",
+    "JobFuture",
+    "JobInterruptedError",
+    "JobMemoryError",
+    "JobRefusedError",
     "JobResult",
+    "JobTimeoutError",
     "Key",
     "KeyFileError",
     "Lease",
     "Message",
     "MessageQueue",
+    "NoAnswerError",
     "PublicKey",
+    "RemoteError",
     "ReplayedError",
     "SignedConnection",
     "SignedJoinableQueue",

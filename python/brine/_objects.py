@@ -165,17 +165,17 @@ def from_verified(verified: Verified, *, allow: Allow = "std", code: bool = Fals
     _check_content_type(verified, code)
     if code:
         _code.check_version(verified.content_type)
-        return _called(lambda: _code.loads(verified.payload))
+        return called(lambda: _code.loads(verified.payload))
     return unpickled(verified.payload, _allow.allow_list(allow, verified.signer))
 
 
 def unpickled(data: bytes, allow: AllowList) -> object:
     """Scan a pickle, and load it with the names of a list."""
     imports = allow.scan_bare(data)
-    return _called(lambda: _unpickler.load(data, allow, imports))
+    return called(lambda: _unpickler.load(data, allow, imports))
 
 
-def _called(load: Callable[[], object]) -> object:
+def called(load: Callable[[], object]) -> object:
     """Load a pickle, and say in one form why it cannot be loaded."""
     try:
         return load()

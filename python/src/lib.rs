@@ -46,6 +46,8 @@ mod _brine {
     #[pymodule_export]
     use super::lease::Lease;
     #[pymodule_export]
+    use super::moment::length_in_seconds;
+    #[pymodule_export]
     use super::plain_data::{cbor_decode, cbor_encode};
     #[pymodule_export]
     use super::queue::{Queue, Sent};

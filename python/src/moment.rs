@@ -5,6 +5,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyDelta, PyInt, PyString, PyTzInfo};
 
+use crate::failure::Result;
+
 /// A moment, as the programs read it: from a `datetime` with a time zone, from a `timedelta` that counts from now, or
 /// from text.
 pub(crate) struct MomentText(pub(crate) String);
@@ -36,6 +38,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for LengthText {
         Length::of(object)?
             .map_or_else(|| Err(expected("a timedelta", object)), |text| Ok(Self(text)))
     }
+}
+
+/// Return a length of time in seconds.
+#[pyfunction]
+pub(crate) fn length_in_seconds(length: LengthText) -> Result<f64> {
+    Ok(brine_cli::embed::length(&length.0)?.as_secs_f64())
 }
 
 struct Length;

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import executor_kit
+from programs import program
+
 PROJECT = Path(__file__).parent.parent.parent
 PAGES = [PROJECT / "README.md", PROJECT / "python/README.md", *PROJECT.glob("docs/python/*.md")]
 WITHOUT_EXAMPLES = {"docs/python/install.md", "docs/python/README.md"}
 
 
-def run_page(page: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Run the examples of a page in a process of its own."""
+NEED_A_WORKER = {"docs/python/executor.md"}
+
+
+def run_page(
+    page: Path, directory: Path, programs: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the examples of a page in a process of its own, which finds some programs and this Python."""
     command = [sys.executable, str(Path(__file__).with_name("doc_page.py")), str(page)]
+    found = [*map(os.path.dirname, programs), os.path.dirname(sys.executable), os.environ["PATH"]]
     return subprocess.run(
-        command, check=False, cwd=directory, capture_output=True, text=True, timeout=55
+        command,
+        check=False,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        env={**os.environ, "PATH": os.pathsep.join(found)},
     )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_examples_of_a_page_run(page: Path, home: Path, tmp_path: Path) -> None:
-    done = run_page(page, tmp_path)
+    needed: tuple[str, ...] = ()
+    if str(page.relative_to(PROJECT)) in NEED_A_WORKER:
+        executor_kit.refuse_uninstalled()
+        needed = (program("brine"),)
+    done = run_page(page, tmp_path, needed)
     assert done.returncode == 0, done.stdout + done.stderr
     if str(page.relative_to(PROJECT)) not in WITHOUT_EXAMPLES:
         assert " 0 examples" not in done.stdout, "the page has no examples"

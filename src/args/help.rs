@@ -49,7 +49,18 @@ const HEADINGS: [(&str, &[&str]); 6] = [
     ("Passphrase", &["passphrase_file", "passphrase_fd"]),
     (
         "Expert",
-        &["aad", "alg", "plain", "typ", "untyped", "untagged", "outer_tags", "try_keys", "without"],
+        &[
+            "aad",
+            "alg",
+            "plain",
+            "typ",
+            "untyped",
+            "untagged",
+            "outer_tags",
+            "try_keys",
+            "system",
+            "without",
+        ],
     ),
 ];
 

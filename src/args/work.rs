@@ -13,6 +13,7 @@ use super::PassphraseArgs;
 use super::help::arranged;
 use super::judge::{JudgeArgs, TrustArgs};
 use super::metrics::MetricsArgs;
+use super::run::parse_directory;
 use super::sign::StatementArgs;
 use super::value::{parse_count, parse_file};
 use super::when::parse_duration;
@@ -43,6 +44,18 @@ pub struct WorkArgs {
     /// Whether nothing follows the "--".
     #[arg(skip)]
     pub lacks_command: bool,
+
+    /// Run Python functions, as brine.Executor sends them, by PROGRAM
+    ///
+    /// Without PROGRAM it is the python beside brine, as in a virtual environment, or else python3. It must have the Python
+    /// package of brine, with cloudpickle. Jobs see its libraries, and their output is held to CBOR.
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, require_equals = true, conflicts_with = "command",
+        value_parser = parse_file())]
+    pub python: Option<Option<PathBuf>>,
+
+    /// Show jobs DIR too, to read and execute, beside the system directories of the policy (can be repeated)
+    #[arg(long, value_name = "DIR", value_parser = parse_directory)]
+    pub system: Vec<PathBuf>,
 
     /// Sign results with KEY: a name in the key store or a key file
     ///
@@ -154,13 +167,16 @@ pub struct CallArgs {
 }
 
 /// The options that the short help shows.
-const WORK_COMMON: [&str; 5] = ["public_keys", "context", "policy", "jobs", "key"];
+const WORK_COMMON: [&str; 6] = ["public_keys", "context", "policy", "python", "jobs", "key"];
 const CALL_COMMON: [&str; 5] = ["key", "grants", "wait", "signer", "context"];
 
 pub(super) const WORK_EXAMPLES: &str = "\
 Examples:
   Run signed shell scripts, two at once:
     $ brine work --jobs 2 'sqlite:jobs.db?queue=work' -- sh
+
+  Run Python functions, as brine.Executor sends them:
+    $ brine work --python 'sqlite:jobs.db?queue=work'
 
   Run jobs by the interpreters of a policy, each for a minute at most:
     $ brine work --policy ./policy.toml --limit wall=1m \\

@@ -1,10 +1,12 @@
 //! What signatures say, from what people write.
 
+use std::time::Duration;
+
 use brine_core::{Algorithm, Error, Statement, Timestamp, Unique};
 
 use super::Refused;
 use crate::args::value::{parse_content_type, parse_context};
-use crate::args::when::{Meaning, When};
+use crate::args::when::{Meaning, When, parse_duration};
 use crate::verbs::stated::{Stated, StatedText, called_back};
 use crate::world::clock;
 
@@ -92,6 +94,15 @@ impl std::fmt::Debug for Statements {
 /// `usage`, with what is expected instead.
 pub fn content_type(text: &str) -> Result<String, Refused> {
     parse_content_type(text).map_err(|expected| wrong("content_type", &expected))
+}
+
+/// Reads a length of time, like `90s` or `7d`.
+///
+/// # Errors
+///
+/// `usage`, with what is expected instead.
+pub fn length(text: &str) -> Result<Duration, Refused> {
+    parse_duration(text).map_err(|expected| wrong("length", &expected))
 }
 
 /// Reads a moment. A local time has no place in a program that runs on many machines.

@@ -2,6 +2,7 @@
 
 mod hand;
 mod job_process;
+mod python_program;
 mod told;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use brine_queue::{Queue as _, ReceiveBounds, SqliteQueue};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
+use self::python_program::PythonProgram;
 use super::expect::{self, Judge};
 use super::queue_watch::{NumbersPlan, QueueWatch};
 use super::run::{JobGround, Refusals, find_program};
@@ -32,7 +34,8 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     refuse_misuse(args)?;
     // One that is not there would refuse every job.
     find_program(&args.command)?;
-    let worker = Worker::new(args)?;
+    let python = args.python.as_ref().map(|typed| PythonProgram::find(typed.as_deref()));
+    let worker = Worker::new(args, python.transpose()?)?;
     let options = queue::made_to_consume(args.lease, args.judge.max_age);
     let queue = queue::open(&args.url, options)?;
     let mut guard = expect::guarded(OverwriteGuard::default(), &args.judge);
@@ -114,12 +117,12 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(args: &'a WorkArgs) -> Result<Self, Failure> {
+    fn new(args: &'a WorkArgs, python: Option<PythonProgram>) -> Result<Self, Failure> {
         let context = queue::context(args.judge.context.as_ref(), &args.url);
         let asked = JudgeArgs { context: Some(context), ..args.judge.clone() };
         let judge = Judge::resolve(&asked)?;
         let judge = Judge { expectations: judge.expectations.kind(Kind::Job), ..judge };
-        let process = JobProcess::new(args, &asked)?;
+        let process = JobProcess::new(args, &asked, python)?;
         let run = process.typed()?;
         let ground = JobGround::survey(&run, &mut Refusals::of(&run))?;
         let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;

@@ -50,3 +50,4 @@ mod trust;
 mod untyped;
 mod verify_command;
 mod work;
+mod work_python;

@@ -12,6 +12,7 @@ use brine_core::{SigningKey, Statement, sign};
 use brine_job::JobResult;
 use clap::Parser as _;
 
+use super::python_program::PythonProgram;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
@@ -42,7 +43,11 @@ pub(super) struct EndedJob {
 
 impl JobProcess {
     /// Opens the key of results. Nobody is asked for a passphrase: each process would have to ask again.
-    pub(super) fn new(args: &WorkArgs, judge: &JudgeArgs) -> Result<Self, Failure> {
+    pub(super) fn new(
+        args: &WorkArgs,
+        judge: &JudgeArgs,
+        python: Option<PythonProgram>,
+    ) -> Result<Self, Failure> {
         let passphrases = match Source::find(&args.passphrase()) {
             Source::Terminal => Source::without_terminal(None),
             given => given,
@@ -62,7 +67,16 @@ impl JobProcess {
         for (limit, value) in &args.limits {
             options.push(format!("--limit={}={}", limit.name(), limit.show(*value)).into());
         }
-        Ok(Self { options, command: args.command.clone(), key })
+        options.extend(args.system.iter().map(|path| retyped::word("--system", path)));
+        let command = match python {
+            Some(python) => {
+                options.push(PythonProgram::FORMAT.into());
+                options.extend(python.system.iter().map(|path| retyped::word("--system", path)));
+                python.command
+            }
+            None => args.command.clone(),
+        };
+        Ok(Self { options, command, key })
     }
 
     /// Runs a job, and calls `look` now and then.
@@ -141,7 +155,7 @@ fn read(source: Option<impl io::Read>) -> io::Result<Vec<u8>> {
 }
 
 /// This program.
-const SELF: &str = "/proc/self/exe";
+pub(super) const SELF: &str = "/proc/self/exe";
 
 /// The most output of a job: what fits a message, beside a header.
 const MAX_OUTPUT_BYTES: usize = brine_queue::MAX_MESSAGE_BYTES - 64 * 1024;

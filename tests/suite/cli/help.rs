@@ -75,7 +75,7 @@ fn the_long_help_shows_every_option_and_the_short_one_those_that_people_use() {
             let long = format!("--{}", option.get_long().unwrap());
             text.lines().any(|line| {
                 line.trim_start().starts_with('-')
-                    && line.split([' ', ',']).any(|word| word == long)
+                    && line.split([' ', ',', '[']).any(|word| word == long)
             })
         };
         let missing: Vec<_> = options.iter().filter(|option| !is_shown(&long, option)).collect();
