@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use brine_cli::embed::Refused;
-use brine_queue::{Buried, MessageLease, Queue as _, QueueError, RefusedMessage, Standing};
+use brine_queue::{Buried, MessageLease, Queue as _, QueueError, RefusedMessage, Retry, Standing};
 use brine_records::Settled;
 use brine_records::replay::ReplayLease;
 use pyo3::prelude::*;
@@ -84,7 +84,8 @@ impl QueuedMessage {
             }
         };
         self.settle(py, |opened, held| {
-            let settled = opened.queue.hand_back(&held.lease, delay, why)?;
+            let settled =
+                opened.queue.try_later(&held.lease, Retry { delay, why, was_tried: true })?;
             give_back(opened, held);
             Ok(settled)
         })

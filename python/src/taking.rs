@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use brine_cli::embed::{Facts, Refused};
 use brine_queue::{
-    Admission, Buried, Delivery, MessageLease, Queue as _, ReceiveBounds, RefusedMessage, Standing,
+    Admission, Buried, Delivery, MessageLease, Queue as _, ReceiveBounds, RefusedMessage, Retry,
+    Standing,
 };
 use brine_records::replay::ReplayLease;
 use brine_records::{Settled, Subject};
@@ -107,7 +108,7 @@ impl Consumer<'_> {
         delay: Duration,
         why: &str,
     ) -> Result<Settled, Refused> {
-        patiently(|| self.opened.queue.hand_back(lease, delay, why))
+        patiently(|| self.opened.queue.try_later(lease, Retry { delay, why, was_tried: false }))
     }
 
     fn bury(

@@ -50,7 +50,7 @@ pub use self::source::{
     POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,
 };
 pub use self::sqlite::{
-    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, SentMessage,
+    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, Retry, SentMessage,
     SqliteQueue, SqliteQueueOptions,
 };
 pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};

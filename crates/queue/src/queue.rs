@@ -102,6 +102,19 @@ pub trait Queue {
         why: &str,
     ) -> Result<Vec<Settled>, QueueError>;
 
+    /// Does the same with messages that nobody tried to handle: this delivery is not counted, where the queue can see to
+    /// that.
+    ///
+    /// # Errors
+    ///
+    /// As [`retry`](Self::retry).
+    fn hand_back(
+        &mut self,
+        leases: Vec<Self::Lease>,
+        delay: Duration,
+        why: &str,
+    ) -> Result<Vec<Settled>, QueueError>;
+
     /// Makes a message a dead letter, if it is still leased. What never verified may be counted and dropped.
     ///
     /// # Errors

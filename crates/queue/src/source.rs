@@ -26,6 +26,9 @@ const WAIT: Duration = Duration::from_secs(1);
 /// When a message is looked at again that stays queued though the ledger refuses it.
 pub const POSTPONED: Duration = Duration::from_secs(60 * 60);
 
+/// When a message is looked at again of which another process handles a copy.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// When a message is looked at again that does not fit the framing of its consumer.
 const UNFRAMED: Duration = Duration::from_secs(60);
 
@@ -179,6 +182,15 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         if state.count(numbers) < wanted { Err(QueueError::LeaseLost) } else { Ok(()) }
     }
 
+    fn postpone(&mut self, record: usize) -> Result<bool, QueueError> {
+        let mut state = self.held.state();
+        if let Some(message) = state.remove(self.number(record)) {
+            let _ =
+                state.settling.hand_back(vec![message.lease], BUSY, "another process has it")?;
+        }
+        Ok(true)
+    }
+
     fn acknowledge(&mut self, records: Range<usize>) -> Result<(), QueueError> {
         let mut state = self.held.state();
         let leases = state.take(self.numbers(&records)).map(|message| message.lease).collect();
@@ -212,7 +224,7 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let standing = match RefusedEnd::of(why) {
             RefusedEnd::Dead(standing) => standing,
             RefusedEnd::Postponed(delay) => {
-                let _ = state.settling.retry(vec![message.lease], delay, detail)?;
+                let _ = state.settling.hand_back(vec![message.lease], delay, detail)?;
                 return Ok(DeadLetter::Kept);
             }
         };

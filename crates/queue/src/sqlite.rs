@@ -41,6 +41,7 @@ use crate::url::QueueName;
 
 pub use self::answer::Answered;
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, SqliteQueueOptions};
+pub use self::settle::Retry;
 pub use self::withdraw::SentMessage;
 
 /// A queue in an SQLite file.
@@ -140,6 +141,19 @@ impl SqliteQueue {
         let numbers = numbers.ok_or_else(|| QueueError::Missing { name: self.name.clone() })?;
         self.announce();
         Ok(numbers)
+    }
+
+    /// Hands messages back.
+    fn return_all(
+        &mut self,
+        leases: &[&MessageLease],
+        retry: Retry<'_>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let settled = self.settle(|messages| messages.retry(leases, retry))?;
+        if retry.delay.is_zero() {
+            self.announce();
+        }
+        Ok(settled)
     }
 
     /// Wakes those who wait for messages. If that fails, they look by themselves soon.
@@ -299,12 +313,18 @@ impl Queue for SqliteQueue {
         delay: Duration,
         why: &str,
     ) -> Result<Vec<Settled>, QueueError> {
-        let borrowed: Vec<_> = leases.iter().collect();
-        let settled = self.settle(|messages| messages.retry(&borrowed, delay, why))?;
-        if delay.is_zero() {
-            self.announce();
-        }
-        Ok(settled)
+        let leases: Vec<_> = leases.iter().collect();
+        self.return_all(&leases, Retry { delay, why, was_tried: true })
+    }
+
+    fn hand_back(
+        &mut self,
+        leases: Vec<MessageLease>,
+        delay: Duration,
+        why: &str,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let leases: Vec<_> = leases.iter().collect();
+        self.return_all(&leases, Retry { delay, why, was_tried: false })
     }
 
     fn dead_letter(

@@ -83,9 +83,14 @@ pub fn open(
 ) -> Result<SharedFile, FileError> {
     let name = std::path::absolute(path).map_err(|error| failed(path, error))?;
     let path = fs::canonicalize(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if path.is_symlink() => failed(path, nowhere()),
         io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
         _ => failed(path, error),
     })?;
+    // SQLite would wait for a writer of a FIFO, and knows no words for a directory.
+    if !fs::metadata(&path).map_err(|error| failed(&path, error))?.is_file() {
+        return Err(FileError::NotOurs { path });
+    }
     let before = FileIdentity::of(&path)?;
     refuse_network(&path)?;
     recognise(&path, schema, busy)?;
@@ -161,6 +166,11 @@ impl FileWatch {
         let sizes = self.files.iter().skip(1).filter_map(|(path, _)| fs::metadata(path).ok());
         sizes.map(|metadata| metadata.len()).fold(0, u64::saturating_add)
     }
+}
+
+/// What is wrong with a link whose target is not there. Nobody makes a database through one.
+fn nowhere() -> io::Error {
+    io::Error::other("it is a link to a file that does not exist")
 }
 
 /// Refuses a file that is something else, over a read-only connection.

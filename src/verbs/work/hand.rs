@@ -237,7 +237,7 @@ impl Hand<'_> {
         why: &Failure,
     ) -> Result<(), Failure> {
         self.watch.count(|account| account.retry(why.reason()));
-        match self.queue.retry(vec![lease], delay, &why.to_string()) {
+        match self.queue.hand_back(vec![lease], delay, &why.to_string()) {
             // It comes back when its lease has run out.
             Ok(_) | Err(QueueError::Locked) => Ok(()),
             Err(error) => Err(error.into()),

@@ -119,6 +119,6 @@ impl<Q: Queue> HeldState<Q> {
             return Ok(());
         }
         // One that was lost is with somebody else.
-        self.settling.retry(leases, Duration::ZERO, why).map(drop)
+        self.settling.hand_back(leases, Duration::ZERO, why).map(drop)
     }
 }

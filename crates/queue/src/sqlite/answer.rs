@@ -7,7 +7,7 @@ use brine_records::Settled;
 use brine_records::replay::ReplayLease;
 
 use super::bury::BuryMessage;
-use super::settle::SettleMessages;
+use super::settle::{Retry, SettleMessages};
 use super::{MessageLease, SqliteQueue, publish, schema};
 use crate::error::QueueError;
 use crate::queue::{Buried, RefusedMessage};
@@ -67,21 +67,17 @@ impl SqliteQueue {
         })
     }
 
-    /// Hands a message back, as [`retry`](crate::Queue::retry) does. If that fails, it can be tried again.
+    /// Hands a message back, as [`retry`](crate::Queue::retry) and [`hand_back`](crate::Queue::hand_back) do. If that fails, it can be tried again.
     ///
     /// # Errors
     ///
     /// Failures of the file. Then it is not known whether it was done.
-    pub fn hand_back(
+    pub fn try_later(
         &mut self,
         lease: &MessageLease,
-        delay: Duration,
-        why: &str,
+        retry: Retry<'_>,
     ) -> Result<Settled, QueueError> {
-        let settled = self.settle(|messages| messages.retry(&[lease], delay, why))?;
-        if delay.is_zero() {
-            self.announce();
-        }
+        let settled = self.return_all(&[lease], retry)?;
         Ok(settled.into_iter().next().unwrap_or(Settled::Lost))
     }
 

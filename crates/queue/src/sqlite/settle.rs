@@ -101,16 +101,16 @@ impl SettleMessages<'_> {
     pub(super) fn retry(
         self,
         leases: &[&MessageLease],
-        delay: Duration,
-        why: &str,
+        retry: Retry<'_>,
     ) -> Result<Vec<Settled>, QueueError> {
-        let sql = "UPDATE message SET token = NULL, held_from = ?3, held_until = ?4, failure = ?5 \
-                   WHERE id = ?1 AND token = ?2";
+        let sql = "UPDATE message SET token = NULL, held_from = ?3, held_until = ?4, failure = ?5, \
+                   attempts = max(attempts - ?6, 0) WHERE id = ?1 AND token = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let (from, until) = hold(self.now, delay);
-        let why = detail(why);
+        let (from, until) = hold(self.now, retry.delay);
+        let (why, uncounted) = (detail(retry.why), u8::from(!retry.was_tried));
         let one = |lease: &&MessageLease| {
-            outcome(statement.execute(params![lease.number, lease.token, from, until, why])?)
+            let MessageLease { number, token } = lease;
+            outcome(statement.execute(params![number, token, from, until, why, uncounted])?)
         };
         leases.iter().map(one).collect()
     }
@@ -120,6 +120,17 @@ impl SettleMessages<'_> {
         let values = params![lease.number, lease.token, self.now.unix()];
         outcome(self.connection.prepare_cached(sql)?.execute(values)?)
     }
+}
+
+/// How a message is handed back.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry<'a> {
+    /// When it is delivered again.
+    pub delay: Duration,
+    /// Why. What is too long is cut.
+    pub why: &'a str,
+    /// Whether somebody tried to handle it, so that this delivery counts.
+    pub was_tried: bool,
 }
 
 /// Returns from when until when a message waits, in seconds since 1970: both are 0 if it does not.

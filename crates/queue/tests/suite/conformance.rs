@@ -46,6 +46,7 @@ macro_rules! conforms {
             an_acknowledged_message_is_never_delivered_again
             a_retried_message_comes_after_its_delay_in_its_old_place
             a_message_that_is_retried_at_once_comes_at_once
+            a_message_that_is_handed_back_comes_after_its_delay_and_has_lost_no_attempt
             a_dead_letter_is_kept_with_its_reason_and_can_be_revived
             a_dead_letter_can_be_discarded
             empty_and_huge_messages_come_whole
@@ -158,10 +159,11 @@ pub(crate) fn a_lease_that_ran_out_settles_what_nobody_else_was_given<S: QueueSi
 
 pub(crate) fn a_stale_lease_settles_nothing<S: QueueSite>(site: &S) {
     type Act<Q> = fn(&mut Q, <Q as Queue>::Lease) -> bool;
-    let acts: [Act<S::Queue>; 4] = [
+    let acts: [Act<S::Queue>; 5] = [
         |queue, lease| queue.ack(vec![lease]).unwrap() == [Settled::Lost],
         |queue, lease| queue.extend(&[&lease]).unwrap() == [Settled::Lost],
         |queue, lease| queue.retry(vec![lease], Duration::ZERO, "").unwrap() == [Settled::Lost],
+        |queue, lease| queue.hand_back(vec![lease], Duration::ZERO, "").unwrap() == [Settled::Lost],
         |queue, lease| queue.dead_letter(lease, &BY_SIGNER).unwrap() == Buried::Lost,
     ];
     for (index, act) in acts.into_iter().enumerate() {
@@ -220,6 +222,25 @@ pub(crate) fn a_retried_message_comes_after_its_delay_in_its_old_place<S: QueueS
     let found = all(&mut queue);
     assert_eq!(contents(&found), [b"1", b"2"]);
     assert_eq!(found.iter().map(|found| found.attempt).collect::<Vec<_>>(), [2, 2]);
+}
+
+/// Whoever has not tried a message leaves it all its attempts.
+pub(crate) fn a_message_that_is_handed_back_comes_after_its_delay_and_has_lost_no_attempt<
+    S: QueueSite,
+>(
+    site: &S,
+) {
+    let mut queue = site.open("q");
+    queue.publish(&[b"1"]).unwrap();
+    let found = one(&mut queue);
+    assert_eq!(queue.retry(vec![found.lease], Duration::ZERO, "").unwrap(), [Settled::Done]);
+    for _ in 0..3 {
+        let found = one(&mut queue);
+        assert_eq!((found.attempt, found.content.as_slice()), (2, &b"1"[..]));
+        assert_eq!(queue.hand_back(vec![found.lease], LEASE, "not mine").unwrap(), [Settled::Done]);
+        assert!(all(&mut queue).is_empty());
+        site.let_pass(LEASE * 2);
+    }
 }
 
 pub(crate) fn a_message_that_is_retried_at_once_comes_at_once<S: QueueSite>(site: &S) {

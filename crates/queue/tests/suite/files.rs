@@ -118,6 +118,24 @@ fn a_symbolic_link_leads_to_the_queue() {
     assert_eq!(one(&mut links.open("q")).content, b"1");
 }
 
+/// None of them is waited for, and nothing is made in their place.
+#[test]
+fn what_is_no_file_is_no_queue() {
+    let site = SqliteSite::new();
+    let refused = || opened(&site, QueueBirth::AcceptOlder).unwrap_err();
+    rustix::fs::mkdir(site.path(), rustix::fs::Mode::RWXU).unwrap();
+    assert_eq!(refused().reason(), "queue-not-a-queue");
+    fs::remove_dir(site.path()).unwrap();
+    let (fifo, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+    rustix::fs::mknodat(rustix::fs::CWD, site.path(), fifo, mode, 0).unwrap();
+    assert_eq!(refused().reason(), "queue-not-a-queue");
+    fs::remove_file(site.path()).unwrap();
+    std::os::unix::fs::symlink("none", site.path()).unwrap();
+    let error = refused();
+    assert_eq!(error.reason(), "queue-file");
+    assert!(error.to_string().ends_with("it is a link to a file that does not exist"), "{error}");
+}
+
 #[test]
 fn a_queue_that_is_held_is_waited_for_and_then_reported() {
     let site = SqliteSite::new();

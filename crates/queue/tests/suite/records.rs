@@ -39,7 +39,11 @@ fn reserve<S: QueueSite, L: Ledger>(
     ledger.reserve_many(&[subject], site.now()).unwrap().remove(0)
 }
 
-fn fresh<S: QueueSite, L: Ledger>(site: &S, ledger: &mut L, envelope: Vec<u8>) -> L::Lease {
+pub(crate) fn fresh<S: QueueSite, L: Ledger>(
+    site: &S,
+    ledger: &mut L,
+    envelope: Vec<u8>,
+) -> L::Lease {
     reserve(site, ledger, envelope).into_lease().unwrap()
 }
 

@@ -10,12 +10,12 @@ use brine_queue::{
 };
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
-    RecordRun, ReleasedRun, Room, Sink, WriteFailure,
+    RecordRun, ReleasedRun, Room, Settled, Sink, WriteFailure,
 };
 use brine_testkit::{key, signers};
 
-use crate::conformance::QueueSite as _;
-use crate::records::signed;
+use crate::conformance::{LEASE, QueueSite as _, all, one};
+use crate::records::{fresh, signed};
 use crate::sqlite_site::SqliteSite;
 
 const RULES: SourceRules = SourceRules {
@@ -223,8 +223,8 @@ fn a_consumer_holds_no_more_than_it_is_to_and_hands_it_back() {
     publish(&mut queue, &(0..3).map(|seq| record(&site, seq)).collect::<Vec<_>>());
     for (held, fails_at, expected, left) in [
         (usize::MAX, Some(1), vec![(3, Some(1))], 3),
-        (1, Some(2), vec![(1, Some(2)), (1, Some(2))], 2),
-        (1, None, vec![(1, Some(3)), (1, Some(2))], 0),
+        (1, Some(2), vec![(1, Some(1)), (1, Some(1))], 2),
+        (1, None, vec![(1, Some(1)), (1, Some(1))], 0),
     ] {
         let rules = SourceRules { held, ..RULES };
         let source = QueueSource::new(site.open("q"), rules).unwrap();
@@ -243,4 +243,30 @@ fn a_consumer_holds_no_more_than_it_is_to_and_hands_it_back() {
         let status = queue.status().unwrap();
         assert_eq!((status.ready, status.held), (left, 0));
     }
+}
+
+/// Whoever can write to the queue can send a copy of a message while that is handled.
+#[test]
+fn a_copy_of_what_another_consumer_handles_holds_nobody_up() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &[record(&site, 0), record(&site, 0), record(&site, 1)]);
+    let handled = one(&mut queue);
+    let mut ledger = queue.ledger().unwrap();
+    let at_work = fresh(&site, &mut ledger, handled.content);
+    let mut seen = Vec::new();
+    let done = run(&site, RULES, Handler { seen: &mut seen, fails: false });
+    done.end.unwrap();
+    assert_eq!((done.counts.verified, done.counts.repeated), (1, 0));
+    let status = queue.status().unwrap();
+    assert_eq!((status.ready, status.held, status.dead), (0, 2, 0));
+    // Afterwards the copy is known, and has lost no attempt by waiting.
+    assert_eq!(ledger.commit_many(&[at_work], site.now()).unwrap(), [Settled::Done]);
+    site.clock.step(3);
+    let found: Vec<_> = all(&mut queue).iter().map(|found| found.attempt).collect();
+    assert_eq!(found, [2, 1]);
+    site.let_pass(LEASE);
+    let done = run(&site, RULES, Handler { seen: &mut seen, fails: false });
+    done.end.unwrap();
+    assert_eq!((done.counts.verified, done.counts.repeated, seen.len()), (0, 2, 1));
 }

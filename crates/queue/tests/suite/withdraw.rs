@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brine_queue::{Queue as _, ReceiveBounds};
+use brine_queue::{Queue as _, ReceiveBounds, Retry};
 use brine_records::{Settled, Subject};
 use brine_testkit::key;
 
@@ -56,8 +56,9 @@ fn what_is_settled_by_a_lease_that_stays_is_settled_once() {
     let envelope = signed(&key(1), 0, site.now(), b"work");
     queue.publish(&[&envelope]).unwrap();
     let found = one(&mut queue);
-    assert_eq!(queue.hand_back(&found.lease, Duration::ZERO, "busy").unwrap(), Settled::Done);
-    assert_eq!(queue.hand_back(&found.lease, Duration::ZERO, "busy").unwrap(), Settled::Lost);
+    let retry = Retry { delay: Duration::ZERO, why: "busy", was_tried: true };
+    assert_eq!(queue.try_later(&found.lease, retry).unwrap(), Settled::Done);
+    assert_eq!(queue.try_later(&found.lease, retry).unwrap(), Settled::Lost);
 
     let found = one(&mut queue);
     let subject = Subject::of(&verified(envelope, site.now())).unwrap();

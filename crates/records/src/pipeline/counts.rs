@@ -63,9 +63,10 @@ impl RecordCounts {
     pub(super) fn release(&mut self, verdicts: &[RecordVerdict], records: usize) {
         let signers = verdicts.iter().filter_map(|verdict| match verdict {
             RecordVerdict::Verified { standing, .. } => Some(standing.key_id()),
-            RecordVerdict::Refused(_) | RecordVerdict::Repeated | RecordVerdict::SetAside(_) => {
-                None
-            }
+            RecordVerdict::Postponed
+            | RecordVerdict::Refused(_)
+            | RecordVerdict::Repeated
+            | RecordVerdict::SetAside(_) => None,
         });
         // In most cases one signer has signed them all.
         let mut last = None;

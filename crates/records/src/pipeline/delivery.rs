@@ -52,7 +52,19 @@ pub trait Deliveries {
     /// If a lease cannot be extended, for example because it ran out.
     fn extend(&mut self, records: Range<usize>) -> Result<(), Self::Error>;
 
-    /// Acknowledges records that were handled or kept, so that they are never delivered again.
+    /// Hands back a record that another process handles, to be delivered again a little later, and returns whether it
+    /// did. If not, the record is waited for, and all others behind it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be handed back. It is then delivered again when its lease runs out.
+    fn postpone(&mut self, record: usize) -> Result<bool, Self::Error> {
+        let _ = record;
+        Ok(false)
+    }
+
+    /// Acknowledges records that were handled or kept, so that they are never delivered again. Those that were handed
+    /// back are passed over.
     ///
     /// # Errors
     ///

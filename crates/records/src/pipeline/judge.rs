@@ -174,6 +174,8 @@ impl SpareJudgements {
 /// What was found of one record.
 #[derive(Debug)]
 pub(super) enum RecordVerdict {
+    /// Another process handles it, and the source delivers it again later.
+    Postponed,
     /// It is not believed, or not released.
     Refused(RecordError),
     /// It was released before, and is dropped.
@@ -195,7 +197,7 @@ impl RecordVerdict {
     /// Returns where the payload is, if the record is to be released.
     pub(super) const fn payload(&self) -> Option<&Range<usize>> {
         match self {
-            Self::Refused(_) | Self::Repeated | Self::SetAside(_) => None,
+            Self::Postponed | Self::Refused(_) | Self::Repeated | Self::SetAside(_) => None,
             Self::Verified { payload, .. } => Some(payload),
         }
     }

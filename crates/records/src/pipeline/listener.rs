@@ -45,8 +45,8 @@ pub enum RecordFate<'a> {
 }
 
 impl<'a> RecordFate<'a> {
-    /// Says what became of a record of a run, which was released or `returned` for this reason. `None` for a copy of a
-    /// record that goes back: it goes back, too.
+    /// Says what became of a record of a run, which was released or `returned` for this reason. `None` for what
+    /// comes again without having been tried: what another process handles, and copies of a record that goes back.
     fn of(verdict: &'a RecordVerdict, returned: Option<&'a HandlerFailure>) -> Option<Self> {
         match (verdict, returned) {
             (RecordVerdict::Refused(why) | RecordVerdict::SetAside(why), _) => {
@@ -59,7 +59,7 @@ impl<'a> RecordFate<'a> {
                 Some(Self::Retried(standing.key_id(), why))
             }
             (RecordVerdict::Repeated, None) => Some(Self::Repeated),
-            (RecordVerdict::Repeated, Some(_)) => None,
+            (RecordVerdict::Repeated, Some(_)) | (RecordVerdict::Postponed, _) => None,
         }
     }
 }
@@ -80,9 +80,10 @@ pub(super) fn tell(
         };
         let subject = match verdict {
             RecordVerdict::Verified { subject, .. } => subject.as_ref(),
-            RecordVerdict::Refused(_) | RecordVerdict::SetAside(_) | RecordVerdict::Repeated => {
-                None
-            }
+            RecordVerdict::Postponed
+            | RecordVerdict::Refused(_)
+            | RecordVerdict::Repeated
+            | RecordVerdict::SetAside(_) => None,
         };
         listener.settled(&SettledRecord { number: block.number(index), bytes, subject, fate });
     }

@@ -149,7 +149,9 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
             let is_refused = match verdict {
                 RecordVerdict::Refused(_) => true,
                 RecordVerdict::Verified { .. } => false,
-                RecordVerdict::Repeated | RecordVerdict::SetAside(_) => continue,
+                RecordVerdict::Postponed | RecordVerdict::Repeated | RecordVerdict::SetAside(_) => {
+                    continue;
+                }
             };
             if *are_refused.get_or_insert(is_refused) != is_refused {
                 return index;
@@ -171,6 +173,7 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
                 }
                 RecordVerdict::Refused(_)
                 | RecordVerdict::SetAside(_)
+                | RecordVerdict::Postponed
                 | RecordVerdict::Repeated => {}
                 RecordVerdict::Verified { payload, .. } => {
                     bytes = bytes.saturating_add(payload.len());
@@ -355,7 +358,9 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
                 let index = run.start.saturating_add(first.unwrap_or_default());
                 Err(PipelineError::Record { number: judged.block.number(index), why })
             }
-            RecordVerdict::Repeated | RecordVerdict::Verified { .. } => Ok(()),
+            RecordVerdict::Postponed | RecordVerdict::Repeated | RecordVerdict::Verified { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -373,7 +378,14 @@ impl<K: Sink, R: Rejects, L: Ledger, P: Patience> Release<'_, K, R, L, P> {
             }
             NextStep::GoOn => Ok(()),
             NextStep::Wait(at) => {
-                let rest = from..judged.judgement.verdicts.len();
+                let verdicts = &mut judged.judgement.verdicts;
+                if judged.deliveries.postpone(from).map_err(PipelineError::Source)? {
+                    if let Some(verdict) = verdicts.get_mut(from) {
+                        *verdict = RecordVerdict::Postponed;
+                    }
+                    return Ok(());
+                }
+                let rest = from..verdicts.len();
                 if judged.deliveries.are_leased() {
                     judged.deliveries.extend(rest).map_err(PipelineError::Source)?;
                 }
