@@ -18,6 +18,7 @@ pub(crate) mod named_key;
 pub(crate) mod named_signer;
 pub(crate) mod output;
 pub(crate) mod overwrite_guard;
+pub(crate) mod parent;
 mod passed_signals;
 pub(crate) mod passphrase;
 pub(crate) mod patient_file;

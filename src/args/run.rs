@@ -106,6 +106,12 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "now"])]
     pub replay_db: Option<PathBuf>,
 
+    /// End when the process that started brine ends, as by SIGTERM
+    ///
+    /// For supervisors: a job does not outlive one that is killed.
+    #[arg(long)]
+    pub die_with_parent: bool,
+
     /// Show the plan and everything that would refuse the job, and run nothing of it
     ///
     /// Says each thing that the policy, the command line or this system would refuse, with its reason and what to do,

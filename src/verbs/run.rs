@@ -49,6 +49,7 @@ use crate::report::{BesideFailure, Failure, Outcome, Signed};
 use crate::world::input::InputFile;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::parent;
 use crate::world::program_file;
 use crate::world::progress::{Progress, Show};
 use crate::world::release::{spooled, stored};
@@ -62,6 +63,10 @@ pub(super) fn run(
     ground: &JobGround,
     mut refusals: Refusals,
 ) -> Result<Outcome, Failure> {
+    if args.die_with_parent {
+        parent::end_with_it()
+            .map_err(|error| Failure::io("the process that started brine", error))?;
+    }
     let done = run_or_explain(args, outputs, ground, &mut refusals);
     done.map_err(|failure| refusals.first_or(failure))
 }

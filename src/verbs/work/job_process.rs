@@ -57,6 +57,8 @@ impl JobProcess {
         let mut options = vec![
             "run".into(),
             "--json".into(),
+            // One that was killed lets no job run on.
+            "--die-with-parent".into(),
             retyped::word("--sign-result", &args.key),
             // What is larger does not fit a message.
             format!("--limit=output={MAX_OUTPUT_BYTES}").into(),

@@ -184,13 +184,17 @@ fn a_job_is_run_once_whoever_sends_it_again() {
 #[test]
 fn a_job_whose_worker_dies_is_not_run_again() {
     let person = operator();
-    send_that_writes(&person, "echo ran >> /job/files/work/ran; sleep 3");
+    send_that_writes(
+        &person,
+        "echo ran >> /job/files/work/ran; sleep 3; echo end >> /job/files/work/ran",
+    );
     let mut worker = RunningWorker::start(&person, &["--lease", "1s"]);
     wait_for("the job does not begin", || person.path("work/ran").exists());
     worker.signal(rustix::process::Signal::KILL);
     worker.0.wait().unwrap();
     let mut worker = RunningWorker::start(&person, &["--wait", "4s"]);
     assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    // It ended with its worker.
     assert_eq!(person.read("work/ran"), b"ran\n");
     let dead = opened(&person, "work").dead_letters(0, 9).unwrap();
     assert_eq!((dead.len(), dead[0].reason.as_str(), dead[0].begun), (1, "interrupted", true));
