@@ -33,6 +33,7 @@ mod sign;
 mod sign_beside;
 mod sign_records;
 mod sign_stream;
+mod signed_job;
 pub(crate) mod stated;
 mod trust;
 mod trust_file;

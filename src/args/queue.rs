@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use brine_job::Grant;
 use brine_queue::QueueUrl;
 use clap::{Args, Subcommand};
 
@@ -22,6 +23,9 @@ use super::{PassphraseArgs, PermissionArgs};
 /// Standard input is one message of up to 16 MiB; with --lines, --null, --len32 or --cbor, each record is one. The
 /// context is the name of the queue unless another is given. Ends with 0 when every message is on the disk: a message
 /// that is lost was never reported as sent.
+///
+/// With --job, "brine work" runs what is sent. Its result goes to the queue that --grant reply=QUEUE names, which must be
+/// there; "brine call" makes one, and waits for the result.
 ///
 /// URL is sqlite:FILE?queue=NAME. FILE is made if it is not there, for you alone, and can have any number of queues.
 #[derive(Args, Debug)]
@@ -45,6 +49,9 @@ pub struct SendArgs {
     #[command(flatten)]
     pub statement: StatementArgs,
 
+    #[command(flatten)]
+    pub job: SentJobArgs,
+
     /// Print no warnings
     #[arg(short, long)]
     pub quiet: bool,
@@ -64,6 +71,19 @@ pub struct SendArgs {
 
     #[command(flatten, next_help_heading = "Records")]
     pub batch: BatchArgs,
+}
+
+/// Work for "brine work".
+#[derive(Args, Debug)]
+pub struct SentJobArgs {
+    /// Send a job, which "brine work" runs; it needs --expires
+    #[arg(long, requires = "expires", conflicts_with_all = ["lines", "null", "len32", "cbor", "batch"])]
+    pub job: bool,
+
+    /// Let the job request something (can be repeated), as "brine sign --grant" does; implies --job
+    #[arg(long = "grant", value_name = "NAME=VALUE", requires = "expires",
+        conflicts_with_all = ["lines", "null", "len32", "cbor", "batch"])]
+    pub grants: Vec<Grant>,
 }
 
 /// Take messages from a queue, and write the payloads of those that verify

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use brine_core::key::random;
 use brine_core::text::hex;
-use brine_core::{Input, Kind, Statement, Verified, open, sign};
+use brine_core::{Input, Kind, Verified, open};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
-use brine_queue::{MAX_MESSAGE_BYTES, Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue};
+use brine_queue::{Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue};
 
 use super::expect::{self, Judge};
 use super::sign::refuse_missing;
+use super::signed_job::SignedJob;
 use super::stated::Stated;
 use super::verify_result::{result_of, show_errors};
 use crate::args::judge::JudgeArgs;
@@ -25,7 +26,7 @@ use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::{Progress, Show};
 use crate::world::release::{Hold, release};
-use crate::world::{clock, named_key, queue};
+use crate::world::{named_key, queue};
 
 pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
@@ -86,18 +87,7 @@ fn signed_job(args: &CallArgs, path: &Path, reply: &ReplyQueue) -> Result<Vec<u8
     let key = named_key::named_signing_key(&args.key, &passphrases, args.trust.permissions)?;
     let stated = Stated::on_queue(&args.statement, &args.url)?;
     let input = InputFile::open(Some(path))?;
-    let (name, limit) = (input.name().to_owned(), MAX_MESSAGE_BYTES);
-    let payload = queue::read_message(input)?;
-    let said = stated.now()?;
-    let statement: Statement = match args.statement.expires {
-        Some(_) => said.statement,
-        None => said.statement.expires(clock::read()?.plus(args.wait)),
-    };
-    let job = sign(&grants.statement(statement), &key, payload.as_slice())?.to_bytes();
-    match job.len() > limit {
-        true => Err(QueueFailure::TooLarge { name, limit }.into()),
-        false => Ok(job),
-    }
+    Ok(SignedJob::of(input, &grants, &stated, Some(args.wait), &key)?.envelope)
 }
 
 /// Waits for the result of a job. Anybody who can write to the queue can put something else there.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use brine_core::text::hex;
 use brine_core::{Algorithm, SigningKey};
+use brine_job::Grants;
 use brine_queue::{Queue as _, SqliteQueue};
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningPipeline,
@@ -13,6 +14,7 @@ use brine_records::{
 };
 
 use super::sign_records::{lingering, record_source};
+use super::signed_job::SignedJob;
 use super::stated::Stated;
 use crate::args::queue::SendArgs;
 use crate::report::{Failure, Outcome, SignatureFacts, SignedInput, SignedRecords};
@@ -35,6 +37,9 @@ pub(super) fn run(args: &SendArgs) -> Result<Outcome, Failure> {
     let queue = queue::open(&args.url, queue::made())?;
     let input = InputFile::open(Some(path))?;
     let signed = signed_input(args, &key, path);
+    if args.job.job || !args.job.grants.is_empty() {
+        return publish_job(args, &key, &stated, input, queue, signed);
+    }
     publish(args, key, stated, input, queue, signed)
 }
 
@@ -48,6 +53,22 @@ fn signed_input(args: &SendArgs, key: &SigningKey, file: &Path) -> SignedInput {
         facts: SignatureFacts::default(),
         records: None,
     }
+}
+
+/// Signs the input as a job, and publishes it.
+fn publish_job(
+    args: &SendArgs,
+    key: &SigningKey,
+    stated: &Stated,
+    input: InputFile,
+    mut queue: SqliteQueue,
+    signed: SignedInput,
+) -> Result<Outcome, Failure> {
+    let grants = Grants::collect(args.job.grants.iter().cloned());
+    let grants = grants.map_err(|error| Failure::usage(error.to_string()))?;
+    let SignedJob { envelope, facts } = SignedJob::of(input, &grants, stated, None, key)?;
+    queue::patiently(|| queue.publish(&[&envelope]))?;
+    Ok(Outcome::signed(SignedInput { facts, ..signed }))
 }
 
 /// Signs the messages of the input, and publishes them in the same order.

@@ -11,7 +11,9 @@ use brine_job::{Grants, JobId, JobResult};
 use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds};
 
 use super::queue_kit::{URL, done, open_queue, opened, run, wait_for};
-use crate::common::{Person, SystemClock, assert_refused, key, project_text, public_line};
+use crate::common::{
+    Person, SystemClock, assert_mistyped, assert_refused, key, project_text, public_line,
+};
 use crate::page::Page;
 
 const POLICY: &str = r#"
@@ -155,6 +157,43 @@ fn what_is_no_job_of_a_trusted_signer_is_a_dead_letter() {
     assert_eq!((status.ready, status.held, status.acknowledged), (0, 0, 3));
     // Nothing was put where the policy does not let replies go.
     assert_eq!(opened(&person, "orders").status().unwrap().sent, 1);
+}
+
+/// Whoever sends a job need not wait for it. Its result lies in the queue that it asked for.
+#[test]
+fn a_job_is_sent_without_waiting_for_its_result() {
+    let person = operator();
+    let made = run(&person, "brine recv 'sqlite:q?queue=reply/mine'");
+    assert_refused(&made, 4, "had no message");
+    let send = "brine send --grant run=sh --grant arg=- --expires 1h";
+    let grants = "--grant reply=reply/mine";
+    let said = run(&person, &format!("echo echo done | {send} {grants} --json URL"));
+    let said: serde_json::Value = serde_json::from_slice(&said.stderr).unwrap();
+    assert_eq!((&said["kind"], &said["payload_bytes"]), (&"job".into(), &10.into()));
+    done(&person, &format!("echo exit 7 | {send} URL"));
+    let line = "brine work --policy policy.toml --wait 1s --metrics numbers URL";
+    assert_eq!(run(&person, line).status.code(), Some(0));
+    let result = opened(&person, "reply/mine").receive(ReceiveBounds::ONE, Duration::ZERO);
+    person.write("result", &result.unwrap()[0].content);
+    let claimed: serde_json::Value =
+        serde_json::from_str(&done(&person, "brine inspect --json result")).unwrap();
+    assert_eq!((&claimed["kind"], &claimed["payload_bytes"]), (&"result".into(), &5.into()));
+    let numbers = String::from_utf8(person.read("numbers")).unwrap();
+    for sample in [
+        "brine_verified_total{queue=\"work\"} 2",
+        "brine_jobs_total{queue=\"work\",outcome=\"ok\"} 1",
+        "brine_jobs_total{queue=\"work\",outcome=\"failed\"} 1",
+        "brine_in_flight{queue=\"work\"} 0",
+    ] {
+        assert!(numbers.lines().any(|line| line == sample), "{sample}: {numbers}");
+    }
+    for options in ["--job", "--grant reply=a"] {
+        assert_mistyped(&run(&person, &format!("echo x | brine send {options} URL")), "--expires");
+        for records in ["--lines", "--batch 2"] {
+            let line = format!("echo x | brine send {options} --expires 1h {records} URL");
+            assert_mistyped(&run(&person, &line), "cannot be used with");
+        }
+    }
 }
 
 fn send_that_writes(person: &Person, script: &str) -> Vec<u8> {
