@@ -27,7 +27,7 @@ use brine_core::{Clock, Timestamp};
 use brine_records::Settled;
 use brine_records::replay::embedded::{self, LedgerScope};
 use brine_records::replay::{ReplayDatabase, ReplayLease};
-use brine_sqlite::SharedFile;
+use brine_sqlite::{Durability, SharedFile};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::receive::ReceiveMessages;
@@ -54,7 +54,6 @@ pub struct SqliteQueue {
     clock: Arc<dyn Clock>,
     waker: Option<Waker>,
     upkeep: Upkeep,
-    is_lazy: bool,
 }
 
 /// The right to settle a message, until it runs out and the message is delivered again.
@@ -95,7 +94,6 @@ impl SqliteQueue {
             clock,
             waker: None,
             upkeep: Upkeep::default(),
-            is_lazy: false,
         };
         queue.number = queue.find_or_add()?;
         Ok(queue)
@@ -184,7 +182,7 @@ impl SqliteQueue {
         &mut self,
         work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        self.set_lazy(false)?;
+        self.file.set_durability(Durability::OnDisk)?;
         self.transact(work)
     }
 
@@ -194,7 +192,7 @@ impl SqliteQueue {
         &mut self,
         work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        self.set_lazy(true)?;
+        self.file.set_durability(Durability::Later)?;
         self.transact(work)
     }
 
@@ -212,15 +210,6 @@ impl SqliteQueue {
         self.file.watch.judge()?;
         self.upkeep.bound_log(&self.file, self.options.busy_timeout);
         Ok(outcome)
-    }
-
-    fn set_lazy(&mut self, is_lazy: bool) -> Result<(), QueueError> {
-        if self.is_lazy != is_lazy {
-            let level = if is_lazy { "NORMAL" } else { "FULL" };
-            self.file.connection.pragma_update(None, "synchronous", level)?;
-            self.is_lazy = is_lazy;
-        }
-        Ok(())
     }
 
     fn settle<T>(

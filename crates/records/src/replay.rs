@@ -61,6 +61,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use brine_core::Timestamp;
+use brine_sqlite::Durability;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::bookkeeping::Bookkeeping;
@@ -125,7 +126,7 @@ impl ReplayDatabase {
             Self { view: ReplayView { opened }, lease: options.lease, limits, scope: None };
         let state = Bookkeeping::load(&database.view.opened.connection)?;
         if state.max_age < max_age {
-            database.write(|_, state| -> Result<(), ReplayError> {
+            database.write(Durability::OnDisk, |_, state| -> Result<(), ReplayError> {
                 state.max_age = state.max_age.max(max_age);
                 Ok(())
             })?;
@@ -164,6 +165,7 @@ impl ReplayDatabase {
         let known = self.known(subjects);
         // A clock that is far off refuses all records. Its time is then not kept.
         self.write_if(
+            Durability::Later,
             |connection, state| term.reserve(connection, state, &known),
             |found| found.iter().any(|one| matches!(one, Reservation::Fresh(_))),
         )
@@ -193,7 +195,7 @@ impl ReplayDatabase {
             SettleLeases { connection, state, shares, now, end }.all(&[lease])?;
             Ok(Ok(()))
         };
-        self.write_if(work, Result::is_ok)?
+        self.write_if(Durability::OnDisk, work, Result::is_ok)?
     }
 
     /// Renews leases in one transaction: each that is still held lasts from `now` on as long as a new one. One
@@ -208,7 +210,7 @@ impl ReplayDatabase {
         now: Timestamp,
     ) -> Result<Vec<Settled>, ReplayError> {
         let until = now.plus(self.lease);
-        self.write(|connection, state| {
+        self.write(Durability::Later, |connection, state| {
             state.see(now);
             RenewLeases { connection, now, until }.all(leases)
         })
@@ -223,7 +225,8 @@ impl ReplayDatabase {
         self.settle_one(lease, now, LeaseEnd::Done)
     }
 
-    /// Notes that records were handled, in one transaction. When this returns, the note is on the disk.
+    /// Notes that records were handled, in one transaction. When this returns, the note is on the disk; that of a ledger
+    /// [within](Self::within) another file is when the owner of that file has written to it next.
     ///
     /// A lease that ran out is still good, unless another process has reserved its record since.
     ///
@@ -272,7 +275,7 @@ impl ReplayDatabase {
     ///
     /// Those of [`commit_many`](Self::commit_many).
     pub fn prune(&mut self, now: Timestamp) -> Result<PrunedRows, ReplayError> {
-        self.write(|connection, state| {
+        self.write(Durability::Later, |connection, state| {
             state.see(now);
             prune::prune(connection, state, now)
         })
@@ -300,7 +303,12 @@ impl ReplayDatabase {
         now: Timestamp,
         end: LeaseEnd,
     ) -> Result<Vec<Settled>, ReplayError> {
-        self.write(|connection, state| {
+        let durability = match end {
+            LeaseEnd::Done if self.scope.is_none() => Durability::OnDisk,
+            // Who acknowledges in the same file puts it on the disk.
+            LeaseEnd::Done | LeaseEnd::GivenBack => Durability::Later,
+        };
+        self.write(durability, |connection, state| {
             state.see(now);
             let shares = SignerShares::default();
             SettleLeases { connection, state, shares, now, end }.all(leases)
@@ -310,17 +318,20 @@ impl ReplayDatabase {
     /// Changes the database in one transaction, or not at all.
     fn write<T>(
         &mut self,
+        durability: Durability,
         work: impl FnOnce(&Connection, &mut Bookkeeping) -> Result<T, ReplayError>,
     ) -> Result<T, ReplayError> {
-        self.write_if(work, |_| true)
+        self.write_if(durability, work, |_| true)
     }
 
     /// Changes the database in one transaction, unless the outcome is not to be kept.
     fn write_if<T>(
         &mut self,
+        durability: Durability,
         work: impl FnOnce(&Connection, &mut Bookkeeping) -> Result<T, ReplayError>,
         is_kept: impl FnOnce(&T) -> bool,
     ) -> Result<T, ReplayError> {
+        self.view.opened.set_durability(durability)?;
         let connection = &mut self.view.opened.connection;
         // A writer from the beginning: a reader that becomes a writer can find that another was faster.
         let immediate = TransactionBehavior::Immediate;

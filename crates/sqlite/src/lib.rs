@@ -15,5 +15,5 @@ mod network;
 mod schema;
 
 pub use self::error::{FileError, SqliteFault};
-pub use self::file::{FileWatch, SharedFile, create, open};
+pub use self::file::{Durability, FileWatch, SharedFile, create, open};
 pub use self::schema::FileSchema;

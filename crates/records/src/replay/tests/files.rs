@@ -50,7 +50,7 @@ fn a_file_that_is_something_else_is_left_alone() {
     let place = Place::new();
     fs::create_dir(place.path()).unwrap();
     let error = place.try_open(DatabaseBirth::RefuseOlder, DAY, BIRTH).unwrap_err();
-    assert_eq!(error.reason(), "replay-database");
+    assert_eq!(error.reason(), "replay-not-a-database");
 }
 
 #[test]
