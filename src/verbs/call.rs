@@ -7,7 +7,9 @@ use brine_core::key::random;
 use brine_core::text::hex;
 use brine_core::{Input, Kind, Verified, open};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
-use brine_queue::{Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue};
+use brine_queue::{
+    Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
+};
 
 use super::expect::{self, Judge};
 use super::sign::refuse_missing;
@@ -41,7 +43,10 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let judge = Judge { expectations: judge.expectations.kind(Kind::Result), ..judge };
     let job = signed_job(args, path, &reply)?;
     let id = JobId::of_envelope(&job, &[])?;
-    let mut answers = queue::open(&beside(&args.url, &reply)?, queue::made())?;
+    // If this process is killed, others delete it when nobody can wait for the result any more.
+    let kept =
+        SqliteQueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..queue::made() };
+    let mut answers = queue::open(&beside(&args.url, &reply)?, kept)?;
     let mut jobs = queue::open(&args.url, queue::made())?;
     queue::patiently(|| jobs.publish(&[&job]))?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
@@ -142,6 +147,9 @@ fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Failure> {
     let queue = queue.map_err(|error| Failure::usage(error.to_string()))?;
     Ok(QueueUrl::Sqlite { path: path.clone(), queue })
 }
+
+/// How much longer the queue of a result is kept than the result is waited for.
+const MARGIN: Duration = Duration::from_secs(60 * 60);
 
 /// How often a signal is looked for.
 const LOOK: Duration = Duration::from_millis(250);

@@ -101,6 +101,7 @@ impl SqliteQueue {
 
     fn find_or_add(&mut self) -> Result<i64, QueueError> {
         let (name, max_age) = (self.name.clone(), self.options.max_age);
+        let lifetime = self.options.lifetime;
         let found = schema::find(&self.file.connection, &name)?;
         let is_old_enough = embedded::max_age(&self.file.connection)? >= max_age;
         match found {
@@ -108,7 +109,7 @@ impl SqliteQueue {
             None if self.options.birth == QueueBirth::Existing => Err(QueueError::Missing { name }),
             _ => self.write(|connection, now| {
                 embedded::allow_age(connection, max_age)?;
-                schema::add(connection, &name, now)
+                schema::add(connection, &name, now, lifetime.map(|lifetime| now.plus(lifetime)))
             }),
         }
     }

@@ -19,6 +19,9 @@ pub struct SqliteQueueOptions {
     pub dead_letters: DeadLetterBounds,
     /// How long a lease lasts if it is not extended, in whole seconds.
     pub lease: Duration,
+    /// How long a queue is kept that is made: afterwards, whoever adds another queue to the file deletes it, with all
+    /// that is in it. `None` keeps it.
+    pub lifetime: Option<Duration>,
     /// How old a record may be. The ledger keeps the largest value that it was ever opened with.
     pub max_age: Duration,
 }
@@ -30,6 +33,7 @@ impl Default for SqliteQueueOptions {
             busy_timeout: BUSY_TIMEOUT,
             dead_letters: DeadLetterBounds::default(),
             lease: LEASE,
+            lifetime: None,
             max_age: MAX_AGE,
         }
     }

@@ -22,7 +22,8 @@ pub(super) const SCHEMA: FileSchema = FileSchema {
 const TABLES: &[&str] = &[
     "CREATE TABLE queue (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, made INTEGER NOT NULL, \
      sent INTEGER NOT NULL, acknowledged INTEGER NOT NULL, dead_bytes INTEGER NOT NULL, \
-     unverified INTEGER NOT NULL, unverified_kept INTEGER NOT NULL, unverified_bytes INTEGER NOT NULL) STRICT",
+     unverified INTEGER NOT NULL, unverified_kept INTEGER NOT NULL, unverified_bytes INTEGER NOT NULL, \
+     until INTEGER) STRICT",
     "CREATE TABLE message (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, bytes INTEGER NOT NULL, \
      sent INTEGER NOT NULL, attempts INTEGER NOT NULL, held_from INTEGER NOT NULL, held_until INTEGER NOT NULL, \
      token BLOB, begun INTEGER, failure TEXT) STRICT",
@@ -45,15 +46,23 @@ pub(super) fn find(
     connection.query_row(sql, params![name.as_str()], |row| row.get(0)).optional()
 }
 
-/// Adds a queue to its file, unless another process did so.
+/// Adds a queue to its file, unless another process did so. Deletes those that were to be kept until now.
 pub(super) fn add(
     connection: &Connection,
     name: &QueueName,
     now: Timestamp,
+    until: Option<Timestamp>,
 ) -> Result<i64, QueueError> {
+    let sql = "SELECT id FROM queue WHERE until <= ?1 AND name <> ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let over = statement.query_map(params![now.unix(), name.as_str()], |row| row.get(0))?;
+    for queue in over.collect::<Result<Vec<i64>, _>>()? {
+        remove(connection, queue)?;
+    }
     // Whoever has a deleted queue open **must not** find another one in its place.
-    let sql = "INSERT OR IGNORE INTO queue VALUES (random() & 4611686018427387903, ?1, ?2, 0, 0, 0, 0, 0, 0)";
-    connection.execute(sql, params![name.as_str(), now.unix()])?;
+    let sql = "INSERT OR IGNORE INTO queue VALUES (random() & 4611686018427387903, ?1, ?2, 0, 0, 0, 0, 0, 0, ?3)";
+    let until = until.map(Timestamp::unix);
+    connection.execute(sql, params![name.as_str(), now.unix(), until])?;
     find(connection, name)?.ok_or_else(|| QueueError::damaged("a new queue is missing"))
 }
 

@@ -202,6 +202,33 @@ fn the_ledger_of_a_new_file_answers_from_when_its_maker_says() {
 }
 
 /// What passes through uses the room of what passed before it.
+/// Such as that of a result, when nobody waits for it any more.
+#[test]
+fn a_queue_that_is_kept_for_a_time_is_deleted_when_another_is_added() {
+    let site = SqliteSite::new();
+    let options = SqliteQueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
+    let mut reply = site.try_open("reply", options).unwrap();
+    reply.publish(&[b"1"]).unwrap();
+    let mut kept = site.open("kept");
+    kept.publish(&[b"2"]).unwrap();
+    let exists = || {
+        let options = SqliteQueueOptions { birth: QueueBirth::Existing, ..options };
+        site.try_open("reply", options).is_ok()
+    };
+    site.clock.step(LEASE.as_secs() - 1);
+    drop(site.open("another"));
+    assert!(exists());
+    site.clock.step(1);
+    // Opening one that is there adds none.
+    drop(site.open("another"));
+    assert!(exists());
+    drop(site.open("a third"));
+    assert!(!exists());
+    let published = reply.publish(&[b"3"]).unwrap_err();
+    assert_eq!(published.reason(), "queue-missing");
+    assert_eq!(one(&mut kept).content, b"2");
+}
+
 #[test]
 fn the_file_does_not_grow_with_what_passed_through_it() {
     let site = SqliteSite::new();
