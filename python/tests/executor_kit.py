@@ -64,7 +64,7 @@ class Site:
         self.directory = directory
         self.caller = Home(directory, "caller")
         self.worker = Home(directory, "worker")
-        self.worker.believe(self.caller, "work")
+        self.worker.believe(self.caller, "work", "other-work")
         self.caller.believe(self.worker, "reply/*")
         (self.worker.path / "policy.toml").write_text(POLICY.format(caller="caller"))
         self.url = f"sqlite:{directory}/jobs.db?queue=work"
