@@ -167,7 +167,7 @@ class MessageQueue:
         try:
             return _objects.from_verified(verified, allow=self._allow, code=self._code)
         except Error as error:
-            if error.status in _OF_THIS_PROCESS:
+            if _says_nothing_of_messages(error):
                 found.retry(None, error.message)
             else:
                 found.dead_letter(error.reason, error.message, False)
@@ -177,7 +177,7 @@ class MessageQueue:
             raise
 
     def _refused(self, error: Error, message: bytes) -> None:
-        if error.status in _OF_THIS_PROCESS and error.reason != "attempts-exhausted":
+        if _says_nothing_of_messages(error):
             raise error
         if self._on_refused is not None:
             self._on_refused(error, message)
@@ -334,5 +334,9 @@ def _told(raised: Exception) -> str:
 _HANDLER_FAILED = "handler-failed"
 _REFUSED_BY_HANDLER = "handler-refused"
 
-_OF_THIS_PROCESS = (2, 4, 6)
-"""The classes of errors that say nothing about a message."""
+
+def _says_nothing_of_messages(error: Error) -> bool:
+    """Return whether it is this process that lacks something, such as a trust file that can be read."""
+    if error.reason == "attempts-exhausted":
+        return False
+    return error.status in {2, 4, 6} or error.reason == "cloudpickle-missing"

@@ -169,7 +169,7 @@ for _ in range(12):
     LAUGHS = [LAUGHS] * 8
 
 ATTACKS = {
-    "raises": Attack(lambda: [][0], ("raised IndexError",)),
+    "raises": Attack(lambda: int("no number"), ("raised ValueError",)),
     "asks for more than the policy gives": Attack(
         lambda: 1, ("JobRefusedError refused grant-not-allowed",), ("tcp=443",)
     ),

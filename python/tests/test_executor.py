@@ -185,7 +185,7 @@ def test_code_comes_back_only_where_it_is_asked_for(site: Site, executor: brine.
 
 def test_code_takes_trust_in_particular(site: Site) -> None:
     # The caller trusts the worker for reply/*, and that is none in code.
-    with site.executor(code="worker", timeout="6s") as executor:
+    with site.executor(code="worker", timeout="8s") as executor:
         error = executor.submit(lambda: lambda: 1).exception()
     assert isinstance(error, brine.NoAnswerError)
     assert "1 context-not-allowed" in error.message
@@ -415,7 +415,7 @@ def test_a_worker_that_may_not_answer_is_passed_over(quiet_site: Site) -> None:
     other.believe(site.caller, "work")
     (other.path / "policy.toml").write_text(executor_kit.POLICY.format(caller="caller"))
     site.caller.believe(other, "reply/*")
-    with site.at_work(home=other), site.executor(answers_from="worker", timeout="3s") as executor:
+    with site.at_work(home=other), site.executor(answers_from="worker", timeout="8s") as executor:
         error = executor.submit(abs, -1).exception()
     assert isinstance(error, brine.NoAnswerError)
     assert "1 wrong-signer" in error.message

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import executor_kit
 import pytest
+
+import brine
+import executor_kit
+from brine._brine import Queue, cbor_encode
+from brine._executor import CONTENT_TYPE, JobFuture
 from conftest import wait_until
 from executor_attacks import ATTACKS, how_it_ended
 from executor_kit import Home, Site
 from programs import run
-
-import brine
-from brine._brine import Queue, cbor_encode
-from brine._executor import CONTENT_TYPE, JobFuture
 
 FUNCTIONS = int(os.environ.get("BRINE_TEST_FUNCTIONS", "200"))
 """How many there are: a thousand in scripts/soak-executor, and fewer in each run of the tests."""

@@ -160,6 +160,22 @@ def test_functions_travel_where_code_is_allowed(url: str, alice: brine.Key) -> N
     assert queue.get().value(1) == 11
 
 
+def test_a_consumer_that_lacks_cloudpickle_loses_no_message(
+    url: str, alice: brine.Key, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cloudpickle")
+    coding = brine.Trust.of({"alice": alice.public}, contexts=["python-code/orders"])
+    queue = open_queue(url, alice, coding, code=True)
+    queue.put(len)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "cloudpickle", None)
+        with pytest.raises(brine.UnsupportedError) as raised:
+            queue.get(timeout=5)
+    assert raised.value.reason == "cloudpickle-missing"
+    assert queue.get(timeout=5).value is len
+    assert dead(url, home) == []
+
+
 def test_code_takes_trust_in_particular(
     url: str, alice: brine.Key, trust: brine.Trust, refused: list[str]
 ) -> None:
