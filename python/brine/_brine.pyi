@@ -94,7 +94,9 @@ class Queue:
         *,
         lease: timedelta | str | None = None,
         max_age: timedelta | str | None = None,
+        lifetime: float | None = None,
     ) -> Queue: ...
+    def keep(self) -> None: ...
     @property
     def name(self) -> str: ...
     @property

@@ -61,6 +61,7 @@ class Exchange:
         self._thread: threading.Thread | None = None
         self._has_ended = False
         self._process = os.getpid()
+        self._kept_at = monotonic()
 
     @property
     def is_of_parent(self) -> bool:
@@ -86,6 +87,7 @@ class Exchange:
             # It can be answered before `send` returns.
             self._waiting[identity] = sent_job
         try:
+            self._keep_answers()
             sent_job.sent = self.jobs.send(job)
         except BaseException:
             self.forget(identity)
@@ -96,6 +98,12 @@ class Exchange:
                 self._thread.start()
                 _exchanges.add(self)
             self._changed.notify_all()
+
+    def _keep_answers(self) -> None:
+        """Have the queue for the answers last for longer than this job is waited for."""
+        if monotonic() - self._kept_at > KEPT_FOR_SECONDS / 2:
+            self._kept_at = monotonic()
+            self._answers.keep()
 
     def forget(self, identity: bytes) -> SentJob | None:
         """Wait no longer for the answer of a job."""
@@ -252,6 +260,9 @@ def _end_all() -> None:
 
 # Threads are waited for after that.
 threading._register_atexit(_end_all)  # type: ignore[attr-defined]
+
+KEPT_FOR_SECONDS = 3600.0
+"""How much longer the queue of answers is kept than each answer is waited for, if this process is killed."""
 
 LONGEST_LOOK_SECONDS = 60.0
 PAUSE_SECONDS = 1.0

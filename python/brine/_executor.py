@@ -11,7 +11,7 @@ from brine import _allow, _code, _objects
 from brine._answer import AnswerRules
 from brine._brine import Queue, Signer, Verifier, cbor_encode, length_in_seconds
 from brine._errors import Error, UsageError
-from brine._exchange import Exchange
+from brine._exchange import KEPT_FOR_SECONDS, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,7 +101,9 @@ class Executor(futures.Executor):
         signer.sign_job(b"", grants=self._grants)
         self._rules, self._signer = rules, signer
         self._seconds = length_in_seconds(timeout)
-        self._exchange = Exchange(jobs, Queue(jobs.beside(reply)), verifier, rules)
+        # Others delete it if this process is killed.
+        answers = Queue(jobs.beside(reply), lifetime=self._seconds + KEPT_FOR_SECONDS)
+        self._exchange = Exchange(jobs, answers, verifier, rules)
         self._end = weakref.finalize(self, Exchange.end, self._exchange, False)
         self._end.atexit = False
 

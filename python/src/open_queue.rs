@@ -46,6 +46,22 @@ impl OpenQueue {
         })
     }
 
+    /// Has a queue that is kept for a time last for that long from now on, and makes it anew if it is gone.
+    pub(crate) fn keep(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(lifetime) = self.text.lifetime else { return Ok(()) };
+        self.insist(py, || {
+            let mut opened = OpenedQueue::open(&self.url, &self.text, true)?;
+            opened.queue.keep_for(lifetime)?;
+            *lock(&self.place) = Some(opened);
+            Ok(())
+        })
+    }
+
+    /// Opens it anew, the next time.
+    pub(crate) fn reopen(&self, py: Python<'_>) {
+        detached(py, || self.close());
+    }
+
     /// Works with the queue, without the interpreter, and again while another process has it locked. In between, a
     /// Ctrl-C is heard, so nothing **may** be in the hands of `work` alone.
     pub(crate) fn with<T: Send>(

@@ -37,18 +37,22 @@ pub(crate) struct Sent(SentMessage);
 #[pymethods]
 impl Queue {
     /// Open a queue, and make it if it is not there. `lease` is how long others leave a message to a process that dies;
-    /// messages are accepted up to the age `max_age`.
+    /// messages are accepted up to the age `max_age`. A queue that is made is kept for `lifetime` seconds, or for good.
     #[new]
-    #[pyo3(signature = (url, *, lease=None, max_age=None))]
+    #[pyo3(signature = (url, *, lease=None, max_age=None, lifetime=None))]
     fn new(
         py: Python<'_>,
         url: &str,
         lease: Option<LengthText>,
         max_age: Option<LengthText>,
+        lifetime: Option<f64>,
     ) -> PyResult<Self> {
         let url = queue_url(url).map_err(Failure::from)?;
-        let text =
-            QueueText { lease: lease.map(|text| text.0), max_age: max_age.map(|text| text.0) };
+        let text = QueueText {
+            lease: lease.map(|text| text.0),
+            max_age: max_age.map(|text| text.0),
+            lifetime: lifetime.map(seconds).transpose()?,
+        };
         let [receiving, sending, settling] =
             [(); 3].map(|()| OpenQueue::new(url.clone(), text.clone()));
         settling.make(py)?;
@@ -134,6 +138,14 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Have the queue last for its lifetime from now on, and make it anew if it is gone.
+    fn keep(&self, py: Python<'_>) -> PyResult<()> {
+        self.settling.keep(py)?;
+        // One that was made anew is another one.
+        [&self.receiving, &self.sending].into_iter().for_each(|queue| queue.reopen(py));
+        Ok(())
     }
 
     /// Delete the queue with all that is in it. The file stays.

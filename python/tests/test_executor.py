@@ -323,6 +323,22 @@ def test_a_trust_file_that_cannot_be_read_loses_no_answer(quiet_site: Site) -> N
         assert future.result() == 1
 
 
+def test_a_queue_of_answers_does_not_outlive_a_killed_caller_for_long(
+    quiet_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = quiet_site
+    until = "SELECT until - made FROM queue WHERE name <> 'work'"
+    with site.at_work(), site.executor() as executor:
+        assert site.look(until) == [3640]
+        monkeypatch.setattr("brine._exchange.KEPT_FOR_SECONDS", 0.0)
+        time.sleep(2)
+        assert executor.submit(abs, -1).result() == 1
+        assert site.look(until)[0] > 3641
+        # One that was deleted because nobody used it is made anew.
+        executor._exchange._answers.remove()
+        assert executor.submit(abs, -2).result() == 2
+
+
 def test_a_fork_does_not_answer_for_its_parent(site: Site) -> None:
     with site.executor() as executor:
         future = executor.submit(time.sleep, 0.5)

@@ -17,6 +17,8 @@ pub struct QueueText {
     pub lease: Option<String>,
     /// Messages up to this age are told apart, by default a day.
     pub max_age: Option<String>,
+    /// How long a queue is kept that is made, if not for good.
+    pub lifetime: Option<Duration>,
 }
 
 /// Reads the URL of a queue. It means the same wherever the process works later.
@@ -48,7 +50,9 @@ pub fn queue(
     let (lease, max_age) = (read("lease", &text.lease)?, read("max_age", &text.max_age)?);
     let made = queue::made_to_consume(lease, max_age);
     let birth = if is_made { made.birth } else { QueueBirth::Existing };
-    Ok(queue::open_at_once(url, SqliteQueueOptions { birth, busy_timeout, ..made })?)
+    let lifetime = text.lifetime;
+    let options = SqliteQueueOptions { birth, busy_timeout, lifetime, ..made };
+    Ok(queue::open_at_once(url, options)?)
 }
 
 impl Refused {

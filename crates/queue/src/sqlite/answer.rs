@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use brine_records::Settled;
 use brine_records::replay::ReplayLease;
+use rusqlite::params;
 
 use super::bury::BuryMessage;
 use super::settle::{Retry, SettleMessages};
@@ -35,6 +36,22 @@ impl SqliteQueue {
     pub fn remove(mut self) -> Result<(), QueueError> {
         let queue = self.number;
         self.write(|connection, _| schema::remove(connection, queue))
+    }
+
+    /// Has a queue that was made with a [lifetime](super::SqliteQueueOptions::lifetime) last for so long from now on at
+    /// least. Returns whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the file. Then it lasts as before.
+    pub fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError> {
+        let queue = self.number;
+        self.write(|connection, now| {
+            // Without a lifetime, it stays without.
+            let sql = "UPDATE queue SET until = max(until, ?2) WHERE id = ?1";
+            let until = now.plus(lifetime).unix();
+            Ok(connection.prepare_cached(sql)?.execute(params![queue, until])? == 1)
+        })
     }
 
     /// Acknowledges a message, as [`ack`](crate::Queue::ack) does. If that fails, it can be tried again.

@@ -230,6 +230,26 @@ fn a_queue_that_is_kept_for_a_time_is_deleted_when_another_is_added() {
 }
 
 #[test]
+fn a_queue_that_is_kept_for_longer_stays() {
+    let site = SqliteSite::new();
+    let options = SqliteQueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
+    let mut reply = site.try_open("reply", options).unwrap();
+    assert!(reply.keep_for(LEASE * 3).unwrap());
+    // It does not last for less than it did.
+    assert!(reply.keep_for(LEASE).unwrap());
+    site.clock.step(LEASE.as_secs() * 3 - 1);
+    assert!(site.open("another").keep_for(LEASE).unwrap());
+    reply.publish(&[b"1"]).unwrap();
+    site.clock.step(1);
+    drop(site.open("a third"));
+    assert!(!reply.keep_for(LEASE).unwrap());
+    // One without a lifetime has none by that.
+    site.clock.step(LEASE.as_secs());
+    drop(site.open("a fourth"));
+    assert!(site.open("another").keep_for(LEASE).unwrap());
+}
+
+#[test]
 fn the_file_does_not_grow_with_what_passed_through_it() {
     let site = SqliteSite::new();
     let mut queue = site.open("q");
