@@ -155,17 +155,32 @@ class Exchange:
             self._answers.remove()
 
     def _work(self) -> None:
+        try:
+            self._take_all()
+        except BaseException as error:
+            # Nobody would answer those who wait.
+            with self._changed:
+                self._has_ended = True
+                waiting = list(self._waiting.values())
+                self._waiting.clear()
+            for job in waiting:
+                if self.begin(job.future):
+                    job.future.set_exception(error)
+            raise
+        finally:
+            self._remove()
+
+    def _take_all(self) -> None:
         while True:
             with self._changed:
                 while not self._waiting and not self._has_ended:
                     self._changed.wait()
                 if not self._waiting:
-                    break
+                    return
                     # All are waited for equally long, so the first was sent first.
                 until = next(iter(self._waiting.values())).until
             self._take(max(0.0, until - monotonic()))
             self._end_waiting()
-        self._remove()
 
     def _take(self, seconds: float) -> None:
         """Take an answer, if there is one."""

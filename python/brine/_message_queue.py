@@ -94,8 +94,9 @@ class MessageQueue:
         self._queue: Queue | None = Queue(url, lease=lease)
         self.name: str = self._queue.name
         """The name of the queue."""
-        context = self.name if context is None else context
-        self.context: str = _code.context_for(context) if code else context
+        context = _objects.context_of(self.name if context is None else context, code)
+        assert context is not None
+        self.context: str = context
         """What messages are signed for."""
         self._key, self._trust, self._expires = key, trust, expires
         self._allow, self._code, self._attempts = allow, code, attempts

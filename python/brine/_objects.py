@@ -47,7 +47,7 @@ def dumps(
     ``"python-code/" + context``: only signers may send them for whom the trust file names such contexts.
     """
     if signer is None:
-        signer = Signer(key, context=_context(context, code), expires=expires)
+        signer = Signer(key, context=context_of(context, code), expires=expires)
     else:
         _only_one("signer", context=context, key=key, expires=expires)
         _check_context("signer", signer.context, code)
@@ -77,7 +77,9 @@ def loads(
     """
     _check_loading(allow, code, fallback)
     if verifier is None:
-        verifier = Verifier(trust, context=_context(context, code), signer=signer, max_age=max_age)
+        verifier = Verifier(
+            trust, context=context_of(context, code), signer=signer, max_age=max_age
+        )
     else:
         _only_one("verifier", context=context, trust=trust, signer=signer, max_age=max_age)
         _check_context("verifier", verifier.context, code)
@@ -230,7 +232,8 @@ def _counts(fallback: object) -> bool:
     return isinstance(fallback, Unsigned)
 
 
-def _context(context: str | None, code: bool) -> str | None:
+def context_of(context: str | None, code: bool) -> str | None:
+    """Return the context that is signed, where a caller names one."""
     if _code.is_code_context(context):
         raise UsageError(
             f"{context!r} is a context of code",

@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Write a value as CBOR. Return `None` if it is not plain data, or there is too much of it.
 ///
 /// Plain data are `None`, `bool`, `int`, `float`, `str`, `bytes`, `list` and `dict`, and no subclass of one. Keys of a
-/// `dict` are `str`, `int`, `bool`, `bytes` or `None`.
+/// `dict` are `str`, `int` of up to 64 bits, `bool`, `bytes` or `None`.
 #[pyfunction]
 pub(crate) fn cbor_encode<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let mut writer = Writer { encoder: Encoder::new(), keys: 0 };
@@ -99,7 +99,7 @@ impl Writer {
         self.encoder.map(count(items.len()));
         for (key, item) in items {
             let inner = depth.saturating_add(1);
-            if !is_key(&key) || !self.value(&key, inner)? || !self.value(&item, inner)? {
+            if !is_key(&key)? || !self.value(&key, inner)? || !self.value(&item, inner)? {
                 return Ok(false);
             }
         }
@@ -133,14 +133,15 @@ impl Writer {
     }
 }
 
-/// Returns whether a key is equal to no key of another type that is written differently, but for those that a `dict`
-/// holds once.
-fn is_key(key: &Bound<'_, PyAny>) -> bool {
-    key.is_none()
+/// Returns whether a value can be a key. Integers beyond 64 bits are none: any number of them can have one hash.
+fn is_key(key: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if key.cast_exact::<PyInt>().is_ok() {
+        return Ok(key.call_method0("bit_length")?.extract::<usize>()? <= 64);
+    }
+    Ok(key.is_none()
         || key.cast_exact::<PyBool>().is_ok()
-        || key.cast_exact::<PyInt>().is_ok()
         || key.cast_exact::<PyString>().is_ok()
-        || key.cast_exact::<PyBytes>().is_ok()
+        || key.cast_exact::<PyBytes>().is_ok())
 }
 
 struct Reader<'a> {
@@ -193,7 +194,7 @@ impl<'a> Reader<'a> {
         let dict = PyDict::new(py);
         for number in 1..=pairs {
             let key = self.value(py, depth.saturating_add(1))?;
-            if !is_key(&key) {
+            if !is_key(&key)? {
                 return Err(malformed("a key is of a type that keys do not have"));
             }
             dict.set_item(key, self.value(py, depth.saturating_add(1))?)?;

@@ -29,6 +29,7 @@ pub(crate) struct Signer {
     pub(crate) key: Arc<SigningKey>,
     pub(crate) statements: Arc<Statements>,
     context: Option<String>,
+    has_aad: bool,
     channel: Mutex<Channel>,
 }
 
@@ -98,6 +99,7 @@ impl Signer {
             Some(KeyArgument::Name(name)) => Key::load(py, name, None, false)?.0,
             None => Key::load(py, KeyName::default(), None, false)?.0,
         };
+        let has_aad = aad.is_some();
         let text = StatementText {
             content_type,
             context: context.clone(),
@@ -106,7 +108,7 @@ impl Signer {
             external_aad: aad.map(|aad| aad.to_vec()).unwrap_or_default(),
         };
         let statements = Arc::new(Statements::read(text).map_err(Failure::from)?);
-        Ok(Self { key, statements, context, channel: Mutex::new(Channel::draw()?) })
+        Ok(Self { key, statements, context, has_aad, channel: Mutex::new(Channel::draw()?) })
     }
 
     /// Sign bytes, and return the envelope, which has them and the signature.
@@ -156,6 +158,9 @@ impl Signer {
         grants: Vec<String>,
         content_type: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        if self.has_aad {
+            return Err(Failure::usage(JOB_WITH_AAD).into());
+        }
         let (job, id) = self::detached(py, || -> Result<_> {
             let wanted = grants.iter().map(|grant| grant.parse::<Grant>());
             let wanted = wanted.collect::<std::result::Result<Vec<_>, _>>();
@@ -284,3 +289,5 @@ impl Signer {
         Ok(envelopes)
     }
 }
+
+const JOB_WITH_AAD: &str = "aad does not go with jobs, whose results nobody could tell apart";

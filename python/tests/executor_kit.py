@@ -79,7 +79,11 @@ class Site:
     def start(self, *options: str, home: Home | None = None) -> subprocess.Popen[bytes]:
         """Start a worker, and wait until it takes jobs."""
         home = home or self.worker
-        command = [program("brine"), "work", f"--python={sys.executable}", *options, self.url]
+        brine_program = program("brine")
+        # What is installed together is found by itself.
+        is_beside = Path(brine_program).parent == Path(sys.executable).parent
+        python = "--python" if is_beside else f"--python={sys.executable}"
+        command = [brine_program, "work", python, *options, self.url]
         process = subprocess.Popen(
             command,
             env={**os.environ, "BRINE_HOME": str(home.path)},

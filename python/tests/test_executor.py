@@ -339,6 +339,24 @@ def test_a_queue_of_answers_does_not_outlive_a_killed_caller_for_long(
         assert executor.submit(abs, -2).result() == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_thread_that_failed(
+    quiet_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = quiet_site.executor()
+
+    def fail(_seconds: float) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(executor._exchange, "_take", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        executor.submit(abs, -1).result(timeout=10)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(abs, -1)
+    executor.shutdown()
+    assert quiet_site.queues() == ["work"]
+
+
 def test_a_fork_does_not_answer_for_its_parent(site: Site) -> None:
     with site.executor() as executor:
         future = executor.submit(time.sleep, 0.5)

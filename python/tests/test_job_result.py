@@ -80,3 +80,8 @@ def test_what_is_no_result_is_refused(job: tuple[bytes, bytes], policy: str, hom
 def test_a_grant_that_is_none_is_said(home: Path) -> None:
     with pytest.raises(brine.UsageError, match='there is no "everything"'):
         brine.Signer(context="work").sign_job(b"", grants=["everything=please"])
+
+
+def test_a_job_has_all_that_is_signed(home: Path) -> None:
+    with pytest.raises(brine.UsageError, match="aad does not go with jobs"):
+        brine.Signer(context="work", aad=b"beside").sign_job(b"")

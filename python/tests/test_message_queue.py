@@ -378,7 +378,10 @@ def test_a_trust_file_that_cannot_be_read_loses_no_message(
         ({"allow": "numpy", "code": True}, "no list holds for code"),
         ({"attempts": 0}, "attempts"),
         ({"lease": "never"}, "lease"),
-        ({"context": "python-code/x", "code": True, "url": "redis:x"}, "not supported"),
+        ({"url": "redis:x"}, "not supported"),
+        ({"context": "python-code/x"}, "is a context of code"),
+        ({"context": "python-code/x", "code": True}, "is a context of code"),
+        ({"context": "", "code": True}, "it is empty"),
     ],
 )
 def test_what_makes_no_sense_is_said(

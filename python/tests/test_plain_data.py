@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brine._brine import cbor_decode, cbor_encode
 
-KEYS = st.one_of(st.none(), st.text(), st.binary(), st.integers(min_value=2))
+KEYS = st.one_of(st.none(), st.text(), st.binary(), st.integers(min_value=2, max_value=2**64 - 1))
 PLAIN = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary()
@@ -113,6 +113,7 @@ for _ in range(40):
         object(),
         {(1,): 1},
         {1.5: 1},
+        {2**64: 1},
         [[object()]],
         nested(49),
         ENDLESS,
@@ -147,6 +148,7 @@ def test_what_is_nested_as_deep_as_it_may_be_is_written() -> None:
         ("a201f5f5f5", "stands in it twice"),
         ("a18001", "of a type that keys do not have"),
         ("a1fb3ff800000000000001", "of a type that keys do not have"),
+        ("a1c24901000000000000000001", "of a type that keys do not have"),
         ("f7", "no plain data"),
         ("f93e00", "no plain data"),
         ("d81e00", "no plain data"),
