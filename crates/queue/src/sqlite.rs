@@ -107,7 +107,7 @@ impl SqliteQueue {
         match found {
             Some(number) if is_old_enough => Ok(number),
             None if self.options.birth == QueueBirth::Existing => Err(QueueError::Missing { name }),
-            _ => self.write(|connection, now| {
+            _ => self.write(Durability::OnDisk, |connection, now| {
                 embedded::allow_age(connection, max_age)?;
                 schema::add(connection, &name, now, lifetime.map(|lifetime| now.plus(lifetime)))
             }),
@@ -121,7 +121,7 @@ impl SqliteQueue {
     /// Leases what can be delivered.
     fn lease(&mut self, most: ReceiveBounds) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
         let (queue, length, token) = (self.number, self.options.lease, random()?);
-        self.write_lazily(|connection, now| {
+        self.write(Durability::Later, |connection, now| {
             let until = end_of(now, length);
             ReceiveMessages { queue, most, now, until, token }.all(connection)
         })
@@ -135,8 +135,9 @@ impl SqliteQueue {
     ) -> Result<Vec<i64>, QueueError> {
         publish::refuse_large(messages)?;
         let queue = self.number;
-        let numbers = self
-            .write(|connection, now| publish::publish(connection, queue, messages, now, delay))?;
+        let numbers = self.write(Durability::OnDisk, |connection, now| {
+            publish::publish(connection, queue, messages, now, delay)
+        })?;
         let numbers = numbers.ok_or_else(|| QueueError::Missing { name: self.name.clone() })?;
         self.announce();
         Ok(numbers)
@@ -178,29 +179,13 @@ impl SqliteQueue {
         Ok(found)
     }
 
-    /// Changes the file in one transaction, which is on the disk when this returns, or not at all.
+    /// Changes the file in one transaction, or not at all.
     fn write<T>(
         &mut self,
+        durability: Durability,
         work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        self.file.set_durability(Durability::OnDisk)?;
-        self.transact(work)
-    }
-
-    /// The same, but it need not be on the disk when this returns: if it is lost, the machine stopped, and the
-    /// consumer with it.
-    fn write_lazily<T>(
-        &mut self,
-        work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
-    ) -> Result<T, QueueError> {
-        self.file.set_durability(Durability::Later)?;
-        self.transact(work)
-    }
-
-    fn transact<T>(
-        &mut self,
-        work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
-    ) -> Result<T, QueueError> {
+        self.file.set_durability(durability)?;
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.file.connection.transaction_with_behavior(immediate)?;
         // Other processes may have been waited for.
@@ -218,7 +203,9 @@ impl SqliteQueue {
         work: impl FnOnce(SettleMessages<'_>) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
         let queue = self.number;
-        self.write(|connection, now| work(SettleMessages { connection, queue, now }))
+        self.write(Durability::OnDisk, |connection, now| {
+            work(SettleMessages { connection, queue, now })
+        })
     }
 }
 
@@ -262,7 +249,7 @@ impl Queue for SqliteQueue {
 
     fn extend(&mut self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
         let (queue, length) = (self.number, self.options.lease);
-        self.write_lazily(|connection, now| {
+        self.write(Durability::Later, |connection, now| {
             SettleMessages { connection, queue, now }.extend(leases, end_of(now, length))
         })
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use brine_records::Settled;
 use brine_records::replay::ReplayLease;
+use brine_sqlite::Durability;
 use rusqlite::params;
 
 use super::bury::BuryMessage;
 use super::settle::{Retry, SettleMessages};
 use super::{MessageLease, SqliteQueue, publish, schema};
 use crate::error::QueueError;
-use crate::queue::{Buried, RefusedMessage};
+use crate::queue::{Buried, RefusedMessage, Standing};
 use crate::url::QueueName;
 
 /// What became of a message that was to be [answered](SqliteQueue::answer).
@@ -35,7 +36,7 @@ impl SqliteQueue {
     /// Failures of the queue. Then it is there as before.
     pub fn remove(mut self) -> Result<(), QueueError> {
         let queue = self.number;
-        self.write(|connection, _| schema::remove(connection, queue))
+        self.write(Durability::OnDisk, |connection, _| schema::remove(connection, queue))
     }
 
     /// Has a queue that was made with a [lifetime](super::SqliteQueueOptions::lifetime) last for so long from now on at
@@ -46,7 +47,7 @@ impl SqliteQueue {
     /// Failures of the file. Then it lasts as before.
     pub fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError> {
         let queue = self.number;
-        self.write(|connection, now| {
+        self.write(Durability::OnDisk, |connection, now| {
             // Without a lifetime, it stays without.
             let sql = "UPDATE queue SET until = max(until, ?2) WHERE id = ?1";
             let until = now.plus(lifetime).unix();
@@ -109,7 +110,12 @@ impl SqliteQueue {
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError> {
         let (queue, bounds) = (self.number, self.options.dead_letters);
-        self.write(|connection, now| {
+        // What anybody can send costs no wait for the disk. If the machine stops, it is refused once more.
+        let durability = match why.standing {
+            Standing::Unverified => Durability::Later,
+            Standing::Verified => Durability::OnDisk,
+        };
+        self.write(durability, |connection, now| {
             BuryMessage { connection, queue, bounds, now }.bury(lease, why)
         })
     }
@@ -127,7 +133,7 @@ impl SqliteQueue {
     ) -> Result<Answered, QueueError> {
         publish::refuse_large(&[answer])?;
         let queue = self.number;
-        let answered = self.write(|connection, now| {
+        let answered = self.write(Durability::OnDisk, |connection, now| {
             let messages = SettleMessages { connection, queue, now };
             let Some(to) = schema::find(connection, to)? else { return Ok(Answered::NoQueue) };
             match messages.acknowledge(&[lease])?.as_slice() {

@@ -1,6 +1,7 @@
 //! Dead letters, for people who look after them; and what is in a queue.
 
 use brine_core::Timestamp;
+use brine_sqlite::Durability;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::SqliteQueue;
@@ -40,7 +41,7 @@ impl DeadLetters for SqliteQueue {
 
     fn revive(&mut self, number: u64) -> Result<bool, QueueError> {
         let queue = self.number;
-        let is_done = self.write(|connection, _| {
+        let is_done = self.write(Durability::OnDisk, |connection, _| {
             let Some(dead) = TakenLetter::take(connection, queue, number)? else {
                 return Ok(false);
             };
@@ -57,7 +58,7 @@ impl DeadLetters for SqliteQueue {
 
     fn discard(&mut self, number: u64) -> Result<bool, QueueError> {
         let queue = self.number;
-        self.write(|connection, _| {
+        self.write(Durability::OnDisk, |connection, _| {
             let taken = TakenLetter::take(connection, queue, number)?;
             taken.map(|_| delete_content(connection, signed(number))).transpose()?;
             Ok(taken.is_some())

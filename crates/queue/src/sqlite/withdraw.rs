@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brine_sqlite::Durability;
 use rusqlite::params;
 
 use super::SqliteQueue;
@@ -41,7 +42,7 @@ impl SqliteQueue {
     pub fn withdraw(&mut self, message: &SentMessage) -> Result<bool, QueueError> {
         let queue = self.number;
         let SentMessage { number, content } = message;
-        self.write(|connection, _| {
+        self.write(Durability::OnDisk, |connection, _| {
             // The number of a message that is gone is given to another one.
             let sql = "DELETE FROM message WHERE id = ?1 AND queue = ?2 AND begun IS NULL \
                        AND EXISTS (SELECT 1 FROM body WHERE id = ?1 AND content = ?3)";
