@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import unittest
 from importlib import import_module
 from importlib.util import find_spec
@@ -90,6 +91,17 @@ class SentShutdownTest(
     Sent, suite("test_shutdown").ExecutorShutdownTest, suite("util").BaseTestCase
 ):  # type: ignore[misc]
     """Shutdown, and what is cancelled by it."""
+
+    def test_cancel_futures(self) -> None:
+        """A worker that is busy may not have begun any job so soon, so one is waited for first."""
+        found = [self.executor.submit(time.sleep, 0.1) for _ in range(50)]
+        found[0].result()
+        self.executor.shutdown(cancel_futures=True)
+        cancelled = [future for future in found if future.cancelled()]
+        others = [future for future in found if not future.cancelled()]
+        assert len(cancelled) > 20
+        assert others
+        assert all(future.done() and future.exception() is None for future in others)
 
 
 def run() -> dict[str, Any]:
