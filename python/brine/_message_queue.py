@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -233,6 +234,7 @@ class Message:
         self._message = message
         self._attempts = attempts
         self._keeper = keeper
+        self._process = os.getpid()
         self.value: Any = value
         """The object that was put; ``bytes`` if it was no object of Python."""
 
@@ -291,8 +293,8 @@ class Message:
         raised: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Settle the message."""
-        if self.is_settled:
+        """Settle the message. A forked child that unwinds owes nothing to the message of its parent."""
+        if self._process != os.getpid() or self.is_settled:
             return
         if raised is None:
             self.ack()

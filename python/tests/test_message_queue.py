@@ -319,7 +319,8 @@ def test_a_fork_shares_the_queue_and_not_its_messages(
     def child() -> None:
         with pytest.raises(brine.UsageError, match="belongs to the process"):
             message.ack()
-        queue.put("of the child")
+        with message:
+            queue.put("of the child")
 
     waiting = threading.Thread(target=lambda: queue.get(timeout=20).ack())
     waiting.start()

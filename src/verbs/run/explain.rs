@@ -70,7 +70,9 @@ pub(super) fn note_outside(plan: &Plan, outside: &BTreeSet<PathBuf>) {
          others, or not start"
     ));
     let all: Vec<_> = parts.system.union(outside).collect();
-    note(&format!("hint: a policy that has system = {all:?} lets the job see {outside:?}"));
+    note(&format!(
+        "hint: a policy that has system = {all:?} lets the job see {outside:?}, and so does \"--system\" for each"
+    ));
 }
 
 /// Describes a plan on a line for programs.
