@@ -34,7 +34,9 @@ impl MetricsPlace {
         let port = text.rsplit_once(':').map(|(_, port)| port);
         let has_port = port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         match text {
-            "" | "-" => Err("expected an address like 127.0.0.1:9090, or a file".to_owned()),
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) || text == "-" => {
+                Err("expected an address like 127.0.0.1:9090, or a file".to_owned())
+            }
             _ if has_port && !text.contains('/') => Err(format!(
                 "expected an address in numbers like 127.0.0.1:9090 or [::1]:9090; \"./{text}\" is a file"
             )),
@@ -59,6 +61,8 @@ mod tests {
             let error = MetricsPlace::parse(text).unwrap_err();
             assert!(error.contains("an address in numbers"), "{error}");
         }
-        assert!(MetricsPlace::parse("-").unwrap_err().contains("or a file"));
+        for text in ["-", "", "9090"] {
+            assert!(MetricsPlace::parse(text).unwrap_err().contains("or a file"), "{text}");
+        }
     }
 }

@@ -92,7 +92,7 @@ pub struct SentJobArgs {
 /// there. A message is acknowledged when its payload was written; if brine dies before, it is delivered again. Each
 /// message is released once, even if somebody sends a copy of it: the queue's own ledger remembers.
 ///
-/// The context is the name of the queue unless another is given. A message that does not verify becomes a dead
+/// The queue is made if it is not there. The context is the name of the queue unless another is given. A message that does not verify becomes a dead
 /// letter with its reason, and the next one is looked at. "brine dead list" shows them.
 ///
 /// With CMD, each payload is verified first, and then CMD is started with it on standard input. If CMD ends with 0,
@@ -176,10 +176,21 @@ pub enum DeadVerb {
     #[command(after_long_help = SHOW_EXAMPLES, after_help = first_of(SHOW_EXAMPLES))]
     Show(DeadShowArgs),
     /// Put dead letters back on the queue
-    #[command(after_long_help = RETRY_EXAMPLES, after_help = first_of(RETRY_EXAMPLES))]
+    #[command(
+        about = "Put dead letters back on the queue",
+        long_about = "Put dead letters back on the queue\n\nEach takes its old place, with no attempts. One that was begun is \
+                      not run again.",
+        after_long_help = RETRY_EXAMPLES,
+        after_help = first_of(RETRY_EXAMPLES)
+    )]
     Retry(DeadChosenArgs),
     /// Delete dead letters
-    #[command(after_long_help = DROP_EXAMPLES, after_help = first_of(DROP_EXAMPLES))]
+    #[command(
+        about = "Delete dead letters",
+        long_about = "Delete dead letters",
+        after_long_help = DROP_EXAMPLES,
+        after_help = first_of(DROP_EXAMPLES)
+    )]
     Drop(DeadChosenArgs),
 }
 
@@ -215,7 +226,7 @@ pub struct DeadShowArgs {
     pub json: bool,
 }
 
-/// Which dead letters something is done with.
+/// Which dead letters are meant.
 #[derive(Args, Debug)]
 pub struct DeadChosenArgs {
     /// The queue, as in sqlite:jobs.db?queue=work

@@ -29,7 +29,7 @@ use super::when::parse_duration;
 /// reply=NAME, if the policy lets it ("replies"), with the name of that queue as its context. A job that did not end well
 /// and requests no reply becomes a dead letter, and so does a message that does not verify.
 ///
-/// Jobs must be signed with --expires. The context is the name of the queue unless another is given.
+/// The queue is made if it is not there. Jobs must be signed with --expires. The context is the name of the queue unless another is given.
 #[derive(Args, Debug)]
 #[command(mut_args = arranged(&WORK_COMMON))]
 pub struct WorkArgs {
@@ -67,8 +67,8 @@ pub struct WorkArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
 
-    /// Run up to N jobs at once
-    #[arg(short, long, value_name = "N", value_parser = parse_count, default_value = "1")]
+    /// Run up to N jobs at once, at most 256
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs, default_value = "1")]
     pub jobs: NonZero<usize>,
 
     /// End when there was no job for so long
@@ -120,7 +120,8 @@ impl WorkArgs {
 /// makes. Writes the output of the job if it ended well, and ends as the job ended, with the same status. A result of
 /// any other job is passed over, and so is one of a signer who is not trusted.
 ///
-/// The job expires when nobody waits for it any more. It is not taken back when this command is interrupted.
+/// When this command is interrupted, or its time is over, a job that no worker has begun is taken back. One that is begun
+/// runs to its end. By itself, a job expires when nobody waits for it any more, and a minute later at the latest.
 #[derive(Args, Debug)]
 #[command(mut_args = arranged(&CALL_COMMON))]
 pub struct CallArgs {
@@ -145,7 +146,7 @@ pub struct CallArgs {
     pub signer: Option<String>,
 
     /// How long to wait for the result
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1m")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "2m")]
     pub wait: Duration,
 
     #[command(flatten)]
@@ -164,6 +165,12 @@ pub struct CallArgs {
     /// Print no warnings, and nothing of what the job wrote to standard error
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Reads how many jobs run at once. Each takes a thread and two connections to the queue.
+fn parse_jobs(text: &str) -> Result<NonZero<usize>, String> {
+    let jobs = parse_count(text).ok().filter(|jobs| jobs.get() <= 256);
+    jobs.ok_or_else(|| "expected a number from 1 to 256".to_owned())
 }
 
 /// The options that the short help shows.

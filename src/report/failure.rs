@@ -113,6 +113,12 @@ pub(crate) enum Failure {
     #[error("no key named {} in {}", quoted(.name), quoted(.directory))]
     NoSuchKey { name: String, directory: PathBuf, similar: Option<String> },
 
+    #[error(
+        "nobody{} is trusted",
+        .name.as_ref().map(|name| format!(" called {}", quoted(name))).unwrap_or_default()
+    )]
+    NobodyTrusted { name: Option<String>, similar: Option<String> },
+
     #[error("nobody called {} is trusted, and no key has that name", quoted(.name))]
     NoSuchSigner { name: String, similar: Option<String> },
 

@@ -64,11 +64,15 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Mistyped { hint, .. } => return hint.clone(),
         Failure::NoHome => "set BRINE_HOME to the directory with your keys",
         Failure::NoSuchKey { similar: Some(similar), .. }
-        | Failure::NoSuchSigner { similar: Some(similar), .. } => {
+        | Failure::NoSuchSigner { similar: Some(similar), .. }
+        | Failure::NobodyTrusted { similar: Some(similar), .. } => {
             return Some(format!("did you mean {similar:?}?"));
         }
         Failure::NoSuchKey { name, .. } if name == "default" => {
             "\"brinekey gen\" makes one; \"-k FILE\" takes a key file"
+        }
+        Failure::NobodyTrusted { .. } => {
+            "\"brinekey trust add NAME KEY -c CONTEXT\" trusts somebody; \"brinekey trust list\" shows who is"
         }
         Failure::NoSuchKey { .. } | Failure::NoSuchSigner { .. } => {
             "\"brinekey list\" shows the keys, \"brinekey trust list\" the signers; a file needs a \

@@ -38,7 +38,7 @@ pub(crate) enum QueueFailure {
     Interrupted,
 
     #[error("queue {name:?} gave no result within {}", length(*.wait))]
-    NoAnswer { name: String, wait: Duration },
+    NoAnswer { name: String, wait: Duration, is_taken_back: bool },
 
     #[error("queue {name:?} has no dead letter {number}")]
     NoDeadLetter { name: String, number: u64 },
@@ -48,6 +48,14 @@ pub(crate) enum QueueFailure {
 }
 
 impl QueueFailure {
+    /// Says that the job was taken back, too.
+    pub(crate) fn taken_back(self) -> Self {
+        match self {
+            Self::NoAnswer { name, wait, .. } => Self::NoAnswer { name, wait, is_taken_back: true },
+            other => other,
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Queue(error) => error.class().into(),
@@ -82,6 +90,9 @@ impl QueueFailure {
             }
             Self::Empty { .. } => Some("\"--wait 1m\" waits for one"),
             Self::Exhausted { .. } | Self::Interrupted => None,
+            Self::NoAnswer { is_taken_back: true, .. } => Some(
+                "no worker had begun the job, and it was taken back: \"brine work\" must be at work; \"--wait\" waits longer",
+            ),
             Self::NoAnswer { .. } => Some(
                 "the job may still run: \"brine work\" must be at work, and its policy let replies go to reply/*; \
                  \"--wait\" waits longer",
@@ -96,7 +107,8 @@ impl QueueFailure {
 fn of_queue(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "queue-damaged" => {
-            "\"sqlite3 FILE .recover\" saves what can be saved; keep the file, and start with another name"
+            "somebody else has written to the file: keep it, and start with another name; \"sqlite3\" shows its tables, which \
+             SPEC.md describes"
         }
         "queue-database" | "queue-file" => {
             "it takes a directory that can be written, for the files beside it"

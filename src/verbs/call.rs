@@ -8,7 +8,7 @@ use brine_core::text::hex;
 use brine_core::{Input, Kind, Verified, open};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
 use brine_queue::{
-    Queue as _, QueueName, QueueUrl, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
+    Queue as _, QueueError, QueueName, QueueUrl, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
 };
 
 use super::expect::{self, Judge};
@@ -23,12 +23,13 @@ use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, QueueFailure, ResultFacts, Signed};
 use crate::world::end_signals::EndSignals;
 use crate::world::input::InputFile;
+use crate::world::named_key;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::{Progress, Show};
+use crate::world::queue::{self, Patience};
 use crate::world::release::{Hold, release};
-use crate::world::{named_key, queue};
 
 pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
@@ -41,16 +42,27 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let reply = reply.map_err(|error| Failure::usage(error.to_string()))?;
     let judge = Judge::resolve(&JudgeArgs { context: Some(reply.to_string()), ..judge(args) })?;
     let judge = Judge { expectations: judge.expectations.kind(Kind::Result), ..judge };
+    expect::refuse_nobody(&judge, &self::judge(args))?;
     let job = signed_job(args, path, &reply)?;
     let id = JobId::of_envelope(&job, &[])?;
     // If this process is killed, others delete it when nobody can wait for the result any more.
-    let kept =
-        SqliteQueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..queue::made() };
-    let mut answers = queue::open(&beside(&args.url, &reply)?, kept)?;
-    let mut jobs = queue::open(&args.url, queue::made())?;
-    queue::patiently(|| jobs.publish(&[&job]))?;
+    let made = queue::made_to_look();
+    let kept = SqliteQueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..made };
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
-    let answered = wait_for_answer(args, &judge, &id, &mut answers, &signals);
+    let until = Instant::now().checked_add(args.wait);
+    let patience = Patience { signals: Some(signals.clone()), until };
+    let mut answers = queue::open_within(&beside(&args.url, &reply)?, kept, &patience)?;
+    let mut jobs = queue::open_within(&args.url, made, &patience)?;
+    let sent = patience.wait(|| jobs.send(job.clone(), Duration::ZERO))?;
+    let answered = wait_for_answer(args, &judge, &id, &mut answers, &patience);
+    let answered = answered.map_err(|failure| match failure {
+        // Nobody would look at what it does.
+        Failure::Queue(failure) => {
+            let is_taken_back = is_final(&failure) && jobs.withdraw(&sent).unwrap_or(false);
+            Failure::Queue(if is_taken_back { failure.taken_back() } else { failure })
+        }
+        failure => failure,
+    });
     let released = answered.and_then(|(mut verified, result)| {
         if result.status == 0 {
             let again = |verified: &mut Verified| judge.again(verified, ANSWER);
@@ -61,8 +73,9 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     });
     // What was not written stays where it is. What comes later finds no queue of this name.
     let removed = match &released {
-        Err(failure) if !is_final(failure) => Ok(()),
-        _ => answers.remove(),
+        Err(Failure::Queue(failure)) if is_final(failure) => answers.remove(),
+        Err(_) => Ok(()),
+        Ok(_) => answers.remove(),
     };
     signals.end_process();
     let (verified, result) = released?;
@@ -75,8 +88,8 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
 }
 
 /// Returns whether nobody will look for the result any more.
-const fn is_final(failure: &Failure) -> bool {
-    matches!(failure, Failure::Queue(QueueFailure::Interrupted | QueueFailure::NoAnswer { .. }))
+const fn is_final(failure: &QueueFailure) -> bool {
+    matches!(failure, QueueFailure::Interrupted | QueueFailure::NoAnswer { .. })
 }
 
 /// What a result is held to, but for its context.
@@ -101,19 +114,20 @@ fn wait_for_answer(
     judge: &Judge,
     job: &JobId,
     answers: &mut SqliteQueue,
-    signals: &EndSignals,
+    patience: &Patience,
 ) -> Result<(Verified, JobResult), Failure> {
-    let begun = Instant::now();
     loop {
-        if signals.have_arrived() {
+        if patience.is_interrupted() {
             return Err(QueueFailure::Interrupted.into());
         }
-        let left = args.wait.saturating_sub(begun.elapsed());
-        if left.is_zero() {
+        if patience.is_over() {
             let (name, wait) = (queue::name(&args.url).to_owned(), args.wait);
-            return Err(QueueFailure::NoAnswer { name, wait }.into());
+            return Err(QueueFailure::NoAnswer { name, wait, is_taken_back: false }.into());
         }
-        let found = queue::patiently(|| answers.receive(ReceiveBounds::ONE, left.min(LOOK)))?;
+        let found = match patience.wait(|| answers.receive(ReceiveBounds::ONE, LOOK)) {
+            Err(QueueError::Locked) => continue,
+            found => found?,
+        };
         let Some(answer) = found.into_iter().next() else { continue };
         match opened(judge, job, answer.content) {
             Ok(answered) => return Ok(answered),

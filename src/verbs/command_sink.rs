@@ -49,9 +49,10 @@ impl CommandSink<'_> {
     /// Returns why a message is not handled any more, if a consumer died with it too often.
     fn exhausted(&self, record: &ReleasedRecord<'_>) -> Option<HandlerFailure> {
         let attempt = self.unsettled.as_ref()?.attempt(record.number)?;
-        let most = self.attempts;
-        let message = format!("it was delivered {most} times, and no consumer settled it");
-        (attempt > most).then(|| HandlerFailure::new(Class::System, "attempts-exhausted", message))
+        let before = attempt.saturating_sub(1);
+        let message = format!("it was delivered {before} times, and no consumer settled it");
+        (attempt > self.attempts)
+            .then(|| HandlerFailure::new(Class::System, "attempts-exhausted", message))
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use brine_core::{Expectations, Verified};
+use brine_trust::TrustEntry;
 
 use crate::args::judge::{JudgeArgs, VerdictArgs};
 use crate::report::Failure;
+use crate::report::similar::closest;
 use crate::report::typed::{TypedTrust, set_trust};
 use crate::world::clock::Moment;
 use crate::world::descriptor::Descriptor;
@@ -41,6 +43,25 @@ impl Judge {
         let Self { expectations, trust, moment } = self;
         let judged = verified.judge_again(expectations, trust, moment);
         judged.map_err(|error| Failure::reading(name, error))
+    }
+}
+
+/// Refuses to take messages where none could verify: nobody is trusted, or nobody of the name that was typed. Who takes
+/// messages from a queue loses those that do not verify.
+pub(super) fn refuse_nobody(judge: &Judge, args: &JudgeArgs) -> Result<(), Failure> {
+    let trust = judge.trust.read()?;
+    let names = || trust.entries().iter().map(TrustEntry::name);
+    let name = args.signer.clone();
+    let is_known = match &name {
+        Some(name) => names().any(|known| known == name),
+        None => names().next().is_some(),
+    };
+    match is_known {
+        true => Ok(()),
+        false => {
+            let similar = name.as_deref().and_then(|name| closest(name, names()));
+            Err(Failure::NobodyTrusted { name, similar })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brine_core::Expectations;
 use brine_queue::{
@@ -30,8 +30,9 @@ use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::payload_command::PayloadCommand;
 use crate::world::progress::Show;
+use crate::world::queue::{self, Patience};
 use crate::world::record_output::{Payloads, RecordOutput};
-use crate::world::{queue, threads};
+use crate::world::threads;
 
 /// Where payloads and numbers go.
 pub(super) struct RecvOutputs {
@@ -90,11 +91,15 @@ pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Fail
     let command = command(args)?;
     let asked = asked(args);
     let judge = Judge::resolve(&asked)?;
-    let queue = queue::open(&args.url, queue::made_to_consume(args.lease, args.judge.max_age))?;
+    expect::refuse_nobody(&judge, &asked)?;
+    let until = args.wait.and_then(|wait| Instant::now().checked_add(wait));
+    let options = queue::made_to_consume(args.lease, args.judge.max_age);
+    let queue = queue::open_within(&args.url, options, &Patience { signals: None, until })?;
     let watch = watch(args, &asked, &judge, &queue, outputs.numbers, outputs.payloads.as_ref())?;
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
+    let patience = Patience { signals: Some(signals.clone()), until };
     let counts = RecordCounts::default();
-    let mut receiver = Receiver { args, judge, queue, signals, watch, counts };
+    let mut receiver = Receiver { args, judge, queue, signals, patience, watch, counts };
     let end = match (&command, outputs.payloads) {
         (Some(command), _) => receiver.hand_to(command),
         (None, Some(output)) => receiver.write_to(&output),
@@ -104,7 +109,12 @@ pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Fail
     let end = end.and_then(|()| watch.log_failure().map_or(Ok(()), Err));
     // What it shows is as of now, however this process ends.
     drop(watch);
-    if end.is_ok() && signals.have_arrived() {
+    tell_of_dropped(&counts);
+    // What was asked for is done, whatever came afterwards.
+    let is_done = wanted(args).is_some_and(|most| counts.verified >= most.get());
+    let is_asked =
+        matches!(&end, Ok(()) | Err(Failure::Queue(QueueFailure::Queue(QueueError::Locked))));
+    if !is_done && is_asked && signals.have_arrived() {
         note(&counts.to_string());
         signals.end_process();
     }
@@ -146,6 +156,16 @@ fn asked(args: &RecvArgs) -> JudgeArgs {
     JudgeArgs { context: Some(context), ..args.judge.clone() }
 }
 
+/// Says that refused messages are lost, which nobody else does.
+fn tell_of_dropped(counts: &RecordCounts) {
+    match counts.refused.saturating_sub(counts.kept) {
+        0 => {}
+        dropped => remark(&format!(
+            "{dropped} refused messages were dropped: of what does not verify, a sample of 16 MiB is kept"
+        )),
+    }
+}
+
 /// Says what is still missing at the end, if something is.
 fn judged_whole(args: &RecvArgs, counts: &RecordCounts) -> Result<(), Failure> {
     if let Some(wanted) = wanted(args)
@@ -172,6 +192,7 @@ struct Receiver<'a> {
     judge: Judge,
     queue: SqliteQueue,
     signals: EndSignals,
+    patience: Patience,
     watch: QueueWatch,
     counts: RecordCounts,
 }
@@ -242,6 +263,10 @@ impl Receiver<'_> {
                 _ if self.signals.have_arrived() || self.watch.has_failed() => return Ok(()),
                 Ok(()) if is_full || !has_moved => return Ok(()),
                 Ok(()) => {}
+                // Who waits for a message for so long waits no longer for another process.
+                Err(PipelineError::Source(QueueError::Locked)) if self.patience.is_over() => {
+                    return Err(QueueFailure::Queue(QueueError::Locked).into());
+                }
                 Err(error) => match passing(&error) {
                     Some(what) => remark(what),
                     None => return Err(Failure::of_queue(error, queue::name(&self.args.url))),
@@ -260,9 +285,9 @@ impl Receiver<'_> {
         let Judge { expectations, trust, moment } = &self.judge;
         let expectations: Expectations = expectations.clone();
         let judge = RecordJudge::new(expectations, trust.clone(), *moment, framing);
-        let ledger = queue::patiently(|| self.queue.ledger())?;
+        let ledger = self.patience.wait(|| self.queue.ledger())?;
         let (signals, watch) = (self.signals.clone(), self.watch.clone());
-        let source = QueueSource::new(queue::patiently(|| self.queue.another())?, rules)?;
+        let source = QueueSource::new(self.patience.wait(|| self.queue.another())?, rules)?;
         let source = source.counting(Arc::clone(self.watch.figures()));
         let source = source.while_wanted(move || !signals.have_arrived() && !watch.has_failed());
         let unsettled = source.unsettled();

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use brine_core::Kind;
-use brine_queue::{Queue as _, ReceiveBounds, SqliteQueue};
+use brine_queue::{Queue as _, QueueError, ReceiveBounds, SqliteQueue};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
@@ -26,7 +26,7 @@ use crate::report::{Failure, Outcome};
 use crate::world::end_signals::EndSignals;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::progress::Show;
-use crate::world::queue;
+use crate::world::queue::{self, Patience};
 
 /// Runs jobs until a signal asks to end, or there was none for long.
 pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
@@ -36,6 +36,7 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     find_program(&args.command)?;
     let python = args.python.as_ref().map(|typed| PythonProgram::find(typed.as_deref()));
     let worker = Worker::new(args, python.transpose()?)?;
+    expect::refuse_nobody(&worker.judge, &args.judge)?;
     let options = queue::made_to_consume(args.lease, args.judge.max_age);
     let queue = queue::open(&args.url, options)?;
     let mut guard = expect::guarded(OverwriteGuard::default(), &args.judge);
@@ -43,7 +44,8 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     let numbers = NumbersPlan::of(args.metrics.metrics.as_ref(), &mut guard)?;
     let show = Show::unless(args.quiet || args.json);
     let watch = QueueWatch::begin(&args.url, &queue, numbers, show)?;
-    let queues = (0..args.jobs.get()).map(|_| queue::patiently(|| queue.another()));
+    let patience = worker.patience();
+    let queues = (0..args.jobs.get()).map(|_| patience.wait(|| queue.another()));
     let queues: Vec<_> = queues.collect::<Result<_, _>>()?;
     let failed = Mutex::new(None);
     let hand = |queue: SqliteQueue| {
@@ -130,13 +132,22 @@ impl<'a> Worker<'a> {
         Ok(Self { args, judge, process, run, ground, signals, has_failed })
     }
 
+    /// Another process that has locked the queue is waited for until a signal asks to end.
+    fn patience(&self) -> Patience {
+        Patience { signals: Some(self.signals.clone()), until: None }
+    }
+
     /// Takes one job after the other.
     fn work_on(&self, queue: SqliteQueue, watch: QueueWatch) -> Result<(), Failure> {
-        let ledger = queue::patiently(|| queue.ledger())?;
+        let patience = self.patience();
+        let ledger = patience.wait(|| queue.ledger())?;
         let mut hand = Hand { worker: self, queue, ledger, watch };
         let mut idle_since = Instant::now();
         while !self.signals.have_arrived() && !self.has_failed.load(Ordering::SeqCst) {
-            let found = queue::patiently(|| hand.queue.receive(ReceiveBounds::ONE, LOOK))?;
+            let found = match patience.wait(|| hand.queue.receive(ReceiveBounds::ONE, LOOK)) {
+                Err(QueueError::Locked) if self.signals.have_arrived() => return Ok(()),
+                found => found?,
+            };
             let Some(delivery) = found.into_iter().next() else {
                 if self.args.wait.is_some_and(|most| idle_since.elapsed() >= most) {
                     return Ok(());

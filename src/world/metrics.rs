@@ -3,6 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,34 +15,51 @@ use crate::report::console::{note, remark};
 /// What makes the text anew each time.
 pub(crate) type Numbers = Box<dyn FnMut() -> String + Send>;
 
-/// Answers each request at an address, one after the other, for as long as this process lives.
-pub(crate) fn serve(address: SocketAddr, mut numbers: Numbers) -> Result<(), Failure> {
+/// Answers requests at an address, a few at once, for as long as this process lives.
+pub(crate) fn serve(address: SocketAddr, numbers: Numbers) -> Result<(), Failure> {
     let failed = |source| Failure::Listening { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     // With port 0, the system has chosen one.
     if address.port() == 0 {
         note(&format!("numbers are at http://{}/metrics", listener.local_addr().map_err(failed)?));
     }
-    let answer_all = move || {
-        for stream in listener.incoming() {
+    let server = Arc::new(Server { listener, numbers: Mutex::new(numbers) });
+    for _ in 0..AT_ONCE {
+        let server = Arc::clone(&server);
+        let answer_all = move || server.answer_all();
+        thread::Builder::new().name("metrics".to_owned()).spawn(answer_all).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What the threads share that answer.
+struct Server {
+    listener: TcpListener,
+    numbers: Mutex<Numbers>,
+}
+
+impl Server {
+    /// Answers one request after the other.
+    fn answer_all(&self) {
+        for stream in self.listener.incoming() {
             match stream {
                 // Who asks may hang up at any time.
-                Ok(stream) => drop(answer(stream, &mut numbers)),
+                Ok(stream) => drop(answer(stream, &self.numbers)),
                 // As when there are no more descriptors.
                 Err(_) => thread::sleep(PAUSE),
             }
         }
-    };
-    thread::Builder::new().name("metrics".to_owned()).spawn(answer_all).map_err(failed)?;
-    Ok(())
+    }
 }
 
 /// Answers one request.
-fn answer(mut stream: TcpStream, numbers: &mut Numbers) -> io::Result<()> {
+fn answer(mut stream: TcpStream, numbers: &Mutex<Numbers>) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let request = read_request(&mut stream)?;
     let (status, text) = match request.split(' ').collect::<Vec<_>>().as_slice() {
-        ["GET", "/metrics" | "/", ..] => ("200 OK", numbers()),
+        ["GET", "/metrics" | "/", ..] => {
+            ("200 OK", numbers.lock().unwrap_or_else(PoisonError::into_inner)())
+        }
         ["GET", ..] => ("404 Not Found", "GET /metrics\n".to_owned()),
         _ => ("405 Method Not Allowed", "GET /metrics\n".to_owned()),
     };
@@ -120,7 +138,10 @@ fn write(output: &Output, numbers: &mut Numbers) -> Result<(), Failure> {
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How long a client has for its request, and for each piece of the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many requests are answered at once. Whoever connects and says nothing holds up one of them.
+const AT_ONCE: usize = 8;
 
 const PAUSE: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brine_core::text::quoted;
 use brine_queue::{
@@ -13,6 +13,7 @@ use brine_queue::{
 use brine_records::replay::{LEASE, MAX_AGE};
 
 use super::clock::Moment;
+use super::end_signals::EndSignals;
 use super::input::{Arrived, InputFile};
 use super::overwrite_guard::OverwriteGuard;
 use super::trail::no_place;
@@ -21,7 +22,16 @@ use crate::report::{Failure, QueueFailure};
 
 /// Opens the queue of a URL, or makes it if the options say so.
 pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
-    opened(url, |open| patiently(|| open(options)))
+    open_within(url, options, &Patience::default())
+}
+
+/// Does the same, and waits for another process that has locked the file no longer than this.
+pub(crate) fn open_within(
+    url: &QueueUrl,
+    options: SqliteQueueOptions,
+    patience: &Patience,
+) -> Result<SqliteQueue, Failure> {
+    opened(url, |open| patience.wait(|| open(options)))
 }
 
 /// The same for a caller who tries again by itself while another process has locked the queue.
@@ -64,8 +74,16 @@ pub(crate) fn made_to_consume(
     max_age: Option<Duration>,
 ) -> SqliteQueueOptions {
     let (lease, max_age) = (lease.unwrap_or(LEASE), max_age.unwrap_or(MAX_AGE));
-    SqliteQueueOptions { lease, max_age, ..made() }
+    SqliteQueueOptions { lease, max_age, ..made_to_look() }
 }
+
+/// The same for those who look meanwhile whether they are to end.
+pub(crate) fn made_to_look() -> SqliteQueueOptions {
+    SqliteQueueOptions { busy_timeout: LOOK, ..made() }
+}
+
+/// How long a queue that is locked is waited for without looking at anything else.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Reads an input that is to fit a message.
 pub(crate) fn read_message(input: InputFile) -> Result<Vec<u8>, Failure> {
@@ -94,22 +112,51 @@ pub(crate) fn claim(url: &QueueUrl, guard: &mut OverwriteGuard) -> Result<(), Fa
 }
 
 /// Tries again while another process has locked the queue, and says so once.
-pub(crate) fn patiently<T>(
-    mut work: impl FnMut() -> Result<T, QueueError>,
-) -> Result<T, QueueError> {
-    let mut is_told = false;
-    loop {
-        match work() {
-            Err(QueueError::Locked) => {
-                if !is_told {
-                    remark(LOCKED);
+pub(crate) fn patiently<T>(work: impl FnMut() -> Result<T, QueueError>) -> Result<T, QueueError> {
+    Patience::default().wait(work)
+}
+
+/// For how long another process that has locked the queue is waited for: until a moment, or until a signal asks to end.
+/// By default, for ever.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patience {
+    pub(crate) signals: Option<EndSignals>,
+    pub(crate) until: Option<Instant>,
+}
+
+impl Patience {
+    /// Does something as soon as nobody has locked the queue.
+    pub(crate) fn wait<T>(
+        &self,
+        mut work: impl FnMut() -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        let (begun, mut is_told) = (Instant::now(), false);
+        loop {
+            match work() {
+                Err(QueueError::Locked) if !self.is_over() => {
+                    if !is_told && begun.elapsed() >= BEFORE_IT_IS_TOLD {
+                        remark(LOCKED);
+                        is_told = true;
+                    }
                 }
-                is_told = true;
+                done => return done,
             }
-            done => return done,
         }
     }
+
+    /// Returns whether a signal asks to end.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.signals.as_ref().is_some_and(EndSignals::have_arrived)
+    }
+
+    /// Returns whether nothing is waited for any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_interrupted() || self.until.is_some_and(|until| Instant::now() >= until)
+    }
 }
+
+/// How long nothing is said of a queue that is locked.
+const BEFORE_IT_IS_TOLD: Duration = Duration::from_secs(4);
 
 /// Does the same on a full disk, too: what is to be done cannot be done later.
 pub(crate) fn insistently<T>(

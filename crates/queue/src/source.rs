@@ -29,6 +29,9 @@ pub const POSTPONED: Duration = Duration::from_secs(60 * 60);
 /// When a message is looked at again of which another process handles a copy.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// Why a message is refused that is to be taken later.
+const NOT_YET: &str = "not-yet-valid";
+
 /// When a message is looked at again that does not fit the framing of its consumer.
 const UNFRAMED: Duration = Duration::from_secs(60);
 
@@ -125,6 +128,12 @@ impl<Q: Queue> QueueSource<Q> {
             let begun = *begun.get_or_insert_with(Instant::now);
             let left = self.rules.wait.map(|wait| wait.saturating_sub(begun.elapsed()));
             let found = self.receiving.receive(bounds, left.map_or(WAIT, |left| left.min(WAIT)))?;
+            if !found.is_empty() && !(self.is_wanted)() {
+                // It may have come after long, when another process let go of the queue.
+                let leases = found.into_iter().map(|delivery| delivery.lease).collect();
+                let _ = self.receiving.hand_back(leases, Duration::ZERO, "the consumer ended")?;
+                return Ok(Vec::new());
+            }
             if !found.is_empty() || left.is_some_and(|left| left.is_zero()) {
                 return Ok(found);
             }
@@ -284,6 +293,8 @@ impl RefusedEnd {
             RecordError::Handler(_) => Self::Dead(Standing::Verified),
             // It verified, and somebody who chooses another framing can take it.
             RecordError::Framing(FramingError::Unframeable { .. }) => Self::Postponed(UNFRAMED),
+            // Its signature held, and it was sent to be taken later.
+            RecordError::Envelope(error) if error.reason() == NOT_YET => Self::Postponed(UNFRAMED),
             RecordError::Replay(error) if error.may_pass() => Self::Postponed(POSTPONED),
             RecordError::Envelope(_) | RecordError::Framing(_) | RecordError::Replay(_) => {
                 Self::Dead(Standing::Unverified)

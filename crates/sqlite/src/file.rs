@@ -96,13 +96,15 @@ pub fn open(
     recognise(&path, schema, busy)?;
     let connection = connect(&path, flags, busy)?;
     schema.judge(&connection)?;
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        // Whoever repaired it may have left another mode, without the log that is watched.
+        schema::wal(&connection)?;
+        schema.judge(&connection)?;
+    }
     let watch = FileWatch::new(name, &path)?;
     // Makes sure that the file that SQLite opened in between is the one that is watched.
     if watch.files.iter().take(2).any(|(_, found)| *found != before) {
         return Err(FileError::Gone { path });
-    }
-    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-        schema::wal(&connection)?;
     }
     Ok(SharedFile { connection, watch, durability: Durability::OnDisk })
 }

@@ -62,6 +62,7 @@ impl Failure {
             | Self::PolicyUnusable { .. }
             | Self::NoSuchKey { .. }
             | Self::NoSuchSigner { .. }
+            | Self::NobodyTrusted { .. }
             | Self::TrustFile { .. }
             | Self::Unreadable { .. } => Status::Key,
         }
@@ -102,6 +103,7 @@ impl Failure {
             Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
+            Self::NobodyTrusted { .. } => "nobody-trusted",
             Self::OlderRecord { record, .. } => record.reason(),
             Self::OlderRecords(_) => "replay-unknown",
             Self::NoTimeZone { .. } => "no-time-zone",

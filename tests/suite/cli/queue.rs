@@ -395,3 +395,39 @@ fn an_output_that_fails_is_said_and_keeps_the_message() {
     assert_eq!(run(&person, "brine recv URL -- ./bad").status.code(), Some(126));
     assert_eq!(done(&person, "brine recv URL"), "A");
 }
+
+/// Whoever takes messages loses those that do not verify, so a slip in what is asked takes none.
+#[test]
+fn where_nobody_could_be_believed_nothing_is_taken() {
+    let person = Person::with_key();
+    done(&person, "echo work | brine send URL");
+    for (line, why) in [
+        ("brine recv --signer defualt URL", "nobody called \"defualt\" is trusted"),
+        ("BRINE_HOME=none brine recv URL", "nobody is trusted"),
+        ("BRINE_HOME=none brine recv --follow URL -- cat", "nobody is trusted"),
+    ] {
+        assert_refused(&run(&person, line), 6, why);
+    }
+    assert_eq!(done(&person, "brine recv --signer default URL"), "work\n");
+}
+
+#[test]
+fn what_is_refused_and_not_kept_is_told() {
+    let person = Person::with_key();
+    let junk = vec![b'x'; 1 << 20];
+    done(&person, "echo x | brine send URL; brine recv URL");
+    publish(&person, &[junk.as_slice(); 20]);
+    let output = run(&person, "brine recv --lines URL");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("brine: 5 refused messages were dropped"), "{said}");
+    assert_eq!(status(&person).dead, 15);
+}
+
+#[test]
+fn a_message_that_is_not_valid_yet_stays_queued() {
+    let person = Person::with_key();
+    done(&person, "echo later | brine send --not-before 1h --expires 2h URL");
+    fails(&person, "brine recv URL", 4, "queue \"work\" had no message");
+    let status = status(&person);
+    assert_eq!((status.held, status.dead), (1, 0));
+}

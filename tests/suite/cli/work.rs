@@ -159,6 +159,21 @@ fn what_is_no_job_of_a_trusted_signer_is_a_dead_letter() {
     assert_eq!(opened(&person, "orders").status().unwrap().sent, 1);
 }
 
+/// Nobody would look at what it does.
+#[test]
+fn a_job_that_nobody_waits_for_any_more_is_taken_back() {
+    let person = operator();
+    let call = "echo true | brine call --grant run=sh --wait 1s URL";
+    let output = run(&person, call);
+    assert_eq!(output.status.code(), Some(124), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it was taken back"), "{output:?}");
+    let status = opened(&person, "work").status().unwrap();
+    assert_eq!((status.sent, status.ready + status.held, status.dead), (1, 0, 0));
+    let output = run(&person, "echo true | brine call --signer worker URL");
+    assert_refused(&output, 6, "nobody called \"worker\" is trusted");
+    assert_eq!(opened(&person, "work").status().unwrap().sent, 1);
+}
+
 /// Whoever sends a job need not wait for it. Its result lies in the queue that it asked for.
 #[test]
 fn a_job_is_sent_without_waiting_for_its_result() {

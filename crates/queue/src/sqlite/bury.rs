@@ -39,6 +39,15 @@ impl TakenMessage {
     }
 }
 
+/// What became of a message and the sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sampled {
+    Dropped,
+    /// It is kept, and others are not any more.
+    InPlaceOfOthers,
+    Kept,
+}
+
 /// How many unverified messages there were, and how many are kept.
 #[derive(Clone, Copy, Debug)]
 struct UnverifiedCounts {
@@ -55,13 +64,20 @@ impl BuryMessage<'_> {
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError> {
         let Some(message) = self.take(lease)? else { return Ok(Buried::Lost) };
-        let letter = match why.standing {
-            Standing::Verified => self.keep_verified(message, why)?,
+        let sampled = match why.standing {
+            Standing::Verified => {
+                self.keep_verified(message, why)?;
+                Sampled::Kept
+            }
             Standing::Unverified => self.sample(message, why)?,
         };
-        if letter == DeadLetter::Dropped {
+        if sampled == Sampled::Dropped {
             delete_content(self.connection, message.number)?;
         }
+        let letter = match sampled {
+            Sampled::Kept => DeadLetter::Kept,
+            Sampled::Dropped | Sampled::InPlaceOfOthers => DeadLetter::Dropped,
+        };
         let sql = "INSERT INTO refused VALUES (?1, ?2, 1) \
                    ON CONFLICT (queue, reason) DO UPDATE SET count = count + 1";
         self.connection.prepare_cached(sql)?.execute(params![self.queue, why.reason])?;
@@ -83,7 +99,7 @@ impl BuryMessage<'_> {
         self,
         message: TakenMessage,
         why: &RefusedMessage<'_>,
-    ) -> Result<DeadLetter, QueueError> {
+    ) -> Result<(), QueueError> {
         let limit = self.bounds.verified;
         let sql =
             "UPDATE queue SET dead_bytes = dead_bytes + ?2 WHERE id = ?1 AND dead_bytes + ?2 <= ?3";
@@ -101,7 +117,7 @@ impl BuryMessage<'_> {
         self,
         message: TakenMessage,
         why: &RefusedMessage<'_>,
-    ) -> Result<DeadLetter, QueueError> {
+    ) -> Result<Sampled, QueueError> {
         let sql = "UPDATE queue SET unverified = unverified + 1 WHERE id = ?1 \
                    RETURNING unverified, unverified_kept, unverified_bytes";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -113,8 +129,9 @@ impl BuryMessage<'_> {
             |counts: &UnverifiedCounts| counts.bytes.saturating_add(message.cost()) <= limit;
         let is_drawn = has_room(&counts) || random_below(counts.met)? < counts.kept;
         if message.cost() > limit || !is_drawn {
-            return Ok(DeadLetter::Dropped);
+            return Ok(Sampled::Dropped);
         }
+        let sampled = if has_room(&counts) { Sampled::Kept } else { Sampled::InPlaceOfOthers };
         while !has_room(&counts) {
             self.evict(&mut counts)?;
         }
@@ -122,7 +139,8 @@ impl BuryMessage<'_> {
             "UPDATE queue SET unverified_kept = ?2 + 1, unverified_bytes = ?3 + ?4 WHERE id = ?1";
         let values = params![self.queue, counts.kept, counts.bytes, message.cost()];
         self.connection.prepare_cached(sql)?.execute(values)?;
-        self.keep(message, why)
+        self.keep(message, why)?;
+        Ok(sampled)
     }
 
     /// Deletes one of the sample at random.
@@ -144,11 +162,7 @@ impl BuryMessage<'_> {
         Ok(())
     }
 
-    fn keep(
-        self,
-        message: TakenMessage,
-        why: &RefusedMessage<'_>,
-    ) -> Result<DeadLetter, QueueError> {
+    fn keep(self, message: TakenMessage, why: &RefusedMessage<'_>) -> Result<(), QueueError> {
         let TakenMessage { number, bytes, sent, attempts, begun } = message;
         let is_verified = why.standing == Standing::Verified;
         let sql = "INSERT INTO dead VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -166,7 +180,7 @@ impl BuryMessage<'_> {
             text
         ];
         self.connection.prepare_cached(sql)?.execute(values)?;
-        Ok(DeadLetter::Kept)
+        Ok(())
     }
 }
 

@@ -70,9 +70,10 @@ impl ReceiveMessages {
         let [from, until] = [self.now, self.until].map(Timestamp::unix);
         let values = params![number, attempt, from, until, self.token];
         connection.prepare_cached(sql)?.execute(values)?;
-        let content = content(connection, number)?
-            .filter(|content| content.len() == bytes)
-            .ok_or_else(|| QueueError::damaged("a message is not what was published"))?;
+        let content =
+            content(connection, number)?.filter(|content| content.len() == bytes).ok_or_else(
+                || QueueError::damaged(format!("message {number} is not what was published")),
+            )?;
         let lease = MessageLease { number, token: self.token };
         Ok(Delivery { content, attempt, begun, lease })
     }

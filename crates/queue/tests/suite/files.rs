@@ -73,6 +73,17 @@ fn a_file_that_was_tampered_with_is_refused() {
     }
 }
 
+/// As tools that repair leave it.
+#[test]
+fn a_file_in_another_journal_mode_is_as_good() {
+    let site = SqliteSite::new();
+    site.open("q").publish(&[b"1"]).unwrap();
+    let mode = "PRAGMA journal_mode = DELETE";
+    Connection::open(site.path()).unwrap().query_row(mode, [], |_| Ok(())).unwrap();
+    assert!(!site.path().with_extension("db-wal").exists());
+    assert_eq!(one(&mut site.open("q")).content, b"1");
+}
+
 #[test]
 fn a_message_without_what_it_holds_is_damage_and_not_an_empty_message() {
     for change in ["DELETE FROM body", "UPDATE body SET content = x'00'"] {

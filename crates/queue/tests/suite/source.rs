@@ -10,7 +10,7 @@ use brine_queue::{
 };
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
-    RecordRun, ReleasedRun, Room, Settled, Sink, WriteFailure,
+    RecordRun, ReleasedRun, Room, Settled, Sink, Source as _, WriteFailure,
 };
 use brine_testkit::{key, signers};
 
@@ -269,4 +269,17 @@ fn a_copy_of_what_another_consumer_handles_holds_nobody_up() {
     let done = run(&site, RULES, Handler { seen: &mut seen, fails: false });
     done.end.unwrap();
     assert_eq!((done.counts.verified, done.counts.repeated, seen.len()), (0, 2, 1));
+}
+
+/// A consumer can be asked to end while it waits for a queue that is locked.
+#[test]
+fn what_comes_after_the_wish_to_end_is_handed_back() {
+    let site = SqliteSite::new();
+    let mut queue = site.open("q");
+    publish(&mut queue, &[record(&site, 0)]);
+    let mut answers = [true, false].into_iter();
+    let source = QueueSource::new(site.open("q"), RULES).unwrap();
+    let mut source = source.while_wanted(move || answers.next().unwrap_or(false));
+    assert!(source.next_block().unwrap().is_none());
+    assert_eq!((queue.status().unwrap().ready, one(&mut queue).attempt), (1, 1));
 }

@@ -93,8 +93,8 @@ pub trait Deliveries {
 /// What the source did with a record that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadLetter {
-    /// It has no place for dead letters, and dropped the record.
+    /// It has no more place for dead letters, and dropped the record, or another in its place.
     Dropped,
-    /// It keeps the record with the reason, and the record is durable.
+    /// It keeps the record with the reason.
     Kept,
 }
