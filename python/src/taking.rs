@@ -70,7 +70,13 @@ impl Consumer<'_> {
                 let _ = self.hand_back(&lease, Duration::ZERO, &refused.message);
                 return Err(refused);
             }
-            Err(refused) => return self.bury(&lease, Standing::Unverified, refused, content),
+            Err(refused) => match brine_queue::valid_later(refused.reason) {
+                Some(delay) => {
+                    let _ = self.hand_back(&lease, delay, &refused.message)?;
+                    return Ok(Taken::PassedOver);
+                }
+                None => return self.bury(&lease, Standing::Unverified, refused, content),
+            },
         };
         let reserved = patiently(|| {
             let now = now()?;

@@ -8,7 +8,7 @@ use brine_records::{ReplayError, Reservation};
 use crate::source::POSTPONED;
 
 /// When a message is looked at again that another consumer is about to handle.
-const BUSY: Duration = Duration::from_secs(1);
+pub(crate) const BUSY: Duration = Duration::from_secs(1);
 
 /// What the ledger of a queue says of a message that has verified.
 #[derive(Debug)]
@@ -40,6 +40,13 @@ impl<L> Admission<L> {
             Reservation::Refused(error) => Self::Refused(error),
         })
     }
+}
+
+/// Returns when a message is looked at again whose signature held, and which was refused for this
+/// [reason](brine_core::Classified::reason) because it is not valid yet; `None` for all other reasons.
+#[must_use]
+pub fn valid_later(reason: &str) -> Option<Duration> {
+    (reason == "not-yet-valid").then_some(Duration::from_secs(60))
 }
 
 #[cfg(test)]

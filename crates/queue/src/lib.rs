@@ -39,7 +39,7 @@ mod source;
 mod sqlite;
 mod url;
 
-pub use self::admission::Admission;
+pub use self::admission::{Admission, valid_later};
 pub use self::error::QueueError;
 pub use self::queue::{
     Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,

@@ -16,6 +16,7 @@ use brine_records::{
 
 pub use self::figures::SourceFigures;
 use self::held::{HeldMessage, HeldMessages};
+use crate::admission::{BUSY, valid_later};
 use crate::error::QueueError;
 use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
 use crate::retry_delay::RetryDelay;
@@ -25,12 +26,6 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// When a message is looked at again that stays queued though the ledger refuses it.
 pub const POSTPONED: Duration = Duration::from_secs(60 * 60);
-
-/// When a message is looked at again of which another process handles a copy.
-const BUSY: Duration = Duration::from_secs(1);
-
-/// Why a message is refused that is to be taken later.
-const NOT_YET: &str = "not-yet-valid";
 
 /// When a message is looked at again that does not fit the framing of its consumer.
 const UNFRAMED: Duration = Duration::from_secs(60);
@@ -289,12 +284,13 @@ impl RefusedEnd {
     /// Only what a handler refused has passed everything else. Of what failed before, anybody can send any number of
     /// copies, even if a trusted signer signed it once.
     fn of(why: &RecordError) -> Self {
+        if let Some(delay) = valid_later(why.reason()) {
+            return Self::Postponed(delay);
+        }
         match why {
             RecordError::Handler(_) => Self::Dead(Standing::Verified),
             // It verified, and somebody who chooses another framing can take it.
             RecordError::Framing(FramingError::Unframeable { .. }) => Self::Postponed(UNFRAMED),
-            // Its signature held, and it was sent to be taken later.
-            RecordError::Envelope(error) if error.reason() == NOT_YET => Self::Postponed(UNFRAMED),
             RecordError::Replay(error) if error.may_pass() => Self::Postponed(POSTPONED),
             RecordError::Envelope(_) | RecordError::Framing(_) | RecordError::Replay(_) => {
                 Self::Dead(Standing::Unverified)

@@ -6,7 +6,7 @@ use brine_core::Verified;
 use brine_job::{JobId, JobResult};
 use brine_queue::{
     Admission, Answered, Delivery, MessageLease, Queue as _, QueueError, QueueName, RefusedMessage,
-    SqliteQueue, Standing,
+    SqliteQueue, Standing, valid_later,
 };
 use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_records::{ReplayError, Settled, Subject};
@@ -54,7 +54,12 @@ impl Hand<'_> {
         let job = match self.verify(content) {
             Ok(job) => job,
             Err(failure) if is_of_worker(&failure) => return self.give_up(lease, failure),
-            Err(failure) => return self.bury(lease, Standing::Unverified, failure),
+            Err(failure) => {
+                return match valid_later(failure.reason()) {
+                    Some(delay) => self.postpone(lease, delay, &failure),
+                    None => self.bury(lease, Standing::Unverified, failure),
+                };
+            }
         };
         // What the queue says of a message, anybody can have written.
         match self.admit(&job.job.verified)? {

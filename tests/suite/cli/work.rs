@@ -159,6 +159,16 @@ fn what_is_no_job_of_a_trusted_signer_is_a_dead_letter() {
     assert_eq!(opened(&person, "orders").status().unwrap().sent, 1);
 }
 
+#[test]
+fn a_job_that_is_not_valid_yet_stays_queued() {
+    let person = operator();
+    done(&person, "echo true | brine send --job --not-before 1h --expires 2h URL");
+    let line = "brine work --policy policy.toml --wait 1s URL -- sh";
+    assert_eq!(run(&person, line).status.code(), Some(0));
+    let status = opened(&person, "work").status().unwrap();
+    assert_eq!((status.held, status.dead, status.acknowledged), (1, 0, 0));
+}
+
 /// Nobody would look at what it does.
 #[test]
 fn a_job_that_nobody_waits_for_any_more_is_taken_back() {
