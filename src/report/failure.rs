@@ -258,7 +258,11 @@ impl Failure {
 
     /// Says why work on the messages of a queue ended.
     pub(crate) fn of_queue(error: PipelineError<QueueError, Self, Infallible>, name: &str) -> Self {
-        Self::of_steps(error, name, Self::from)
+        match error {
+            // The ledger is in the file of the queue.
+            PipelineError::Ledger(error) => QueueError::from(error).into(),
+            error => Self::of_steps(error, name, Self::from),
+        }
     }
 
     fn of_steps<S, R: Into<Self>>(

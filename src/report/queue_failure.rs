@@ -106,7 +106,7 @@ impl QueueFailure {
 /// Returns what to do about a failure of a queue, by its short name.
 fn of_queue(reason: &str) -> Option<&'static str> {
     Some(match reason {
-        "queue-damaged" => {
+        "queue-damaged" | "replay-damaged" => {
             "somebody else has written to the file: keep it, and start with another name; \"sqlite3\" shows its tables, which \
              SPEC.md describes"
         }
@@ -131,10 +131,35 @@ fn of_queue(reason: &str) -> Option<&'static str> {
         "queue-mounted" => "mount the directory that it lies in, not the file",
         "queue-network" => "put it on a disk of this machine",
         "queue-not-a-queue" => "name a file that \"brine send\" made, or one that is not there",
+        "replay-clock" => "set the clock, and its messages are as good",
+        "replay-full" => "what is older than its maximum age makes room by itself",
         "queue-version" => "a newer brine may know it",
         "too-large" => {
             "put it where the receiver can get it, sign it there with \"brine sign\", and send where it is"
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use brine_records::{PipelineError, ReplayError};
+
+    use crate::report::Failure;
+
+    /// It is made with the queue, and not by `brine replay init`.
+    #[test]
+    fn the_ledger_of_a_queue_has_hints_of_its_own() {
+        for (error, hint) in [
+            (ReplayError::Damaged { what: "it is".to_owned() }, Some("start with another name")),
+            (ReplayError::IdentityMissing, None),
+        ] {
+            let failure = Failure::of_queue(PipelineError::Ledger(error), "work");
+            match (failure.hint(), hint) {
+                (None, None) => {}
+                (Some(found), Some(expected)) => assert!(found.contains(expected), "{found}"),
+                (found, expected) => panic!("{found:?}, and not {expected:?}"),
+            }
+        }
+    }
 }

@@ -71,12 +71,8 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
         }
         Ok((verified, result))
     });
-    // What was not written stays where it is. What comes later finds no queue of this name.
-    let removed = match &released {
-        Err(Failure::Queue(failure)) if is_final(failure) => answers.remove(),
-        Err(_) => Ok(()),
-        Ok(_) => answers.remove(),
-    };
+    // Nobody else knows its name. What comes later finds no queue of that.
+    let removed = answers.remove();
     signals.end_process();
     let (verified, result) = released?;
     removed?;

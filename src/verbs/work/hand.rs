@@ -95,10 +95,10 @@ impl Hand<'_> {
         let reserved = loop {
             match self.ledger.reserve(&subject, clock::read()?) {
                 Err(ReplayError::Locked) => remark(queue::LOCKED),
-                reserved => break reserved?,
+                reserved => break reserved.map_err(QueueError::from)?,
             }
         };
-        Ok(Admission::of(reserved)?)
+        Ok(Admission::of(reserved).map_err(QueueError::from)?)
     }
 
     /// Runs a job, if there is nothing against it.

@@ -446,9 +446,8 @@ fn a_worker_that_is_set_up_wrongly_begins_no_job() {
     assert_eq!((status.ready, status.held, status.dead), (0, 1, 0));
 }
 
-/// An answer that cannot be written is not thrown away.
 #[test]
-fn an_output_that_fails_keeps_the_result() {
+fn an_output_that_fails_is_a_failure_though_the_job_ended_well() {
     let person = operator();
     let _worker = RunningWorker::start(&person, &[]);
     let line =
