@@ -29,7 +29,7 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use brine_job::{JobLimits, JobProgram, Layer, OutputFormat, PayloadDelivery, Plan, PlanParts};
-    use brine_sandbox::{JobEnd, Launch, launch};
+    use brine_sandbox::{JobEnd, Launch, SHOWN_IN_PROC, launch};
 
     type Sort = (String, Box<dyn Fn()>);
 
@@ -102,7 +102,7 @@ mod linux {
             let name = name.to_str().unwrap();
             let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
             let is_for_others = !metadata.is_symlink() && metadata.mode() & 0o007 != 0;
-            if is_process || SHOWN.contains(&name) || !is_for_others {
+            if is_process || SHOWN_IN_PROC.contains(&name) || !is_for_others {
                 continue;
             }
             options.extend(words(&match metadata.is_dir() {
@@ -121,21 +121,6 @@ mod linux {
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
     }
-
-    /// What is shown of the machine (`crates/sandbox/src/private_root/proc.rs`).
-    const SHOWN: [&str; 11] = [
-        "cgroups",
-        "cpuinfo",
-        "filesystems",
-        "loadavg",
-        "meminfo",
-        "stat",
-        "sys",
-        "sysvipc",
-        "uptime",
-        "version",
-        "vmstat",
-    ];
 
     fn confined(plan: &Plan) {
         let payload = File::open("/dev/null").unwrap();

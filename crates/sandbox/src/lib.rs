@@ -92,6 +92,7 @@ pub use self::outcome::{
     BoundMeans, JobBoundMeans, JobEnd, JobOutcome, ProcView, ResourceUsage, TreeKill, Violation,
 };
 pub use self::output_reader::{ConfinedReading, check_confined, enter_reader};
+pub use self::private_root::SHOWN_IN_PROC;
 pub use self::probe::{Probe, probe};
 pub use self::scratch::{JobScratch, MAX_COLLECTED, ScratchError, ScratchItem};
 pub use self::syscalls::{clock_is_synchronised, landlock_version};

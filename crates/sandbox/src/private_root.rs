@@ -35,6 +35,7 @@ pub(super) use self::devices::DEVICES;
 pub(super) use self::etc::ETC;
 pub(super) use self::old_root::{IS_INITRAMFS, IS_NO_MOUNT};
 pub(super) use self::proc::PROC;
+pub use self::proc::SHOWN_IN_PROC;
 pub(super) use self::scratch::places as scratch_places;
 
 /// A private root that was built and entered.

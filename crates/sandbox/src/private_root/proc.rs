@@ -28,8 +28,8 @@ use crate::prepare;
 /// Where it is mounted.
 pub(crate) const PROC: &str = "/proc";
 
-/// What is shown of the machine. Nothing in it is of other users, but how busy the machine is.
-const SHOWN: [&str; 11] = [
+/// What a job is shown of the machine in its `/proc`. Nothing in it is of other users, but how busy the machine is.
+pub const SHOWN_IN_PROC: [&str; 11] = [
     "cgroups",
     "cpuinfo",
     "filesystems",
@@ -72,7 +72,8 @@ impl ProcTree {
     pub(super) fn make() -> io::Result<Self> {
         match mounted(Some(NOT_LOOKED_INTO)) {
             Err(Errno::PERM) => {
-                let files = SHOWN.iter().filter_map(|name| ShownFile::of_system(name).transpose());
+                let files =
+                    SHOWN_IN_PROC.iter().filter_map(|name| ShownFile::of_system(name).transpose());
                 Ok(Self::Files(files.collect::<io::Result<_>>()?))
             }
             own => Ok(Self::Own(own?)),
@@ -148,7 +149,7 @@ impl PrivateRoot {
             let entry = entry?;
             let name = entry.file_name();
             let is_process = name.to_bytes().iter().all(u8::is_ascii_digit);
-            let is_shown = SHOWN.iter().any(|shown| shown.as_bytes() == name.to_bytes());
+            let is_shown = SHOWN_IN_PROC.iter().any(|shown| shown.as_bytes() == name.to_bytes());
             if !is_process && !is_shown && is_for_others(tree, name)? {
                 covers.hide(
                     tree,
