@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brine_cli::embed::{Facts, Refused};
+use brine_core::{Error, SystemError, TrustSource as _};
 use brine_queue::{
     Admission, Buried, Delivery, MessageLease, Queue as _, ReceiveBounds, RefusedMessage, Retry,
     Standing,
@@ -43,6 +44,12 @@ pub(crate) fn take(
     wait: Duration,
     attempts: u64,
 ) -> Result<Taken, Refused> {
+    if let Some(judge) = judge {
+        let trust = judge.trust.current().map_err(|error| Error::from(SystemError::from(error)))?;
+        if trust.key_count() == 0 {
+            return Err(Refused::nobody_trusted());
+        }
+    }
     let found = opened.queue.receive(ReceiveBounds::ONE, wait)?;
     let Some(delivery) = found.into_iter().next() else { return Ok(Taken::Nothing) };
     let Some(judge) = judge else {

@@ -333,7 +333,8 @@ def test_a_fork_shares_the_queue_and_not_its_messages(
 
 WAITS = """
 import sys, brine
-queue = brine.queue(sys.argv[1], trust=brine.Trust.of({}))
+key = brine.Key.generate()
+queue = brine.queue(sys.argv[1], trust=brine.Trust.of({"me": key.public}))
 print("waiting", flush=True)
 try:
     queue.get()
@@ -369,6 +370,17 @@ def test_a_trust_file_that_cannot_be_read_loses_no_message(
         queue.get(timeout=1)
     file.write_text(text)
     assert queue.get(timeout=5).value == "patient"
+    assert dead(url, home) == []
+
+
+def test_where_nobody_could_be_believed_nothing_is_taken(
+    url: str, alice: brine.Key, trust: brine.Trust, home: Path
+) -> None:
+    open_queue(url, alice, trust).put("patient")
+    with pytest.raises(brine.KeyFileError, match="nobody is trusted") as raised:
+        open_queue(url, alice, brine.Trust.of({})).get(timeout=1)
+    assert raised.value.reason == "nobody-trusted"
+    assert open_queue(url, alice, trust).get(timeout=5).value == "patient"
     assert dead(url, home) == []
 
 

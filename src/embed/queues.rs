@@ -56,6 +56,12 @@ pub fn queue(
 }
 
 impl Refused {
+    /// Says that nobody is trusted. Who takes messages then would make dead letters of all.
+    #[must_use]
+    pub fn nobody_trusted() -> Self {
+        Failure::NobodyTrusted { name: None, similar: None }.into()
+    }
+
     /// Says that a message was delivered so often, and nobody settled it.
     #[must_use]
     pub fn exhausted(attempts: u64) -> Self {
