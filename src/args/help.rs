@@ -51,6 +51,7 @@ const HEADINGS: [(&str, &[&str]); 6] = [
         "Expert",
         &[
             "aad",
+            "die_with_parent",
             "alg",
             "plain",
             "typ",
