@@ -135,7 +135,7 @@ fn local_time(text: &str) -> Option<DateTime> {
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = parse_pause(text)?;
     if duration.subsec_nanos() > 0 {
-        return Err("expected whole seconds, like 5s, 30m or 7d".to_owned());
+        return Err("expected a length of time in whole seconds, like 5s, 30m or 7d".to_owned());
     }
     Ok(duration)
 }
@@ -274,7 +274,7 @@ mod tests {
                 "{text}"
             );
         }
-        let whole = "expected whole seconds, like 5s, 30m or 7d";
+        let whole = "expected a length of time in whole seconds, like 5s, 30m or 7d";
         assert_eq!(parse_duration("200ms"), Err(whole.to_owned()));
         assert!(parse_duration("1mo").unwrap_err().starts_with("months and years"));
     }
