@@ -253,24 +253,33 @@ impl JobBounds {
     /// Returns whether a job without a control group holds more than it may.
     fn holds_too_much(&mut self, processes: &[ProcessFacts], locks: u64) -> bool {
         let kernel = self.kernel.bytes().saturating_add(locks);
-        let sum = |held: &mut dyn Iterator<Item = u64>| held.fold(kernel, u64::saturating_add);
-        let mut held = sum(&mut processes.iter().map(|process| process.held));
-        if let (true, Some(census)) = (held > self.limits.memory, &self.census) {
-            // Pages that were shared by a fork were counted for each that shares them.
-            held = sum(&mut processes.iter().map(|process| {
-                census.proportional(*process).unwrap_or(process.held).min(process.held)
-            }));
+        let limit = self.limits.memory;
+        let mut held =
+            processes.iter().fold(kernel, |all, process| all.saturating_add(process.held));
+        if let (true, Some(census)) = (held > limit, &self.census) {
+            // Pages that were shared by a fork were counted for each that shares them. Asking takes long, so it ends where
+            // there is no doubt any more.
+            held = kernel;
+            for process in processes {
+                let own = census.proportional(*process).unwrap_or(process.held).min(process.held);
+                held = held.saturating_add(own);
+                if held / 2 > limit {
+                    break;
+                }
+            }
         }
-        if held <= self.limits.memory {
+        // Two that share a memory are counted for twice as much as they have.
+        let may_be_shared = held / 2 <= limit && may_share_memory(processes);
+        if held <= limit {
             self.doubtful = 0;
-        } else if self.doubtful < MOST_DOUBTFUL && may_share_memory(processes) {
+        } else if self.doubtful < MOST_DOUBTFUL && may_be_shared {
             // Not for long: the child of a vfork becomes another program, or the job is ended all the same.
             self.doubtful += 1;
             return false;
         }
         self.memory = held;
         self.peak_memory = self.peak_memory.max(held);
-        held > self.limits.memory
+        held > limit
     }
 
     /// Returns how long the job cannot reach a limit, as far as is known.
