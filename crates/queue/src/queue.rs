@@ -14,8 +14,8 @@ pub type LedgerLease<Q> = <<Q as Queue>::Ledger as Ledger>::Lease;
 ///
 /// All methods block. When one returns, what it did is durable: `publish` is confirmed, and what was acknowledged is
 /// never delivered again. Only what would be done once more in the same way may be lost with the machine: that a lease was
-/// taken, or a message refused that never verified. A message is delivered under a lease. If the lease runs out before the message is settled,
-/// it is delivered again, and the old lease is [`Lost`](Settled::Lost).
+/// taken, or a message refused that never verified. A message is delivered under a lease. If the lease runs out before the
+/// message is settled, it is delivered again, and the old lease is [`Lost`](Settled::Lost).
 ///
 /// One value is for one thread. Several processes or machines each open their own, and threads have
 /// [another](Queue::another).

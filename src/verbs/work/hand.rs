@@ -9,11 +9,11 @@ use brine_queue::{
     SqliteQueue, Standing, valid_later,
 };
 use brine_records::replay::{ReplayDatabase, ReplayLease};
-use brine_records::{ReplayError, Settled, Subject};
+use brine_records::{Settled, Subject};
 
 use super::job_process::EndedJob;
 use super::{Worker, told};
-use crate::report::console::{note, remark, write_json};
+use crate::report::console::{note, write_json};
 use crate::report::exit::Status;
 use crate::report::{Failure, JsonPlace, QueueFailure, verdict};
 use crate::verbs::expect::Judge;
@@ -92,12 +92,7 @@ impl Hand<'_> {
             Ok(subject) => subject,
             Err(error) => return Ok(Admission::Refused(error)),
         };
-        let reserved = loop {
-            match self.ledger.reserve(&subject, clock::read()?) {
-                Err(ReplayError::Locked) => remark(queue::LOCKED),
-                reserved => break reserved.map_err(QueueError::from)?,
-            }
-        };
+        let reserved = queue::patiently(|| Ok(self.ledger.reserve(&subject, clock::read()?)?))?;
         Ok(Admission::of(reserved).map_err(QueueError::from)?)
     }
 
