@@ -66,8 +66,8 @@ impl QueuedMessage {
     fn ack(&self, py: Python<'_>) -> PyResult<()> {
         self.settle(py, |opened, held| {
             Ok(match &held.record {
-                Some(record) => opened.queue.commit_and_acknowledge(&held.lease, record)?,
-                None => opened.queue.acknowledge(&held.lease)?,
+                Some(record) => opened.queue.commit_and_ack(&[(&held.lease, record)])?,
+                None => opened.queue.ack(&[&held.lease])?,
             })
         })
     }
@@ -84,8 +84,7 @@ impl QueuedMessage {
             }
         };
         self.settle(py, |opened, held| {
-            let settled =
-                opened.queue.try_later(&held.lease, Retry { delay, why, was_tried: true })?;
+            let settled = opened.queue.retry(&[&held.lease], Retry::tried(delay, why))?;
             give_back(opened, held);
             Ok(settled)
         })
@@ -102,12 +101,12 @@ impl QueuedMessage {
         let standing = if is_of_handler { Standing::Verified } else { Standing::Unverified };
         self.settle(py, |opened, held| {
             let why = RefusedMessage { reason, detail, standing };
-            let settled = match opened.queue.bury(&held.lease, &why)? {
-                Buried::Done(_) => Settled::Done,
-                Buried::Lost => Settled::Lost,
-            };
+            let buried = opened.queue.dead_letter(&held.lease, &why)?;
             give_back(opened, held);
-            Ok(settled)
+            Ok(match buried {
+                Buried::Done(_) => vec![Settled::Done],
+                Buried::Lost => vec![Settled::Lost],
+            })
         })
     }
 
@@ -153,7 +152,7 @@ impl QueuedMessage {
     fn settle(
         &self,
         py: Python<'_>,
-        end: impl Fn(&mut OpenedQueue, &HeldMessage) -> Result<Settled, Refused> + Sync,
+        end: impl Fn(&mut OpenedQueue, &HeldMessage) -> Result<Vec<Settled>, Refused> + Sync,
     ) -> PyResult<()> {
         if self.process != std::process::id() {
             return Err(Failure::usage(OF_ANOTHER).into());
@@ -163,9 +162,9 @@ impl QueuedMessage {
             let Some(held) = &*place else { return Err(Refused::usage(SETTLED)) };
             let settled = end(opened, held)?;
             *place = None;
-            match settled {
-                Settled::Done => Ok(()),
-                Settled::Lost => Err(QueueError::LeaseLost.into()),
+            match settled.as_slice() {
+                [Settled::Done] => Ok(()),
+                _ => Err(QueueError::LeaseLost.into()),
             }
         })
     }

@@ -109,7 +109,7 @@ impl Consumer<'_> {
                 self.bury(&lease, Standing::Unverified, error.into(), content)
             }
             Admission::Repeated => {
-                let _ = patiently(|| self.opened.queue.acknowledge(&lease))?;
+                let _ = patiently(|| self.opened.queue.ack(&[&lease]))?;
                 Ok(Taken::PassedOver)
             }
         }
@@ -120,8 +120,8 @@ impl Consumer<'_> {
         lease: &MessageLease,
         delay: Duration,
         why: &str,
-    ) -> Result<Settled, Refused> {
-        patiently(|| self.opened.queue.try_later(lease, Retry { delay, why, was_tried: false }))
+    ) -> Result<Vec<Settled>, Refused> {
+        patiently(|| self.opened.queue.retry(&[lease], Retry::untried(delay, why)))
     }
 
     fn bury(
@@ -132,7 +132,7 @@ impl Consumer<'_> {
         content: Vec<u8>,
     ) -> Result<Taken, Refused> {
         let why = RefusedMessage { reason: refused.reason, detail: &refused.message, standing };
-        match patiently(|| self.opened.queue.bury(lease, &why))? {
+        match patiently(|| self.opened.queue.dead_letter(lease, &why))? {
             Buried::Done(_) => Ok(Taken::Refused(refused, content)),
             // Somebody else has it.
             Buried::Lost => Ok(Taken::PassedOver),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brine_queue::{QueueBirth, QueueUrl, SqliteQueue, SqliteQueueOptions};
+use brine_queue::{QueueBirth, QueueOptions, QueueUrl, SqliteQueue};
 
 use super::Refused;
 use super::stating::wrong;
@@ -51,7 +51,7 @@ pub fn queue(
     let made = queue::made_to_consume(lease, max_age);
     let birth = if is_made { made.birth } else { QueueBirth::Existing };
     let lifetime = text.lifetime;
-    let options = SqliteQueueOptions { birth, busy_timeout, lifetime, ..made };
+    let options = QueueOptions { birth, busy_timeout, lifetime, ..made };
     Ok(queue::open_at_once(url, options)?)
 }
 

@@ -8,7 +8,7 @@ use brine_core::text::hex;
 use brine_core::{Input, Kind, Verified, open};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
 use brine_queue::{
-    Queue as _, QueueError, QueueName, QueueUrl, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
+    Queue as _, QueueError, QueueName, QueueOptions, QueueUrl, ReceiveBounds, SqliteQueue,
 };
 
 use super::expect::{self, Judge};
@@ -47,7 +47,7 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let id = JobId::of_envelope(&job, &[])?;
     // If this process is killed, others delete it when nobody can wait for the result any more.
     let made = queue::made_to_look();
-    let kept = SqliteQueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..made };
+    let kept = QueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..made };
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
     let until = Instant::now().checked_add(args.wait);
     let patience = Patience { signals: Some(signals.clone()), until };
@@ -137,7 +137,7 @@ fn wait_for_answer(
             Err(_) => {}
         }
         // If that fails, it comes once more.
-        let _ = answers.ack(vec![answer.lease]);
+        let _ = answers.ack(&[&answer.lease]);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use brine_queue::{
-    DeadLetters as _, DeadMessage, QueueBirth, QueueError, QueueUrl, SqliteQueue,
-    SqliteQueueOptions, Standing,
+    DeadLetters as _, DeadMessage, QueueBirth, QueueError, QueueOptions, QueueUrl, SqliteQueue,
+    Standing,
 };
 use serde::Serialize;
 
@@ -111,10 +111,10 @@ fn in_order(
 
 /// Opens a queue that is there, and changes nothing about it.
 fn open(url: &QueueUrl) -> Result<SqliteQueue, Failure> {
-    let options = SqliteQueueOptions {
+    let options = QueueOptions {
         birth: QueueBirth::Existing,
         max_age: Duration::ZERO,
-        ..SqliteQueueOptions::default()
+        ..QueueOptions::default()
     };
     queue::open(url, options)
 }

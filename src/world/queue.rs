@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use brine_core::text::quoted;
 use brine_queue::{
-    FileError, MAX_MESSAGE_BYTES, QueueBirth, QueueError, QueueUrl, SqliteQueue, SqliteQueueOptions,
+    FileError, MAX_MESSAGE_BYTES, QueueBirth, QueueError, QueueOptions, QueueUrl, SqliteQueue,
 };
 use brine_records::replay::{LEASE, MAX_AGE};
 
@@ -21,31 +21,28 @@ use crate::report::console::remark;
 use crate::report::{Failure, QueueFailure};
 
 /// Opens the queue of a URL, or makes it if the options say so.
-pub(crate) fn open(url: &QueueUrl, options: SqliteQueueOptions) -> Result<SqliteQueue, Failure> {
+pub(crate) fn open(url: &QueueUrl, options: QueueOptions) -> Result<SqliteQueue, Failure> {
     open_within(url, options, &Patience::default())
 }
 
 /// Does the same, and waits for another process that has locked the file no longer than this.
 pub(crate) fn open_within(
     url: &QueueUrl,
-    options: SqliteQueueOptions,
+    options: QueueOptions,
     patience: &Patience,
 ) -> Result<SqliteQueue, Failure> {
     opened(url, |open| patience.wait(|| open(options)))
 }
 
 /// The same for a caller who tries again by itself while another process has locked the queue.
-pub(crate) fn open_at_once(
-    url: &QueueUrl,
-    options: SqliteQueueOptions,
-) -> Result<SqliteQueue, Failure> {
+pub(crate) fn open_at_once(url: &QueueUrl, options: QueueOptions) -> Result<SqliteQueue, Failure> {
     opened(url, |open| open(options))
 }
 
 fn opened(
     url: &QueueUrl,
     open: impl FnOnce(
-        &dyn Fn(SqliteQueueOptions) -> Result<SqliteQueue, QueueError>,
+        &dyn Fn(QueueOptions) -> Result<SqliteQueue, QueueError>,
     ) -> Result<SqliteQueue, QueueError>,
 ) -> Result<SqliteQueue, Failure> {
     let QueueUrl::Sqlite { path, queue } = url;
@@ -64,22 +61,19 @@ pub(crate) fn settled_url(url: &QueueUrl) -> Result<QueueUrl, Failure> {
 }
 
 /// Makes a queue that is not there: nothing was sent before.
-pub(crate) fn made() -> SqliteQueueOptions {
-    SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() }
+pub(crate) fn made() -> QueueOptions {
+    QueueOptions { birth: QueueBirth::FromNow, ..QueueOptions::default() }
 }
 
 /// The same for those who take messages, with what was typed of leases and ages.
-pub(crate) fn made_to_consume(
-    lease: Option<Duration>,
-    max_age: Option<Duration>,
-) -> SqliteQueueOptions {
+pub(crate) fn made_to_consume(lease: Option<Duration>, max_age: Option<Duration>) -> QueueOptions {
     let (lease, max_age) = (lease.unwrap_or(LEASE), max_age.unwrap_or(MAX_AGE));
-    SqliteQueueOptions { lease, max_age, ..made_to_look() }
+    QueueOptions { lease, max_age, ..made_to_look() }
 }
 
 /// The same for those who look meanwhile whether they are to end.
-pub(crate) fn made_to_look() -> SqliteQueueOptions {
-    SqliteQueueOptions { busy_timeout: LOOK, ..made() }
+pub(crate) fn made_to_look() -> QueueOptions {
+    QueueOptions { busy_timeout: LOOK, ..made() }
 }
 
 /// How long a queue that is locked is waited for without looking at anything else.

@@ -11,9 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use brine_core::Timestamp;
 use brine_core::time::{Clock, ClockBefore1970};
-use brine_queue::{
-    Queue as _, QueueBirth, QueueName, ReceiveBounds, SqliteQueue, SqliteQueueOptions,
-};
+use brine_queue::{Queue as _, QueueBirth, QueueName, QueueOptions, ReceiveBounds, SqliteQueue};
 
 /// As many as the programs take at once.
 const BLOCK: ReceiveBounds = ReceiveBounds { bytes: 1024 * 1024, messages: 1024 };
@@ -30,8 +28,7 @@ impl Clock for SystemClock {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [verb, file] = arguments.as_slice() else { return Err("send|recv FILE".into()) };
-    let options =
-        SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() };
+    let options = QueueOptions { birth: QueueBirth::FromNow, ..QueueOptions::default() };
     let name = QueueName::new("bare")?;
     let mut queue = SqliteQueue::open(Path::new(file), &name, options, Arc::new(SystemClock))?;
     match verb.as_str() {
@@ -49,13 +46,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                     break;
                 }
                 let (mut lines, mut leases) = (Vec::new(), Vec::new());
-                for delivery in found {
+                for delivery in &found {
                     lines.extend_from_slice(&delivery.content);
                     lines.push(b'\n');
-                    leases.push(delivery.lease);
+                    leases.push(&delivery.lease);
                 }
                 output.write_all(&lines)?;
-                let _ = queue.ack(leases)?;
+                let _ = queue.ack(&leases)?;
             }
         }
     }

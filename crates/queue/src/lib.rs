@@ -12,12 +12,12 @@
 //! use std::time::Duration;
 //!
 //! use brine_core::Timestamp;
-//! use brine_queue::{Queue, QueueBirth, QueueName, ReceiveBounds, SqliteQueue, SqliteQueueOptions};
+//! use brine_queue::{Queue, QueueBirth, QueueName, ReceiveBounds, SqliteQueue, QueueOptions};
 //!
 //! let clock = Arc::new(Timestamp::parse_rfc3339("2026-11-21T08:30:00Z").unwrap());
 //! let directory = tempfile::tempdir()?;
 //! let path = directory.path().join("jobs");
-//! let options = SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteQueueOptions::default() };
+//! let options = QueueOptions { birth: QueueBirth::FromNow, ..QueueOptions::default() };
 //! let mut queue = SqliteQueue::open(&path, &QueueName::new("work")?, options, clock)?;
 //!
 //! queue.publish(&[b"one"])?;
@@ -25,7 +25,7 @@
 //! let message = found.remove(0);
 //! assert_eq!(message.content, b"one");
 //! // Verify and handle it here, then acknowledge it.
-//! let _ = queue.ack(vec![message.lease])?;
+//! let _ = queue.ack(&[&message.lease])?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -33,6 +33,7 @@
 
 mod admission;
 mod error;
+mod options;
 mod queue;
 mod retry_delay;
 mod source;
@@ -41,17 +42,15 @@ mod url;
 
 pub use self::admission::{Admission, valid_later};
 pub use self::error::QueueError;
+pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};
 pub use self::queue::{
-    Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus, ReceiveBounds,
-    RefusedMessage, Standing,
+    Answered, Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus,
+    ReceiveBounds, RefusedMessage, Retry, Standing,
 };
 pub use self::retry_delay::RetryDelay;
 pub use self::source::{
     POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,
 };
-pub use self::sqlite::{
-    Answered, DeadLetterBounds, MAX_MESSAGE_BYTES, MessageLease, QueueBirth, Retry, SentMessage,
-    SqliteQueue, SqliteQueueOptions,
-};
+pub use self::sqlite::{MessageLease, SentMessage, SqliteQueue};
 pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};
 pub use brine_sqlite::FileError;

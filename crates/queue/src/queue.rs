@@ -6,6 +6,7 @@ use brine_core::Timestamp;
 use brine_records::{DeadLetter, Ledger, Settled};
 
 use crate::error::QueueError;
+use crate::url::QueueName;
 
 /// The right to settle a message, as the ledger of a queue gives it.
 pub type LedgerLease<Q> = <<Q as Queue>::Ledger as Ledger>::Lease;
@@ -13,7 +14,7 @@ pub type LedgerLease<Q> = <<Q as Queue>::Ledger as Ledger>::Lease;
 /// A queue of messages, which delivers each until it is settled.
 ///
 /// All methods block. When one returns, what it did is durable: `publish` is confirmed, and what was acknowledged is
-/// never delivered again. Only what would be done once more in the same way may be lost with the machine: that a lease was
+/// never delivered again. One that settles messages can be tried again if it fails. Only what would be done once more in the same way may be lost with the machine: that a lease was
 /// taken, or a message refused that never verified. A message is delivered under a lease. If the lease runs out before the
 /// message is settled, it is delivered again, and the old lease is [`Lost`](Settled::Lost).
 ///
@@ -23,8 +24,11 @@ pub trait Queue {
     /// What makes each message count once. It is shared by all consumers of the queue.
     type Ledger: Ledger;
 
-    /// The lease of a delivered message. It cannot be copied, so a message is settled once.
+    /// The right to settle a delivered message, until it runs out and the message is delivered again.
     type Lease: std::fmt::Debug;
+
+    /// A message that was published, for its sender.
+    type Sent: std::fmt::Debug;
 
     /// Publishes messages, all or none, in this order.
     ///
@@ -33,6 +37,25 @@ pub trait Queue {
     /// [`QueueError::TooLarge`], and failures of the queue. It is not known after
     /// a failure of the connection whether the messages were published.
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError>;
+
+    /// Publishes one message, as [`publish`](Self::publish) does, so that it can be taken back. It is delivered when
+    /// `delay` has passed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish`](Self::publish).
+    fn send(&mut self, content: Vec<u8>, delay: Duration) -> Result<Self::Sent, QueueError>;
+
+    /// Takes a message back that nobody has [begun](Self::begin), whoever has it. A consumer that has it and begins
+    /// afterwards finds its lease lost. Returns whether the message was there: it is not if it was begun, settled, or
+    /// made a dead letter, or if the queue gives nothing back.
+    ///
+    /// A consumer that handles messages before it commits may have handled it.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue. Then it is not known whether it was taken back.
+    fn withdraw(&mut self, message: &Self::Sent) -> Result<bool, QueueError>;
 
     /// Receives messages as soon as there are any, up to `most`. Returns none after `wait`.
     ///
@@ -47,6 +70,9 @@ pub trait Queue {
 
     /// Returns how long a lease lasts that is neither settled nor extended.
     fn lease_length(&self) -> Duration;
+
+    /// Returns the most bytes of a message.
+    fn message_limit(&self) -> usize;
 
     /// Extends leases: each that is still held lasts from now on as long as a new one.
     ///
@@ -67,7 +93,7 @@ pub trait Queue {
     fn begin(
         &mut self,
         lease: &Self::Lease,
-        record: LedgerLease<Self>,
+        record: &LedgerLease<Self>,
     ) -> Result<Settled, QueueError>;
 
     /// Notes in the ledger that messages were handled, and acknowledges them: in one transaction where the queue has
@@ -81,7 +107,7 @@ pub trait Queue {
     /// Failures of the queue. Then the messages may be delivered again.
     fn commit_and_ack(
         &mut self,
-        handled: Vec<(Self::Lease, LedgerLease<Self>)>,
+        handled: &[(&Self::Lease, &LedgerLease<Self>)],
     ) -> Result<Vec<Settled>, QueueError>;
 
     /// Acknowledges messages, so that they are never delivered again.
@@ -89,31 +115,17 @@ pub trait Queue {
     /// # Errors
     ///
     /// Failures of the queue. Then they may be delivered again.
-    fn ack(&mut self, leases: Vec<Self::Lease>) -> Result<Vec<Settled>, QueueError>;
+    fn ack(&mut self, leases: &[&Self::Lease]) -> Result<Vec<Settled>, QueueError>;
 
-    /// Hands messages back. They are delivered again, in their old place, when `delay` has passed.
+    /// Hands messages back. They are delivered again later, in their old place.
     ///
     /// # Errors
     ///
     /// Failures of the queue. Then they are delivered again when their lease runs out.
     fn retry(
         &mut self,
-        leases: Vec<Self::Lease>,
-        delay: Duration,
-        why: &str,
-    ) -> Result<Vec<Settled>, QueueError>;
-
-    /// Does the same with messages that nobody tried to handle: this delivery is not counted, where the queue can see to
-    /// that.
-    ///
-    /// # Errors
-    ///
-    /// As [`retry`](Self::retry).
-    fn hand_back(
-        &mut self,
-        leases: Vec<Self::Lease>,
-        delay: Duration,
-        why: &str,
+        leases: &[&Self::Lease],
+        retry: Retry<'_>,
     ) -> Result<Vec<Settled>, QueueError>;
 
     /// Makes a message a dead letter, if it is still leased. What never verified may be counted and dropped.
@@ -124,9 +136,39 @@ pub trait Queue {
     /// consumer **must** stop. Failures of the queue: the message is delivered again.
     fn dead_letter(
         &mut self,
-        lease: Self::Lease,
+        lease: &Self::Lease,
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError>;
+
+    /// Publishes an answer on another queue of the same place, and acknowledges the message: in one transaction where
+    /// the queue has one for both, and otherwise in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::TooLarge`], and failures of the queue. Then the message is not acknowledged, as far as is known.
+    fn answer(
+        &mut self,
+        lease: &Self::Lease,
+        to: &QueueName,
+        answer: &[u8],
+    ) -> Result<Answered, QueueError>;
+
+    /// Has a queue that was made with a [lifetime](crate::QueueOptions::lifetime) last for so long from now on at least.
+    /// Returns whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue. Then it lasts as before.
+    fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError>;
+
+    /// Deletes the queue with all that is in it. Others who have it open find it empty for good.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the queue. Then it is there as before.
+    fn remove(self) -> Result<(), QueueError>
+    where
+        Self: Sized;
 
     /// Returns another value of this queue, for another thread. Each settles what the other received.
     ///
@@ -211,6 +253,31 @@ pub struct Delivery<L> {
     pub lease: L,
 }
 
+/// How a message is handed back.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry<'a> {
+    /// When it is delivered again.
+    pub delay: Duration,
+    /// Why. What is too long is cut.
+    pub why: &'a str,
+    /// Whether somebody tried to handle it. If not, this delivery is not counted, where the queue can see to that.
+    pub was_tried: bool,
+}
+
+impl<'a> Retry<'a> {
+    /// After an attempt to handle it.
+    #[must_use]
+    pub const fn tried(delay: Duration, why: &'a str) -> Self {
+        Self { delay, why, was_tried: true }
+    }
+
+    /// Nobody tried to handle it.
+    #[must_use]
+    pub const fn untried(delay: Duration, why: &'a str) -> Self {
+        Self { delay, why, was_tried: false }
+    }
+}
+
 /// Why a message is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusedMessage<'a> {
@@ -238,6 +305,18 @@ pub enum Buried {
     Done(DeadLetter),
     /// The lease was lost, and nothing was done.
     Lost,
+}
+
+/// What became of a message that was to be [answered](Queue::answer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "nothing may have been done"]
+pub enum Answered {
+    /// The answer is published, and the message acknowledged.
+    Done,
+    /// The lease was lost, and the message was not acknowledged.
+    Lost,
+    /// There is no queue for the answer, and nothing was done.
+    NoQueue,
 }
 
 /// A dead letter, without what it holds.

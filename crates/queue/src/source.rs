@@ -18,7 +18,7 @@ pub use self::figures::SourceFigures;
 use self::held::{HeldMessage, HeldMessages};
 use crate::admission::{BUSY, valid_later};
 use crate::error::QueueError;
-use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
+use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Retry, Standing};
 use crate::retry_delay::RetryDelay;
 
 /// How long a queue is asked to wait at once. In between, leases are extended and the source may end.
@@ -125,8 +125,9 @@ impl<Q: Queue> QueueSource<Q> {
             let found = self.receiving.receive(bounds, left.map_or(WAIT, |left| left.min(WAIT)))?;
             if !found.is_empty() && !(self.is_wanted)() {
                 // It may have come after long, when another process let go of the queue.
-                let leases = found.into_iter().map(|delivery| delivery.lease).collect();
-                let _ = self.receiving.hand_back(leases, Duration::ZERO, "the consumer ended")?;
+                let leases: Vec<_> = found.iter().map(|delivery| &delivery.lease).collect();
+                let back = Retry::untried(Duration::ZERO, "the consumer ended");
+                let _ = self.receiving.retry(&leases, back)?;
                 return Ok(Vec::new());
             }
             if !found.is_empty() || left.is_some_and(|left| left.is_zero()) {
@@ -189,17 +190,18 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
     fn postpone(&mut self, record: usize) -> Result<bool, QueueError> {
         let mut state = self.held.state();
         if let Some(message) = state.remove(self.number(record)) {
-            let _ =
-                state.settling.hand_back(vec![message.lease], BUSY, "another process has it")?;
+            let back = Retry::untried(BUSY, "another process has it");
+            let _ = state.settling.retry(&[&message.lease], back)?;
         }
         Ok(true)
     }
 
     fn acknowledge(&mut self, records: Range<usize>) -> Result<(), QueueError> {
         let mut state = self.held.state();
-        let leases = state.take(self.numbers(&records)).map(|message| message.lease).collect();
+        let messages: Vec<_> = state.take(self.numbers(&records)).collect();
+        let leases: Vec<_> = messages.iter().map(|message| &message.lease).collect();
         // One that was lost is delivered again, and the ledger knows its record.
-        let _ = state.settling.ack(leases)?;
+        let _ = state.settling.ack(&leases)?;
         Ok(())
     }
 
@@ -209,12 +211,12 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let detail = why.to_string();
         for HeldMessage { attempt, lease, .. } in messages {
             if attempt < self.rules.attempts {
-                let _ =
-                    state.settling.retry(vec![lease], self.rules.delay.after(attempt)?, &detail)?;
+                let back = Retry::tried(self.rules.delay.after(attempt)?, &detail);
+                let _ = state.settling.retry(&[&lease], back)?;
             } else {
                 let standing = Standing::Verified;
                 let why = RefusedMessage { reason: why.reason(), detail: &detail, standing };
-                let _ = state.settling.dead_letter(lease, &why)?;
+                let _ = state.settling.dead_letter(&lease, &why)?;
             }
         }
         Ok(())
@@ -228,12 +230,13 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         let standing = match RefusedEnd::of(why) {
             RefusedEnd::Dead(standing) => standing,
             RefusedEnd::Postponed(delay) => {
-                let _ = state.settling.hand_back(vec![message.lease], delay, detail)?;
+                let back = Retry::untried(delay, detail);
+                let _ = state.settling.retry(&[&message.lease], back)?;
                 return Ok(DeadLetter::Kept);
             }
         };
         let why = RefusedMessage { reason, detail, standing };
-        match state.settling.dead_letter(message.lease, &why)? {
+        match state.settling.dead_letter(&message.lease, &why)? {
             Buried::Done(letter) => Ok(letter),
             // Somebody else has it.
             Buried::Lost => Ok(DeadLetter::Dropped),

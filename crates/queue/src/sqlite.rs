@@ -4,10 +4,8 @@
 //! published or settled is on the disk when a method returns. That a lease was taken or extended need not be: if the
 //! machine stops, the consumer stops, too.
 
-mod answer;
 mod bury;
 mod dead;
-mod options;
 mod publish;
 mod receive;
 mod schema;
@@ -30,18 +28,19 @@ use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_sqlite::{Durability, SharedFile};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use self::bury::BuryMessage;
 use self::receive::ReceiveMessages;
 use self::schema::SCHEMA;
 use self::settle::{SettleMessages, end_of};
 use self::upkeep::Upkeep;
 use self::wake::Waker;
 use crate::error::QueueError;
-use crate::queue::{Buried, Delivery, Queue, ReceiveBounds, RefusedMessage};
+use crate::options::{MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};
+use crate::queue::{
+    Answered, Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Retry, Standing,
+};
 use crate::url::QueueName;
 
-pub use self::answer::Answered;
-pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, SqliteQueueOptions};
-pub use self::settle::Retry;
 pub use self::withdraw::SentMessage;
 
 /// A queue in an SQLite file.
@@ -50,7 +49,7 @@ pub struct SqliteQueue {
     /// The number of the queue in the file.
     number: i64,
     name: QueueName,
-    options: SqliteQueueOptions,
+    options: QueueOptions,
     clock: Arc<dyn Clock>,
     waker: Option<Waker>,
     upkeep: Upkeep,
@@ -74,12 +73,12 @@ impl SqliteQueue {
     pub fn open(
         path: &Path,
         name: &QueueName,
-        options: SqliteQueueOptions,
+        options: QueueOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, QueueError> {
         let now = clock.now()?;
         let max_age = options.max_age.min(Duration::from_secs(Timestamp::MAX.unix()));
-        let options = SqliteQueueOptions { max_age, ..options };
+        let options = QueueOptions { max_age, ..options };
         if let Some(floor) = floor(options.birth, now) {
             brine_sqlite::create(path, &SCHEMA, |connection| -> Result<(), QueueError> {
                 Ok(embedded::create_ledger(connection, now, floor, max_age)?)
@@ -143,19 +142,6 @@ impl SqliteQueue {
         Ok(numbers)
     }
 
-    /// Hands messages back.
-    fn return_all(
-        &mut self,
-        leases: &[&MessageLease],
-        retry: Retry<'_>,
-    ) -> Result<Vec<Settled>, QueueError> {
-        let settled = self.settle(|messages| messages.retry(leases, retry))?;
-        if retry.delay.is_zero() {
-            self.announce();
-        }
-        Ok(settled)
-    }
-
     /// Wakes those who wait for messages. If that fails, they look by themselves soon.
     fn announce(&self) {
         wake::announce(self.file.watch.path());
@@ -212,9 +198,22 @@ impl SqliteQueue {
 impl Queue for SqliteQueue {
     type Ledger = ReplayDatabase;
     type Lease = MessageLease;
+    type Sent = SentMessage;
 
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
         self.publish_numbered(messages, Duration::ZERO).map(drop)
+    }
+
+    fn send(&mut self, content: Vec<u8>, delay: Duration) -> Result<SentMessage, QueueError> {
+        let numbers = self.publish_numbered(&[&content], delay)?;
+        let number = numbers.first().copied();
+        let number = number.ok_or_else(|| QueueError::damaged("a message has no number"))?;
+        Ok(SentMessage { number, content })
+    }
+
+    fn withdraw(&mut self, message: &SentMessage) -> Result<bool, QueueError> {
+        let queue = self.number;
+        self.write(Durability::OnDisk, |connection, _| message.withdraw(connection, queue))
     }
 
     fn receive(
@@ -247,6 +246,10 @@ impl Queue for SqliteQueue {
         self.options.lease
     }
 
+    fn message_limit(&self) -> usize {
+        MAX_MESSAGE_BYTES
+    }
+
     fn extend(&mut self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
         let (queue, length) = (self.number, self.options.lease);
         self.write(Durability::Later, |connection, now| {
@@ -254,8 +257,8 @@ impl Queue for SqliteQueue {
         })
     }
 
-    fn begin(&mut self, lease: &MessageLease, record: ReplayLease) -> Result<Settled, QueueError> {
-        self.settle(|messages| match messages.commit(&[lease], vec![record])?.as_slice() {
+    fn begin(&mut self, lease: &MessageLease, record: &ReplayLease) -> Result<Settled, QueueError> {
+        self.settle(|messages| match messages.commit(&[(lease, record)])?.as_slice() {
             [Settled::Done] => messages.begin(lease),
             _ => Ok(Settled::Lost),
         })
@@ -263,15 +266,13 @@ impl Queue for SqliteQueue {
 
     fn commit_and_ack(
         &mut self,
-        handled: Vec<(MessageLease, ReplayLease)>,
+        handled: &[(&MessageLease, &ReplayLease)],
     ) -> Result<Vec<Settled>, QueueError> {
-        let (leases, records): (Vec<_>, Vec<_>) = handled.into_iter().unzip();
         self.settle(|messages| {
-            let borrowed: Vec<_> = leases.iter().collect();
-            let settled = messages.commit(&borrowed, records)?;
-            let both = leases.iter().zip(&settled);
+            let settled = messages.commit(handled)?;
+            let both = handled.iter().zip(&settled);
             let done = both.filter(|(_, settled)| **settled == Settled::Done);
-            let done: Vec<_> = done.map(|(lease, _)| lease).collect();
+            let done: Vec<_> = done.map(|((lease, _), _)| *lease).collect();
             let acknowledged = messages.acknowledge(&done)?;
             match acknowledged.iter().all(|settled| *settled == Settled::Done) {
                 true => Ok(settled),
@@ -280,40 +281,66 @@ impl Queue for SqliteQueue {
         })
     }
 
-    fn ack(&mut self, leases: Vec<MessageLease>) -> Result<Vec<Settled>, QueueError> {
-        self.settle(|messages| messages.acknowledge(&leases.iter().collect::<Vec<_>>()))
+    fn ack(&mut self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
+        self.settle(|messages| messages.acknowledge(leases))
     }
 
     fn retry(
         &mut self,
-        leases: Vec<MessageLease>,
-        delay: Duration,
-        why: &str,
+        leases: &[&MessageLease],
+        retry: Retry<'_>,
     ) -> Result<Vec<Settled>, QueueError> {
-        let leases: Vec<_> = leases.iter().collect();
-        self.return_all(&leases, Retry { delay, why, was_tried: true })
-    }
-
-    fn hand_back(
-        &mut self,
-        leases: Vec<MessageLease>,
-        delay: Duration,
-        why: &str,
-    ) -> Result<Vec<Settled>, QueueError> {
-        let leases: Vec<_> = leases.iter().collect();
-        self.return_all(&leases, Retry { delay, why, was_tried: false })
+        let settled = self.settle(|messages| messages.retry(leases, retry))?;
+        if retry.delay.is_zero() {
+            self.announce();
+        }
+        Ok(settled)
     }
 
     fn dead_letter(
         &mut self,
-        lease: MessageLease,
+        lease: &MessageLease,
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError> {
-        self.bury(&lease, why)
+        let (queue, bounds) = (self.number, self.options.dead_letters);
+        // What anybody can send costs no wait for the disk. If the machine stops, it is refused once more.
+        let durability = match why.standing {
+            Standing::Unverified => Durability::Later,
+            Standing::Verified => Durability::OnDisk,
+        };
+        self.write(durability, |connection, now| {
+            BuryMessage { connection, queue, bounds, now }.bury(lease, why)
+        })
+    }
+
+    fn answer(
+        &mut self,
+        lease: &MessageLease,
+        to: &QueueName,
+        answer: &[u8],
+    ) -> Result<Answered, QueueError> {
+        publish::refuse_large(&[answer])?;
+        let answered = self.settle(|messages| messages.answer(lease, to, answer))?;
+        if answered == Answered::Done {
+            self.announce();
+        }
+        Ok(answered)
+    }
+
+    fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError> {
+        let queue = self.number;
+        self.write(Durability::OnDisk, |connection, now| {
+            schema::keep_until(connection, queue, now.plus(lifetime))
+        })
+    }
+
+    fn remove(mut self) -> Result<(), QueueError> {
+        let queue = self.number;
+        self.write(Durability::OnDisk, |connection, _| schema::remove(connection, queue))
     }
 
     fn another(&self) -> Result<Self, QueueError> {
-        let options = SqliteQueueOptions { birth: QueueBirth::Existing, ..self.options };
+        let options = QueueOptions { birth: QueueBirth::Existing, ..self.options };
         Self::open(self.file.watch.path(), &self.name, options, Arc::clone(&self.clock))
     }
 

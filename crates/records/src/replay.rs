@@ -192,7 +192,7 @@ impl ReplayDatabase {
                 Err(refused) => return Ok(Err(refused)),
             };
             let (shares, end) = (SignerShares::default(), LeaseEnd::Done);
-            SettleLeases { connection, state, shares, now, end }.all(&[lease])?;
+            SettleLeases { connection, state, shares, now, end }.all([&lease].into_iter())?;
             Ok(Ok(()))
         };
         self.write_if(Durability::OnDisk, work, Result::is_ok)?
@@ -311,7 +311,7 @@ impl ReplayDatabase {
         self.write(durability, |connection, state| {
             state.see(now);
             let shares = SignerShares::default();
-            SettleLeases { connection, state, shares, now, end }.all(leases)
+            SettleLeases { connection, state, shares, now, end }.all(leases.iter())
         })
     }
 

@@ -6,7 +6,7 @@ use brine_core::Verified;
 use brine_job::{JobId, JobResult};
 use brine_queue::{
     Admission, Answered, Delivery, MessageLease, Queue as _, QueueError, QueueName, RefusedMessage,
-    SqliteQueue, Standing, valid_later,
+    Retry, SqliteQueue, Standing, valid_later,
 };
 use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_records::{Settled, Subject};
@@ -131,7 +131,7 @@ impl Hand<'_> {
                 }
             };
         }
-        match self.queue.begin(&lease, record) {
+        match self.queue.begin(&lease, &record) {
             Ok(Settled::Done) => {}
             // Somebody else has it, or will have it when the leases run out.
             Ok(Settled::Lost) | Err(QueueError::Locked) => return Ok(()),
@@ -220,14 +220,14 @@ impl Hand<'_> {
             (Answered::NoQueue, None) => self.acknowledge(lease),
             (Answered::NoQueue, Some((reason, detail))) => {
                 let why = RefusedMessage { reason, detail, standing: Standing::Verified };
-                queue::insistently(|| self.queue.bury(lease, &why))?;
+                queue::insistently(|| self.queue.dead_letter(lease, &why))?;
                 Ok(())
             }
         }
     }
 
     fn acknowledge(&mut self, lease: &MessageLease) -> Result<(), Failure> {
-        Ok(queue::insistently(|| self.queue.acknowledge(lease)).map(drop)?)
+        Ok(queue::insistently(|| self.queue.ack(&[lease])).map(drop)?)
     }
 
     fn postpone(
@@ -237,7 +237,7 @@ impl Hand<'_> {
         why: &Failure,
     ) -> Result<(), Failure> {
         self.watch.count(|account| account.retry(why.reason()));
-        match self.queue.hand_back(vec![lease], delay, &why.to_string()) {
+        match self.queue.retry(&[&lease], Retry::untried(delay, &why.to_string())) {
             // It comes back when its lease has run out.
             Ok(_) | Err(QueueError::Locked) => Ok(()),
             Err(error) => Err(error.into()),
@@ -265,7 +265,7 @@ impl Hand<'_> {
             let _ = write_json(JsonPlace::Stderr, &verdict::lines(&Err(failure), &[]));
         }
         let why = RefusedMessage { reason, detail: &detail, standing };
-        queue::insistently(|| self.queue.bury(&lease, &why))?;
+        queue::insistently(|| self.queue.dead_letter(&lease, &why))?;
         Ok(())
     }
 

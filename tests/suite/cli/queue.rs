@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use brine_core::Clock as _;
 use brine_core::{Statement, Timestamp, sign};
-use brine_queue::{DeadLetters as _, Queue as _, QueueStatus};
+use brine_queue::{DeadLetters as _, Queue as _, QueueStatus, Retry};
 use serde_json::Value;
 
 use super::queue_kit::{URL, done, opened, run};
@@ -372,9 +372,8 @@ fn copies_do_not_end_the_waiting_for_a_message() {
     let first =
         opened(&person, "work").receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
     let copy = first[0].content.clone();
-    opened(&person, "work")
-        .retry(first.into_iter().map(|one| one.lease).collect(), Duration::ZERO, "")
-        .unwrap();
+    let back = Retry::tried(Duration::ZERO, "");
+    opened(&person, "work").retry(&[&first[0].lease], back).unwrap();
     assert_eq!(done(&person, "brine recv URL"), "A");
     publish(&person, &[&copy, &copy, &copy]);
     done(&person, "printf B | brine send URL");

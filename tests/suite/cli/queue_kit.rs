@@ -4,7 +4,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brine_queue::{QueueError, QueueName, SqliteQueue, SqliteQueueOptions};
+use brine_queue::{QueueError, QueueName, QueueOptions, SqliteQueue};
 
 use crate::common::{Person, SystemClock};
 
@@ -26,7 +26,7 @@ pub(super) fn done(person: &Person, line: &str) -> String {
 /// Opens a queue as somebody does who can write the file and has no key.
 pub(super) fn open_queue(person: &Person, name: &str) -> Result<SqliteQueue, QueueError> {
     let name = QueueName::new(name).unwrap();
-    let options = SqliteQueueOptions::default();
+    let options = QueueOptions::default();
     SqliteQueue::open(&person.path("q"), &name, options, Arc::new(SystemClock))
 }
 

@@ -9,7 +9,7 @@ use brine_records::Settled;
 
 use super::figures::SourceFigures;
 use crate::error::QueueError;
-use crate::queue::Queue;
+use crate::queue::{Queue, Retry};
 
 /// The messages of all blocks that are not settled, for the thread that receives and for the one that settles.
 pub(super) struct HeldMessages<Q: Queue> {
@@ -114,11 +114,12 @@ impl<Q: Queue> HeldState<Q> {
 
     /// Hands back all messages, to be delivered again at once.
     pub(super) fn hand_back(&mut self, why: &str) -> Result<(), QueueError> {
-        let leases: Vec<_> = self.take(0..u64::MAX).map(|message| message.lease).collect();
-        if leases.is_empty() {
+        let messages: Vec<_> = self.take(0..u64::MAX).collect();
+        if messages.is_empty() {
             return Ok(());
         }
+        let leases: Vec<_> = messages.iter().map(|message| &message.lease).collect();
         // One that was lost is with somebody else.
-        self.settling.hand_back(leases, Duration::ZERO, why).map(drop)
+        self.settling.retry(&leases, Retry::untried(Duration::ZERO, why)).map(drop)
     }
 }

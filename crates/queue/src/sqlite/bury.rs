@@ -6,9 +6,9 @@ use brine_records::DeadLetter;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::MessageLease;
-use super::options::DeadLetterBounds;
 use super::settle::{delete_content, detail};
 use crate::error::QueueError;
+use crate::options::DeadLetterBounds;
 use crate::queue::{Buried, RefusedMessage, Standing};
 
 /// What a dead letter takes beside what it holds. Without it, empty messages would take nothing.

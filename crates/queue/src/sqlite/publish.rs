@@ -5,9 +5,9 @@ use std::time::Duration;
 use brine_core::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::options::MAX_MESSAGE_BYTES;
 use super::settle::hold;
 use crate::error::QueueError;
+use crate::options::MAX_MESSAGE_BYTES;
 
 /// Writes messages that can be delivered when `delay` has passed, in one transaction of the caller. Returns the numbers
 /// that they got, or `None` if the queue is gone.

@@ -5,8 +5,8 @@ use brine_core::time::LEEWAY;
 use rusqlite::{Connection, params};
 
 use super::MessageLease;
-use super::options::MAX_MESSAGE_BYTES;
 use crate::error::QueueError;
+use crate::options::MAX_MESSAGE_BYTES;
 use crate::queue::{Delivery, ReceiveBounds};
 
 /// What leases are taken by in one transaction.

@@ -66,6 +66,17 @@ pub(super) fn add(
     find(connection, name)?.ok_or_else(|| QueueError::damaged("a new queue is missing"))
 }
 
+/// Has a queue that is kept for a time last until this moment at least. Returns whether it is there.
+pub(super) fn keep_until(
+    connection: &Connection,
+    queue: i64,
+    until: Timestamp,
+) -> Result<bool, QueueError> {
+    // Without a lifetime, it stays without.
+    let sql = "UPDATE queue SET until = max(until, ?2) WHERE id = ?1";
+    Ok(connection.prepare_cached(sql)?.execute(params![queue, until.unix()])? == 1)
+}
+
 /// Deletes a queue, and all that is in it.
 pub(super) fn remove(connection: &Connection, queue: i64) -> Result<(), QueueError> {
     for sql in [

@@ -8,8 +8,10 @@ use brine_records::replay::ReplayLease;
 use brine_records::replay::embedded;
 use rusqlite::{Connection, params};
 
-use super::MessageLease;
+use super::{MessageLease, publish, schema};
 use crate::error::QueueError;
+use crate::queue::{Answered, Retry};
+use crate::url::QueueName;
 
 /// The most characters of a reason that are kept.
 const MAX_DETAIL_CHARS: usize = 1024;
@@ -41,15 +43,14 @@ impl SettleMessages<'_> {
     /// is lost in the ledger as well.
     pub(super) fn commit(
         self,
-        leases: &[&MessageLease],
-        records: Vec<ReplayLease>,
+        handled: &[(&MessageLease, &ReplayLease)],
     ) -> Result<Vec<Settled>, QueueError> {
         let (mut settled, mut held) = (Vec::new(), Vec::new());
-        for (lease, record) in leases.iter().zip(records) {
+        for (lease, record) in handled {
             let is_held = self.is_held(lease)?;
             settled.push(if is_held { Settled::Done } else { Settled::Lost });
             if is_held {
-                held.push(record);
+                held.push(*record);
             }
         }
         let mut committed = embedded::commit_within(self.connection, &held, self.now)?.into_iter();
@@ -57,20 +58,6 @@ impl SettleMessages<'_> {
             *one = committed.next().ok_or_else(|| QueueError::damaged("its ledger is silent"))?;
         }
         Ok(settled)
-    }
-
-    /// Does the same for one message.
-    pub(super) fn commit_one(
-        self,
-        lease: &MessageLease,
-        record: &ReplayLease,
-    ) -> Result<Settled, QueueError> {
-        if !self.is_held(lease)? {
-            return Ok(Settled::Lost);
-        }
-        let settled =
-            embedded::commit_within(self.connection, std::slice::from_ref(record), self.now)?;
-        settled.into_iter().next().ok_or_else(|| QueueError::damaged("its ledger is silent"))
     }
 
     fn is_held(self, lease: &MessageLease) -> Result<bool, QueueError> {
@@ -115,22 +102,28 @@ impl SettleMessages<'_> {
         leases.iter().map(one).collect()
     }
 
+    /// Publishes an answer on another queue, and acknowledges the message, or does neither.
+    pub(super) fn answer(
+        self,
+        lease: &MessageLease,
+        to: &QueueName,
+        answer: &[u8],
+    ) -> Result<Answered, QueueError> {
+        let Some(to) = schema::find(self.connection, to)? else { return Ok(Answered::NoQueue) };
+        match self.acknowledge(&[lease])?.as_slice() {
+            [Settled::Done] => {
+                publish::publish(self.connection, to, &[answer], self.now, Duration::ZERO)?;
+                Ok(Answered::Done)
+            }
+            _ => Ok(Answered::Lost),
+        }
+    }
+
     pub(super) fn begin(self, lease: &MessageLease) -> Result<Settled, QueueError> {
         let sql = "UPDATE message SET begun = ?3 WHERE id = ?1 AND token = ?2";
         let values = params![lease.number, lease.token, self.now.unix()];
         outcome(self.connection.prepare_cached(sql)?.execute(values)?)
     }
-}
-
-/// How a message is handed back.
-#[derive(Clone, Copy, Debug)]
-pub struct Retry<'a> {
-    /// When it is delivered again.
-    pub delay: Duration,
-    /// Why. What is too long is cut.
-    pub why: &'a str,
-    /// Whether somebody tried to handle it, so that this delivery counts.
-    pub was_tried: bool,
 }
 
 /// Returns from when until when a message waits, in seconds since 1970: both are 0 if it does not.

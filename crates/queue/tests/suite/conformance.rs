@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use brine_core::{Classified as _, Timestamp};
-use brine_queue::{Buried, DeadLetters, Delivery, Queue, ReceiveBounds, RefusedMessage, Standing};
+use brine_queue::{
+    Buried, DeadLetters, Delivery, Queue, QueueError, ReceiveBounds, RefusedMessage, Retry,
+    Standing,
+};
 use brine_records::{DeadLetter, Settled};
 
 /// How long leases last at every site.
@@ -22,6 +25,9 @@ pub(crate) trait QueueSite: Sync {
 
     /// Opens a queue once more, as another process would.
     fn open(&self, name: &str) -> Self::Queue;
+
+    /// Opens a queue that is to be there.
+    fn open_existing(&self, name: &str) -> Result<Self::Queue, QueueError>;
 
     /// Returns what the clock of the queues says.
     fn now(&self) -> Timestamp;
@@ -65,9 +71,19 @@ macro_rules! conforms {
             a_lost_record_acknowledges_no_message
             ledgers_of_two_queues_know_nothing_of_each_other
         }
+        $crate::conforms! { @answers $site;
+            an_answer_is_published_with_the_acknowledgement_or_not_at_all
+            a_deleted_queue_is_gone_for_those_who_have_it_open
+            a_message_that_is_sent_with_a_delay_waits
+            a_message_is_taken_back_until_it_is_begun
+            what_is_settled_is_settled_once
+        }
     };
     (@ $site:expr; $($rule:ident)*) => {
         $(#[test] fn $rule() { $crate::conformance::$rule(&$site); })*
+    };
+    (@answers $site:expr; $($rule:ident)*) => {
+        $(#[test] fn $rule() { $crate::answers::$rule(&$site); })*
     };
     (@records $site:expr; $($rule:ident)*) => {
         $(#[test] fn $rule() { $crate::records::$rule(&$site); })*
@@ -87,6 +103,12 @@ pub(crate) fn one<Q: Queue>(queue: &mut Q) -> Given<Q> {
 pub(crate) fn all<Q: Queue>(queue: &mut Q) -> Vec<Given<Q>> {
     let most = ReceiveBounds { bytes: usize::MAX, messages: 1000 };
     queue.receive(most, Duration::ZERO).unwrap()
+}
+
+/// Acknowledges everything that can be delivered.
+pub(crate) fn ack_all<Q: Queue>(queue: &mut Q) -> Vec<Settled> {
+    let found = all(queue);
+    queue.ack(&found.iter().map(|found| &found.lease).collect::<Vec<_>>()).unwrap()
 }
 
 fn contents<L>(found: &[Delivery<L>]) -> Vec<&[u8]> {
@@ -153,18 +175,22 @@ pub(crate) fn a_lease_that_ran_out_settles_what_nobody_else_was_given<S: QueueSi
     assert_eq!(queue.extend(&[&held.lease]).unwrap(), [Settled::Done]);
     assert!(all(&mut queue).is_empty());
     site.let_pass(LEASE);
-    assert_eq!(queue.ack(vec![held.lease]).unwrap(), [Settled::Done]);
+    assert_eq!(queue.ack(&[&held.lease]).unwrap(), [Settled::Done]);
     assert!(all(&mut queue).is_empty());
 }
 
 pub(crate) fn a_stale_lease_settles_nothing<S: QueueSite>(site: &S) {
     type Act<Q> = fn(&mut Q, <Q as Queue>::Lease) -> bool;
     let acts: [Act<S::Queue>; 5] = [
-        |queue, lease| queue.ack(vec![lease]).unwrap() == [Settled::Lost],
+        |queue, lease| queue.ack(&[&lease]).unwrap() == [Settled::Lost],
         |queue, lease| queue.extend(&[&lease]).unwrap() == [Settled::Lost],
-        |queue, lease| queue.retry(vec![lease], Duration::ZERO, "").unwrap() == [Settled::Lost],
-        |queue, lease| queue.hand_back(vec![lease], Duration::ZERO, "").unwrap() == [Settled::Lost],
-        |queue, lease| queue.dead_letter(lease, &BY_SIGNER).unwrap() == Buried::Lost,
+        |queue, lease| {
+            queue.retry(&[&lease], Retry::tried(Duration::ZERO, "")).unwrap() == [Settled::Lost]
+        },
+        |queue, lease| {
+            queue.retry(&[&lease], Retry::untried(Duration::ZERO, "")).unwrap() == [Settled::Lost]
+        },
+        |queue, lease| queue.dead_letter(&lease, &BY_SIGNER).unwrap() == Buried::Lost,
     ];
     for (index, act) in acts.into_iter().enumerate() {
         let name = index.to_string();
@@ -177,7 +203,7 @@ pub(crate) fn a_stale_lease_settles_nothing<S: QueueSite>(site: &S) {
         assert!(act(&mut queue, stale.lease), "{index}");
         // The other still has the message.
         assert!(all(&mut queue).is_empty(), "{index}");
-        assert_eq!(other.ack(vec![held.lease]).unwrap(), [Settled::Done], "{index}");
+        assert_eq!(other.ack(&[&held.lease]).unwrap(), [Settled::Done], "{index}");
         assert!(other.dead_letters(0, 10).unwrap().is_empty(), "{index}");
     }
 }
@@ -192,14 +218,13 @@ pub(crate) fn an_extended_lease_does_not_run_out<S: QueueSite>(site: &S) {
         assert_eq!(queue.extend(&[&held.lease]).unwrap(), [Settled::Done]);
     }
     assert!(all(&mut site.open("q")).is_empty());
-    assert_eq!(queue.ack(vec![held.lease]).unwrap(), [Settled::Done]);
+    assert_eq!(queue.ack(&[&held.lease]).unwrap(), [Settled::Done]);
 }
 
 pub(crate) fn an_acknowledged_message_is_never_delivered_again<S: QueueSite>(site: &S) {
     let mut queue = site.open("q");
     queue.publish(&[b"1", b"2"]).unwrap();
-    let leases: Vec<_> = all(&mut queue).into_iter().map(|found| found.lease).collect();
-    assert_eq!(queue.ack(leases).unwrap(), [Settled::Done; 2]);
+    assert_eq!(ack_all(&mut queue), [Settled::Done; 2]);
     site.let_pass(LEASE);
     assert!(all(&mut queue).is_empty());
     let status = queue.status().unwrap();
@@ -211,10 +236,13 @@ pub(crate) fn a_retried_message_comes_after_its_delay_in_its_old_place<S: QueueS
     queue.publish(&[b"1", b"2"]).unwrap();
     let found = one(&mut queue);
     let delay = LEASE * 3;
-    assert_eq!(queue.retry(vec![found.lease], delay, "busy").unwrap(), [Settled::Done]);
+    assert_eq!(queue.retry(&[&found.lease], Retry::tried(delay, "busy")).unwrap(), [Settled::Done]);
     let next = one(&mut queue);
     assert_eq!(next.content, b"2");
-    assert_eq!(queue.retry(vec![next.lease], Duration::ZERO, "busy").unwrap(), [Settled::Done]);
+    assert_eq!(
+        queue.retry(&[&next.lease], Retry::tried(Duration::ZERO, "busy")).unwrap(),
+        [Settled::Done]
+    );
     site.let_pass(LEASE);
     let status = queue.status().unwrap();
     assert_eq!((status.ready, status.held), (1, 1));
@@ -233,11 +261,17 @@ pub(crate) fn a_message_that_is_handed_back_comes_after_its_delay_and_has_lost_n
     let mut queue = site.open("q");
     queue.publish(&[b"1"]).unwrap();
     let found = one(&mut queue);
-    assert_eq!(queue.retry(vec![found.lease], Duration::ZERO, "").unwrap(), [Settled::Done]);
+    assert_eq!(
+        queue.retry(&[&found.lease], Retry::tried(Duration::ZERO, "")).unwrap(),
+        [Settled::Done]
+    );
     for _ in 0..3 {
         let found = one(&mut queue);
         assert_eq!((found.attempt, found.content.as_slice()), (2, &b"1"[..]));
-        assert_eq!(queue.hand_back(vec![found.lease], LEASE, "not mine").unwrap(), [Settled::Done]);
+        assert_eq!(
+            queue.retry(&[&found.lease], Retry::untried(LEASE, "not mine")).unwrap(),
+            [Settled::Done]
+        );
         assert!(all(&mut queue).is_empty());
         site.let_pass(LEASE * 2);
     }
@@ -249,7 +283,10 @@ pub(crate) fn a_message_that_is_retried_at_once_comes_at_once<S: QueueSite>(site
     for attempt in 1..5 {
         let found = one(&mut queue);
         assert_eq!(found.attempt, attempt);
-        assert_eq!(queue.retry(vec![found.lease], Duration::ZERO, "").unwrap(), [Settled::Done]);
+        assert_eq!(
+            queue.retry(&[&found.lease], Retry::tried(Duration::ZERO, "")).unwrap(),
+            [Settled::Done]
+        );
     }
 }
 
@@ -258,7 +295,7 @@ pub(crate) fn a_dead_letter_is_kept_with_its_reason_and_can_be_revived<S: QueueS
     queue.publish(&[b"1", b"2", b"3"]).unwrap();
     for why in [BY_SIGNER, BY_STRANGER] {
         let lease = one(&mut queue).lease;
-        assert_eq!(queue.dead_letter(lease, &why).unwrap(), Buried::Done(DeadLetter::Kept));
+        assert_eq!(queue.dead_letter(&lease, &why).unwrap(), Buried::Done(DeadLetter::Kept));
     }
     let mut other = site.open("q");
     let dead = other.dead_letters(0, 10).unwrap();
@@ -286,7 +323,7 @@ pub(crate) fn a_dead_letter_can_be_discarded<S: QueueSite>(site: &S) {
     let mut queue = site.open("q");
     queue.publish(&[b"1"]).unwrap();
     let lease = one(&mut queue).lease;
-    assert_eq!(queue.dead_letter(lease, &BY_SIGNER).unwrap(), Buried::Done(DeadLetter::Kept));
+    assert_eq!(queue.dead_letter(&lease, &BY_SIGNER).unwrap(), Buried::Done(DeadLetter::Kept));
     let number = queue.dead_letters(0, 1).unwrap()[0].number;
     assert!(queue.discard(number).unwrap());
     assert!(!queue.discard(number).unwrap());
@@ -305,7 +342,7 @@ pub(crate) fn empty_and_huge_messages_come_whole<S: QueueSite>(site: &S) {
         assert_eq!(found.content.len(), content.len());
         assert!(found.content == content);
         assert_eq!(queue.extend(&[&found.lease]).unwrap(), [Settled::Done]);
-        assert_eq!(queue.ack(vec![found.lease]).unwrap(), [Settled::Done]);
+        assert_eq!(queue.ack(&[&found.lease]).unwrap(), [Settled::Done]);
     }
 }
 
@@ -343,14 +380,9 @@ pub(crate) fn consumers_share_the_messages<S: QueueSite>(site: &S) {
                 while seen.lock().unwrap().len() < MESSAGES {
                     let most = ReceiveBounds { bytes: usize::MAX, messages: 7 };
                     let found = queue.receive(most, Duration::from_millis(10)).unwrap();
-                    let mut numbers = Vec::new();
-                    let mut leases = Vec::new();
-                    for Delivery { content, lease, .. } in found {
-                        numbers.push(content);
-                        leases.push(lease);
-                    }
-                    assert!(queue.ack(leases).unwrap().iter().all(|one| *one == Settled::Done));
-                    seen.lock().unwrap().append(&mut numbers);
+                    let leases: Vec<_> = found.iter().map(|found| &found.lease).collect();
+                    assert!(queue.ack(&leases).unwrap().iter().all(|one| *one == Settled::Done));
+                    seen.lock().unwrap().extend(found.into_iter().map(|found| found.content));
                 }
             });
         }
@@ -370,8 +402,8 @@ pub(crate) fn another_value_of_a_queue_settles_what_the_first_received<S: QueueS
     let mut other = queue.another().unwrap();
     let found = one(&mut queue);
     assert_eq!(other.extend(&[&found.lease]).unwrap(), [Settled::Done]);
-    assert_eq!(other.ack(vec![found.lease]).unwrap(), [Settled::Done]);
-    assert_eq!(queue.ack(vec![one(&mut other).lease]).unwrap(), [Settled::Done]);
+    assert_eq!(other.ack(&[&found.lease]).unwrap(), [Settled::Done]);
+    assert_eq!(queue.ack(&[&one(&mut other).lease]).unwrap(), [Settled::Done]);
     assert_eq!(queue.status().unwrap().acknowledged, 2);
 }
 
@@ -380,7 +412,7 @@ pub(crate) fn queues_are_apart<S: QueueSite>(site: &S) {
     one_queue.publish(&[b"1"]).unwrap();
     assert!(all(&mut other).is_empty());
     let lease = one(&mut one_queue).lease;
-    assert_eq!(one_queue.dead_letter(lease, &BY_SIGNER).unwrap(), Buried::Done(DeadLetter::Kept));
+    assert_eq!(one_queue.dead_letter(&lease, &BY_SIGNER).unwrap(), Buried::Done(DeadLetter::Kept));
     let number = one_queue.dead_letters(0, 1).unwrap()[0].number;
     assert!(other.dead_letters(0, 10).unwrap().is_empty());
     assert_eq!(other.dead_content(number).unwrap(), None);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use brine_core::Classified as _;
 use brine_queue::{
-    Buried, DeadLetterBounds, DeadLetters as _, DeadMessage, Queue as _, RefusedMessage,
-    SqliteQueueOptions, Standing,
+    Buried, DeadLetterBounds, DeadLetters as _, DeadMessage, Queue as _, QueueOptions,
+    RefusedMessage, Standing,
 };
 use brine_records::DeadLetter;
 use rusqlite::Connection;
@@ -20,9 +20,9 @@ const fn why(standing: Standing) -> RefusedMessage<'static> {
     RefusedMessage { reason: "some-reason", detail: "text", standing }
 }
 
-fn bounded(unverified: u64, verified: u64) -> SqliteQueueOptions {
+fn bounded(unverified: u64, verified: u64) -> QueueOptions {
     let dead_letters = DeadLetterBounds { unverified, verified };
-    SqliteQueueOptions { dead_letters, ..SqliteSite::options() }
+    QueueOptions { dead_letters, ..SqliteSite::options() }
 }
 
 fn bodies(site: &SqliteSite) -> u64 {
@@ -41,7 +41,7 @@ fn what_never_verified_is_sampled_and_counted() {
     for number in 0..SENT {
         queue.publish(&[&[number; 100]]).unwrap();
         let lease = one(&mut queue).lease;
-        match queue.dead_letter(lease, &why(Standing::Unverified)).unwrap() {
+        match queue.dead_letter(&lease, &why(Standing::Unverified)).unwrap() {
             Buried::Done(DeadLetter::Kept) => kept += 1,
             Buried::Done(DeadLetter::Dropped) => {}
             Buried::Lost => panic!("{number}"),
@@ -64,7 +64,7 @@ fn what_never_verified_is_sampled_and_counted() {
     assert!(queue.discard(dead[0].number).unwrap());
     queue.publish(&[&[0; 100]]).unwrap();
     let lease = one(&mut queue).lease;
-    let buried = queue.dead_letter(lease, &why(Standing::Unverified)).unwrap();
+    let buried = queue.dead_letter(&lease, &why(Standing::Unverified)).unwrap();
     assert_eq!(buried, Buried::Done(DeadLetter::Kept));
     assert_eq!(queue.status().unwrap().dead, KEPT);
 }
@@ -75,7 +75,7 @@ fn empty_messages_of_strangers_take_room_as_well() {
     let mut queue = site.try_open("q", bounded(2 * ROW, 0)).unwrap();
     queue.publish(&[&b""[..]; 5]).unwrap();
     for found in all(&mut queue) {
-        queue.dead_letter(found.lease, &why(Standing::Unverified)).unwrap();
+        queue.dead_letter(&found.lease, &why(Standing::Unverified)).unwrap();
     }
     assert_eq!(queue.dead_letters(0, 10).unwrap().len(), 2);
 }
@@ -88,7 +88,7 @@ fn what_is_larger_than_all_room_for_strangers_is_dropped_and_counted() {
     let found = all(&mut queue);
     let buried: Vec<_> = found
         .into_iter()
-        .map(|found| queue.dead_letter(found.lease, &why(Standing::Unverified)).unwrap())
+        .map(|found| queue.dead_letter(&found.lease, &why(Standing::Unverified)).unwrap())
         .collect();
     assert_eq!(buried, [DeadLetter::Kept, DeadLetter::Dropped].map(Buried::Done));
     assert_eq!(queue.status().unwrap().refused, [("some-reason".to_owned(), 2)]);
@@ -101,10 +101,10 @@ fn a_full_store_of_verified_dead_letters_stops_the_consumer_and_loses_nothing() 
     let mut queue = site.try_open("q", bounded(0, 100 + ROW)).unwrap();
     queue.publish(&[&[1; 100], &[2; 100]]).unwrap();
     let lease = one(&mut queue).lease;
-    let buried = queue.dead_letter(lease, &why(Standing::Verified)).unwrap();
+    let buried = queue.dead_letter(&lease, &why(Standing::Verified)).unwrap();
     assert_eq!(buried, Buried::Done(DeadLetter::Kept));
     let lease = one(&mut queue).lease;
-    let error = queue.dead_letter(lease, &why(Standing::Verified)).unwrap_err();
+    let error = queue.dead_letter(&lease, &why(Standing::Verified)).unwrap_err();
     assert_eq!(error.reason(), "queue-dead-letters-full");
     let status = queue.status().unwrap();
     assert_eq!((status.held, status.dead), (1, 1));
@@ -115,7 +115,7 @@ fn a_full_store_of_verified_dead_letters_stops_the_consumer_and_loses_nothing() 
     // Room is made by who looks after dead letters.
     let number = queue.dead_letters(0, 1).unwrap()[0].number;
     assert!(queue.discard(number).unwrap());
-    let buried = queue.dead_letter(again.lease, &why(Standing::Verified)).unwrap();
+    let buried = queue.dead_letter(&again.lease, &why(Standing::Verified)).unwrap();
     assert_eq!(buried, Buried::Done(DeadLetter::Kept));
 }
 
@@ -127,7 +127,7 @@ fn a_long_reason_is_cut() {
     let lease = one(&mut queue).lease;
     let detail = "ü".repeat(5000);
     let why = RefusedMessage { detail: &detail, ..why(Standing::Verified) };
-    queue.dead_letter(lease, &why).unwrap();
+    queue.dead_letter(&lease, &why).unwrap();
     assert_eq!(queue.dead_letters(0, 1).unwrap()[0].detail, "ü".repeat(1024));
     assert!(queue.receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap().is_empty());
 }

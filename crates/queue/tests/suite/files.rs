@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use brine_core::{Class, Classified as _};
 use brine_queue::{
-    DeadLetters as _, Queue as _, QueueBirth, QueueError, ReceiveBounds, SqliteQueueOptions,
+    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueOptions, ReceiveBounds, Retry,
 };
 use brine_records::replay::{DatabaseBirth, ReplayDatabase, ReplayOptions};
 use brine_records::{Settled, Subject};
 use brine_testkit::{key, now};
 use rusqlite::Connection;
 
-use crate::conformance::{LEASE, QueueSite as _, all, one};
+use crate::conformance::{LEASE, QueueSite as _, ack_all, all, one};
 use crate::records::{signed, verified};
 use crate::sqlite_site::SqliteSite;
 
 fn opened(site: &SqliteSite, birth: QueueBirth) -> Result<(), QueueError> {
-    let options = SqliteQueueOptions { birth, ..SqliteSite::options() };
+    let options = QueueOptions { birth, ..SqliteSite::options() };
     site.try_open("q", options).map(drop)
 }
 
@@ -151,7 +151,7 @@ fn what_is_no_file_is_no_queue() {
 fn a_queue_that_is_held_is_waited_for_and_then_reported() {
     let site = SqliteSite::new();
     let busy_timeout = Duration::from_millis(20);
-    let options = SqliteQueueOptions { busy_timeout, ..SqliteSite::options() };
+    let options = QueueOptions { busy_timeout, ..SqliteSite::options() };
     let mut queue = site.try_open("q", options).unwrap();
     queue.publish(&[b"1"]).unwrap();
     let other = Connection::open(site.path()).unwrap();
@@ -178,9 +178,9 @@ fn a_hold_that_begins_in_the_future_is_over() {
     queue.publish(&[b"1", b"2"]).unwrap();
     let held = one(&mut other);
     let retried = one(&mut other);
-    assert_eq!(other.retry(vec![retried.lease], LEASE, "").unwrap(), [Settled::Done]);
+    assert_eq!(other.retry(&[&retried.lease], Retry::tried(LEASE, "")).unwrap(), [Settled::Done]);
     assert_eq!(all(&mut queue).len(), 2);
-    assert_eq!(other.ack(vec![held.lease]).unwrap(), [Settled::Lost]);
+    assert_eq!(other.ack(&[&held.lease]).unwrap(), [Settled::Lost]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn the_ledger_of_a_new_file_answers_from_when_its_maker_says() {
     ];
     for (birth, expected) in cases {
         let site = SqliteSite::new();
-        let options = SqliteQueueOptions { birth, ..SqliteSite::options() };
+        let options = QueueOptions { birth, ..SqliteSite::options() };
         let mut ledger = site.try_open("q", options).unwrap().ledger().unwrap();
         site.clock.step(61);
         let issued = [now().minus(Duration::from_secs(1)), now(), site.now()];
@@ -217,13 +217,13 @@ fn the_ledger_of_a_new_file_answers_from_when_its_maker_says() {
 #[test]
 fn a_queue_that_is_kept_for_a_time_is_deleted_when_another_is_added() {
     let site = SqliteSite::new();
-    let options = SqliteQueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
+    let options = QueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
     let mut reply = site.try_open("reply", options).unwrap();
     reply.publish(&[b"1"]).unwrap();
     let mut kept = site.open("kept");
     kept.publish(&[b"2"]).unwrap();
     let exists = || {
-        let options = SqliteQueueOptions { birth: QueueBirth::Existing, ..options };
+        let options = QueueOptions { birth: QueueBirth::Existing, ..options };
         site.try_open("reply", options).is_ok()
     };
     site.clock.step(LEASE.as_secs() - 1);
@@ -243,7 +243,7 @@ fn a_queue_that_is_kept_for_a_time_is_deleted_when_another_is_added() {
 #[test]
 fn a_queue_that_is_kept_for_longer_stays() {
     let site = SqliteSite::new();
-    let options = SqliteQueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
+    let options = QueueOptions { lifetime: Some(LEASE), ..SqliteSite::options() };
     let mut reply = site.try_open("reply", options).unwrap();
     assert!(reply.keep_for(LEASE * 3).unwrap());
     // It does not last for less than it did.
@@ -267,8 +267,7 @@ fn the_file_does_not_grow_with_what_passed_through_it() {
     let mut largest = 0;
     for _ in 0..200 {
         queue.publish(&[&[7; 100_000][..]; 2]).unwrap();
-        let leases = all(&mut queue).into_iter().map(|found| found.lease).collect();
-        assert_eq!(queue.ack(leases).unwrap(), [Settled::Done; 2]);
+        assert_eq!(ack_all(&mut queue), [Settled::Done; 2]);
         largest = largest.max(queue.status().unwrap().stored_bytes.unwrap());
     }
     // 40 MB passed through. SQLite moves its log into the file when that has 4 MB.
@@ -285,8 +284,7 @@ fn the_file_shrinks_when_nothing_is_to_be_done() {
     }
     let before = queue.status().unwrap().stored_bytes.unwrap();
     assert!(before > 0x0400_0000);
-    let leases = all(&mut queue).into_iter().map(|found| found.lease).collect();
-    assert_eq!(queue.ack(leases).unwrap(), [Settled::Done; 4]);
+    assert_eq!(ack_all(&mut queue), [Settled::Done; 4]);
     for _ in 0..16 {
         assert!(queue.receive(ReceiveBounds::ONE, Duration::from_millis(50)).unwrap().is_empty());
     }
@@ -304,7 +302,10 @@ fn people_can_read_a_queue() {
     queue.publish(&[b"first", b"second"]).unwrap();
     let found = one(&mut queue);
     let delay = Duration::from_secs(60);
-    assert_eq!(queue.retry(vec![found.lease], delay, "no room").unwrap(), [Settled::Done]);
+    assert_eq!(
+        queue.retry(&[&found.lease], Retry::tried(delay, "no room")).unwrap(),
+        [Settled::Done]
+    );
     let sql = "SELECT content, attempts, failure, held_until - held_from FROM message JOIN body USING (id) \
                JOIN queue ON queue.id = queue WHERE name = 'work' ORDER BY id";
     let sql = sql.replace("ORDER BY id", "ORDER BY message.id");

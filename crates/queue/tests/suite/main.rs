@@ -18,5 +18,4 @@ mod records;
 mod soak;
 mod source;
 mod sqlite_site;
-mod withdraw;
 mod worker;

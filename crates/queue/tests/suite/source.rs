@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use brine_core::{Class, Classified as _, Expectations};
 use brine_queue::{
-    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueSource, ReceiveBounds, RetryDelay,
-    SourceRules, SqliteQueue, SqliteQueueOptions, UnsettledMessages,
+    DeadLetters as _, Queue as _, QueueBirth, QueueError, QueueOptions, QueueSource, ReceiveBounds,
+    RetryDelay, SourceRules, SqliteQueue, UnsettledMessages,
 };
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, OnBadRecord, OnRepeated, RecordJudge, RecordPipeline,
@@ -138,7 +138,7 @@ fn a_record_whose_handler_fails_is_retried_later_each_time_and_then_a_dead_lette
 #[test]
 fn what_is_older_than_the_ledger_stays_queued() {
     let site = SqliteSite::new();
-    let options = SqliteQueueOptions { birth: QueueBirth::FromNow, ..SqliteSite::options() };
+    let options = QueueOptions { birth: QueueBirth::FromNow, ..SqliteSite::options() };
     let mut queue = site.try_open("q", options).unwrap();
     let old = signed(&key(1), 0, site.now().minus(Duration::from_secs(1)), b"old");
     publish(&mut queue, &[old, record(&site, 1)]);
@@ -168,7 +168,7 @@ fn a_full_store_of_dead_letters_ends_the_work() {
     let mut queue = site.open("q");
     publish(&mut queue, &[record(&site, 0)]);
     let dead_letters = brine_queue::DeadLetterBounds { unverified: 0, verified: 0 };
-    let options = SqliteQueueOptions { dead_letters, ..SqliteSite::options() };
+    let options = QueueOptions { dead_letters, ..SqliteSite::options() };
     let clock = Arc::new(site.clock.clone());
     let judge =
         RecordJudge::new(Expectations::new(), Arc::new(signers(&[1])), clock, Framing::Len32);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brine_core::Timestamp;
-use brine_queue::{QueueBirth, QueueError, QueueName, SqliteQueue, SqliteQueueOptions};
+use brine_queue::{QueueBirth, QueueError, QueueName, QueueOptions, SqliteQueue};
 use brine_testkit::{SteppingClock, now};
 use tempfile::TempDir;
 
@@ -25,15 +25,15 @@ impl SqliteSite {
         self.directory.path().join("queue")
     }
 
-    pub(crate) fn options() -> SqliteQueueOptions {
+    pub(crate) fn options() -> QueueOptions {
         let (birth, lease) = (QueueBirth::AcceptOlder, LEASE);
-        SqliteQueueOptions { birth, lease, ..SqliteQueueOptions::default() }
+        QueueOptions { birth, lease, ..QueueOptions::default() }
     }
 
     pub(crate) fn try_open(
         &self,
         name: &str,
-        options: SqliteQueueOptions,
+        options: QueueOptions,
     ) -> Result<SqliteQueue, QueueError> {
         let name = QueueName::new(name).unwrap();
         SqliteQueue::open(&self.path(), &name, options, Arc::new(self.clock.clone()))
@@ -45,6 +45,10 @@ impl QueueSite for SqliteSite {
 
     fn open(&self, name: &str) -> SqliteQueue {
         self.try_open(name, Self::options()).unwrap()
+    }
+
+    fn open_existing(&self, name: &str) -> Result<SqliteQueue, QueueError> {
+        self.try_open(name, QueueOptions { birth: QueueBirth::Existing, ..Self::options() })
     }
 
     fn now(&self) -> Timestamp {

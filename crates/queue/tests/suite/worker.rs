@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use brine_core::time::ClockBefore1970;
 use brine_core::{Clock, Expectations, Timestamp, open};
 use brine_queue::{
-    Queue as _, QueueBirth, QueueName, ReceiveBounds, RefusedMessage, SqliteQueue,
-    SqliteQueueOptions, Standing,
+    Queue as _, QueueBirth, QueueName, QueueOptions, ReceiveBounds, RefusedMessage, Retry,
+    SqliteQueue, Standing,
 };
 use brine_records::{Reservation, Settled, Subject};
 use brine_testkit::signers;
@@ -38,8 +38,7 @@ pub(crate) fn system_now() -> Timestamp {
 pub(crate) fn open_queue(path: &Path, lease: Duration) -> SqliteQueue {
     let birth = QueueBirth::AcceptOlder;
     let busy_timeout = Duration::from_secs(60);
-    let options =
-        SqliteQueueOptions { birth, lease, busy_timeout, ..SqliteQueueOptions::default() };
+    let options = QueueOptions { birth, lease, busy_timeout, ..QueueOptions::default() };
     SqliteQueue::open(path, &QueueName::new("q").unwrap(), options, Arc::new(SystemClock)).unwrap()
 }
 
@@ -125,14 +124,13 @@ fn go_to(step: &str, mut queue: SqliteQueue) {
             stay("committed");
         }
         "acknowledged" => {
-            let handled = vec![(found.lease, lease)];
-            assert_eq!(queue.commit_and_ack(handled).unwrap(), [Settled::Done]);
+            assert_eq!(queue.commit_and_ack(&[(&found.lease, &lease)]).unwrap(), [Settled::Done]);
             stay("acknowledged");
         }
         _ => {
-            assert_eq!(queue.begin(&found.lease, lease).unwrap(), Settled::Done);
+            assert_eq!(queue.begin(&found.lease, &lease).unwrap(), Settled::Done);
             stay("begun");
-            assert_eq!(queue.ack(vec![found.lease]).unwrap(), [Settled::Done]);
+            assert_eq!(queue.ack(&[&found.lease]).unwrap(), [Settled::Done]);
             stay("done");
         }
     }
@@ -169,7 +167,7 @@ fn consume(mut queue: SqliteQueue, log: &Path) {
                     let reason = brine_core::Classified::reason(&error);
                     let (detail, standing) = (&error.to_string(), Standing::Unverified);
                     let why = RefusedMessage { reason, detail, standing };
-                    queue.dead_letter(found.lease, &why).unwrap();
+                    queue.dead_letter(&found.lease, &why).unwrap();
                 }
             }
         }
@@ -193,12 +191,14 @@ fn consume(mut queue: SqliteQueue, log: &Path) {
                 Reservation::Refused(error) => panic!("{error}"),
             }
         }
-        let settled = queue.commit_and_ack(handled).unwrap();
+        let handled: Vec<_> = handled.iter().map(|(lease, record)| (lease, record)).collect();
+        let settled = queue.commit_and_ack(&handled).unwrap();
         for (number, _) in numbers.iter().zip(settled).filter(|(_, end)| *end == Settled::Done) {
             note(&mut log, "committed", *number);
         }
-        let _ = queue.ack(known).unwrap();
-        let _ = queue.retry(busy, Duration::from_millis(100), "another consumer has it").unwrap();
+        let _ = queue.ack(&known.iter().collect::<Vec<_>>()).unwrap();
+        let back = Retry::tried(Duration::from_millis(100), "another consumer has it");
+        let _ = queue.retry(&busy.iter().collect::<Vec<_>>(), back).unwrap();
     }
 }
 

@@ -74,13 +74,14 @@ pub fn allow_age(connection: &Connection, max_age: Duration) -> Result<(), Repla
 /// without committing it.
 pub fn commit_within(
     connection: &Connection,
-    leases: &[ReplayLease],
+    leases: &[&ReplayLease],
     now: Timestamp,
 ) -> Result<Vec<Settled>, ReplayError> {
     let mut state = Bookkeeping::load(connection)?;
     state.see(now);
     let (shares, end) = (SignerShares::default(), LeaseEnd::Done);
-    let settled = SettleLeases { connection, state: &mut state, shares, now, end }.all(leases)?;
+    let settled = SettleLeases { connection, state: &mut state, shares, now, end }
+        .all(leases.iter().copied())?;
     state.save(connection)?;
     Ok(settled)
 }

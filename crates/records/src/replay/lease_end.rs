@@ -42,12 +42,12 @@ pub(super) struct LeasedNumber {
 impl LeasedNumber {
     /// Returns the leases of numbers by channel, token and number; `see_name` is passed all others, each with
     /// its index in the call, its name and its token.
-    pub(super) fn sorted(
-        leases: &[ReplayLease],
+    pub(super) fn sorted<'l>(
+        leases: impl ExactSizeIterator<Item = &'l ReplayLease>,
         mut see_name: impl FnMut(usize, &[u8; 32], u64) -> Result<(), ReplayError>,
     ) -> Result<Vec<Self>, ReplayError> {
         let mut items = Vec::with_capacity(leases.len());
-        for (index, ReplayLease { place, issued, token }) in leases.iter().enumerate() {
+        for (index, ReplayLease { place, issued, token }) in leases.enumerate() {
             match *place {
                 RecordPlace::Named(name) => see_name(index, &name, *token)?,
                 RecordPlace::Numbered { channel, seq } => {
@@ -69,7 +69,10 @@ impl LeasedNumber {
 
 impl SettleLeases<'_> {
     /// Ends the leases that are still held, and returns the outcome for each, in order.
-    pub(super) fn all(mut self, leases: &[ReplayLease]) -> Result<Vec<Settled>, ReplayError> {
+    pub(super) fn all<'l>(
+        mut self,
+        leases: impl ExactSizeIterator<Item = &'l ReplayLease>,
+    ) -> Result<Vec<Settled>, ReplayError> {
         let mut outcomes = Vec::with_capacity(leases.len());
         let items = LeasedNumber::sorted(leases, |index, name, token| {
             outcomes.push((index, self.named(name, token)?));

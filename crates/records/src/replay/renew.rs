@@ -20,7 +20,7 @@ impl RenewLeases<'_> {
     /// Renews the leases that are still held, and returns the outcome for each, in order.
     pub(super) fn all(&self, leases: &[ReplayLease]) -> Result<Vec<Settled>, ReplayError> {
         let mut outcomes = Vec::with_capacity(leases.len());
-        let items = LeasedNumber::sorted(leases, |index, name, token| {
+        let items = LeasedNumber::sorted(leases.iter(), |index, name, token| {
             outcomes.push((index, self.named(name, token)?));
             Ok(())
         })?;

@@ -1,4 +1,4 @@
-//! How a queue in a file is opened, and what bounds it.
+//! How a queue is opened, and what bounds it.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
 /// The most bytes of a message, which is a record: 16 MiB.
 pub const MAX_MESSAGE_BYTES: usize = MAX_RECORD_BYTES;
 
-/// How a queue in a file is opened.
+/// How a queue is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SqliteQueueOptions {
-    /// What to do if there is no file.
+pub struct QueueOptions {
+    /// What to do if it is not there.
     pub birth: QueueBirth,
-    /// How long to wait for another process that writes.
+    /// How long to wait for another process that writes, or for the server.
     pub busy_timeout: Duration,
     /// What dead letters may take.
     pub dead_letters: DeadLetterBounds,
     /// How long a lease lasts if it is not extended, in whole seconds.
     pub lease: Duration,
-    /// How long a queue is kept that is made: afterwards, whoever adds another queue to the file deletes it, with all
-    /// that is in it. `None` keeps it.
+    /// How long a queue is kept that is made. Afterwards it is deleted with all that is in it: by the server, or in a
+    /// file by whoever adds another queue. `None` keeps it.
     pub lifetime: Option<Duration>,
     /// How old a record may be. The ledger keeps the largest value that it was ever opened with.
     pub max_age: Duration,
 }
 
-impl Default for SqliteQueueOptions {
+impl Default for QueueOptions {
     fn default() -> Self {
         Self {
             birth: QueueBirth::Existing,
@@ -39,7 +39,7 @@ impl Default for SqliteQueueOptions {
     }
 }
 
-/// What to do if there is no file. A new one has a ledger that knows nothing.
+/// What to do if a queue is not there. A new one has a ledger that knows nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueueBirth {
     /// Make one whose ledger takes records of any time. The caller knows that none was handled before.
@@ -47,7 +47,7 @@ pub enum QueueBirth {
     /// Fail.
     #[default]
     Existing,
-    /// Make one whose ledger takes records issued from now on. If a file of this name was deleted within the last
+    /// Make one whose ledger takes records issued from now on. If a queue of this name was deleted within the last
     /// minute, a record that it handled can be handled again, if it was signed by a clock that is ahead.
     FromNow,
     /// Make one whose ledger takes records issued from 61 seconds after now on. As clocks may differ by 60 seconds, a
