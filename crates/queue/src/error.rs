@@ -12,9 +12,28 @@ use crate::url::QueueName;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
+    /// The server does not let this user do this.
+    #[error("queue server {server} refuses access: {what}")]
+    Access {
+        /// Where the server is, without what a user logs in with.
+        server: String,
+        /// What the server says.
+        what: String,
+    },
+
     /// The system clock is set before 1970.
     #[error(transparent)]
     Clock(#[from] ClockBefore1970),
+
+    /// The server cannot be reached, or the connection to it ended. It is not known whether it did what it was asked to
+    /// last.
+    #[error("no connection to queue server {server}: {source}")]
+    Connection {
+        /// Where the server is, without what a user logs in with.
+        server: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 
     /// The contents of the queue contradict themselves.
     #[error("queue is damaged: {what}")]
@@ -87,7 +106,9 @@ impl Classified for QueueError {
         match self {
             Self::File(FileError::Version { .. }) | Self::TooLarge { .. } => Class::Unsupported,
             Self::Ledger(error) => error.class(),
-            Self::Clock(_)
+            Self::Access { .. }
+            | Self::Clock(_)
+            | Self::Connection { .. }
             | Self::Damaged { .. }
             | Self::Database(_)
             | Self::DeadLettersFull { .. }
@@ -102,7 +123,9 @@ impl Classified for QueueError {
 
     fn reason(&self) -> &'static str {
         match self {
+            Self::Access { .. } => "queue-access",
             Self::Clock(_) => "clock-before-1970",
+            Self::Connection { .. } => "queue-connection",
             Self::Damaged { .. } => "queue-damaged",
             Self::Database(_) => "queue-database",
             Self::DeadLettersFull { .. } => "queue-dead-letters-full",

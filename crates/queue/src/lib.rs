@@ -36,6 +36,8 @@ mod error;
 mod options;
 mod queue;
 mod retry_delay;
+#[cfg(feature = "amqp")]
+mod runtime;
 mod source;
 mod sqlite;
 mod url;

@@ -34,6 +34,36 @@ pub(crate) trait QueueSite: Sync {
 
     /// Lets time pass.
     fn let_pass(&self, length: Duration);
+
+    /// Returns whether the queues can do this. A site whose queues cannot says why.
+    fn can(&self, _: Ability) -> bool {
+        true
+    }
+}
+
+/// What not every kind of queue can do. A rule leaves out what depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ability {
+    /// Knows how many messages were ever published.
+    CountSent,
+    /// Leaves a lease that ran out to its holder until somebody else is given the message.
+    KeepStaleLeases,
+    /// Remembers the place of a message that waits to be tried again, or is a dead letter.
+    RememberPlaces,
+    /// Gives messages back to their sender.
+    TakeBack,
+}
+
+/// Lets so much time pass that leases run out which are not extended, and extends these.
+pub(crate) fn outlast<S: QueueSite>(
+    site: &S,
+    queue: &mut S::Queue,
+    leases: &[&<S::Queue as Queue>::Lease],
+) {
+    for _ in 0..5 {
+        site.let_pass(LEASE / 4);
+        assert!(queue.extend(leases).unwrap().iter().all(|one| *one == Settled::Done));
+    }
 }
 
 /// Makes a test of each rule.
@@ -172,6 +202,11 @@ pub(crate) fn a_lease_that_ran_out_settles_what_nobody_else_was_given<S: QueueSi
     queue.publish(&[b"1"]).unwrap();
     let held = one(&mut queue);
     site.let_pass(LEASE);
+    if !site.can(Ability::KeepStaleLeases) {
+        assert_eq!(queue.extend(&[&held.lease]).unwrap(), [Settled::Lost]);
+        assert_eq!(all(&mut queue).len(), 1);
+        return;
+    }
     assert_eq!(queue.extend(&[&held.lease]).unwrap(), [Settled::Done]);
     assert!(all(&mut queue).is_empty());
     site.let_pass(LEASE);
@@ -228,7 +263,9 @@ pub(crate) fn an_acknowledged_message_is_never_delivered_again<S: QueueSite>(sit
     site.let_pass(LEASE);
     assert!(all(&mut queue).is_empty());
     let status = queue.status().unwrap();
-    assert_eq!((status.ready, status.held, status.sent, status.acknowledged), (0, 0, 2, 2));
+    assert_eq!((status.ready, status.held, status.acknowledged), (0, 0, 2));
+    let sent = if site.can(Ability::CountSent) { 2 } else { 0 };
+    assert_eq!(status.sent, sent);
 }
 
 pub(crate) fn a_retried_message_comes_after_its_delay_in_its_old_place<S: QueueSite>(site: &S) {
@@ -248,7 +285,8 @@ pub(crate) fn a_retried_message_comes_after_its_delay_in_its_old_place<S: QueueS
     assert_eq!((status.ready, status.held), (1, 1));
     site.let_pass(delay);
     let found = all(&mut queue);
-    assert_eq!(contents(&found), [b"1", b"2"]);
+    let order = if site.can(Ability::RememberPlaces) { [b"1", b"2"] } else { [b"2", b"1"] };
+    assert_eq!(contents(&found), order);
     assert_eq!(found.iter().map(|found| found.attempt).collect::<Vec<_>>(), [2, 2]);
 }
 
@@ -315,8 +353,9 @@ pub(crate) fn a_dead_letter_is_kept_with_its_reason_and_can_be_revived<S: QueueS
     assert!(!other.revive(dead[0].number).unwrap());
     assert_eq!(other.dead_content(dead[0].number).unwrap(), None);
     let found = all(&mut queue);
-    assert_eq!(contents(&found), [b"1", b"3"]);
-    assert_eq!(found[0].attempt, 1);
+    let order = if site.can(Ability::RememberPlaces) { [b"1", b"3"] } else { [b"3", b"1"] };
+    assert_eq!(contents(&found), order);
+    assert!(found.iter().all(|found| found.attempt == 1));
 }
 
 pub(crate) fn a_dead_letter_can_be_discarded<S: QueueSite>(site: &S) {

@@ -9,7 +9,7 @@ use brine_queue::{Buried, DeadLetters as _, Queue, RefusedMessage, Retry, Standi
 use brine_records::{DeadLetter, Ledger, Reservation, Settled, Subject};
 use brine_testkit::{key, signers};
 
-use crate::conformance::{LEASE, QueueSite, all, one};
+use crate::conformance::{LEASE, QueueSite, all, one, outlast};
 
 /// Signs record number `seq` of a channel.
 pub(crate) fn signed(key: &SigningKey, seq: u64, at: Timestamp, payload: &[u8]) -> Vec<u8> {
@@ -171,13 +171,14 @@ pub(crate) fn a_lost_record_acknowledges_no_message<S: QueueSite>(site: &S) {
     let mut ledger = queue.ledger().unwrap();
     let mut leases: Vec<_> =
         messages.iter().map(|envelope| fresh(site, &mut ledger, envelope.clone())).collect();
-    site.let_pass(LEASE);
+    outlast(site, &mut queue, &found.iter().map(|found| &found.lease).collect::<Vec<_>>());
     let mut other = queue.ledger().unwrap();
     let _taken = [0, 1].map(|index| fresh(site, &mut other, messages[index].clone()));
     let begun = queue.begin(&found[0].lease, &leases.remove(0)).unwrap();
     assert_eq!(begun, Settled::Lost);
     let handled: Vec<_> = found[1..].iter().map(|found| &found.lease).zip(&leases).collect();
     assert_eq!(queue.commit_and_ack(&handled).unwrap(), [Settled::Lost, Settled::Done]);
+    site.let_pass(LEASE);
     let again = all(&mut queue);
     let contents: Vec<_> = again.iter().map(|found| found.content.clone()).collect();
     assert_eq!(contents, messages[..2]);
