@@ -1,6 +1,8 @@
 //! What remembers handled records, so that each is released once.
 
 mod error;
+mod ledger_moments;
+mod number_span;
 mod subject;
 
 use std::time::Duration;
@@ -8,7 +10,8 @@ use std::time::Duration;
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
 pub use self::error::ReplayError;
-#[cfg(any(feature = "replay", test))]
+pub(crate) use self::ledger_moments::{LedgerMoments, is_live};
+pub use self::number_span::NumberSpan;
 pub(crate) use self::subject::Identity;
 pub use self::subject::Subject;
 

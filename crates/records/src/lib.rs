@@ -57,7 +57,7 @@ pub use self::framing::{
     BlockBounds, Filled, FrameBlock, FrameReadError, FrameReader, FrameSide, Framing, FramingError,
     KEPT_BYTES, MAX_RECORD_BYTES, RecordFrame,
 };
-pub use self::ledger::{Ledger, NoLedger, ReplayError, Reservation, Settled, Subject};
+pub use self::ledger::{Ledger, NoLedger, NumberSpan, ReplayError, Reservation, Settled, Subject};
 pub use self::pipeline::{
     BLOCK_RECORDS, DeadLetter, DeliveredBlock, Deliveries, FrameSource, Handed, HandlerFailure,
     Hold, HoldLost, LongWait, MAX_BYTES_IN_FLIGHT, MissingRecords, NoRejects, OnBadRecord,

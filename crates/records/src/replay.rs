@@ -46,7 +46,7 @@ mod bookkeeping;
 mod channel;
 pub mod embedded;
 mod lease_end;
-mod number_span;
+mod number_rows;
 mod options;
 mod prune;
 mod renew;
@@ -73,12 +73,12 @@ use self::schema::SCHEMA;
 use self::signer_share::SignerShares;
 use crate::ledger::{ReplayError, Reservation, Settled, Subject};
 
-pub use self::number_span::NumberSpan;
 pub use self::options::{
     BUSY_TIMEOUT, DatabaseBirth, LEASE, MAX_AGE, MAX_ENTRIES, MAX_RANGES, ReplayOptions,
 };
 pub use self::prune::PrunedRows;
 pub use self::view::{ChannelStatus, ReplayStanding, ReplayStatus, ReplayView};
+pub use crate::ledger::NumberSpan;
 
 /// A database of handled records.
 #[derive(Debug)]

@@ -175,7 +175,6 @@ impl ReplayError {
     }
 
     /// Says what contradicts itself.
-    #[cfg(feature = "replay")]
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
     }

@@ -57,7 +57,6 @@ impl Subject {
     }
 
     /// Returns the claims that a ledger judges again.
-    #[cfg(feature = "replay")]
     pub(crate) fn claims(&self) -> Claims<'static> {
         Claims { expires: self.expires, issued_at: self.issued_at, ..Claims::default() }
     }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
-use super::number_span::NumberSpan;
 use super::{ReplayDatabase, ReplayLease};
-use crate::ledger::{Ledger, ReplayError, Reservation, Settled, Subject};
+use crate::ledger::{Ledger, NumberSpan, ReplayError, Reservation, Settled, Subject};
 
 impl Ledger for ReplayDatabase {
     type Lease = ReplayLease;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use brine_core::time::LEEWAY;
-use brine_core::{ClaimsError, Timestamp};
+use brine_core::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::ledger::{ReplayError, Subject};
+use crate::ledger::{LedgerMoments, ReplayError};
 
 /// The one row of the table `state`.
 ///
@@ -88,57 +87,13 @@ impl Bookkeeping {
         self.latest.minus(self.max_age)
     }
 
-    /// Judges a record's time at `now`, and at the latest time that the database has seen: by then, older
-    /// records may have been forgotten. Returns when the record was issued.
-    ///
-    /// # Errors
-    ///
-    /// [`ReplayError::ClockBehind`] says nothing about the record. All others refuse it.
-    pub(super) fn judge(
-        &self,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Timestamp, ReplayError> {
-        let time = |now| subject.claims().judge_time(now, Some(self.max_age));
-        time(now)?;
-        let latest = self.latest.max(now);
-        match time(latest) {
-            Err(_) if latest > now.plus(LEEWAY) => Err(ReplayError::ClockBehind { now, latest }),
-            judged => {
-                judged?;
-                self.judge_birth(subject)
-            }
-        }
-    }
-
-    /// Judges a record's time at `now`, which may be long past.
-    pub(super) fn judge_at(
-        &self,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Timestamp, ReplayError> {
-        subject.claims().judge_time(now, Some(self.max_age))?;
-        self.judge_birth(subject)
-    }
-
-    fn judge_birth(&self, subject: &Subject) -> Result<Timestamp, ReplayError> {
-        let at = subject.issued_at.ok_or(ClaimsError::IssuedAtMissing)?;
-        if at < self.floor {
-            return Err(ReplayError::Unknown { at, from: self.floor });
-        }
-        Ok(at)
+    /// Returns by which moments records are judged.
+    pub(super) const fn moments(&self) -> LedgerMoments {
+        LedgerMoments { floor: self.floor, latest: self.latest, max_age: self.max_age }
     }
 }
 
 /// Returns a time that was read from the database.
 pub(super) fn moment(seconds: u64) -> Result<Timestamp, ReplayError> {
     Timestamp::from_unix(seconds).ok_or_else(|| ReplayError::damaged("it has a moment after 9999"))
-}
-
-/// Returns whether a lease holds at `now`.
-///
-/// A lease that begins in the future means that a clock was set back since. If its owner is still at work,
-/// the fencing token decides which process commits.
-pub(super) fn is_live(taken: Timestamp, until: Timestamp, now: Timestamp) -> bool {
-    now < until && taken <= now.plus(LEEWAY)
 }

@@ -5,10 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bookkeeping::Bookkeeping;
 use super::channel::ChannelRow;
-use super::number_span::{self, NumberSpan};
+use super::number_rows;
 use super::signer_share::{self, SignerShares};
 use super::{RecordPlace, ReplayLease};
-use crate::ledger::{ReplayError, Settled};
+use crate::ledger::{NumberSpan, ReplayError, Settled};
 
 /// How a lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +123,10 @@ impl SettleLeases<'_> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(Vec::new()) };
         let span = NumberSpan { first: first.seq, last: last.seq };
         let mut owned = Vec::new();
-        for held in number_span::leases(self.connection, channel.id, &span)? {
+        for held in number_rows::leases(self.connection, channel.id, &span)? {
             let Some(hole) = held.span.overlap(&span) else { continue };
             if held.token == first.token {
-                let growth = number_span::carve(self.connection, channel.id, &held, &hole)?;
+                let growth = number_rows::carve(self.connection, channel.id, &held, &hole)?;
                 self.shares.grow(self.connection, self.state, channel.key, growth)?;
                 owned.push(hole);
             }
@@ -142,7 +142,7 @@ impl SettleLeases<'_> {
     ) -> Result<(), ReplayError> {
         let times = run.iter().filter(|item| span.contains(item.seq)).map(|item| item.issued);
         let issued = times.max().unwrap_or(self.now);
-        let growth = number_span::add_done(self.connection, channel.id, span, issued)?;
+        let growth = number_rows::add_done(self.connection, channel.id, span, issued)?;
         self.shares.grow(self.connection, self.state, channel.key, growth)?;
         channel.ranges = channel.ranges.saturating_add_signed(growth);
         channel.highest = channel.highest.max(Some(span.last));

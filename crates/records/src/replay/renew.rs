@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 
 use super::ReplayLease;
 use super::lease_end::LeasedNumber;
-use super::number_span::{self, NumberSpan};
-use crate::ledger::{ReplayError, Settled};
+use super::number_rows;
+use crate::ledger::{NumberSpan, ReplayError, Settled};
 
 /// One call, in one transaction.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl RenewLeases<'_> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let LeasedNumber { channel, token, .. } = *first;
         let span = NumberSpan { first: first.seq, last: last.seq };
-        let held = number_span::leases(self.connection, channel, &span)?;
+        let held = number_rows::leases(self.connection, channel, &span)?;
         let own = held.iter().filter(|held| held.token == token);
         let own: Vec<NumberSpan> = own.map(|held| held.span).collect();
         let sql = "UPDATE lease SET taken = ?3, until = ?4 WHERE channel = ?1 AND first = ?2";

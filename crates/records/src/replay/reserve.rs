@@ -6,12 +6,12 @@ use std::time::Duration;
 use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::bookkeeping::{Bookkeeping, is_live, moment};
+use super::bookkeeping::{Bookkeeping, moment};
 use super::channel::ChannelRow;
-use super::number_span::{self, HeldNumbers, NumberSpan};
+use super::number_rows::{self, HeldNumbers};
 use super::signer_share::SignerShares;
 use super::{DatabaseLimits, RecordPlace, ReplayLease, prune};
-use crate::ledger::{Identity, ReplayError, Reservation, Subject};
+use crate::ledger::{Identity, NumberSpan, ReplayError, Reservation, Subject, is_live};
 
 /// What leases are taken by in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl ReserveRecords<'_> {
         // One token for the whole call. Every later lease has a larger one.
         self.state.token = self.state.token.saturating_add(1);
         for (index, subject) in subjects.iter().enumerate() {
-            let issued = match self.state.judge(subject, self.now) {
+            let issued = match self.state.moments().judge(subject, self.now) {
                 Err(error @ ReplayError::ClockBehind { .. }) => return Err(error),
                 Err(error) => {
                     outcomes.push((index, Reservation::Refused(error)));
@@ -144,8 +144,8 @@ impl ReserveRecords<'_> {
         outcomes: &mut Outcomes,
     ) -> Result<(), ReplayError> {
         let Some(span) = span_of(run) else { return Ok(()) };
-        let done = number_span::done(self.connection, channel.id, &span.widened())?;
-        let leases = number_span::leases(self.connection, channel.id, &span)?;
+        let done = number_rows::done(self.connection, channel.id, &span.widened())?;
+        let leases = number_rows::leases(self.connection, channel.id, &span)?;
         let mut fresh = Vec::with_capacity(run.len());
         for item in run {
             let held = leases.iter().find(|held| held.span.contains(item.seq));
@@ -183,8 +183,8 @@ impl ReserveRecords<'_> {
 
     /// Ends leases on these numbers that ran out.
     fn take_over(&mut self, channel: &ChannelRow, span: &NumberSpan) -> Result<(), ReplayError> {
-        for held in number_span::leases(self.connection, channel.id, span)? {
-            let growth = number_span::carve(self.connection, channel.id, &held, span)?;
+        for held in number_rows::leases(self.connection, channel.id, span)? {
+            let growth = number_rows::carve(self.connection, channel.id, &held, span)?;
             self.grow(channel.key, growth)?;
         }
         Ok(())
@@ -200,7 +200,7 @@ impl ReserveRecords<'_> {
         let issued = items.iter().map(|item| item.issued).max().unwrap_or(self.now);
         let (taken, until, token) = (self.now, self.until, self.state.token);
         let held = HeldNumbers { span: *span, issued, taken, until, token };
-        number_span::add_lease(self.connection, channel.id, &held)?;
+        number_rows::add_lease(self.connection, channel.id, &held)?;
         self.grow(channel.key, 1)
     }
 

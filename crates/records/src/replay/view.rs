@@ -8,13 +8,13 @@ use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 use brine_sqlite::SharedFile;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 
-use super::bookkeeping::{Bookkeeping, is_live};
+use super::bookkeeping::Bookkeeping;
 use super::channel::ChannelRow;
-use super::number_span::{self, NumberSpan};
+use super::number_rows;
 use super::reserve::find_named;
 use super::schema::SCHEMA;
 use super::{BUSY_TIMEOUT, MAX_ENTRIES};
-use crate::ledger::{Identity, ReplayError, Subject};
+use crate::ledger::{Identity, NumberSpan, ReplayError, Subject, is_live};
 
 /// A view of a database. It changes nothing, so it can judge records at a time that somebody typed.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl ReplayView {
             let whole = NumberSpan { first: channel.known_from, last: highest };
             let mut gaps = Vec::new();
             let mut next = whole.first;
-            for (done, _) in number_span::done(connection, channel.id, &whole)? {
+            for (done, _) in number_rows::done(connection, channel.id, &whole)? {
                 if let Some(last) = done.first.checked_sub(1).filter(|last| next <= *last) {
                     gaps.push(NumberSpan { first: next, last });
                 }
@@ -274,7 +274,7 @@ impl ChannelTotals {
 
 fn live_numbers(connection: &Connection, channel: i64, now: Timestamp) -> Result<u64, ReplayError> {
     let all = NumberSpan { first: 0, last: u64::MAX >> 1 };
-    let held = number_span::leases(connection, channel, &all)?;
+    let held = number_rows::leases(connection, channel, &all)?;
     let live = held.iter().filter(|held| is_live(held.taken, held.until, now));
     Ok(live.map(|held| held.span.count()).fold(0, u64::saturating_add))
 }
@@ -285,7 +285,7 @@ fn standing(
     subject: &Subject,
     now: Timestamp,
 ) -> Result<ReplayStanding, ReplayError> {
-    let issued_at = match state.judge_at(subject, now) {
+    let issued_at = match state.moments().judge_at(subject, now) {
         Ok(issued_at) => issued_at,
         Err(error) => return Ok(ReplayStanding::Refused(error)),
     };
@@ -307,10 +307,10 @@ fn standing(
                 return Ok(ReplayStanding::Fresh);
             };
             let span = NumberSpan { first: sequence.seq, last: sequence.seq };
-            if !number_span::done(connection, channel.id, &span)?.is_empty() {
+            if !number_rows::done(connection, channel.id, &span)?.is_empty() {
                 return Ok(ReplayStanding::Replayed);
             }
-            let held = number_span::leases(connection, channel.id, &span)?;
+            let held = number_rows::leases(connection, channel.id, &span)?;
             let live = held.iter().find(|held| is_live(held.taken, held.until, now));
             Ok(live
                 .map_or(ReplayStanding::Fresh, |held| ReplayStanding::Busy { until: held.until }))
