@@ -4,6 +4,8 @@ mod error;
 mod ledger_moments;
 mod number_span;
 mod subject;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use brine_core::{CHANNEL_BYTES, KeyId, Timestamp};
 
 pub use self::error::ReplayError;
 pub(crate) use self::ledger_moments::{LedgerMoments, is_live};
+pub(crate) use self::number_span::MAX_SEQ;
 pub use self::number_span::NumberSpan;
 pub(crate) use self::subject::Identity;
 pub use self::subject::Subject;

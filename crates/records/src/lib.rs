@@ -50,6 +50,7 @@ mod pipeline;
 mod record_signer;
 #[cfg(feature = "replay")]
 pub mod replay;
+mod shared_ledger;
 mod signing;
 mod spare;
 
@@ -66,4 +67,8 @@ pub use self::pipeline::{
     ReleasedRecord, ReleasedRun, Room, SettledRecord, Sink, Source, WriteFailure,
 };
 pub use self::record_signer::{RecordSigner, SignedBlock, UnsignedRecord};
+pub use self::shared_ledger::{
+    MAX_CHANNEL_RANGES, MAX_VALUE_BYTES, SharedBirth, SharedLease, SharedLedger, SharedOptions,
+    SharedStore, Stored,
+};
 pub use self::signing::{SigningCounts, SigningPipeline, SigningRun, sign_records};

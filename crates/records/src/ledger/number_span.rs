@@ -52,7 +52,7 @@ impl NumberSpan {
 }
 
 /// The largest number of a record, by SPEC.md.
-const MAX_SEQ: u64 = u64::MAX >> 1;
+pub(crate) const MAX_SEQ: u64 = u64::MAX >> 1;
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! What the tests of the replay database have in common.
+//! What the tests of the replay database have in common. What holds of every ledger is in [`crate::ledger::tests`].
 #![allow(
     clippy::disallowed_methods,
     reason = "the files of the tests are small, and made to be broken"
@@ -14,49 +14,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use brine_core::{Class, Classified as _, KeyId, Sequence};
+use brine_core::{Class, Classified as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::ledger::Identity;
-
-const DAY: u64 = 86_400;
-const LEASE_SECONDS: u64 = 100;
-/// When databases of the tests begin.
-const BIRTH: u64 = 1_790_000_000;
-
-fn at(seconds: u64) -> Timestamp {
-    Timestamp::from_unix(seconds).unwrap()
-}
-
-fn key(byte: u8) -> KeyId {
-    KeyId::from_bytes([byte; 32])
-}
-
-/// Number `seq` of a channel, issued at that moment.
-fn numbered(channel: u8, seq: u64, issued: u64) -> Subject {
-    let identity = Identity::Sequenced(key(1), Sequence { channel: [channel; 16], seq });
-    Subject { identity, expires: None, issued_at: Some(at(issued)) }
-}
-
-fn named(name: u8, issued: u64, expires: u64) -> Subject {
-    let identity = Identity::Named(key(1), [name; 32]);
-    Subject { identity, expires: Some(at(expires)), issued_at: Some(at(issued)) }
-}
-
-/// The same record from another signer.
-fn by(signer: u8, mut subject: Subject) -> Subject {
-    subject.identity = match subject.identity {
-        // As with all names, the key is in it.
-        Identity::Named(_, [_, name @ ..]) => {
-            let mut all = [signer; 32];
-            all[1..].copy_from_slice(&name);
-            Identity::Named(key(signer), all)
-        }
-        Identity::Sequenced(_, sequence) => Identity::Sequenced(key(signer), sequence),
-    };
-    subject
-}
+use crate::ledger::tests::{BIRTH, DAY, LEASE_SECONDS, at, by, key, named, numbered};
 
 /// A directory with a database, or room for one.
 struct Place {

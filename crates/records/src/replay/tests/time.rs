@@ -2,27 +2,6 @@
 
 use super::*;
 
-#[test]
-fn time_is_judged_here_too() {
-    let place = Place::new();
-    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
-    let oldest = BIRTH - DAY;
-    let without = Subject { issued_at: None, ..numbered(1, 0, 0) };
-    let cases = [
-        (numbered(1, 0, oldest), "fresh"),
-        (numbered(1, 0, oldest - 1), "too-old"),
-        (numbered(1, 0, BIRTH + 60), "fresh"),
-        (numbered(1, 0, BIRTH + 61), "issued-in-future"),
-        (without, "issued-at-missing"),
-        (named(1, BIRTH, BIRTH - 59), "fresh"),
-        (named(1, BIRTH, BIRTH - 60), "expired"),
-        (named(1, oldest - 1, BIRTH), "too-old"),
-    ];
-    for (subject, expected) in cases {
-        assert_eq!(database.answer(&subject, BIRTH), expected, "{subject:?}");
-    }
-}
-
 /// The database before this one may have handled, a moment before this one was born, what came from a
 /// signer whose clock is a leeway ahead.
 #[test]
@@ -46,17 +25,6 @@ fn a_new_database_refuses_what_an_older_one_may_have_handled() {
     assert_eq!(second.answer(&numbered(1, 2, BIRTH + 61), BIRTH + 61), "fresh");
     assert_eq!(second.status().answers_from, at(BIRTH + 61));
     assert_eq!(second.status().born, at(BIRTH));
-}
-
-/// An option that was left in a command changes nothing as long as there is a database.
-#[test]
-fn how_a_database_is_born_is_decided_once() {
-    let place = Place::new();
-    drop(place.open(DatabaseBirth::RefuseOlder, BIRTH));
-    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH + 5);
-    assert_eq!(database.answer(&numbered(1, 0, BIRTH), BIRTH + 5), "replay-unknown");
-    let error = Place::new().try_open(DatabaseBirth::Existing, DAY, BIRTH).unwrap_err();
-    assert_eq!(error.reason(), "replay-missing");
 }
 
 #[test]
@@ -116,18 +84,6 @@ fn a_clock_that_is_set_back_reserves_nothing() {
     let error = database.reserve_many(&subjects, at(BIRTH + DAY)).unwrap_err();
     assert_eq!((error.reason(), error.class()), ("replay-clock", Class::System));
     assert_eq!(database.count_rows(), 0);
-}
-
-#[test]
-fn a_lease_from_the_future_is_a_clock_that_was_set_back() {
-    let place = Place::new();
-    let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
-    let subject = numbered(1, 0, BIRTH);
-    let first = database.fresh(&subject, BIRTH + 500);
-    assert_eq!(database.answer(&subject, BIRTH + 500 - 60), "replay-busy");
-    let second = database.fresh(&subject, BIRTH + 500 - 61);
-    assert_eq!(database.commit(&first, at(BIRTH)).unwrap(), Settled::Lost);
-    assert_eq!(database.commit(&second, at(BIRTH)).unwrap(), Settled::Done);
 }
 
 #[test]
