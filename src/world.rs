@@ -30,6 +30,7 @@ pub(crate) mod queue;
 mod readiness;
 pub(crate) mod record_output;
 pub(crate) mod release;
+pub(crate) mod server_secrets;
 pub(crate) mod signature_name;
 pub(crate) mod small_files;
 pub(crate) mod spool;

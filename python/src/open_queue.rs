@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use brine_cli::embed::{QueueText, Refused, queue};
 use brine_core::Timestamp;
-use brine_queue::{Queue as _, QueueUrl, SqliteQueue};
-use brine_records::replay::ReplayDatabase;
+use brine_queue::{AnyLedger, AnyQueue, Queue as _, QueueUrl};
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
@@ -26,8 +25,8 @@ pub(crate) struct OpenQueue {
 /// A queue, with the ledger by which each of its messages is handled once.
 #[derive(Debug)]
 pub(crate) struct OpenedQueue {
-    pub(crate) queue: SqliteQueue,
-    pub(crate) ledger: ReplayDatabase,
+    pub(crate) queue: AnyQueue,
+    pub(crate) ledger: AnyLedger,
 }
 
 impl OpenQueue {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brine_cli::embed::{QueueText, queue_url};
-use brine_queue::{Queue as _, QueueName, QueueUrl, SentMessage};
+use brine_queue::{AnySent, Queue as _, QueueName, QueueUrl};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -32,7 +32,7 @@ pub(crate) struct Queue {
 /// A message that was sent, for its sender.
 #[pyclass(frozen, module = "brine._brine")]
 #[derive(Debug)]
-pub(crate) struct Sent(SentMessage);
+pub(crate) struct Sent(AnySent);
 
 #[pymethods]
 impl Queue {
@@ -62,8 +62,7 @@ impl Queue {
     /// The name of the queue.
     #[getter]
     fn name(&self) -> &str {
-        let QueueUrl::Sqlite { queue, .. } = &self.url;
-        queue.as_str()
+        self.url.queue.as_str()
     }
 
     /// How long a lease lasts that is not renewed, in seconds.
@@ -76,8 +75,7 @@ impl Queue {
     fn beside(&self, name: &str) -> Result<String> {
         let queue = QueueName::new(name);
         let queue = queue.map_err(|error| Failure::usage(&error.to_string()))?;
-        let QueueUrl::Sqlite { path, .. } = &self.url;
-        Ok(QueueUrl::Sqlite { path: path.clone(), queue }.to_string())
+        Ok(self.url.beside(queue).to_string())
     }
 
     /// Put messages on the queue, all or none. They are on the disk when this returns.

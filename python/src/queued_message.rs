@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use brine_cli::embed::Refused;
-use brine_queue::{Buried, MessageLease, Queue as _, QueueError, RefusedMessage, Retry, Standing};
+use brine_queue::{
+    AnyLease, AnyRecord, Buried, Queue as _, QueueError, RefusedMessage, Retry, Standing,
+};
 use brine_records::Settled;
-use brine_records::replay::ReplayLease;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -31,8 +32,8 @@ pub(crate) struct QueuedMessage {
 /// The right to settle a message.
 #[derive(Debug)]
 struct HeldMessage {
-    lease: MessageLease,
-    record: Option<ReplayLease>,
+    lease: AnyLease,
+    record: Option<AnyRecord>,
 }
 
 #[pymethods]
@@ -118,8 +119,7 @@ impl QueuedMessage {
             let settled = opened.queue.extend(&[lease])?;
             let mut is_held = settled.first() == Some(&Settled::Done);
             if let Some(record) = record {
-                let renewed = opened.ledger.renew_many(std::slice::from_ref(record), now()?)?;
-                is_held &= renewed.first() == Some(&Settled::Done);
+                is_held &= opened.ledger.renew(record, now()?)? == Settled::Done;
             }
             Ok(is_held)
         })

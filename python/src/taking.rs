@@ -5,10 +5,9 @@ use std::time::Duration;
 use brine_cli::embed::{Facts, Refused};
 use brine_core::{Error, SystemError, TrustSource as _};
 use brine_queue::{
-    Admission, Buried, Delivery, MessageLease, Queue as _, ReceiveBounds, RefusedMessage, Retry,
-    Standing,
+    Admission, AnyLease, AnyRecord, Buried, Delivery, Queue as _, ReceiveBounds, RefusedMessage,
+    Retry, Standing,
 };
-use brine_records::replay::ReplayLease;
 use brine_records::{Settled, Subject};
 
 use crate::judge::Judge;
@@ -32,9 +31,9 @@ pub(crate) struct TakenMessage {
     pub(crate) attempt: u64,
     /// What is known of it and its payload, if it was verified.
     pub(crate) verified: Option<(Facts, Vec<u8>)>,
-    pub(crate) lease: MessageLease,
+    pub(crate) lease: AnyLease,
     /// The right to handle it by the ledger, if it was asked.
-    pub(crate) record: Option<ReplayLease>,
+    pub(crate) record: Option<AnyRecord>,
 }
 
 /// Takes a message, if there is one. Without a judge it is taken as it is.
@@ -68,7 +67,7 @@ struct Consumer<'q> {
 }
 
 impl Consumer<'_> {
-    fn judged(mut self, delivery: Delivery<MessageLease>) -> Result<Taken, Refused> {
+    fn judged(mut self, delivery: Delivery<AnyLease>) -> Result<Taken, Refused> {
         let Delivery { content, attempt, lease, .. } = delivery;
         let judged = self.judge.single(&content, |verified| Ok(Subject::of(verified)?));
         let (facts, payload, subject) = match judged {
@@ -117,7 +116,7 @@ impl Consumer<'_> {
 
     fn hand_back(
         &mut self,
-        lease: &MessageLease,
+        lease: &AnyLease,
         delay: Duration,
         why: &str,
     ) -> Result<Vec<Settled>, Refused> {
@@ -126,7 +125,7 @@ impl Consumer<'_> {
 
     fn bury(
         &mut self,
-        lease: &MessageLease,
+        lease: &AnyLease,
         standing: Standing,
         refused: Refused,
         content: Vec<u8>,

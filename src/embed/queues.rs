@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brine_queue::{QueueBirth, QueueOptions, QueueUrl, SqliteQueue};
+use brine_queue::{AnyQueue, QueueBirth, QueueOptions, QueueUrl};
 
 use super::Refused;
 use super::stating::wrong;
@@ -42,7 +42,7 @@ pub fn queue(
     text: &QueueText,
     is_made: bool,
     busy_timeout: Duration,
-) -> Result<SqliteQueue, Refused> {
+) -> Result<AnyQueue, Refused> {
     let read = |name, text: &Option<String>| {
         let length = text.as_deref().map(parse_duration).transpose();
         length.map_err(|expected| wrong(name, &expected))

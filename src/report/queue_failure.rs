@@ -106,6 +106,16 @@ impl QueueFailure {
 /// Returns what to do about a failure of a queue, by its short name.
 fn of_queue(reason: &str) -> Option<&'static str> {
     Some(match reason {
+        "queue-connection" | "replay-connection" => {
+            "nothing was lost: the host and the port of the URL must lead to a server that runs"
+        }
+        "queue-access" => {
+            "the user of the URL and the password, of password-file=FILE or BRINE_QUEUE_PASSWORD, must be those that \
+             the server knows"
+        }
+        "queue-unsupported" => {
+            "\"cargo install brine-cli --features brokers\" builds one that does"
+        }
         "queue-damaged" | "replay-damaged" => {
             "somebody else has written to the file: keep it, and start with another name; \"sqlite3\" shows its tables, which \
              SPEC.md describes"

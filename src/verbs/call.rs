@@ -7,9 +7,7 @@ use brine_core::key::random;
 use brine_core::text::hex;
 use brine_core::{Input, Kind, Verified, open};
 use brine_job::{Grant, Grants, JobId, JobResult, ReplyQueue};
-use brine_queue::{
-    Queue as _, QueueError, QueueName, QueueOptions, QueueUrl, ReceiveBounds, SqliteQueue,
-};
+use brine_queue::{AnyQueue, Queue as _, QueueName, QueueOptions, QueueUrl, ReceiveBounds};
 
 use super::expect::{self, Judge};
 use super::sign::refuse_missing;
@@ -109,7 +107,7 @@ fn wait_for_answer(
     args: &CallArgs,
     judge: &Judge,
     job: &JobId,
-    answers: &mut SqliteQueue,
+    answers: &mut AnyQueue,
     patience: &Patience,
 ) -> Result<(Verified, JobResult), Failure> {
     loop {
@@ -121,7 +119,7 @@ fn wait_for_answer(
             return Err(QueueFailure::NoAnswer { name, wait, is_taken_back: false }.into());
         }
         let found = match patience.wait(|| answers.receive(ReceiveBounds::ONE, LOOK)) {
-            Err(QueueError::Locked) => continue,
+            Err(error) if error.may_pass() => continue,
             found => found?,
         };
         let Some(answer) = found.into_iter().next() else { continue };
@@ -152,10 +150,9 @@ fn opened(judge: &Judge, job: &JobId, answer: Vec<u8>) -> Result<(Verified, JobR
 
 /// Returns the URL of a queue beside another.
 fn beside(url: &QueueUrl, name: &ReplyQueue) -> Result<QueueUrl, Failure> {
-    let QueueUrl::Sqlite { path, .. } = url;
     let queue = QueueName::new(name.as_str());
     let queue = queue.map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(QueueUrl::Sqlite { path: path.clone(), queue })
+    Ok(url.beside(queue))
 }
 
 /// How much longer the queue of a result is kept than the result is waited for.

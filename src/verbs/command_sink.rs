@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitStatus;
 
 use brine_core::Class;
-use brine_queue::{SqliteQueue, UnsettledMessages};
+use brine_queue::{AnyQueue, UnsettledMessages};
 use brine_records::{
     Framing, Handed, HandlerFailure, Hold, ReleasedRecord, ReleasedRun, Room, Sink, WriteFailure,
 };
@@ -24,7 +24,7 @@ pub(super) struct CommandSink<'a> {
     pub(super) command: &'a PayloadCommand,
     pub(super) attempts: u64,
     /// Where the messages come from that are handled now.
-    pub(super) unsettled: Option<UnsettledMessages<SqliteQueue>>,
+    pub(super) unsettled: Option<UnsettledMessages<AnyQueue>>,
     pub(super) signals: EndSignals,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brine_queue::{
-    DeadLetters as _, DeadMessage, QueueBirth, QueueError, QueueOptions, QueueUrl, SqliteQueue,
+    AnyQueue, DeadLetters as _, DeadMessage, QueueBirth, QueueError, QueueOptions, QueueUrl,
     Standing,
 };
 use serde::Serialize;
@@ -21,8 +21,8 @@ pub(super) fn run(verb: &DeadVerb) -> Result<Outcome, Failure> {
     let done = match verb {
         DeadVerb::List(args) => list(args),
         DeadVerb::Show(args) => return show(args),
-        DeadVerb::Retry(args) => each(args, SqliteQueue::revive),
-        DeadVerb::Drop(args) => each(args, SqliteQueue::discard),
+        DeadVerb::Retry(args) => each(args, AnyQueue::revive),
+        DeadVerb::Drop(args) => each(args, AnyQueue::discard),
     };
     done.map(|()| Outcome::Silent)
 }
@@ -55,7 +55,7 @@ fn show(args: &DeadShowArgs) -> Result<Outcome, Failure> {
     Ok(Outcome::Described(json_line(&DeadLine::of(&letter))))
 }
 
-fn find(queue: &mut SqliteQueue, url: &QueueUrl, number: u64) -> Result<DeadMessage, Failure> {
+fn find(queue: &mut AnyQueue, url: &QueueUrl, number: u64) -> Result<DeadMessage, Failure> {
     let found = queue::patiently(|| queue.dead_letters(number.saturating_sub(1), 1))?;
     let found = found.into_iter().find(|letter| letter.number == number);
     found.ok_or_else(|| missing(url, number))
@@ -64,7 +64,7 @@ fn find(queue: &mut SqliteQueue, url: &QueueUrl, number: u64) -> Result<DeadMess
 /// Does something with the chosen dead letters, one after the other, up to the first that is not there.
 fn each(
     args: &DeadChosenArgs,
-    work: impl Fn(&mut SqliteQueue, u64) -> Result<bool, QueueError>,
+    work: impl Fn(&mut AnyQueue, u64) -> Result<bool, QueueError>,
 ) -> Result<(), Failure> {
     let output = output(&args.url)?;
     let mut queue = open(&args.url)?;
@@ -95,8 +95,8 @@ fn each(
 
 /// Goes through all dead letters.
 fn in_order(
-    queue: &mut SqliteQueue,
-    mut take: impl FnMut(&mut SqliteQueue, DeadMessage) -> Result<(), QueueError>,
+    queue: &mut AnyQueue,
+    mut take: impl FnMut(&mut AnyQueue, DeadMessage) -> Result<(), QueueError>,
 ) -> Result<(), Failure> {
     let mut after = 0;
     loop {
@@ -110,7 +110,7 @@ fn in_order(
 }
 
 /// Opens a queue that is there, and changes nothing about it.
-fn open(url: &QueueUrl) -> Result<SqliteQueue, Failure> {
+fn open(url: &QueueUrl) -> Result<AnyQueue, Failure> {
     let options = QueueOptions {
         birth: QueueBirth::Existing,
         max_age: Duration::ZERO,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brine_core::{Classified as _, KeyId};
-use brine_queue::{DeadLetters as _, QueueUrl, SourceFigures, SqliteQueue};
+use brine_queue::{AnyQueue, DeadLetters as _, QueueUrl, SourceFigures};
 use brine_records::{HandlerFailure, RecordFate, RecordListener, SettledRecord, Subject};
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ impl QueueWatch {
     /// Begins to count, and to show the numbers of this queue.
     pub(super) fn begin(
         url: &QueueUrl,
-        queue: &SqliteQueue,
+        queue: &AnyQueue,
         plan: NumbersPlan,
         show: Show,
     ) -> Result<Self, Failure> {
@@ -85,7 +85,7 @@ impl QueueWatch {
     }
 
     /// Returns what makes the text for Prometheus.
-    fn numbers(&self, url: &QueueUrl, queue: &SqliteQueue) -> Result<Numbers, Failure> {
+    fn numbers(&self, url: &QueueUrl, queue: &AnyQueue) -> Result<Numbers, Failure> {
         use brine_queue::Queue as _;
         let mut queue = queue::patiently(|| queue.another())?;
         let name = queue::name(url).to_owned();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use brine_core::Expectations;
 use brine_queue::{
-    Queue as _, QueueError, QueueSource, ReceiveBounds, RetryDelay, SourceRules, SqliteQueue,
+    AnyQueue, Queue as _, QueueError, QueueSource, ReceiveBounds, RetryDelay, SourceRules,
     UnsettledMessages,
 };
 use brine_records::{
@@ -30,7 +30,7 @@ use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::payload_command::PayloadCommand;
 use crate::world::progress::Show;
-use crate::world::queue::{self, Patience};
+use crate::world::queue::{self, LongWait, Patience};
 use crate::world::record_output::{Payloads, RecordOutput};
 use crate::world::threads;
 
@@ -112,8 +112,11 @@ pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Fail
     tell_of_dropped(&counts);
     // What was asked for is done, whatever came afterwards.
     let is_done = wanted(args).is_some_and(|most| counts.verified >= most.get());
-    let is_asked =
-        matches!(&end, Ok(()) | Err(Failure::Queue(QueueFailure::Queue(QueueError::Locked))));
+    let is_asked = match &end {
+        Ok(()) => true,
+        Err(Failure::Queue(QueueFailure::Queue(error))) => error.may_pass(),
+        Err(_) => false,
+    };
     if !is_done && is_asked && signals.have_arrived() {
         note(&counts.to_string());
         signals.end_process();
@@ -131,7 +134,7 @@ fn watch(
     args: &RecvArgs,
     asked: &JudgeArgs,
     judge: &Judge,
-    queue: &SqliteQueue,
+    queue: &AnyQueue,
     numbers: NumbersPlan,
     payloads: Option<&Output>,
 ) -> Result<QueueWatch, Failure> {
@@ -190,7 +193,7 @@ fn wanted(args: &RecvArgs) -> Option<NonZero<u64>> {
 struct Receiver<'a> {
     args: &'a RecvArgs,
     judge: Judge,
-    queue: SqliteQueue,
+    queue: AnyQueue,
     signals: EndSignals,
     patience: Patience,
     watch: QueueWatch,
@@ -248,8 +251,9 @@ impl Receiver<'_> {
         rules: SourceRules,
         framing: Framing,
         sink: &mut K,
-        begin: impl Fn(&mut K, UnsettledMessages<SqliteQueue>),
+        begin: impl Fn(&mut K, UnsettledMessages<AnyQueue>),
     ) -> Result<(), Failure> {
+        let mut long_wait = LongWait::default();
         loop {
             let left =
                 wanted(self.args).map(|most| most.get().saturating_sub(self.counts.verified));
@@ -264,15 +268,28 @@ impl Receiver<'_> {
                 Ok(()) if is_full || !has_moved => return Ok(()),
                 Ok(()) => {}
                 // Who waits for a message for so long waits no longer for another process.
-                Err(PipelineError::Source(QueueError::Locked)) if self.patience.is_over() => {
-                    return Err(QueueFailure::Queue(QueueError::Locked).into());
+                Err(PipelineError::Source(error)) if error.may_pass() => {
+                    self.wait_on(error, &mut long_wait)?;
+                    continue;
                 }
-                Err(error) => match passing(&error) {
-                    Some(what) => remark(what),
-                    None => return Err(Failure::of_queue(error, queue::name(&self.args.url))),
-                },
+                Err(PipelineError::Ledger(error)) if error.is_of_connection() => {
+                    self.wait_on(error.into(), &mut long_wait)?;
+                    continue;
+                }
+                Err(error) if is_of_lost_lease(&error) => remark(STOOD_STILL),
+                Err(error) => return Err(Failure::of_queue(error, queue::name(&self.args.url))),
             }
+            long_wait = LongWait::default();
         }
+    }
+
+    /// Says that another process or a server is waited for, unless that has lasted too long.
+    fn wait_on(&self, error: QueueError, long_wait: &mut LongWait) -> Result<(), Failure> {
+        if self.patience.is_over() {
+            return Err(QueueFailure::Queue(error).into());
+        }
+        long_wait.tell(&error);
+        Ok(())
     }
 
     fn receive_once<K: Sink<Error = Failure>>(
@@ -280,7 +297,7 @@ impl Receiver<'_> {
         rules: SourceRules,
         framing: Framing,
         sink: &mut K,
-        begin: impl Fn(&mut K, UnsettledMessages<SqliteQueue>),
+        begin: impl Fn(&mut K, UnsettledMessages<AnyQueue>),
     ) -> Result<Ended, Failure> {
         let Judge { expectations, trust, moment } = &self.judge;
         let expectations: Expectations = expectations.clone();
@@ -314,17 +331,17 @@ fn moved(counts: &RecordCounts) -> u64 {
     [counts.verified, counts.refused, counts.repeated, counts.retried].iter().sum()
 }
 
-/// Says what happened, if it is no reason to end.
-fn passing(error: &PipelineError<QueueError, Failure, Infallible>) -> Option<&'static str> {
-    match error {
+/// Returns whether a lease ran out, which is no reason to end.
+const fn is_of_lost_lease(error: &PipelineError<QueueError, Failure, Infallible>) -> bool {
+    matches!(
+        error,
         PipelineError::Ledger(ReplayError::LeaseLost)
-        | PipelineError::Source(QueueError::LeaseLost) => Some(
-            "messages were delivered to another consumer, because this one stood still for longer than --lease",
-        ),
-        PipelineError::Source(QueueError::Locked) => Some(queue::LOCKED),
-        _ => None,
-    }
+            | PipelineError::Source(QueueError::LeaseLost)
+    )
 }
+
+/// What is said of it.
+const STOOD_STILL: &str = "messages were delivered to another consumer, because this one stood still for longer than --lease";
 
 /// The most bytes of messages that are received at once. A larger one is received alone.
 const BLOCK_BYTES: usize = 1024 * 1024;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use brine_core::text::hex;
 use brine_core::{Algorithm, SigningKey};
 use brine_job::Grants;
-use brine_queue::{Queue as _, SqliteQueue};
+use brine_queue::{AnyQueue, Queue as _};
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningPipeline,
     WriteFailure,
@@ -61,7 +61,7 @@ fn publish_job(
     key: &SigningKey,
     stated: &Stated,
     input: InputFile,
-    mut queue: SqliteQueue,
+    mut queue: AnyQueue,
     signed: SignedInput,
 ) -> Result<Outcome, Failure> {
     let grants = Grants::collect(args.job.grants.iter().cloned());
@@ -79,7 +79,7 @@ fn publish(
     key: SigningKey,
     stated: Stated,
     input: InputFile,
-    mut queue: SqliteQueue,
+    mut queue: AnyQueue,
     signed: SignedInput,
 ) -> Result<Outcome, Failure> {
     let mut facts = stated.facts();

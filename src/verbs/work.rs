@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use brine_core::Kind;
-use brine_queue::{Queue as _, QueueError, ReceiveBounds, SqliteQueue};
+use brine_queue::{AnyQueue, Queue as _, ReceiveBounds};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     let queues = (0..args.jobs.get()).map(|_| patience.wait(|| queue.another()));
     let queues: Vec<_> = queues.collect::<Result<_, _>>()?;
     let failed = Mutex::new(None);
-    let hand = |queue: SqliteQueue| {
+    let hand = |queue: AnyQueue| {
         if let Err(failure) = worker.work_on(queue, watch.clone()) {
             worker.has_failed.store(true, Ordering::SeqCst);
             failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
@@ -138,14 +138,14 @@ impl<'a> Worker<'a> {
     }
 
     /// Takes one job after the other.
-    fn work_on(&self, queue: SqliteQueue, watch: QueueWatch) -> Result<(), Failure> {
+    fn work_on(&self, queue: AnyQueue, watch: QueueWatch) -> Result<(), Failure> {
         let patience = self.patience();
         let ledger = patience.wait(|| queue.ledger())?;
         let mut hand = Hand { worker: self, queue, ledger, watch };
         let mut idle_since = Instant::now();
         while !self.signals.have_arrived() && !self.has_failed.load(Ordering::SeqCst) {
             let found = match patience.wait(|| hand.queue.receive(ReceiveBounds::ONE, LOOK)) {
-                Err(QueueError::Locked) if self.signals.have_arrived() => return Ok(()),
+                Err(error) if error.may_pass() && self.signals.have_arrived() => return Ok(()),
                 found => found?,
             };
             let Some(delivery) = found.into_iter().next() else {

@@ -60,6 +60,11 @@ pub(crate) fn passphrase_file() -> Option<PathBuf> {
     variable("BRINE_PASSPHRASE_FILE").map(PathBuf::from)
 }
 
+/// The password for servers of queues that `BRINE_QUEUE_PASSWORD` holds.
+pub(crate) fn queue_password() -> Option<OsString> {
+    variable("BRINE_QUEUE_PASSWORD")
+}
+
 /// The time zone that `TZ` names.
 pub(crate) fn time_zone_variable() -> Option<OsString> {
     variable("TZ")

@@ -1,14 +1,15 @@
 //! Queues by their URLs.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use brine_core::text::quoted;
 use brine_queue::{
-    FileError, MAX_MESSAGE_BYTES, QueueBirth, QueueError, QueueOptions, QueueUrl, SqliteQueue,
+    AnyQueue, FileError, MAX_MESSAGE_BYTES, QueueBirth, QueueError, QueueOptions, QueuePlace,
+    QueueUrl, ServerSecrets,
 };
 use brine_records::replay::{LEASE, MAX_AGE};
 
@@ -16,48 +17,65 @@ use super::clock::Moment;
 use super::end_signals::EndSignals;
 use super::input::{Arrived, InputFile};
 use super::overwrite_guard::OverwriteGuard;
+use super::server_secrets;
 use super::trail::no_place;
 use crate::report::console::remark;
 use crate::report::{Failure, QueueFailure};
 
 /// Opens the queue of a URL, or makes it if the options say so.
-pub(crate) fn open(url: &QueueUrl, options: QueueOptions) -> Result<SqliteQueue, Failure> {
+pub(crate) fn open(url: &QueueUrl, options: QueueOptions) -> Result<AnyQueue, Failure> {
     open_within(url, options, &Patience::default())
 }
 
-/// Does the same, and waits for another process that has locked the file no longer than this.
+/// Does the same, and waits for another process that has locked it no longer than this.
 pub(crate) fn open_within(
     url: &QueueUrl,
     options: QueueOptions,
     patience: &Patience,
-) -> Result<SqliteQueue, Failure> {
-    opened(url, |open| patience.wait(|| open(options)))
+) -> Result<AnyQueue, Failure> {
+    // A server that cannot be reached at all is most often another one than was meant.
+    opened(url, |open| patience.wait_while(is_locked, || open(options)))
 }
 
 /// The same for a caller who tries again by itself while another process has locked the queue.
-pub(crate) fn open_at_once(url: &QueueUrl, options: QueueOptions) -> Result<SqliteQueue, Failure> {
+pub(crate) fn open_at_once(url: &QueueUrl, options: QueueOptions) -> Result<AnyQueue, Failure> {
     opened(url, |open| open(options))
 }
 
 fn opened(
     url: &QueueUrl,
     open: impl FnOnce(
-        &dyn Fn(QueueOptions) -> Result<SqliteQueue, QueueError>,
-    ) -> Result<SqliteQueue, QueueError>,
-) -> Result<SqliteQueue, Failure> {
-    let QueueUrl::Sqlite { path, queue } = url;
-    let QueueUrl::Sqlite { path: whole, .. } = settled_url(url)?;
-    let opened =
-        open(&|options| SqliteQueue::open(&whole, queue, options, Arc::new(Moment::System)));
-    opened.map_err(|error| not_opened(path, error))
+        &dyn Fn(QueueOptions) -> Result<AnyQueue, QueueError>,
+    ) -> Result<AnyQueue, QueueError>,
+) -> Result<AnyQueue, Failure> {
+    let whole = settled_url(url)?;
+    let secrets = match &whole.place {
+        QueuePlace::Server(server) => server_secrets::read(server)?,
+        QueuePlace::Sqlite(_) => ServerSecrets::default(),
+    };
+    let clock = || Arc::new(Moment::System);
+    let opened = open(&|options| AnyQueue::open(&whole, &secrets, options, clock()));
+    opened.map_err(|error| not_opened(url.place.file(), error))
 }
 
-/// Returns the same URL with an absolute path. SQLite has a meaning of its own for names like "file:x".
+/// Returns the same URL with absolute paths. SQLite has a meaning of its own for names like "file:x".
 pub(crate) fn settled_url(url: &QueueUrl) -> Result<QueueUrl, Failure> {
-    let QueueUrl::Sqlite { path, queue } = url;
-    let whole = std::path::absolute(path);
-    let whole = whole.map_err(|error| Failure::io(quoted(path).to_string(), error))?;
-    Ok(QueueUrl::Sqlite { path: whole, queue: queue.clone() })
+    let mut url = url.clone();
+    match &mut url.place {
+        QueuePlace::Sqlite(path) => settle(path)?,
+        QueuePlace::Server(server) => {
+            let files =
+                [&mut server.password_file, &mut server.credentials_file, &mut server.ca_file];
+            files.into_iter().flatten().try_for_each(settle)?;
+        }
+    }
+    Ok(url)
+}
+
+fn settle(path: &mut PathBuf) -> Result<(), Failure> {
+    let whole = std::path::absolute(&*path);
+    *path = whole.map_err(|error| Failure::io(quoted(path).to_string(), error))?;
+    Ok(())
 }
 
 /// Makes a queue that is not there: nothing was sent before.
@@ -90,8 +108,7 @@ pub(crate) fn read_message(input: InputFile) -> Result<Vec<u8>, Failure> {
 
 /// Returns the name of the queue.
 pub(crate) fn name(url: &QueueUrl) -> &str {
-    let QueueUrl::Sqlite { queue, .. } = url;
-    queue.as_str()
+    url.queue.as_str()
 }
 
 /// Returns the context of messages: the name of the queue, unless another was typed.
@@ -101,17 +118,16 @@ pub(crate) fn context(typed: Option<&String>, url: &QueueUrl) -> String {
 
 /// Adds the files of a queue to those that nothing else reads or writes.
 pub(crate) fn claim(url: &QueueUrl, guard: &mut OverwriteGuard) -> Result<(), Failure> {
-    let QueueUrl::Sqlite { path, .. } = url;
-    guard.claim_queue(path)
+    url.place.file().map_or(Ok(()), |path| guard.claim_queue(path))
 }
 
-/// Tries again while another process has locked the queue, and says so once.
+/// Tries again while another process has locked the queue, or while its server is away, and says so once.
 pub(crate) fn patiently<T>(work: impl FnMut() -> Result<T, QueueError>) -> Result<T, QueueError> {
     Patience::default().wait(work)
 }
 
-/// For how long another process that has locked the queue is waited for: until a moment, or until a signal asks to end.
-/// By default, for ever.
+/// For how long another process that has locked the queue, or its server, is waited for: until a moment, or until a
+/// signal asks to end. By default, for ever.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patience {
     pub(crate) signals: Option<EndSignals>,
@@ -119,20 +135,23 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Does something as soon as nobody has locked the queue.
+    /// Does something as soon as nobody has locked the queue, and its server is there.
     pub(crate) fn wait<T>(
         &self,
+        work: impl FnMut() -> Result<T, QueueError>,
+    ) -> Result<T, QueueError> {
+        self.wait_while(QueueError::may_pass, work)
+    }
+
+    fn wait_while<T>(
+        &self,
+        may_pass: impl Fn(&QueueError) -> bool,
         mut work: impl FnMut() -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        let (begun, mut is_told) = (Instant::now(), false);
+        let mut long_wait = LongWait::default();
         loop {
             match work() {
-                Err(QueueError::Locked) if !self.is_over() => {
-                    if !is_told && begun.elapsed() >= BEFORE_IT_IS_TOLD {
-                        remark(LOCKED);
-                        is_told = true;
-                    }
-                }
+                Err(error) if may_pass(&error) && !self.is_over() => long_wait.tell(&error),
                 done => return done,
             }
         }
@@ -149,7 +168,33 @@ impl Patience {
     }
 }
 
-/// How long nothing is said of a queue that is locked.
+/// A wait for another process or a server, of which a person is told once.
+#[derive(Debug, Default)]
+pub(crate) struct LongWait {
+    since: Option<Instant>,
+    is_told: bool,
+}
+
+impl LongWait {
+    /// Says what is waited for, if that has lasted long.
+    pub(crate) fn tell(&mut self, error: &QueueError) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if self.is_told || since.elapsed() < BEFORE_IT_IS_TOLD {
+            return;
+        }
+        self.is_told = true;
+        match error {
+            QueueError::Locked => remark("waiting for another process that has locked the queue"),
+            error => remark(&format!("waiting for the server of the queue: {error}")),
+        }
+    }
+}
+
+const fn is_locked(error: &QueueError) -> bool {
+    matches!(error, QueueError::Locked)
+}
+
+/// How long nothing is said of a queue that is waited for.
 const BEFORE_IT_IS_TOLD: Duration = Duration::from_secs(4);
 
 /// Does the same on a full disk, too: what is to be done cannot be done later.
@@ -174,17 +219,14 @@ pub(crate) fn insistently<T>(
 /// How long a full disk is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is said once when a queue has been locked for long.
-pub(crate) const LOCKED: &str = "waiting for another process that has locked the queue";
-
 /// Says why a queue cannot be opened: by the name that was typed, if its directory is not there.
-fn not_opened(path: &Path, error: QueueError) -> Failure {
-    match error {
-        QueueError::File(FileError::File { source, .. })
+fn not_opened(path: Option<&Path>, error: QueueError) -> Failure {
+    match (error, path) {
+        (QueueError::File(FileError::File { source, .. }), Some(path))
             if source.kind() == ErrorKind::NotFound =>
         {
             no_place(path, source)
         }
-        error => error.into(),
+        (error, _) => error.into(),
     }
 }

@@ -92,9 +92,22 @@ pub enum QueueError {
         /// The limit.
         limit: usize,
     },
+
+    /// This program was built without queues of this kind.
+    #[error("queues of kind {kind:?} are not supported by this build")]
+    Unsupported {
+        /// The kind.
+        kind: &'static str,
+    },
 }
 
 impl QueueError {
+    /// Returns whether the same can be tried at once: another process has the queue, or its server is away.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Connection { .. } | Self::Locked)
+    }
+
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
     }
@@ -104,7 +117,9 @@ impl Classified for QueueError {
     /// Returns whose fault it is. No failure of a queue says anything about a message, but that it is too large.
     fn class(&self) -> Class {
         match self {
-            Self::File(FileError::Version { .. }) | Self::TooLarge { .. } => Class::Unsupported,
+            Self::File(FileError::Version { .. })
+            | Self::TooLarge { .. }
+            | Self::Unsupported { .. } => Class::Unsupported,
             Self::Ledger(error) => error.class(),
             Self::Access { .. }
             | Self::Clock(_)
@@ -137,6 +152,7 @@ impl Classified for QueueError {
             Self::Missing { .. } => "queue-missing",
             Self::Random(error) => error.reason(),
             Self::TooLarge { .. } => "too-large",
+            Self::Unsupported { .. } => "queue-unsupported",
         }
     }
 }
@@ -179,6 +195,8 @@ impl From<ReplayError> for QueueError {
         match error {
             // The ledger is in the file of the queue.
             ReplayError::Locked => Self::Locked,
+            // And on its server.
+            ReplayError::Connection { server, source } => Self::Connection { server, source },
             other => Self::Ledger(other),
         }
     }

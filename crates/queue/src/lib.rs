@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod any;
 mod error;
 mod options;
 mod queue;
@@ -43,6 +44,7 @@ mod sqlite;
 mod url;
 
 pub use self::admission::{Admission, valid_later};
+pub use self::any::{AnyLease, AnyLedger, AnyQueue, AnyRecord, AnySent, ServerSecrets};
 pub use self::error::QueueError;
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};
 pub use self::queue::{
@@ -54,5 +56,8 @@ pub use self::source::{
     POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,
 };
 pub use self::sqlite::{MessageLease, SentMessage, SqliteQueue};
-pub use self::url::{MAX_NAME_BYTES, QueueName, QueueNameError, QueueUrl, QueueUrlError};
+pub use self::url::{
+    MAX_NAME_BYTES, QueueName, QueueNameError, QueuePlace, QueueUrl, QueueUrlError, Server,
+    ServerHost, ServerKind,
+};
 pub use brine_sqlite::FileError;

@@ -117,6 +117,17 @@ pub enum Reservation<L> {
 }
 
 impl<L> Reservation<L> {
+    /// Changes the lease, if there is one.
+    pub fn map<M>(self, change: impl FnOnce(L) -> M) -> Reservation<M> {
+        match self {
+            Self::Busy { until } => Reservation::Busy { until },
+            Self::Fresh(lease) => Reservation::Fresh(change(lease)),
+            Self::Refused(error) => Reservation::Refused(error),
+            Self::Replayed => Reservation::Replayed,
+            Self::Twin { of } => Reservation::Twin { of },
+        }
+    }
+
     /// Returns the lease, or the reason why there is none.
     ///
     /// # Errors

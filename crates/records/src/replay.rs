@@ -352,8 +352,8 @@ impl ReplayDatabase {
 
 /// The right to handle a record, until it runs out and another process reserves the record.
 ///
-/// It cannot be copied, so it is committed once.
-#[derive(Debug)]
+/// It is settled once: all that is done by a copy afterwards is [`Lost`](Settled::Lost).
+#[derive(Clone, Debug)]
 #[must_use = "a lease that is not committed blocks the record until it runs out"]
 pub struct ReplayLease {
     place: RecordPlace,

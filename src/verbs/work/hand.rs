@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use brine_core::Verified;
 use brine_job::{JobId, JobResult};
 use brine_queue::{
-    Admission, Answered, Delivery, MessageLease, Queue as _, QueueError, QueueName, RefusedMessage,
-    Retry, SqliteQueue, Standing, valid_later,
+    Admission, Answered, AnyLease, AnyLedger, AnyQueue, AnyRecord, Delivery, Queue as _,
+    QueueError, QueueName, RefusedMessage, Retry, Standing, valid_later,
 };
-use brine_records::replay::{ReplayDatabase, ReplayLease};
 use brine_records::{Settled, Subject};
 
 use super::job_process::EndedJob;
@@ -24,8 +23,8 @@ use crate::world::{clock, queue};
 /// One thread of a worker, with what it does not share.
 pub(super) struct Hand<'w> {
     pub(super) worker: &'w Worker<'w>,
-    pub(super) queue: SqliteQueue,
-    pub(super) ledger: ReplayDatabase,
+    pub(super) queue: AnyQueue,
+    pub(super) ledger: AnyLedger,
     pub(super) watch: QueueWatch,
 }
 
@@ -41,7 +40,7 @@ impl Hand<'_> {
     /// Does with a message what is to be done.
     ///
     /// Everything about a job is judged before it is begun: what was begun is never run again.
-    pub(super) fn handle(&mut self, delivery: Delivery<MessageLease>) -> Result<(), Failure> {
+    pub(super) fn handle(&mut self, delivery: Delivery<AnyLease>) -> Result<(), Failure> {
         let since = Instant::now();
         self.watch.figures().receive(delivery.attempt);
         let handled = self.settle_one(delivery);
@@ -49,7 +48,7 @@ impl Hand<'_> {
         handled
     }
 
-    fn settle_one(&mut self, delivery: Delivery<MessageLease>) -> Result<(), Failure> {
+    fn settle_one(&mut self, delivery: Delivery<AnyLease>) -> Result<(), Failure> {
         let Delivery { content, attempt, begun, lease } = delivery;
         let job = match self.verify(content) {
             Ok(job) => job,
@@ -87,7 +86,7 @@ impl Hand<'_> {
     }
 
     /// Reserves a job in the ledger.
-    fn admit(&mut self, job: &Verified) -> Result<Admission<ReplayLease>, Failure> {
+    fn admit(&mut self, job: &Verified) -> Result<Admission<AnyRecord>, Failure> {
         let subject = match Subject::of(job) {
             Ok(subject) => subject,
             Err(error) => return Ok(Admission::Refused(error)),
@@ -99,9 +98,9 @@ impl Hand<'_> {
     /// Runs a job, if there is nothing against it.
     fn begin(
         &mut self,
-        lease: MessageLease,
+        lease: AnyLease,
         attempt: u64,
-        record: ReplayLease,
+        record: AnyRecord,
         job: &QueuedJob,
     ) -> Result<(), Failure> {
         let planned = job.job.refuse_unplanned(&self.worker.run, &self.worker.ground);
@@ -134,7 +133,8 @@ impl Hand<'_> {
         match self.queue.begin(&lease, &record) {
             Ok(Settled::Done) => {}
             // Somebody else has it, or will have it when the leases run out.
-            Ok(Settled::Lost) | Err(QueueError::Locked) => return Ok(()),
+            Ok(Settled::Lost) => return Ok(()),
+            Err(error) if error.may_pass() => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         self.watch.count(|account| account.verified += 1);
@@ -145,7 +145,7 @@ impl Hand<'_> {
     }
 
     /// Runs a job that was begun, and sees its result on its way.
-    fn run(&mut self, lease: &MessageLease, job: &QueuedJob) -> Result<(), Failure> {
+    fn run(&mut self, lease: &AnyLease, job: &QueuedJob) -> Result<(), Failure> {
         let mut extended = Instant::now();
         let queue = &mut self.queue;
         let extend = || {
@@ -173,7 +173,7 @@ impl Hand<'_> {
     /// Answers that a job is refused.
     fn refuse(
         &mut self,
-        lease: &MessageLease,
+        lease: &AnyLease,
         job: &QueuedJob,
         failure: &Failure,
     ) -> Result<(), Failure> {
@@ -186,7 +186,7 @@ impl Hand<'_> {
     }
 
     /// Answers that a job was begun, and that nothing is known of its end.
-    fn interrupted(&mut self, lease: &MessageLease, job: &QueuedJob) -> Result<(), Failure> {
+    fn interrupted(&mut self, lease: &AnyLease, job: &QueuedJob) -> Result<(), Failure> {
         let name = told::name(&job.job.verified);
         self.say(&format!("{name} was begun, and nothing is known of its end"));
         self.watch.count(|account| account.jobs.end(INTERRUPTED));
@@ -206,7 +206,7 @@ impl Hand<'_> {
     /// well is a dead letter.
     fn settle(
         &mut self,
-        lease: &MessageLease,
+        lease: &AnyLease,
         job: &QueuedJob,
         result: &[u8],
         failed: Option<(&'static str, &str)>,
@@ -226,26 +226,22 @@ impl Hand<'_> {
         }
     }
 
-    fn acknowledge(&mut self, lease: &MessageLease) -> Result<(), Failure> {
+    fn acknowledge(&mut self, lease: &AnyLease) -> Result<(), Failure> {
         Ok(queue::insistently(|| self.queue.ack(&[lease])).map(drop)?)
     }
 
-    fn postpone(
-        &mut self,
-        lease: MessageLease,
-        delay: Duration,
-        why: &Failure,
-    ) -> Result<(), Failure> {
+    fn postpone(&mut self, lease: AnyLease, delay: Duration, why: &Failure) -> Result<(), Failure> {
         self.watch.count(|account| account.retry(why.reason()));
         match self.queue.retry(&[&lease], Retry::untried(delay, &why.to_string())) {
             // It comes back when its lease has run out.
-            Ok(_) | Err(QueueError::Locked) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(error) if error.may_pass() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Hands a message back, and ends: the failure says nothing about the message.
-    fn give_up(&mut self, lease: MessageLease, failure: Failure) -> Result<(), Failure> {
+    fn give_up(&mut self, lease: AnyLease, failure: Failure) -> Result<(), Failure> {
         self.postpone(lease, Duration::ZERO, &failure)?;
         Err(failure)
     }
@@ -253,7 +249,7 @@ impl Hand<'_> {
     /// Makes a message a dead letter, and says so.
     fn bury(
         &mut self,
-        lease: MessageLease,
+        lease: AnyLease,
         standing: Standing,
         failure: Failure,
     ) -> Result<(), Failure> {

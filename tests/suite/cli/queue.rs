@@ -305,9 +305,14 @@ fn what_cannot_be_is_refused_before_anything_is_taken() {
         ("brine dead list URL >> q", 2, "are the same file"),
         ("brine send 'sqlite:q' < text", 2, "no queue is named"),
         (
-            "brine send 'redis://host?queue=a' < text",
+            "brine send 'kafka://host?queue=a' < text",
             2,
-            "queues of scheme \"redis\" are not supported",
+            "queues of scheme \"kafka\" are not supported",
+        ),
+        (
+            "brine send 'redis://u:secret@host?queue=a' < text",
+            2,
+            "a password in a URL can be seen by others",
         ),
         ("brine send 'sqlite:none/q?queue=a' < text", 4, "there is no directory \"none\""),
         ("brine send 'sqlite:text?queue=a' < text", 4, "is no queue"),
@@ -362,6 +367,14 @@ fn the_page_says_what_to_type() {
     // The last command goes on until it is ended.
     assert_eq!(output.status.code(), Some(124), "{output:?}");
     assert_eq!(person.read("handled"), b"{}");
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn a_server_that_this_build_does_not_know_is_named() {
+    let person = Person::with_key();
+    let refused = run(&person, "echo x | brine send 'redis://localhost?queue=a'");
+    assert_refused(&refused, 3, "queues of kind \"redis\" are not supported by this build");
 }
 
 /// What somebody copies does not make a queue look empty.

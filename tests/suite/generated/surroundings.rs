@@ -18,7 +18,7 @@ const OF_HOME: &[&str] = &[
     "brinekey*",
 ];
 
-pub(super) const VARIABLES: [Surrounding; 10] = [
+pub(super) const VARIABLES: [Surrounding; 11] = [
     ("BRINE_HOME", HOME, OF_HOME),
     (
         "BRINE_PASSPHRASE_FILE",
@@ -32,6 +32,11 @@ pub(super) const VARIABLES: [Surrounding; 10] = [
             "brinekey-import",
             "brinekey-export",
         ],
+    ),
+    (
+        "BRINE_QUEUE_PASSWORD",
+        "The password for the server of a queue, where the URL names no file with it.",
+        &["brine-send", "brine-recv", "brine-dead*", "brine-work", "brine-call"],
     ),
     (
         "CI",

@@ -37,6 +37,15 @@ pub enum ReplayError {
         latest: Timestamp,
     },
 
+    /// The server of the ledger cannot be reached, or does not answer. What was asked of it may have been done.
+    #[error("no connection to ledger server {server}: {source}")]
+    Connection {
+        /// Where the server is, without what a user logs in with.
+        server: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// The contents of the database contradict themselves.
     #[error("replay database is damaged: {what}")]
     Damaged {
@@ -174,6 +183,12 @@ impl ReplayError {
         matches!(self, Self::ChannelFull { .. } | Self::KeyFull { .. } | Self::Unknown { .. })
     }
 
+    /// Returns whether it is the server that is away, and the same can be tried when it is back.
+    #[must_use]
+    pub const fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Connection { .. })
+    }
+
     /// Says what contradicts itself.
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
@@ -194,6 +209,7 @@ impl Classified for ReplayError {
             | Self::Unknown { .. } => Class::Untrusted,
             Self::Busy { .. }
             | Self::ClockBehind { .. }
+            | Self::Connection { .. }
             | Self::Damaged { .. }
             | Self::Database(_)
             | Self::File { .. }
@@ -217,6 +233,7 @@ impl Classified for ReplayError {
             Self::ChannelFull { .. } => "replay-channel-full",
             Self::Claims(error) => error.reason(),
             Self::ClockBehind { .. } => "replay-clock",
+            Self::Connection { .. } => "replay-connection",
             Self::Damaged { .. } => "replay-damaged",
             Self::Database(_) => "replay-database",
             Self::ExpiryMissing => "replay-expiry-missing",

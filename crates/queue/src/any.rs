@@ -1,0 +1,217 @@
+//! A queue of any kind, by its URL.
+//!
+//! Programs work with this one type. What it holds is behind a `dyn`, and leases are told by their types, so a new kind
+//! of queue is named in [`AnyQueue::open`] and nowhere else.
+
+mod erased;
+mod ledger;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brine_core::Clock;
+use brine_records::Settled;
+
+use self::erased::ErasedQueue;
+pub use self::ledger::{AnyLedger, AnyRecord};
+use crate::error::QueueError;
+use crate::options::QueueOptions;
+use crate::queue::{
+    Answered, Buried, DeadLetters, DeadMessage, Delivery, Queue, QueueStatus, ReceiveBounds,
+    RefusedMessage, Retry,
+};
+use crate::sqlite::SqliteQueue;
+use crate::url::{QueueName, QueuePlace, QueueUrl};
+
+/// A queue of any kind that this build supports.
+pub struct AnyQueue(Box<dyn ErasedQueue>);
+
+/// The lease of a message of such a queue.
+pub struct AnyLease(Box<dyn Any + Send>);
+
+/// A message that was sent to such a queue.
+pub struct AnySent(Box<dyn Any + Send + Sync>);
+
+/// What the files hold that the URL of a server names.
+#[derive(Clone, Default)]
+pub struct ServerSecrets {
+    /// The password, or the token.
+    pub password: Option<String>,
+    /// Credentials of NATS: a token and a seed.
+    pub credentials: Option<String>,
+    /// The certificates that vouch for the server, as PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+impl AnyQueue {
+    /// Opens a queue, or makes one as the options say.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Unsupported`], and those of the queue.
+    pub fn open(
+        url: &QueueUrl,
+        secrets: &ServerSecrets,
+        options: QueueOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, QueueError> {
+        let _ = secrets;
+        match &url.place {
+            QueuePlace::Sqlite(path) => {
+                SqliteQueue::open(path, &url.queue, options, clock).map(Self::of)
+            }
+            QueuePlace::Server(server) => Err(QueueError::Unsupported { kind: server.kind.name() }),
+        }
+    }
+
+    fn of(queue: impl ErasedQueue + 'static) -> Self {
+        Self(Box::new(queue))
+    }
+}
+
+impl Queue for AnyQueue {
+    type Ledger = AnyLedger;
+    type Lease = AnyLease;
+    type Sent = AnySent;
+
+    fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
+        self.0.publish(messages)
+    }
+
+    fn send(&mut self, content: Vec<u8>, delay: Duration) -> Result<AnySent, QueueError> {
+        self.0.send(content, delay)
+    }
+
+    fn withdraw(&mut self, message: &AnySent) -> Result<bool, QueueError> {
+        self.0.withdraw(message)
+    }
+
+    fn receive(
+        &mut self,
+        most: ReceiveBounds,
+        wait: Duration,
+    ) -> Result<Vec<Delivery<AnyLease>>, QueueError> {
+        self.0.receive(most, wait)
+    }
+
+    fn lease_length(&self) -> Duration {
+        self.0.lease_length()
+    }
+
+    fn message_limit(&self) -> usize {
+        self.0.message_limit()
+    }
+
+    fn extend(&mut self, leases: &[&AnyLease]) -> Result<Vec<Settled>, QueueError> {
+        self.0.extend(leases)
+    }
+
+    fn begin(&mut self, lease: &AnyLease, record: &AnyRecord) -> Result<Settled, QueueError> {
+        self.0.begin(lease, record)
+    }
+
+    fn commit_and_ack(
+        &mut self,
+        handled: &[(&AnyLease, &AnyRecord)],
+    ) -> Result<Vec<Settled>, QueueError> {
+        self.0.commit_and_ack(handled)
+    }
+
+    fn ack(&mut self, leases: &[&AnyLease]) -> Result<Vec<Settled>, QueueError> {
+        self.0.ack(leases)
+    }
+
+    fn retry(
+        &mut self,
+        leases: &[&AnyLease],
+        retry: Retry<'_>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        self.0.retry(leases, retry)
+    }
+
+    fn dead_letter(
+        &mut self,
+        lease: &AnyLease,
+        why: &RefusedMessage<'_>,
+    ) -> Result<Buried, QueueError> {
+        self.0.dead_letter(lease, why)
+    }
+
+    fn answer(
+        &mut self,
+        lease: &AnyLease,
+        to: &QueueName,
+        answer: &[u8],
+    ) -> Result<Answered, QueueError> {
+        self.0.answer(lease, to, answer)
+    }
+
+    fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError> {
+        self.0.keep_for(lifetime)
+    }
+
+    fn remove(self) -> Result<(), QueueError> {
+        self.0.remove()
+    }
+
+    fn another(&self) -> Result<Self, QueueError> {
+        self.0.another().map(Self)
+    }
+
+    fn ledger(&self) -> Result<AnyLedger, QueueError> {
+        self.0.ledger()
+    }
+}
+
+impl DeadLetters for AnyQueue {
+    fn dead_letters(&mut self, after: u64, most: usize) -> Result<Vec<DeadMessage>, QueueError> {
+        self.0.dead_letters(after, most)
+    }
+
+    fn dead_content(&mut self, number: u64) -> Result<Option<Vec<u8>>, QueueError> {
+        self.0.dead_content(number)
+    }
+
+    fn revive(&mut self, number: u64) -> Result<bool, QueueError> {
+        self.0.revive(number)
+    }
+
+    fn discard(&mut self, number: u64) -> Result<bool, QueueError> {
+        self.0.discard(number)
+    }
+
+    fn status(&mut self) -> Result<QueueStatus, QueueError> {
+        self.0.status()
+    }
+}
+
+impl fmt::Debug for AnyQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for AnyLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyLease").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AnySent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnySent").finish_non_exhaustive()
+    }
+}
+
+/// Says of each that it is there, and nothing else.
+impl fmt::Debug for ServerSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSecrets")
+            .field("password", &self.password.is_some())
+            .field("credentials", &self.credentials.is_some())
+            .field("ca", &self.ca.is_some())
+            .finish()
+    }
+}
