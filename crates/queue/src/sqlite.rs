@@ -1,8 +1,8 @@
 //! A queue in an SQLite file, for the processes of one machine.
 //!
-//! All writers begin as writers (`BEGIN IMMEDIATE`), so none finds at its end that another was faster. What is
-//! published or settled is on the disk when a method returns. That a lease was taken or extended need not be: if the
-//! machine stops, the consumer stops, too.
+//! The threads of a process share one connection. All writers begin as writers (`BEGIN IMMEDIATE`), so none finds at its
+//! end that another was faster. What is published or settled is on the disk when a method returns. That a lease was
+//! taken or extended need not be: if the machine stops, the consumer stops, too.
 
 mod bury;
 mod dead;
@@ -84,9 +84,9 @@ impl SqliteQueue {
                 Ok(embedded::create_ledger(connection, now, floor, max_age)?)
             })?;
         }
-        let file = open_file(path, options.busy_timeout)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let mut queue = Self {
-            file,
+            file: brine_sqlite::open(path, &SCHEMA, flags, options.busy_timeout)?,
             number: 0,
             name: name.clone(),
             options,
@@ -101,8 +101,8 @@ impl SqliteQueue {
     fn find_or_add(&mut self) -> Result<i64, QueueError> {
         let (name, max_age) = (self.name.clone(), self.options.max_age);
         let lifetime = self.options.lifetime;
-        let found = schema::find(&self.file.connection, &name)?;
-        let is_old_enough = embedded::max_age(&self.file.connection)? >= max_age;
+        let found = schema::find(&self.file.lock().connection, &name)?;
+        let is_old_enough = embedded::max_age(&self.file.lock().connection)? >= max_age;
         match found {
             Some(number) if is_old_enough => Ok(number),
             None if self.options.birth == QueueBirth::Existing => Err(QueueError::Missing { name }),
@@ -144,7 +144,7 @@ impl SqliteQueue {
 
     /// Wakes those who wait for messages. If that fails, they look by themselves soon.
     fn announce(&self) {
-        wake::announce(self.file.watch.path());
+        wake::announce(self.file.watch().path());
     }
 
     /// Waits until there may be messages, and not for long.
@@ -158,10 +158,12 @@ impl SqliteQueue {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        let transaction = self.file.connection.transaction()?;
+        let mut file = self.file.lock();
+        let transaction = file.connection.transaction()?;
         let found = work(&transaction)?;
         drop(transaction);
-        self.file.watch.judge()?;
+        drop(file);
+        self.file.watch().judge()?;
         Ok(found)
     }
 
@@ -171,15 +173,17 @@ impl SqliteQueue {
         durability: Durability,
         work: impl FnOnce(&Connection, Timestamp) -> Result<T, QueueError>,
     ) -> Result<T, QueueError> {
-        self.file.set_durability(durability)?;
+        let mut file = self.file.lock();
+        file.set_durability(durability)?;
         let immediate = TransactionBehavior::Immediate;
-        let transaction = self.file.connection.transaction_with_behavior(immediate)?;
-        // Other processes may have been waited for.
+        let transaction = file.connection.transaction_with_behavior(immediate)?;
+        // Others may have been waited for.
         let now = self.clock.now()?;
         let outcome = work(&transaction, now)?;
         transaction.commit()?;
         // Afterwards, and not before: a file that is still there now was there when it was written.
-        self.file.watch.judge()?;
+        drop(file);
+        self.file.watch().judge()?;
         self.upkeep.bound_log(&self.file, self.options.busy_timeout);
         Ok(outcome)
     }
@@ -224,7 +228,7 @@ impl Queue for SqliteQueue {
         let begun = Instant::now();
         if !wait.is_zero() {
             // Before the first look: what is published after it wakes.
-            self.waker.get_or_insert_with(|| Waker::new(self.file.watch.path()));
+            self.waker.get_or_insert_with(|| Waker::new(self.file.watch().path()));
         }
         loop {
             let (queue, now) = (self.number, self.now()?);
@@ -340,20 +344,26 @@ impl Queue for SqliteQueue {
     }
 
     fn another(&self) -> Result<Self, QueueError> {
-        let options = QueueOptions { birth: QueueBirth::Existing, ..self.options };
-        Self::open(self.file.watch.path(), &self.name, options, Arc::clone(&self.clock))
+        Ok(Self {
+            file: self.file.clone(),
+            number: self.number,
+            name: self.name.clone(),
+            options: self.options,
+            clock: Arc::clone(&self.clock),
+            waker: None,
+            upkeep: Upkeep::default(),
+        })
     }
 
     fn ledger(&self) -> Result<ReplayDatabase, QueueError> {
-        let file = open_file(self.file.watch.path(), self.options.busy_timeout)?;
         let scope = LedgerScope::new(self.name.as_str());
-        Ok(ReplayDatabase::within(file, scope, self.options.lease))
+        Ok(ReplayDatabase::within(self.file.clone(), scope, self.options.lease))
     }
 }
 
 impl fmt::Debug for SqliteQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.file.watch.path();
+        let path = self.file.watch().path();
         f.debug_struct("SqliteQueue").field("path", &path).field("name", &self.name).finish()
     }
 }
@@ -363,10 +373,6 @@ impl fmt::Debug for MessageLease {
         let Self { number, token } = self;
         f.debug_struct("MessageLease").field("number", number).field("token", &hex(token)).finish()
     }
-}
-
-fn open_file(path: &Path, busy: Duration) -> Result<SharedFile, QueueError> {
-    Ok(brine_sqlite::open(path, &SCHEMA, OpenFlags::SQLITE_OPEN_READ_WRITE, busy)?)
 }
 
 /// Returns from when on the ledger of a new file takes records, if one may be made.

@@ -124,7 +124,7 @@ impl ReplayDatabase {
         let limits = DatabaseLimits { entries: MAX_ENTRIES, ranges: MAX_RANGES };
         let mut database =
             Self { view: ReplayView { opened }, lease: options.lease, limits, scope: None };
-        let state = Bookkeeping::load(&database.view.opened.connection)?;
+        let state = Bookkeeping::load(&database.view.opened.lock().connection)?;
         if state.max_age < max_age {
             database.write(Durability::OnDisk, |_, state| -> Result<(), ReplayError> {
                 state.max_age = state.max_age.max(max_age);
@@ -331,11 +331,11 @@ impl ReplayDatabase {
         work: impl FnOnce(&Connection, &mut Bookkeeping) -> Result<T, ReplayError>,
         is_kept: impl FnOnce(&T) -> bool,
     ) -> Result<T, ReplayError> {
-        self.view.opened.set_durability(durability)?;
-        let connection = &mut self.view.opened.connection;
+        let mut opened = self.view.opened.lock();
+        opened.set_durability(durability)?;
         // A writer from the beginning: a reader that becomes a writer can find that another was faster.
         let immediate = TransactionBehavior::Immediate;
-        let transaction = connection.transaction_with_behavior(immediate)?;
+        let transaction = opened.connection.transaction_with_behavior(immediate)?;
         let mut state = Bookkeeping::load(&transaction)?;
         let outcome = work(&transaction, &mut state)?;
         if is_kept(&outcome) {
@@ -345,7 +345,8 @@ impl ReplayDatabase {
             transaction.rollback()?;
         }
         // Afterwards, and not before: a file that is still there now was there when it was written.
-        self.view.opened.watch.judge()?;
+        drop(opened);
+        self.view.opened.watch().judge()?;
         Ok(outcome)
     }
 }

@@ -15,6 +15,7 @@ use crate::error::FileError;
 use crate::file_identity::FileIdentity;
 use crate::network::refuse_network;
 use crate::schema::{self, FileSchema};
+use crate::shared_file::SharedFile;
 
 /// Makes a database, unless the name is taken. `fill` writes its first rows.
 ///
@@ -106,47 +107,7 @@ pub fn open(
     if watch.files.iter().take(2).any(|(_, found)| *found != before) {
         return Err(FileError::Gone { path });
     }
-    Ok(SharedFile { connection, watch, durability: Durability::OnDisk })
-}
-
-/// An open database.
-#[derive(Debug)]
-pub struct SharedFile {
-    /// The connection.
-    pub connection: Connection,
-    /// Notices that the file is not the one of that name any more.
-    pub watch: FileWatch,
-    durability: Durability,
-}
-
-/// What holds of a transaction when it was committed. Other processes see it in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// It is lost if the machine stops before something is committed that is [on the disk](Self::OnDisk). This process
-    /// may end, and loses nothing.
-    Later,
-    /// It is on the disk, with everything that was committed before.
-    OnDisk,
-}
-
-impl SharedFile {
-    /// Says what is to hold of transactions from now on. None **must** be open.
-    ///
-    /// # Errors
-    ///
-    /// Failures of SQLite.
-    pub fn set_durability(&mut self, durability: Durability) -> Result<(), rusqlite::Error> {
-        if self.durability != durability {
-            // In a write-ahead log, NORMAL leaves the log to the system until the log is moved into the file.
-            let level = match durability {
-                Durability::Later => "NORMAL",
-                Durability::OnDisk => "FULL",
-            };
-            self.connection.pragma_update(None, "synchronous", level)?;
-            self.durability = durability;
-        }
-        Ok(())
-    }
+    Ok(SharedFile::new(connection, watch))
 }
 
 /// Tells the open files from others of the same names.
@@ -272,29 +233,4 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 pub(crate) fn failed(path: &Path, source: io::Error) -> FileError {
     FileError::File { path: path.to_owned(), source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// sqlite.org/pragma.html#pragma_synchronous
-    #[test]
-    fn what_is_to_be_on_the_disk_is_synchronised() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        let schema =
-            FileSchema { application_id: 1, version: 1, parts: &[], gives_back_pages: false };
-        create(&path, &schema, |_| Ok::<_, FileError>(())).unwrap();
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let mut file = open(&path, &schema, flags, Duration::ZERO).unwrap();
-        let level = |file: &SharedFile| -> i64 {
-            file.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
-        };
-        assert_eq!(level(&file), 2);
-        for (durability, expected) in [(Durability::Later, 1), (Durability::OnDisk, 2)] {
-            file.set_durability(durability).unwrap();
-            assert_eq!(level(&file), expected);
-        }
-    }
 }

@@ -13,7 +13,9 @@ mod file;
 mod file_identity;
 mod network;
 mod schema;
+mod shared_file;
 
 pub use self::error::{FileError, SqliteFault};
-pub use self::file::{Durability, FileWatch, SharedFile, create, open};
+pub use self::file::{FileWatch, create, open};
 pub use self::schema::FileSchema;
+pub use self::shared_file::{Durability, FileConnection, SharedFile};

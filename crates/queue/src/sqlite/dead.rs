@@ -66,7 +66,7 @@ impl DeadLetters for SqliteQueue {
     }
 
     fn status(&mut self) -> Result<QueueStatus, QueueError> {
-        let (queue, stored) = (self.number, self.file.watch.bytes());
+        let (queue, stored) = (self.number, self.file.watch().bytes());
         let now = self.now()?.unix();
         self.read(|connection| {
             let count = |sql: &str| -> Result<u64, QueueError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brine_sqlite::SharedFile;
+use rusqlite::Connection;
 
 /// From this size on, a log is moved into the file as a whole: 16 MiB. Usually SQLite does so by itself, unless another
 /// process always reads.
@@ -24,7 +25,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// Empties a long log. If others use it, that is for the next time.
     pub(super) fn bound_log(&mut self, file: &SharedFile, busy: Duration) {
-        let bytes = file.watch.log_bytes();
+        let bytes = file.watch().log_bytes();
         if bytes < LONG_LOG_BYTES {
             self.stuck_at = 0;
             return;
@@ -33,6 +34,7 @@ impl Upkeep {
             return;
         }
         self.stuck_at = bytes;
+        let file = file.lock();
         // What fails here is done later, or by others.
         let _ = file.connection.busy_timeout(CHECKPOINT_TIMEOUT);
         let _ = file.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -42,20 +44,21 @@ impl Upkeep {
     /// Gives free pages back to the file system, if they are more than half of the file. It is for a consumer that has
     /// nothing else to do.
     pub(super) fn give_back_pages(&self, file: &SharedFile) {
+        let file = file.lock();
         let count = |name: &str| -> Result<u64, rusqlite::Error> {
             file.connection.pragma_query_value(None, name, |row| row.get(0))
         };
         let (Ok(free), Ok(all)) = (count("freelist_count"), count("page_count")) else { return };
         if free > SPARE_PAGES && free > all / 2 {
             // What fails here is done later.
-            let _ = give_back(file, SPARE_PAGES);
+            let _ = give_back(&file.connection, SPARE_PAGES);
         }
     }
 }
 
 /// Every step of the statement gives back one page.
-fn give_back(file: &SharedFile, pages: u64) -> Result<(), rusqlite::Error> {
-    let mut statement = file.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+fn give_back(connection: &Connection, pages: u64) -> Result<(), rusqlite::Error> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut steps = statement.query([])?;
     while steps.next()?.is_some() {}
     Ok(())

@@ -319,3 +319,23 @@ fn people_can_read_a_queue() {
         [(b"first".to_vec(), 1, Some("no room".to_owned()), 61), (b"second".to_vec(), 0, None, 0)];
     assert_eq!(rows, expected);
 }
+
+/// They would find the file locked, and wait for no time.
+#[test]
+fn threads_of_one_process_do_not_lock_one_another_out() {
+    let site = SqliteSite::new();
+    let options = QueueOptions { busy_timeout: Duration::ZERO, ..SqliteSite::options() };
+    let queue = site.try_open("q", options).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (mut other, mut ledger) = (queue.another().unwrap(), queue.ledger().unwrap());
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    other.publish(&[b"one"]).unwrap();
+                    ledger.prune(now()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(queue.another().unwrap().status().unwrap().ready, 200);
+}

@@ -86,10 +86,10 @@ impl ReplayDatabase {
     fn count_rows(&self) -> u64 {
         let tables = ["channel", "done", "lease", "named"];
         let count = |table| format!("SELECT count(*) FROM {table}");
-        let connection = &self.view.opened.connection;
+        let opened = self.view.opened.lock();
         tables
             .map(|table| {
-                connection.query_row(&count(table), [], |row| row.get::<_, u64>(0)).unwrap()
+                opened.connection.query_row(&count(table), [], |row| row.get::<_, u64>(0)).unwrap()
             })
             .iter()
             .sum()
@@ -97,15 +97,17 @@ impl ReplayDatabase {
 
     /// Holds what is counted of each signer to its rows.
     fn assert_counted(&self) {
-        let connection = &self.view.opened.connection;
         let sql = "SELECT entries, (SELECT count(*) FROM named WHERE named.signer = signer.id) \
             + (SELECT count(*) FROM channel WHERE channel.key = signer.key) \
             + (SELECT count(*) FROM done JOIN channel ON id = channel WHERE channel.key = signer.key) \
             + (SELECT count(*) FROM lease JOIN channel ON id = channel WHERE channel.key = signer.key) \
             FROM signer";
-        let mut statement = connection.prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        let found: Vec<(u64, u64)> = rows.map(Result::unwrap).collect();
+        let found: Vec<(u64, u64)> = {
+            let opened = self.view.opened.lock();
+            let mut statement = opened.connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
         assert!(found.iter().all(|(counted, rows)| counted == rows), "{found:?}");
         let all: u64 = found.iter().map(|(counted, _)| counted).sum();
         assert_eq!((all, self.status().entries), (self.count_rows(), self.count_rows()));

@@ -75,7 +75,7 @@ impl ReplayView {
     ///
     /// Those of [`judge`](Self::judge).
     pub fn status(&self, now: Timestamp) -> Result<ReplayStatus, ReplayError> {
-        let file_bytes = self.opened.watch.bytes();
+        let file_bytes = self.opened.watch().bytes();
         self.read(|connection, state| {
             let count = |sql: &str| -> Result<u64, ReplayError> {
                 Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
@@ -166,11 +166,13 @@ impl ReplayView {
         &self,
         work: impl FnOnce(&Connection, &Bookkeeping) -> Result<T, ReplayError>,
     ) -> Result<T, ReplayError> {
-        let transaction: Transaction<'_> = self.opened.connection.unchecked_transaction()?;
+        let opened = self.opened.lock();
+        let transaction: Transaction<'_> = opened.connection.unchecked_transaction()?;
         let state = Bookkeeping::load(&transaction)?;
         let outcome = work(&transaction, &state)?;
         transaction.finish()?;
-        self.opened.watch.judge()?;
+        drop(opened);
+        self.opened.watch().judge()?;
         Ok(outcome)
     }
 }

@@ -267,7 +267,7 @@ fn a_database_that_is_held_is_waited_for_and_then_reported() {
     let mut database = place.open(DatabaseBirth::AcceptOlder, BIRTH);
     let other = Connection::open(place.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    database.view.opened.connection.busy_timeout(Duration::from_millis(20)).unwrap();
+    database.view.opened.lock().connection.busy_timeout(Duration::from_millis(20)).unwrap();
     let error = database.reserve(&numbered(1, 0, BIRTH), at(BIRTH)).unwrap_err();
     assert_eq!((error.reason(), error.class()), ("replay-locked", Class::System));
     other.execute_batch("ROLLBACK").unwrap();
