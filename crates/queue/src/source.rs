@@ -148,8 +148,8 @@ impl<Q: Queue> Source for QueueSource<Q> {
             return Ok(None);
         }
         let first = self.received;
-        let mut block = FrameBlock::new(first.saturating_add(1));
         let (mut state, since) = (self.held.state(), Instant::now());
+        let mut block = state.spare.pop().unwrap_or_default().renew(first.saturating_add(1));
         for delivery in found {
             block.push(&delivery.content);
             let message = HeldMessage { attempt: delivery.attempt, lease: delivery.lease, since };
@@ -243,7 +243,8 @@ impl<Q: Queue> Deliveries for QueueDeliveries<Q> {
         }
     }
 
-    fn finish(self, _: FrameBlock) {
+    fn finish(self, block: FrameBlock) {
+        self.held.keep(block);
         self.held.announce_room();
     }
 }

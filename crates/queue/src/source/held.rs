@@ -5,11 +5,14 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use brine_records::Settled;
+use brine_records::{FrameBlock, Settled};
 
 use super::figures::SourceFigures;
 use crate::error::QueueError;
 use crate::queue::{Queue, Retry};
+
+/// The most that a block [weighs](FrameBlock::weight) that is kept for its memory, in bytes.
+const SPARE_WEIGHT: usize = 6 * 1024 * 1024;
 
 /// The messages of all blocks that are not settled, for the thread that receives and for the one that settles.
 pub(super) struct HeldMessages<Q: Queue> {
@@ -23,6 +26,8 @@ pub(super) struct HeldState<Q: Queue> {
     /// By their numbers, counted from 0 as they were received.
     messages: BTreeMap<u64, HeldMessage<Q::Lease>>,
     extended: Instant,
+    /// Blocks that were used, for their memory.
+    pub(super) spare: Vec<FrameBlock>,
     pub(super) figures: Arc<SourceFigures>,
 }
 
@@ -36,7 +41,8 @@ pub(super) struct HeldMessage<L> {
 impl<Q: Queue> HeldMessages<Q> {
     pub(super) fn new(settling: Q) -> Self {
         let (messages, extended) = (BTreeMap::new(), Instant::now());
-        let state = HeldState { settling, messages, extended, figures: Arc::default() };
+        let (spare, figures) = (Vec::new(), Arc::default());
+        let state = HeldState { settling, messages, extended, spare, figures };
         Self { state: Mutex::new(state), has_room: Condvar::new() }
     }
 
@@ -52,6 +58,13 @@ impl<Q: Queue> HeldMessages<Q> {
         let waited = self.has_room.wait_timeout_while(state, wait, is_full);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         most.saturating_sub(state.messages.len())
+    }
+
+    /// Keeps a used block, unless it is of messages that are much longer than most.
+    pub(super) fn keep(&self, block: FrameBlock) {
+        if block.weight() <= SPARE_WEIGHT {
+            self.state().spare.push(block);
+        }
     }
 
     /// Wakes the thread that receives: messages were settled.

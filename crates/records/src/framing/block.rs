@@ -48,6 +48,15 @@ impl FrameBlock {
         Self { first, ..Self::default() }
     }
 
+    /// Empties a used block for its memory. Its next record has the number `first`.
+    #[must_use]
+    pub fn renew(mut self, first: u64) -> Self {
+        self.memory.clear();
+        self.records.clear();
+        self.bad.clear();
+        Self { base: 0, first, is_text: false, ..self }
+    }
+
     /// Adds a copy of a record, for sources that deliver records one by one. An envelope is added in binary.
     ///
     /// A record over [`MAX_RECORD_BYTES`] becomes a bad one.
@@ -214,5 +223,10 @@ mod tests {
         assert!(block.frames().map(shown).eq(expected));
         assert_eq!((block.number(0), block.number(4)), (7, 11));
         assert_eq!(block.get(1), Some(RecordFrame::Record(b"one")));
+        let mut block = block.renew(12);
+        assert!(block.is_empty());
+        block.push(b"three");
+        assert!(block.frames().eq([RecordFrame::Record(b"three")]));
+        assert_eq!((block.number(0), block.weight()), (12, 15));
     }
 }
