@@ -97,7 +97,7 @@ impl ReplayDatabase {
     /// Returns these subjects as the tables know them.
     pub(super) fn known<'s>(&self, subjects: &'s [Subject]) -> Cow<'s, [Subject]> {
         match &self.scope {
-            Some(scope) => subjects.iter().map(|subject| scope.of(*subject)).collect(),
+            Some(scope) => scope.all(subjects).collect(),
             None => Cow::Borrowed(subjects),
         }
     }
@@ -113,15 +113,22 @@ impl LedgerScope {
         Self(name.into())
     }
 
-    fn of(&self, subject: Subject) -> Subject {
-        let identity = match subject.identity {
-            Identity::Named(key, name) => Identity::Named(key, self.hash(&name)),
-            Identity::Sequenced(key, sequence) => {
-                let channel = self.channel(&sequence.channel);
-                Identity::Sequenced(key, Sequence { channel, ..sequence })
-            }
-        };
-        Subject { identity, ..subject }
+    fn all(&self, subjects: &[Subject]) -> impl Iterator<Item = Subject> {
+        // Most records are of the channel of the one before.
+        let mut last = None;
+        subjects.iter().map(move |subject| {
+            let identity = match subject.identity {
+                Identity::Named(key, name) => Identity::Named(key, self.hash(&name)),
+                Identity::Sequenced(key, sequence) => {
+                    let same = last.filter(|(channel, _)| *channel == sequence.channel);
+                    let known =
+                        same.map_or_else(|| self.channel(&sequence.channel), |(_, known)| known);
+                    last = Some((sequence.channel, known));
+                    Identity::Sequenced(key, Sequence { channel: known, ..sequence })
+                }
+            };
+            Subject { identity, ..*subject }
+        })
     }
 
     /// Returns the channel by which the tables know this one.
