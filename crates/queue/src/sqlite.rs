@@ -62,6 +62,13 @@ pub struct MessageLease {
     token: [u8; 16],
 }
 
+impl MessageLease {
+    /// Returns whether the message of `next` is the next one in the file, and was leased at the same time.
+    fn precedes(&self, next: &Self) -> bool {
+        self.number.checked_add(1) == Some(next.number) && self.token == next.token
+    }
+}
+
 impl SqliteQueue {
     /// Opens a queue, or makes one as the options say. A file that is there holds any number of queues, and gets this
     /// one too, unless [`QueueBirth::Existing`] is asked for.

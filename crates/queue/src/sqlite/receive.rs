@@ -2,7 +2,7 @@
 
 use brine_core::Timestamp;
 use brine_core::time::LEEWAY;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use super::MessageLease;
 use crate::error::QueueError;
@@ -36,7 +36,11 @@ impl ReceiveMessages {
     ) -> Result<Vec<Delivery<MessageLease>>, QueueError> {
         end_holds(connection, self.queue, self.now)?;
         let ready = self.ready(connection)?;
-        ready.into_iter().map(|message| self.deliver(connection, message)).collect()
+        for run in ready.chunk_by(|one, next| one.number.checked_add(1) == Some(next.number)) {
+            self.hold(connection, run)?;
+        }
+        let mut body = connection.prepare_cached(CONTENT)?;
+        ready.into_iter().map(|message| self.deliver(&mut body, message)).collect()
     }
 
     /// Returns what can be delivered at once.
@@ -59,33 +63,45 @@ impl ReceiveMessages {
         Ok(ready)
     }
 
+    /// Leases messages that lie side by side.
+    fn hold(self, connection: &Connection, run: &[ReadyMessage]) -> Result<(), QueueError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+        let sql = "UPDATE message SET attempts = attempts + 1, held_from = ?3, held_until = ?4, token = ?5 \
+                   WHERE id BETWEEN ?1 AND ?2";
+        let [from, until] = [self.now, self.until].map(Timestamp::unix);
+        let values = params![first.number, last.number, from, until, self.token];
+        match connection.prepare_cached(sql)?.execute(values)? == run.len() {
+            true => Ok(()),
+            false => Err(QueueError::damaged("its messages are out of order")),
+        }
+    }
+
     fn deliver(
         self,
-        connection: &Connection,
+        body: &mut Statement<'_>,
         message: ReadyMessage,
     ) -> Result<Delivery<MessageLease>, QueueError> {
         let ReadyMessage { number, bytes, attempts, begun } = message;
-        let sql = "UPDATE message SET attempts = ?2, held_from = ?3, held_until = ?4, token = ?5 WHERE id = ?1";
-        let attempt = attempts.saturating_add(1);
-        let [from, until] = [self.now, self.until].map(Timestamp::unix);
-        let values = params![number, attempt, from, until, self.token];
-        connection.prepare_cached(sql)?.execute(values)?;
-        let content =
-            content(connection, number)?.filter(|content| content.len() == bytes).ok_or_else(
-                || QueueError::damaged(format!("message {number} is not what was published")),
-            )?;
+        let content = content_by(body, number)?.filter(|content| content.len() == bytes);
+        let content = content.ok_or_else(|| {
+            QueueError::damaged(format!("message {number} is not what was published"))
+        })?;
         let lease = MessageLease { number, token: self.token };
-        Ok(Delivery { content, attempt, begun, lease })
+        Ok(Delivery { content, attempt: attempts.saturating_add(1), begun, lease })
     }
 }
 
 /// Returns what a message or a dead letter holds.
 pub(super) fn content(connection: &Connection, number: i64) -> Result<Option<Vec<u8>>, QueueError> {
-    let sql = "SELECT content FROM body WHERE id = ?1 AND length(content) <= ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![number, MAX_MESSAGE_BYTES])?;
+    content_by(&mut *connection.prepare_cached(CONTENT)?, number)
+}
+
+fn content_by(body: &mut Statement<'_>, number: i64) -> Result<Option<Vec<u8>>, QueueError> {
+    let mut rows = body.query(params![number, MAX_MESSAGE_BYTES])?;
     rows.next()?.map(|row| Ok(row.get(0)?)).transpose()
 }
+
+const CONTENT: &str = "SELECT content FROM body WHERE id = ?1 AND length(content) <= ?2";
 
 /// Returns whether receiving would give anything. It changes nothing, and waits for nobody.
 pub(super) fn is_ready(

@@ -67,12 +67,43 @@ impl SettleMessages<'_> {
     }
 
     pub(super) fn acknowledge(self, leases: &[&MessageLease]) -> Result<Vec<Settled>, QueueError> {
-        let settled = leases.iter().map(|lease| self.remove(lease));
-        let settled: Vec<_> = settled.collect::<Result<_, _>>()?;
+        let mut settled = Vec::with_capacity(leases.len());
+        for run in leases.chunk_by(|one, next| one.precedes(next)) {
+            match self.remove_all(run)? {
+                true => settled.resize(settled.len().saturating_add(run.len()), Settled::Done),
+                false => {
+                    for lease in run {
+                        settled.push(self.remove(lease)?);
+                    }
+                }
+            }
+        }
         let done = settled.iter().filter(|settled| **settled == Settled::Done).count();
         let sql = "UPDATE queue SET acknowledged = acknowledged + ?2 WHERE id = ?1";
         self.connection.prepare_cached(sql)?.execute(params![self.queue, done])?;
         Ok(settled)
+    }
+
+    /// Removes messages that lie side by side, if all of them are still held. Returns whether they were.
+    fn remove_all(self, run: &[&MessageLease]) -> Result<bool, QueueError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(true) };
+        let values = params![first.number, last.number, first.token];
+        let sql = "SELECT count(*) FROM message WHERE id BETWEEN ?1 AND ?2 AND token = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let held: usize = statement.query_row(values, |row| row.get(0))?;
+        if held != run.len() {
+            return Ok(false);
+        }
+        for sql in [
+            "DELETE FROM message WHERE id BETWEEN ?1 AND ?2",
+            "DELETE FROM body WHERE id BETWEEN ?1 AND ?2",
+        ] {
+            let values = params![first.number, last.number];
+            if self.connection.prepare_cached(sql)?.execute(values)? != run.len() {
+                return Err(QueueError::damaged("a message has no content"));
+            }
+        }
+        Ok(true)
     }
 
     fn remove(self, lease: &MessageLease) -> Result<Settled, QueueError> {

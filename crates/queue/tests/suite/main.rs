@@ -15,6 +15,7 @@ mod dead_letters;
 mod files;
 mod kills;
 mod records;
+mod side_by_side;
 mod soak;
 mod source;
 mod sqlite_site;
