@@ -100,7 +100,10 @@ pub fn open(
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         // Whoever repaired it may have left another mode, without the log that is watched.
         schema::wal(&connection)?;
-        schema.judge(&connection)?;
+        // Only what reads from the database opens a log that is new.
+        if !schema.is_of(&connection)? {
+            return Err(FileError::NotOurs { path });
+        }
     }
     let watch = FileWatch::new(name, &path)?;
     // Makes sure that the file that SQLite opened in between is the one that is watched.
