@@ -22,8 +22,9 @@ use crate::queue::{
     Answered, Buried, DeadLetters, DeadMessage, Delivery, Queue, QueueStatus, ReceiveBounds,
     RefusedMessage, Retry,
 };
+use crate::resolve;
 use crate::sqlite::SqliteQueue;
-use crate::url::{QueueName, QueuePlace, QueueUrl};
+use crate::url::{QueueName, QueuePlace, QueueUrl, Server};
 
 /// A queue of any kind that this build supports.
 pub struct AnyQueue(Box<dyn ErasedQueue>);
@@ -57,12 +58,32 @@ impl AnyQueue {
         options: QueueOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, QueueError> {
-        let _ = secrets;
         match &url.place {
             QueuePlace::Sqlite(path) => {
                 SqliteQueue::open(path, &url.queue, options, clock).map(Self::of)
             }
-            QueuePlace::Server(server) => Err(QueueError::Unsupported { kind: server.kind.name() }),
+            QueuePlace::Server(server) => {
+                resolve::refuse_names(server)?;
+                Self::on_server(server, secrets, &url.queue, options, clock)
+            }
+        }
+    }
+
+    #[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "for no other kind"))]
+    fn on_server(
+        server: &Server,
+        secrets: &ServerSecrets,
+        name: &QueueName,
+        options: QueueOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, QueueError> {
+        match server.kind {
+            #[cfg(feature = "redis")]
+            crate::url::ServerKind::Redis => {
+                let queue = crate::redis::RedisQueue::open(server, secrets, name, options, clock);
+                queue.map(Self::of)
+            }
+            other => Err(QueueError::Unsupported { kind: other.name() }),
         }
     }
 

@@ -93,6 +93,13 @@ pub enum QueueError {
         limit: usize,
     },
 
+    /// The server is no place for a queue.
+    #[error("queue: {what}")]
+    Unsuitable {
+        /// Why.
+        what: String,
+    },
+
     /// This program was built without queues of this kind.
     #[error("queues of kind {kind:?} are not supported by this build")]
     Unsupported {
@@ -119,6 +126,7 @@ impl Classified for QueueError {
         match self {
             Self::File(FileError::Version { .. })
             | Self::TooLarge { .. }
+            | Self::Unsuitable { .. }
             | Self::Unsupported { .. } => Class::Unsupported,
             Self::Ledger(error) => error.class(),
             Self::Access { .. }
@@ -152,6 +160,7 @@ impl Classified for QueueError {
             Self::Missing { .. } => "queue-missing",
             Self::Random(error) => error.reason(),
             Self::TooLarge { .. } => "too-large",
+            Self::Unsuitable { .. } => "queue-unsuitable",
             Self::Unsupported { .. } => "queue-unsupported",
         }
     }

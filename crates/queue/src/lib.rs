@@ -36,11 +36,16 @@ mod any;
 mod error;
 mod options;
 mod queue;
+#[cfg(feature = "redis")]
+mod redis;
+mod resolve;
 mod retry_delay;
 #[cfg(feature = "amqp")]
 mod runtime;
 mod source;
 mod sqlite;
+#[cfg(feature = "redis")]
+mod tls;
 mod url;
 
 pub use self::admission::{Admission, valid_later};
@@ -51,6 +56,8 @@ pub use self::queue::{
     Answered, Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus,
     ReceiveBounds, RefusedMessage, Retry, Standing,
 };
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisLease, RedisQueue, RedisSent, RedisStore};
 pub use self::retry_delay::RetryDelay;
 pub use self::source::{
     POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use brine_records::MAX_RECORD_BYTES;
 use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
+#[cfg(feature = "redis")]
+use brine_records::{SharedBirth, SharedOptions};
 
 /// The most bytes of a message, which is a record: 16 MiB.
 pub const MAX_MESSAGE_BYTES: usize = MAX_RECORD_BYTES;
@@ -36,6 +38,21 @@ impl Default for QueueOptions {
             lifetime: None,
             max_age: MAX_AGE,
         }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl QueueOptions {
+    /// Returns how a ledger beside the queue is opened.
+    pub(crate) const fn of_ledger(&self) -> SharedOptions {
+        let Self { busy_timeout, lease, max_age, .. } = *self;
+        let birth = match self.birth {
+            QueueBirth::AcceptOlder => SharedBirth::AcceptOlder,
+            QueueBirth::Existing => SharedBirth::Existing,
+            QueueBirth::FromNow => SharedBirth::FromNow,
+            QueueBirth::RefuseOlder => SharedBirth::RefuseOlder,
+        };
+        SharedOptions { birth, busy_timeout, lease, max_age }
     }
 }
 

@@ -289,6 +289,29 @@ pub struct RefusedMessage<'a> {
     pub standing: Standing,
 }
 
+impl RefusedMessage<'_> {
+    /// Returns so much of the reason as is kept.
+    pub(crate) fn kept_detail(&self) -> String {
+        kept(self.detail)
+    }
+}
+
+/// Returns so much of a reason as is kept.
+pub(crate) fn kept(detail: &str) -> String {
+    detail.chars().take(MAX_DETAIL_CHARS).collect()
+}
+
+/// Refuses messages that are longer than a queue takes.
+pub(crate) fn refuse_large(messages: &[&[u8]], limit: usize) -> Result<(), QueueError> {
+    match messages.iter().map(|content| content.len()).find(|bytes| *bytes > limit) {
+        Some(bytes) => Err(QueueError::TooLarge { bytes, limit }),
+        None => Ok(()),
+    }
+}
+
+/// The most characters of a reason that are kept.
+const MAX_DETAIL_CHARS: usize = 1024;
+
 /// Whose message it is that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

@@ -37,7 +37,7 @@ use self::wake::Waker;
 use crate::error::QueueError;
 use crate::options::{MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};
 use crate::queue::{
-    Answered, Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Retry, Standing,
+    Answered, Buried, Delivery, Queue, ReceiveBounds, RefusedMessage, Retry, Standing, refuse_large,
 };
 use crate::url::QueueName;
 
@@ -139,7 +139,7 @@ impl SqliteQueue {
         messages: &[&[u8]],
         delay: Duration,
     ) -> Result<Vec<i64>, QueueError> {
-        publish::refuse_large(messages)?;
+        refuse_large(messages, MAX_MESSAGE_BYTES)?;
         let queue = self.number;
         let numbers = self.write(Durability::OnDisk, |connection, now| {
             publish::publish(connection, queue, messages, now, delay)
@@ -330,7 +330,7 @@ impl Queue for SqliteQueue {
         to: &QueueName,
         answer: &[u8],
     ) -> Result<Answered, QueueError> {
-        publish::refuse_large(&[answer])?;
+        refuse_large(&[answer], MAX_MESSAGE_BYTES)?;
         let answered = self.settle(|messages| messages.answer(lease, to, answer))?;
         if answered == Answered::Done {
             self.announce();

@@ -6,7 +6,7 @@ use brine_records::DeadLetter;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::MessageLease;
-use super::settle::{delete_content, detail};
+use super::settle::delete_content;
 use crate::error::QueueError;
 use crate::options::DeadLetterBounds;
 use crate::queue::{Buried, RefusedMessage, Standing};
@@ -166,7 +166,7 @@ impl BuryMessage<'_> {
         let TakenMessage { number, bytes, sent, attempts, begun } = message;
         let is_verified = why.standing == Standing::Verified;
         let sql = "INSERT INTO dead VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let (died, text) = (self.now.unix(), detail(why.detail));
+        let (died, text) = (self.now.unix(), why.kept_detail());
         let values = params![
             number,
             self.queue,

@@ -7,7 +7,6 @@ use rusqlite::{Connection, params};
 
 use super::settle::hold;
 use crate::error::QueueError;
-use crate::options::MAX_MESSAGE_BYTES;
 
 /// Writes messages that can be delivered when `delay` has passed, in one transaction of the caller. Returns the numbers
 /// that they got, or `None` if the queue is gone.
@@ -35,13 +34,4 @@ pub(super) fn publish(
         numbers.push(number);
     }
     Ok(Some(numbers))
-}
-
-/// Refuses a message that is larger than a queue takes.
-pub(super) fn refuse_large(messages: &[&[u8]]) -> Result<(), QueueError> {
-    let limit = MAX_MESSAGE_BYTES;
-    match messages.iter().map(|content| content.len()).find(|bytes| *bytes > limit) {
-        Some(bytes) => Err(QueueError::TooLarge { bytes, limit }),
-        None => Ok(()),
-    }
 }

@@ -10,11 +10,8 @@ use rusqlite::{Connection, params};
 
 use super::{MessageLease, publish, schema};
 use crate::error::QueueError;
-use crate::queue::{Answered, Retry};
+use crate::queue::{Answered, Retry, kept};
 use crate::url::QueueName;
-
-/// The most characters of a reason that are kept.
-const MAX_DETAIL_CHARS: usize = 1024;
 
 /// The messages of one queue, in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +122,7 @@ impl SettleMessages<'_> {
                    attempts = max(attempts - ?6, 0) WHERE id = ?1 AND token = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let (from, until) = hold(self.now, retry.delay);
-        let (why, uncounted) = (detail(retry.why), u8::from(!retry.was_tried));
+        let (why, uncounted) = (kept(retry.why), u8::from(!retry.was_tried));
         let one = |lease: &&MessageLease| {
             let MessageLease { number, token } = lease;
             outcome(statement.execute(params![number, token, from, until, why, uncounted])?)
@@ -169,11 +166,6 @@ pub(super) fn hold(now: Timestamp, delay: Duration) -> (u64, u64) {
 pub(super) fn end_of(now: Timestamp, length: Duration) -> Timestamp {
     let whole = length.as_secs().saturating_add(u64::from(length.subsec_nanos() > 0));
     now.plus(Duration::from_secs(whole.saturating_add(1)))
-}
-
-/// Returns so much of a reason as is kept.
-pub(super) fn detail(text: &str) -> String {
-    text.chars().take(MAX_DETAIL_CHARS).collect()
 }
 
 pub(super) fn delete_content(connection: &Connection, number: i64) -> Result<(), QueueError> {

@@ -15,6 +15,11 @@ mod dead_letters;
 mod files;
 mod kills;
 mod records;
+#[cfg(feature = "redis")]
+mod redis_site;
+#[cfg(any(feature = "amqp", feature = "redis"))]
+#[allow(dead_code, reason = "each kind of server takes what it needs")]
+mod server;
 mod side_by_side;
 mod soak;
 mod source;

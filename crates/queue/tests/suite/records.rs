@@ -22,7 +22,7 @@ pub(crate) fn verified(envelope: Vec<u8>, at: Timestamp) -> Verified {
     open(envelope).unwrap().verify(&Expectations::new(), &signers(&[1]), &at).unwrap()
 }
 
-fn subject<S: QueueSite>(site: &S, envelope: Vec<u8>) -> Subject {
+pub(crate) fn subject<S: QueueSite>(site: &S, envelope: Vec<u8>) -> Subject {
     Subject::of(&verified(envelope, site.now())).unwrap()
 }
 

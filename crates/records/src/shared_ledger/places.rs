@@ -26,8 +26,8 @@ impl ValuePlace {
 
 /// The right to handle a record, until it runs out and another consumer reserves the record.
 ///
-/// It cannot be copied. Committing it once more says that it was done.
-#[derive(Debug)]
+/// It is committed once: committing it once more says that it was done.
+#[derive(Clone, Debug)]
 #[must_use = "a lease that is not committed blocks the record until it runs out"]
 pub struct SharedLease {
     pub(super) place: ValuePlace,
