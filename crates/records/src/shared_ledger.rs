@@ -143,7 +143,7 @@ impl<S: SharedStore> SharedLedger<S> {
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();
         let mut backoff = Backoff::new(self.options.busy_timeout);
         loop {
-            let values = store.get(&keys)?;
+            let values = get(store, &keys)?;
             let (values, [meta, clock]) = split(&values, places.len());
             let Some(mut foundation) = Foundation::read(meta, clock)? else {
                 self.memory.doubt(&mut backoff)?;
@@ -187,7 +187,7 @@ impl<S: SharedStore> SharedLedger<S> {
             let places = keys.len();
             keys.push(META.to_owned());
             let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-            let values = store.get(&keys)?;
+            let values = get(store, &keys)?;
             let (values, [meta, _]) = split(&values, places);
             let meta = meta.map(|meta| LedgerMeta::decode(&meta.value)).transpose()?;
             if changes.attempt(store, meta.as_ref(), values)? {
@@ -307,6 +307,16 @@ fn write(store: &mut impl SharedStore, plan: &ReservePlan) -> Result<bool, Repla
         }
     }
     Ok(true)
+}
+
+/// Returns what the store has for each key.
+fn get(store: &mut impl SharedStore, keys: &[&str]) -> Result<Vec<Option<Stored>>, ReplayError> {
+    let values = store.get(keys)?;
+    if values.len() == keys.len() {
+        Ok(values)
+    } else {
+        Err(ReplayError::damaged("the store has not as many answers as there are keys"))
+    }
 }
 
 /// Returns the values of so many places, and what stands behind them.

@@ -1,5 +1,6 @@
 //! What holds of every ledger, and what its tests have in common.
 
+mod model;
 mod phases;
 mod time;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use brine_core::{Class, Classified as _, KeyId, Sequence, Timestamp};
 
 use super::*;
-use crate::shared_ledger::tests::MemoryStore;
+use crate::shared_ledger::tests::{Fault, MemoryStore};
 use crate::shared_ledger::{SharedBirth, SharedLedger, SharedOptions};
 
 pub(crate) const DAY: u64 = 86_400;
@@ -126,6 +127,16 @@ trait LedgerPlace {
 
     /// Lets a place that forgets by itself do so.
     fn pass(&self, now: u64);
+
+    /// Has this go wrong, if it can there.
+    fn plan(&self, trouble: Option<Trouble>);
+}
+
+/// A change that fails, after so many others. Whether it is done is not known to whoever asked for it.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    after: u8,
+    is_done: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +176,14 @@ impl LedgerPlace for SharedPlace {
     fn pass(&self, now: u64) {
         self.0.pass(at(now));
     }
+
+    fn plan(&self, trouble: Option<Trouble>) {
+        let faults = trouble.into_iter().flat_map(|Trouble { after, is_done }| {
+            let last = if is_done { Fault::AnswerLost } else { Fault::Lost };
+            (0..after).map(|_| Fault::None).chain([last])
+        });
+        self.0.plan(faults);
+    }
 }
 
 /// A place in a directory.
@@ -201,6 +220,8 @@ impl LedgerPlace for SqlitePlace {
     }
 
     fn pass(&self, _: u64) {}
+
+    fn plan(&self, _: Option<Trouble>) {}
 }
 
 /// Has each of these hold of every ledger.

@@ -3,6 +3,8 @@
 mod encoding;
 mod ends;
 mod reserving;
+#[cfg(test)]
+mod tests;
 
 use brine_core::Timestamp;
 

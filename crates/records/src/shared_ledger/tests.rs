@@ -1,5 +1,7 @@
 //! What the tests of the shared ledger have in common.
 
+mod bounds;
+mod crowd;
 mod faults;
 mod hostile;
 mod losses;
@@ -10,8 +12,7 @@ use std::time::Duration;
 use super::*;
 use crate::ledger::tests::{BIRTH, LEASE_SECONDS, at};
 
-use self::memory_store::Fault;
-pub(crate) use self::memory_store::MemoryStore;
+pub(crate) use self::memory_store::{Fault, MemoryStore};
 
 type Shared = SharedLedger<MemoryStore>;
 
