@@ -48,6 +48,8 @@ pub use self::store::{SharedStore, Stored};
 ///   [`Settled::Done`]. For a channel that holds for the same leases together, until 32 other commits.
 /// - A store that lost everything, or whose values were restored from a copy, is noticed by the ledgers that are in
 ///   use, and by none that is opened later: they refuse what was issued up to two minutes after that moment.
+/// - The clocks of the hosts are compared when a lease runs out. If they differ by more than half a lease, two hosts can
+///   handle a record at once. The token keeps one of them from committing.
 /// - Nobody counts what one signer takes of the store: only a channel is bounded. The broker bounds the whole, and must
 ///   then refuse new values, and not drop others.
 /// - A larger [age](SharedOptions::max_age) is for records issued after it was set.

@@ -105,7 +105,6 @@ impl Foundation {
     fn is_behind(&self, latest: Timestamp, least_floor: Timestamp) -> bool {
         let Some((clock, _)) = self.clock else { return true };
         latest > self.meta.latest.plus(STEP)
-            || clock.latest > self.meta.latest
             || clock.until < self.meta.latest.plus(self.meta.idle())
             || self.meta.floor < least_floor
     }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod crowd;
+mod encodings;
 mod faults;
 mod hostile;
 mod losses;

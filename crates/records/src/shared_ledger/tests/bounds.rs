@@ -63,7 +63,31 @@ fn a_channel_has_so_many_numbers_under_leases() {
     assert_eq!(ledger.ask(&more[2], BIRTH), "fresh");
 }
 
-/// What is kept, and for how long, by the option.
+/// A lease that is longer than a record is young holds the record.
+#[test]
+fn a_value_is_kept_as_long_as_it_is_under_a_lease() {
+    let store = new_store();
+    let mut ledger = open(&store, BIRTH);
+    ledger.options.lease = Duration::from_secs(9 * DAY);
+    let subjects = [numbered(1, 0, BIRTH), named(1, BIRTH, BIRTH + 10)];
+    let leases = ledger.take_all(&subjects, BIRTH);
+    store.pass(at(BIRTH + 9 * DAY + 299));
+    assert_eq!(ledger.commit_many(&leases, at(BIRTH)).unwrap(), [Settled::Done; 2]);
+}
+
+/// The youngest record of a channel counts, also while it is being handled.
+#[test]
+fn a_channel_is_kept_for_its_youngest_record() {
+    let store = new_store();
+    let mut ledger = open(&store, BIRTH);
+    ledger.handle_one(&numbered(1, 0, BIRTH), BIRTH);
+    let lease = ledger.take(&numbered(1, 5, BIRTH + 3600), BIRTH + 3600);
+    ledger.handle_one(&numbered(1, 9, BIRTH + 10), BIRTH + 3600);
+    store.pass(at(BIRTH + 2 * DAY + 900 + 3599));
+    assert_eq!(ledger.commit_one(&lease, BIRTH + 3600), Settled::Done);
+}
+
+/// What is kept, and for how long.
 #[test]
 fn values_are_kept_as_long_as_they_are_needed() {
     let store = new_store();

@@ -179,6 +179,9 @@ fn an_attempt_that_is_repeated_reserves_once() {
     let subjects = [numbered(1, 0, BIRTH), numbered(2, 0, BIRTH), named(1, BIRTH, BIRTH + DAY)];
     let work = move || other.handle_one(&numbered(2, 1, BIRTH), BIRTH);
     store.plan([Fault::None, Fault::Meanwhile(Box::new(work))]);
+    store.calls();
     let leases = ledger.take_all(&subjects, BIRTH);
+    // The other one asked and swapped twice. What was reserved by the first attempt is not written again.
+    assert_eq!(store.calls(), (2 + 2, 4 + 2));
     assert_eq!(ledger.commit_many(&leases, at(BIRTH)).unwrap(), [Settled::Done; 3]);
 }

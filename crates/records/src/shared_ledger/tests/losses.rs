@@ -61,6 +61,19 @@ fn a_ledger_that_another_made_anew_is_held_to_what_was_known() {
     assert_eq!(new.ask(&old, BIRTH + 61), "replay-unknown");
 }
 
+/// The ledger knows of what it reserved itself since the latest time was noted.
+#[test]
+fn a_ledger_that_another_made_anew_is_held_to_what_was_reserved() {
+    let store = new_store();
+    let mut running = open(&store, BIRTH);
+    let old = numbered(1, 0, BIRTH + 260);
+    running.handle_one(&old, BIRTH + 200);
+    store.lose();
+    drop(open(&store, BIRTH + 201));
+    assert_eq!(running.ask(&old, BIRTH + 201), "replay-unknown");
+    assert_eq!(running.answers_from(), at(BIRTH + 261));
+}
+
 /// A store that was restored from a copy has forgotten what came after it.
 #[test]
 fn a_ledger_that_fell_back_lets_nothing_in_again() {
