@@ -69,7 +69,10 @@ impl AnyQueue {
         }
     }
 
-    #[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "for no other kind"))]
+    #[cfg_attr(
+        not(any(feature = "nats", feature = "redis")),
+        expect(unused_variables, reason = "for no other kind")
+    )]
     fn on_server(
         server: &Server,
         secrets: &ServerSecrets,
@@ -82,6 +85,11 @@ impl AnyQueue {
             crate::url::ServerKind::Redis => {
                 let queue = crate::redis::RedisQueue::open(server, secrets, name, options, clock);
                 queue.map(Self::of)
+            }
+            #[cfg(feature = "nats")]
+            crate::url::ServerKind::Nats => {
+                let place = crate::nats::NatsPlace::of(server, secrets);
+                crate::nats::NatsQueue::open(&place, name, options, clock).map(Self::of)
             }
             other => Err(QueueError::Unsupported { kind: other.name() }),
         }

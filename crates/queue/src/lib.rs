@@ -34,23 +34,27 @@
 mod admission;
 mod any;
 mod error;
+#[cfg(feature = "nats")]
+mod nats;
 mod options;
 mod queue;
 #[cfg(feature = "redis")]
 mod redis;
 mod resolve;
 mod retry_delay;
-#[cfg(feature = "amqp")]
+#[cfg(any(feature = "amqp", feature = "nats"))]
 mod runtime;
 mod source;
 mod sqlite;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "nats", feature = "redis"))]
 mod tls;
 mod url;
 
 pub use self::admission::{Admission, valid_later};
 pub use self::any::{AnyLease, AnyLedger, AnyQueue, AnyRecord, AnySent, ServerSecrets};
 pub use self::error::QueueError;
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsCredentials, NatsLease, NatsPlace, NatsQueue, NatsSent, NatsStore};
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};
 pub use self::queue::{
     Answered, Buried, DeadLetters, DeadMessage, Delivery, LedgerLease, Queue, QueueStatus,

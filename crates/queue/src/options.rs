@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brine_records::MAX_RECORD_BYTES;
 use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "nats", feature = "redis"))]
 use brine_records::{SharedBirth, SharedOptions};
 
 /// The most bytes of a message, which is a record: 16 MiB.
@@ -41,7 +41,7 @@ impl Default for QueueOptions {
     }
 }
 
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "nats", feature = "redis"))]
 impl QueueOptions {
     /// Returns how a ledger beside the queue is opened.
     pub(crate) const fn of_ledger(&self) -> SharedOptions {

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
+#[cfg(feature = "amqp")]
 use tokio::task::JoinHandle;
 
 use crate::error::QueueError;
@@ -20,6 +21,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, QueueError
 }
 
 /// Does something beside everything else.
+#[cfg(feature = "amqp")]
 pub(crate) fn spawn<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<JoinHandle<T>, QueueError> {

@@ -4,15 +4,11 @@
 use std::time::Duration;
 
 use brine_core::Classified as _;
-use brine_queue::{Answered, DeadLetters as _, Queue, QueueName, ReceiveBounds, Retry};
+use brine_queue::{Answered, DeadLetters as _, Queue, ReceiveBounds, Retry};
 use brine_records::Settled;
 
 use crate::conformance::{Ability, LEASE, LONG, QueueSite, ack_all, all, one};
 use crate::records::{fresh, reason, record};
-
-fn name(text: &str) -> QueueName {
-    QueueName::new(text).unwrap()
-}
 
 /// There is never an acknowledgement without its answer.
 pub(crate) fn an_answer_is_published_with_the_acknowledgement_or_not_at_all<S: QueueSite>(
@@ -23,16 +19,19 @@ pub(crate) fn an_answer_is_published_with_the_acknowledgement_or_not_at_all<S: Q
     let found = all(&mut work);
     let [one, two] = [0, 1].map(|index| &found[index].lease);
 
-    assert_eq!(work.answer(one, &name("none"), b"1").unwrap(), Answered::NoQueue);
+    assert_eq!(work.answer(one, &site.queue_name("none"), b"1").unwrap(), Answered::NoQueue);
     assert_eq!(work.status().unwrap().held, 2);
-    assert_eq!(work.answer(one, &name("answers"), b"1").unwrap(), Answered::Done);
+    assert_eq!(work.answer(one, &site.queue_name("answers"), b"1").unwrap(), Answered::Done);
     // The lease of the other runs out, and somebody else has it.
     site.let_pass(LEASE);
     let again = self::one(&mut site.open("work"));
-    assert_eq!(work.answer(two, &name("answers"), b"late").unwrap(), Answered::Lost);
-    assert_eq!(work.answer(&again.lease, &name("answers"), b"2").unwrap(), Answered::Done);
+    assert_eq!(work.answer(two, &site.queue_name("answers"), b"late").unwrap(), Answered::Lost);
+    assert_eq!(
+        work.answer(&again.lease, &site.queue_name("answers"), b"2").unwrap(),
+        Answered::Done
+    );
     let huge = vec![0; work.message_limit() + 1];
-    let refused = work.answer(&again.lease, &name("answers"), &huge).unwrap_err();
+    let refused = work.answer(&again.lease, &site.queue_name("answers"), &huge).unwrap_err();
     assert_eq!(refused.reason(), "too-large");
 
     let found: Vec<_> = all(&mut answers).into_iter().map(|answer| answer.content).collect();

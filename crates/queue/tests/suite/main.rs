@@ -12,12 +12,24 @@
 mod answers;
 mod conformance;
 mod dead_letters;
+#[cfg(feature = "nats")]
+mod dead_line;
 mod files;
 mod kills;
+#[cfg(feature = "nats")]
+mod nats_dead;
+#[cfg(feature = "nats")]
+mod nats_faults;
+#[cfg(feature = "nats")]
+mod nats_server;
+#[cfg(feature = "nats")]
+mod nats_site;
+#[cfg(feature = "nats")]
+mod nats_wire;
 mod records;
 #[cfg(feature = "redis")]
 mod redis_site;
-#[cfg(any(feature = "amqp", feature = "redis"))]
+#[cfg(any(feature = "amqp", feature = "nats", feature = "redis"))]
 #[allow(dead_code, reason = "each kind of server takes what it needs")]
 mod server;
 mod side_by_side;

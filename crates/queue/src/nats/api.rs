@@ -1,0 +1,151 @@
+//! What is asked of JetStream, in JSON.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::link::{Answer, GrowingDelay, Link};
+use crate::error::QueueError;
+
+/// Why JetStream did not do what it was asked to.
+#[derive(Clone, Debug, Deserialize, thiserror::Error)]
+#[error("{description} ({err_code})")]
+pub(super) struct ApiFault {
+    code: u16,
+    #[serde(default)]
+    pub(super) err_code: u16,
+    #[serde(default)]
+    description: String,
+}
+
+/// What became of a message that was published to a stream.
+#[derive(Debug, Deserialize)]
+struct PublishAnswer {
+    error: Option<ApiFault>,
+    seq: Option<u64>,
+}
+
+/// What came of a question that some faults answer as well.
+pub(super) type ApiAnswer<T> = Result<T, ApiFault>;
+
+/// What became of a message.
+pub(super) enum Stored {
+    As {
+        sequence: u64,
+    },
+    /// The stream does not take it.
+    Refused {
+        fault: ApiFault,
+        /// Whether it was sent more than once, so that the stream may have taken it before.
+        sent_again: bool,
+    },
+    /// No stream has this subject.
+    NoStream,
+}
+
+impl ApiFault {
+    pub(super) const CONSUMER_MISSING: u16 = 10014;
+    const MESSAGE_MISSING: [u16; 2] = [10037, 10043];
+    pub(super) const NAME_IN_USE: u16 = 10058;
+    pub(super) const STREAM_MISSING: u16 = 10059;
+    const DELETE_FAILED: u16 = 10057;
+    const WRONG_LAST_SEQUENCE: [u16; 2] = [10071, 10164];
+    const NO_ROOM: [u16; 5] = [10023, 10028, 10047, 10077, 10110];
+    const TOO_LARGE: u16 = 10054;
+
+    /// Returns the error of a queue that cannot go on.
+    pub(super) fn fatal(self) -> QueueError {
+        match self.err_code {
+            code if Self::NO_ROOM.contains(&code) => QueueError::Full,
+            _ => QueueError::Database(self.into()),
+        }
+    }
+
+    /// Returns whether somebody else was faster.
+    pub(super) fn is_wrong_last(&self) -> bool {
+        Self::WRONG_LAST_SEQUENCE.contains(&self.err_code)
+    }
+
+    /// Returns whether the stream takes no message as large as this.
+    pub(super) const fn is_about_size(&self) -> bool {
+        self.err_code == Self::TOO_LARGE
+    }
+
+    pub(super) fn is_missing_message(&self) -> bool {
+        Self::MESSAGE_MISSING.contains(&self.err_code)
+            // The text of the store, where the message was deleted before.
+            || self.err_code == Self::DELETE_FAILED && self.description.ends_with(" found")
+    }
+
+    /// The server asks for patience: it has just been started, or its cluster elects a leader.
+    const fn can_pass(&self) -> bool {
+        self.code == 503 && !matches!(self.err_code, 10039 | 10076)
+    }
+}
+
+impl Link {
+    /// Asks JetStream, and asks again while it is not there.
+    pub(super) async fn api<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        question: &impl Serialize,
+        until: Instant,
+    ) -> Result<ApiAnswer<T>, QueueError> {
+        let subject = format!("$JS.API.{subject}");
+        let question = serde_json::to_vec(question).map_err(not_json)?;
+        let mut delay = GrowingDelay::default();
+        loop {
+            let why = match self.ask(&subject, None, &question, until).await? {
+                Answer::Nobody => "JetStream is not there".to_owned(),
+                Answer::Message { message, .. } => {
+                    let mut answer: Value =
+                        serde_json::from_slice(&message.payload).map_err(not_json)?;
+                    let error = answer.get_mut("error").map(Value::take);
+                    let Some(error) = error.filter(|error| !error.is_null()) else {
+                        return Ok(Ok(serde_json::from_value(answer).map_err(not_json)?));
+                    };
+                    let fault: ApiFault = serde_json::from_value(error).map_err(not_json)?;
+                    if !fault.can_pass() {
+                        return Ok(Err(fault));
+                    }
+                    fault.to_string()
+                }
+            };
+            let pause = delay.next()?;
+            if Instant::now() + pause >= until {
+                return Err(self.failure(why));
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Publishes to a stream, and waits until it has the message.
+    pub(super) async fn store(
+        &self,
+        subject: &str,
+        headers: async_nats::HeaderMap,
+        payload: &[u8],
+        until: Instant,
+    ) -> Result<Stored, QueueError> {
+        let headers = Some(headers);
+        let Answer::Message { message, asked_again } =
+            self.ask(subject, headers, payload, until).await?
+        else {
+            return Ok(Stored::NoStream);
+        };
+        let answer: PublishAnswer = serde_json::from_slice(&message.payload).map_err(not_json)?;
+        match answer {
+            PublishAnswer { error: Some(fault), .. } => {
+                Ok(Stored::Refused { fault, sent_again: asked_again })
+            }
+            PublishAnswer { seq: Some(sequence), .. } => Ok(Stored::As { sequence }),
+            PublishAnswer { .. } => Err(self.failure("an answer without a number")),
+        }
+    }
+}
+
+/// What stands there is not repeated: the server can be anybody's.
+fn not_json(error: serde_json::Error) -> QueueError {
+    QueueError::Database(format!("an answer of the server cannot be read: {error}").into())
+}

@@ -1,0 +1,337 @@
+//! The streams of a queue: made, found, kept and deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brine_core::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::api::ApiFault;
+use super::lifetime::{described, sweep};
+use super::link::{Link, draw_token};
+use super::names::ServerNames;
+use crate::error::QueueError;
+use crate::options::{MAX_MESSAGE_BYTES, QueueBirth};
+use crate::url::QueueName;
+
+/// The durable consumer that all consumers of a queue share.
+pub(super) const CONSUMER: &str = "work";
+
+/// What the headers of a message take at most.
+pub(super) const MAX_HEADER_BYTES: usize = 1024;
+
+/// For how long a message that is published again is known.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// How many consumers may wait at once.
+const MAX_WAITING: u32 = 8192;
+
+/// A queue on a server.
+#[derive(Clone, Debug)]
+pub(super) struct QueueStreams {
+    pub(super) link: Arc<Link>,
+    pub(super) name: QueueName,
+    pub(super) names: ServerNames,
+    /// Drawn when the queue was made.
+    pub(super) id: String,
+    /// How long a lease lasts.
+    pub(super) lease: Duration,
+    /// How many servers keep what it holds.
+    replicas: u64,
+    /// Whether it was made just now.
+    pub(super) is_new: bool,
+}
+
+/// A stream as the server describes it.
+#[derive(Debug, Deserialize)]
+pub(super) struct StreamInfo {
+    pub(super) config: Value,
+    pub(super) state: StreamFigures,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StreamFigures {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    pub(super) last_seq: u64,
+}
+
+/// The consumer as the server describes it.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConsumerInfo {
+    config: ConsumerConfig,
+    delivered: SequencePair,
+    /// How many messages it never delivered.
+    pub(super) num_pending: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct ConsumerConfig {
+    /// In nanoseconds.
+    ack_wait: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SequencePair {
+    stream_seq: u64,
+}
+
+impl ConsumerInfo {
+    /// Returns the number of the last message that was delivered.
+    pub(super) const fn last_delivered(&self) -> u64 {
+        self.delivered.stream_seq
+    }
+}
+
+/// How a queue is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Making {
+    pub(super) birth: QueueBirth,
+    pub(super) lease: Duration,
+    pub(super) lifetime: Option<Duration>,
+    pub(super) replicas: u8,
+    pub(super) now: Timestamp,
+}
+
+impl QueueStreams {
+    /// Finds a queue, or makes it.
+    pub(super) async fn open(
+        link: Arc<Link>,
+        name: &QueueName,
+        making: Making,
+        until: Instant,
+    ) -> Result<Self, QueueError> {
+        let names = ServerNames::new(name);
+        let (found, is_new) = match info(&link, &names.messages, until).await? {
+            Some(found) => (found, false),
+            None if making.birth == QueueBirth::Existing => {
+                return Err(QueueError::Missing { name: name.clone() });
+            }
+            None => {
+                sweep(&link, making.now, until).await?;
+                make_messages(&link, name, &names, making, until).await?
+            }
+        };
+        let id = found.id(&names)?;
+        let replicas = found.config.get("num_replicas").and_then(Value::as_u64).unwrap_or(1);
+        let lease = making.lease;
+        let mut streams = Self { link, name: name.clone(), names, id, lease, replicas, is_new };
+        let states = json!({
+            "name": streams.names.states,
+            "subjects": [streams.names.state_prefix(&streams.id) + ".>"],
+            "max_msgs_per_subject": 1,
+        });
+        streams.make(states, until).await?;
+        streams.lease = streams.make_consumer(until).await?;
+        Ok(streams)
+    }
+
+    /// Has the stream of the ledger keep its values for so long at least, and makes it where there is none. Returns how
+    /// long it keeps them.
+    pub(super) async fn keep_ledger_for(
+        &self,
+        age: Duration,
+        until: Instant,
+    ) -> Result<Duration, QueueError> {
+        let stream = &self.names.ledger;
+        let config = json!({
+            "name": stream,
+            "subjects": [self.names.ledger_prefix(&self.id) + ".>"],
+            "max_age": nanos(age),
+            "max_msgs_per_subject": 1,
+        });
+        self.make(config, until).await?;
+        loop {
+            let found = info(&self.link, stream, until).await?;
+            let mut config = found.ok_or_else(|| self.missing())?.config;
+            let kept = config.get("max_age").and_then(Value::as_u64).map(Duration::from_nanos);
+            match kept {
+                Some(kept) if kept.is_zero() => return Ok(Duration::MAX),
+                Some(kept) if kept >= age => return Ok(kept),
+                _ => {}
+            }
+            if let Some(config) = config.as_object_mut() {
+                config.insert("max_age".to_owned(), nanos(age).into());
+            }
+            // Another process may do the same with another age, so it is looked at again.
+            let updated = self.link.api(&format!("STREAM.UPDATE.{stream}"), &config, until).await?;
+            let _: Value = updated.map_err(|fault| self.fault(fault))?;
+        }
+    }
+
+    /// Makes a stream that is this queue's, unless it is there.
+    async fn make(&self, mut config: Value, until: Instant) -> Result<(), QueueError> {
+        if let Some(config) = config.as_object_mut() {
+            config.insert("num_replicas".to_owned(), self.replicas.into());
+        }
+        match create(&self.link, config, until).await? {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
+                // An operator may have changed it, but not its subjects.
+                Ok(())
+            }
+            Err(fault) => Err(fault.fatal()),
+        }
+    }
+
+    /// Makes the consumer, unless it is there. Its leases are the longest that anybody ever asked for. Returns how long
+    /// they are.
+    pub(super) async fn make_consumer(&self, until: Instant) -> Result<Duration, QueueError> {
+        let found = self.consumer(until).await?;
+        let found = found.map(|found| Duration::from_nanos(found.config.ack_wait));
+        if let Some(lease) = found.filter(|lease| *lease >= self.lease) {
+            return Ok(lease);
+        }
+        let stream = &self.names.messages;
+        let config = json!({
+            "durable_name": CONSUMER,
+            "ack_policy": "explicit",
+            "ack_wait": nanos(self.lease),
+            "deliver_policy": "all",
+            "replay_policy": "instant",
+            "max_deliver": -1,
+            "max_ack_pending": -1,
+            "max_waiting": MAX_WAITING,
+        });
+        let question = json!({ "stream_name": stream, "config": config });
+        let subject = format!("CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}");
+        let made: Result<ConsumerInfo, _> = self.link.api(&subject, &question, until).await?;
+        Ok(Duration::from_nanos(made.map_err(|fault| self.fault(fault))?.config.ack_wait))
+    }
+
+    pub(super) async fn consumer(
+        &self,
+        until: Instant,
+    ) -> Result<Option<ConsumerInfo>, QueueError> {
+        let subject = format!("CONSUMER.INFO.{}.{CONSUMER}", self.names.messages);
+        match self.link.api(&subject, &json!({}), until).await? {
+            Ok(found) => Ok(Some(found)),
+            Err(fault) if fault.err_code == ApiFault::CONSUMER_MISSING => Ok(None),
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    /// Returns the stream of messages, if it is there, and is no other one of the same name.
+    pub(super) async fn messages(&self, until: Instant) -> Result<Option<StreamInfo>, QueueError> {
+        let found = info(&self.link, &self.names.messages, until).await?;
+        Ok(found.filter(|found| found.id(&self.names).is_ok_and(|id| id == self.id)))
+    }
+
+    /// Returns another queue of the same servers, if it is there.
+    pub(super) async fn other(
+        &self,
+        name: &QueueName,
+        until: Instant,
+    ) -> Result<Option<Self>, QueueError> {
+        let names = ServerNames::new(name);
+        let Some(found) = info(&self.link, &names.messages, until).await? else { return Ok(None) };
+        let id = found.id(&names)?;
+        Ok(Some(Self { name: name.clone(), names, id, is_new: false, ..self.clone() }))
+    }
+
+    pub(super) fn missing(&self) -> QueueError {
+        QueueError::Missing { name: self.name.clone() }
+    }
+
+    pub(super) fn fault(&self, fault: ApiFault) -> QueueError {
+        match fault.err_code {
+            ApiFault::STREAM_MISSING | ApiFault::CONSUMER_MISSING => self.missing(),
+            _ => fault.fatal(),
+        }
+    }
+}
+
+impl StreamInfo {
+    /// Returns the id of a queue.
+    pub(super) fn id(&self, names: &ServerNames) -> Result<String, QueueError> {
+        let subjects = self.config.get("subjects").and_then(Value::as_array);
+        let subject = match subjects.map(Vec::as_slice) {
+            Some([subject]) => subject.as_str(),
+            _ => None,
+        };
+        let says = |name: &str, value| self.config.get(name).and_then(Value::as_str) == Some(value);
+        let id = subject.and_then(|subject| names.id_of(subject));
+        let id = id.filter(|_| says("retention", "limits"));
+        let why = || QueueError::damaged(format!("stream {} is no queue", names.messages));
+        let id = id.map(str::to_owned).ok_or_else(why)?;
+        if !says("discard", "new") {
+            let what =
+                format!("stream {} gives way to new messages when it is full", names.messages);
+            return Err(QueueError::Unsuitable { what });
+        }
+        Ok(id)
+    }
+}
+
+/// Returns what the server says of a stream, if there is one.
+pub(super) async fn info(
+    link: &Link,
+    stream: &str,
+    until: Instant,
+) -> Result<Option<StreamInfo>, QueueError> {
+    match link.api(&format!("STREAM.INFO.{stream}"), &json!({}), until).await? {
+        Ok(found) => Ok(Some(found)),
+        Err(ApiFault { err_code: ApiFault::STREAM_MISSING, .. }) => Ok(None),
+        Err(fault) => Err(fault.fatal()),
+    }
+}
+
+/// Returns the stream, and whether it is a new one.
+async fn make_messages(
+    link: &Link,
+    name: &QueueName,
+    names: &ServerNames,
+    making: Making,
+    until: Instant,
+) -> Result<(StreamInfo, bool), QueueError> {
+    let subject = names.message_subject(&draw_token()?);
+    // By a clock that is behind, too, the queue goes before its messages.
+    let max_age = making.lifetime.map_or(0, |lifetime| nanos(lifetime.saturating_mul(2)));
+    let mut window = nanos(DUPLICATE_WINDOW);
+    if max_age > 0 {
+        window = window.min(max_age);
+    }
+    let config = json!({
+        "name": names.messages,
+        "subjects": [subject],
+        "description": described(name, making.lifetime.map(|lifetime| making.now.plus(lifetime))),
+        "allow_direct": true,
+        "max_age": max_age,
+        "max_msg_size": MAX_MESSAGE_BYTES.saturating_add(MAX_HEADER_BYTES),
+        "duplicate_window": window,
+        "num_replicas": making.replicas.max(1),
+    });
+    match create(link, config, until).await? {
+        // If it is asked for twice, it is there and the same.
+        Ok(made) => Ok((made, true)),
+        // Another process was faster.
+        Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
+            let found = info(link, &names.messages, until).await?;
+            Ok((found.ok_or_else(|| QueueError::Missing { name: name.clone() })?, false))
+        }
+        Err(fault) => Err(fault.fatal()),
+    }
+}
+
+async fn create(
+    link: &Link,
+    mut config: Value,
+    until: Instant,
+) -> Result<Result<StreamInfo, ApiFault>, QueueError> {
+    let name = config.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(config) = config.as_object_mut() {
+        config.insert("retention".to_owned(), "limits".into());
+        config.insert("storage".to_owned(), "file".into());
+        // What it has never gives way to what comes.
+        config.insert("discard".to_owned(), "new".into());
+    }
+    link.api(&format!("STREAM.CREATE.{name}"), &config, until).await
+}
+
+/// Returns a length of time as JetStream has it.
+pub(super) fn nanos(length: Duration) -> u64 {
+    const MOST: u64 = 0x7fff_ffff_ffff_ffff;
+    u64::try_from(length.as_nanos()).unwrap_or(MOST).min(MOST)
+}
