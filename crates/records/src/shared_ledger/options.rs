@@ -5,8 +5,8 @@ use std::time::Duration;
 use brine_core::Timestamp;
 use brine_core::time::LEEWAY;
 
-/// The most bytes of a value in the store.
-pub const MAX_VALUE_BYTES: usize = 768 * 1024;
+/// The most bytes of a value in the store: those that a NATS server carries in one message, also as base64.
+pub const MAX_VALUE_BYTES: usize = 512 * 1024;
 
 /// The most ranges that the numbers of one channel may take. As with the replay database, numbers that were under a
 /// lease are noted beyond it.

@@ -144,4 +144,4 @@ impl ChannelNumbers {
 const MAX_HELD: usize = 4096;
 
 /// The most ranges of a channel, if each number that is under a lease became one. They fit a value.
-pub(super) const MAX_NUMBERS: usize = 32_768;
+pub(super) const MAX_NUMBERS: usize = 24_576;
