@@ -20,6 +20,7 @@ mod passwd;
 mod policy;
 mod public;
 mod queue_watch;
+mod receiver;
 mod recv;
 mod reject_file;
 mod remove;
