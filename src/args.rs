@@ -11,6 +11,7 @@ pub mod key_care;
 pub mod metrics;
 pub mod queue;
 pub mod record;
+pub mod relay;
 pub mod replay;
 pub mod run;
 pub mod scan;

@@ -23,6 +23,7 @@ mod queue_watch;
 mod receiver;
 mod recv;
 mod reject_file;
+mod relay;
 mod remove;
 mod rename;
 pub(crate) mod replay;
@@ -52,6 +53,7 @@ use crate::args::brine::{Brine, BrineVerb};
 use crate::args::brinekey::{BrineKey, BrinekeyVerb};
 use crate::args::judge::VerdictArgs;
 use crate::args::queue::RecvArgs;
+use crate::args::relay::RelayArgs;
 use crate::args::run::Run;
 use crate::args::verify::Verify;
 use crate::report::exit::Status;
@@ -92,6 +94,10 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
         BrineVerb::Recv(args) => {
             let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
             reporting.reported(recv::outputs(&args), |output| recv::run(&args, output))
+        }
+        BrineVerb::Relay(args) => {
+            let reporting = Reporting { json, verdict: &args.verdict, command: &[] };
+            reporting.reported(relay::outputs(&args), |numbers| relay::run(&args, numbers))
         }
         BrineVerb::Call(args) => Reporter::without_file(json).finish(call::run(&args)),
         BrineVerb::Work(args) => Reporter::without_file(json).finish(work::run(&args)),
@@ -143,6 +149,7 @@ const fn runs_unconfined(verb: &BrineVerb) -> bool {
 const fn wants_only_failures(verb: &BrineVerb) -> bool {
     match verb {
         BrineVerb::Recv(RecvArgs { verdict, .. })
+        | BrineVerb::Relay(RelayArgs { verdict, .. })
         | BrineVerb::Run(Run { verdict, .. })
         | BrineVerb::Verify(Verify { verdict, .. }) => verdict.quiet || verdict.json,
         BrineVerb::Send(args) => args.quiet || args.json,

@@ -7,6 +7,7 @@ use super::doctor::{DOCTOR_EXAMPLES, Doctor};
 use super::help::first_of;
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
 use super::queue::{DEAD_EXAMPLES, DeadVerb, RECV_EXAMPLES, RecvArgs, SEND_EXAMPLES, SendArgs};
+use super::relay::{RELAY_EXAMPLES, RelayArgs};
 use super::replay::{REPLAY_EXAMPLES, ReplayVerb};
 use super::run::{POLICY_EXAMPLES, PolicyVerb, RUN_EXAMPLES, Run};
 use super::scan::{self, Scan};
@@ -78,6 +79,9 @@ pub enum BrineVerb {
     /// Send a job to a queue, wait for its result, and write its output
     #[command(after_long_help = CALL_EXAMPLES, after_help = first_of(CALL_EXAMPLES))]
     Call(CallArgs),
+    /// Carry messages from one queue to another: those that verify, or all, signed
+    #[command(after_long_help = RELAY_EXAMPLES, after_help = first_of(RELAY_EXAMPLES))]
+    Relay(RelayArgs),
     /// Look after messages that were refused, or failed too often
     #[command(subcommand, after_long_help = DEAD_EXAMPLES, after_help = first_of(DEAD_EXAMPLES))]
     Dead(DeadVerb),

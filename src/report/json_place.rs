@@ -26,7 +26,11 @@ impl JsonPlace {
         match (program, verbs) {
             (
                 "brine",
-                ["call" | "completions" | "recv" | "run" | "send" | "sign" | "verify" | "work", ..],
+                [
+                    "call" | "completions" | "recv" | "relay" | "run" | "send" | "sign" | "verify"
+                    | "work",
+                    ..,
+                ],
             )
             | ("brine", ["dead", "show"])
             | ("brinekey", ["export" | "pub", ..]) => Self::Stderr,

@@ -86,18 +86,6 @@ impl Receiver<'_> {
         &self.signals
     }
 
-    /// Receives as many messages at once as there are. They are delivered again until they are settled.
-    pub(super) fn blocks(&self) -> SourceRules {
-        SourceRules {
-            attempts: u64::MAX,
-            bounds: ReceiveBounds { bytes: BLOCK_BYTES, messages: BLOCK_RECORDS },
-            delay: RetryDelay::default(),
-            held: HELD,
-            messages: None,
-            wait: self.reception.wait,
-        }
-    }
-
     /// Receives until there is no more to do. What was delivered to somebody else meanwhile does not end the work, and
     /// neither does another process that locks the queue for long, or a server that is away.
     pub(super) fn receive<K: Sink<Error = Failure>>(
@@ -203,6 +191,19 @@ impl Receiver<'_> {
             Some(failure) if counts == RecordCounts::default() => Err(failure),
             failure => Ok(Outcome::Records { counts, signers, failure, older: None }),
         }
+    }
+}
+
+/// Receives as many messages at once as there are, which are delivered again until they are settled. Ends if there was
+/// none for so long.
+pub(super) fn blocks(wait: Option<Duration>) -> SourceRules {
+    SourceRules {
+        attempts: u64::MAX,
+        bounds: ReceiveBounds { bytes: BLOCK_BYTES, messages: BLOCK_RECORDS },
+        delay: RetryDelay::default(),
+        held: HELD,
+        messages: None,
+        wait,
     }
 }
 

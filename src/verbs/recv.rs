@@ -8,7 +8,7 @@ use brine_queue::{ReceiveBounds, SourceRules};
 use super::command_sink::{CommandSink, PAYLOADS};
 use super::expect;
 use super::queue_watch::NumbersPlan;
-use super::receiver::{Receiver, Reception};
+use super::receiver::{Receiver, Reception, blocks};
 use super::run::find_program;
 use crate::args::queue::RecvArgs;
 use crate::report::command::CommandMisuse;
@@ -80,10 +80,7 @@ pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Fail
         url: &args.url,
         judge: &args.judge,
         wanted: wanted(args),
-        wait: match (args.follow, args.wait) {
-            (true, _) => None,
-            (false, wait) => Some(wait.unwrap_or(Duration::ZERO)),
-        },
+        wait: wait(args),
         // Who waits for a message for so long waits no longer for another process.
         patience: args.wait,
         lease: args.lease,
@@ -107,7 +104,7 @@ fn write_to(receiver: &mut Receiver<'_>, args: &RecvArgs, output: &Output) -> Re
         None => Payloads::Bare(PAYLOADS),
     };
     let mut sink = RecordOutput::open(output, payloads, true)?;
-    receiver.receive(receiver.blocks(), payloads.framing(), &mut sink, |_, _| {})?;
+    receiver.receive(blocks(wait(args)), payloads.framing(), &mut sink, |_, _| {})?;
     sink.finish()
 }
 
@@ -120,7 +117,7 @@ fn hand_to(
     let attempts = u64::try_from(args.attempts.get()).unwrap_or(u64::MAX);
     let signals = receiver.signals().clone();
     let mut sink = CommandSink { command, attempts, unsettled: None, signals };
-    let rules = SourceRules { attempts, bounds: ReceiveBounds::ONE, held: 1, ..receiver.blocks() };
+    let rules = SourceRules { attempts, bounds: ReceiveBounds::ONE, held: 1, ..blocks(wait(args)) };
     receiver.receive(rules, PAYLOADS, &mut sink, |sink, unsettled| {
         sink.unsettled = Some(unsettled);
     })
@@ -131,6 +128,11 @@ fn command(args: &RecvArgs) -> Result<Option<PayloadCommand>, Failure> {
     let found = find_program(&args.command)?.ok_or(CommandMisuse::NoCommand)?;
     let (program, arguments) = (found.path, found.arguments);
     Ok(Some(PayloadCommand { name: name.clone(), program, arguments }))
+}
+
+/// Returns how long a message is waited for, if not for ever.
+fn wait(args: &RecvArgs) -> Option<Duration> {
+    (!args.follow).then(|| args.wait.unwrap_or(Duration::ZERO))
 }
 
 /// Returns how many messages are to be released, if that is said.

@@ -127,7 +127,7 @@ fn publish(
 }
 
 /// Returns each of these envelopes.
-fn each<'a>(mut envelopes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
+pub(super) fn each<'a>(mut envelopes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
     let split = |length: &usize| {
         let (one, rest) = envelopes.split_at_checked(*length)?;
         envelopes = rest;

@@ -28,6 +28,7 @@ mod queue_kit;
 mod queue_watch;
 mod records;
 mod refusals;
+mod relay;
 mod replay;
 mod result;
 mod revoke;

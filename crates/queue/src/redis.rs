@@ -87,7 +87,7 @@ impl RedisQueue {
     ) -> Result<Self, QueueError> {
         let place = RedisPlace::new(server, secrets, name, options.busy_timeout)?;
         let mut connection = place.connection();
-        refuse_eviction(&mut connection)?;
+        connection.refuse_eviction()?;
         let mut queue = Self::of(&place, options, clock, connection);
         queue.birth = queue.found("")?;
         if options.lifetime.is_none() {
@@ -371,24 +371,6 @@ impl Queue for RedisQueue {
 
     fn ledger(&self) -> Result<SharedLedger<RedisStore>, QueueError> {
         self.open_ledger()
-    }
-}
-
-/// Refuses a server that drops values when it is full.
-fn refuse_eviction(connection: &mut RedisConnection) -> Result<(), QueueError> {
-    let mut command = cmd("INFO");
-    command.arg("memory");
-    let info: String = connection.query(&command, Duration::ZERO)?;
-    let value = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    };
-    match (value("maxmemory"), value("maxmemory_policy")) {
-        (None | Some("0"), _) | (_, None | Some("noeviction")) => Ok(()),
-        (_, Some(policy)) => Err(QueueError::Unsuitable {
-            what: format!(
-                "the server drops messages when it is full: its maxmemory-policy is {policy}, and must be noeviction"
-            ),
-        }),
     }
 }
 

@@ -42,6 +42,19 @@ pub struct SigningCounts {
     pub reasons: BTreeMap<&'static str, u64>,
 }
 
+impl SigningCounts {
+    /// Adds what became of others.
+    pub fn add(&mut self, other: Self) {
+        self.signed = self.signed.saturating_add(other.signed);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.kept = self.kept.saturating_add(other.kept);
+        for (reason, count) in other.reasons {
+            let sum = self.reasons.entry(reason).or_default();
+            *sum = sum.saturating_add(count);
+        }
+    }
+}
+
 /// How signing ended.
 #[derive(Debug)]
 #[must_use = "the work may have ended before the source did"]

@@ -240,6 +240,7 @@ fn every_verb_takes_json_and_fails_in_json() {
             "brine work",
             "brine dead show",
             "brine recv",
+            "brine relay",
             "brine send",
             "brinekey pub",
             "brinekey export",

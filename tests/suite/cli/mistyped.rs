@@ -122,7 +122,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brinekey gen --expires 30d",
         "brinekey gen has no option \"--expires\"",
-        "\"--expires\" is an option of \"brine sign\", \"brine send\" and \"brine call\"",
+        "\"--expires\" is an option of \"brine sign\", \"brine send\" and \"brine call\", among others",
     ),
     ("brine verify --expect x", "brine verify has no option \"--expect\"", ""),
     ("brine sign --kye me x", "brine sign has no option \"--kye\"", "did you mean \"--key\"?"),

@@ -9,7 +9,7 @@ use brine_core::{Statement, Timestamp, sign};
 use brine_queue::{DeadLetters as _, Queue as _, QueueStatus, Retry};
 use serde_json::Value;
 
-use super::queue_kit::{URL, done, opened, run};
+use super::queue_kit::{self, URL, done, opened, run};
 use crate::common::{Person, SystemClock, assert_refused};
 use crate::page::Page;
 
@@ -184,17 +184,8 @@ fn a_command_that_is_not_there_takes_nothing() {
 
 /// Starts a consumer, and waits until its command has begun.
 fn start(person: &Person, arguments: &[&str], script: &str) -> Child {
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
-        .args(["recv", URL])
-        .args(arguments)
-        .args(["--", "sh", "-c", script])
-        .env("BRINE_HOME", person.home_path(""))
-        .current_dir(person.path(""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let words = [&["recv", URL], arguments, &["--", "sh", "-c", script]].concat();
+    let child = queue_kit::start(person, &words, Stdio::piped());
     let begun = Instant::now();
     while !person.path("begun").exists() {
         assert!(begun.elapsed() < Duration::from_secs(30), "the command does not begin");

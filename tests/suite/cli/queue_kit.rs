@@ -1,6 +1,6 @@
 //! What tests of queues share: lines that name one, and the queue as whoever can write its file opens it.
 
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,13 @@ pub(super) fn open_queue(person: &Person, name: &str) -> Result<SqliteQueue, Que
 
 pub(super) fn opened(person: &Person, name: &str) -> SqliteQueue {
     open_queue(person, name).unwrap()
+}
+
+/// Starts `brine`, which goes on until it is ended. Its standard error is for whoever reads it.
+pub(super) fn start(person: &Person, arguments: &[&str], errors: impl Into<Stdio>) -> Child {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brine"));
+    command.args(arguments).env("BRINE_HOME", person.home_path("")).current_dir(person.path(""));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap()
 }
 
 pub(super) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use brine_queue::Queue as _;
 use serde_json::Value;
 
-use super::queue_kit::{URL, done, opened, run, wait_for};
+use super::queue_kit::{URL, done, opened, run, start, wait_for};
 use crate::common::{Person, assert_refused};
 
 /// The samples in a text for Prometheus, without the queue that they are all about.
@@ -65,15 +65,9 @@ struct Served {
 
 impl Served {
     fn start(person: &Person, command: &str) -> Self {
-        let mut consumer = std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
-            .args(["recv", URL, "--follow", "--metrics", "127.0.0.1:0", "--", "sh", "-c", command])
-            .env("BRINE_HOME", person.home_path(""))
-            .current_dir(person.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let words =
+            ["recv", URL, "--follow", "--metrics", "127.0.0.1:0", "--", "sh", "-c", command];
+        let mut consumer = start(person, &words, Stdio::piped());
         let mut said = String::new();
         BufReader::new(consumer.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
         let address = said.trim().strip_prefix("brine: numbers are at http://").unwrap();

@@ -10,7 +10,7 @@ use brine_core::{Classified as _, Clock as _, SigningKey, Statement, UnverifiedE
 use brine_job::{Grants, JobId, JobResult};
 use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds};
 
-use super::queue_kit::{URL, done, open_queue, opened, run, wait_for};
+use super::queue_kit::{URL, done, open_queue, opened, run, start, wait_for};
 use crate::common::{
     Person, SystemClock, assert_mistyped, assert_refused, key, project_text, public_line,
 };
@@ -46,17 +46,8 @@ struct RunningWorker(Child);
 impl RunningWorker {
     fn start(person: &Person, options: &[&str]) -> Self {
         let errors = std::fs::File::create(person.path("errors")).unwrap();
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
-            .args(["work", URL, "--policy", "policy.toml"])
-            .args(options)
-            .env("BRINE_HOME", person.home_path(""))
-            .current_dir(person.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(errors)
-            .spawn()
-            .unwrap();
-        Self(child)
+        let words = [&["work", URL, "--policy", "policy.toml"], options].concat();
+        Self(start(person, &words, errors))
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -395,13 +386,7 @@ fn a_caller_that_is_interrupted_leaves_no_queue_behind() {
     let person = operator();
     done(&person, "echo x | brine send URL; brine recv URL");
     person.write("job", "true");
-    let mut caller = std::process::Command::new(env!("CARGO_BIN_EXE_brine"))
-        .args(["call", "--wait", "60s", URL, "job"])
-        .env("BRINE_HOME", person.home_path(""))
-        .current_dir(person.path(""))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut caller = start(&person, &["call", "--wait", "60s", URL, "job"], Stdio::inherit());
     let mut queue = opened(&person, "work");
     let job = queue.receive(ReceiveBounds::ONE, Duration::from_secs(30)).unwrap().remove(0);
     let reply = asked(&job.content).reply().unwrap().to_string();

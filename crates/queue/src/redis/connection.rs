@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{
     Client, Cmd, Connection, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisError, ScriptInvocation, ServerErrorKind, TlsCertificates,
+    RedisConnectionInfo, RedisError, ScriptInvocation, ServerErrorKind, TlsCertificates, cmd,
 };
 
 use crate::any::ServerSecrets;
@@ -97,6 +97,24 @@ impl RedisConnection {
     ) -> Result<T, QueueError> {
         let timeout = self.place.timeout.saturating_add(longer);
         self.ask(timeout, |connection| command.query(connection))
+    }
+
+    /// Refuses a server that drops values when it is full.
+    pub(super) fn refuse_eviction(&mut self) -> Result<(), QueueError> {
+        let mut command = cmd("INFO");
+        command.arg("memory");
+        let info: String = self.query(&command, Duration::ZERO)?;
+        let value = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        };
+        match (value("maxmemory"), value("maxmemory_policy")) {
+            (None | Some("0"), _) | (_, None | Some("noeviction")) => Ok(()),
+            (_, Some(policy)) => Err(QueueError::Unsuitable {
+                what: format!(
+                    "the server drops messages when it is full: its maxmemory-policy is {policy}, and must be noeviction"
+                ),
+            }),
+        }
     }
 
     fn ask<T>(
