@@ -32,8 +32,12 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+#[cfg(feature = "amqp")]
+mod amqp;
 mod any;
 mod error;
+#[cfg(feature = "amqp")]
+mod ledger_place;
 #[cfg(feature = "nats")]
 mod nats;
 mod options;
@@ -51,8 +55,15 @@ mod tls;
 mod url;
 
 pub use self::admission::{Admission, valid_later};
+#[cfg(feature = "amqp")]
+pub use self::amqp::{AmqpLease, AmqpQueue, AmqpSent};
 pub use self::any::{AnyLease, AnyLedger, AnyQueue, AnyRecord, AnySent, ServerSecrets};
 pub use self::error::QueueError;
+#[cfg(feature = "amqp")]
+pub use self::ledger_place::{
+    Ends, LedgerNotes, LedgerPlace, MessageKey, NoLedgerPlace, NotedFigures, SqliteLedgerPlace,
+    SqliteNotes,
+};
 #[cfg(feature = "nats")]
 pub use self::nats::{NatsCredentials, NatsLease, NatsPlace, NatsQueue, NatsSent, NatsStore};
 pub use self::options::{DeadLetterBounds, MAX_MESSAGE_BYTES, QueueBirth, QueueOptions};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use brine_core::Timestamp;
 use brine_records::MAX_RECORD_BYTES;
-use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE};
+use brine_records::replay::{BUSY_TIMEOUT, LEASE, MAX_AGE, embedded};
 #[cfg(any(feature = "nats", feature = "redis"))]
 use brine_records::{SharedBirth, SharedOptions};
 
@@ -70,6 +71,18 @@ pub enum QueueBirth {
     /// Make one whose ledger takes records issued from 61 seconds after now on. As clocks may differ by 60 seconds, a
     /// record can have been handled that long before the moment at which it was issued.
     RefuseOlder,
+}
+
+impl QueueBirth {
+    /// Returns from when on the ledger of a new queue takes records, if one may be made.
+    pub(crate) fn floor(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::AcceptOlder => Timestamp::from_unix(0),
+            Self::Existing => None,
+            Self::FromNow => Some(now),
+            Self::RefuseOlder => Some(embedded::floor_after_another(now)),
+        }
+    }
 }
 
 /// What dead letters may take, in bytes. Each takes 256 more than it has.

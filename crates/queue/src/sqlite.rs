@@ -86,7 +86,7 @@ impl SqliteQueue {
         let now = clock.now()?;
         let max_age = options.max_age.min(Duration::from_secs(Timestamp::MAX.unix()));
         let options = QueueOptions { max_age, ..options };
-        if let Some(floor) = floor(options.birth, now) {
+        if let Some(floor) = options.birth.floor(now) {
             brine_sqlite::create(path, &SCHEMA, |connection| -> Result<(), QueueError> {
                 Ok(embedded::create_ledger(connection, now, floor, max_age)?)
             })?;
@@ -379,15 +379,5 @@ impl fmt::Debug for MessageLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, token } = self;
         f.debug_struct("MessageLease").field("number", number).field("token", &hex(token)).finish()
-    }
-}
-
-/// Returns from when on the ledger of a new file takes records, if one may be made.
-fn floor(birth: QueueBirth, now: Timestamp) -> Option<Timestamp> {
-    match birth {
-        QueueBirth::AcceptOlder => Timestamp::from_unix(0),
-        QueueBirth::Existing => None,
-        QueueBirth::FromNow => Some(now),
-        QueueBirth::RefuseOlder => Some(embedded::floor_after_another(now)),
     }
 }

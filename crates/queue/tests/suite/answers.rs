@@ -24,14 +24,15 @@ pub(crate) fn an_answer_is_published_with_the_acknowledgement_or_not_at_all<S: Q
     assert_eq!(work.answer(one, &site.queue_name("answers"), b"1").unwrap(), Answered::Done);
     // The lease of the other runs out, and somebody else has it.
     site.let_pass(LEASE);
-    let again = self::one(&mut site.open("work"));
+    let mut other = site.open("work");
+    let again = self::one(&mut other);
     assert_eq!(work.answer(two, &site.queue_name("answers"), b"late").unwrap(), Answered::Lost);
     assert_eq!(
-        work.answer(&again.lease, &site.queue_name("answers"), b"2").unwrap(),
+        other.answer(&again.lease, &site.queue_name("answers"), b"2").unwrap(),
         Answered::Done
     );
     let huge = vec![0; work.message_limit() + 1];
-    let refused = work.answer(&again.lease, &site.queue_name("answers"), &huge).unwrap_err();
+    let refused = other.answer(&again.lease, &site.queue_name("answers"), &huge).unwrap_err();
     assert_eq!(refused.reason(), "too-large");
 
     let found: Vec<_> = all(&mut answers).into_iter().map(|answer| answer.content).collect();

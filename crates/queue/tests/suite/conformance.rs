@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -419,11 +420,12 @@ pub(crate) fn consumers_share_the_messages<S: QueueSite>(site: &S) {
     const MESSAGES: usize = 200;
     let seen = Mutex::new(Vec::new());
     let messages: Vec<_> = (0..MESSAGES).map(|number| number.to_string().into_bytes()).collect();
-    thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let published = thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut queue = site.open("q");
-                while seen.lock().unwrap().len() < MESSAGES {
+                while seen.lock().unwrap().len() < MESSAGES && !is_over.load(Ordering::SeqCst) {
                     let most = ReceiveBounds { bytes: usize::MAX, messages: 7 };
                     let found = queue.receive(most, Duration::from_millis(10)).unwrap();
                     let leases: Vec<_> = found.iter().map(|found| &found.lease).collect();
@@ -432,11 +434,15 @@ pub(crate) fn consumers_share_the_messages<S: QueueSite>(site: &S) {
                 }
             });
         }
-        for some in messages.chunks(10) {
+        let published = messages.chunks(10).try_for_each(|some| {
             let some: Vec<&[u8]> = some.iter().map(Vec::as_slice).collect();
-            site.open("q").publish(&some).unwrap();
-        }
+            site.open("q").publish(&some)
+        });
+        // Nobody waits for what does not come.
+        is_over.store(published.is_err(), Ordering::SeqCst);
+        published
     });
+    published.unwrap();
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.len(), MESSAGES);
     assert_eq!(BTreeSet::from_iter(seen), BTreeSet::from_iter(messages));

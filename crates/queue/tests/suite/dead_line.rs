@@ -1,15 +1,16 @@
-//! A line to a server that can go dead: both ends stay open, and nothing comes through.
+//! A line to a server that can go dead: both ends stay open, and nothing comes through. It can be cut, too.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What listens on a port, and carries what comes to another port.
 pub(crate) struct Line {
     pub(crate) port: u16,
     is_dead: Arc<AtomicBool>,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Line {
@@ -17,23 +18,32 @@ impl Line {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let is_dead = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&is_dead);
+        let ends: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let (flag, known) = (Arc::clone(&is_dead), Arc::clone(&ends));
         // The threads end with the process, or when both ends are closed.
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
                 let ends = [near.try_clone().unwrap(), far.try_clone().unwrap()];
+                known.lock().unwrap().extend(ends.iter().map(|end| end.try_clone().unwrap()));
                 carry(near, far, Arc::clone(&flag));
                 let [near, far] = ends;
                 carry(far, near, Arc::clone(&flag));
             }
         });
-        Self { port, is_dead }
+        Self { port, is_dead, ends }
     }
 
     /// From here on, nothing comes through, on no connection.
     pub(crate) fn die(&self) {
         self.is_dead.store(true, Ordering::SeqCst);
+    }
+
+    /// Closes all connections.
+    pub(crate) fn cut(&self) {
+        for end in self.ends.lock().unwrap().drain(..) {
+            let _ = end.shutdown(std::net::Shutdown::Both);
+        }
     }
 
     /// From here on, what is sent comes through.

@@ -9,10 +9,15 @@
     reason = "a test fails by panicking, reads the clock and the environment, and talks to its processes"
 )]
 
+#[cfg(feature = "amqp")]
+mod amqp_faults;
+#[cfg(feature = "amqp")]
+mod amqp_site;
 mod answers;
 mod conformance;
 mod dead_letters;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "amqp", feature = "nats"))]
+#[allow(dead_code, reason = "each kind of server takes what it needs")]
 mod dead_line;
 mod files;
 mod kills;
@@ -26,6 +31,8 @@ mod nats_server;
 mod nats_site;
 #[cfg(feature = "nats")]
 mod nats_wire;
+#[cfg(feature = "amqp")]
+mod rabbitmq;
 mod records;
 #[cfg(feature = "redis")]
 mod redis_site;
