@@ -27,6 +27,7 @@ mod names;
 mod place;
 mod publish;
 mod receive;
+mod recovery;
 mod scan;
 mod settle;
 mod store;
@@ -43,6 +44,7 @@ use brine_records::{Ledger as _, ReplayError, Settled, SharedLease, SharedLedger
 
 use self::link::Link;
 use self::receive::Inbox;
+use self::recovery::LastLook;
 use self::streams::{Making, QueueStreams};
 use self::values::Values;
 use crate::error::QueueError;
@@ -90,6 +92,7 @@ struct Shared {
     states: Values,
     options: QueueOptions,
     clock: Arc<dyn Clock>,
+    last_look: LastLook,
 }
 
 impl NatsQueue {
@@ -119,7 +122,8 @@ impl NatsQueue {
         let (stream, queue) = (streams.names.states.clone(), name.clone());
         let states = Values { link, stream, queue };
         let makes_ledger = streams.is_new && options.lifetime.is_none();
-        let shared = Arc::new(Shared { streams, states, options, clock });
+        let shared =
+            Arc::new(Shared { streams, states, options, clock, last_look: LastLook::default() });
         let queue = Self { shared, inbox: None, ledger: None };
         if makes_ledger {
             // One that was made later would not know what may have been handled before.
@@ -209,8 +213,8 @@ impl Queue for NatsQueue {
     }
 
     fn withdraw(&mut self, message: &NatsSent) -> Result<bool, QueueError> {
-        let until = self.link().deadline();
-        self.link().wait_for(self.take_back(message, until))
+        let (now, until) = (self.shared.now()?, self.link().deadline());
+        self.link().wait_for(self.take_back(message, now, until))
     }
 
     fn receive(

@@ -54,6 +54,7 @@ impl Shared {
             let bytes = counts.verified_bytes.saturating_add(cost);
             let has_room = bytes <= limit;
             if has_room {
+                counts.verified = counts.verified.saturating_add(1);
                 counts.verified_bytes = bytes;
                 counts.refuse(&dead.reason);
             }
@@ -225,16 +226,27 @@ impl Shared {
         Ok(true)
     }
 
-    /// Counts what dead letters take.
-    async fn recount(&self, until: Instant) -> Result<(), QueueError> {
-        let mut bytes = 0_u64;
+    /// Counts dead letters anew.
+    pub(super) async fn recount(&self, until: Instant) -> Result<(), QueueError> {
+        let mut found = Counts::default();
         self.scan(until, |_, state| {
-            let dead = state.dead.as_ref().filter(|dead| dead.verified);
-            let cost = dead.filter(|_| state.phase == Phase::Dead).map_or(0, DeadState::cost);
-            bytes = bytes.saturating_add(cost);
+            let Some(dead) = state.dead.as_ref().filter(|_| state.phase == Phase::Dead) else {
+                return;
+            };
+            let (kept, bytes) = match dead.verified {
+                true => (&mut found.verified, &mut found.verified_bytes),
+                false => (&mut found.unverified_kept, &mut found.unverified_bytes),
+            };
+            *kept = kept.saturating_add(1);
+            *bytes = bytes.saturating_add(dead.cost());
         })
         .await?;
-        self.count(until, |counts| counts.verified_bytes = bytes).await
+        self.count(until, |counts| {
+            let Counts { verified, verified_bytes, unverified_kept, unverified_bytes, .. } = found;
+            (counts.verified, counts.verified_bytes) = (verified, verified_bytes);
+            (counts.unverified_kept, counts.unverified_bytes) = (unverified_kept, unverified_bytes);
+        })
+        .await
     }
 }
 

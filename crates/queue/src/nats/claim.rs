@@ -107,14 +107,11 @@ impl Shared {
         now: Timestamp,
     ) -> Result<MessageState, QueueError> {
         let begun = delivered.number(BEGUN);
-        let state = MessageState::held(draw_token()?, delivered.address.delivery, begun);
+        let state = MessageState::held(draw_token()?, delivered.address.delivery, begun, now);
         let not_before = delivered.number(NOT_BEFORE).filter(|until| *until > now.unix());
         Ok(match not_before {
             None => state,
-            Some(until) => {
-                let (phase, from) = (Phase::Waiting, now.unix());
-                MessageState { phase, attempts: 0, from, until, ..state }
-            }
+            Some(until) => MessageState { phase: Phase::Waiting, attempts: 0, until, ..state },
         })
     }
 
@@ -138,9 +135,10 @@ impl Shared {
                 self.forget(address.sequence, revision, until).await?;
                 return Ok(None);
             }
-            // It came late: somebody else was given the message since.
-            Phase::Held if address.delivery <= state.delivery => return Ok(None),
             Phase::Held | Phase::Waiting => {}
+        }
+        if state.is_late(address.delivery, self.streams.lease, now) {
+            return Ok(None);
         }
         let left = state.seconds_left(now);
         if left > 0 {
@@ -153,7 +151,7 @@ impl Shared {
             token: draw_token()?,
             delivery: address.delivery,
             attempts: state.attempts.saturating_add(1),
-            from: 0,
+            from: now.unix(),
             until: 0,
             ..state
         }))

@@ -18,7 +18,9 @@ const MAX_REASONS: usize = 256;
 pub(super) struct Counts {
     /// Messages that became dead letters or were dropped, by their reasons.
     pub(super) refused: BTreeMap<String, u64>,
-    /// What dead letters take that verified.
+    /// How many dead letters there are that verified.
+    pub(super) verified: u64,
+    /// What these take.
     pub(super) verified_bytes: u64,
     /// Refused messages that never verified.
     pub(super) unverified: u64,
@@ -47,9 +49,15 @@ impl Counts {
         self.refused.retain(|_, count| *count > 0);
     }
 
+    /// Returns how many dead letters there are.
+    pub(super) const fn dead(&self) -> u64 {
+        self.verified.saturating_add(self.unverified_kept)
+    }
+
     /// Gives back the room of a dead letter.
     pub(super) const fn free(&mut self, cost: u64, is_verified: bool) {
         if is_verified {
+            self.verified = self.verified.saturating_sub(1);
             self.verified_bytes = self.verified_bytes.saturating_sub(cost);
         } else {
             self.unverified_kept = self.unverified_kept.saturating_sub(1);

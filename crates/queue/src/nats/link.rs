@@ -125,6 +125,11 @@ impl Link {
         }
     }
 
+    /// Returns how often the connection was made.
+    pub(super) fn times_connected(&self) -> u64 {
+        *self.connected.borrow()
+    }
+
     /// Waits until the connection is a new one.
     pub(super) async fn reconnected(&self) {
         let mut connected = self.connected.clone();

@@ -1,5 +1,7 @@
 //! What is known about a message that was delivered.
 
+use std::time::Duration;
+
 use brine_core::Timestamp;
 use brine_core::time::LEEWAY;
 use serde::{Deserialize, Serialize};
@@ -25,9 +27,9 @@ pub(super) struct MessageState {
     pub(super) attempts: u64,
     /// When somebody began to handle it, in seconds since 1970.
     pub(super) begun: Option<u64>,
-    /// From when until when it is held or waits, in seconds since 1970. Both are 0 where the server says when it is
-    /// delivered again.
+    /// Since when it is held or waits, in seconds since 1970.
     pub(super) from: u64,
+    /// Until when it does, or 0 where the server says that.
     pub(super) until: u64,
     /// Why it was handed back.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -63,14 +65,19 @@ pub(super) struct DeadState {
 
 impl MessageState {
     /// The state of a message that is held for the first time.
-    pub(super) const fn held(token: String, delivery: u64, begun: Option<u64>) -> Self {
+    pub(super) const fn held(
+        token: String,
+        delivery: u64,
+        begun: Option<u64>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             phase: Phase::Held,
             token,
             delivery,
             attempts: 1,
             begun,
-            from: 0,
+            from: now.unix(),
             until: 0,
             why: String::new(),
             dead: None,
@@ -85,7 +92,7 @@ impl MessageState {
         state.unwrap_or_else(|| Self {
             phase: Phase::Waiting,
             attempts: 0,
-            ..Self::held(String::new(), 0, Some(0))
+            ..Self::held(String::new(), 0, Some(0), moment(0))
         })
     }
 
@@ -98,6 +105,13 @@ impl MessageState {
         // What begins in the future was written while a clock was ahead.
         let is_sane = self.from <= now.plus(LEEWAY).unix();
         if is_sane { self.until.saturating_sub(now.unix()) } else { 0 }
+    }
+
+    /// Returns whether a delivery comes late: somebody else was given the message since. The server counts them, and can
+    /// begin anew if it was killed. So whoever has held the message for longer than a lease has no more right to it.
+    pub(super) fn is_late(&self, delivery: u64, lease: Duration, now: Timestamp) -> bool {
+        let since = now.unix().saturating_sub(self.from);
+        self.phase == Phase::Held && delivery <= self.delivery && since <= lease.as_secs()
     }
 
     /// Returns the dead letter of a number, if it is one.
@@ -161,14 +175,14 @@ mod tests {
         let state = MessageState {
             phase: Phase::Dead,
             dead,
-            ..MessageState::held("t".to_owned(), 2, Some(5))
+            ..MessageState::held("t".to_owned(), 2, Some(5), at)
         };
         assert_eq!(MessageState::decode(&state.encode().unwrap()), state);
         let letter = state.dead_message(9).unwrap();
         assert_eq!((letter.number, letter.bytes, letter.attempts, letter.begun), (9, 3, 1, true));
         assert_eq!(letter.detail, "ü".repeat(1024));
-        let held = MessageState::held("t".to_owned(), 2, None);
-        let text = r#"{"phase":"held","token":"t","delivery":2,"attempts":1,"begun":null,"from":0,"until":0}"#;
+        let held = MessageState::held("t".to_owned(), 2, None, at);
+        let text = r#"{"phase":"held","token":"t","delivery":2,"attempts":1,"begun":null,"from":7,"until":0}"#;
         assert_eq!(String::from_utf8(held.encode().unwrap()).unwrap(), text);
         assert!(held.dead_message(9).is_none());
     }
@@ -188,11 +202,25 @@ mod tests {
         let state = |from, until| MessageState {
             from,
             until,
-            ..MessageState::held(String::new(), 1, None)
+            ..MessageState::held(String::new(), 1, None, now)
         };
         assert_eq!(state(1000, 1030).seconds_left(now), 30);
         assert_eq!(state(1060, 1090).seconds_left(now), 90);
         assert_eq!(state(1061, 1091).seconds_left(now), 0);
         assert_eq!(state(900, 930).seconds_left(now), 0);
+    }
+
+    #[test]
+    fn a_delivery_is_late_if_there_was_another_within_a_lease() {
+        let at = |seconds| Timestamp::from_unix(seconds).unwrap();
+        let lease = Duration::from_secs(30);
+        let held = MessageState::held(String::new(), 3, None, at(1000));
+        let cases =
+            [(3, 1000, true), (2, 1030, true), (3, 1031, false), (4, 1000, false), (3, 900, true)];
+        for (delivery, now, is_late) in cases {
+            assert_eq!(held.is_late(delivery, lease, at(now)), is_late, "{delivery} {now}");
+        }
+        let waiting = MessageState { phase: Phase::Waiting, ..held };
+        assert!(!waiting.is_late(1, lease, at(1000)));
     }
 }

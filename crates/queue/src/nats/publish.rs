@@ -127,6 +127,7 @@ impl NatsQueue {
     pub(super) async fn take_back(
         &self,
         sent: &NatsSent,
+        now: Timestamp,
         until: Instant,
     ) -> Result<bool, QueueError> {
         let shared = &self.shared;
@@ -138,7 +139,7 @@ impl NatsQueue {
             let found = shared.states.get(&subject, until).await?;
             let (from, state) = match &found {
                 Some(found) => (found.revision, MessageState::decode(&found.bytes)),
-                None => (0, MessageState::held(String::new(), 0, None)),
+                None => (0, MessageState::held(String::new(), 0, None, now)),
             };
             let is_open = matches!(state.phase, Phase::Held | Phase::Waiting);
             if !is_open || state.begun.is_some() {

@@ -168,6 +168,11 @@ impl Shared {
             }
             let left = end.saturating_duration_since(Instant::now());
             request = PullRequest { messages: 1, bytes: None, wait: left.min(LONGEST_WAIT) };
+            // There is nothing to do, so it is looked at whether there should be.
+            if how == PullEnd::Done && self.recover().await? {
+                request = PullRequest { messages, bytes, wait: Duration::ZERO };
+                continue;
+            }
             match how {
                 PullEnd::Done if left.is_zero() => return Ok(Vec::new()),
                 PullEnd::Done => (patience, misses) = (link.deadline(), 0),

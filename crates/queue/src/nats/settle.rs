@@ -204,15 +204,15 @@ impl Shared {
         now: Timestamp,
         until: Instant,
     ) -> Result<Settled, QueueError> {
-        let (from, end) = match retry.delay.is_zero() {
-            true => (0, 0),
-            false => (now.unix(), end_of(now, retry.delay).unix()),
+        let end = match retry.delay.is_zero() {
+            true => 0,
+            false => end_of(now, retry.delay).unix(),
         };
         let uncounted = u64::from(!retry.was_tried);
         let waiting = |state: &MessageState| MessageState {
             phase: Phase::Waiting,
             attempts: state.attempts.saturating_sub(uncounted),
-            from,
+            from: now.unix(),
             until: end,
             why: kept(retry.why),
             ..state.clone()

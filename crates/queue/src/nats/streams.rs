@@ -63,6 +63,8 @@ pub(super) struct StreamFigures {
 pub(super) struct ConsumerInfo {
     config: ConsumerConfig,
     delivered: SequencePair,
+    /// How many messages it delivered that are not settled.
+    pub(super) num_ack_pending: u64,
     /// How many messages it never delivered.
     pub(super) num_pending: u64,
 }

@@ -30,6 +30,8 @@ mod nats_server;
 #[cfg(feature = "nats")]
 mod nats_site;
 #[cfg(feature = "nats")]
+mod nats_soak;
+#[cfg(feature = "nats")]
 mod nats_wire;
 #[cfg(feature = "amqp")]
 mod rabbitmq;

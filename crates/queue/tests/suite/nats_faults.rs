@@ -186,21 +186,26 @@ fn what_strangers_write_is_delivered_or_ignored() {
 }
 
 #[test]
-fn a_consumer_and_states_that_somebody_deleted_are_made_again() {
+fn a_consumer_that_somebody_deleted_is_made_again() {
     let Some((_server, site, mut stranger)) = own() else { return };
-    let mut queue = site.open("q");
+    let options = QueueOptions { lease: LONG, ..NatsSite::options() };
+    let mut queue = site.try_open("q", options).unwrap();
     queue.publish(&[b"1", b"2"]).unwrap();
     let [first, second] = [one(&mut queue), one(&mut queue)];
     let stream = stream(&mut stranger);
     stranger.ask(&format!("CONSUMER.DELETE.{stream}.work"), "");
-    // Somebody still holds them. The new consumer delivers them as if they were new.
+    // The new consumer delivers them as if they were new. They are held.
     assert!(all(&mut queue).is_empty());
     assert_eq!(queue.ack(&[&first.lease]).unwrap(), [Settled::Done]);
-    site.let_pass(LEASE);
+    let now = Retry::tried(Duration::ZERO, "");
+    assert_eq!(queue.retry(&[&second.lease], now).unwrap(), [Settled::Done]);
     let again = one(&mut queue);
     assert_eq!((again.content.as_slice(), again.attempt), (&b"2"[..], 2));
     assert_eq!(queue.ack(&[&second.lease]).unwrap(), [Settled::Lost]);
     assert_eq!(queue.ack(&[&again.lease]).unwrap(), [Settled::Done]);
+    queue.publish(&[b"3"]).unwrap();
+    stranger.ask(&format!("CONSUMER.DELETE.{stream}.work"), "");
+    assert_eq!(one(&mut queue).content, b"3");
 }
 
 #[test]
