@@ -27,7 +27,8 @@ use super::{PassphraseArgs, PermissionArgs};
 /// With --job, "brine work" runs what is sent. Its result goes to the queue that --grant reply=QUEUE names, which must be
 /// there; "brine call" makes one, and waits for the result.
 ///
-/// URL is sqlite:FILE?queue=NAME. FILE is made if it is not there, for you alone, and can have any number of queues.
+/// URL is sqlite:FILE?queue=NAME. FILE is made if it is not there, for you alone, and can have any number of queues. Programs
+/// that are built with "brokers" take redis://, nats:// and amqp://HOST?queue=NAME, too, with &password-file=FILE.
 #[derive(Args, Debug)]
 #[command(groups = record_groups(), mut_args = arranged(&SEND_COMMON))]
 pub struct SendArgs {

@@ -64,8 +64,12 @@ pub(crate) fn settled_url(url: &QueueUrl) -> Result<QueueUrl, Failure> {
     match &mut url.place {
         QueuePlace::Sqlite(path) => settle(path)?,
         QueuePlace::Server(server) => {
-            let files =
-                [&mut server.password_file, &mut server.credentials_file, &mut server.ca_file];
+            let files = [
+                &mut server.password_file,
+                &mut server.credentials_file,
+                &mut server.ca_file,
+                &mut server.ledger_file,
+            ];
             files.into_iter().flatten().try_for_each(settle)?;
         }
     }

@@ -3,7 +3,7 @@
 mod kafka;
 mod mosquitto;
 pub(crate) mod redis;
-mod server;
+pub(crate) mod server;
 
 use std::fs;
 use std::process::Output;

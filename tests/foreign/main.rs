@@ -31,6 +31,16 @@ mod openssl;
 mod pickle;
 mod pickle_containers;
 mod pickle_values;
+#[cfg(feature = "brokers")]
+#[path = "../../crates/queue/tests/suite/rabbitmq.rs"]
+#[allow(dead_code, reason = "the tests of queues use the rest")]
+mod rabbitmq;
+#[cfg(feature = "brokers")]
+#[path = "../../crates/queue/tests/suite/server.rs"]
+#[allow(clippy::print_stdout, dead_code, reason = "the tests of queues use the rest")]
+mod server;
+#[cfg(feature = "brokers")]
+mod servers;
 mod signed_jobs;
 mod soak;
 mod streams;

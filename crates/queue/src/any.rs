@@ -3,6 +3,8 @@
 //! Programs work with this one type. What it holds is behind a `dyn`, and leases are told by their types, so a new kind
 //! of queue is named in [`AnyQueue::open`] and nowhere else.
 
+#[cfg(feature = "amqp")]
+mod amqp;
 mod erased;
 mod ledger;
 
@@ -70,7 +72,7 @@ impl AnyQueue {
     }
 
     #[cfg_attr(
-        not(any(feature = "nats", feature = "redis")),
+        not(any(feature = "amqp", feature = "nats", feature = "redis")),
         expect(unused_variables, reason = "for no other kind")
     )]
     fn on_server(
@@ -91,6 +93,9 @@ impl AnyQueue {
                 let place = crate::nats::NatsPlace::of(server, secrets);
                 crate::nats::NatsQueue::open(&place, name, options, clock).map(Self::of)
             }
+            #[cfg(feature = "amqp")]
+            crate::url::ServerKind::Amqp => self::amqp::open(server, secrets, name, options, clock),
+            #[allow(unreachable_patterns, reason = "where all kinds are supported")]
             other => Err(QueueError::Unsupported { kind: other.name() }),
         }
     }

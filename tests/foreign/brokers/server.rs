@@ -18,7 +18,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a program in a directory of its own.
     #[track_caller]
-    pub(super) fn start(directory: TempDir, program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start(directory: TempDir, program: &str, arguments: &[&str]) -> Self {
         let log = File::create(directory.path().join("log")).unwrap();
         // Should the test be killed, so is the server: nothing else would stop it then.
         let child = Command::new("setpriv")
@@ -37,7 +37,7 @@ impl Server {
     /// Returns whether it answers, as `probe` finds out; false if it ended, as it does when another
     /// process was quicker to take its port.
     #[track_caller]
-    pub(super) fn is_ready(&mut self, mut probe: impl FnMut(&Self) -> bool) -> bool {
+    pub(crate) fn is_ready(&mut self, mut probe: impl FnMut(&Self) -> bool) -> bool {
         let started = Instant::now();
         loop {
             if self.child.try_wait().unwrap().is_some() {
@@ -51,12 +51,12 @@ impl Server {
         }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has written so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 }
@@ -70,7 +70,7 @@ impl Drop for Server {
 
 /// Starts a server on some port, and on another if that one was taken meanwhile.
 #[track_caller]
-pub(super) fn on_free_port(start: impl Fn(u16) -> Option<Server>) -> (Server, String) {
+pub(crate) fn on_free_port(start: impl Fn(u16) -> Option<Server>) -> (Server, String) {
     for _ in 0..TRIES {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         if let Some(server) = start(port) {
@@ -81,7 +81,7 @@ pub(super) fn on_free_port(start: impl Fn(u16) -> Option<Server>) -> (Server, St
 }
 
 /// Runs a command that tells whether a server is there, and returns what it said.
-pub(super) fn ask(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn ask(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new("timeout");
     let output = command.arg("10").arg(program).args(arguments).stdin(Stdio::null()).output();
     String::from_utf8_lossy(&output.unwrap().stdout).into_owned()

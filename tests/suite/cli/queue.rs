@@ -360,14 +360,6 @@ fn the_page_says_what_to_type() {
     assert_eq!(person.read("handled"), b"{}");
 }
 
-#[cfg(not(feature = "redis"))]
-#[test]
-fn a_server_that_this_build_does_not_know_is_named() {
-    let person = Person::with_key();
-    let refused = run(&person, "echo x | brine send 'redis://localhost?queue=a'");
-    assert_refused(&refused, 3, "queues of kind \"redis\" are not supported by this build");
-}
-
 /// What somebody copies does not make a queue look empty.
 #[test]
 fn copies_do_not_end_the_waiting_for_a_message() {

@@ -364,7 +364,7 @@ fn a_caller_believes_no_other_answer() {
 fn the_pages_say_what_to_type() {
     let readme = project_text("README.md");
     let (_, rest) = readme.split_once("**A queue and a worker**").unwrap();
-    let (example, _) = rest.split_once("**A broker.**").unwrap();
+    let (example, _) = rest.split_once("**The same between machines**").unwrap();
     let example: String = example
         .lines()
         .filter_map(|line| line.strip_prefix("    "))

@@ -66,7 +66,7 @@ pub enum QueueUrlError {
     },
     /// A parameter of a queue on a server is not known.
     #[error(
-        "parameter {name:?} is not known: there are \"queue\", \"password-file\" and \"ca\", and for NATS \"credentials\""
+        "parameter {name:?} is not known: there are \"queue\", \"password-file\" and \"ca\", for NATS \"credentials\", and for RabbitMQ \"once-per-host\""
     )]
     ServerParameterUnknown {
         /// Its name.

@@ -28,6 +28,9 @@ pub struct Server {
     /// A file with the certificates that vouch for the server, as PEM: `ca=FILE`. By default, those that the system
     /// trusts.
     pub ca_file: Option<PathBuf>,
+    /// The SQLite file in which the consumers of this host note what they handled, where the server cannot:
+    /// `once-per-host=FILE`, for RabbitMQ.
+    pub ledger_file: Option<PathBuf>,
 }
 
 /// A host of a server.
@@ -125,6 +128,10 @@ impl Server {
             ServerKind::Nats => file("credentials")?,
             ServerKind::Amqp | ServerKind::Redis => None,
         };
+        let ledger_file = match kind {
+            ServerKind::Amqp => file("once-per-host")?,
+            ServerKind::Nats | ServerKind::Redis => None,
+        };
         let server = Self {
             kind,
             is_tls,
@@ -134,6 +141,7 @@ impl Server {
             password_file: password_file?.map(Into::into),
             credentials_file: credentials_file.map(Into::into),
             ca_file: ca_file?.map(Into::into),
+            ledger_file: ledger_file.map(Into::into),
         };
         let is_space = match (kind, &server.space) {
             (_, None) | (ServerKind::Amqp, _) => true,
@@ -165,6 +173,7 @@ impl Server {
             ("password-file", &self.password_file),
             ("credentials", &self.credentials_file),
             ("ca", &self.ca_file),
+            ("once-per-host", &self.ledger_file),
         ] {
             if let Some(file) = file {
                 write!(f, "&{name}=")?;

@@ -47,7 +47,7 @@ fn a_url_names_a_server() {
         "rediss://al%3Aice@h.example:7000/3?queue=q&password-file=a%26b&ca=/c.pem",
         "nats://[::1],b:1?queue=q&credentials=c",
         "nats+tls://h?queue=q",
-        "amqps://u@h/a%2Fb?queue=q",
+        "amqps://u@h/a%2Fb?queue=q&once-per-host=/var/lib/once",
         "redis://127.0.0.1?queue=q",
     ] {
         let url: QueueUrl = text.parse().unwrap();
@@ -99,6 +99,10 @@ fn other_urls_are_refused_by_what_is_wrong_with_them() {
         (
             "redis://h?queue=a&credentials=b",
             E::ServerParameterUnknown { name: "credentials".to_owned() },
+        ),
+        (
+            "nats://h?queue=a&once-per-host=b",
+            E::ServerParameterUnknown { name: "once-per-host".to_owned() },
         ),
     ];
     for (text, error) in cases {
