@@ -220,6 +220,6 @@ fn a_stream_whose_type_is_altered_is_altered_and_not_read_into_memory() {
     let line = "head -c 40000000 /dev/zero | brine sign | \
         LC_ALL=C sed 's/vnd.brine.segment/vnd.brine.segmint/' > altered";
     assert!(run(&person, line).status.success());
-    let output = run(&person, "ulimit -v 30000; cat altered | brine verify");
+    let output = run(&person, "ulimit -d 30000; cat altered | brine verify");
     assert_refused(&output, 1, "bytes after its end");
 }
