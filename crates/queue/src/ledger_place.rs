@@ -1,6 +1,7 @@
 //! Where the ledger of a queue is, if its server has nothing to keep one in.
 
 mod ledger_file;
+mod ledger_store;
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::error::QueueError;
 use crate::url::QueueName;
 
 pub use self::ledger_file::{SqliteLedgerPlace, SqliteNotes};
+pub use self::ledger_store::{SharedLedgerPlace, SharedNotes};
 
 /// A place for the ledgers of queues, and for what their consumers note beside them.
 pub trait LedgerPlace: fmt::Debug + Send + Sync {

@@ -61,8 +61,8 @@ pub use self::any::{AnyLease, AnyLedger, AnyQueue, AnyRecord, AnySent, ServerSec
 pub use self::error::QueueError;
 #[cfg(feature = "amqp")]
 pub use self::ledger_place::{
-    Ends, LedgerNotes, LedgerPlace, MessageKey, NoLedgerPlace, NotedFigures, SqliteLedgerPlace,
-    SqliteNotes,
+    Ends, LedgerNotes, LedgerPlace, MessageKey, NoLedgerPlace, NotedFigures, SharedLedgerPlace,
+    SharedNotes, SqliteLedgerPlace, SqliteNotes,
 };
 #[cfg(feature = "nats")]
 pub use self::nats::{NatsCredentials, NatsLease, NatsPlace, NatsQueue, NatsSent, NatsStore};
