@@ -20,6 +20,7 @@ mod bury;
 mod claim;
 mod counts;
 mod dead;
+mod growing_delay;
 mod lifetime;
 mod link;
 mod message_state;

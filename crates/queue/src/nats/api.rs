@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Answer, GrowingDelay, Link};
+use super::growing_delay::GrowingDelay;
+use super::link::{Answer, Link};
 use crate::error::QueueError;
 
 /// Why JetStream did not do what it was asked to.

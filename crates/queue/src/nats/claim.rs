@@ -24,6 +24,8 @@ const CLAIMS: usize = 64;
 pub(super) struct DeliveredMessage {
     pub(super) address: AckAddress,
     pub(super) message: Message,
+    /// When the server was asked for it. It came later, if that is known.
+    pub(super) asked: Option<Instant>,
 }
 
 impl DeliveredMessage {
@@ -95,9 +97,26 @@ impl Shared {
             if let Some(revision) =
                 self.states.swap(&subject, from, &state.encode()?, until).await?
             {
+                if from == 0
+                    && self.is_doubtful(&delivered)
+                    && !self.is_there(delivered.address.sequence, until).await?
+                {
+                    self.states.delete(revision, until).await?;
+                    return Ok(None);
+                }
                 return self.given(delivered, revision, state, from == 0, until).await;
             }
         }
+    }
+
+    /// Returns whether a message that has no state can be one that was settled: somebody else can have had it before or
+    /// since, or the server can have lost count of its deliveries.
+    fn is_doubtful(&self, delivered: &DeliveredMessage) -> bool {
+        let lease = self.streams.lease;
+        let is_recent = delivered.asked.is_some_and(|asked| asked.elapsed() < lease / 2);
+        delivered.address.delivery > 1
+            || !is_recent
+            || self.streams.link.was_lost_within(lease.saturating_mul(2))
     }
 
     /// Returns the state of a message that has none.

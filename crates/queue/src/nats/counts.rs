@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
-use super::link::GrowingDelay;
+use super::growing_delay::GrowingDelay;
 use crate::error::QueueError;
 
 /// The most reasons that are counted apart.

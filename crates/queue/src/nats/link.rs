@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::growing_delay::GrowingDelay;
 use super::place::NatsPlace;
 use crate::error::QueueError;
 use crate::runtime::block_on;
@@ -33,15 +33,19 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) struct Link {
     pub(super) client: Client,
     process: u32,
-    /// How often it was made.
-    connected: watch::Receiver<u64>,
+    connected: watch::Receiver<Connections>,
     /// What the server said last that this user may not do.
-    violation: Violation,
+    violation: watch::Receiver<String>,
     patience: Duration,
     servers: String,
 }
 
-type Violation = Arc<Mutex<Option<String>>>;
+/// How often a connection was made, and when it was made again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Connections {
+    times: u64,
+    again: Option<Instant>,
+}
 
 /// What came of a question.
 pub(super) enum Answer {
@@ -59,13 +63,14 @@ impl Link {
     pub(super) fn open(place: &NatsPlace, patience: Duration) -> Result<Self, QueueError> {
         crate::tls::install();
         let (addresses, servers) = (place.addresses()?, place.shown());
-        let ((sender, connected), violation) = (watch::channel(0), Violation::default());
+        let (sender, connected) = watch::channel(Connections::default());
+        let (violations, violation) = watch::channel(String::new());
         let until = Instant::now() + patience;
         let mut delay = GrowingDelay::default();
         let client = block_on(async {
             loop {
                 let options =
-                    patient(place.options()?, patience, sender.clone(), Arc::clone(&violation));
+                    patient(place.options()?, patience, sender.clone(), violations.clone());
                 match connect(options, &addresses, until).await {
                     Ok(client) => return Ok(client),
                     Err(error) => {
@@ -99,13 +104,8 @@ impl Link {
     }
 
     pub(super) fn failure(&self, why: impl fmt::Display) -> QueueError {
-        let server = self.servers.clone();
-        // What is not allowed is not answered.
-        let violation = self.violation.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match violation {
-            Some(what) => QueueError::Access { server, what },
-            None => QueueError::Connection { server, source: why.to_string().into() },
-        }
+        let (server, source) = (self.servers.clone(), why.to_string().into());
+        QueueError::Connection { server, source }
     }
 
     /// Waits until there is a connection.
@@ -127,16 +127,37 @@ impl Link {
 
     /// Returns how often the connection was made.
     pub(super) fn times_connected(&self) -> u64 {
-        *self.connected.borrow()
+        self.connected.borrow().times
+    }
+
+    /// Returns whether the connection was made again within this time.
+    pub(super) fn was_lost_within(&self, length: Duration) -> bool {
+        self.connected.borrow().again.is_some_and(|again| again.elapsed() < length)
     }
 
     /// Waits until the connection is a new one.
     pub(super) async fn reconnected(&self) {
         let mut connected = self.connected.clone();
         // Of the first time, it may hear late.
-        let times = (*connected.borrow_and_update()).max(1);
-        if connected.wait_for(|now| *now > times).await.is_err() {
+        let times = connected.borrow_and_update().times.max(1);
+        if connected.wait_for(|now| now.times > times).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until the server says that this user may not publish to a subject. It gives no other answer then.
+    async fn is_refused(&self, subject: &str) -> QueueError {
+        let mut violation = self.violation.clone();
+        violation.mark_unchanged();
+        let quoted = format!("\"{subject}\"");
+        loop {
+            if violation.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let what = violation.borrow_and_update().clone();
+            if what.contains(&quoted) {
+                return QueueError::Access { server: self.servers.clone(), what };
+            }
         }
     }
 
@@ -173,6 +194,7 @@ impl Link {
                         kind => kind.to_string(),
                     },
                 },
+                error = self.is_refused(subject) => return Err(error),
                 () = sleep_until(patience) => "no answer".to_owned(),
                 () = self.reconnected() => "the connection was lost".to_owned(),
             };
@@ -229,8 +251,8 @@ fn refused(server: String, error: ConnectError) -> QueueError {
 fn patient(
     options: ConnectOptions,
     patience: Duration,
-    connected: watch::Sender<u64>,
-    violation: Violation,
+    connected: watch::Sender<Connections>,
+    violations: watch::Sender<String>,
 ) -> ConnectOptions {
     options
         .name("brine")
@@ -244,11 +266,13 @@ fn patient(
         .event_callback(move |event| {
             match event {
                 Event::Connected => {
-                    connected.send_modify(|times| *times = times.saturating_add(1));
+                    connected.send_modify(|connections| {
+                        connections.again = (connections.times > 0).then(Instant::now);
+                        connections.times = connections.times.saturating_add(1);
+                    });
                 }
                 Event::ServerError(error) if is_violation(&error.to_string()) => {
-                    let mut last = violation.lock().unwrap_or_else(PoisonError::into_inner);
-                    *last = Some(error.to_string());
+                    violations.send_replace(error.to_string());
                 }
                 _ => {}
             }
@@ -258,29 +282,6 @@ fn patient(
 
 fn is_violation(said: &str) -> bool {
     said.to_ascii_lowercase().contains("permissions violation")
-}
-
-/// How long to wait before the next try. It doubles, and half of it is random, so that those who failed together do not
-/// try again together.
-#[derive(Debug, Default)]
-pub(super) struct GrowingDelay {
-    tries: u32,
-}
-
-impl GrowingDelay {
-    const FIRST: Duration = Duration::from_millis(20);
-    const LONGEST: Duration = Duration::from_secs(5);
-
-    fn after(tries: usize) -> Self {
-        Self { tries: u32::try_from(tries.saturating_sub(1)).unwrap_or(u32::MAX) }
-    }
-
-    pub(super) fn next(&mut self) -> Result<Duration, QueueError> {
-        let delay = Self::FIRST.saturating_mul(1_u32 << self.tries.min(16)).min(Self::LONGEST);
-        self.tries = self.tries.saturating_add(1);
-        let share = u32::from(u16::from_le_bytes(random()?));
-        Ok(delay / 2 + (delay / 2).saturating_mul(share) / 0x1_0000)
-    }
 }
 
 /// Draws a name that nothing else has.

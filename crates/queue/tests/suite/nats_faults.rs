@@ -146,6 +146,24 @@ fn a_wrong_password_is_refused_and_not_shown() {
 }
 
 #[test]
+fn what_a_user_may_not_do_is_said() {
+    let permissions = r#"permissions: { publish: ["foo"], subscribe: ["_INBOX.>"] }"#;
+    let users =
+        format!(r#"authorization {{ users: [ {{ user: u, password: p, {permissions} }} ] }}"#);
+    let Some(server) = nats_server::own(&users) else { return };
+    let site = NatsSite::at(server.port);
+    let (user, password) = ("u".to_owned(), Zeroizing::new("p".to_owned()));
+    let credentials = NatsCredentials::Password { user, password };
+    let place = NatsPlace { credentials, ..site.place() };
+    // It says so at once, and not when the patience is at its end.
+    let options = QueueOptions { busy_timeout: Duration::from_secs(3600), ..NatsSite::options() };
+    let name = site.queue_name("q");
+    let error = NatsQueue::open(&place, &name, options, Arc::new(SystemClock)).unwrap_err();
+    assert_eq!(error.reason(), "queue-access");
+    assert!(error.to_string().contains("STREAM.INFO.brine-q-"), "{error}");
+}
+
+#[test]
 fn a_message_is_as_large_as_the_server_allows() {
     let Some(server) = nats_server::own("max_payload: 10000") else { return };
     let site = NatsSite::at(server.port);
