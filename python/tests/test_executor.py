@@ -241,7 +241,7 @@ def test_what_is_too_large_to_be_answered_is_told(executor: brine.Executor) -> N
         ({"timeout": "soon"}, "expected"),
         ({"code": [7]}, "code"),
         ({"answers_from": [7]}, "answers_from"),
-        ({"url": "redis:x"}, "not supported"),
+        ({"url": "kafka:x"}, "not supported"),
     ],
 )
 def test_what_makes_no_sense_is_said(quiet_site: Site, given: dict[str, Any], words: str) -> None:

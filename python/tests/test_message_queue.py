@@ -391,7 +391,7 @@ def test_where_nobody_could_be_believed_nothing_is_taken(
         ({"allow": "numpy", "code": True}, "no list holds for code"),
         ({"attempts": 0}, "attempts"),
         ({"lease": "never"}, "lease"),
-        ({"url": "redis:x"}, "not supported"),
+        ({"url": "kafka:x"}, "not supported"),
         ({"context": "python-code/x"}, "is a context of code"),
         ({"context": "python-code/x", "code": True}, "is a context of code"),
         ({"context": "", "code": True}, "it is empty"),
