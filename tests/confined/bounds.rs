@@ -106,6 +106,14 @@ fn what_is_shared_by_a_fork_is_counted_once() {
     );
 }
 
+/// What one that ends had with others falls to them, also while they are counted.
+#[test]
+fn what_is_shared_by_processes_that_end_is_counted_once() {
+    ends_well(
+        "import os, time\nx = bytearray(50 << 20)\nfor _ in range(20):\n for n in range(24):\n  if os.fork() == 0:\n   time.sleep(0.02 + n / 2000)\n   os._exit(0)\n while True:\n  try: os.wait()\n  except ChildProcessError: break",
+    );
+}
+
 #[test]
 fn page_tables_are_held_by_the_job() {
     // Each page of zeros that is read takes a page of tables.

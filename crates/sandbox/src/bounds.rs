@@ -256,24 +256,20 @@ impl JobBounds {
         let limit = self.limits.memory;
         let mut held =
             processes.iter().fold(kernel, |all, process| all.saturating_add(process.held));
+        let mut is_doubtful = may_share_memory(processes);
         if let (true, Some(census)) = (held > limit, &self.census) {
-            // Pages that were shared by a fork were counted for each that shares them. Asking takes long, so it ends where
-            // there is no doubt any more.
-            held = kernel;
-            for process in processes {
-                let own = census.proportional(*process).unwrap_or(process.held).min(process.held);
-                held = held.saturating_add(own);
-                if held / 2 > limit {
-                    break;
-                }
-            }
+            // Pages that were shared by a fork were counted for each that shares them.
+            let enough = limit.saturating_mul(2).saturating_sub(kernel);
+            let count = census.count_shared_once(processes, enough);
+            held = kernel.saturating_add(count.held);
+            is_doubtful |= !count.is_certain;
         }
         // Two that share a memory are counted for twice as much as they have.
-        let may_be_shared = held / 2 <= limit && may_share_memory(processes);
+        is_doubtful &= held / 2 <= limit;
         if held <= limit {
             self.doubtful = 0;
-        } else if self.doubtful < MOST_DOUBTFUL && may_be_shared {
-            // Not for long: the child of a vfork becomes another program, or the job is ended all the same.
+        } else if self.doubtful < MOST_DOUBTFUL && is_doubtful {
+            // Not for long: the child of a vfork becomes another program, processes end, or the job is ended all the same.
             self.doubtful += 1;
             return false;
         }
@@ -362,7 +358,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// The most time between two looks.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// How many looks in a row a job is given whose processes may have one memory.
+/// How many looks in a row a job is given whose processes may have one memory, or end while they are counted.
 const MOST_DOUBTFUL: u32 = 5;
 
 /// How much a process can take while it is looked at, in bytes.
