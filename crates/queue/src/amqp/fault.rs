@@ -38,6 +38,17 @@ impl ServerFault {
         matches!(self, Self::Client(error) if is_soft(error, &AMQPSoftError::RESOURCELOCKED))
     }
 
+    /// Returns whether it is of one channel, and not of the whole connection.
+    pub(super) fn is_of_channel(&self) -> bool {
+        let Self::Client(error) = self else { return false };
+        matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.kind(), AMQPErrorKind::Soft(_)))
+    }
+
+    /// Returns whether the connection has no number left for a channel.
+    pub(super) fn is_of_numbers(&self) -> bool {
+        matches!(self, Self::Client(error) if matches!(error.kind(), ErrorKind::ChannelsLimitReached))
+    }
+
     /// Says of a failure where it was.
     pub(super) fn at(self, server: &str) -> QueueError {
         let server = shown(server).to_string();

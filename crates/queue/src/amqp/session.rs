@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(super) struct Session {
     pub(super) receiving: Channel,
     /// The server closes a channel if there is something wrong with a question. It costs nothing else here.
     asking: tokio::sync::Mutex<Option<Channel>>,
+    /// Whether it has no number left for another channel.
+    is_worn: AtomicBool,
     /// The queues beside the queue that are there.
     made: Mutex<BTreeSet<Beside>>,
     process: u32,
@@ -66,15 +69,16 @@ impl Session {
         publishing.confirm_select(ConfirmSelectOptions::default()).await?;
         let receiving = connection.create_channel().await?;
         let process = std::process::id();
-        let (asking, made) = Default::default();
-        Ok(Self { connection, publishing, receiving, asking, made, process })
+        let (asking, is_worn, made) = Default::default();
+        Ok(Self { connection, publishing, receiving, asking, is_worn, made, process })
     }
 
     /// Returns whether everything can be done with it.
     pub(super) fn is_open(&self) -> bool {
         let Self { connection, publishing, receiving, .. } = self;
         let are_open = publishing.status().connected() && receiving.status().connected();
-        !self.is_of_parent() && connection.status().connected() && are_open
+        let is_whole = are_open && !self.is_worn.load(Ordering::Relaxed);
+        !self.is_of_parent() && connection.status().connected() && is_whole
     }
 
     /// Returns whether the process was forked after the connection was made.
@@ -217,7 +221,7 @@ impl Session {
     async fn question(&self, asking: &mut Option<Channel>) -> Result<Channel, ServerFault> {
         match asking.take() {
             Some(channel) if channel.status().connected() => Ok(asking.insert(channel).clone()),
-            _ => Ok(asking.insert(self.connection.create_channel().await?).clone()),
+            _ => Ok(asking.insert(self.channel().await?).clone()),
         }
     }
 
@@ -260,8 +264,20 @@ impl Session {
         }
     }
 
+    /// Opens a channel. The client keeps the error by which the server closed a channel, and answers with it whoever is
+    /// given the number of that channel later, when all others were used. So the next number is tried then.
     pub(super) async fn channel(&self) -> Result<Channel, ServerFault> {
-        Ok(self.connection.create_channel().await?)
+        loop {
+            match self.connection.create_channel().await.map_err(ServerFault::from) {
+                // Each number is tried once: one that fails so is not given again.
+                Err(fault) if fault.is_of_channel() => {}
+                Err(fault) => {
+                    self.is_worn.fetch_or(fault.is_of_numbers(), Ordering::Relaxed);
+                    return Err(fault);
+                }
+                Ok(channel) => return Ok(channel),
+            }
+        }
     }
 
     fn made(&self) -> std::sync::MutexGuard<'_, BTreeSet<Beside>> {

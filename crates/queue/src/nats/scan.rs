@@ -13,12 +13,21 @@ use crate::error::QueueError;
 /// How many states are asked for at once.
 const BATCH: usize = 1000;
 
+/// When the server answers a question for states of which there are none any more. Without this it would not, if there
+/// were some when it was asked.
+const EXPIRES: Duration = Duration::from_millis(250);
+
+/// What the server answers when there are no more.
+const NO_MESSAGES: u16 = 404;
+const REQUEST_TIMEOUT: u16 = 408;
+
 /// When the server forgets a consumer that nobody uses.
 const INACTIVE: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct MadeConsumer {
     name: String,
+    num_pending: u64,
 }
 
 impl Shared {
@@ -41,8 +50,11 @@ impl Shared {
         let question = json!({ "stream_name": stream, "config": config });
         let link = &self.streams.link;
         let made = link.api(&format!("CONSUMER.CREATE.{stream}"), &question, until).await?;
-        let MadeConsumer { name } = made.map_err(|fault| self.streams.fault(fault))?;
-        let scanned = self.scan_with(&name, &mut look).await;
+        let MadeConsumer { name, num_pending } = made.map_err(|fault| self.streams.fault(fault))?;
+        let scanned = match num_pending {
+            0 => Ok(Vec::new()),
+            _ => self.scan_with(&name, &mut look).await,
+        };
         // Otherwise, the server does so by itself.
         let _ =
             link.api::<Value>(&format!("CONSUMER.DELETE.{stream}.{name}"), &json!({}), until).await;
@@ -63,7 +75,8 @@ impl Shared {
         let inbox = link.client.new_inbox();
         let subscribed = link.client.subscribe(inbox.clone()).await;
         let mut subscriber = subscribed.map_err(|error| link.failure(error))?;
-        let question = json!({ "batch": BATCH, "no_wait": true }).to_string();
+        let question = json!({ "batch": BATCH, "expires": nanos(EXPIRES), "no_wait": true });
+        let question = question.to_string();
         let mut done = Vec::new();
         loop {
             let asked = link.client.publish_with_reply(
@@ -72,14 +85,13 @@ impl Shared {
                 question.clone().into(),
             );
             asked.await.map_err(|error| link.failure(error))?;
-            for seen in 0..BATCH {
+            for _ in 0..BATCH {
                 let next = timeout_at(link.deadline(), subscriber.next()).await.ok().flatten();
                 let message = next.ok_or_else(|| link.failure("no answer"))?;
-                if message.status.is_some() {
-                    if seen == 0 {
-                        return Ok(done);
-                    }
-                    break;
+                match message.status.map(u16::from) {
+                    None => {}
+                    Some(NO_MESSAGES | REQUEST_TIMEOUT) => return Ok(done),
+                    Some(status) => return Err(link.failure(format!("status {status}"))),
                 }
                 let Some(number) = number_of(message.subject.as_str()) else { continue };
                 let state = MessageState::decode(&message.payload);

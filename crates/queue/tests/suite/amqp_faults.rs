@@ -329,3 +329,15 @@ fn a_place_where_nobody_listens_is_given_up() {
     let error: QueueError = site.try_open("q", options).unwrap_err();
     assert_eq!((error.reason(), error.may_pass()), ("queue-connection", true), "{error}");
 }
+
+/// Each question for a queue that is not there costs a channel, and so a number. There are 2047 of them.
+#[test]
+fn a_connection_outlasts_its_numbers_of_channels() {
+    let Some(site) = AmqpSite::new() else { return };
+    let mut queue = site.open("q");
+    queue.publish(&[b"1"]).unwrap();
+    for _ in 0..80 {
+        assert_eq!(queue.status().unwrap().ready, 1);
+    }
+    assert_eq!(one(&mut queue).content, b"1");
+}

@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use brine_core::Classified as _;
-use brine_queue::{DeadLetters as _, Queue as _, ReceiveBounds, SqliteQueue};
-use brine_records::{ReplayError, Subject};
+use brine_queue::{AnyQueue, DeadLetters as _, Queue as _, ReceiveBounds};
+use brine_records::{Ledger as _, ReplayError, Subject};
 use brine_testkit::key;
 
 use crate::conformance::{LONG, all, one};
 use crate::records::{signed, verified};
-use crate::worker::{BATCH, Worker, open_queue, system_now};
+use crate::worker::{BATCH, Worker, in_file, open_queue, system_now};
 
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -41,10 +41,11 @@ fn a_consumer_that_is_killed_loses_nothing_and_nothing_is_handled_after_its_comm
 fn a_publisher_that_is_killed_has_published_all_or_none_of_a_batch_and_what_was_confirmed() {
     let directory = tempfile::tempdir().unwrap();
     let [path, log] = ["queue", "log"].map(|name| directory.path().join(name));
-    let mut queue = open_queue(&path, LONG);
+    let url = in_file(&path);
+    let mut queue = open_queue(&url, LONG);
     for pause in [0, 1, 10, 100] {
         fs::write(&log, "").unwrap();
-        let mut publisher = Worker::start("publish", &path, LONG, &log);
+        let mut publisher = Worker::start("publish", &url, LONG, &log);
         publisher.wait_until_there();
         thread::sleep(Duration::from_millis(pause));
         publisher.kill();
@@ -68,12 +69,12 @@ fn a_publisher_that_is_killed_has_published_all_or_none_of_a_batch_and_what_was_
 /// Kills a consumer at a step, and returns what the next one finds.
 fn found_after(step: &str) -> Option<Found> {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("queue");
-    let mut queue = open_queue(&path, LEASE);
+    let url = in_file(&directory.path().join("queue"));
+    let mut queue = open_queue(&url, LEASE);
     queue.publish(&[&signed(&key(1), 0, system_now(), b"work")]).unwrap();
     let log = directory.path().join("log");
     fs::write(&log, "").unwrap();
-    let mut worker = Worker::start(step, &path, LEASE, &log);
+    let mut worker = Worker::start(step, &url, LEASE, &log);
     worker.wait_until_there();
     worker.kill();
     // What the worker has published is there, whatever became of it.
@@ -89,7 +90,7 @@ fn found_after(step: &str) -> Option<Found> {
 }
 
 /// Waits for the record, and returns what is known of it.
-fn next(queue: &mut SqliteQueue) -> Found {
+fn next(queue: &mut AnyQueue) -> Found {
     loop {
         let found = queue.receive(ReceiveBounds::ONE, LONG).unwrap().remove(0);
         if found.content == b"another" {

@@ -30,8 +30,6 @@ mod nats_server;
 #[cfg(feature = "nats")]
 mod nats_site;
 #[cfg(feature = "nats")]
-mod nats_soak;
-#[cfg(feature = "nats")]
 mod nats_wire;
 #[cfg(feature = "amqp")]
 mod rabbitmq;
@@ -41,6 +39,8 @@ mod redis_site;
 #[cfg(any(feature = "amqp", feature = "nats", feature = "redis"))]
 #[allow(dead_code, reason = "each kind of server takes what it needs")]
 mod server;
+#[cfg(any(feature = "amqp", feature = "nats", feature = "redis"))]
+mod server_soak;
 mod side_by_side;
 mod soak;
 mod source;

@@ -24,6 +24,29 @@ use crate::worker::{SystemClock, system_now};
 
 const PROGRAM: &str = "redis-server";
 
+/// Has everything on the disk at once.
+const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+/// Starts a server, or starts it again, whose store outlasts it; `None` if there is no such program here.
+pub(crate) fn with_store(store: &Path, port: u16) -> Option<TestServer> {
+    (!is_absent()).then(|| start(store, port, &DURABLE))
+}
+
+fn is_absent() -> bool {
+    is_missing(PROGRAM, Command::new(PROGRAM).arg("--version").output().is_ok())
+}
+
+fn start(store: &Path, port: u16, more: &[&str]) -> TestServer {
+    let files = TempDir::new().unwrap().keep();
+    TestServer::start_in(&files, port, |_, port| {
+        let mut command = Command::new(PROGRAM);
+        let port = port.to_string();
+        command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--dir"]);
+        command.arg(store).args(more);
+        command
+    })
+}
+
 /// A server, and what it keeps.
 pub(crate) struct RedisSite {
     server: Option<TestServer>,
@@ -34,12 +57,11 @@ pub(crate) struct RedisSite {
 impl RedisSite {
     /// Starts a server that has everything on the disk at once; `None` if there is no such program here.
     fn new() -> Option<Self> {
-        Self::with(&["--appendonly", "yes", "--appendfsync", "always"])
+        Self::with(&DURABLE)
     }
 
     fn with(more: &[&str]) -> Option<Self> {
-        let is_there = Command::new(PROGRAM).arg("--version").output().is_ok();
-        if is_missing(PROGRAM, is_there) {
+        if is_absent() {
             return None;
         }
         let mut site = Self { server: None, port: free_port(), data: TempDir::new().unwrap() };
@@ -48,14 +70,7 @@ impl RedisSite {
     }
 
     fn start(&mut self, more: &[&str]) {
-        let files = TempDir::new().unwrap().keep();
-        self.server = Some(TestServer::start_in(&files, self.port, |_, port| {
-            let mut command = Command::new(PROGRAM);
-            let port = port.to_string();
-            command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--dir"]);
-            command.arg(self.data.path()).args(more);
-            command
-        }));
+        self.server = Some(start(self.data.path(), self.port, more));
     }
 
     fn stop(&mut self) {
@@ -133,7 +148,7 @@ fn what_was_published_and_settled_outlasts_a_restart() {
     site.stop();
     let error = queue.publish(&[b"away"]).unwrap_err();
     assert_eq!((error.reason(), error.may_pass()), ("queue-connection", true));
-    site.start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    site.start(&DURABLE);
     assert_eq!(again(|| queue.extend(&[&held.lease])), [Settled::Done]);
     again(|| queue.publish(&[&handled.content]));
     let copy = again(|| queue.receive(ReceiveBounds::ONE, Duration::ZERO)).remove(0);
