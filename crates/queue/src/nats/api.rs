@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::growing_delay::GrowingDelay;
 use super::link::{Answer, Link};
+use super::streams::info;
 use crate::error::QueueError;
 
 /// Why JetStream did not do what it was asked to.
@@ -50,6 +51,7 @@ impl ApiFault {
     const MESSAGE_MISSING: [u16; 2] = [10037, 10043];
     pub(super) const NAME_IN_USE: u16 = 10058;
     pub(super) const STREAM_MISSING: u16 = 10059;
+    pub(super) const SUBJECTS_OVERLAP: u16 = 10065;
     const DELETE_FAILED: u16 = 10057;
     const WRONG_LAST_SEQUENCE: [u16; 2] = [10071, 10164];
     const NO_ROOM: [u16; 5] = [10023, 10028, 10047, 10077, 10110];
@@ -124,22 +126,37 @@ impl Link {
     /// Publishes to a stream, and waits until it has the message.
     pub(super) async fn store(
         &self,
+        stream: &str,
         subject: &str,
         headers: async_nats::HeaderMap,
         payload: &[u8],
         until: Instant,
     ) -> Result<Stored, QueueError> {
         let headers = Some(headers);
-        let Answer::Message { message, asked_again } =
-            self.ask(subject, headers, payload, until).await?
-        else {
-            return Ok(Stored::NoStream);
+        let mut delay = GrowingDelay::default();
+        let mut sent_again = false;
+        let message = loop {
+            match self.ask(subject, headers.clone(), payload, until).await? {
+                Answer::Message { message, asked_again } => {
+                    sent_again |= asked_again;
+                    break message;
+                }
+                Answer::Nobody => sent_again = true,
+            }
+            // While a stream is made, or found again after a start of the server, it is there and does not listen.
+            let found = info(self, stream, until).await?;
+            if !found.is_some_and(|found| found.listens_to(subject)) {
+                return Ok(Stored::NoStream);
+            }
+            let pause = delay.next()?;
+            if Instant::now() + pause >= until {
+                return Err(self.failure("the stream does not listen"));
+            }
+            sleep(pause).await;
         };
         let answer: PublishAnswer = serde_json::from_slice(&message.payload).map_err(not_json)?;
         match answer {
-            PublishAnswer { error: Some(fault), .. } => {
-                Ok(Stored::Refused { fault, sent_again: asked_again })
-            }
+            PublishAnswer { error: Some(fault), .. } => Ok(Stored::Refused { fault, sent_again }),
             PublishAnswer { seq: Some(sequence), .. } => Ok(Stored::As { sequence }),
             PublishAnswer { .. } => Err(self.failure("an answer without a number")),
         }

@@ -80,18 +80,15 @@ impl QueueStreams {
     ) -> Result<u64, QueueError> {
         headers.insert(NATS_MESSAGE_ID, id);
         headers.insert(NATS_EXPECTED_STREAM, self.names.messages.as_str());
-        let subject = self.names.message_subject(&self.id);
-        match self.link.store(&subject, headers, content, until).await? {
+        let (stream, subject) = (&self.names.messages, self.names.message_subject(&self.id));
+        match self.link.store(stream, &subject, headers, content, until).await? {
             Stored::As { sequence } => Ok(sequence),
             Stored::Refused { fault, .. } if fault.is_about_size() => {
                 let (bytes, limit) = (content.len(), self.message_limit());
                 Err(QueueError::TooLarge { bytes, limit })
             }
             Stored::Refused { fault, .. } => Err(self.fault(fault)),
-            Stored::NoStream => match self.messages(until).await? {
-                None => Err(self.missing()),
-                Some(_) => Err(self.link.failure("the stream does not listen")),
-            },
+            Stored::NoStream => Err(self.missing()),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use brine_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::api::ApiFault;
+use super::growing_delay::GrowingDelay;
 use super::lifetime::{described, sweep};
 use super::link::{Link, draw_token};
 use super::names::ServerNames;
@@ -24,6 +25,9 @@ pub(super) const MAX_HEADER_BYTES: usize = 1024;
 
 /// For how long a message that is published again is known.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// How often a stream is tried to be made that somebody else seems to make.
+const MAKING: usize = 8;
 
 /// How many consumers may wait at once.
 const MAX_WAITING: u32 = 8192;
@@ -168,14 +172,19 @@ impl QueueStreams {
         if let Some(config) = config.as_object_mut() {
             config.insert("num_replicas".to_owned(), self.replicas.into());
         }
-        match create(&self.link, config, until).await? {
-            Ok(_) => Ok(()),
-            Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
+        let mut delay = GrowingDelay::default();
+        for _ in 0..MAKING {
+            match create(&self.link, config.clone(), until).await? {
+                Ok(_) => return Ok(()),
                 // An operator may have changed it, but not its subjects.
-                Ok(())
+                Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => return Ok(()),
+                // Somebody else is about to make it.
+                Err(fault) if fault.err_code == ApiFault::SUBJECTS_OVERLAP => {}
+                Err(fault) => return Err(fault.fatal()),
             }
-            Err(fault) => Err(fault.fatal()),
+            sleep(delay.next()?).await;
         }
+        Err(QueueError::damaged("another stream has the subjects of this queue"))
     }
 
     /// Makes the consumer, unless it is there. Its leases are the longest that anybody ever asked for. Returns how long
@@ -246,6 +255,17 @@ impl QueueStreams {
 }
 
 impl StreamInfo {
+    /// Returns whether messages to a subject are for this stream.
+    pub(super) fn listens_to(&self, subject: &str) -> bool {
+        let subjects = self.config.get("subjects").and_then(Value::as_array);
+        subjects.into_iter().flatten().filter_map(Value::as_str).any(|own| {
+            match own.strip_suffix('>') {
+                Some(prefix) => subject.starts_with(prefix),
+                None => subject == own,
+            }
+        })
+    }
+
     /// Returns the id of a queue.
     pub(super) fn id(&self, names: &ServerNames) -> Result<String, QueueError> {
         let subjects = self.config.get("subjects").and_then(Value::as_array);

@@ -99,7 +99,7 @@ impl Values {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_STREAM, self.stream.as_str());
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, from.to_string());
-        match self.link.store(subject, headers, to, until).await? {
+        match self.link.store(&self.stream, subject, headers, to, until).await? {
             Stored::As { sequence } => Ok(Some(sequence)),
             Stored::Refused { fault, sent_again } if fault.is_wrong_last() => {
                 if !sent_again {
