@@ -1,17 +1,16 @@
-//! A queue in a file with nothing signed: what `scripts/bench-queue-file` holds the signed one to.
+//! A queue with nothing signed: what `scripts/bench-queue-file` and `scripts/bench-queue-servers` hold the signed one to.
 //!
-//! `bare_queue send FILE` publishes each line of standard input, and `bare_queue recv FILE` writes all messages that are
+//! `bare_queue send URL` publishes each line of standard input, and `bare_queue recv URL` writes all messages that are
 //! there, and acknowledges them. Both do it in blocks, as the programs do.
 
 use std::error::Error;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use brine_core::Timestamp;
 use brine_core::time::{Clock, ClockBefore1970};
-use brine_queue::{Queue as _, QueueBirth, QueueName, QueueOptions, ReceiveBounds, SqliteQueue};
+use brine_queue::{AnyQueue, Queue as _, QueueBirth, QueueOptions, ReceiveBounds, ServerSecrets};
 
 /// As many as the programs take at once.
 const BLOCK: ReceiveBounds = ReceiveBounds { bytes: 1024 * 1024, messages: 1024 };
@@ -27,10 +26,10 @@ impl Clock for SystemClock {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [verb, file] = arguments.as_slice() else { return Err("send|recv FILE".into()) };
+    let [verb, url] = arguments.as_slice() else { return Err("send|recv URL".into()) };
     let options = QueueOptions { birth: QueueBirth::FromNow, ..QueueOptions::default() };
-    let name = QueueName::new("bare")?;
-    let mut queue = SqliteQueue::open(Path::new(file), &name, options, Arc::new(SystemClock))?;
+    let (secrets, clock) = (ServerSecrets::default(), Arc::new(SystemClock));
+    let mut queue = AnyQueue::open(&url.parse()?, &secrets, options, clock)?;
     match verb.as_str() {
         "send" => {
             let lines: Vec<_> = stdin().lock().split(b'\n').collect::<Result<_, _>>()?;
