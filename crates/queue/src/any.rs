@@ -19,6 +19,8 @@ use brine_records::Settled;
 use self::erased::ErasedQueue;
 pub use self::ledger::{AnyLedger, AnyRecord};
 use crate::error::QueueError;
+#[cfg(feature = "amqp")]
+use crate::ledger_place::SqliteLedgerPlace;
 use crate::options::QueueOptions;
 use crate::queue::{
     Answered, Buried, DeadLetters, DeadMessage, Delivery, Queue, QueueStatus, ReceiveBounds,
@@ -29,7 +31,12 @@ use crate::sqlite::SqliteQueue;
 use crate::url::{QueueName, QueuePlace, QueueUrl, Server};
 
 /// A queue of any kind that this build supports.
-pub struct AnyQueue(Box<dyn ErasedQueue>);
+pub struct AnyQueue {
+    queue: Box<dyn ErasedQueue>,
+    /// The file beside a server that can keep no ledger.
+    #[cfg(feature = "amqp")]
+    ledger_file: Option<SqliteLedgerPlace>,
+}
 
 /// The lease of a message of such a queue.
 pub struct AnyLease(Box<dyn Any + Send>);
@@ -100,8 +107,21 @@ impl AnyQueue {
         }
     }
 
+    /// Closes the file of this host in which the ledger of a queue on a server is, because the process forks. It is
+    /// opened again when it is needed. An [`AnyLedger`] keeps it open: it **must** be dropped before.
+    pub fn close_ledger_file(&self) {
+        #[cfg(feature = "amqp")]
+        if let Some(file) = &self.ledger_file {
+            file.close();
+        }
+    }
+
     fn of(queue: impl ErasedQueue + 'static) -> Self {
-        Self(Box::new(queue))
+        Self {
+            queue: Box::new(queue),
+            #[cfg(feature = "amqp")]
+            ledger_file: None,
+        }
     }
 }
 
@@ -111,15 +131,15 @@ impl Queue for AnyQueue {
     type Sent = AnySent;
 
     fn publish(&mut self, messages: &[&[u8]]) -> Result<(), QueueError> {
-        self.0.publish(messages)
+        self.queue.publish(messages)
     }
 
     fn send(&mut self, content: Vec<u8>, delay: Duration) -> Result<AnySent, QueueError> {
-        self.0.send(content, delay)
+        self.queue.send(content, delay)
     }
 
     fn withdraw(&mut self, message: &AnySent) -> Result<bool, QueueError> {
-        self.0.withdraw(message)
+        self.queue.withdraw(message)
     }
 
     fn receive(
@@ -127,34 +147,34 @@ impl Queue for AnyQueue {
         most: ReceiveBounds,
         wait: Duration,
     ) -> Result<Vec<Delivery<AnyLease>>, QueueError> {
-        self.0.receive(most, wait)
+        self.queue.receive(most, wait)
     }
 
     fn lease_length(&self) -> Duration {
-        self.0.lease_length()
+        self.queue.lease_length()
     }
 
     fn message_limit(&self) -> usize {
-        self.0.message_limit()
+        self.queue.message_limit()
     }
 
     fn extend(&mut self, leases: &[&AnyLease]) -> Result<Vec<Settled>, QueueError> {
-        self.0.extend(leases)
+        self.queue.extend(leases)
     }
 
     fn begin(&mut self, lease: &AnyLease, record: &AnyRecord) -> Result<Settled, QueueError> {
-        self.0.begin(lease, record)
+        self.queue.begin(lease, record)
     }
 
     fn commit_and_ack(
         &mut self,
         handled: &[(&AnyLease, &AnyRecord)],
     ) -> Result<Vec<Settled>, QueueError> {
-        self.0.commit_and_ack(handled)
+        self.queue.commit_and_ack(handled)
     }
 
     fn ack(&mut self, leases: &[&AnyLease]) -> Result<Vec<Settled>, QueueError> {
-        self.0.ack(leases)
+        self.queue.ack(leases)
     }
 
     fn retry(
@@ -162,7 +182,7 @@ impl Queue for AnyQueue {
         leases: &[&AnyLease],
         retry: Retry<'_>,
     ) -> Result<Vec<Settled>, QueueError> {
-        self.0.retry(leases, retry)
+        self.queue.retry(leases, retry)
     }
 
     fn dead_letter(
@@ -170,7 +190,7 @@ impl Queue for AnyQueue {
         lease: &AnyLease,
         why: &RefusedMessage<'_>,
     ) -> Result<Buried, QueueError> {
-        self.0.dead_letter(lease, why)
+        self.queue.dead_letter(lease, why)
     }
 
     fn answer(
@@ -179,51 +199,56 @@ impl Queue for AnyQueue {
         to: &QueueName,
         answer: &[u8],
     ) -> Result<Answered, QueueError> {
-        self.0.answer(lease, to, answer)
+        self.queue.answer(lease, to, answer)
     }
 
     fn keep_for(&mut self, lifetime: Duration) -> Result<bool, QueueError> {
-        self.0.keep_for(lifetime)
+        self.queue.keep_for(lifetime)
     }
 
     fn remove(self) -> Result<(), QueueError> {
-        self.0.remove()
+        self.queue.remove()
     }
 
     fn another(&self) -> Result<Self, QueueError> {
-        self.0.another().map(Self)
+        let queue = self.queue.another()?;
+        Ok(Self {
+            queue,
+            #[cfg(feature = "amqp")]
+            ledger_file: self.ledger_file.clone(),
+        })
     }
 
     fn ledger(&self) -> Result<AnyLedger, QueueError> {
-        self.0.ledger()
+        self.queue.ledger()
     }
 }
 
 impl DeadLetters for AnyQueue {
     fn dead_letters(&mut self, after: u64, most: usize) -> Result<Vec<DeadMessage>, QueueError> {
-        self.0.dead_letters(after, most)
+        self.queue.dead_letters(after, most)
     }
 
     fn dead_content(&mut self, number: u64) -> Result<Option<Vec<u8>>, QueueError> {
-        self.0.dead_content(number)
+        self.queue.dead_content(number)
     }
 
     fn revive(&mut self, number: u64) -> Result<bool, QueueError> {
-        self.0.revive(number)
+        self.queue.revive(number)
     }
 
     fn discard(&mut self, number: u64) -> Result<bool, QueueError> {
-        self.0.discard(number)
+        self.queue.discard(number)
     }
 
     fn status(&mut self) -> Result<QueueStatus, QueueError> {
-        self.0.status()
+        self.queue.status()
     }
 }
 
 impl fmt::Debug for AnyQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.queue.fmt(f)
     }
 }
 

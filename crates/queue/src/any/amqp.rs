@@ -22,8 +22,10 @@ pub(super) fn open(
 ) -> Result<AnyQueue, QueueError> {
     match &server.ledger_file {
         Some(path) => {
-            let ledgers = Arc::new(SqliteLedgerPlace::open(path, &options, clock.now()?)?);
-            AmqpQueue::open(server, secrets, ledgers, name, options, clock).map(AnyQueue::of)
+            let place = SqliteLedgerPlace::open(path, &options, clock.now()?)?;
+            let ledgers = Arc::new(place.clone());
+            let queue = AmqpQueue::open(server, secrets, ledgers, name, options, clock)?;
+            Ok(AnyQueue { ledger_file: Some(place), ..AnyQueue::of(queue) })
         }
         None => {
             let ledgers = Arc::new(SendOnly);

@@ -1,6 +1,7 @@
 //! Ledgers in an SQLite file, for the consumers of one machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brine_core::Timestamp;
@@ -36,14 +37,22 @@ const TABLES: &[&str] = &[
 /// An SQLite file with the ledgers of any number of queues.
 #[derive(Clone, Debug)]
 pub struct SqliteLedgerPlace {
-    file: SharedFile,
+    file: Arc<LedgerFile>,
 }
 
 /// Notes beside the ledger of one queue.
 #[derive(Debug)]
 pub struct SqliteNotes {
-    file: SharedFile,
+    file: Arc<LedgerFile>,
     queue: String,
+}
+
+/// The file, which is open but for the time of a fork.
+#[derive(Debug)]
+struct LedgerFile {
+    path: PathBuf,
+    busy_timeout: Duration,
+    open: Mutex<Option<SharedFile>>,
 }
 
 impl SqliteLedgerPlace {
@@ -59,15 +68,35 @@ impl SqliteLedgerPlace {
                 Ok(embedded::create_ledger(connection, now, floor, max_age)?)
             })?;
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let file = brine_sqlite::open(path, &SCHEMA, flags, options.busy_timeout)?;
+        let (path, busy_timeout) = (path.to_owned(), options.busy_timeout);
+        let place =
+            Self { file: Arc::new(LedgerFile { path, busy_timeout, open: Mutex::default() }) };
+        let file = place.file.open()?;
         let known = embedded::max_age(&file.lock().connection)?;
         if known < max_age {
             write(&file, Durability::OnDisk, |connection| {
                 Ok(embedded::allow_age(connection, max_age)?)
             })?;
         }
-        Ok(Self { file })
+        Ok(place)
+    }
+
+    /// Closes the file, because the process forks, until it is needed again. A [`ReplayDatabase`] of it keeps it open: it
+    /// **must** be dropped before.
+    pub fn close(&self) {
+        *self.file.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl LedgerFile {
+    fn open(&self) -> Result<SharedFile, QueueError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &*open {
+            return Ok(file.clone());
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let file = brine_sqlite::open(&self.path, &SCHEMA, flags, self.busy_timeout)?;
+        Ok(open.insert(file).clone())
     }
 }
 
@@ -76,12 +105,12 @@ impl LedgerPlace for SqliteLedgerPlace {
     type Notes = SqliteNotes;
 
     fn ledger(&self, queue: &QueueName, lease: Duration) -> Result<ReplayDatabase, QueueError> {
-        let file = self.file.clone();
+        let file = self.file.open()?;
         Ok(ReplayDatabase::within(file, LedgerScope::new(queue.as_str()), lease))
     }
 
     fn notes(&self, queue: &QueueName) -> Result<SqliteNotes, QueueError> {
-        let file = self.file.clone();
+        let file = Arc::clone(&self.file);
         Ok(SqliteNotes { file, queue: queue.as_str().to_owned() })
     }
 }
@@ -94,7 +123,7 @@ impl LedgerNotes for SqliteNotes {
         records: &[&ReplayLease],
         now: Timestamp,
     ) -> Result<Vec<Settled>, QueueError> {
-        write(&self.file, Durability::OnDisk, |connection| {
+        write(&self.file.open()?, Durability::OnDisk, |connection| {
             Ok(embedded::commit_within(connection, records, now)?)
         })
     }
@@ -106,7 +135,7 @@ impl LedgerNotes for SqliteNotes {
         now: Timestamp,
     ) -> Result<Settled, QueueError> {
         let queue = &self.queue;
-        write(&self.file, Durability::OnDisk, |connection| {
+        write(&self.file.open()?, Durability::OnDisk, |connection| {
             let settled = embedded::commit_within(connection, &[record], now)?;
             if settled != [Settled::Done] {
                 return Ok(Settled::Lost);
@@ -123,7 +152,8 @@ impl LedgerNotes for SqliteNotes {
 
     fn begun(&mut self, messages: &[MessageKey]) -> Result<Vec<bool>, QueueError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM begun WHERE queue = ?1 AND message = ?2)";
-        let open = self.file.lock();
+        let file = self.file.open()?;
+        let open = file.lock();
         let mut statement = open.connection.prepare_cached(sql)?;
         let found = messages
             .iter()
@@ -131,7 +161,7 @@ impl LedgerNotes for SqliteNotes {
             .collect::<Result<_, _>>()?;
         drop(statement);
         drop(open);
-        self.file.watch().judge()?;
+        file.watch().judge()?;
         Ok(found)
     }
 
@@ -147,7 +177,7 @@ impl LedgerNotes for SqliteNotes {
             Ends::Discarded => ("", 0),
             Ends::Refused(reason) => (reason, 1),
         };
-        write(&self.file, durability, |connection| {
+        write(&self.file.open()?, durability, |connection| {
             let mut statement =
                 connection.prepare_cached("DELETE FROM begun WHERE queue = ?1 AND message = ?2")?;
             for message in begun {
@@ -162,7 +192,8 @@ impl LedgerNotes for SqliteNotes {
 
     fn figures(&mut self) -> Result<NotedFigures, QueueError> {
         let sql = "SELECT reason, count FROM ended WHERE queue = ?1 ORDER BY reason";
-        let open = self.file.lock();
+        let file = self.file.open()?;
+        let open = file.lock();
         let mut statement = open.connection.prepare_cached(sql)?;
         let rows = statement.query_map(params![self.queue], |row| Ok((row.get(0)?, row.get(1)?)));
         let mut refused: Vec<(String, u64)> = rows?.collect::<Result<_, _>>()?;
