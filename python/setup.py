@@ -69,6 +69,7 @@ def program(name: str) -> RustBin:
         path=str(WORKSPACE / "Cargo.toml"),
         args=["--package", "brine-cli", "--bins", *CARGO_ARGS],
         cargo_manifest_args=["--locked"],
+        features=["brokers"],
     )
 
 
