@@ -1,138 +1,173 @@
 //! Queues in a process that may fork.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use brine_cli::embed::{QueueText, Refused, queue};
 use brine_core::Timestamp;
-use brine_queue::{AnyLedger, AnyQueue, Queue as _, QueueUrl};
+use brine_queue::{AnyLease, AnyLedger, AnyQueue, Delivery, Queue as _, QueuePlace, QueueUrl};
 use pyo3::prelude::*;
 
-use crate::failure::Failure;
 use crate::fork::{ClosedForForks, detached, register};
 use crate::judge::lock;
+use crate::of_process::OfProcess;
+use crate::patience::{OF_FILE, OF_SERVER, Patience};
 
-/// A queue, which is opened when it is needed, and never open while the process forks: a replay database has the reason.
+/// Where a queue is, and the one connection to it from which all others of the process come.
+#[derive(Debug)]
+pub(crate) struct QueueSite {
+    url: QueueUrl,
+    text: QueueText,
+    first: Mutex<Option<OfProcess<AnyQueue>>>,
+}
+
+/// A queue, which is opened when it is needed.
+///
+/// No file is open while the process forks: a replay database has the reason. A connection to a server stays the
+/// parent's, with the messages that came over it, and a child makes its own.
 ///
 /// One thread works with it at a time. A queue that is read, written and settled by several threads is opened for each.
 #[derive(Debug)]
 pub(crate) struct OpenQueue {
-    url: QueueUrl,
-    text: QueueText,
-    place: Mutex<Option<OpenedQueue>>,
+    site: Arc<QueueSite>,
+    place: Mutex<Option<OfProcess<OpenedQueue>>>,
 }
 
 /// A queue, with the ledger by which each of its messages is handled once.
 #[derive(Debug)]
 pub(crate) struct OpenedQueue {
     pub(crate) queue: AnyQueue,
-    pub(crate) ledger: AnyLedger,
+    ledger: Option<AnyLedger>,
+    /// A message that was delivered, and could not be judged before the server went away.
+    pub(crate) unjudged: Option<Delivery<AnyLease>>,
 }
 
-impl OpenQueue {
-    pub(crate) fn new(url: QueueUrl, text: QueueText) -> Arc<Self> {
-        let queue = Arc::new(Self { url, text, place: Mutex::default() });
-        register(&queue);
-        queue
+impl QueueSite {
+    /// Opens the queue, and makes it if it is not there.
+    pub(crate) fn make(py: Python<'_>, url: QueueUrl, text: QueueText) -> PyResult<Arc<Self>> {
+        // A server that cannot be reached at all is most often another one than was meant.
+        let opened = Patience::None.insist(py, || open(&url, &text, true))?;
+        let site = Arc::new(Self { url, text, first: Mutex::new(Some(OfProcess::new(opened))) });
+        register(&site);
+        Ok(site)
     }
 
-    /// Makes the queue if it is not there.
-    pub(crate) fn make(&self, py: Python<'_>) -> PyResult<()> {
-        self.insist(py, || {
-            let mut place = lock(&self.place);
-            *place = Some(OpenedQueue::open(&self.url, &self.text, true)?);
-            Ok(())
-        })
-    }
-
-    /// Has a queue that is kept for a time last for that long from now on, and makes it anew if it is gone.
-    pub(crate) fn keep(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(lifetime) = self.text.lifetime else { return Ok(()) };
-        self.insist(py, || {
-            let mut opened = OpenedQueue::open(&self.url, &self.text, true)?;
-            opened.queue.keep_for(lifetime)?;
-            *lock(&self.place) = Some(opened);
-            Ok(())
-        })
-    }
-
-    /// Opens it anew, the next time.
-    pub(crate) fn reopen(&self, py: Python<'_>) {
-        detached(py, || self.close());
-    }
-
-    /// Works with the queue, without the interpreter, and again while another process has it locked. In between, a
-    /// Ctrl-C is heard, so nothing **may** be in the hands of `work` alone.
-    pub(crate) fn with<T: Send>(
-        &self,
-        py: Python<'_>,
-        mut work: impl FnMut(&mut OpenedQueue) -> Result<T, Refused> + Send,
-    ) -> PyResult<T> {
-        self.insist(py, || {
-            let mut place = lock(&self.place);
-            let opened = match &mut *place {
-                Some(opened) => opened,
-                // One that was deleted meanwhile is not made anew.
-                None => place.insert(OpenedQueue::open(&self.url, &self.text, false)?),
-            };
-            work(opened)
+    /// Has a queue that is kept for a time last for that long from now on, and makes it anew if it is gone. Returns
+    /// whether it was.
+    pub(crate) fn keep(&self, py: Python<'_>, patience: Patience) -> PyResult<bool> {
+        let Some(lifetime) = self.text.lifetime else { return Ok(false) };
+        patience.insist(py, || {
+            match self.another().and_then(|mut queue| Ok(queue.keep_for(lifetime)?)) {
+                Ok(true) => return Ok(false),
+                Ok(false) => {}
+                Err(refused) if refused.reason == "queue-missing" => {}
+                Err(refused) => return Err(refused),
+            }
+            let made = open(&self.url, &self.text, true)?;
+            *lock(&self.first) = Some(OfProcess::new(made));
+            Ok(true)
         })
     }
 
     /// Deletes the queue, with all that is in it.
-    pub(crate) fn remove(&self, py: Python<'_>) -> PyResult<()> {
-        self.insist(py, || {
-            let mut place = lock(&self.place);
-            *place = None;
-            let opened = OpenedQueue::open(&self.url, &self.text, false)?;
-            Ok(opened.queue.remove()?)
-        })
+    pub(crate) fn remove(&self, py: Python<'_>, patience: Patience) -> PyResult<()> {
+        patience.insist(py, || Ok(self.another()?.remove()?))
     }
 
-    fn insist<T: Send>(
+    fn another(&self) -> Result<AnyQueue, Refused> {
+        let mut place = lock(&self.first);
+        if let Some(first) = place.as_mut().and_then(OfProcess::here) {
+            return Ok(first.another()?);
+        }
+        // One that was deleted meanwhile is not made anew. A server that lost all that it had has deleted nothing.
+        let is_made = !self.is_in_file() && self.text.lifetime.is_none();
+        let opened = open(&self.url, &self.text, is_made)?;
+        let another = opened.another()?;
+        *place = Some(OfProcess::new(opened));
+        Ok(another)
+    }
+
+    pub(crate) fn is_in_file(&self) -> bool {
+        self.url.place.file().is_some()
+    }
+}
+
+impl OpenQueue {
+    pub(crate) fn new(site: &Arc<QueueSite>) -> Arc<Self> {
+        let queue = Arc::new(Self { site: Arc::clone(site), place: Mutex::default() });
+        register(&queue);
+        queue
+    }
+
+    /// Opens it anew, the next time.
+    pub(crate) fn reopen(&self, py: Python<'_>) {
+        detached(py, || *lock(&self.place) = None);
+    }
+
+    /// Works with the queue, without the interpreter, and again while another process has it locked, or while its server
+    /// is away. In between, a Ctrl-C is heard, so nothing **may** be in the hands of `work` alone.
+    pub(crate) fn with<T: Send>(
         &self,
         py: Python<'_>,
-        mut work: impl FnMut() -> Result<T, Refused> + Send,
+        patience: Patience,
+        mut work: impl FnMut(&mut OpenedQueue) -> Result<T, Refused> + Send,
     ) -> PyResult<T> {
-        loop {
-            match detached(py, &mut work) {
-                Err(refused) if is_locked(&refused) => py.check_signals()?,
-                done => return done.map_err(|refused| Failure::from(refused).into()),
+        patience.insist(py, || {
+            let mut place = lock(&self.place);
+            if let Some(opened) = place.as_mut().and_then(OfProcess::here) {
+                return work(opened);
             }
+            let mut opened = OpenedQueue::of(self.site.another()?);
+            let done = work(&mut opened);
+            *place = Some(OfProcess::new(opened));
+            done
+        })
+    }
+}
+
+impl ClosedForForks for QueueSite {
+    fn close(&self) {
+        let mut place = lock(&self.first);
+        if self.is_in_file() {
+            *place = None;
+        } else if let Some(first) = place.as_mut().and_then(OfProcess::here) {
+            first.close_ledger_file();
         }
     }
 }
 
 impl ClosedForForks for OpenQueue {
     fn close(&self) {
-        *lock(&self.place) = None;
-    }
-}
-
-impl OpenedQueue {
-    fn open(url: &QueueUrl, text: &QueueText, is_made: bool) -> Result<Self, Refused> {
-        let queue = queue(url, text, is_made, PATIENCE)?;
-        let ledger = queue.ledger()?;
-        Ok(Self { queue, ledger })
-    }
-}
-
-/// Tries again while another process has the queue locked, but not for ever. It is for work of which a message is lost
-/// to others for as long as its lease lasts.
-pub(crate) fn patiently<T, E: Into<Refused>>(
-    mut work: impl FnMut() -> Result<T, E>,
-) -> Result<T, Refused> {
-    let mut tries = MOST_TRIES;
-    loop {
-        match work().map_err(Into::into) {
-            Err(refused) if is_locked(&refused) && tries > 0 => tries = tries.saturating_sub(1),
-            done => return done,
+        let mut place = lock(&self.place);
+        if self.site.is_in_file() {
+            *place = None;
+        } else if let Some(opened) = place.as_mut().and_then(OfProcess::here) {
+            opened.ledger = None;
+            opened.queue.close_ledger_file();
         }
     }
 }
 
-fn is_locked(refused: &Refused) -> bool {
-    matches!(refused.reason, "queue-locked" | "replay-locked")
+impl OpenedQueue {
+    const fn of(queue: AnyQueue) -> Self {
+        Self { queue, ledger: None, unjudged: None }
+    }
+
+    /// Returns the ledger. Who only sends needs none.
+    pub(crate) fn ledger(&mut self) -> Result<&mut AnyLedger, Refused> {
+        let ledger = match self.ledger.take() {
+            Some(ledger) => ledger,
+            None => self.queue.ledger()?,
+        };
+        Ok(self.ledger.insert(ledger))
+    }
+}
+
+fn open(url: &QueueUrl, text: &QueueText, is_made: bool) -> Result<AnyQueue, Refused> {
+    let patience = match &url.place {
+        QueuePlace::Sqlite(_) => OF_FILE,
+        QueuePlace::Server(_) => OF_SERVER,
+    };
+    queue(url, text, is_made, patience)
 }
 
 /// Reads the clock.
@@ -141,9 +176,3 @@ pub(crate) fn now() -> Result<Timestamp, Refused> {
     let now = brine_cli::embed::JudgingClock::SYSTEM.now().map_err(brine_core::Error::from)?;
     Ok(now)
 }
-
-/// How long another process is waited for before a Ctrl-C is looked for.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-/// How often a message that is held waits for another process.
-const MOST_TRIES: usize = 50;

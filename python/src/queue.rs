@@ -1,6 +1,7 @@
 //! Queues of signed messages.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use brine_cli::embed::{QueueText, queue_url};
@@ -12,7 +13,8 @@ use pyo3::types::PyBytes;
 use crate::buffer::Frozen;
 use crate::failure::{Failure, Result};
 use crate::moment::LengthText;
-use crate::open_queue::OpenQueue;
+use crate::open_queue::{OpenQueue, QueueSite};
+use crate::patience::Patience;
 use crate::queued_message::QueuedMessage;
 use crate::taking::{Taken, take};
 use crate::verifier::Verifier;
@@ -24,9 +26,11 @@ use crate::verifier::Verifier;
 #[derive(Debug)]
 pub(crate) struct Queue {
     url: QueueUrl,
+    site: Arc<QueueSite>,
     receiving: Arc<OpenQueue>,
     sending: Arc<OpenQueue>,
     settling: Arc<OpenQueue>,
+    is_woken: AtomicBool,
 }
 
 /// A message that was sent, for its sender.
@@ -36,7 +40,7 @@ pub(crate) struct Sent(AnySent);
 
 #[pymethods]
 impl Queue {
-    /// Open a queue, and make it if it is not there. `lease` is how long others leave a message to a process that dies;
+    /// Open a queue, and make it if it is not there. A server that cannot be reached is said at once. `lease` is how long others leave a message to a process that dies;
     /// messages are accepted up to the age `max_age`. A queue that is made is kept for `lifetime` seconds, or for good.
     #[new]
     #[pyo3(signature = (url, *, lease=None, max_age=None, lifetime=None))]
@@ -53,10 +57,10 @@ impl Queue {
             max_age: max_age.map(|text| text.0),
             lifetime: lifetime.map(seconds).transpose()?,
         };
-        let [receiving, sending, settling] =
-            [(); 3].map(|()| OpenQueue::new(url.clone(), text.clone()));
-        settling.make(py)?;
-        Ok(Self { url, receiving, sending, settling })
+        let site = QueueSite::make(py, url.clone(), text)?;
+        let [receiving, sending, settling] = [(); 3].map(|()| OpenQueue::new(&site));
+        let is_woken = AtomicBool::new(false);
+        Ok(Self { url, site, receiving, sending, settling, is_woken })
     }
 
     /// The name of the queue.
@@ -68,7 +72,8 @@ impl Queue {
     /// How long a lease lasts that is not renewed, in seconds.
     #[getter]
     fn lease_seconds(&self, py: Python<'_>) -> PyResult<f64> {
-        self.settling.with(py, |opened| Ok(opened.queue.lease_length().as_secs_f64()))
+        self.settling
+            .with(py, Patience::Endless, |opened| Ok(opened.queue.lease_length().as_secs_f64()))
     }
 
     /// The URL of another queue beside this one.
@@ -78,27 +83,31 @@ impl Queue {
         Ok(self.url.beside(queue).to_string())
     }
 
-    /// Put messages on the queue, all or none. They are on the disk when this returns.
+    /// Put messages on the queue, all or none. They are kept when this returns: in a file they are on the disk. A server
+    /// that is away is waited for.
     fn publish(&self, py: Python<'_>, messages: Vec<Frozen>) -> PyResult<()> {
         let messages: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
-        self.sending.with(py, |opened| Ok(opened.queue.publish(&messages)?))
+        self.sending.with(py, Patience::Endless, |opened| Ok(opened.queue.publish(&messages)?))
     }
 
     /// Put a message on the queue that is delivered when so many seconds have passed, and can be taken back.
     #[pyo3(signature = (message, *, delay=0.0))]
     fn send(&self, py: Python<'_>, message: Frozen, delay: f64) -> PyResult<Sent> {
         let delay = seconds(delay)?;
-        let sent =
-            self.sending.with(py, |opened| Ok(opened.queue.send(message.to_vec(), delay)?));
+        let sent = self.sending.with(py, Patience::Endless, |opened| {
+            Ok(opened.queue.send(message.to_vec(), delay)?)
+        });
         sent.map(Sent)
     }
 
-    /// Take a message back that nobody began to work on. Return whether it was there.
+    /// Take a message back that nobody began to work on. Return whether it was there. A server that is away is
+    /// waited for briefly.
     fn withdraw(&self, py: Python<'_>, message: &Sent) -> PyResult<bool> {
-        self.sending.with(py, |opened| Ok(opened.queue.withdraw(&message.0)?))
+        self.sending.with(py, Patience::brief(), |opened| Ok(opened.queue.withdraw(&message.0)?))
     }
 
-    /// Wait for a message, for so many seconds.
+    /// Wait for a message, for so many seconds. A server that is away is waited for as long; then raise
+    /// `InputOutputError` with the reason `queue-connection`.
     ///
     /// With a verifier, a message is returned once it has verified and the ledger of the queue says that nobody handled
     /// it. One that is refused becomes a dead letter: return the error and its bytes. It also becomes one if it was
@@ -112,15 +121,17 @@ impl Queue {
         attempts: u64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let wait = seconds.map(self::seconds).transpose()?;
-        let begun = Instant::now();
+        let longest = if self.site.is_in_file() { LOOK } else { LOOK_AT_SERVER };
+        let (begun, patience) = (Instant::now(), Patience::within(wait));
         loop {
             let left = wait.map(|wait| wait.saturating_sub(begun.elapsed()));
-            let look = left.map_or(LOOK, |left| left.min(LOOK));
-            let taken = self.receiving.with(py, |opened| {
+            let look = left.map_or(longest, |left| left.min(longest));
+            let taken = self.receiving.with(py, patience, |opened| {
                 take(opened, verifier.map(|verifier| &verifier.judge), look, attempts)
             })?;
             match taken {
                 Taken::Nothing if left.is_some_and(|left| left.is_zero()) => return Ok(None),
+                Taken::Nothing if self.is_woken.swap(false, Ordering::AcqRel) => return Ok(None),
                 Taken::Nothing | Taken::PassedOver => py.check_signals()?,
                 Taken::Refused(refused, content) => {
                     let error = PyErr::from(Failure::from(refused)).into_value(py);
@@ -138,17 +149,24 @@ impl Queue {
         }
     }
 
+    /// Have `receive` return soon: the one that waits, or the next one.
+    fn wake(&self) {
+        self.is_woken.store(true, Ordering::Release);
+    }
+
     /// Have the queue last for its lifetime from now on, and make it anew if it is gone.
     fn keep(&self, py: Python<'_>) -> PyResult<()> {
-        self.settling.keep(py)?;
-        // One that was made anew is another one.
-        [&self.receiving, &self.sending].into_iter().for_each(|queue| queue.reopen(py));
+        if self.site.keep(py, Patience::Endless)? {
+            // One that was made anew is another one.
+            let all = [&self.receiving, &self.sending, &self.settling];
+            all.into_iter().for_each(|queue| queue.reopen(py));
+        }
         Ok(())
     }
 
-    /// Delete the queue with all that is in it. The file stays.
+    /// Delete the queue with all that is in it. The file stays. A server that is away is waited for briefly.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
-        self.settling.remove(py)
+        self.site.remove(py, Patience::brief())
     }
 
     fn __repr__(&self) -> String {
@@ -164,3 +182,6 @@ pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
 
 /// How long a queue is waited for at once. A fork waits for it, and so does a Ctrl-C.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The same of a server, to which each look is a question.
+const LOOK_AT_SERVER: Duration = Duration::from_millis(500);

@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 use crate::failure::{Failure, Result};
 use crate::judge::lock;
 use crate::open_queue::{OpenQueue, OpenedQueue, now};
+use crate::patience::Patience;
 use crate::queue::seconds;
 use crate::taking::TakenMessage;
 use crate::verified::Verified;
@@ -113,13 +114,13 @@ impl QueuedMessage {
 
     /// Let the lease last from now on as long as a new one. Return whether the message is still this process's.
     fn renew(&self, py: Python<'_>) -> PyResult<bool> {
-        self.queue.with(py, |opened| {
+        self.queue.with(py, Patience::Endless, |opened| {
             let place = lock(&self.held);
             let Some(HeldMessage { lease, record }) = &*place else { return Ok(false) };
             let settled = opened.queue.extend(&[lease])?;
             let mut is_held = settled.first() == Some(&Settled::Done);
             if let Some(record) = record {
-                is_held &= opened.ledger.renew(record, now()?)? == Settled::Done;
+                is_held &= opened.ledger()?.renew(record, now()?)? == Settled::Done;
             }
             Ok(is_held)
         })
@@ -157,7 +158,7 @@ impl QueuedMessage {
         if self.process != std::process::id() {
             return Err(Failure::usage(OF_ANOTHER).into());
         }
-        self.queue.with(py, |opened| {
+        self.queue.with(py, Patience::Endless, |opened| {
             let mut place = lock(&self.held);
             let Some(held) = &*place else { return Err(Refused::usage(SETTLED)) };
             let settled = end(opened, held)?;
@@ -172,8 +173,8 @@ impl QueuedMessage {
 
 /// Lets others handle the record at once. If that fails, they wait until its lease runs out.
 fn give_back(opened: &mut OpenedQueue, held: &HeldMessage) {
-    if let (Some(record), Ok(now)) = (&held.record, now()) {
-        let _ = opened.ledger.give_back(record, now);
+    if let (Some(record), Ok(ledger), Ok(now)) = (&held.record, opened.ledger(), now()) {
+        let _ = ledger.give_back(record, now);
     }
 }
 

@@ -11,7 +11,8 @@ use brine_queue::{
 use brine_records::{Settled, Subject};
 
 use crate::judge::Judge;
-use crate::open_queue::{OpenedQueue, now, patiently};
+use crate::open_queue::{OpenedQueue, now};
+use crate::patience::{is_away, patiently};
 
 /// What became of a look into a queue.
 pub(crate) enum Taken {
@@ -48,15 +49,47 @@ pub(crate) fn take(
         if trust.key_count() == 0 {
             return Err(Refused::nobody_trusted());
         }
+        // Where there is none, nothing is taken.
+        patiently(|| opened.ledger().map(drop))?;
     }
-    let found = opened.queue.receive(ReceiveBounds::ONE, wait)?;
-    let Some(delivery) = found.into_iter().next() else { return Ok(Taken::Nothing) };
+    let delivery = match opened.unjudged.take() {
+        Some(delivery) => Some(delivery),
+        None => opened.queue.receive(ReceiveBounds::ONE, wait)?.into_iter().next(),
+    };
+    let Some(delivery) = delivery else { return Ok(Taken::Nothing) };
     let Some(judge) = judge else {
         let Delivery { content, attempt, lease, .. } = delivery;
         let message = TakenMessage { content, attempt, verified: None, lease, record: None };
         return Ok(Taken::Message(Box::new(message)));
     };
-    Consumer { opened, judge, attempts }.judged(delivery)
+    let judgement = Consumer { opened, judge, attempts }.judgement(&delivery);
+    let judgement = match judgement {
+        Err(refused) if is_away(&refused) => {
+            // It is judged when the server is there again.
+            opened.unjudged = Some(delivery);
+            return Err(refused);
+        }
+        judgement => judgement?,
+    };
+    let Delivery { content, attempt, lease, .. } = delivery;
+    Ok(match judgement {
+        Judgement::Good(facts, payload, record) => {
+            let (verified, record) = (Some((facts, payload)), Some(record));
+            Taken::Message(Box::new(TakenMessage { content, attempt, verified, lease, record }))
+        }
+        Judgement::PassedOver => Taken::PassedOver,
+        Judgement::Refused(refused) => Taken::Refused(refused, content),
+    })
+}
+
+/// What becomes of a message.
+enum Judgement {
+    /// It is to be handled, by this right.
+    Good(Facts, Vec<u8>, AnyRecord),
+    /// It was a copy, or is looked at again later.
+    PassedOver,
+    /// It became a dead letter.
+    Refused(Refused),
 }
 
 /// Judges messages as they come.
@@ -67,49 +100,43 @@ struct Consumer<'q> {
 }
 
 impl Consumer<'_> {
-    fn judged(mut self, delivery: Delivery<AnyLease>) -> Result<Taken, Refused> {
+    fn judgement(&mut self, delivery: &Delivery<AnyLease>) -> Result<Judgement, Refused> {
         let Delivery { content, attempt, lease, .. } = delivery;
-        let judged = self.judge.single(&content, |verified| Ok(Subject::of(verified)?));
+        let judged = self.judge.single(content, |verified| Ok(Subject::of(verified)?));
         let (facts, payload, subject) = match judged {
             Ok((facts, payload, subject)) => (facts, payload.into_owned(), subject),
             Err(refused) if says_nothing_of_messages(&refused) => {
-                let _ = self.hand_back(&lease, Duration::ZERO, &refused.message);
+                let _ = self.hand_back(lease, Duration::ZERO, &refused.message);
                 return Err(refused);
             }
             Err(refused) => match brine_queue::valid_later(refused.reason) {
                 Some(delay) => {
-                    let _ = self.hand_back(&lease, delay, &refused.message)?;
-                    return Ok(Taken::PassedOver);
+                    let _ = self.hand_back(lease, delay, &refused.message)?;
+                    return Ok(Judgement::PassedOver);
                 }
-                None => return self.bury(&lease, Standing::Unverified, refused, content),
+                None => return self.bury(lease, Standing::Unverified, refused),
             },
         };
         let reserved = patiently(|| {
             let now = now()?;
-            Ok::<_, Refused>(self.opened.ledger.reserve(&subject, now)?)
+            Ok::<_, Refused>(self.opened.ledger()?.reserve(&subject, now)?)
         })?;
         match Admission::of(reserved)? {
-            Admission::Handle(record) if attempt > self.attempts => {
+            Admission::Handle(record) if *attempt > self.attempts => {
                 // Whoever revives it need not wait.
-                let _ = self.opened.ledger.give_back(&record, now()?);
+                let _ = self.opened.ledger()?.give_back(&record, now()?);
                 let refused = Refused::exhausted(attempt.saturating_sub(1));
-                self.bury(&lease, Standing::Verified, refused, content)
+                self.bury(lease, Standing::Verified, refused)
             }
-            Admission::Handle(record) => {
-                let (verified, record) = (Some((facts, payload)), Some(record));
-                let message = TakenMessage { content, attempt, verified, lease, record };
-                Ok(Taken::Message(Box::new(message)))
-            }
+            Admission::Handle(record) => Ok(Judgement::Good(facts, payload, record)),
             Admission::Later(delay, why) => {
-                let _ = self.hand_back(&lease, delay, &why.to_string())?;
-                Ok(Taken::PassedOver)
+                let _ = self.hand_back(lease, delay, &why.to_string())?;
+                Ok(Judgement::PassedOver)
             }
-            Admission::Refused(error) => {
-                self.bury(&lease, Standing::Unverified, error.into(), content)
-            }
+            Admission::Refused(error) => self.bury(lease, Standing::Unverified, error.into()),
             Admission::Repeated => {
-                let _ = patiently(|| self.opened.queue.ack(&[&lease]))?;
-                Ok(Taken::PassedOver)
+                let _ = patiently(|| self.opened.queue.ack(&[lease]))?;
+                Ok(Judgement::PassedOver)
             }
         }
     }
@@ -128,13 +155,12 @@ impl Consumer<'_> {
         lease: &AnyLease,
         standing: Standing,
         refused: Refused,
-        content: Vec<u8>,
-    ) -> Result<Taken, Refused> {
+    ) -> Result<Judgement, Refused> {
         let why = RefusedMessage { reason: refused.reason, detail: &refused.message, standing };
         match patiently(|| self.opened.queue.dead_letter(lease, &why))? {
-            Buried::Done(_) => Ok(Taken::Refused(refused, content)),
+            Buried::Done(_) => Ok(Judgement::Refused(refused)),
             // Somebody else has it.
-            Buried::Lost => Ok(Taken::PassedOver),
+            Buried::Lost => Ok(Judgement::PassedOver),
         }
     }
 }
