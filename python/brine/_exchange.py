@@ -111,7 +111,7 @@ class Exchange:
             job = self._waiting.pop(identity, None)
             self._changed.notify_all()
         if self._has_ended and threading.current_thread() is not self._thread:
-            self._wake()
+            self._answers.wake()
         return job
 
     def begin(self, future: JobFuture[Any]) -> bool:
@@ -132,22 +132,23 @@ class Exchange:
             has_thread = self._thread is not None
             self._changed.notify_all()
         if cancel:
-            for job in waiting:
-                job.future.cancel()
+            self._cancel(waiting)
         if has_thread:
-            self._wake()
+            self._answers.wake()
         elif is_first:
             self._remove()
+
+    @staticmethod
+    def _cancel(waiting: list[SentJob]) -> None:
+        """Take jobs back. Where the server is away, they are waited for like all others."""
+        with contextlib.suppress(Error):
+            for job in waiting:
+                job.future.cancel()
 
     def join(self) -> None:
         """Wait until the thread has ended."""
         if self._thread is not None and not self.is_of_parent:
             self._thread.join()
-
-    def _wake(self) -> None:
-        """Let the thread look again. Nobody answers with nothing."""
-        with contextlib.suppress(Error):
-            self._answers.publish([b""])
 
     def _remove(self) -> None:
         # What is left there is read by nobody. If it fails, the queue stays.
@@ -189,8 +190,7 @@ class Exchange:
             if found is None or isinstance(found, tuple):
                 return
             try:
-                if found.content:
-                    self._judge(found.content)
+                self._judge(found.content)
             except Error as error:
                 # A trust file that cannot be read says nothing about the answer, which stays where it is.
                 self._note(error.reason)
@@ -238,13 +238,16 @@ class Exchange:
         with self._changed:
             late = list(takewhile(lambda job: job.until <= now, self._waiting.values()))
             passed_over = dict(self._passed_over)
+        is_there = True
         for job in late:
             if self.forget(job.identity) is None:
                 continue
-            if job.sent is not None:
+            if job.sent is not None and is_there:
                 # Otherwise it becomes a dead letter, since it has expired.
-                with contextlib.suppress(Error):
+                try:
                     self.jobs.withdraw(job.sent)
+                except Error as error:
+                    is_there = error.reason != "queue-connection"
             if self.begin(job.future):
                 job.future.set_exception(_no_answer(job.seconds, passed_over))
 
