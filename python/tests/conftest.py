@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import brine
+from server_kit import Server, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,6 +95,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "trust.toml").chmod(0o644)
     monkeypatch.setenv("BRINE_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Return what starts a server of a kind once."""
+    started: dict[str, Server] = {}
+
+    def of_kind(kind: str) -> Server:
+        if kind not in started:
+            started[kind] = server(kind, tmp_path_factory.mktemp(kind)).start()
+        return started[kind]
+
+    yield of_kind
+    for one in started.values():
+        one.stop()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
