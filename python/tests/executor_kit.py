@@ -17,7 +17,7 @@ import brine
 from programs import program, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 POLICY = """
 [[allow]]
@@ -60,14 +60,24 @@ class Home:
 class Site:
     """A queue, a caller and a worker."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        url: str | None = None,
+        worker_url: str | None = None,
+        before: Sequence[str] = (),
+        worker_directory: Path | None = None,
+    ) -> None:
         self.directory = directory
         self.caller = Home(directory, "caller")
-        self.worker = Home(directory, "worker")
+        self.worker = Home(worker_directory or directory, "worker")
         self.worker.believe(self.caller, "work", "other-work")
         self.caller.believe(self.worker, "reply/*")
         (self.worker.path / "policy.toml").write_text(POLICY.format(caller="caller"))
-        self.url = f"sqlite:{directory}/jobs.db?queue=work"
+        self.url = url or f"sqlite:{directory}/jobs.db?queue=work"
+        self.worker_url = worker_url or self.url
+        self.before = tuple(before)
+        """The command that starts that of the worker, in another network namespace for one."""
         brine._brine.Queue(self.url)
         self.log = directory / "worker.log"
 
@@ -83,7 +93,7 @@ class Site:
         # What is installed together is found by itself.
         is_beside = Path(brine_program).parent == Path(sys.executable).parent
         python = "--python" if is_beside else f"--python={sys.executable}"
-        command = [brine_program, "work", python, *options, self.url]
+        command = [*self.before, brine_program, "work", python, *options, self.worker_url]
         process = subprocess.Popen(
             command,
             env={**os.environ, "BRINE_HOME": str(home.path)},
@@ -107,6 +117,19 @@ class Site:
         """List the dead letters."""
         lines = run("brine", "dead", "list", "--json", self.url, home=self.worker.path)
         return [json.loads(line) for line in lines.splitlines()]
+
+    def has_answers_of(self, executor: brine.Executor) -> bool:
+        """Return whether the queue for the answers of an executor is there."""
+        url = brine._brine.Queue(self.url).beside(str(executor._exchange._verifier.context))
+        command = [program("brine"), "dead", "list", "--json", url]
+        environment = {**os.environ, "BRINE_HOME": str(self.caller.path)}
+        done = subprocess.run(
+            command, check=False, capture_output=True, timeout=30, env=environment
+        )
+        # On Redis it has no ledger, which the program says of one that is there.
+        is_there = done.returncode == 0 or b"the shared ledger" in done.stderr
+        assert is_there or b"there is no queue" in done.stderr, done.stderr
+        return is_there
 
     def look(self, query: str) -> list[Any]:
         """Look into the file, from another process: a second SQLite in this one would let go of locks of the first."""

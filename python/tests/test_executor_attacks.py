@@ -18,6 +18,7 @@ from brine._executor import CONTENT_TYPE, JobFuture
 from conftest import wait_until
 from executor_attacks import ATTACKS, how_it_ended
 from executor_kit import Home, Site
+from executor_places import chosen_site
 from programs import run
 
 FUNCTIONS = int(os.environ.get("BRINE_TEST_FUNCTIONS", "200"))
@@ -30,8 +31,7 @@ SECONDS = 60 + FUNCTIONS // 2
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Have a worker at work."""
     executor_kit.refuse_uninstalled()
-    site = Site(tmp_path_factory.mktemp("site"))
-    with site.at_work("--jobs", "2"):
+    with chosen_site(tmp_path_factory.mktemp("site")) as site, site.at_work("--jobs", "2"):
         yield site
 
 
@@ -201,9 +201,10 @@ def test_many_functions_each_with_its_own_end(
     assert passed_over == wire.passed_over
     # The worker goes on.
     assert executors[()].submit(abs, -1).result() == 1
+    assert all(site.has_answers_of(executor) for executor in executors.values())
     for executor in executors.values():
         executor.shutdown()
-    assert site.queues() == ["work"]
+    assert not any(site.has_answers_of(executor) for executor in executors.values())
     assert list(tmp_path.iterdir()) == []
     print(*(f"{count:4} {name}: {end}" for (name, end), count in sorted(ends.items())), sep="\n")
     print(*(f"{count:4} dead: {reason}" for reason, count in sorted(reasons.items())), sep="\n")
