@@ -57,7 +57,8 @@ class JobFuture(futures.Future[T]):
 class Executor(futures.Executor):
     """Runs functions on the workers of a queue, which are ``brine work URL --python``.
 
-    - ``url`` is the queue for the jobs, like ``"sqlite:jobs.db?queue=work"``. It is made if it is not there.
+    - ``url`` is the queue for the jobs, like ``"sqlite:jobs.db?queue=work"`` or ``"nats://host?queue=work"``. It is made if
+      it is not there.
     - ``key`` signs them, by default the default key, for ``context``, by default the name of the queue.
     - ``trust`` says who is believed to have answered, by default the trust file at home; ``answers_from`` has the names
       of the workers, if not all who are trusted may answer.
@@ -108,7 +109,7 @@ class Executor(futures.Executor):
         self._end.atexit = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[T]:
-        """Sign a call and put it on the queue. It is on the disk when this returns.
+        """Sign a call and put it on the queue. When this returns, it is on the disk, or a server has confirmed it.
 
         A function of an importable module travels as its name, and others as their code. What cannot be pickled, or is
         larger than a message may be, is the exception of the future.

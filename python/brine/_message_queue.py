@@ -1,4 +1,4 @@
-"""Queues of signed messages, in a file that processes share."""
+"""Queues of signed messages, in a file that processes share or on a server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def queue(
     attempts: int = ATTEMPTS,
     on_refused: OnRefused | None = None,
 ) -> MessageQueue:
-    """Open a queue by its URL, like ``"sqlite:jobs.db?queue=orders"``, and make it if it is not there.
+    """Open a queue by its URL, and make it if it is not there: ``"sqlite:jobs.db?queue=orders"`` or
+    ``"nats://host?queue=orders"``. A server that cannot be reached now raises, and one that is away later is waited for.
 
     - ``key`` signs what is put; by default the default key. ``trust`` says who is believed; by default the trust file.
     - ``context`` is what messages are signed for; by default the name of the queue.
@@ -107,7 +108,7 @@ class MessageQueue:
         self._keeper = LeaseKeeper(self._queue.lease_seconds)
 
     def put(self, obj: object, *, expires: Expires = None, delay: timedelta | float = 0.0) -> None:
-        """Sign an object and put it on the queue. It is on the disk when this returns.
+        """Sign an object and put it on the queue. When this returns, it is on the disk, or a server has confirmed it.
 
         ``bytes`` go as they are, as `brine send` sends them. Anything else is pickled. The message is delivered when
         ``delay`` has passed, in seconds.
@@ -127,7 +128,8 @@ class MessageQueue:
         queue.send(message, delay=_seconds(delay))
 
     def get(self, timeout: timedelta | float | None = None) -> Message:
-        """Return the next message that verifies, and wait for it. Raise ``queue.Empty`` if there is none in time.
+        """Return the next message that verifies, and wait for it. Raise ``queue.Empty`` if there is none in time, and
+        ``InputOutputError`` with the reason ``queue-connection`` if its server is away then.
 
         It is this process's until its lease runs out, and the lease is renewed while the process lives. Settle it, or use
         it in a ``with`` statement:

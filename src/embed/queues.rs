@@ -31,8 +31,8 @@ pub fn queue_url(text: &str) -> Result<QueueUrl, Refused> {
     Ok(queue::settled_url(&url)?)
 }
 
-/// Opens a queue, and makes it first if it is not there and `is_made` says so. Another process that has it locked is
-/// waited for so long.
+/// Opens a queue, and makes it first if it is not there and `is_made` says so. Another process that has it locked, and
+/// its server, is waited for so long.
 ///
 /// # Errors
 ///
