@@ -48,6 +48,8 @@ class Start:
     password: str | None = None
     before: tuple[str, ...] = ()
     """The command that starts the command, in another network namespace for one."""
+    more: tuple[str, ...] = ()
+    """More options of Redis."""
 
 
 @dataclass
@@ -158,7 +160,7 @@ def _redis_command(start: Start, _files: Path) -> tuple[list[str], dict[str, str
     command += ["--appendfsync", "always"]
     if start.password is not None:
         command += ["--requirepass", start.password]
-    return command, {}
+    return [*command, *start.more], {}
 
 
 def _nats_command(start: Start, files: Path) -> tuple[list[str], dict[str, str]]:

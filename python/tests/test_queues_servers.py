@@ -21,7 +21,7 @@ import pytest
 import brine
 from conftest import in_child, wait_until
 from programs import PROJECT, run
-from server_kit import Server, free_port, server
+from server_kit import Server, Start, free_port, refuse_missing, server
 
 KINDS = ("redis", "nats", "amqp")
 
@@ -308,6 +308,29 @@ def test_a_password_has_no_place_in_a_url() -> None:
     with pytest.raises(brine.UsageError, match="password") as raised:
         brine.queue("redis://alice:battery@127.0.0.1?queue=orders")
     assert "battery" not in str(raised.value)
+
+
+def test_a_server_is_spoken_to_by_tls_if_its_certificate_is_vouched_for(
+    tmp_path: Path, alice: brine.Key, trust: brine.Trust
+) -> None:
+    refuse_missing("redis")
+    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    about = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    about += ["-addext", "basicConstraints=CA:FALSE", "-keyout", "key", "-out", "certificate"]
+    command = [*request.split(), *about]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    port = free_port()
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    tls = ["--tls-port", str(port), "--port", "0", "--tls-auth-clients", "no"]
+    tls += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+    with Server("redis", Start(tmp_path, port, more=tuple(tls))):
+        url = f"rediss://127.0.0.1:{port}?queue=orders"
+        with pytest.raises(brine.InputOutputError, match="certificate") as raised:
+            brine.queue(url)
+        assert raised.value.reason == "queue-connection"
+        queue = open_queue(f"{url}&ca={certificate}", alice, trust)
+        queue.put("over TLS")
+        assert queue.get(timeout=20).value == "over TLS"
 
 
 @pytest.mark.time_limit(150)
