@@ -29,6 +29,9 @@ CONTENT_TYPE = "application/vnd.brine.python-call+cbor"
 
 VERSION = 1
 
+ANSWER_LEASE = "10s"
+"""How long it takes until an answer comes again that was lost between a server and this process."""
+
 
 class JobFuture(futures.Future[T]):
     """The value of a function that runs elsewhere.
@@ -103,7 +106,9 @@ class Executor(futures.Executor):
         self._rules, self._signer = rules, signer
         self._seconds = length_in_seconds(timeout)
         # Others delete it if this process is killed.
-        answers = Queue(jobs.beside(reply), lifetime=self._seconds + KEPT_FOR_SECONDS)
+        answers = Queue(
+            jobs.beside(reply), lifetime=self._seconds + KEPT_FOR_SECONDS, lease=ANSWER_LEASE
+        )
         self._exchange = Exchange(jobs, answers, verifier, rules)
         self._end = weakref.finalize(self, Exchange.end, self._exchange, False)
         self._end.atexit = False
