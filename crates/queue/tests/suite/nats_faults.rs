@@ -304,7 +304,7 @@ fn those_who_make_a_queue_at_once_find_one() {
     for number in 0..10 {
         let name = format!("q{number}");
         std::thread::scope(|scope| {
-            for _ in 0..8 {
+            for _ in 0..5 {
                 scope.spawn(|| site.open(&name).ledger().unwrap());
             }
         });
