@@ -31,7 +31,7 @@ use brine_core::{Clock, Timestamp};
 use brine_records::Settled;
 
 use self::fault::ServerFault;
-use self::layout::{Layout, delayed, short};
+use self::layout::{Layout, RESERVED, delayed, short};
 use self::link::Link;
 use self::message::Stamp;
 use self::place::AmqpPlace;
@@ -87,6 +87,10 @@ impl<L: LedgerPlace> AmqpQueue<L> {
         options: QueueOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, QueueError> {
+        if name.as_str().contains(RESERVED) {
+            let what = format!("on RabbitMQ, the name of a queue cannot contain {RESERVED:?}");
+            return Err(QueueError::Unsuitable { what });
+        }
         let place = AmqpPlace::new(server, secrets)?;
         let link = Arc::new(Link::new(place, options.busy_timeout, options.lease)?);
         let layout = Layout::new(name, &options);

@@ -36,6 +36,9 @@ pub(super) enum Beside {
     Sample,
 }
 
+/// What the names of the queues beside a queue contain, and no others.
+pub(super) const RESERVED: &str = ":brine.";
+
 /// How long messages can wait, in seconds. A message waits in a queue with others that wait as long, because only the
 /// first of a queue runs out.
 const DELAYS: [u32; 27] = [

@@ -81,6 +81,11 @@ impl ApiFault {
             || self.err_code == Self::DELETE_FAILED && self.description.ends_with(" found")
     }
 
+    /// Returns whether the server failed at what it was to do.
+    pub(super) const fn is_of_server(&self) -> bool {
+        self.code == 500
+    }
+
     /// The server asks for patience: it has just been started, or its cluster elects a leader.
     const fn can_pass(&self) -> bool {
         self.code == 503 && !matches!(self.err_code, 10039 | 10076)

@@ -26,7 +26,7 @@ pub(super) const MAX_HEADER_BYTES: usize = 1024;
 /// For how long a message that is published again is known.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
-/// How often a stream is tried to be made that somebody else seems to make.
+/// How often something is tried to be made that somebody else seems to make.
 const MAKING: usize = 8;
 
 /// How many consumers may wait at once.
@@ -177,7 +177,11 @@ impl QueueStreams {
             match create(&self.link, config.clone(), until).await? {
                 Ok(_) => return Ok(()),
                 // An operator may have changed it, but not its subjects.
-                Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => return Ok(()),
+                Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
+                    if !self.is_of_another(&config, until).await? {
+                        return Ok(());
+                    }
+                }
                 // Somebody else is about to make it.
                 Err(fault) if fault.err_code == ApiFault::SUBJECTS_OVERLAP => {}
                 Err(fault) => return Err(fault.fatal()),
@@ -187,13 +191,49 @@ impl QueueStreams {
         Err(QueueError::damaged("another stream has the subjects of this queue"))
     }
 
+    /// Returns whether the stream that has this name is what is left of a queue that is gone: its messages were deleted,
+    /// and not the rest. Then it is deleted, too.
+    async fn is_of_another(&self, config: &Value, until: Instant) -> Result<bool, QueueError> {
+        let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
+        let found = info(&self.link, name, until).await?;
+        let subjects = config.get("subjects");
+        if found.is_none_or(|found| found.config.get("subjects") == subjects) {
+            return Ok(false);
+        }
+        if self.messages(until).await?.is_none() {
+            return Err(self.missing());
+        }
+        let deleted: Result<Value, _> =
+            self.link.api(&format!("STREAM.DELETE.{name}"), &json!({}), until).await?;
+        match deleted {
+            Err(fault) if fault.err_code != ApiFault::STREAM_MISSING => Err(fault.fatal()),
+            _ => Ok(true),
+        }
+    }
+
     /// Makes the consumer, unless it is there. Its leases are the longest that anybody ever asked for. Returns how long
     /// they are.
     pub(super) async fn make_consumer(&self, until: Instant) -> Result<Duration, QueueError> {
+        let mut delay = GrowingDelay::default();
+        for _ in 1..MAKING {
+            match self.make_consumer_once(until).await? {
+                Ok(lease) => return Ok(lease),
+                // Others who make it at the same time can be in the way of the server.
+                Err(fault) if fault.is_of_server() => sleep(delay.next()?).await,
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
+        self.make_consumer_once(until).await?.map_err(|fault| self.fault(fault))
+    }
+
+    async fn make_consumer_once(
+        &self,
+        until: Instant,
+    ) -> Result<Result<Duration, ApiFault>, QueueError> {
         let found = self.consumer(until).await?;
         let found = found.map(|found| Duration::from_nanos(found.config.ack_wait));
         if let Some(lease) = found.filter(|lease| *lease >= self.lease) {
-            return Ok(lease);
+            return Ok(Ok(lease));
         }
         let stream = &self.names.messages;
         let config = json!({
@@ -209,7 +249,7 @@ impl QueueStreams {
         let question = json!({ "stream_name": stream, "config": config });
         let subject = format!("CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}");
         let made: Result<ConsumerInfo, _> = self.link.api(&subject, &question, until).await?;
-        Ok(Duration::from_nanos(made.map_err(|fault| self.fault(fault))?.config.ack_wait))
+        Ok(made.map(|made| Duration::from_nanos(made.config.ack_wait)))
     }
 
     pub(super) async fn consumer(

@@ -56,7 +56,9 @@ impl RedisPlace {
         if let Some(user) = &server.user {
             settings = settings.set_username(user);
         }
-        if let Some(password) = &secrets.password {
+        // Without a password, a user that is named would not be logged in, but the default one used.
+        let password = secrets.password.as_deref().or(server.user.as_ref().map(|_| ""));
+        if let Some(password) = password {
             settings = settings.set_password(password);
         }
         if let Some(number) = server.space.as_deref().and_then(|space| space.parse().ok()) {

@@ -48,10 +48,13 @@ impl SharedStore for RedisStore {
         let found: Vec<Option<Vec<u8>>> =
             self.connection.query(&command, std::time::Duration::ZERO).map_err(of_ledger)?;
         let stored = |bytes: Vec<u8>| {
-            let (revision, value) = bytes.split_first_chunk::<REVISION_BYTES>()?;
-            Some(Stored { value: value.to_vec(), revision: u64::from_be_bytes(*revision) })
+            let parts = bytes.split_first_chunk::<REVISION_BYTES>();
+            let (revision, value) = parts.ok_or_else(|| ReplayError::Damaged {
+                what: "a value on the server has no revision".to_owned(),
+            })?;
+            Ok(Stored { value: value.to_vec(), revision: u64::from_be_bytes(*revision) })
         };
-        Ok(found.into_iter().map(|value| value.and_then(stored)).collect())
+        found.into_iter().map(|value| value.map(stored).transpose()).collect()
     }
 
     fn swap(

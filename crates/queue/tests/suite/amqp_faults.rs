@@ -341,3 +341,14 @@ fn a_connection_outlasts_its_numbers_of_channels() {
     }
     assert_eq!(one(&mut queue).content, b"1");
 }
+
+/// Beside a queue are others, whose names nobody else can have.
+#[test]
+fn the_names_of_the_queues_beside_a_queue_are_refused() {
+    let Some(site) = AmqpSite::new() else { return };
+    for name in ["q:brine.dead", "q:brine.delay-1"] {
+        let error = site.try_open(name, AmqpSite::options()).unwrap_err();
+        assert_eq!(error.reason(), "queue-unsuitable", "{name}: {error}");
+    }
+    assert!(site.try_open("q:brine", AmqpSite::options()).is_ok());
+}

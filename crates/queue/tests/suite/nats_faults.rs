@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use brine_core::{Classified as _, Timestamp};
 use brine_queue::{
-    DeadLetters as _, NatsCredentials, NatsPlace, NatsQueue, Queue as _, QueueBirth, QueueError,
-    QueueOptions, Retry,
+    Buried, DeadLetters as _, NatsCredentials, NatsPlace, NatsQueue, Queue as _, QueueBirth,
+    QueueError, QueueOptions, RefusedMessage, Retry, Standing,
 };
-use brine_records::Settled;
+use brine_records::{DeadLetter, Settled};
 use brine_testkit::SteppingClock;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -308,5 +308,30 @@ fn those_who_make_a_queue_at_once_find_one() {
                 scope.spawn(|| site.open(&name).ledger().unwrap());
             }
         });
+    }
+}
+
+/// Somebody deletes the messages of a queue, and not what belongs to them.
+#[test]
+fn a_queue_whose_messages_were_deleted_is_made_anew() {
+    let Some(port) = nats_server::shared() else { return };
+    let site = NatsSite::at(port);
+    let mut old = site.open("q");
+    let _ = old.ledger().unwrap();
+    old.publish(&[b"old"]).unwrap();
+    let letter = one(&mut old);
+    let why = RefusedMessage { reason: "any", detail: "", standing: Standing::Verified };
+    assert_eq!(old.dead_letter(&letter.lease, &why).unwrap(), Buried::Done(DeadLetter::Kept));
+    let name = site.queue_name("q").as_str().replace('/', "_2F");
+    let deleted = Stranger::at(port).ask(&format!("STREAM.DELETE.brine-q-{name}"), "");
+    assert_eq!(deleted["success"], true);
+    for _ in 0..2 {
+        let mut queue = site.open("q");
+        queue.publish(&[b"new"]).unwrap();
+        let found = one(&mut queue);
+        assert_eq!((found.content.as_slice(), found.attempt), (&b"new"[..], 1));
+        assert_eq!(queue.ack(&[&found.lease]).unwrap(), [Settled::Done]);
+        assert_eq!(queue.status().unwrap().dead, 0);
+        let _ = queue.ledger().unwrap();
     }
 }

@@ -336,3 +336,37 @@ fn content(path: &Path) -> Vec<u8> {
     File::open(path).unwrap().read_to_end(&mut content).unwrap();
     content
 }
+
+#[test]
+fn a_ledger_that_somebody_wrote_over_is_damaged() {
+    let Some(site) = RedisSite::new() else { return };
+    let queue = site.open("q");
+    drop(queue.ledger().unwrap());
+    let url = format!("redis://127.0.0.1:{}", site.port);
+    let mut stranger = redis::Client::open(url).unwrap().get_connection().unwrap();
+    let () =
+        redis::cmd("SET").arg("brine:{q}:ledger:meta").arg("junk").query(&mut stranger).unwrap();
+    let error = queue.ledger().unwrap_err();
+    assert_eq!(error.reason(), "replay-damaged", "{error}");
+}
+
+/// Redis logs nobody in without a password, and would take the default user for the one that is named.
+#[test]
+fn a_user_without_a_password_is_not_another_one() {
+    let Some(site) = RedisSite::new() else { return };
+    let url = format!("redis://127.0.0.1:{}", site.port);
+    let mut stranger = redis::Client::open(url).unwrap().get_connection().unwrap();
+    for (user, rule) in [("alice", ">secret"), ("bob", "nopass")] {
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg(user).arg("on").arg(rule).arg("~*").arg("+@all");
+        let () = command.query(&mut stranger).unwrap();
+    }
+    let open = |user: &str| {
+        let (name, clock) = (QueueName::new("q").unwrap(), Arc::new(SystemClock));
+        let (place, secrets) = (site.place(user), ServerSecrets::default());
+        RedisQueue::open(&place, &secrets, &name, RedisSite::options(), clock).map(drop)
+    };
+    let error = open("alice@").unwrap_err();
+    assert_eq!(error.reason(), "queue-access", "{error}");
+    assert!(open("bob@").is_ok());
+}
