@@ -178,10 +178,26 @@ impl Mistake<'_> {
     }
 }
 
-/// Quotes what was typed.
+/// Quotes what was typed, but for what can be a password in a URL: the user, and what comes before a later "@"; and
+/// parameters that are none.
 fn shown(typed: &str) -> String {
-    quoted(typed).to_string()
+    let Some((scheme, rest)) = typed.split_once("://") else { return quoted(typed).to_string() };
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let parameter = |part: &str| match part.split_once('=') {
+        Some((name, _)) if SHOWN_PARAMETERS.contains(&name) => part.to_owned(),
+        Some((name, _)) => format!("{name}=…"),
+        None if part.is_empty() => String::new(),
+        None => "…".to_owned(),
+    };
+    let parameters: Vec<_> = parameters.split('&').map(parameter).collect();
+    let mark = if rest.contains('?') { "?" } else { "" };
+    quoted(&format!("{scheme}://{user}{place}{mark}{}", parameters.join("&"))).to_string()
 }
+
+/// The parameters of a URL that hold no secret.
+const SHOWN_PARAMETERS: [&str; 5] =
+    ["ca", "credentials", "once-per-host", "password-file", "queue"];
 
 /// Writes a list as people do.
 fn listed<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {

@@ -116,3 +116,18 @@ fn long_values_are_cut_and_control_characters_escaped() {
     let escaped = shown("\x1b[2J");
     assert!(!escaped.contains('\x1b') && escaped.contains("[2J"), "{escaped}");
 }
+
+#[test]
+fn no_password_of_a_url_is_shown() {
+    for (typed, expected) in [
+        ("redis://u:s3cret@host:1?queue=a", "redis://…@host:1?queue=a"),
+        ("amqp://alice:s3c/r@t?x@host/%2f", "amqp://…@host/%2f"),
+        ("nats://s3cret@host?queue=a&token=s3cret&ca=f", "nats://…@host?queue=a&token=…&ca=f"),
+        ("redis://host?queue=a&s3cret", "redis://host?queue=a&…"),
+        ("redis://host", "redis://host"),
+        ("sqlite:a@b?queue=a", "sqlite:a@b?queue=a"),
+        ("a file", "a file"),
+    ] {
+        assert_eq!(shown(typed), brine_core::text::quoted(expected).to_string(), "{typed}");
+    }
+}
