@@ -32,8 +32,6 @@ pub(super) struct Reception<'a> {
     pub(super) judge: &'a JudgeArgs,
     /// How many messages are to be released, if that is said.
     pub(super) wanted: Option<NonZero<u64>>,
-    /// How long a message is waited for; `None` for ever.
-    pub(super) wait: Option<Duration>,
     /// How long another process that has locked the queue is waited for; `None` for ever.
     pub(super) patience: Option<Duration>,
     pub(super) lease: Option<Duration>,
@@ -96,18 +94,29 @@ impl Receiver<'_> {
         begin: impl Fn(&mut K, UnsettledMessages<AnyQueue>),
     ) -> Result<(), Failure> {
         let mut long_wait = LongWait::default();
+        let mut moved_at = Instant::now();
         loop {
             let wanted = self.reception.wanted.map(NonZero::get);
             let before = moved(&self.counts);
             let messages = wanted.map(|most| most.saturating_sub(self.counts.verified));
-            let end =
-                self.receive_once(SourceRules { messages, ..rules }, framing, sink, &begin)?;
-            // A source that ends without a message has waited in vain.
-            let has_moved = moved(&self.counts) > before || self.reception.wait.is_none();
+            let wait = rules.wait.map(|wait| wait.saturating_sub(moved_at.elapsed()));
+            let rules = SourceRules { messages, wait, ..rules };
+            let end = self.receive_once(rules, framing, sink, &begin)?;
+            let has_waited = self.watch.figures().take_vain_wait();
+            let has_moved = moved(&self.counts) > before;
+            if has_moved {
+                moved_at = Instant::now();
+            }
             let is_full = wanted.is_some_and(|most| self.counts.verified >= most);
+            // Without a time to wait, what another process has handed back meanwhile is looked for once more.
+            let is_over = match wait {
+                Some(Duration::ZERO) => !has_moved,
+                Some(_) => has_waited,
+                None => false,
+            };
             match end {
                 _ if self.signals.have_arrived() || self.watch.has_failed() => return Ok(()),
-                Ok(()) if is_full || !has_moved => return Ok(()),
+                Ok(()) if is_full || is_over => return Ok(()),
                 Ok(()) => {}
                 Err(PipelineError::Source(error)) if error.may_pass() => {
                     self.wait_on(error, &mut long_wait)?;

@@ -80,7 +80,6 @@ pub(super) fn run(args: &RecvArgs, outputs: RecvOutputs) -> Result<Outcome, Fail
         url: &args.url,
         judge: &args.judge,
         wanted: wanted(args),
-        wait: wait(args),
         // Who waits for a message for so long waits no longer for another process.
         patience: args.wait,
         lease: args.lease,

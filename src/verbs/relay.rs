@@ -100,7 +100,6 @@ fn verified(args: &RelayArgs, numbers: NumbersPlan) -> Result<Outcome, Failure> 
         url: &args.from,
         judge: &args.judge,
         wanted: None,
-        wait: args.wait,
         patience: args.wait,
         lease: args.lease,
         threads: args.threads,

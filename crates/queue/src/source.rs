@@ -130,7 +130,11 @@ impl<Q: Queue> QueueSource<Q> {
                 let _ = self.receiving.retry(&leases, back)?;
                 return Ok(Vec::new());
             }
-            if !found.is_empty() || left.is_some_and(|left| left.is_zero()) {
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                self.held.state().figures.wait_in_vain();
                 return Ok(found);
             }
         }

@@ -379,6 +379,30 @@ fn copies_do_not_end_the_waiting_for_a_message() {
     assert_eq!(done(&person, "brine recv --count 1 --follow URL -- cat"), "C");
 }
 
+/// A copy of what another process handles at the moment is put back, and is no message.
+#[test]
+fn what_another_process_handles_does_not_end_the_waiting_for_a_message() {
+    let person = Person::with_key();
+    done(&person, "printf A | brine send URL");
+    let first =
+        opened(&person, "work").receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
+    let copy = first[0].content.clone();
+    let back = Retry::tried(Duration::ZERO, "");
+    opened(&person, "work").retry(&[&first[0].lease], back).unwrap();
+    let handles = "brine recv URL -- sh -c 'touch begun; until test -e end; do sleep 0.1; done'";
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| run(&person, handles));
+        while !person.path("begun").exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        publish(&person, &[&copy]);
+        let line = "(sleep 1; printf B | brine send URL) & brine recv --wait 20s URL; wait";
+        assert_eq!(done(&person, line), "B");
+        person.write("end", "");
+        assert!(other.join().unwrap().status.success());
+    });
+}
+
 /// What fails is said, and not that there is no message. The message stays.
 #[test]
 fn an_output_that_fails_is_said_and_keeps_the_message() {
