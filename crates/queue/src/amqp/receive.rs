@@ -14,7 +14,7 @@ use super::{AmqpQueue, ServerFault};
 use crate::error::QueueError;
 use crate::ledger_place::{LedgerNotes as _, LedgerPlace};
 use crate::options::MAX_MESSAGE_BYTES;
-use crate::queue::{Delivery, ReceiveBounds, RefusedMessage, Standing};
+use crate::queue::{Delivery, ReceiveBounds};
 
 /// How long it is waited for a message at once.
 const WAIT: Duration = Duration::from_secs(10);
@@ -162,14 +162,7 @@ impl<L: LedgerPlace> AmqpQueue<L> {
     /// Gives messages out that are held.
     fn deliver(&mut self, leases: &[u64]) -> Result<Vec<Delivery<AmqpLease>>, QueueError> {
         let held = leases.iter().filter_map(|lease| Some((*lease, self.link.held.get(*lease)?.0)));
-        let (large, held): (Vec<_>, Vec<_>) =
-            held.partition(|(_, message)| message.content.len() > MAX_MESSAGE_BYTES);
-        for (number, message) in large {
-            let detail = format!("{} bytes, limit is {MAX_MESSAGE_BYTES}", message.content.len());
-            let standing = Standing::Unverified;
-            let why = RefusedMessage { reason: "too-large", detail: &detail, standing };
-            let _ = self.bury(&AmqpLease { number }, &why)?;
-        }
+        let held: Vec<_> = held.collect();
         let again: Vec<_> =
             held.iter().filter(|(_, message)| message.arrival.is_again).cloned().collect();
         if !again.is_empty() {
@@ -181,7 +174,9 @@ impl<L: LedgerPlace> AmqpQueue<L> {
         }
         let deliveries = held.into_iter().filter_map(|(number, message)| {
             let (_, begun) = self.link.held.get(number)?;
-            let (content, attempt) = (message.content.clone(), message.arrival.attempt);
+            // One that is too large is seen to be.
+            let content = message.content.get(..=MAX_MESSAGE_BYTES).unwrap_or(&message.content);
+            let (content, attempt) = (content.to_owned(), message.arrival.attempt);
             Some(Delivery { content, attempt, begun, lease: AmqpLease { number } })
         });
         Ok(deliveries.collect())

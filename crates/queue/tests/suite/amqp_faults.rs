@@ -140,14 +140,18 @@ fn a_wrong_password_is_refused_and_not_shown() {
 }
 
 #[test]
-fn nothing_is_given_out_that_is_larger_than_a_message() {
+fn of_what_is_larger_than_a_message_so_much_is_given_out_that_it_is_refused() {
     let Some(port) = rabbitmq::shared() else { return };
     let site = AmqpSite::at(port);
     let mut queue = site.open("q");
-    let large = vec![7; MAX_MESSAGE_BYTES + 1];
+    let large = vec![7; MAX_MESSAGE_BYTES + 4096];
     let name = site.queue_name("q");
     write(port, name.as_str(), &large, &[]);
     write(port, name.as_str(), b"small", &[]);
+    let found = one(&mut queue);
+    assert_eq!(found.content.len(), MAX_MESSAGE_BYTES + 1);
+    let why = RefusedMessage { reason: "too-large", ..why(Standing::Unverified) };
+    assert_eq!(queue.dead_letter(&found.lease, &why).unwrap(), Buried::Done(DeadLetter::Dropped));
     assert_eq!(one(&mut queue).content, b"small");
     let status = queue.status().unwrap();
     assert_eq!(status.refused, [("too-large".to_owned(), 1)]);
