@@ -157,6 +157,9 @@ impl Shared {
         let consumer = self.streams.consumer(until).await?;
         let stream = stream.state;
         let never = consumer.as_ref().map_or(stream.messages, |consumer| consumer.num_pending);
+        // A server that was killed can have states again that were deleted, of messages that are not there.
+        let back = back.min(stream.messages.saturating_sub(dead).saturating_sub(never));
+        let first = first.filter(|_| back > 0);
         let ready = never.saturating_add(back);
         let next = match first {
             Some(first) => Some(first),

@@ -24,6 +24,9 @@ const LEASE: Duration = Duration::from_secs(5);
 /// No more than so many messages wait, so that the size of the file says something.
 const BACKLOG: u64 = 1000;
 
+/// So long it takes at most until all that was sent is handled.
+const LONGEST: Duration = Duration::from_secs(900);
+
 /// Every so many messages, one is sent twice, and one is altered.
 const COPIES: u64 = 7;
 const ALTERED: u64 = 11;
@@ -151,9 +154,13 @@ impl Soak {
 
     /// Goes on until everything was sent, and nothing is left for as long as this.
     pub(crate) fn finish(&mut self, quiet: Duration) {
-        let mut since = Instant::now();
+        let (mut since, mut sent) = (Instant::now(), Instant::now());
         loop {
             let status = self.go_on();
+            if self.next < self.messages {
+                sent = Instant::now();
+            }
+            assert!(sent.elapsed() < LONGEST, "{status:?}");
             if status.ready + status.held > 0 || self.next < self.messages {
                 since = Instant::now();
             } else if since.elapsed() >= quiet {
