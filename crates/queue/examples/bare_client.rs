@@ -105,8 +105,9 @@ async fn send_nats(url: &str, lines: Vec<Vec<u8>>) -> Done {
         .request("$JS.API.CONSUMER.DURABLE.CREATE.BARE.work", consumer.to_string().into())
         .await?;
     let sent = lines.into_iter().map(|line| client.request("bare", line.into()));
-    stream::iter(sent).buffered(WINDOW).try_for_each(async |_| Ok(())).await?;
-    Ok(())
+    let sent = stream::iter(sent).buffered(WINDOW).try_for_each(async |_| Ok(()));
+    // Otherwise they would overtake each other.
+    Ok(tokio::task::unconstrained(sent).await?)
 }
 
 async fn receive_nats(url: &str) -> Done {

@@ -6,6 +6,7 @@ use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use brine_core::Timestamp;
 use futures_util::stream::{self, StreamExt as _};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
 use super::NatsQueue;
@@ -63,9 +64,14 @@ impl QueueStreams {
             // As a list, it is no closure that would have to work for every lifetime.
             let sent: Vec<_> = sent.collect();
             let mut sent = stream::iter(sent).buffered(WINDOW);
-            while let Some(published) = sent.next().await {
-                published?;
-            }
+            // Otherwise the runtime would have each wait for its turn after 128 of them, and those behind it overtake it.
+            unconstrained(async {
+                while let Some(published) = sent.next().await {
+                    published?;
+                }
+                Ok::<_, QueueError>(())
+            })
+            .await?;
         }
         Ok(())
     }

@@ -166,6 +166,10 @@ pub(crate) fn messages_come_in_the_order_in_which_they_were_published<S: QueueSi
     queue.publish(&[b"3"]).unwrap();
     queue.publish(&[]).unwrap();
     assert_eq!(contents(&all(&mut site.open("q"))), [b"1", b"2", b"3"]);
+    let many: Vec<_> = (0..600).map(|number: u32| number.to_string().into_bytes()).collect();
+    let mut queue = site.open("many");
+    queue.publish(&many.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+    assert!(contents(&all(&mut queue)).iter().eq(&many), "they came in another order");
 }
 
 pub(crate) fn what_was_published_is_there_for_others<S: QueueSite>(site: &S) {
