@@ -297,20 +297,6 @@ fn a_ledger_that_was_lost_refuses_what_is_old() {
     assert!(ledger.answers_from() > Timestamp::from_unix(site.now().unix()).unwrap());
 }
 
-/// Whoever is told that a stream is there already can be faster than the server, which has it listen a moment later.
-#[test]
-fn those_who_make_a_queue_at_once_find_one() {
-    let Some(site) = NatsSite::new() else { return };
-    for number in 0..10 {
-        let name = format!("q{number}");
-        std::thread::scope(|scope| {
-            for _ in 0..5 {
-                scope.spawn(|| site.open(&name).ledger().unwrap());
-            }
-        });
-    }
-}
-
 /// Somebody deletes the messages of a queue, and not what belongs to them.
 #[test]
 fn a_queue_whose_messages_were_deleted_is_made_anew() {
