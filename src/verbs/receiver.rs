@@ -101,8 +101,7 @@ impl Receiver<'_> {
             let messages = wanted.map(|most| most.saturating_sub(self.counts.verified));
             let wait = rules.wait.map(|wait| wait.saturating_sub(moved_at.elapsed()));
             let rules = SourceRules { messages, wait, ..rules };
-            let end = self.receive_once(rules, framing, sink, &begin)?;
-            let has_waited = self.watch.figures().take_vain_wait();
+            let (end, has_waited) = self.receive_once(rules, framing, sink, &begin)?;
             let has_moved = moved(&self.counts) > before;
             if has_moved {
                 moved_at = Instant::now();
@@ -144,13 +143,14 @@ impl Receiver<'_> {
         Ok(())
     }
 
+    /// Receives until a source ends. Returns whether that is because nothing came for as long as it was to wait.
     fn receive_once<K: Sink<Error = Failure>>(
         &mut self,
         rules: SourceRules,
         framing: Framing,
         sink: &mut K,
         begin: impl Fn(&mut K, UnsettledMessages<AnyQueue>),
-    ) -> Result<Ended, Failure> {
+    ) -> Result<(Ended, bool), Failure> {
         let Judge { expectations, trust, moment } = &self.judge;
         let judge = RecordJudge::new(expectations.clone(), trust.clone(), *moment, framing);
         let ledger = self.patience.wait(|| self.queue.ledger())?;
@@ -173,7 +173,7 @@ impl Receiver<'_> {
         self.counts.add(counts);
         // If that fails, others get them when the leases run out.
         let _ = unsettled.hand_back("the consumer ended");
-        Ok(end)
+        Ok((end, unsettled.has_waited()))
     }
 
     /// Says what became of the messages. If a signal asked to end before, it ends this process.

@@ -134,7 +134,7 @@ impl<Q: Queue> QueueSource<Q> {
                 return Ok(found);
             }
             if left.is_some_and(|left| left.is_zero()) {
-                self.held.state().figures.wait_in_vain();
+                self.held.state().has_waited = true;
                 return Ok(found);
             }
         }
@@ -262,6 +262,12 @@ impl<Q: Queue> UnsettledMessages<Q> {
     #[must_use]
     pub fn attempt(&self, number: u64) -> Option<u64> {
         self.0.state().attempt(number.checked_sub(1)?)
+    }
+
+    /// Returns whether the source ended because nothing came for as long as it was to wait.
+    #[must_use]
+    pub fn has_waited(&self) -> bool {
+        self.0.state().has_waited
     }
 
     /// Hands back all messages, to be delivered again at once.

@@ -360,16 +360,21 @@ fn the_page_says_what_to_type() {
     assert_eq!(person.read("handled"), b"{}");
 }
 
+/// Sends a message, and returns a copy of it as it is queued.
+fn sent(person: &Person, payload: &str) -> Vec<u8> {
+    done(person, &format!("printf {payload} | brine send URL"));
+    let mut queue = opened(person, "work");
+    let first = queue.receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap().remove(0);
+    let back = Retry::tried(Duration::ZERO, "");
+    queue.retry(&[&first.lease], back).unwrap();
+    first.content
+}
+
 /// What somebody copies does not make a queue look empty.
 #[test]
 fn copies_do_not_end_the_waiting_for_a_message() {
     let person = Person::with_key();
-    done(&person, "printf A | brine send URL");
-    let first =
-        opened(&person, "work").receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
-    let copy = first[0].content.clone();
-    let back = Retry::tried(Duration::ZERO, "");
-    opened(&person, "work").retry(&[&first[0].lease], back).unwrap();
+    let copy = sent(&person, "A");
     assert_eq!(done(&person, "brine recv URL"), "A");
     publish(&person, &[&copy, &copy, &copy]);
     done(&person, "printf B | brine send URL");
@@ -383,12 +388,7 @@ fn copies_do_not_end_the_waiting_for_a_message() {
 #[test]
 fn what_another_process_handles_does_not_end_the_waiting_for_a_message() {
     let person = Person::with_key();
-    done(&person, "printf A | brine send URL");
-    let first =
-        opened(&person, "work").receive(brine_queue::ReceiveBounds::ONE, Duration::ZERO).unwrap();
-    let copy = first[0].content.clone();
-    let back = Retry::tried(Duration::ZERO, "");
-    opened(&person, "work").retry(&[&first[0].lease], back).unwrap();
+    let copy = sent(&person, "A");
     let handles = "brine recv URL -- sh -c 'touch begun; until test -e end; do sleep 0.1; done'";
     std::thread::scope(|scope| {
         let other = scope.spawn(|| run(&person, handles));

@@ -1,6 +1,6 @@
 //! What passes through a source, in numbers.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What a consumer received and settled, in numbers that any thread can read. Several sources, one after the other, can
@@ -11,7 +11,6 @@ pub struct SourceFigures {
     redelivered: AtomicU64,
     settled: AtomicU64,
     held_micros: AtomicU64,
-    has_waited: AtomicBool,
 }
 
 impl SourceFigures {
@@ -26,16 +25,6 @@ impl SourceFigures {
         let micros = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
         self.held_micros.fetch_add(micros, Ordering::Relaxed);
         self.settled.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes that a source ended because nothing came for as long as it was to wait.
-    pub(super) fn wait_in_vain(&self) {
-        self.has_waited.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns whether a source ended so since this was asked last.
-    pub fn take_vain_wait(&self) -> bool {
-        self.has_waited.swap(false, Ordering::Relaxed)
     }
 
     /// Returns how many messages were delivered.

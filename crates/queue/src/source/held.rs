@@ -29,6 +29,8 @@ pub(super) struct HeldState<Q: Queue> {
     /// Blocks that were used, for their memory.
     pub(super) spare: Vec<FrameBlock>,
     pub(super) figures: Arc<SourceFigures>,
+    /// Whether the source ended because nothing came for as long as it was to wait.
+    pub(super) has_waited: bool,
 }
 
 /// One of them.
@@ -42,7 +44,7 @@ impl<Q: Queue> HeldMessages<Q> {
     pub(super) fn new(settling: Q) -> Self {
         let (messages, extended) = (BTreeMap::new(), Instant::now());
         let (spare, figures) = (Vec::new(), Arc::default());
-        let state = HeldState { settling, messages, extended, spare, figures };
+        let state = HeldState { settling, messages, extended, spare, figures, has_waited: false };
         Self { state: Mutex::new(state), has_room: Condvar::new() }
     }
 
