@@ -178,7 +178,7 @@ impl QueueStreams {
                 Ok(_) => return Ok(()),
                 // An operator may have changed it, but not its subjects.
                 Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
-                    if !self.is_of_another(&config, until).await? {
+                    if !self.remove_remains(&config, until).await? {
                         return Ok(());
                     }
                 }
@@ -191,9 +191,9 @@ impl QueueStreams {
         Err(QueueError::damaged("another stream has the subjects of this queue"))
     }
 
-    /// Returns whether the stream that has this name is what is left of a queue that is gone: its messages were deleted,
-    /// and not the rest. Then it is deleted, too.
-    async fn is_of_another(&self, config: &Value, until: Instant) -> Result<bool, QueueError> {
+    /// Deletes the stream that has this name if it is what is left of a queue whose messages were deleted. Returns whether
+    /// it was.
+    async fn remove_remains(&self, config: &Value, until: Instant) -> Result<bool, QueueError> {
         let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
         let found = info(&self.link, name, until).await?;
         let subjects = config.get("subjects");
