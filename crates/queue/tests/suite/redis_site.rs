@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::conformance::{LEASE, LONG, QueueSite, all, one};
 use crate::records::{fresh, reason, record, subject};
 use crate::server::{Server as TestServer, free_port, is_missing};
-use crate::worker::{SystemClock, system_now};
+use crate::worker::{SystemClock, insist, system_now};
 
 const PROGRAM: &str = "redis-server";
 
@@ -125,17 +125,6 @@ crate::conforms!(match RedisSite::new() {
     None => return,
 });
 
-/// Waits until a server that was away answers.
-fn again<T>(mut work: impl FnMut() -> Result<T, QueueError>) -> T {
-    let begun = Instant::now();
-    loop {
-        match work() {
-            Err(error) if error.may_pass() && begun.elapsed() < LONG => {}
-            done => return done.unwrap(),
-        }
-    }
-}
-
 #[test]
 fn what_was_published_and_settled_outlasts_a_restart() {
     let Some(mut site) = RedisSite::new() else { return };
@@ -149,9 +138,9 @@ fn what_was_published_and_settled_outlasts_a_restart() {
     let error = queue.publish(&[b"away"]).unwrap_err();
     assert_eq!((error.reason(), error.may_pass()), ("queue-connection", true));
     site.start(&DURABLE);
-    assert_eq!(again(|| queue.extend(&[&held.lease])), [Settled::Done]);
-    again(|| queue.publish(&[&handled.content]));
-    let copy = again(|| queue.receive(ReceiveBounds::ONE, Duration::ZERO)).remove(0);
+    assert_eq!(insist(|| queue.extend(&[&held.lease])), [Settled::Done]);
+    insist(|| queue.publish(&[&handled.content]));
+    let copy = insist(|| queue.receive(ReceiveBounds::ONE, Duration::ZERO)).remove(0);
     assert_eq!(reason(&site, &mut queue.ledger().unwrap(), copy.content), "replayed");
     assert_eq!(queue.ack(&[&held.lease, &copy.lease]).unwrap(), [Settled::Done; 2]);
     assert!(all(&mut queue).is_empty());
@@ -170,7 +159,7 @@ fn a_server_that_lost_everything_begins_anew() {
     assert_eq!(queue.commit_and_ack(&[(&found.lease, &lease)]).unwrap(), [Settled::Done]);
     site.stop();
     site.start(&[]);
-    again(|| queue.publish(&[&old]));
+    insist(|| queue.publish(&[&old]));
     let found = one(&mut queue);
     let begun = Instant::now();
     let told = loop {

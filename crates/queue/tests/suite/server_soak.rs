@@ -1,5 +1,6 @@
 //! The same through servers that are killed three times, with consumers on two hosts that share no file.
 
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,9 +28,14 @@ const UP: Duration = Duration::from_secs(8);
 /// So long nothing may be left in the queue until it is over: what a server does not count comes again within it.
 const QUIET: Duration = Duration::from_secs(6);
 
+/// Starts a server, or starts it again, whose store outlasts it; `None` if there is no such program here.
+type Start = fn(&Path, u16) -> Option<Server>;
+
 /// A server with a store that outlasts it.
-struct Killable<F> {
-    start: F,
+struct Killable {
+    start: Start,
+    store: TempDir,
+    port: u16,
     server: Option<Running>,
     starting: Option<JoinHandle<Running>>,
 }
@@ -45,10 +51,12 @@ impl Running {
     }
 }
 
-impl<F: Fn() -> Option<Server> + Clone + Send + 'static> Killable<F> {
+impl Killable {
     /// Returns nothing if there is no such program here.
-    fn begin(start: F) -> Option<Self> {
-        Some(Self { server: Some(Running::of(start()?)), starting: None, start })
+    fn begin(start: Start) -> Option<Self> {
+        let (store, port) = (TempDir::new().unwrap(), free_port());
+        let server = Some(Running::of(start(store.path(), port)?));
+        Some(Self { start, store, port, server, starting: None })
     }
 
     /// Returns how long it has been there.
@@ -62,19 +70,18 @@ impl<F: Fn() -> Option<Server> + Clone + Send + 'static> Killable<F> {
     /// Kills it, and has it start again a moment later.
     fn kill(&mut self) {
         self.server = None;
-        let start = self.start.clone();
+        let (start, store, port) = (self.start, self.store.path().to_owned(), self.port);
         self.starting = Some(thread::spawn(move || {
             thread::sleep(AWAY);
-            Running::of(start().unwrap())
+            Running::of(start(&store, port).unwrap())
         }));
     }
 }
 
-fn soak<F>(what: &str, mut server: Killable<F>, urls: &[String], ledgers: Ledgers)
-where
-    F: Fn() -> Option<Server> + Clone + Send + 'static,
-{
-    let mut soak = Soak::begin(urls, CONSUMERS, MOMENTS);
+/// Sends messages through a server, of which each host has a URL by its port.
+fn soak(what: &str, start: Start, urls: impl Fn(u16) -> [String; 2], ledgers: Ledgers) {
+    let Some(mut server) = Killable::begin(start) else { return };
+    let mut soak = Soak::begin(&urls(server.port), CONSUMERS, MOMENTS);
     for kill in 1..=KILLS {
         let due = soak.messages * kill / (KILLS + 1);
         while soak.next < due || server.up() < UP {
@@ -90,24 +97,16 @@ where
 #[test]
 #[ignore = "scripts/soak-queue-servers runs it, for a minute"]
 fn nothing_is_lost_or_handled_twice_over_redis() {
-    let (store, port) = (TempDir::new().unwrap(), free_port());
-    let path = store.path().to_owned();
-    let start = move || crate::redis_site::with_store(&path, port);
-    let Some(server) = Killable::begin(start) else { return };
-    let url = format!("redis://127.0.0.1:{port}?queue=q");
-    soak("Redis", server, &[url.clone(), url], Ledgers::Shared);
+    let url = |port| [(); 2].map(|()| format!("redis://127.0.0.1:{port}?queue=q"));
+    soak("Redis", crate::redis_site::with_store, url, Ledgers::Shared);
 }
 
 #[cfg(feature = "nats")]
 #[test]
 #[ignore = "scripts/soak-queue-servers runs it, for a minute"]
 fn nothing_is_lost_or_handled_twice_over_nats() {
-    let (store, port) = (TempDir::new().unwrap(), free_port());
-    let path = store.path().to_owned();
-    let start = move || crate::nats_server::with_store(&path, port);
-    let Some(server) = Killable::begin(start) else { return };
-    let url = format!("nats://127.0.0.1:{port}?queue=q");
-    soak("NATS", server, &[url.clone(), url], Ledgers::Shared);
+    let url = |port| [(); 2].map(|()| format!("nats://127.0.0.1:{port}?queue=q"));
+    soak("NATS", crate::nats_server::with_store, url, Ledgers::Shared);
 }
 
 /// RabbitMQ remembers nothing of what was handled. Each host does that for itself.
@@ -115,13 +114,12 @@ fn nothing_is_lost_or_handled_twice_over_nats() {
 #[test]
 #[ignore = "scripts/soak-queue-servers runs it, for a minute"]
 fn nothing_is_lost_or_handled_twice_by_a_host_over_rabbitmq() {
-    let (store, ledgers, port) = (TempDir::new().unwrap(), TempDir::new().unwrap(), free_port());
-    let path = store.path().to_owned();
-    let start = move || crate::rabbitmq::start(&path, port);
-    let Some(server) = Killable::begin(start) else { return };
-    let urls = ["one", "two"].map(|host| {
-        let ledger = ledgers.path().join(host);
-        format!("amqp://127.0.0.1:{port}?queue=q&once-per-host={}", ledger.to_str().unwrap())
-    });
-    soak("RabbitMQ", server, &urls, Ledgers::OfHosts);
+    let ledgers = TempDir::new().unwrap();
+    let url = |port| {
+        ["one", "two"].map(|host| {
+            let ledger = ledgers.path().join(host);
+            format!("amqp://127.0.0.1:{port}?queue=q&once-per-host={}", ledger.to_str().unwrap())
+        })
+    };
+    soak("RabbitMQ", crate::rabbitmq::start, url, Ledgers::OfHosts);
 }
