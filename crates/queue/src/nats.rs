@@ -32,6 +32,7 @@ mod recovery;
 mod scan;
 mod settle;
 mod store;
+mod stream_info;
 mod streams;
 mod values;
 

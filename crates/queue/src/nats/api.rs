@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::growing_delay::GrowingDelay;
 use super::link::{Answer, Link};
-use super::streams::info;
+use super::stream_info::info;
 use crate::error::QueueError;
 
 /// Why JetStream did not do what it was asked to.

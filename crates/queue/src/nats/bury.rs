@@ -10,7 +10,7 @@ use super::counts::Counts;
 use super::message_state::{DeadState, MessageState, Phase};
 use super::scan::number_of;
 use super::settle::NatsLease;
-use super::streams::info;
+use super::stream_info::info;
 use super::{Shared, ack};
 use crate::error::QueueError;
 use crate::queue::{Buried, RefusedMessage, Standing};

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::api::ApiFault;
 use super::link::Link;
 use super::names::ServerNames;
-use super::streams::{QueueStreams, StreamInfo, nanos};
+use super::stream_info::StreamInfo;
+use super::streams::{QueueStreams, nanos};
 use crate::error::QueueError;
 use crate::url::QueueName;
 

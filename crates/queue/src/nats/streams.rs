@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brine_core::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -13,6 +12,7 @@ use super::growing_delay::GrowingDelay;
 use super::lifetime::{described, sweep};
 use super::link::{Link, draw_token};
 use super::names::ServerNames;
+use super::stream_info::{ConsumerInfo, StreamInfo, info};
 use crate::error::QueueError;
 use crate::options::{MAX_MESSAGE_BYTES, QueueBirth};
 use crate::url::QueueName;
@@ -46,49 +46,6 @@ pub(super) struct QueueStreams {
     replicas: u64,
     /// Whether it was made just now.
     pub(super) is_new: bool,
-}
-
-/// A stream as the server describes it.
-#[derive(Debug, Deserialize)]
-pub(super) struct StreamInfo {
-    pub(super) config: Value,
-    pub(super) state: StreamFigures,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct StreamFigures {
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
-    pub(super) last_seq: u64,
-}
-
-/// The consumer as the server describes it.
-#[derive(Debug, Deserialize)]
-pub(super) struct ConsumerInfo {
-    config: ConsumerConfig,
-    delivered: SequencePair,
-    /// How many messages it delivered that are not settled.
-    pub(super) num_ack_pending: u64,
-    /// How many messages it never delivered.
-    pub(super) num_pending: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct ConsumerConfig {
-    /// In nanoseconds.
-    ack_wait: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct SequencePair {
-    stream_seq: u64,
-}
-
-impl ConsumerInfo {
-    /// Returns the number of the last message that was delivered.
-    pub(super) const fn last_delivered(&self) -> u64 {
-        self.delivered.stream_seq
-    }
 }
 
 /// How a queue is made.
@@ -231,7 +188,7 @@ impl QueueStreams {
         until: Instant,
     ) -> Result<Result<Duration, ApiFault>, QueueError> {
         let found = self.consumer(until).await?;
-        let found = found.map(|found| Duration::from_nanos(found.config.ack_wait));
+        let found = found.map(|found| found.lease());
         if let Some(lease) = found.filter(|lease| *lease >= self.lease) {
             return Ok(Ok(lease));
         }
@@ -249,7 +206,7 @@ impl QueueStreams {
         let question = json!({ "stream_name": stream, "config": config });
         let subject = format!("CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}");
         let made: Result<ConsumerInfo, _> = self.link.api(&subject, &question, until).await?;
-        Ok(made.map(|made| Duration::from_nanos(made.config.ack_wait)))
+        Ok(made.map(|made| made.lease()))
     }
 
     pub(super) async fn consumer(
@@ -291,52 +248,6 @@ impl QueueStreams {
             ApiFault::STREAM_MISSING | ApiFault::CONSUMER_MISSING => self.missing(),
             _ => fault.fatal(),
         }
-    }
-}
-
-impl StreamInfo {
-    /// Returns whether messages to a subject are for this stream.
-    pub(super) fn listens_to(&self, subject: &str) -> bool {
-        let subjects = self.config.get("subjects").and_then(Value::as_array);
-        subjects.into_iter().flatten().filter_map(Value::as_str).any(|own| {
-            match own.strip_suffix('>') {
-                Some(prefix) => subject.starts_with(prefix),
-                None => subject == own,
-            }
-        })
-    }
-
-    /// Returns the id of a queue.
-    pub(super) fn id(&self, names: &ServerNames) -> Result<String, QueueError> {
-        let subjects = self.config.get("subjects").and_then(Value::as_array);
-        let subject = match subjects.map(Vec::as_slice) {
-            Some([subject]) => subject.as_str(),
-            _ => None,
-        };
-        let says = |name: &str, value| self.config.get(name).and_then(Value::as_str) == Some(value);
-        let id = subject.and_then(|subject| names.id_of(subject));
-        let id = id.filter(|_| says("retention", "limits"));
-        let why = || QueueError::damaged(format!("stream {} is no queue", names.messages));
-        let id = id.map(str::to_owned).ok_or_else(why)?;
-        if !says("discard", "new") {
-            let what =
-                format!("stream {} gives way to new messages when it is full", names.messages);
-            return Err(QueueError::Unsuitable { what });
-        }
-        Ok(id)
-    }
-}
-
-/// Returns what the server says of a stream, if there is one.
-pub(super) async fn info(
-    link: &Link,
-    stream: &str,
-    until: Instant,
-) -> Result<Option<StreamInfo>, QueueError> {
-    match link.api(&format!("STREAM.INFO.{stream}"), &json!({}), until).await? {
-        Ok(found) => Ok(Some(found)),
-        Err(ApiFault { err_code: ApiFault::STREAM_MISSING, .. }) => Ok(None),
-        Err(fault) => Err(fault.fatal()),
     }
 }
 
