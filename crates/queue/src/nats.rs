@@ -23,6 +23,8 @@ mod dead;
 mod growing_delay;
 mod lifetime;
 mod link;
+mod listening;
+mod making;
 mod message_state;
 mod names;
 mod place;
@@ -45,9 +47,10 @@ use brine_core::{Clock, Timestamp};
 use brine_records::{Ledger as _, ReplayError, Settled, SharedLease, SharedLedger};
 
 use self::link::Link;
+use self::making::Making;
 use self::receive::Inbox;
 use self::recovery::LastLook;
-use self::streams::{Making, QueueStreams};
+use self::streams::QueueStreams;
 use self::values::Values;
 use crate::error::QueueError;
 use crate::options::{QueueBirth, QueueOptions};
@@ -121,8 +124,7 @@ impl NatsQueue {
         let until = link.deadline();
         let opened = QueueStreams::open(Arc::clone(&link), name, making, until);
         let streams = link.wait_for(opened)?;
-        let (stream, queue) = (streams.names.states.clone(), name.clone());
-        let states = Values { link, stream, queue };
+        let states = Values::states(&streams);
         let makes_ledger = streams.is_new && options.lifetime.is_none();
         let shared =
             Arc::new(Shared { streams, states, options, clock, last_look: LastLook::default() });

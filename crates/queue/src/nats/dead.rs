@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::link::Answer;
 use super::message_state::{MessageState, Phase};
 use super::publish::{BEGUN, PLACE};
-use super::values::Value;
+use super::values::{Value, Values};
 use super::{NatsQueue, Shared};
 use crate::error::QueueError;
 use crate::queue::{DeadLetters, DeadMessage, QueueStatus};
@@ -205,8 +205,7 @@ impl Shared {
     /// Returns the first message from a number on, as the leader of the stream has it.
     async fn next_message(&self, number: u64, until: Instant) -> Result<Option<Value>, QueueError> {
         let streams = &self.streams;
-        let (link, stream) = (streams.link.clone(), streams.names.messages.clone());
-        let messages = super::Values { link, stream, queue: streams.name.clone() };
+        let messages = Values::messages(streams);
         messages.next(number, &streams.names.message_subject(&streams.id), until).await
     }
 }

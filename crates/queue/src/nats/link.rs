@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::growing_delay::GrowingDelay;
+use super::listening::Listening;
 use super::place::NatsPlace;
 use crate::error::QueueError;
 use crate::runtime::block_on;
@@ -38,6 +39,8 @@ pub(super) struct Link {
     violation: watch::Receiver<String>,
     patience: Duration,
     servers: String,
+    /// Which streams are known to be whole.
+    pub(super) listening: Listening,
 }
 
 /// How often a connection was made, and when it was made again.
@@ -84,7 +87,8 @@ impl Link {
             }
         })??;
         let process = std::process::id();
-        Ok(Self { client, process, connected, violation, patience, servers })
+        let listening = Listening::default();
+        Ok(Self { client, process, connected, violation, patience, servers, listening })
     }
 
     /// Does something with the connection, and waits for it.

@@ -51,12 +51,7 @@ enum Home {
 impl NatsStore {
     pub(super) fn new(streams: &QueueStreams) -> Self {
         let streams = streams.clone();
-        let values = |stream: &String| Values {
-            link: streams.link.clone(),
-            stream: stream.clone(),
-            queue: streams.name.clone(),
-        };
-        let (kept, aging) = (values(&streams.names.states), values(&streams.names.ledger));
+        let (kept, aging) = (Values::states(&streams), Values::ledger(&streams));
         Self { kept, aging, streams, max_age: Duration::ZERO, server: None }
     }
 

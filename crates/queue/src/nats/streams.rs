@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brine_core::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::api::ApiFault;
 use super::growing_delay::GrowingDelay;
-use super::lifetime::{described, sweep};
-use super::link::{Link, draw_token};
+use super::link::Link;
 use super::names::ServerNames;
 use super::stream_info::{ConsumerInfo, StreamInfo, info};
 use crate::error::QueueError;
-use crate::options::{MAX_MESSAGE_BYTES, QueueBirth};
 use crate::url::QueueName;
 
 /// The durable consumer that all consumers of a queue share.
@@ -22,9 +19,6 @@ pub(super) const CONSUMER: &str = "work";
 
 /// What the headers of a message take at most.
 pub(super) const MAX_HEADER_BYTES: usize = 1024;
-
-/// For how long a message that is published again is known.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// How often something is tried to be made that somebody else seems to make.
 const MAKING: usize = 8;
@@ -43,54 +37,12 @@ pub(super) struct QueueStreams {
     /// How long a lease lasts.
     pub(super) lease: Duration,
     /// How many servers keep what it holds.
-    replicas: u64,
+    pub(super) replicas: u64,
     /// Whether it was made just now.
     pub(super) is_new: bool,
 }
 
-/// How a queue is made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Making {
-    pub(super) birth: QueueBirth,
-    pub(super) lease: Duration,
-    pub(super) lifetime: Option<Duration>,
-    pub(super) replicas: u8,
-    pub(super) now: Timestamp,
-}
-
 impl QueueStreams {
-    /// Finds a queue, or makes it.
-    pub(super) async fn open(
-        link: Arc<Link>,
-        name: &QueueName,
-        making: Making,
-        until: Instant,
-    ) -> Result<Self, QueueError> {
-        let names = ServerNames::new(name);
-        let (found, is_new) = match info(&link, &names.messages, until).await? {
-            Some(found) => (found, false),
-            None if making.birth == QueueBirth::Existing => {
-                return Err(QueueError::Missing { name: name.clone() });
-            }
-            None => {
-                sweep(&link, making.now, until).await?;
-                make_messages(&link, name, &names, making, until).await?
-            }
-        };
-        let id = found.id(&names)?;
-        let replicas = found.config.get("num_replicas").and_then(Value::as_u64).unwrap_or(1);
-        let lease = making.lease;
-        let mut streams = Self { link, name: name.clone(), names, id, lease, replicas, is_new };
-        let states = json!({
-            "name": streams.names.states,
-            "subjects": [streams.names.state_prefix(&streams.id) + ".>"],
-            "max_msgs_per_subject": 1,
-        });
-        streams.make(states, until).await?;
-        streams.lease = streams.make_consumer(until).await?;
-        Ok(streams)
-    }
-
     /// Has the stream of the ledger keep its values for so long at least, and makes it where there is none. Returns how
     /// long it keeps them.
     pub(super) async fn keep_ledger_for(
@@ -125,7 +77,7 @@ impl QueueStreams {
     }
 
     /// Makes a stream that is this queue's, unless it is there.
-    async fn make(&self, mut config: Value, until: Instant) -> Result<(), QueueError> {
+    pub(super) async fn make(&self, mut config: Value, until: Instant) -> Result<(), QueueError> {
         if let Some(config) = config.as_object_mut() {
             config.insert("num_replicas".to_owned(), self.replicas.into());
         }
@@ -135,7 +87,9 @@ impl QueueStreams {
                 Ok(_) => return Ok(()),
                 // An operator may have changed it, but not its subjects.
                 Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
-                    if !self.remove_remains(&config, until).await? {
+                    if !self.remove_remains(&config, until).await?
+                        && self.is_whole(&config, until).await?
+                    {
                         return Ok(());
                     }
                 }
@@ -166,6 +120,13 @@ impl QueueStreams {
             Err(fault) if fault.err_code != ApiFault::STREAM_MISSING => Err(fault.fatal()),
             _ => Ok(true),
         }
+    }
+
+    /// Waits until a stream that is there is whole. Returns whether it is.
+    async fn is_whole(&self, config: &Value, until: Instant) -> Result<bool, QueueError> {
+        let subject = config.pointer("/subjects/0").and_then(Value::as_str).unwrap_or_default();
+        let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
+        self.link.await_stream(name, &subject.replace('>', "-"), until).await
     }
 
     /// Makes the consumer, unless it is there. Its leases are the longest that anybody ever asked for. Returns how long
@@ -251,44 +212,7 @@ impl QueueStreams {
     }
 }
 
-/// Returns the stream, and whether it is a new one.
-async fn make_messages(
-    link: &Link,
-    name: &QueueName,
-    names: &ServerNames,
-    making: Making,
-    until: Instant,
-) -> Result<(StreamInfo, bool), QueueError> {
-    let subject = names.message_subject(&draw_token()?);
-    // By a clock that is behind, too, the queue goes before its messages.
-    let max_age = making.lifetime.map_or(0, |lifetime| nanos(lifetime.saturating_mul(2)));
-    let mut window = nanos(DUPLICATE_WINDOW);
-    if max_age > 0 {
-        window = window.min(max_age);
-    }
-    let config = json!({
-        "name": names.messages,
-        "subjects": [subject],
-        "description": described(name, making.lifetime.map(|lifetime| making.now.plus(lifetime))),
-        "allow_direct": true,
-        "max_age": max_age,
-        "max_msg_size": MAX_MESSAGE_BYTES.saturating_add(MAX_HEADER_BYTES),
-        "duplicate_window": window,
-        "num_replicas": making.replicas.max(1),
-    });
-    match create(link, config, until).await? {
-        // If it is asked for twice, it is there and the same.
-        Ok(made) => Ok((made, true)),
-        // Another process was faster.
-        Err(fault) if fault.err_code == ApiFault::NAME_IN_USE => {
-            let found = info(link, &names.messages, until).await?;
-            Ok((found.ok_or_else(|| QueueError::Missing { name: name.clone() })?, false))
-        }
-        Err(fault) => Err(fault.fatal()),
-    }
-}
-
-async fn create(
+pub(super) async fn create(
     link: &Link,
     mut config: Value,
     until: Instant,

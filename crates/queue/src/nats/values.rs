@@ -12,16 +12,19 @@ use tokio::time::Instant;
 
 use super::api::{ApiFault, Stored};
 use super::link::Link;
+use super::streams::QueueStreams;
 use crate::error::QueueError;
 use crate::url::QueueName;
 
 /// The values of one stream, which has one message for each subject.
 #[derive(Clone, Debug)]
 pub(super) struct Values {
-    pub(super) link: Arc<Link>,
-    pub(super) stream: String,
+    link: Arc<Link>,
+    stream: String,
+    /// A subject that the stream listens to, and no other stream.
+    own_subject: String,
     /// The queue that the stream belongs to.
-    pub(super) queue: QueueName,
+    queue: QueueName,
 }
 
 /// A value. Its revision is the number of its message in the stream, which no other value has.
@@ -49,6 +52,29 @@ struct StoredMessage {
 }
 
 impl Values {
+    /// Returns what is known about the messages of a queue.
+    pub(super) fn states(streams: &QueueStreams) -> Self {
+        let own_subject = streams.names.state_prefix(&streams.id) + ".-";
+        Self::new(streams, &streams.names.states, own_subject)
+    }
+
+    /// Returns what a queue remembers of what it handled.
+    pub(super) fn ledger(streams: &QueueStreams) -> Self {
+        let own_subject = streams.names.ledger_prefix(&streams.id) + ".-";
+        Self::new(streams, &streams.names.ledger, own_subject)
+    }
+
+    /// Returns the messages of a queue.
+    pub(super) fn messages(streams: &QueueStreams) -> Self {
+        let own_subject = streams.names.message_subject(&streams.id);
+        Self::new(streams, &streams.names.messages, own_subject)
+    }
+
+    fn new(streams: &QueueStreams, stream: &str, own_subject: String) -> Self {
+        let (link, queue) = (streams.link.clone(), streams.name.clone());
+        Self { link, stream: stream.to_owned(), own_subject, queue }
+    }
+
     /// Returns the value of a subject as the leader of the stream has it.
     pub(super) async fn get(
         &self,
@@ -73,6 +99,9 @@ impl Values {
         question: &serde_json::Value,
         until: Instant,
     ) -> Result<Option<Value>, QueueError> {
+        if !self.link.await_stream(&self.stream, &self.own_subject, until).await? {
+            return Err(self.missing());
+        }
         let subject = format!("STREAM.MSG.GET.{}", self.stream);
         let answer: Result<GetAnswer, ApiFault> = self.link.api(&subject, question, until).await?;
         let StoredMessage { subject, seq, data, time } = match answer {

@@ -1,5 +1,6 @@
 //! What queues on NATS do when servers stop, lines go dead, and strangers write.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -295,6 +296,45 @@ fn a_ledger_that_was_lost_refuses_what_is_old() {
     let refused = crate::records::reason(&site, &mut ledger, found.content);
     assert_eq!(refused, "replay-unknown");
     assert!(ledger.answers_from() > Timestamp::from_unix(site.now().unix()).unwrap());
+}
+
+/// nats-server 2.9 ends if a message of a stream is asked for that another client is making at that moment. It once did, in
+/// one run of a hundred of the makers below.
+#[test]
+fn no_stream_is_read_before_it_has_shown_that_it_listens() {
+    let Some((_server, site, mut stranger)) = own() else { return };
+    let handle = |number| {
+        let mut ledger = site.open("q").ledger().unwrap();
+        drop(fresh(&site, &mut ledger, record(&site, number)));
+    };
+    handle(0);
+    stranger.hear();
+    handle(1);
+    // The letter after `brine` says which stream it is.
+    let (mut listening, mut read) = (HashSet::new(), HashSet::new());
+    for (subject, text) in stranger.heard() {
+        if let Some(stream) = subject.strip_prefix("$JS.API.STREAM.MSG.GET.brine-") {
+            assert!(listening.contains(&stream[..1]), "{stream}");
+            read.insert(stream[..1].to_owned());
+        } else if text.contains("Nats-Expected-Stream: -") {
+            listening.insert(subject["brine.".len()..][..1].to_owned());
+        }
+    }
+    assert_eq!(read, ["l", "s"].map(str::to_owned).into());
+    assert_eq!(listening, ["l", "q", "s"].map(str::to_owned).into());
+}
+
+#[test]
+fn those_who_make_a_queue_at_once_find_one() {
+    let Some((_server, site, _)) = own() else { return };
+    for number in 0..10 {
+        let name = format!("q{number}");
+        std::thread::scope(|scope| {
+            for _ in 0..5 {
+                scope.spawn(|| site.open(&name).ledger().unwrap());
+            }
+        });
+    }
 }
 
 /// Somebody deletes the messages of a queue, and not what belongs to them.

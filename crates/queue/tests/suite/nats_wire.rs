@@ -38,20 +38,50 @@ impl Stranger {
         serde_json::from_str(&answer).unwrap()
     }
 
+    /// Hears everything that is published from now on.
+    pub(crate) fn hear(&mut self) {
+        self.send(b"SUB > 2\r\n");
+        self.heard();
+    }
+
+    /// Returns the subjects and texts that it heard since.
+    pub(crate) fn heard(&mut self) -> Vec<(String, String)> {
+        self.send(b"PUB that.is.all 0\r\n\r\n");
+        let mut heard = Vec::new();
+        loop {
+            match self.message() {
+                (subject, "2", _) if subject == "that.is.all" => return heard,
+                (subject, "2", text) => heard.push((subject, text)),
+                _ => {}
+            }
+        }
+    }
+
     fn answer(&mut self, reply: &str) -> String {
+        loop {
+            if let (subject, "1", text) = self.message()
+                && subject == reply
+            {
+                return text;
+            }
+        }
+    }
+
+    /// Returns the subject of the next message, by which subscription it came, and its text.
+    fn message(&mut self) -> (String, &'static str, String) {
         loop {
             let mut line = String::new();
             assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "the server hung up");
             let words: Vec<_> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["PING"] => self.send(b"PONG\r\n"),
-                ["MSG" | "HMSG", subject, .., bytes] => {
+                ["MSG" | "HMSG", subject, subscription, .., bytes] => {
                     let mut content = vec![0; bytes.parse::<usize>().unwrap() + 2];
                     self.lines.read_exact(&mut content).unwrap();
-                    if *subject == reply {
-                        content.truncate(content.len() - 2);
-                        return String::from_utf8(content).unwrap();
-                    }
+                    content.truncate(content.len() - 2);
+                    let by = if *subscription == "1" { "1" } else { "2" };
+                    let text = String::from_utf8_lossy(&content).into_owned();
+                    return ((*subject).to_owned(), by, text);
                 }
                 _ => {}
             }
