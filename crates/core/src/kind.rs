@@ -40,7 +40,7 @@ pub enum Kind {
 ///
 /// They are brine's under a type of brine's alone: everybody may use these numbers for something else.
 pub(crate) const PROFILE: Profile = Profile {
-    private: &[label::POSITION, label::SEQUENCE, label::GRANTS, label::RESULT],
+    private: &[label::POSITION, label::SEQUENCE, label::GRANTS, label::RESULT, label::CERTIFICATES],
     is_own: |typ| Kind::from_typ(typ).is_some(),
 };
 

@@ -36,6 +36,7 @@ pub mod stream;
 pub mod text;
 pub mod time;
 
+mod certificates;
 mod class;
 mod context_glob;
 mod error;
@@ -54,6 +55,7 @@ mod unverified;
 mod verified;
 mod verify;
 
+pub use crate::certificates::{Certificates, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES};
 pub use crate::claims::{Claims, ClaimsError, ClaimsFlaw};
 pub use crate::class::{Class, Classified};
 pub use crate::context_glob::{ContextGlob, ReservedGlob};
@@ -78,8 +80,8 @@ pub use crate::store::{Kept, NoStore, Store};
 pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::trust::{
-    Evidence, KnownSigners, Question, Signer, TrustAnchors, TrustSource, TrustUnavailable,
-    Untrusted,
+    CertificateFlaw, Evidence, KnownSigners, Question, Signer, TrustAnchors, TrustSource,
+    TrustUnavailable, Untrusted, Vouched,
 };
 pub use crate::unverified::UnverifiedEnvelope;
 pub use crate::verified::{EnvelopeVerifier, SignedHeader, Verified};

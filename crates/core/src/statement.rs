@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cbor::Encoder;
+use crate::certificates::Certificates;
 use crate::claims::{Audience, Claims};
 use crate::cose::{Algorithm, ContentType, HeaderWriter, label};
 use crate::hash::HashAlgorithm;
@@ -29,6 +30,7 @@ pub const CTI_BYTES: usize = 16;
 #[non_exhaustive]
 pub struct Statement {
     algorithm: Algorithm,
+    certificates: Option<Certificates>,
     content_type: Option<String>,
     external_aad: Vec<u8>,
     kind: Kind,
@@ -125,6 +127,12 @@ impl Statement {
     #[must_use]
     pub fn external_aad(self, external_aad: impl Into<Vec<u8>>) -> Self {
         Self { external_aad: external_aad.into(), ..self }
+    }
+
+    /// Brings certificates for the signing key. A plain statement has no place for them and stays as it is.
+    #[must_use]
+    pub fn certificates(self, certificates: impl Into<Option<Certificates>>) -> Self {
+        Self { certificates: certificates.into().filter(|_| !self.is_plain()), ..self }
     }
 
     /// Makes envelopes of this kind.
@@ -260,6 +268,11 @@ impl HeaderOf<'_> {
                 statement.put_parameters(writer, sequence.filter(|_| kind == Kind::Data));
             }
             Role::Digest(_) => {}
+        }
+        if let Some(certificates) = &statement.certificates
+            && !role.is_later_segment()
+        {
+            writer.put(label::CERTIFICATES, |value| value.raw(certificates.as_bytes()));
         }
         writer.write(output);
     }

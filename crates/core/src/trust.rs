@@ -4,18 +4,23 @@
 //! brine-trust answers it from trust files. [`KnownSigners`] answers it from memory. A [`TrustSource`] says who
 //! answers it at a given moment.
 
+mod certificate_flaw;
 mod source;
+mod vouched;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::certificates::Certificates;
 use crate::class::{Class, Classified};
 use crate::key::{KeyId, VerifyingKey};
 use crate::text::{quoted, shown};
 use crate::time::Timestamp;
 
+pub use self::certificate_flaw::CertificateFlaw;
 pub use self::source::{TrustSource, TrustUnavailable};
+pub use self::vouched::Vouched;
 
 /// A name and the key that speaks for it.
 ///
@@ -27,13 +32,26 @@ pub struct Signer(Arc<Named>);
 struct Named {
     name: String,
     key: VerifyingKey,
+    vouched: Option<Vouched>,
 }
 
 impl Signer {
     /// Returns the signer `name`, who signs with `key`.
     #[must_use]
     pub fn new(name: impl Into<String>, key: VerifyingKey) -> Self {
-        Self(Arc::new(Named { name: name.into(), key }))
+        Self(Arc::new(Named { name: name.into(), key, vouched: None }))
+    }
+
+    /// Returns a signer for whom somebody else vouches.
+    #[must_use]
+    pub fn vouched_for(name: impl Into<String>, key: VerifyingKey, vouched: Vouched) -> Self {
+        Self(Arc::new(Named { name: name.into(), key, vouched: Some(vouched) }))
+    }
+
+    /// Returns who vouches for the name; `None` if the trust anchors name the key themselves.
+    #[must_use]
+    pub fn vouched(&self) -> Option<&Vouched> {
+        self.0.vouched.as_ref()
     }
 
     /// Returns the name.
@@ -55,19 +73,39 @@ impl Signer {
 }
 
 /// What is known of who made a signature that verifies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Evidence {
+    /// The key with this id made it, and the envelope brought these certificates.
+    Certified(KeyId, Certificates),
     /// The key with this id made it.
     Key(KeyId),
 }
 
 impl Evidence {
+    /// Returns what is known of a signature by this key.
+    #[must_use]
+    pub fn new(key: KeyId, certificates: Option<Certificates>) -> Self {
+        match certificates {
+            Some(certificates) => Self::Certified(key, certificates),
+            None => Self::Key(key),
+        }
+    }
+
     /// Returns the id of the key that made the signature.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         match self {
-            Self::Key(id) => *id,
+            Self::Certified(id, _) | Self::Key(id) => *id,
+        }
+    }
+
+    /// Returns the certificates that the envelope brought.
+    #[must_use]
+    pub const fn certificates(&self) -> Option<&Certificates> {
+        match self {
+            Self::Certified(_, certificates) => Some(certificates),
+            Self::Key(_) => None,
         }
     }
 }
@@ -95,6 +133,21 @@ pub trait TrustAnchors: Send + Sync {
 
     /// Returns how many keys there are in all.
     fn key_count(&self) -> usize;
+
+    /// Returns the key that certificates are for, if an authority that is trusted here issued them, so that a signature can
+    /// be tried with it. Whether they are valid, and for what, [`judge`](Self::judge) says. `None` if no authority is
+    /// trusted at all; this is the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Untrusted::Certificate`].
+    fn certified_key(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Option<VerifyingKey>, Untrusted> {
+        let _ = certificates;
+        Ok(None)
+    }
 
     /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
     /// only where it is not the signer of the envelope before.
@@ -232,6 +285,15 @@ impl TrustSource for KnownSigners {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Untrusted {
+    /// A certificate that the envelope brought vouches for nobody.
+    #[error("certificate {}vouches for nobody: {flaw}",
+        .certificate.as_ref().map(|name| format!("{} ", quoted(name))).unwrap_or_default())]
+    Certificate {
+        /// What its issuer calls it, if it can be read.
+        certificate: Option<String>,
+        /// What is wrong.
+        flaw: CertificateFlaw,
+    },
     /// The signer is trusted, but not for this context.
     #[error("{} is not trusted for {}", shown(.signer), .context.as_ref().map_or_else(
         || "signatures without a context".to_owned(), |context| format!("context {}", quoted(context))
@@ -314,6 +376,7 @@ impl Classified for Untrusted {
 
     fn reason(&self) -> &'static str {
         match self {
+            Self::Certificate { flaw, .. } => flaw.reason(),
             Self::Context { .. } => "context-not-allowed",
             Self::NoAnchors => "no-trust-anchors",
             Self::Revoked { .. } => "signer-revoked",

@@ -1,6 +1,7 @@
 //! An envelope as brine reads it: parsed, not yet verified.
 
 use crate::batch::Signature;
+use crate::certificates::{Certificates, judge_form};
 use crate::cose::{Algorithm, ContentType, FormError, Label, Protected, Sign1, Tagging, label};
 use crate::error::KindError;
 use crate::hash::HashAlgorithm;
@@ -23,7 +24,7 @@ impl<'a> UnverifiedEnvelope<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Sign1::parse`] and [`Signature::of`]; by what is brine's own [`FormError::Grants`], [`FormError::Result`],
+    /// Those of [`Sign1::parse`] and [`Signature::of`]; by what is brine's own [`FormError::Certificates`], [`FormError::Grants`], [`FormError::Result`],
     /// [`FormError::Position`], [`FormError::Sequence`], [`FormError::SequenceVersion`] and
     /// [`FormError::StreamVersion`].
     pub fn parse(input: &'a [u8], tagging: Tagging) -> Result<Self, FormError> {
@@ -62,6 +63,12 @@ impl<'a> UnverifiedEnvelope<'a> {
     #[must_use]
     pub fn private(&self, label: i64) -> Option<&'a [u8]> {
         self.own_kind.and_then(|_| self.header().get(label))
+    }
+
+    /// Returns the certificates that it brings for its key.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.private(label::CERTIFICATES).and_then(|value| Certificates::decode(value).ok())
     }
 
     /// Returns what the envelope says it is for. `foreign_typ` is a type that the caller asked for.
@@ -120,6 +127,9 @@ fn is_asked_for(typ: ContentType<'_>, asked: &str) -> bool {
 /// Under any other type, or none, private numbers are somebody else's, and mean nothing here.
 fn judge_private(header: &Protected<'_>, own_kind: Option<Kind>) -> Result<(), FormError> {
     let Some(kind) = own_kind else { return judge_foreign(header) };
+    if let Some(value) = header.get(label::CERTIFICATES) {
+        judge_form(value)?;
+    }
     if header.get(label::GRANTS).is_some() {
         let place = Place::of(header, label::GRANTS, kind == Kind::Job);
         place.judge().map_err(|what| FormError::Grants { what })?;

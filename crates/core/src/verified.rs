@@ -105,8 +105,8 @@ impl Verified {
 
     /// Returns what of it can stop holding.
     #[must_use]
-    pub const fn standing(&self) -> Standing {
-        self.standing
+    pub fn standing(&self) -> Standing {
+        self.standing.clone()
     }
 
     /// Returns the time at which it was judged; of a stream, its last segment that was read.

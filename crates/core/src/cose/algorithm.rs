@@ -119,6 +119,8 @@ pub mod label {
     pub const GRANTS: i64 = -70_005;
     /// Private use: how a job ended.
     pub const RESULT: i64 = -70_006;
+    /// Certificates for the signing key (private use): see [`Certificates`](crate::Certificates).
+    pub const CERTIFICATES: i64 = -70_007;
     /// The verifiable data structure of a receipt (RFC 9942).
     pub const VDS: i64 = 395;
     /// The proofs of a receipt (RFC 9942).
@@ -158,6 +160,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         -70_004 => "sequence",
         -70_005 => "grants",
         -70_006 => "result",
+        -70_007 => "certificates",
         _ => return None,
     })
 }

@@ -25,6 +25,12 @@ pub enum FormError {
     /// The payload is in the envelope where a detached one was expected.
     #[error("payload is embedded in the envelope, not detached")]
     AttachedPayload,
+    /// Certificates are too many, too long, or none.
+    #[error("certificates are malformed: {what}")]
+    Certificates {
+        /// The rule that they break.
+        what: &'static str,
+    },
     /// The claims set is not of its form (RFC 8392, Section 3.1).
     #[error(transparent)]
     Claims(#[from] ClaimsFlaw),
@@ -196,6 +202,7 @@ impl Classified for FormError {
         match self {
             Self::AlgorithmMissing
             | Self::Armor(_)
+            | Self::Certificates { .. }
             | Self::Claims(_)
             | Self::CritMalformed { .. }
             | Self::DigestForm { .. }
@@ -233,6 +240,7 @@ impl Classified for FormError {
             Self::AlgorithmUnsupported { .. } => "algorithm-unsupported",
             Self::Armor(_) => "armor-malformed",
             Self::AttachedPayload => "payload-attached",
+            Self::Certificates { .. } => "certificates-form",
             Self::Claims(flaw) => flaw.reason(),
             Self::CritMalformed { .. } => "crit-malformed",
             Self::CritUnknown { .. } => "crit-unknown",

@@ -95,6 +95,9 @@ impl Chain {
         if header.get(label::CWT_CLAIMS).is_some() {
             return Err(refuse("it has claims, which only the first may have"));
         }
+        if header.get(label::CERTIFICATES).is_some() {
+            return Err(refuse("it has certificates, which only the first may have"));
+        }
         if header.preimage_content_type.is_some() {
             return Err(refuse("it has a content type, which only the first may have"));
         }
@@ -172,7 +175,7 @@ fn refuse(what: &'static str) -> Error {
     StreamError::Form { what }.into()
 }
 
-const LABELS: [i64; 8] = [
+const LABELS: [i64; 9] = [
     label::ALG,
     label::CRIT,
     label::KID,
@@ -181,6 +184,7 @@ const LABELS: [i64; 8] = [
     label::PAYLOAD_HASH_ALG,
     label::PREIMAGE_CONTENT_TYPE,
     label::POSITION,
+    label::CERTIFICATES,
 ];
 
 /// What other COSE software must know, or refuse a segment.

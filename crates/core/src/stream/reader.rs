@@ -79,7 +79,7 @@ impl StreamReader {
         let source = Source { input, first: Some(first), chain: Arc::new(chain), index: 0 };
         let engine = Engine::new(source, threads.min(MAX_THREADS));
         let judged = judged.into_owned();
-        let (observer, standing) = (observer.clone(), judged.standing);
+        let (observer, standing) = (observer.clone(), judged.standing.clone());
         let watch = Watch { observer, expectations: expected, standing, circumstances };
         let reader =
             Self { engine, watch, next: 0, current: Buffer::default(), state: State::Open };

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::observer::Observer;
 use crate::text::hex;
 use crate::time::Timestamp;
-use crate::trust::{Evidence, Question, Signer, TrustAnchors, Untrusted};
+use crate::trust::{CertificateFlaw, Evidence, Question, Signer, TrustAnchors, Untrusted};
 use crate::unverified::UnverifiedEnvelope;
 
 /// What was found of an envelope that holds.
@@ -70,7 +70,7 @@ pub(crate) fn judge_signed<'t>(
     expectations: &Expectations,
     trust: &'t dyn TrustAnchors,
     now: Timestamp,
-    key: Result<&VerifyingKey>,
+    key: Result<Cow<'_, VerifyingKey>>,
 ) -> Result<Judged<'t>> {
     let key = match key {
         // Nobody here can check that signature: a wrong kind is the better answer.
@@ -79,10 +79,11 @@ pub(crate) fn judge_signed<'t>(
     };
     let kind = judge_kind(envelope, expectations)?;
     let header = envelope.header();
-    let signer = judge_signer(trust, key.id(), header, expectations, now)?;
+    let evidence = Evidence::new(key.id(), envelope.certificates());
+    let signer = judge_signer(trust, &evidence, header, expectations, now)?;
     header.claims.judge_context(expectations.context.as_deref())?;
     header.claims.judge_time(now, expectations.max_age)?;
-    let standing = Standing::of(key.id(), &header.claims);
+    let standing = Standing::of(evidence, &header.claims);
     Ok(Judged { key_id: key.id(), kind, signer, standing })
 }
 
@@ -109,7 +110,7 @@ fn judge_kind(envelope: &UnverifiedEnvelope<'_>, expectations: &Expectations) ->
 
 fn judge_signer<'t>(
     trust: &'t dyn TrustAnchors,
-    key: KeyId,
+    evidence: &Evidence,
     header: &Protected<'_>,
     expectations: &Expectations,
     now: Timestamp,
@@ -122,7 +123,7 @@ fn judge_signer<'t>(
         wanted.or_else(|| found.names().next())
     });
     let question = Question { context, signer: expectations.signer.as_deref(), now };
-    Ok(trust.judge(&Evidence::Key(key), &question)?)
+    Ok(trust.judge(evidence, &question)?)
 }
 
 /// Finds the trusted key that verifies the signature.
@@ -132,27 +133,42 @@ fn find_key<'t>(
     payload: &[u8],
     trust: &'t dyn TrustAnchors,
     memory: Option<&mut Memory>,
-) -> Result<&'t VerifyingKey> {
+) -> Result<Cow<'t, VerifyingKey>> {
     let mut check = Check::new(envelope, &expectations.external_aad, payload, memory);
-    if let Some(key) = meant_key(envelope.header(), trust) {
-        return if check.verifies(key) { Ok(key) } else { Err(SignatureError::Bad.into()) };
+    if let Some(key) = meant_key(envelope, trust)? {
+        return if check.verifies(&key) { Ok(key) } else { Err(SignatureError::Bad.into()) };
     }
     let most = most_tried(expectations, u64::try_from(payload.len()).unwrap_or(u64::MAX));
     let keys = trust.keys(most);
     let found = keys.iter().find(|key| check.verifies(key));
-    found.copied().ok_or_else(|| no_key_fits(envelope.header(), keys.len(), trust))
+    found
+        .copied()
+        .map(Cow::Borrowed)
+        .ok_or_else(|| no_key_fits(envelope.header(), keys.len(), trust))
 }
 
-/// Returns the trusted key that the key id names.
+/// Returns the trusted key that the key id names, or that an authority certifies to be the one.
 ///
 /// The key id only saves work: where it names a trusted key, no other can be meant; where it names
-/// none, or is absent, the first trusted keys are tried (RFC 9052, Section 3.1: `kid` is a hint).
+/// none, or is absent, the first trusted keys are tried (RFC 9052, Section 3.1: `kid` is a hint). The key in a certificate
+/// is tried only if the key id names it, so that nobody chooses between them.
 pub(super) fn meant_key<'t>(
-    header: &Protected<'_>,
+    envelope: &UnverifiedEnvelope<'_>,
     trust: &'t dyn TrustAnchors,
-) -> Option<&'t VerifyingKey> {
-    let meant = header.key_id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
-    meant.and_then(|id| trust.key(id))
+) -> Result<Option<Cow<'t, VerifyingKey>>> {
+    let meant = envelope.header().key_id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
+    if let Some(key) = meant.and_then(|id| trust.key(id)) {
+        return Ok(Some(Cow::Borrowed(key)));
+    }
+    let Some(certificates) = envelope.certificates() else { return Ok(None) };
+    let Some(key) = trust.certified_key(&certificates)? else { return Ok(None) };
+    match meant {
+        Some(id) if id == key.id() => Ok(Some(Cow::Owned(key))),
+        _ => {
+            let flaw = CertificateFlaw::OtherKey;
+            Err(Untrusted::Certificate { certificate: None, flaw }.into())
+        }
+    }
 }
 
 /// Returns how many keys are tried: anyone can name a key that nobody has, and the cost of that is bounded.

@@ -12,9 +12,9 @@ use crate::trust::{Evidence, Question};
 ///
 /// All else is signed and stays as it is. This is judged again if the envelope is released later than it was
 /// verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    key_id: KeyId,
+    evidence: Evidence,
     expires: Option<Timestamp>,
     issued_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
@@ -22,15 +22,15 @@ pub struct Standing {
 
 impl Standing {
     /// Takes what the claims of an envelope say, which this key has signed.
-    pub(super) const fn of(key_id: KeyId, claims: &Claims<'_>) -> Self {
+    pub(super) const fn of(evidence: Evidence, claims: &Claims<'_>) -> Self {
         let Claims { expires, issued_at, not_before, .. } = *claims;
-        Self { key_id, expires, issued_at, not_before }
+        Self { evidence, expires, issued_at, not_before }
     }
 
     /// Returns the id of the key that has signed.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
-        self.key_id
+        self.evidence.key_id()
     }
 
     /// Judges it again: trust, then time. `expectations` **must** be those that the envelope was verified by.
@@ -43,7 +43,7 @@ impl Standing {
         // Of what has verified, the context is the one that was asked for, or there is none on either side.
         let context = expectations.context.as_deref();
         let question = Question { context, signer: expectations.signer.as_deref(), now };
-        circumstances.trust().judge(&Evidence::Key(self.key_id), &question)?;
+        circumstances.trust().judge(&self.evidence, &question)?;
         let Self { expires, issued_at, not_before, .. } = *self;
         let claims = Claims { expires, issued_at, not_before, ..Claims::default() };
         Ok(claims.judge_time(now, expectations.max_age)?)

@@ -1,5 +1,6 @@
 //! A signature over a payload that passes by once.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use super::judgement::{meant_key, most_tried, no_key_fits};
@@ -20,8 +21,8 @@ pub(crate) struct Trial<'a, 't> {
 
 /// What the payload is fed to.
 enum Over<'a, 't> {
-    Alone(Vec<(&'t VerifyingKey, Verification)>),
-    InBatch { keys: Vec<&'t VerifyingKey>, leaf: Leaf, proof: BatchProof<'a> },
+    Alone(Vec<(Cow<'t, VerifyingKey>, Verification)>),
+    InBatch { keys: Vec<Cow<'t, VerifyingKey>>, leaf: Leaf, proof: BatchProof<'a> },
 }
 
 impl<'a, 't> Trial<'a, 't> {
@@ -33,17 +34,21 @@ impl<'a, 't> Trial<'a, 't> {
         trust: &'t dyn TrustAnchors,
     ) -> Result<Self> {
         let header = envelope.header();
-        let meant = meant_key(header, trust);
-        let most = most_tried(expectations, payload_bytes);
-        let tried = meant.map_or_else(|| trust.keys(most), |key| vec![key]);
-        let refusal = match meant {
-            Some(_) => SignatureError::Bad.into(),
-            None => no_key_fits(header, tried.len(), trust),
+        let (tried, refusal) = match meant_key(envelope, trust)? {
+            Some(key) => (vec![key], SignatureError::Bad.into()),
+            None => {
+                let keys = trust.keys(most_tried(expectations, payload_bytes));
+                let refusal = no_key_fits(header, keys.len(), trust);
+                (keys.into_iter().map(Cow::Borrowed).collect(), refusal)
+            }
         };
         let over = match envelope.signature() {
             Signature::Batch(proof) => Over::InBatch { keys: tried, leaf: Leaf::begin(), proof },
             Signature::Plain(signature) => {
-                let begin = |key: &'t VerifyingKey| Some((key, key.verification(signature)?));
+                let begin = |key: Cow<'t, VerifyingKey>| {
+                    let verification = key.verification(signature)?;
+                    Some((key, verification))
+                };
                 Over::Alone(tried.into_iter().filter_map(begin).collect())
             }
         };
@@ -70,7 +75,7 @@ impl<'a, 't> Trial<'a, 't> {
     }
 
     /// Returns the key that verifies the signature.
-    pub(crate) fn finish(self) -> Result<&'t VerifyingKey> {
+    pub(crate) fn finish(self) -> Result<Cow<'t, VerifyingKey>> {
         let Self { over, refusal } = self;
         let found = match over {
             Over::Alone(candidates) => candidates

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules, from the inside out. A module uses itself and those before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "class",
     "text",
     "pool",
@@ -18,6 +18,7 @@ const ORDER: [&str; 26] = [
     "kind",
     "position",
     "sequence",
+    "certificates",
     "trust",
     "signing",
     "store",

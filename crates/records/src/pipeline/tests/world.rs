@@ -399,7 +399,7 @@ impl WorldState {
             let identity = Identity::Sequenced(KeyId::from_bytes([1; 32]), sequence);
             let subject = Subject { identity, expires: None, issued_at: None };
             let subject = self.setup.has_ledger.then_some(subject);
-            let [lasting, expiring] = *STANDINGS;
+            let [lasting, expiring] = STANDINGS.clone();
             let is_expiring = record.kind == RecordKind::Expiring;
             if is_expiring && self.has_expired() {
                 verdicts.push(RecordVerdict::Refused(expired()));
