@@ -74,7 +74,7 @@ pub use crate::open::{
 pub use crate::position::Position;
 pub use crate::sequence::{CHANNEL_BYTES, Sequence};
 pub use crate::sign::{Content, Envelope, sign};
-pub use crate::signing::{Message, SigningBackend, SigningError};
+pub use crate::signing::{BackendFailure, Message, SigningBackend, SigningError};
 pub use crate::statement::{CTI_BYTES, Statement, Unique};
 pub use crate::store::{Kept, NoStore, Store};
 pub use crate::stream::{StreamOptions, StreamWriter};

@@ -1,6 +1,7 @@
-//! What makes signatures: a key in memory, and later an agent or a token.
+//! What makes signatures: a key in memory, an agent, or a token.
 
-use std::io;
+use std::error::Error;
+use std::{fmt, io};
 
 use crate::class::{Class, Classified};
 use crate::cose::Algorithm;
@@ -12,23 +13,32 @@ pub trait SigningBackend: Send + Sync {
     /// Returns the public half of the key.
     fn verifying_key(&self) -> &VerifyingKey;
 
+    /// Returns how many bytes the longest message has that it signs, or `None` if a message can have any length.
+    ///
+    /// The message is more than the payload: the protected header and the external data are signed with it. A longer
+    /// one is refused with [`SigningError::TooLarge`].
+    fn message_limit(&self) -> Option<usize> {
+        None
+    }
+
     /// Signs the concatenation of `parts` with `algorithm`.
     ///
     /// The parts **must** be memory that nothing else writes to: see [`SigningKey::sign`].
     ///
     /// # Errors
     ///
-    /// [`SigningError::Refused`].
+    /// [`SigningError::Refused`] and [`SigningError::Backend`], and [`SigningError::TooLarge`] beyond
+    /// [`message_limit`](Self::message_limit).
     fn sign(&self, algorithm: Algorithm, parts: &[&[u8]]) -> Result<Vec<u8>, SigningError>;
 
-    /// Signs a message that does not fit memory. `message` passes it on piece by piece and is called twice.
+    /// Signs a message that does not fit memory. `message` passes it on piece by piece and is called up to two times.
     ///
     /// It **must** pass on the same bytes both times: see [`SigningKey::sign_pieces`].
     ///
     /// # Errors
     ///
-    /// [`SigningError::Message`] if `message` failed, and [`SigningError::TooLarge`] if the backend cannot
-    /// sign such messages, as agents cannot.
+    /// Those of [`sign`](Self::sign), [`SigningError::Message`] if `message` failed, and
+    /// [`SigningError::TooLarge`] if the backend cannot sign such messages.
     fn sign_pieces(
         &self,
         algorithm: Algorithm,
@@ -62,6 +72,9 @@ impl SigningBackend for SigningKey {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
+    /// The backend failed in a way of its own.
+    #[error(transparent)]
+    Backend(#[from] BackendFailure),
     /// The message could not be read.
     #[error("cannot read what is to be signed: {}", in_words(.0))]
     Message(io::Error),
@@ -71,7 +84,7 @@ pub enum SigningError {
         /// The reason, in the words of the backend.
         why: String,
     },
-    /// The backend cannot sign a message that does not fit memory.
+    /// The backend signs no message that is so long.
     #[error("the signing key cannot sign a message of this size")]
     TooLarge,
 }
@@ -79,6 +92,7 @@ pub enum SigningError {
 impl Classified for SigningError {
     fn class(&self) -> Class {
         match self {
+            Self::Backend(failure) => failure.class(),
             Self::Message(_) => Class::System,
             Self::Refused { .. } => Class::Key,
             Self::TooLarge => Class::Unsupported,
@@ -87,9 +101,48 @@ impl Classified for SigningError {
 
     fn reason(&self) -> &'static str {
         match self {
+            Self::Backend(failure) => failure.reason(),
             Self::Message(_) => "io",
             Self::Refused { .. } => "signing-refused",
             Self::TooLarge => "signing-too-large",
         }
+    }
+}
+
+/// Why a backend made no signature: an error of its own, with its class and its short name.
+#[derive(Debug)]
+pub struct BackendFailure {
+    class: Class,
+    reason: &'static str,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl BackendFailure {
+    /// Wraps the error of a backend.
+    #[must_use]
+    pub fn new(source: impl Classified + Send + Sync + 'static) -> Self {
+        Self { class: source.class(), reason: source.reason(), source: source.into() }
+    }
+}
+
+impl fmt::Display for BackendFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+impl Error for BackendFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.source()
+    }
+}
+
+impl Classified for BackendFailure {
+    fn class(&self) -> Class {
+        self.class
+    }
+
+    fn reason(&self) -> &'static str {
+        self.reason
     }
 }

@@ -68,7 +68,12 @@ impl Fingerprint {
     /// Returns the fingerprint that `ssh-keygen -l` prints.
     #[must_use]
     pub fn ssh(key: &VerifyingKey) -> Self {
-        Self::Ssh(Sha256::digest(blob(&key.to_bytes())).into())
+        Self::of_blob(&blob(&key.to_bytes()))
+    }
+
+    /// Returns the fingerprint of a key of any type, which is written as OpenSSH encodes it.
+    pub(crate) fn of_blob(blob: &[u8]) -> Self {
+        Self::Ssh(Sha256::digest(blob).into())
     }
 
     /// Returns whether the key has this fingerprint, all of it.

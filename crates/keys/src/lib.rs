@@ -25,7 +25,9 @@
 //! # Ok::<(), KeyFileError>(())
 //! ```
 //!
-//! This crate opens no files: it reads bytes and returns text. Text that holds a private key is wiped when it is
+//! [`held_keys`] and [`AgentKey`] ask an agent, over a connection that the caller opens.
+//!
+//! This crate opens no files and no sockets: it reads bytes and returns text. Text that holds a private key is wiped when it is
 //! dropped.
 //!
 //! A new form is a module beside `pem` and `openssh`, a way for `form` to recognise it, and an arm in `private`
@@ -41,6 +43,7 @@ macro_rules! fixture {
     };
 }
 
+mod agent;
 mod error;
 mod fingerprint;
 mod form;
@@ -52,6 +55,10 @@ mod private;
 mod public;
 mod secrecy;
 
+pub use crate::agent::{
+    AgentError, AgentExchange, AgentKey, AgentLink, HeldForm, HeldKey, MAX_AGENT_MESSAGE_BYTES,
+    MAX_HELD_KEYS, held_keys,
+};
 pub use crate::error::KeyFileError;
 pub use crate::fingerprint::{Fingerprint, FingerprintError, ssh_fingerprint};
 pub use crate::openssh::{

@@ -138,17 +138,17 @@ fn malformed(why: &str) -> KeyFileError {
 }
 
 /// A reader of the types of RFC 4251, Section 5.
-struct Strings<'a>(&'a [u8]);
+pub(crate) struct Strings<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Strings<'a> {
-    fn uint32(&mut self) -> Result<u32, KeyFileError> {
+    pub(crate) fn uint32(&mut self) -> Result<u32, KeyFileError> {
         let (head, rest) =
             self.0.split_first_chunk().ok_or_else(|| malformed("it ends too early"))?;
         self.0 = rest;
         Ok(u32::from_be_bytes(*head))
     }
 
-    fn string(&mut self) -> Result<&'a [u8], KeyFileError> {
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], KeyFileError> {
         let length = usize::try_from(self.uint32()?).unwrap_or(usize::MAX);
         let (string, rest) =
             self.0.split_at_checked(length).ok_or_else(|| malformed("it ends too early"))?;
@@ -159,10 +159,10 @@ impl<'a> Strings<'a> {
 
 pub(crate) const PUBLIC: &str = "OpenSSH public key";
 const PRIVATE: &str = "OpenSSH private key";
-const ED25519: &str = "ssh-ed25519";
+pub(crate) const ED25519: &str = "ssh-ed25519";
 
 /// A certificate over an Ed25519 key (PROTOCOL.certkeys).
-const ED25519_CERTIFICATE: &[u8] = b"ssh-ed25519-cert-v01@openssh.com";
+pub(crate) const ED25519_CERTIFICATE: &[u8] = b"ssh-ed25519-cert-v01@openssh.com";
 
 #[cfg(test)]
 mod tests;
