@@ -17,6 +17,7 @@ pub(crate) mod similar;
 pub(crate) mod typed;
 pub(crate) mod verdict;
 
+mod agent_failure;
 mod beside_failure;
 mod failure;
 mod hint;
@@ -30,6 +31,7 @@ mod signed_line;
 mod signer_failure;
 mod window_failure;
 
+pub(crate) use self::agent_failure::{AgentFailure, kind as kind_in_agent};
 pub(crate) use self::beside_failure::BesideFailure;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::json_place::JsonPlace;

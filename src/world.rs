@@ -1,5 +1,6 @@
 //! Everything that is not a value: files, clock, environment, terminal.
 
+pub(crate) mod agent;
 pub(crate) mod beside;
 pub(crate) mod clock;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
@@ -9,6 +10,7 @@ pub(crate) mod descriptor;
 pub(crate) mod end_signals;
 pub(crate) mod home;
 pub(crate) mod input;
+pub(crate) mod key_place;
 pub(crate) mod line_file;
 pub(crate) mod local_time;
 pub(crate) mod looking;
@@ -32,6 +34,7 @@ pub(crate) mod record_output;
 pub(crate) mod release;
 pub(crate) mod server_secrets;
 pub(crate) mod signature_name;
+pub(crate) mod slow_signatures;
 pub(crate) mod small_files;
 pub(crate) mod spool;
 pub(crate) mod store;

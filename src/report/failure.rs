@@ -17,6 +17,7 @@ use brine_queue::QueueError;
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
 use brine_trust::TrustError;
 
+use super::agent_failure::AgentFailure;
 use super::beside_failure::BesideFailure;
 use super::command::CommandMisuse;
 use super::keeping_failure::KeepingFailure;
@@ -26,6 +27,9 @@ use super::{OlderRecords, SignerFailure, WindowFailure, hint, typed};
 /// Why a program ends without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    #[error(transparent)]
+    Agent(#[from] AgentFailure),
+
     #[error("{}: {source}", quoted(.path))]
     AllowList { path: PathBuf, source: AllowListError },
 
@@ -165,6 +169,10 @@ pub(crate) enum Failure {
 
     #[error("will not write over {}, which is a private key", quoted(.path))]
     PrivateKey { path: PathBuf },
+
+    /// A public key, whose private half is not in the agent either.
+    #[error("{today}")]
+    PublicHalf { today: Box<Self>, why: Box<AgentFailure> },
 
     #[error(transparent)]
     Queue(#[from] QueueFailure),

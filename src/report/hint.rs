@@ -1,5 +1,6 @@
 //! Hints: what to type next. All of them are here.
 
+mod agent;
 mod call;
 mod fit;
 mod job_output;
@@ -13,7 +14,9 @@ use std::io::ErrorKind;
 
 use brine_core::ClaimsError;
 use brine_core::cbor::{Flaw, Malformed};
-use brine_core::{Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted};
+use brine_core::{
+    Classified as _, Error, FormError, Kind, KindError, SignatureError, StreamError, Untrusted,
+};
 use brine_job::{JobError, ResultError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
@@ -26,6 +29,7 @@ use super::{Failure, console, typed};
 /// Returns the hint of a failure, where there is one.
 pub(super) fn of(failure: &Failure) -> Option<String> {
     let hint = match failure {
+        Failure::Agent(failure) => return agent::of_reason(failure.reason()).map(str::to_owned),
         Failure::AllowList { .. } => {
             "a list has a line like collections:OrderedDict for each name, without wildcards"
         }
@@ -97,6 +101,14 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::NotReplaced { .. } => "move it away, or name another place with \"-o FILE\"",
         Failure::PrivateKey { .. } => "write elsewhere, or move the key away first",
+        Failure::PublicHalf { today, why } => {
+            let hint = agent::of_public_half(why);
+            // A name that is the very one that was typed is similar, and no help.
+            return match today.as_ref() {
+                Failure::NoSuchKey { .. } => Some(format!("only the public half is there; {hint}")),
+                today => of(today).map(|today| format!("{today}; {hint}")),
+            };
+        }
         Failure::Queue(failure) => return failure.hint().map(str::to_owned),
         Failure::Result { source: ResultError::OtherJob, .. } => {
             "give the file with the very job that was sent: each signing of one makes another"
@@ -194,6 +206,7 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Kind(KindError::Wrong { found: Kind::Result, .. }) => {
             "\"brine verify --result-of JOB\" takes the result of a job"
         }
+        Error::Signing(error) => agent::of_reason(error.reason())?,
         Error::Signature(SignatureError::Bad) => {
             "get it again from whoever signed it; if it was signed with \"--aad FILE\", give the same file"
         }

@@ -21,7 +21,7 @@ use crate::report::exit::Status;
 use crate::report::{Failure, Outcome, QueueFailure, ResultFacts, Signed};
 use crate::world::end_signals::EndSignals;
 use crate::world::input::InputFile;
-use crate::world::named_key;
+use crate::world::key_place;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
@@ -96,10 +96,10 @@ fn signed_job(args: &CallArgs, path: &Path, reply: &ReplyQueue) -> Result<Vec<u8
     let wanted = args.grants.iter().cloned().chain([Grant::Reply(reply.clone())]);
     let grants = Grants::collect(wanted).map_err(|error| Failure::usage(error.to_string()))?;
     let passphrases = Source::find(&args.passphrase);
-    let key = named_key::named_signing_key(&args.key, &passphrases, args.trust.permissions)?;
+    let key = key_place::open_named(&args.key, &passphrases, args.trust.permissions)?;
     let stated = Stated::on_queue(&args.statement, &args.url)?;
     let input = InputFile::open(Some(path))?;
-    Ok(SignedJob::of(input, &grants, &stated, Some(args.wait), &key)?.envelope)
+    Ok(SignedJob::of(input, &grants, &stated, Some(args.wait), key.as_ref())?.envelope)
 }
 
 /// Waits for the result of a job. Anybody who can write to the queue can put something else there.

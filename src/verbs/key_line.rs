@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use brine_core::VerifyingKey;
-use brine_keys::{is_encrypted, openssh_line, ssh_fingerprint};
+use brine_keys::{HeldForm, HeldKey, is_encrypted, openssh_line, ssh_fingerprint};
 use serde::Serialize;
 
 use super::key_store::shown_key;
@@ -30,6 +30,9 @@ pub(super) struct KeyLine {
     key_id: Option<String>,
     ssh_fingerprint: Option<String>,
     public_key: Option<String>,
+    /// What it is, of a key that the agent holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'static str>,
 }
 
 impl KeyLine {
@@ -64,6 +67,19 @@ impl KeyLine {
         }
     }
 
+    /// Describes a key that the agent holds, by its comment.
+    pub(super) fn held(held: &HeldKey) -> Self {
+        let agent = match held.form() {
+            HeldForm::Ed25519(_) => "key",
+            HeldForm::Certificate(_) => "certificate",
+            HeldForm::Fido => "fido",
+            _ => "other",
+        };
+        let line = Self::of(held.comment(), held.verifying_key(), None);
+        let ssh_fingerprint = Some(held.fingerprint().to_string());
+        Self { agent: Some(agent), ssh_fingerprint, ..line }
+    }
+
     fn of(name: &str, key: Option<&VerifyingKey>, private: Option<(&Path, Option<bool>)>) -> Self {
         let file = private.map(|(file, _)| file);
         Self {
@@ -76,6 +92,7 @@ impl KeyLine {
             key_id: key.map(|key| key.id().to_string()),
             ssh_fingerprint: key.map(ssh_fingerprint),
             public_key: key.map(|key| openssh_line(key, "")),
+            agent: None,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::Show;
 use crate::world::queue::{self, LongWait, Patience};
-use crate::world::{named_key, threads};
+use crate::world::{key_place, threads};
 
 /// How envelopes follow one another between the signer and the queue: each as it is.
 const ENVELOPES: Framing = Framing::Cbor;
@@ -168,7 +168,7 @@ fn signed(args: &RelayArgs, numbers: NumbersPlan) -> Result<Outcome, Failure> {
     let name = args.key.as_deref().unwrap_or(DEFAULT_KEY);
     let passphrases = Source::find(&args.passphrase);
     let rule = args.judge.trust.permissions;
-    let key = Arc::new(named_key::named_signing_key(name, &passphrases, rule)?);
+    let key = key_place::open_named(name, &passphrases, rule)?;
     let statement = StatementArgs {
         context: args.judge.context.clone(),
         content_type: None,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brine_core::text::hex;
-use brine_core::{Algorithm, SigningKey};
+use brine_core::{Algorithm, SigningBackend};
 use brine_job::Grants;
 use brine_queue::{AnyQueue, Queue as _};
 use brine_records::{
@@ -21,8 +21,9 @@ use crate::report::{Failure, Outcome, SignatureFacts, SignedInput, SignedRecords
 use crate::world::clock::Moment;
 use crate::world::end_signals::EndSignals;
 use crate::world::input::InputFile;
+use crate::world::key_place::{self, SharedSigner};
 use crate::world::passphrase::Source;
-use crate::world::{named_key, queue, threads};
+use crate::world::{queue, threads};
 
 /// How envelopes follow one another between the signer and the queue: each as it is.
 const ENVELOPES: Framing = Framing::Cbor;
@@ -31,19 +32,19 @@ pub(super) fn run(args: &SendArgs) -> Result<Outcome, Failure> {
     let path = args.input.as_deref().unwrap_or(Path::new("-"));
     super::sign::refuse_missing(path)?;
     let passphrases = Source::find(&args.passphrase);
-    let key = named_key::named_signing_key(&args.key, &passphrases, args.permissions)?;
+    let key = key_place::open_named(&args.key, &passphrases, args.permissions)?;
     let stated = Stated::on_queue(&args.statement, &args.url)?;
     // Its ledger takes what is signed from now on.
     let queue = queue::open(&args.url, queue::made())?;
     let input = InputFile::open(Some(path))?;
-    let signed = signed_input(args, &key, path);
+    let signed = signed_input(args, key.as_ref(), path);
     if args.job.job || !args.job.grants.is_empty() {
-        return publish_job(args, &key, &stated, input, queue, signed);
+        return publish_job(args, key.as_ref(), &stated, input, queue, signed);
     }
     publish(args, key, stated, input, queue, signed)
 }
 
-fn signed_input(args: &SendArgs, key: &SigningKey, file: &Path) -> SignedInput {
+fn signed_input(args: &SendArgs, key: &dyn SigningBackend, file: &Path) -> SignedInput {
     SignedInput {
         file: file.to_owned(),
         output: PathBuf::from(args.url.to_string()),
@@ -58,7 +59,7 @@ fn signed_input(args: &SendArgs, key: &SigningKey, file: &Path) -> SignedInput {
 /// Signs the input as a job, and publishes it.
 fn publish_job(
     args: &SendArgs,
-    key: &SigningKey,
+    key: &dyn SigningBackend,
     stated: &Stated,
     input: InputFile,
     mut queue: AnyQueue,
@@ -76,7 +77,7 @@ fn publish_job(
 /// A signal that asks to end ends the input: what was read before is signed and published first.
 fn publish(
     args: &SendArgs,
-    key: SigningKey,
+    key: SharedSigner,
     stated: Stated,
     input: InputFile,
     mut queue: AnyQueue,
@@ -85,7 +86,7 @@ fn publish(
     let mut facts = stated.facts();
     let state = move |now| stated.at_called_back(now);
     let clock = Arc::new(Moment::System);
-    let mut signer = RecordSigner::stating(Arc::new(key), state, clock, ENVELOPES)?;
+    let mut signer = RecordSigner::stating(key, state, clock, ENVELOPES)?;
     if let Some(records) = args.batch.batch {
         signer = signer.in_batches_of(usize::from(records));
         facts.algorithm = Algorithm::Batch.id();

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use brine_core::text::quoted;
-use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, SigningKey, armor, sign};
+use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, SigningBackend, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
 
@@ -18,21 +17,24 @@ use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
 use crate::report::{Failure, Outcome, SignatureFacts, SignedInput};
 use crate::world::input::{Arrived, InputFile, MAX_WHOLE_BYTES};
+use crate::world::key_place::{KeyPlace, SharedSigner};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::passphrase::Source;
 use crate::world::progress::Show;
 use crate::world::signature_name::signature_of;
 use crate::world::whole_file::Access;
-use crate::world::{named_key, threads};
+use crate::world::{slow_signatures, threads};
 
 pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     refuse_two_readers(args)?;
-    let keys = KeySource::find(args)?;
+    let key = key_place(args)?;
+    let passphrases = Source::find(&args.passphrase);
     let form = Form::resolve(args)?;
-    let mut guard = guard(args, &keys);
+    let mut guard = guard(args, key.file(), passphrases.file());
+    let signer = || signer(args, key, &passphrases);
     if let Form::Detached = form {
-        return sign_files(args, &mut guard, || signer(args, &keys));
+        return sign_files(args, &mut guard, signer);
     }
     let path = match args.inputs.as_slice() {
         [] => Path::new("-"),
@@ -47,8 +49,8 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     if let Some(path) = &args.refusals.reject_to {
         Output::plan("kept records", Some(path), &mut guard)?;
     }
-    let (key, stated) = signer(args, &keys)?;
-    let signed = signed_input(args, &key, path);
+    let (key, stated) = signer()?;
+    let signed = signed_input(args, key.as_ref(), path);
     let input = InputFile::open(Some(path))?;
     let state = || stated.now();
     let facts = match form {
@@ -58,7 +60,7 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
                 let said = stated.now()?;
                 Ok(Said { statement: grants.statement(said.statement), facts: said.facts })
             };
-            let facts = sign_single(args, &key, &state, input, &output)?;
+            let facts = sign_single(args, key.as_ref(), &state, input, &output)?;
             SignatureFacts { kind: Kind::Job.name(), ..facts }
         }
         Form::Records(framings) => {
@@ -66,13 +68,13 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
             let outputs = (&output, rejects);
             return sign_records(args, key, stated, framings, input, outputs, signed);
         }
-        Form::Detached | Form::Single => sign_single(args, &key, &state, input, &output)?,
+        Form::Detached | Form::Single => sign_single(args, key.as_ref(), &state, input, &output)?,
     };
     Ok(Outcome::signed(SignedInput { facts, ..signed }))
 }
 
 /// Says what was signed, as far as that is known before it is.
-pub(super) fn signed_input(args: &Sign, key: &SigningKey, file: &Path) -> SignedInput {
+pub(super) fn signed_input(args: &Sign, key: &dyn SigningBackend, file: &Path) -> SignedInput {
     let beside = args.detached && !is_standard_input(file);
     let elsewhere = || if beside { signature_of(file) } else { PathBuf::from("-") };
     SignedInput {
@@ -86,29 +88,31 @@ pub(super) fn signed_input(args: &Sign, key: &SigningKey, file: &Path) -> Signed
     }
 }
 
-/// Where the key is, and what opens it.
-struct KeySource {
-    file: PathBuf,
-    passphrases: Source,
-}
-
-impl KeySource {
-    fn find(args: &Sign) -> Result<Self, Failure> {
-        let file = match args.key.as_str() {
-            "-" => PathBuf::from("/dev/stdin"),
-            key => named_key::private_path(key)?,
-        };
-        Ok(Self { file, passphrases: Source::find(&args.passphrase) })
+/// Returns where the key is.
+fn key_place(args: &Sign) -> Result<KeyPlace, Failure> {
+    match args.key.as_str() {
+        "-" => Ok(KeyPlace::File(PathBuf::from("/dev/stdin"))),
+        key => KeyPlace::find(key),
     }
 }
 
-/// Reads the key, and what is stated with each signature.
-fn signer(args: &Sign, keys: &KeySource) -> Result<(SigningKey, Stated), Failure> {
+/// Opens the key, and reads what is stated with each signature.
+fn signer(
+    args: &Sign,
+    key: KeyPlace,
+    passphrases: &Source,
+) -> Result<(SharedSigner, Stated), Failure> {
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
     let stated = Stated::resolve(args)?;
-    let key = named_key::signing_key(&keys.file, &keys.passphrases, args.permissions)?;
+    let key = key.open(passphrases, args.permissions)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
     Ok((key, stated.external_aad(aad)))
+}
+
+/// Returns how large an input is at most of which all is signed. Of a larger one, digests are.
+pub(super) fn most_whole(args: &Sign, key: &dyn SigningBackend, stated: &Stated) -> usize {
+    let room = key.message_limit().map(|limit| stated.room_for_payload(limit));
+    room.map_or(args.segment_size, |room| args.segment_size.min(room))
 }
 
 /// What becomes of the input.
@@ -146,9 +150,9 @@ impl Form {
 }
 
 /// Everything that is read.
-fn guard(args: &Sign, keys: &KeySource) -> OverwriteGuard {
+fn guard(args: &Sign, key: Option<&Path>, passphrase: Option<&Path>) -> OverwriteGuard {
     let guard = OverwriteGuard::default().and(args.aad.as_deref());
-    let guard = guard.and(Some(&keys.file)).and(keys.passphrases.file());
+    let guard = guard.and(key).and(passphrase);
     // A signature is replaced, and not read, where its file is named, too.
     match without_signatures(&args.inputs).0.as_slice() {
         [] => guard.and_input(None),
@@ -168,7 +172,7 @@ pub(super) fn refuse_missing(path: &Path) -> Result<(), Failure> {
 /// Signs all of an input, from memory or from a copy that nobody else can change.
 pub(super) fn sign_single(
     args: &Sign,
-    key: &SigningKey,
+    key: &dyn SigningBackend,
     state: State<'_>,
     input: InputFile,
     output: &Output,
@@ -209,24 +213,24 @@ pub(super) fn length_of(bytes: &[u8]) -> u64 {
 /// Signs an input that fits one segment as a single envelope, and a larger one as a stream.
 fn sign_any(
     args: &Sign,
-    key: SigningKey,
+    key: SharedSigner,
     stated: Stated,
     input: InputFile,
     output: &Output,
 ) -> Result<SignatureFacts, Failure> {
     let mut stream = StreamInput::new(input, args.flush_after, Show::unless(is_quiet(args)))?;
     if args.flush_after.is_none()
-        && let Some(payload) = stream.read_all_within(args.segment_size)?
+        && let Some(payload) = stream.read_all_within(most_whole(args, key.as_ref(), &stated))?
     {
         let Said { statement, facts } = stated.now()?;
-        write(&sign(&statement, &key, payload)?, false, output)?;
+        write(&sign(&statement, key.as_ref(), payload)?, false, output)?;
         return Ok(SignatureFacts { payload_bytes: Some(length_of(payload)), ..facts });
     }
     let options = brine_core::StreamOptions::new()
         .hash(args.hash.into())
         .segment_bytes(args.segment_size)
         .threads(threads(args.threads));
-    sign_stream(stream, Arc::new(key), stated, options, output)
+    sign_stream(stream, slow_signatures::told(key), stated, options, output)
 }
 
 pub(super) fn write(

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use brine_core::Algorithm;
 use brine_core::text::hex;
-use brine_core::{Algorithm, SigningKey};
 use brine_records::{
     FrameReader, FrameSide, FrameSource, Framing, PipelineError, RecordSigner, SigningPipeline,
 };
@@ -18,6 +18,7 @@ use crate::report::{Failure, Outcome, SignedInput, SignedRecords, console};
 use crate::world::clock::Moment;
 use crate::world::end_signals::{EndSignals, EndableInput};
 use crate::world::input::InputFile;
+use crate::world::key_place::SharedSigner;
 use crate::world::output::Output;
 use crate::world::record_output::{Payloads, RecordOutput};
 use crate::world::threads;
@@ -27,7 +28,7 @@ use crate::world::threads;
 /// A signal that asks to end ends the input: what was read before is signed and written first.
 pub(super) fn sign_records(
     args: &Sign,
-    key: SigningKey,
+    key: SharedSigner,
     stated: Stated,
     (framing, framed): (Framing, Framing),
     input: InputFile,
@@ -36,7 +37,7 @@ pub(super) fn sign_records(
 ) -> Result<Outcome, Failure> {
     let mut facts = stated.facts();
     let state = move |now| stated.at_called_back(now);
-    let mut signer = RecordSigner::stating(Arc::new(key), state, Arc::new(Moment::System), framed)?;
+    let mut signer = RecordSigner::stating(key, state, Arc::new(Moment::System), framed)?;
     if let Some(records) = args.batch.batch {
         signer = signer.in_batches_of(usize::from(records));
         facts.algorithm = Algorithm::Batch.id();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brine_core::{Kind, SigningKey, sign};
+use brine_core::{Kind, SigningBackend, sign};
 use brine_job::Grants;
 use brine_queue::MAX_MESSAGE_BYTES;
 
@@ -25,7 +25,7 @@ impl SignedJob {
         grants: &Grants,
         stated: &Stated,
         lifetime: Option<Duration>,
-        key: &SigningKey,
+        key: &dyn SigningBackend,
     ) -> Result<Self, Failure> {
         let (name, limit) = (input.name().to_owned(), MAX_MESSAGE_BYTES);
         let payload = queue::read_message(input)?;

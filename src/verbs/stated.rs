@@ -2,6 +2,7 @@
 
 use std::io;
 
+use brine_core::cose::MAX_HEADER_BYTES;
 use brine_core::text::hex;
 use brine_core::{Algorithm, Error, Kind, Statement, SystemError, Timestamp, Unique};
 use brine_queue::QueueUrl;
@@ -89,6 +90,13 @@ impl Stated {
         Self { external_aad, ..self }
     }
 
+    /// Returns how many bytes of payload a message has room for at least, whatever else is signed with them.
+    pub(super) fn room_for_payload(&self, message: usize) -> usize {
+        message
+            .saturating_sub(self.external_aad.len())
+            .saturating_sub(MAX_HEADER_BYTES + HEADS_BYTES)
+    }
+
     /// Returns what a signature says that is made at this moment. What is signed **must** have arrived, and the key
     /// be open.
     pub(super) fn now(&self) -> Result<Said, Failure> {
@@ -152,6 +160,9 @@ impl Stated {
         }
     }
 }
+
+/// What stands between the parts of a message that is signed, in bytes: less than this.
+const HEADS_BYTES: usize = 64;
 
 /// Gives a failure to the library, which called back.
 pub(crate) fn called_back<T>(stated: Result<T, Failure>) -> Result<T, Error> {

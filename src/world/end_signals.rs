@@ -5,8 +5,8 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::fd::OwnedFd;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,7 +38,9 @@ impl EndSignals {
             flag::register_usize(signal, Arc::clone(&received), number)?;
             low_level::pipe::register(signal, tell.try_clone()?)?;
         }
-        Ok(Self { received, arrival: Arc::new(arrival) })
+        let caught = Self { received, arrival: Arc::new(arrival) };
+        CAUGHT.get_or_init(|| caught.clone());
+        Ok(caught)
     }
 
     /// Returns what can be read once one of them has arrived.
@@ -76,6 +78,16 @@ impl EndSignals {
         }
     }
 }
+
+/// Ends this process by the signal that has arrived, if one has, where there is nothing to wait for but a person.
+pub(super) fn end_process_if_asked() {
+    if let Some(signals) = CAUGHT.get() {
+        signals.end_process();
+    }
+}
+
+/// The first that were caught. Others hear of the same signals.
+static CAUGHT: OnceLock<EndSignals> = OnceLock::new();
 
 /// Says that somebody has to be asked before a signal ends this process.
 pub(super) fn claim() {

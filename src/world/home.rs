@@ -65,6 +65,11 @@ pub(crate) fn queue_password() -> Option<OsString> {
     variable("BRINE_QUEUE_PASSWORD")
 }
 
+/// The socket of the agent that `SSH_AUTH_SOCK` names.
+pub(crate) fn agent_socket() -> Option<PathBuf> {
+    variable("SSH_AUTH_SOCK").map(PathBuf::from)
+}
+
 /// The time zone that `TZ` names.
 pub(crate) fn time_zone_variable() -> Option<OsString> {
     variable("TZ")

@@ -24,6 +24,7 @@ use crate::report::similar::closest;
 /// What a text names.
 #[derive(Debug)]
 pub(crate) enum Named {
+    Agent(String),
     File(PathBuf),
     Name(KeyName),
     OpenSsh(String),
@@ -38,7 +39,10 @@ impl Named {
         if text.starts_with("ssh-ed25519 ") {
             return Ok(Self::OpenSsh(text.to_owned()));
         }
-        // It may have slashes, and names no file.
+        // Both may have slashes, and name no file.
+        if let Some(name) = text.strip_prefix(IN_AGENT) {
+            return Ok(Self::Agent(name.to_owned()));
+        }
         if text.starts_with("SHA256:") {
             return Err(Failure::BadName(text.to_owned()));
         }
@@ -62,6 +66,9 @@ fn is_secret(text: &str) -> bool {
         || [base64.len(), hex.len()].contains(&SEED_BYTES)
 }
 
+/// What the name of a key in an agent begins with.
+const IN_AGENT: &str = "agent:";
+
 /// How long a secret key of Ed25519 is (RFC 8032, Section 5.1.5).
 const SEED_BYTES: usize = 32;
 
@@ -71,30 +78,14 @@ const OPENSSH_PRIVATE: &[u8] = b"openssh-key-v1\0";
 /// Returns the file of the private key that a person names.
 pub(crate) fn private_path(text: &str) -> Result<PathBuf, Failure> {
     match Named::parse(text)? {
+        Named::Agent(_) => Err(Failure::mistyped(
+            "an agent gives no private key out",
+            "name the file that the key is in",
+        )),
         Named::OpenSsh(_) => Err(KeyFileError::PrivateExpected.into()),
         Named::File(path) => Ok(path),
         Named::Name(name) => store_path(&name, Home::private_key),
     }
-}
-
-/// Opens a private key, asking for its passphrase if it has one.
-pub(crate) fn signing_key(
-    path: &Path,
-    passphrases: &Source,
-    rule: impl Into<PermissionRule>,
-) -> Result<SigningKey, Failure> {
-    let bytes = read_private(path, rule)?;
-    let (key, _passphrase) = opened(path, &bytes, passphrases)?;
-    Ok(key)
-}
-
-/// Opens the private key that a person names.
-pub(crate) fn named_signing_key(
-    text: &str,
-    passphrases: &Source,
-    rule: impl Into<PermissionRule>,
-) -> Result<SigningKey, Failure> {
-    signing_key(&private_path(text)?, passphrases, rule)
 }
 
 /// Opens a private key that was read, and keeps the passphrase that it was opened with, to write it anew.
@@ -163,6 +154,11 @@ pub(crate) fn in_file(path: &Path, failure: Failure) -> Failure {
 /// Finds the public key that a person names: text, a file, or a name in the key store.
 pub(crate) fn verifying_key(text: &str, files: &SmallFiles) -> Result<VerifyingKey, Failure> {
     match Named::parse(text)? {
+        // Whoever is behind a socket does not say who is believed.
+        Named::Agent(_) => Err(Failure::mistyped(
+            "a key in an agent is named where something is signed",
+            "\"brinekey pub agent:NAME\" prints the public half, which can be named here",
+        )),
         Named::OpenSsh(line) => Ok(brine_keys::read_openssh_line(&line)?.0),
         Named::File(path) => read_public(&path, files),
         Named::Name(name) => read_public(&store_path(&name, Home::public_key)?, files),

@@ -153,7 +153,7 @@ fn signer_elsewhere(text: &str, files: &SmallFiles) -> Result<Option<Signer>, Fa
         }
         Ok(Named::Name(name)) => name.as_str().to_owned(),
         // Signers have names that keys cannot have.
-        Err(_) => return Ok(None),
+        Ok(Named::Agent(_)) | Err(_) => return Ok(None),
     };
     let key = match named_key::verifying_key(text, files) {
         Err(Failure::NoSuchKey { .. } | Failure::NoHome) => return Ok(None),

@@ -63,7 +63,7 @@ impl OverwriteGuard {
         match Named::parse(text) {
             Ok(Named::File(path)) => self.and(Some(&path)),
             // Names stand for files in the home, which are never written over.
-            Ok(Named::Name(_) | Named::OpenSsh(_)) | Err(_) => self,
+            Ok(Named::Agent(_) | Named::Name(_) | Named::OpenSsh(_)) | Err(_) => self,
         }
     }
 

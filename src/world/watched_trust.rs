@@ -48,7 +48,7 @@ fn files(args: &TrustArgs) -> Vec<PathBuf> {
     let named = args.public_keys.iter().filter_map(|text| match Named::parse(text).ok()? {
         Named::File(path) => Some(path),
         Named::Name(name) => home.as_ref().map(|home| home.public_key(&name)),
-        Named::OpenSsh(_) => None,
+        Named::Agent(_) | Named::OpenSsh(_) => None,
     });
     let trust = args.trust.clone().or(default);
     named.chain(trust).chain(args.revoked.clone()).collect()

@@ -22,6 +22,7 @@ mod schema;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod typed;
 
+mod agent;
 mod brokers;
 mod completions;
 mod cookbook;

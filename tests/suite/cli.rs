@@ -1,5 +1,6 @@
 //! The programs as people and scripts use them.
 
+mod agent;
 mod completions;
 mod dates;
 mod detached;

@@ -9,6 +9,7 @@ impl Failure {
     /// Returns the exit status.
     pub(crate) fn status(&self) -> Status {
         match self {
+            Self::Agent(failure) => failure.status(),
             Self::Beside(failure) => failure.status(),
             Self::Core(error) | Self::Envelope { source: error, .. } => error.class().into(),
             Self::Framing { source, .. } => source.class().into(),
@@ -16,7 +17,9 @@ impl Failure {
             Self::JsonSchema { source, .. } => source.class().into(),
             Self::Keeping(failure) => failure.status(),
             Self::OutputFormat(error) => error.class().into(),
-            Self::OlderRecord { record, .. } => record.status(),
+            Self::OlderRecord { record: today, .. } | Self::PublicHalf { today, .. } => {
+                today.status()
+            }
             Self::Replay(error) | Self::ReplayedJob { source: error, .. } => error.class().into(),
             Self::Pickle { rule, .. } => rule.fault().into(),
             Self::Record { why, .. } => why.class().into(),
@@ -71,6 +74,7 @@ impl Failure {
     /// Returns the short name that stands in JSON verdicts.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
+            Self::Agent(failure) => failure.reason(),
             Self::AllowList { .. } => "allow-list-form",
             Self::BadName(_) | Self::SecretForName => "bad-name",
             Self::BinaryToTerminal { .. } => "binary-to-terminal",
@@ -104,7 +108,9 @@ impl Failure {
             Self::NoSuchKey { .. } => "no-such-key",
             Self::NoSuchSigner { .. } => "no-such-signer",
             Self::NobodyTrusted { .. } => "nobody-trusted",
-            Self::OlderRecord { record, .. } => record.reason(),
+            Self::OlderRecord { record: today, .. } | Self::PublicHalf { today, .. } => {
+                today.reason()
+            }
             Self::OlderRecords(_) => "replay-unknown",
             Self::NoTimeZone { .. } => "no-time-zone",
             Self::OutputClosed { .. } => "output-closed",

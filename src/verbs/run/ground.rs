@@ -113,7 +113,7 @@ fn trusted(args: &JudgeArgs) -> impl Iterator<Item = PathBuf> {
     let keys = args.trust.public_keys.iter().filter_map(|key| match Named::parse(key) {
         Ok(Named::File(path)) => Some(path),
         Ok(Named::Name(_)) => home(Home::keys),
-        Ok(Named::OpenSsh(_)) | Err(_) => None,
+        Ok(Named::Agent(_) | Named::OpenSsh(_)) | Err(_) => None,
     });
     trust.into_iter().chain(args.trust.revoked.clone()).chain(keys)
 }

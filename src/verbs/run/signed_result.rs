@@ -2,21 +2,22 @@
 
 use std::cell::Cell;
 
-use brine_core::{Content, SigningKey, Statement, sign};
+use brine_core::{Content, Statement, sign};
 use brine_job::{JobId, JobResult};
 
 use super::VerifiedJob;
 use crate::args::run::Run;
 use crate::report::Failure;
+use crate::world::key_place::SharedSigner;
 use crate::world::output::Output;
 use crate::world::passphrase::Source;
 use crate::world::spool::{Spool, temporary};
 use crate::world::whole_file::Access;
-use crate::world::{clock, named_key};
+use crate::world::{clock, key_place};
 
 /// What signs results.
 pub(super) struct ResultSigner {
-    key: SigningKey,
+    key: SharedSigner,
     context: Option<String>,
 }
 
@@ -26,7 +27,7 @@ impl ResultSigner {
         let Some(key) = &args.signing.sign_result else { return Ok(None) };
         let passphrases = Source::find(&args.signing.passphrase);
         let rule = args.judge.trust.permissions;
-        let key = named_key::named_signing_key(key, &passphrases, rule)?;
+        let key = key_place::open_named(key, &passphrases, rule)?;
         Ok(Some(Self { key, context: args.signing.result_context.clone() }))
     }
 
@@ -70,7 +71,7 @@ impl ResultOf {
             Some(output) => Content::Copy(output, output.length()),
             None => Content::Bytes(&[]),
         };
-        let envelope = sign(&result.statement(statement), &self.signer.key, content)?;
+        let envelope = sign(&result.statement(statement), self.signer.key.as_ref(), content)?;
         to.write(Access::Ordinary, |mut file| envelope.write_to(&mut file))
     }
 

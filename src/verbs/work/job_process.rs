@@ -8,7 +8,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use brine_core::{SigningKey, Statement, sign};
+use brine_core::cose::MAX_HEADER_BYTES;
+use brine_core::{Statement, sign};
 use brine_job::JobResult;
 use clap::Parser as _;
 
@@ -19,17 +20,18 @@ use crate::args::run::Run;
 use crate::args::work::WorkArgs;
 use crate::report::{Failure, retyped};
 use crate::verbs::run;
+use crate::world::key_place::SharedSigner;
 use crate::world::looking::while_looking;
 use crate::world::passphrase::Source;
 use crate::world::spool::{Spool, temporary};
-use crate::world::{clock, named_key};
+use crate::world::{clock, key_place};
 
 /// Starts a process for each job.
 pub(super) struct JobProcess {
     /// What is typed before the command.
     options: Vec<OsString>,
     command: Vec<OsString>,
-    key: SigningKey,
+    key: SharedSigner,
 }
 
 /// How a process ended.
@@ -53,7 +55,7 @@ impl JobProcess {
             given => given,
         };
         let rule = judge.trust.permissions;
-        let key = named_key::named_signing_key(&args.key, &passphrases, rule)?;
+        let key = key_place::open_named(&args.key, &passphrases, rule)?;
         let mut options = vec![
             "run".into(),
             "--json".into(),
@@ -61,7 +63,7 @@ impl JobProcess {
             "--die-with-parent".into(),
             retyped::word("--sign-result", &args.key),
             // What is larger does not fit a message.
-            format!("--limit=output={MAX_OUTPUT_BYTES}").into(),
+            format!("--limit=output={}", most_output(key.message_limit())).into(),
         ];
         options.extend(retyped::judge_words(judge));
         options.extend(args.policy.iter().map(|path| retyped::word("--policy", path)));
@@ -129,8 +131,14 @@ impl JobProcess {
             Some(reply) => statement.context(reply),
             None => statement,
         };
-        Ok(sign(&result.statement(statement), &self.key, b"")?.to_bytes())
+        Ok(sign(&result.statement(statement), self.key.as_ref(), b"")?.to_bytes())
     }
+}
+
+/// Returns how long the output of a job may be, so that its result can be signed and fits a message.
+fn most_output(message_limit: Option<usize>) -> usize {
+    let signed = message_limit.unwrap_or(usize::MAX).saturating_sub(MAX_HEADER_BYTES);
+    signed.min(MAX_OUTPUT_BYTES)
 }
 
 /// Reads what a process writes, and waits for its end.

@@ -114,7 +114,7 @@ const ROWS: &[Row] = &[
         "brinekey gen; echo hello > in; brinekey pub > me.pub",
         "brine sign -k ./me.pub in -o out",
         "\"./me.pub\": key is public, not private",
-        "that is a public key; signing takes the private one; to trust it: brinekey trust add me ./me.pub",
+        "that is a public key; signing takes the private one; to trust it: brinekey trust add me ./me.pub; an agent may hold the private one, if SSH_AUTH_SOCK names one that runs",
         6,
     ),
     (
