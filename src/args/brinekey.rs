@@ -42,7 +42,7 @@ pub enum BrinekeyVerb {
     /// Write the public half of a key to standard output
     #[command(after_long_help = PUB_EXAMPLES, after_help = first_of(PUB_EXAMPLES))]
     Pub(Pub),
-    /// List the keys in the key store
+    /// List the keys in the key store, and those in the SSH agent
     #[command(after_long_help = LIST_EXAMPLES, after_help = first_of(LIST_EXAMPLES))]
     List(List),
     /// Show the fingerprints of a key
@@ -111,7 +111,7 @@ Examples:
 /// Write the public half of a key to standard output
 #[derive(Args, Debug)]
 pub struct Pub {
-    /// The key: a name or a file
+    /// The key: a name, a file, or agent:NAME
     #[arg(value_name = "KEY", default_value = "default")]
     pub key: String,
 
@@ -145,7 +145,9 @@ pub enum PublicForm {
     Spki,
 }
 
-/// List the keys in the key store
+/// List the keys in the key store, and those in the SSH agent
+///
+/// SSH_AUTH_SOCK names the agent. One that does not answer within 2 s is passed over.
 #[derive(Args, Debug)]
 pub struct List {
     /// Write one line of JSON for each key

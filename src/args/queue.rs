@@ -40,10 +40,10 @@ pub struct SendArgs {
     #[arg(value_name = "FILE")]
     pub input: Option<PathBuf>,
 
-    /// Sign with KEY: a name in the key store or a key file
+    /// Sign with KEY: a name in the key store, a key file, or agent:NAME
     ///
     /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519. Otherwise it is a name
-    /// in the key store.
+    /// in the key store. agent:NAME is a key in the SSH agent.
     #[arg(short, long, value_name = "KEY", default_value = "default")]
     pub key: String,
 

@@ -45,7 +45,7 @@ pub struct RelayArgs {
     #[arg(long)]
     pub sign: bool,
 
-    /// Sign with KEY: a name in the key store or a key file; by default "default"
+    /// Sign with KEY: a name in the key store, a key file, or agent:NAME; by default "default"
     #[arg(short, long, value_name = "KEY")]
     pub key: Option<String>,
 

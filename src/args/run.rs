@@ -135,7 +135,7 @@ pub struct Run {
 pub struct ResultArgs {
     /// Write a signed result instead of the output, whatever becomes of the job
     ///
-    /// KEY is a name in the key store or a key file. The result is an envelope, which says by its signature which job it
+    /// KEY is a name in the key store, a key file, or agent:NAME. The result is an envelope, which says by its signature which job it
     /// is of, by which plan that ran, how it ended and what it used. Its payload is the output, if that is released. A
     /// job that is refused after it verified has a result, too. The exit status is as without.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["explain", "aad"])]

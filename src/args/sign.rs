@@ -28,10 +28,11 @@ pub struct Sign {
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
 
-    /// Sign with KEY: a name in the key store or a key file
+    /// Sign with KEY: a name in the key store, a key file, or agent:NAME
     ///
     /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519; "-" is standard input.
-    /// Otherwise it is a name in the key store.
+    /// Otherwise it is a name in the key store. agent:NAME is a key in the SSH agent, by its comment, its fingerprint or
+    /// its public key, and agent: the only one there. The public half of such a key signs by itself, too.
     #[arg(short, long, value_name = "KEY", default_value = "default")]
     pub key: String,
 
@@ -167,6 +168,9 @@ Examples:
 
   Sign files of any size with an SSH key, each to FILE.sig beside it:
     $ brine sign -d -k ~/.ssh/id_ed25519 *.tar
+
+  Sign a file of any size with a key in the SSH agent, which asks at most once:
+    $ brine sign -d -k agent:me@laptop image.iso
 
   Put a signed message on a queue:
     $ set -o pipefail

@@ -57,7 +57,7 @@ pub struct WorkArgs {
     #[arg(long, value_name = "DIR", value_parser = parse_directory)]
     pub system: Vec<PathBuf>,
 
-    /// Sign results with KEY: a name in the key store or a key file
+    /// Sign results with KEY: a name in the key store, a key file, or agent:NAME
     ///
     /// A key with a passphrase needs --passphrase-file.
     #[arg(short, long, value_name = "KEY", default_value = "default")]
@@ -133,7 +133,7 @@ pub struct CallArgs {
     #[arg(value_name = "FILE")]
     pub input: Option<PathBuf>,
 
-    /// Sign with KEY: a name in the key store or a key file
+    /// Sign with KEY: a name in the key store, a key file, or agent:NAME
     #[arg(short, long, value_name = "KEY", default_value = "default")]
     pub key: String,
 

@@ -31,8 +31,8 @@ impl OpensshAgent {
             .env("SSH_ASKPASS", directory.path().join("ask"))
             .env("SSH_ASKPASS_REQUIRE", "force")
             .stdout(Stdio::null())
-            .spawn()
-            .expect("ssh-agent is missing: run ./scripts/test");
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("ssh-agent: {error}; run ./scripts/test"));
         let agent = Self { directory, child };
         let began = Instant::now();
         while UnixStream::connect(agent.socket()).is_err() {
@@ -148,6 +148,25 @@ fn jobs_and_their_results_are_signed_by_the_agent() {
                 brine run job -p id.pub --sign-result agent: -o result -- sh; \
                 brine verify -p id.pub --result-of job result";
     assert_eq!(agent.run(&person, line), "done\n");
+}
+
+/// The worker makes no output that it could not sign.
+#[test]
+fn a_worker_and_its_callers_sign_by_the_agent() {
+    let person = Person::new();
+    let agent = OpensshAgent::with_key(&person, "");
+    person.write(
+        "policy.toml",
+        "[[allow]]\nsigners = [\"me\"]\nreplies = [\"reply/*\"]\n\
+         interpreters.sh = { path = \"/bin/sh\", arguments = [[\"-\"]] }\n",
+    );
+    let line = "brinekey trust add me ./id.pub -c jobs -c 'reply/*'
+        brine work -k agent:me@laptop --policy policy.toml 'sqlite:q?queue=jobs' 2> log & worker=$!
+        call='brine call -k agent: --grant run=sh --grant arg=- --wait 30s sqlite:q?queue=jobs'
+        echo 'head -c 150000 /dev/zero' | $call | wc -c
+        echo 'head -c 300000 /dev/zero' | $call || echo $?
+        kill $worker";
+    assert_eq!(agent.run(&person, line), "150000\n123\n");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const OF_HOME: &[&str] = &[
     "brinekey*",
 ];
 
-pub(super) const VARIABLES: [Surrounding; 11] = [
+pub(super) const VARIABLES: [Surrounding; 12] = [
     ("BRINE_HOME", HOME, OF_HOME),
     (
         "BRINE_PASSPHRASE_FILE",
@@ -53,6 +53,22 @@ pub(super) const VARIABLES: [Surrounding; 11] = [
         "PATH",
         "Where CMD is looked for, in its absolute directories.",
         &["brine", "brine-verify", "brine-run", "brine-policy"],
+    ),
+    (
+        "SSH_AUTH_SOCK",
+        "The socket of the SSH agent, which signs with agent:NAME.",
+        &[
+            "brine",
+            "brine-sign",
+            "brine-run",
+            "brine-send",
+            "brine-relay",
+            "brine-work",
+            "brine-call",
+            "brinekey",
+            "brinekey-list",
+            "brinekey-pub",
+        ],
     ),
     (
         "TERM",
