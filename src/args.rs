@@ -2,6 +2,7 @@
 
 pub mod brine;
 pub mod brinekey;
+pub mod certify;
 pub mod completions;
 pub mod doctor;
 mod help;

@@ -18,6 +18,7 @@ pub(crate) mod typed;
 pub(crate) mod verdict;
 
 mod agent_failure;
+mod authority_facts;
 mod beside_failure;
 mod failure;
 mod hint;

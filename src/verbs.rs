@@ -1,5 +1,6 @@
 //! The verbs of both programs. Each resolves what was typed, calls the library and reports.
 
+mod ca;
 mod call;
 mod check;
 mod command_sink;
@@ -13,6 +14,7 @@ mod r#gen;
 mod import;
 mod inspect;
 mod inspect_records;
+mod issue;
 mod key_line;
 mod key_store;
 mod list;
@@ -121,7 +123,9 @@ pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
         BrinekeyVerb::Export(args) => {
             return Reporter::without_file(json).finish(export::run(&args));
         }
+        BrinekeyVerb::Ca(args) => ca::run(args),
         BrinekeyVerb::Gen(args) => r#gen::run(&args),
+        BrinekeyVerb::Issue(args) => issue::run(&args),
         BrinekeyVerb::List(args) => list::run(&args),
         BrinekeyVerb::Show(args) => show::run(&args),
         BrinekeyVerb::Passwd(args) => passwd::run(&args),

@@ -2,6 +2,8 @@
 
 pub(crate) mod agent;
 pub(crate) mod beside;
+pub(crate) mod certificate_file;
+mod certified_key;
 pub(crate) mod clock;
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 pub(crate) mod collected;

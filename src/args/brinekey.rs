@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::certify::{CA_EXAMPLES, Ca, ISSUE_EXAMPLES, Issue};
 use super::help::first_of;
 use super::key_care::{CHECK_EXAMPLES, Check, REMOVE_EXAMPLES, RENAME_EXAMPLES, Remove, Rename};
 use super::trust::{TrustFile, TrustVerb};
@@ -39,6 +40,12 @@ pub enum BrinekeyVerb {
     /// Make a new Ed25519 key
     #[command(after_long_help = GEN_EXAMPLES, after_help = first_of(GEN_EXAMPLES))]
     Gen(Gen),
+    /// Make a key that certifies the keys of others
+    #[command(after_long_help = CA_EXAMPLES, after_help = first_of(CA_EXAMPLES))]
+    Ca(Ca),
+    /// Certify a key: say whose it is, until when, and for which contexts
+    #[command(after_long_help = ISSUE_EXAMPLES, after_help = first_of(ISSUE_EXAMPLES))]
+    Issue(Issue),
     /// Write the public half of a key to standard output
     #[command(after_long_help = PUB_EXAMPLES, after_help = first_of(PUB_EXAMPLES))]
     Pub(Pub),

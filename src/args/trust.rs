@@ -58,6 +58,19 @@ pub struct TrustAdd {
     #[arg(short = 'c', long = "context", value_name = "GLOB")]
     pub contexts: Vec<String>,
 
+    /// Let the signer issue certificates for names below its own, for what it may do itself
+    ///
+    /// "brinekey issue" makes such certificates: alice can hand on what she may sign to alice/ci, for an hour.
+    #[arg(long, conflicts_with = "authority")]
+    pub may_issue: bool,
+
+    /// Trust KEY as an authority: believe the certificates that it issues to names like this (can be repeated)
+    ///
+    /// PATTERN is one of OpenSSH: * matches anything, ? one character, and ! before a pattern excludes names. The key
+    /// signs nothing itself then. The limits of this command hold for all that it certifies.
+    #[arg(long, value_name = "PATTERN")]
+    pub authority: Vec<String>,
+
     /// Trust the signer from this time on
     ///
     /// WHEN is a date like 2026-12-31 (midnight here), a time like 2026-12-31T12:00Z, or counts from now: 30d,
@@ -87,7 +100,11 @@ Examples:
         --expect 'bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8'
 
   From a message:
-    $ brinekey trust add alice \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"";
+    $ brinekey trust add alice \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI...\"
+
+  An authority that vouches for everybody of the team, for two contexts:
+    $ brinekey trust add team ./team.pub --authority '*@example.com' \\
+        -c 'jobs/*' -c 'release/*'";
 
 /// List the trusted signers
 ///

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brine_core::{
-    Evidence, KeyId, Question, Signer, TrustAnchors, TrustSource, TrustUnavailable, Untrusted,
-    VerifyingKey,
+    Certificates, Evidence, KeyId, Question, Signer, TrustAnchors, TrustSource, TrustUnavailable,
+    Untrusted, VerifyingKey,
 };
 
 /// How contexts begin that code is signed for. A signer may send code only if the trust file spells this out for it:
@@ -67,6 +67,13 @@ impl TrustAnchors for CodeTrust {
 
     fn key_count(&self) -> usize {
         self.0.key_count()
+    }
+
+    fn certified_key(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Option<VerifyingKey>, Untrusted> {
+        self.0.certified_key(certificates)
     }
 
     fn judge(

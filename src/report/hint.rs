@@ -214,6 +214,9 @@ fn of_core(error: &Error) -> Option<String> {
             "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
         Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
+        Error::Trust(Untrusted::Certificate { flaw, .. }) => {
+            return signer::of_certificate(flaw).map(str::to_owned);
+        }
         Error::Trust(Untrusted::NoAnchors) => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
         }

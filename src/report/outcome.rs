@@ -8,6 +8,7 @@ use brine_core::{Kind, SignedHeader, Signer, Timestamp, Verified};
 use brine_records::RecordCounts;
 use serde::Serialize;
 
+use super::authority_facts::AuthorityFacts;
 use super::command::CommandEnd;
 use super::exit::Status;
 use super::explained::Explained;
@@ -78,6 +79,8 @@ pub(crate) struct FileOutcome {
 #[derive(Debug, Serialize)]
 pub(crate) struct Signed {
     algorithm: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<AuthorityFacts>,
     clock: &'static str,
     content_type: Option<String>,
     context: Option<Vec<String>>,
@@ -136,6 +139,7 @@ impl Signed {
         };
         Self {
             algorithm: header.algorithm().id(),
+            authority: signer.vouched().map(AuthorityFacts::of),
             clock,
             content_type: header.content_type().map(|found| found.to_string()),
             context: claims.audience.map(names),
@@ -157,9 +161,10 @@ impl Signed {
     pub(crate) fn line(&self) -> String {
         let context = self.context.as_ref().map(|names| names.join(", "));
         let about: Vec<_> = context.iter().chain(&self.issued_at).map(String::as_str).collect();
+        let by = self.authority.as_ref().map(AuthorityFacts::phrase).unwrap_or_default();
         match about.as_slice() {
-            [] => format!("signed by {}", self.signer),
-            about => format!("signed by {} ({})", self.signer, about.join(", ")),
+            [] => format!("signed by {}{by}", self.signer),
+            about => format!("signed by {}{by} ({})", self.signer, about.join(", ")),
         }
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn refuse_nobody(judge: &Judge, args: &JudgeArgs) -> Result<(), Failu
     let names = || trust.entries().iter().map(TrustEntry::name);
     let name = args.signer.clone();
     let is_known = match &name {
-        Some(name) => names().any(|known| known == name),
-        None => names().next().is_some(),
+        Some(name) => names().any(|known| known == name) || trust.may_be_vouched_for(name),
+        None => !trust.is_empty(),
     };
     match is_known {
         true => Ok(()),

@@ -17,6 +17,27 @@ use crate::world::passphrase::{self, Source};
 use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Gen) -> Result<(), Failure> {
+    match make(args)? {
+        Some((place, public, output)) => announce(&place, &public, &output),
+        None => Ok(()),
+    }
+}
+
+/// Where a key was made.
+pub(super) struct KeyPlace {
+    pub(super) home: Home,
+    pub(super) name: KeyName,
+}
+
+impl KeyPlace {
+    /// Returns the file of the private half, as people may see it.
+    pub(super) fn shown(&self) -> String {
+        quoted(&self.home.private_key(&self.name)).to_string()
+    }
+}
+
+/// Makes a key, and says so to programs. Returns what is to be said to people.
+pub(super) fn make(args: &Gen) -> Result<Option<(KeyPlace, VerifyingKey, Output)>, Failure> {
     let name = KeyName::parse(&args.name)?;
     let output = Output::stdout(&mut OverwriteGuard::default())?;
     let home = Home::find()?;
@@ -51,22 +72,19 @@ pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     if args.json {
         let (file, public) = (home.private_key(&name), key.verifying_key());
         let made = KeyLine::private(name.as_str(), &file, public, passphrase.is_some());
-        return output.print(&made.line());
+        output.print(&made.line())?;
+        return Ok(None);
     }
-    announce(&home, &name, key.verifying_key(), &output)
+    Ok(Some((KeyPlace { home, name }, key.verifying_key().clone(), output)))
 }
 
 /// Says where the key is, and what others type to trust it.
-fn announce(
-    home: &Home,
-    name: &KeyName,
-    public: &VerifyingKey,
-    output: &Output,
-) -> Result<(), Failure> {
-    let line = openssh_line(public, name.as_str());
+fn announce(place: &KeyPlace, public: &VerifyingKey, output: &Output) -> Result<(), Failure> {
+    let name = place.name.as_str();
+    let line = openssh_line(public, name);
     // "default" tells others nothing about whose key it is.
-    let signer = if name.as_str() == "default" { "NAME" } else { name.as_str() };
-    note(&format!("made {}; keep it secret", quoted(&home.private_key(name))));
+    let signer = if name == "default" { "NAME" } else { name };
+    note(&format!("made {}; keep it secret", place.shown()));
     note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
     note(
         "and compare its fingerprint with what you tell them by another way, such as the telephone:",

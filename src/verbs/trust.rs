@@ -1,6 +1,7 @@
 //! `brinekey trust`: whom to believe.
 
 mod add;
+mod authority_line;
 mod change;
 mod check;
 mod list;

@@ -7,6 +7,9 @@ use brine_core::{SigningBackend, VerifyingKey};
 use brine_keys::{Fingerprint, HeldKey, KeyFileError, read_openssh_line};
 
 use super::agent;
+use super::certificate_file::CertificateFile;
+use super::certified_key::CertifiedKey;
+use super::clock;
 use super::home::Home;
 use super::named_key::{self, Named, in_file, opened, read_private, store_path};
 use super::passphrase::Source;
@@ -65,13 +68,30 @@ impl KeyPlace {
         }
     }
 
-    /// Opens the key. Of a file that is encrypted, the passphrase is asked for.
+    /// Opens the key, with the certificates that are beside its file. Of a file that is encrypted, the passphrase is asked
+    /// for.
     pub(crate) fn open(
         self,
         passphrases: &Source,
         rule: impl Into<PermissionRule>,
     ) -> Result<SharedSigner, Failure> {
         let rule = rule.into();
+        let file = self.file().map(Path::to_owned);
+        let key = self.open_bare(passphrases, rule)?;
+        let Some(file) = file else { return Ok(key) };
+        let beside = CertificateFile::beside(&file, key.verifying_key(), &SmallFiles::new(rule))?;
+        match beside.map(|beside| beside.usable(clock::read()?)).transpose()?.flatten() {
+            Some(certificates) => Ok(Arc::new(CertifiedKey { key, certificates })),
+            None => Ok(key),
+        }
+    }
+
+    /// Opens the key without its certificates.
+    pub(crate) fn open_bare(
+        self,
+        passphrases: &Source,
+        rule: PermissionRule,
+    ) -> Result<SharedSigner, Failure> {
         match self {
             Self::Agent(name) => in_agent(&name, &SmallFiles::new(rule)),
             Self::File(path) => in_file_or_agent(&path, passphrases, rule),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::{KeyFileError, is_private_key};
-use brine_trust::{Scope, Trust, TrustEntry, TrustError};
+use brine_trust::{RevocationList, Scope, Trust, TrustEntry, TrustError};
 use data_encoding::{BASE64, Encoding, HEXLOWER_PERMISSIVE};
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
@@ -194,11 +194,18 @@ pub(crate) fn names_in_store(home: &Home) -> Result<Vec<KeyName>, Failure> {
     let directory = home.keys();
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|source| Failure::Unreadable { path: directory, source })?,
+        entries => {
+            entries.map_err(|source| Failure::Unreadable { path: directory.clone(), source })?
+        }
     };
     let mut names: Vec<_> = entries
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().into_string().ok()?;
+            // A certificate beside a key is no key.
+            let certified = name.strip_suffix("-cert.pub").map(|name| format!("{name}-cert.key"));
+            if certified.is_some_and(|key| !directory.join(key).exists()) {
+                return None;
+            }
             KeyName::parse(name.strip_suffix(".pub").or(name.strip_suffix(".key"))?).ok()
         })
         .collect();
@@ -226,11 +233,16 @@ pub(crate) fn trust(args: &TrustArgs, files: &SmallFiles) -> Result<Trust, Failu
     Ok(trust)
 }
 
-/// Believes only the keys that `-p` names. The file says what names mean, and what it revokes stays revoked.
+/// Believes only the keys and authorities that `-p` names. The file says what names mean, and what it revokes stays revoked.
 fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trust, Failure> {
-    let mut entries = Vec::new();
+    let (mut entries, mut authorities) = (Vec::new(), Vec::new());
     for text in &args.public_keys {
-        entries.extend(named_entries(text, file, files)?);
+        let named = file.authorities().iter().filter(|authority| authority.name() == text);
+        let before = authorities.len();
+        authorities.extend(named.cloned());
+        if authorities.len() == before {
+            entries.extend(named_entries(text, file, files)?);
+        }
     }
     // An entry that revokes only takes away: a revocation that is yet to come must not make it speak for
     // anything until then.
@@ -239,7 +251,7 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
         entry.revocation().is_some() && entries.iter().any(|named| named.key() == entry.key())
     });
     let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
-    Ok(Trust::new(entries.into_iter().chain(revoked)))
+    Ok(Trust::new(entries.into_iter().chain(revoked)).with_authorities(authorities))
 }
 
 /// Reads a trust file of either form.
@@ -261,8 +273,8 @@ pub(crate) fn default_trust(files: &SmallFiles) -> Result<Trust, Failure> {
 }
 
 /// Reads a list of revoked keys.
-pub(crate) fn read_revoked(path: &Path, files: &SmallFiles) -> Result<Vec<VerifyingKey>, Failure> {
-    Trust::parse_revoked(&files.read(path)?).map_err(|source| trust_file(path, source))
+pub(crate) fn read_revoked(path: &Path, files: &SmallFiles) -> Result<RevocationList, Failure> {
+    RevocationList::parse(&files.read(path)?).map_err(|source| trust_file(path, source))
 }
 
 pub(crate) fn trust_file(path: &Path, source: TrustError) -> Failure {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use brine_core::{Algorithm, Message, SigningBackend, SigningError, VerifyingKey};
+use brine_core::{Algorithm, Certificates, Message, SigningBackend, SigningError, VerifyingKey};
 
 use super::key_place::SharedSigner;
 use crate::report::console::remark;
@@ -60,6 +60,10 @@ impl<T: Fn() + Send + Sync> SlowSignatures<T> {
 impl<T: Fn() + Send + Sync> SigningBackend for SlowSignatures<T> {
     fn verifying_key(&self) -> &VerifyingKey {
         self.key.verifying_key()
+    }
+
+    fn certificates(&self) -> Option<&Certificates> {
+        self.key.certificates()
     }
 
     fn message_limit(&self) -> Option<usize> {

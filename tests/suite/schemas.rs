@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 18] = [
+const LINES: [&str; 19] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -32,6 +32,9 @@ const LINES: [&str; 18] = [
     "brinekey gen c > c.pub 2> c.log; chmod 644 \"$BRINE_HOME/keys/c.key\"; brinekey check --json",
     "brinekey trust add x default -c a --json; brinekey trust check x --context a --json; \
      brinekey trust revoke x --json --reason lost; brinekey show x --json; brinekey trust remove x --json",
+    "brinekey ca team --no-passphrase; brinekey trust add team team --authority 'al*' -c 'a/*' --json; \
+     brinekey trust add x team --may-issue --json; brinekey trust list --json; \
+     brinekey issue default -k team -n alice -c 'a/*' --for 1h --json; brinekey issue default -k team -n alice --for 1h -o - --json",
     "echo x > f; brine sign --json f > /dev/null; brine sign -d -f --json f none; echo x | brine sign --json --plain; \
      yes | head -c 3000000 | brine sign --json > /dev/null; echo true | brine sign --job --json; \
      printf 'a\\n\\nb' | brine sign --lines --batch 4 --json",

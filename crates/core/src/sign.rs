@@ -66,7 +66,9 @@ pub fn sign<'p>(
     let algorithm = statement.alg().alone();
     let unique = statement.next_unique()?;
     let key_id = key.verifying_key().id();
-    let protected = HeaderOf { key_id, statement, algorithm, unique, role }.to_bytes();
+    let certificates = key.certificates();
+    let header = HeaderOf { key_id, certificates, statement, algorithm, unique, role };
+    let protected = header.to_bytes();
     let signature = sign_content(key, algorithm, &protected, statement.aad(), content)?;
     Ok(Envelope { protected, content, signature })
 }

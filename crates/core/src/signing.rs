@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
+use crate::certificates::Certificates;
 use crate::class::{Class, Classified};
 use crate::cose::Algorithm;
 use crate::key::{SIGNATURE_BYTES, SigningKey, VerifyingKey};
@@ -12,6 +13,11 @@ use crate::text::in_words;
 pub trait SigningBackend: Send + Sync {
     /// Returns the public half of the key.
     fn verifying_key(&self) -> &VerifyingKey;
+
+    /// Returns the certificates that whatever is signed brings for the key, if it has some. Nothing plain brings them.
+    fn certificates(&self) -> Option<&Certificates> {
+        None
+    }
 
     /// Returns how many bytes the longest message has that it signs, or `None` if a message can have any length.
     ///

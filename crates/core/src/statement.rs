@@ -30,7 +30,6 @@ pub const CTI_BYTES: usize = 16;
 #[non_exhaustive]
 pub struct Statement {
     algorithm: Algorithm,
-    certificates: Option<Certificates>,
     content_type: Option<String>,
     external_aad: Vec<u8>,
     kind: Kind,
@@ -129,12 +128,6 @@ impl Statement {
         Self { external_aad: external_aad.into(), ..self }
     }
 
-    /// Brings certificates for the signing key. A plain statement has no place for them and stays as it is.
-    #[must_use]
-    pub fn certificates(self, certificates: impl Into<Option<Certificates>>) -> Self {
-        Self { certificates: certificates.into().filter(|_| !self.is_plain()), ..self }
-    }
-
     /// Makes envelopes of this kind.
     #[must_use]
     pub fn kind(self, kind: Kind) -> Self {
@@ -194,6 +187,7 @@ impl Statement {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeaderOf<'a> {
     pub(crate) key_id: KeyId,
+    pub(crate) certificates: Option<&'a Certificates>,
     pub(crate) statement: &'a Statement,
     pub(crate) algorithm: Algorithm,
     pub(crate) unique: Option<Unique>,
@@ -236,7 +230,7 @@ impl Role {
 impl HeaderOf<'_> {
     /// Writes the protected header: the one writer for every kind.
     pub(crate) fn write(&self, writer: &mut HeaderWriter, output: &mut Encoder) {
-        let Self { key_id, statement, algorithm, unique, role } = *self;
+        let Self { key_id, statement, algorithm, unique, role, .. } = *self;
         let kind = role.kind(statement.kind);
         writer.clear().put(label::ALG, |value| value.int(algorithm.id()));
         // Put in this order, the parameters of data need no sorting.
@@ -269,8 +263,9 @@ impl HeaderOf<'_> {
             }
             Role::Digest(_) => {}
         }
-        if let Some(certificates) = &statement.certificates
+        if let Some(certificates) = self.certificates
             && !role.is_later_segment()
+            && !(kind == Kind::Data && statement.is_plain())
         {
             writer.put(label::CERTIFICATES, |value| value.raw(certificates.as_bytes()));
         }

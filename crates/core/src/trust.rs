@@ -136,18 +136,13 @@ pub trait TrustAnchors: Send + Sync {
 
     /// Returns the key that certificates are for, if an authority that is trusted here issued them, so that a signature can
     /// be tried with it. Whether they are valid, and for what, [`judge`](Self::judge) says. `None` if no authority is
-    /// trusted at all; this is the default.
+    /// trusted at all.
     ///
     /// # Errors
     ///
     /// [`Untrusted::Certificate`].
-    fn certified_key(
-        &self,
-        certificates: &Certificates,
-    ) -> Result<Option<VerifyingKey>, Untrusted> {
-        let _ = certificates;
-        Ok(None)
-    }
+    fn certified_key(&self, certificates: &Certificates)
+    -> Result<Option<VerifyingKey>, Untrusted>;
 
     /// Judges a signature that has verified, and returns the signer who speaks. One that is borrowed is cloned
     /// only where it is not the signer of the envelope before.
@@ -235,6 +230,11 @@ impl TrustAnchors for KnownKeys {
         self.firsts.len()
     }
 
+    /// It names no authorities.
+    fn certified_key(&self, _: &Certificates) -> Result<Option<VerifyingKey>, Untrusted> {
+        Ok(None)
+    }
+
     fn judge(
         &self,
         evidence: &Evidence,
@@ -263,6 +263,11 @@ impl TrustAnchors for KnownSigners {
 
     fn key_count(&self) -> usize {
         self.0.key_count()
+    }
+
+    /// It names no authorities.
+    fn certified_key(&self, _: &Certificates) -> Result<Option<VerifyingKey>, Untrusted> {
+        Ok(None)
     }
 
     fn judge(

@@ -1,6 +1,6 @@
 //! Why a key file was refused.
 
-use brine_core::{Class, Classified, KeyError};
+use brine_core::{CertificateFlaw, Class, Classified, KeyError};
 
 use crate::{MAX_KEY_FILE_BYTES, OtherKeyForm};
 
@@ -10,6 +10,10 @@ use crate::{MAX_KEY_FILE_BYTES, OtherKeyForm};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
+    /// A certificate in the file cannot be used.
+    #[error("certificate cannot be used: {0}")]
+    Certificate(CertificateFlaw),
+
     /// The public key in the file cannot be used, or the operating system gives no randomness.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -94,6 +98,7 @@ impl Classified for KeyFileError {
 
     fn reason(&self) -> &'static str {
         match self {
+            Self::Certificate(flaw) => flaw.reason(),
             Self::Key(error) => error.reason(),
             Self::Malformed { .. } => "key-malformed",
             Self::Mismatch => "key-mismatch",
@@ -119,6 +124,7 @@ mod tests {
     fn all() -> Vec<KeyFileError> {
         vec![
             KeyFileError::malformed("PEM", "no END line"),
+            KeyFileError::Certificate(CertificateFlaw::Host),
             KeyFileError::Mismatch,
             KeyError::NonCanonical.into(),
             KeyFileError::not_ed25519("RSA"),
@@ -163,7 +169,7 @@ mod tests {
             let message = error.to_string();
             assert!(!message.ends_with('.') && !message.contains('\n'), "{message}");
         }
-        assert_eq!(all()[8].to_string(), "PBKDF2 iterations are 2, limit is 1");
+        assert_eq!(all()[9].to_string(), "PBKDF2 iterations are 2, limit is 1");
         assert_eq!(KeyFileError::TooLarge.to_string(), "key is larger than 65536 bytes");
     }
 }

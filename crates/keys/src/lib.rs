@@ -62,7 +62,9 @@ pub use crate::agent::{
 pub use crate::error::KeyFileError;
 pub use crate::fingerprint::{Fingerprint, FingerprintError, ssh_fingerprint};
 pub use crate::openssh::{
-    MAX_BCRYPT_ROUNDS, certified_key, openssh_line, openssh_private, read_openssh_line,
+    CONTEXTS_EXTENSION, CertificateDraft, DELEGATE_EXTENSION, MAX_BCRYPT_ROUNDS,
+    OpensshCertificate, certificate_in_line, certificate_line, certified_key, openssh_blob,
+    openssh_line, openssh_private, read_openssh_blob, read_openssh_line,
 };
 pub use crate::other_form::OtherKeyForm;
 pub use crate::pem::{

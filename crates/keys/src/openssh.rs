@@ -1,5 +1,7 @@
 //! The forms of OpenSSH: public key lines, and in a module of their own private key files.
 
+mod certificate;
+mod certificate_draft;
 mod private_file;
 
 use base64ct::{Base64, Encoding};
@@ -8,6 +10,11 @@ use brine_core::text::is_harmless;
 
 use crate::{KeyFileError, OtherKeyForm};
 
+pub use self::certificate::{
+    CONTEXTS_EXTENSION, DELEGATE_EXTENSION, OpensshCertificate, certificate_in_line,
+    certificate_line,
+};
+pub use self::certificate_draft::CertificateDraft;
 pub(crate) use self::private_file::OpensshFile;
 pub use self::private_file::{MAX_BCRYPT_ROUNDS, openssh_private};
 
@@ -56,6 +63,21 @@ pub fn certified_key(line: impl AsRef<[u8]>) -> Result<VerifyingKey, KeyFileErro
     let (found, _nonce, key) = (next()?, next()?, next()?);
     let key = key.try_into().ok().filter(|_| found == ED25519_CERTIFICATE);
     Ok(VerifyingKey::from_bytes(key.ok_or_else(|| broken("it certifies another type of key"))?)?)
+}
+
+/// Reads the binary form of an OpenSSH public key (RFC 8709, Section 4).
+///
+/// # Errors
+///
+/// Those of [`read_openssh_line`] by what is in its base64.
+pub fn read_openssh_blob(blob: &[u8]) -> Result<VerifyingKey, KeyFileError> {
+    read_blob(blob)
+}
+
+/// Writes a key in OpenSSH's binary form (RFC 8709, Section 4).
+#[must_use]
+pub fn openssh_blob(key: &VerifyingKey) -> Vec<u8> {
+    blob(&key.to_bytes())
 }
 
 /// Writes a key as an OpenSSH public key line, without a newline.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use brine_core::{
-    Evidence, KeyId, KnownSigners, Question, Signer, TrustAnchors, Untrusted, VerifyingKey,
+    Certificates, Evidence, KeyId, KnownSigners, Question, Signer, TrustAnchors, Untrusted,
+    VerifyingKey,
 };
 
 /// Known signers, of whom `verdict` is asked again: it is given the one that would be believed.
@@ -38,6 +39,10 @@ where
 
     fn key_count(&self) -> usize {
         self.signers.key_count()
+    }
+
+    fn certified_key(&self, _: &Certificates) -> Result<Option<VerifyingKey>, Untrusted> {
+        Ok(None)
     }
 
     fn judge(

@@ -38,7 +38,7 @@ pub use crate::judged_by::JudgedBy;
 pub use crate::moment::{ChangingTrust, SteppingClock};
 pub use crate::mutation::{full_envelope, mutations};
 pub use crate::spec::{annotated, assert_spec_examples, spec_example};
-pub use crate::vector::{Vector, vectors, verifying_key};
+pub use crate::vector::{Vector, all_vectors, vectors, verifying_key};
 
 /// Returns the key whose seed is 32 times this byte.
 #[must_use]

@@ -48,8 +48,8 @@ impl Vector {
                 "key" => vector.keys.push(value.to_owned()),
                 "released" => value.clone_into(&mut vector.released),
                 "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
-                | "outer-tags" | "policy" | "result-of" | "try-keys" | "typ" | "untagged"
-                | "untyped" => {
+                | "outer-tags" | "policy" | "result-of" | "revoked" | "signer" | "trust"
+                | "try-keys" | "typ" | "untagged" | "untyped" => {
                     vector.options.insert(key.to_owned(), value.to_owned());
                 }
                 unknown => panic!("{name}: unknown key {unknown}"),
@@ -64,10 +64,16 @@ impl Vector {
         self.options.get(name).map(String::as_str)
     }
 
-    /// Returns an option that is in hex: `aad`, `detached`, `policy` or `result-of`.
+    /// Returns an option that is in hex: `aad`, `detached`, `policy`, `result-of`, `revoked` or `trust`.
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.option(name).map(unhex)
+    }
+
+    /// Returns whether a trust file says who is trusted, and not its keys.
+    #[must_use]
+    pub fn has_trust_file(&self) -> bool {
+        self.option("trust").is_some()
     }
 
     /// Returns whether it is to be judged as `brine run` judges a job.
@@ -136,9 +142,15 @@ impl Vector {
     }
 }
 
-/// Reads all vectors, sorted by name.
+/// Reads the vectors whose keys are trusted for everything, sorted by name.
 #[must_use]
 pub fn vectors() -> Vec<Vector> {
+    all_vectors().into_iter().filter(|vector| !vector.has_trust_file()).collect()
+}
+
+/// Reads all vectors, sorted by name.
+#[must_use]
+pub fn all_vectors() -> Vec<Vector> {
     let mut names: Vec<_> = fs::read_dir(project("fixtures/vectors"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -11,27 +11,46 @@ use brine_core::text::all_harmless;
 use brine_core::{Signer, Timestamp};
 use jiff::tz::TimeZone;
 
+use crate::authority::Authority;
 use crate::entry::{Scope, TrustEntry};
 use crate::error::TrustError;
 use crate::openssh_text::{ED25519, FIELD_SPACE, Key, SPACE, is_other_key_type, lines};
 use crate::pattern::PatternList;
 use crate::trust_file::BYTE_ORDER_MARK;
 
-/// Reads an allowed_signers file. Returns its entries, and the number of lines that were left out because they
-/// trust no Ed25519 key.
-pub(crate) fn read(
-    text: &[u8],
-    zone: &dyn Fn() -> TimeZone,
-) -> Result<(Vec<TrustEntry>, usize), TrustError> {
-    let mut entries = Vec::new();
-    let mut skipped = 0;
+/// What an allowed_signers file says.
+#[derive(Debug, Default)]
+pub(crate) struct AllowedSigners {
+    pub(crate) entries: Vec<TrustEntry>,
+    pub(crate) authorities: Vec<Authority>,
+    /// How many lines were left out because they have no Ed25519 key.
+    pub(crate) skipped: usize,
+}
+
+impl AllowedSigners {
+    /// Returns whether no line names anybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.authorities.is_empty() && self.skipped == 0
+    }
+}
+
+/// Reads an allowed_signers file.
+pub(crate) fn read(text: &[u8], zone: &dyn Fn() -> TimeZone) -> Result<AllowedSigners, TrustError> {
+    let mut read = AllowedSigners::default();
     for (number, text) in lines(without_mark(text)?) {
         match (Line { number, zone }).entry(text)? {
-            Some(entry) => entries.push(entry),
-            None => skipped += 1,
+            Some(Named::Authority(authority)) => read.authorities.push(authority),
+            Some(Named::Signer(entry)) => read.entries.push(entry),
+            None => read.skipped += 1,
         }
     }
-    Ok((entries, skipped))
+    Ok(read)
+}
+
+/// Whom a line names.
+enum Named {
+    Authority(Authority),
+    Signer(TrustEntry),
 }
 
 /// Removes a byte order mark from a first line that says nothing.
@@ -54,7 +73,7 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// Reads a line. Returns `None` if it trusts no Ed25519 key.
-    fn entry(&self, line: &[u8]) -> Result<Option<TrustEntry>, TrustError> {
+    fn entry(&self, line: &[u8]) -> Result<Option<Named>, TrustError> {
         if line.starts_with(b"-----BEGIN ") {
             return Err(TrustError::Pem { line: self.number });
         }
@@ -73,10 +92,6 @@ impl Line<'_> {
             return Err(self.malformed("no key"));
         }
         let Key::Plain(key) = Key::read(self.number, rest.as_bytes())? else { return Ok(None) };
-        // The key of an authority signs certificates, and speaks for nobody itself.
-        if options.cert_authority {
-            return Ok(None);
-        }
         if matches!(text, Cow::Owned(_)) {
             self.require_text([&principals, options.namespaces.as_deref().unwrap_or_default()])?;
         }
@@ -85,11 +100,15 @@ impl Line<'_> {
         }
         let namespaces = options.namespaces.map(PatternList::new);
         let entry = TrustEntry::new(Signer::new(principals.as_str(), key))
-            .with_principals(PatternList::new(principals))
             .with_scope(namespaces.map_or(Scope::Any, Scope::Namespaces))
             .with_not_before(options.valid_after)
             .with_not_after(options.valid_before.and_then(after));
-        Ok(Some(entry))
+        let principals = PatternList::new(principals);
+        // The key of an authority signs certificates, and speaks for nobody itself.
+        Ok(Some(match options.cert_authority {
+            true => Named::Authority(Authority::new(entry, principals)),
+            false => Named::Signer(entry.with_principals(principals)),
+        }))
     }
 
     /// Takes the first field. All of it may be quoted, or only its end.

@@ -1,13 +1,17 @@
 //! The signers who are trusted, and the judging of signatures.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use brine_core::{
-    Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted, VerifyingKey,
+    Certificates, Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted,
+    VerifyingKey,
 };
 
+use crate::authority::Authority;
+use crate::chain::{Anchor, VerifiedCertificates};
 use crate::entry::{BrokenLimit, TrustEntry};
+use crate::revocation_list::RevocationList;
 
 /// The signers who are trusted, and the keys that are revoked.
 ///
@@ -36,8 +40,10 @@ pub struct Trust {
     by_key: HashMap<KeyId, Vec<usize>>,
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
-    revoked: HashSet<KeyId>,
+    authorities: Vec<Authority>,
+    revoked: RevocationList,
     skipped: usize,
+    verified: VerifiedCertificates,
 }
 
 impl Trust {
@@ -54,12 +60,59 @@ impl Trust {
             }
             places.push(index);
         }
-        Self { entries, by_key, firsts, revoked: HashSet::new(), skipped: 0 }
+        Self { entries, by_key, firsts, ..Self::default() }
     }
 
-    /// Revokes these keys, whatever their entries say.
-    pub fn revoke(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
-        self.revoked.extend(keys.into_iter().map(|key| key.id()));
+    /// Trusts these authorities, too.
+    #[must_use]
+    pub fn with_authorities(self, authorities: impl IntoIterator<Item = Authority>) -> Self {
+        Self { authorities: authorities.into_iter().collect(), ..self }
+    }
+
+    /// Revokes what is on a list, whatever the entries say.
+    pub fn revoke(&mut self, list: impl Into<RevocationList>) {
+        self.revoked.extend(list.into());
+    }
+
+    /// Returns all authorities, in the order of the file.
+    #[must_use]
+    pub fn authorities(&self) -> &[Authority] {
+        &self.authorities
+    }
+
+    /// Returns whether nobody is trusted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.authorities.is_empty()
+    }
+
+    /// Returns whether somebody who is trusted may vouch for this name.
+    #[must_use]
+    pub fn may_be_vouched_for(&self, name: &str) -> bool {
+        let authorities = self.authorities.iter().map(Anchor::Authority);
+        let signers = self.entries.iter().filter(|entry| entry.may_issue()).map(Anchor::Signer);
+        // A name below it may have been handed on.
+        let owners = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
+        let mut owners: Vec<_> = owners.chain([name]).collect();
+        owners.dedup();
+        authorities
+            .chain(signers)
+            .any(|anchor| owners.iter().any(|name| anchor.may_vouch_for(name)))
+    }
+
+    pub(crate) const fn revocations(&self) -> &RevocationList {
+        &self.revoked
+    }
+
+    pub(crate) const fn verified(&self) -> &VerifiedCertificates {
+        &self.verified
+    }
+
+    /// Returns whoever may issue certificates with a key.
+    pub(crate) fn issuers(&self, key: KeyId) -> Vec<Anchor<'_>> {
+        let authorities = self.authorities.iter().filter(|authority| authority.key().id() == key);
+        let signers = self.entries_of(key).filter(|entry| entry.may_issue());
+        authorities.map(Anchor::Authority).chain(signers.map(Anchor::Signer)).collect()
     }
 
     /// Returns all entries, in the order of the file.
@@ -113,7 +166,8 @@ impl Trust {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
-        self.judge_revocation(key, entries.clone(), question.now)?;
+        self.judge_revocation(entries.clone(), question.now)?;
+        self.judge_list(key, None, entries.clone().next())?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {
@@ -137,32 +191,90 @@ impl Trust {
     }
 
     /// Returns whether a key is revoked at that moment.
-    pub(crate) fn is_revoked(&self, key: KeyId, now: Timestamp) -> bool {
-        self.judge_revocation(key, self.entries_of(key), now).is_err()
+    pub(crate) fn is_revoked(&self, key: &VerifyingKey, now: Timestamp) -> bool {
+        self.judge_key_revocation(key, now).is_err()
     }
 
-    /// Refuses a key that an entry or the list revokes.
-    fn judge_revocation<'t>(
+    /// Refuses a key that an entry or a list revokes.
+    pub(crate) fn judge_key_revocation(
         &self,
-        key: KeyId,
-        mut entries: impl Iterator<Item = &'t TrustEntry> + Clone,
+        key: &VerifyingKey,
         now: Timestamp,
     ) -> Result<(), Untrusted> {
-        let first = entries.clone().next();
-        if let Some((entry, revocation)) =
-            entries.find_map(|entry| Some((entry, entry.revocation_at(now)?)))
-        {
-            return Err(Untrusted::Revoked {
+        let entries = self.entries_of(key.id());
+        self.judge_revocation(entries.clone(), now)?;
+        self.judge_list(key.id(), Some(key), entries.clone().next())
+    }
+
+    /// Refuses the key of an authority that an entry of it or a list revokes, or of a signer.
+    pub(crate) fn judge_issuer_revocation(
+        &self,
+        key: &VerifyingKey,
+        now: Timestamp,
+    ) -> Result<(), Untrusted> {
+        let authorities = self.authorities.iter().map(Authority::entry);
+        self.judge_revocation(authorities.filter(|entry| entry.key() == key), now)?;
+        self.judge_key_revocation(key, now)
+    }
+
+    /// Refuses a key that an entry of it revokes.
+    fn judge_revocation<'t>(
+        &self,
+        mut entries: impl Iterator<Item = &'t TrustEntry>,
+        now: Timestamp,
+    ) -> Result<(), Untrusted> {
+        match entries.find_map(|entry| Some((entry, entry.revocation_at(now)?))) {
+            None => Ok(()),
+            Some((entry, revocation)) => Err(Untrusted::Revoked {
                 signer: entry.name().to_owned(),
                 at: Some(revocation.at),
                 why: revocation.reason.clone(),
-            });
+            }),
         }
-        if self.revoked.contains(&key) {
-            let signer = first.map_or_else(|| key.to_string(), |entry| entry.name().to_owned());
-            return Err(Untrusted::Revoked { signer, at: None, why: None });
+    }
+
+    /// Refuses a key that a list revokes.
+    fn judge_list(
+        &self,
+        id: KeyId,
+        key: Option<&VerifyingKey>,
+        first: Option<&TrustEntry>,
+    ) -> Result<(), Untrusted> {
+        if self.revoked.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let key = key.or_else(|| first.map(TrustEntry::key));
+        let is_revoked = match key {
+            Some(key) => self.revoked.revokes_key(key),
+            // Nobody is known by it, but why it is refused is said.
+            None => self.revoked.names(id),
+        };
+        let signer = || first.map_or_else(|| id.to_string(), |entry| entry.name().to_owned());
+        match is_revoked {
+            true => Err(Untrusted::Revoked { signer: signer(), at: None, why: None }),
+            false => Ok(()),
+        }
+    }
+
+    /// Judges by the entries of a key, and then by its certificates. Whoever has no entry is judged by these alone.
+    fn judge_with(
+        &self,
+        evidence: &Evidence,
+        question: &Question<'_>,
+        may_speak: impl Fn(&TrustEntry) -> bool + Copy,
+    ) -> Result<Cow<'_, Signer>, Untrusted> {
+        let own = match (self.judge_by(evidence, question, may_speak), evidence.certificates()) {
+            (Ok(entry), _) => return Ok(Cow::Borrowed(entry.signer())),
+            (Err(error @ Untrusted::Revoked { .. }), _) | (Err(error), None) => return Err(error),
+            (Err(error), Some(certificates)) => (error, certificates),
+        };
+        let (error, certificates) = own;
+        let key = evidence.key_id();
+        match self.judge_chain(key, certificates, question, may_speak) {
+            Ok(signer) => Ok(Cow::Owned(signer)),
+            Err(_) if self.entries_of(key).next().is_some() => Err(error),
+            Err(refusal) => Err(refusal),
+        }
     }
 }
 
@@ -180,12 +292,22 @@ impl TrustAnchors for Trust {
         self.firsts.len()
     }
 
+    fn certified_key(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Option<VerifyingKey>, Untrusted> {
+        if self.authorities.is_empty() && !self.entries.iter().any(TrustEntry::may_issue) {
+            return Ok(None);
+        }
+        Ok(self.follow(certificates)?.leaf().map(|leaf| leaf.key().clone()))
+    }
+
     fn judge(
         &self,
         evidence: &Evidence,
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted> {
-        self.judge_entry(evidence, question).map(|entry| Cow::Borrowed(entry.signer()))
+        self.judge_with(evidence, question, |_| true)
     }
 
     fn judge_in_particular(
@@ -193,8 +315,7 @@ impl TrustAnchors for Trust {
         evidence: &Evidence,
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted> {
-        let spells_out = |entry: &TrustEntry| entry.scope().spells_out(question.context);
-        self.judge_by(evidence, question, spells_out).map(|entry| Cow::Borrowed(entry.signer()))
+        self.judge_with(evidence, question, |entry| entry.scope().spells_out(question.context))
     }
 }
 

@@ -6,10 +6,17 @@
 //! name = "alice"
 //! key = "ssh-ed25519 AAAA… comment"
 //! contexts = ["reports/*"]            # optional
+//! may-issue = true                    # optional
 //! not-before = 2026-01-01T00:00:00Z   # optional
 //! not-after = 2027-01-01T00:00:00Z    # optional
 //! revoked-at = 2026-06-01T00:00:00Z   # optional
 //! revoked-reason = "laptop stolen"    # optional
+//!
+//! [[authority]]
+//! name = "team"
+//! key = "ssh-ed25519 AAAA… comment"
+//! principals = ["*@example.com"]
+//! contexts = ["reports/*"]            # optional, as the others of a signer are
 //! ```
 //!
 //! An unknown key is refused. It may be a restriction, misspelt or from a later version.
@@ -18,10 +25,11 @@ mod field;
 
 use std::ops::Range;
 
-use brine_core::Signer;
-use toml_edit::{Document, Item, Table, TomlError};
+use brine_core::{Signer, Timestamp, VerifyingKey};
+use toml_edit::{ArrayOfTables, Document, Item, Table, TomlError};
 
 use crate::MAX_TRUST_FILE_BYTES;
+use crate::authority::Authority;
 use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
 
@@ -41,22 +49,30 @@ pub(crate) struct PlacedEntry {
     pub(crate) revoked_reason: Option<Range<usize>>,
 }
 
-/// Reads all entries, in the order of the file.
-pub(crate) fn read(text: &str) -> Result<Vec<PlacedEntry>, TrustError> {
+/// What a trust.toml says, each in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) signers: Vec<PlacedEntry>,
+    pub(crate) authorities: Vec<Authority>,
+}
+
+/// Reads all of it.
+pub(crate) fn read(text: &str) -> Result<Contents, TrustError> {
     if text.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustError::TooLarge { found: text.len(), limit: MAX_TRUST_FILE_BYTES });
     }
     let document = Document::parse(text).map_err(|error| syntax(text, &error))?;
-    let mut entries = Vec::new();
+    let mut contents = Contents::default();
     for (key, item) in document.as_table() {
         let field = Field { text, table: document.as_table(), key, item };
         match key {
-            "signer" => entries = signers(&field)?,
+            "authority" => contents.authorities = authorities(&field)?,
+            "signer" => contents.signers = signers(&field)?,
             "version" => version(&field)?,
             _ => return Err(field.unknown()),
         }
     }
-    Ok(entries)
+    Ok(contents)
 }
 
 fn version(field: &Field<'_>) -> Result<(), TrustError> {
@@ -68,52 +84,103 @@ fn version(field: &Field<'_>) -> Result<(), TrustError> {
 }
 
 fn signers(field: &Field<'_>) -> Result<Vec<PlacedEntry>, TrustError> {
-    let tables = field.item.as_array_of_tables();
-    let tables = tables.ok_or_else(|| field.wrong_type("signer", "array of tables"))?;
-    tables.iter().map(|table| entry(field.text, table)).collect()
+    tables(field, "signer")?.iter().map(|table| signer(field.text, table)).collect()
 }
 
-fn entry(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
+fn authorities(field: &Field<'_>) -> Result<Vec<Authority>, TrustError> {
+    tables(field, "authority")?.iter().map(|table| authority(field.text, table)).collect()
+}
+
+fn tables<'a>(field: &Field<'a>, key: &'static str) -> Result<&'a ArrayOfTables, TrustError> {
+    field.item.as_array_of_tables().ok_or_else(|| field.wrong_type(key, "array of tables"))
+}
+
+/// The values of an entry, of whatever sort it is.
+#[derive(Default)]
+struct Values<'a> {
+    name: Option<&'a str>,
+    key: Option<VerifyingKey>,
+    scope: Option<Scope>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    revoked_reason: Option<String>,
+}
+
+impl<'a> Values<'a> {
+    /// Takes a value. Returns whether entries of each sort have it.
+    fn take(&mut self, field: &Field<'a>) -> Result<bool, TrustError> {
+        match field.key {
+            "contexts" => self.scope = Some(Scope::Globs(field.globs("contexts")?)),
+            "key" => self.key = Some(field.verifying_key("key")?),
+            "name" => self.name = Some(field.name("name")?),
+            "not-after" => self.not_after = Some(field.time("not-after")?),
+            "not-before" => self.not_before = Some(field.time("not-before")?),
+            "revoked-at" => self.revoked_at = Some(field.time("revoked-at")?),
+            "revoked-reason" => {
+                self.revoked_reason = Some(field.string("revoked-reason")?.to_owned());
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn into_entry(self, line: impl Fn() -> usize) -> Result<TrustEntry, TrustError> {
+        let missing = |key| TrustError::Missing { line: line(), key };
+        let name = self.name.ok_or_else(|| missing("name"))?;
+        let key = self.key.ok_or_else(|| missing("key"))?;
+        // Whoever wrote a reason meant to revoke the key.
+        if self.revoked_reason.is_some() && self.revoked_at.is_none() {
+            return Err(missing("revoked-at"));
+        }
+        let window = self.not_before.zip(self.not_after);
+        if window.is_some_and(|(start, end)| end <= start) {
+            return Err(TrustError::EmptyWindow { line: line() });
+        }
+        let reason = self.revoked_reason;
+        let revocation = self.revoked_at.map(|at| Revocation { at, reason });
+        Ok(TrustEntry::new(Signer::new(name, key))
+            .with_scope(self.scope.unwrap_or(Scope::Any))
+            .with_not_before(self.not_before)
+            .with_not_after(self.not_after)
+            .with_revocation(revocation))
+    }
+}
+
+fn signer(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
     let header = table.span().unwrap_or_default();
-    let line = || line_of(text, header.start);
     let ends = table.iter().filter_map(|(_, item)| item.span()).map(|span| span.end);
     let end = ends.max().unwrap_or(header.end);
-
-    let (mut name, mut key, mut scope) = (None, None, Scope::Any);
-    let (mut not_before, mut not_after) = (None, None);
-    let (mut revoked_at, mut revoked_reason) = (None, None);
-    for (field_key, item) in table {
-        let field = Field { text, table, key: field_key, item };
-        match field_key {
-            "contexts" => scope = Scope::Globs(field.globs("contexts")?),
-            "key" => key = Some(field.verifying_key("key")?),
-            "name" => name = Some(field.name("name")?),
-            "not-after" => not_after = Some(field.time("not-after")?),
-            "not-before" => not_before = Some(field.time("not-before")?),
-            "revoked-at" => revoked_at = Some(field.time("revoked-at")?),
-            "revoked-reason" => revoked_reason = Some(field.string("revoked-reason")?.to_owned()),
+    let (mut values, mut may_issue) = (Values::default(), false);
+    for (key, item) in table {
+        let field = Field { text, table, key, item };
+        match key {
+            "may-issue" => may_issue = field.boolean("may-issue")?,
+            _ if values.take(&field)? => {}
             _ => return Err(field.unknown()),
         }
     }
-    let missing = |key| TrustError::Missing { line: line(), key };
-    let name = name.ok_or_else(|| missing("name"))?;
-    let key = key.ok_or_else(|| missing("key"))?;
-    // Whoever wrote a reason meant to revoke the key.
-    if revoked_reason.is_some() && revoked_at.is_none() {
-        return Err(missing("revoked-at"));
-    }
-    if not_before.zip(not_after).is_some_and(|(start, end)| end <= start) {
-        return Err(TrustError::EmptyWindow { line: line() });
-    }
-    let revocation = revoked_at.map(|at| Revocation { at, reason: revoked_reason });
-    let entry = TrustEntry::new(Signer::new(name, key))
-        .with_scope(scope)
-        .with_not_before(not_before)
-        .with_not_after(not_after)
-        .with_revocation(revocation);
+    let entry = values.into_entry(|| line_of(text, header.start))?.with_delegation(may_issue);
     let place = |key| table.get(key).and_then(Item::span);
     let (revoked_at, revoked_reason) = (place("revoked-at"), place("revoked-reason"));
     Ok(PlacedEntry { entry, header: header.start, end, revoked_at, revoked_reason })
+}
+
+fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
+    let line = || line_of(text, table.span().unwrap_or_default().start);
+    let (mut values, mut principals) = (Values::default(), None);
+    for (key, item) in table {
+        let field = Field { text, table, key, item };
+        match key {
+            "principals" => principals = Some(field.patterns("principals")?),
+            _ if values.take(&field)? => {}
+            _ => return Err(field.unknown()),
+        }
+    }
+    // Without them it would vouch for everybody, which has to be said.
+    let principals =
+        principals.ok_or_else(|| TrustError::Missing { line: line(), key: "principals" })?;
+    Ok(Authority::new(values.into_entry(line)?, principals))
 }
 
 fn syntax(text: &str, error: &TomlError) -> TrustError {

@@ -26,6 +26,7 @@ pub struct TrustEntry {
     revocation: Option<Revocation>,
     /// Patterns for the names that the entry answers to, instead of the signer's name.
     principals: Option<PatternList>,
+    may_issue: bool,
 }
 
 impl TrustEntry {
@@ -39,7 +40,20 @@ impl TrustEntry {
             not_after: None,
             revocation: None,
             principals: None,
+            may_issue: false,
         }
+    }
+
+    /// Lets the signer issue certificates for names below its own, for what it is trusted for itself.
+    #[must_use]
+    pub fn with_delegation(self, may_issue: bool) -> Self {
+        Self { may_issue, ..self }
+    }
+
+    /// Returns whether the signer may issue certificates for what it is trusted for itself.
+    #[must_use]
+    pub const fn may_issue(&self) -> bool {
+        self.may_issue
     }
 
     /// Trusts the signer only for signatures within `scope`.

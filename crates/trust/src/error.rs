@@ -4,6 +4,7 @@ use brine_core::text::quoted;
 use brine_core::{Class, Classified, Timestamp};
 use brine_keys::KeyFileError;
 
+use crate::krl::KrlFlaw;
 use crate::pattern::ReservedGlob;
 
 /// Why a trust file, or a change of one, was refused. Lines are counted from 1.
@@ -30,10 +31,6 @@ pub enum TrustError {
         name: String,
     },
 
-    /// The list of revoked keys is in OpenSSH's binary form.
-    #[error("this is a binary OpenSSH key revocation list (KRL), not a list of public keys")]
-    BinaryKrl,
-
     /// An allowed_signers file begins with a byte order mark, which OpenSSH takes for a part of the first name.
     #[error(
         "line 1: the file begins with a byte order mark, which OpenSSH takes for a part of the name"
@@ -47,6 +44,22 @@ pub enum TrustError {
         line: usize,
         /// The key or field.
         key: &'static str,
+    },
+
+    /// A pattern for names is empty, or is several.
+    #[error("line {line}: principals have {}, which is not one pattern", quoted(.found))]
+    Principal {
+        /// The line.
+        line: usize,
+        /// The pattern.
+        found: String,
+    },
+
+    /// A binary list of revoked keys cannot be read.
+    #[error("OpenSSH key revocation list (KRL): {flaw}")]
+    Krl {
+        /// What is wrong with it.
+        flaw: KrlFlaw,
     },
 
     /// An option of allowed_signers is repeated.
@@ -261,7 +274,8 @@ impl Classified for TrustError {
             Self::AllowedSigners => "trust-allowed-signers",
             Self::AlreadyRevoked { .. } => "trust-already-revoked",
             Self::AlreadyThere { .. } => "trust-already-there",
-            Self::BinaryKrl => "trust-binary-krl",
+            Self::Krl { flaw } => flaw.reason(),
+            Self::Principal { .. } => "trust-principal",
             Self::ByteOrderMark => "trust-byte-order-mark",
             Self::ControlCharacter { .. } => "trust-control-character",
             Self::DuplicateOption { .. } => "trust-duplicate-option",

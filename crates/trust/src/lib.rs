@@ -34,20 +34,27 @@
 
 mod allowed_signers;
 mod anchors;
+mod authority;
+mod chain;
 mod document;
 mod entry;
 mod error;
+mod krl;
 mod named;
 mod openssh_text;
 mod pattern;
+mod revocation_list;
 mod store;
 mod trust_file;
 
 pub use crate::anchors::Trust;
+pub use crate::authority::Authority;
 pub use crate::entry::{Revocation, Scope, TrustEntry};
 pub use crate::error::TrustError;
+pub use crate::krl::KrlFlaw;
 pub use crate::named::EntryState;
 pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
+pub use crate::revocation_list::RevocationList;
 pub use crate::store::{Revocations, TrustStore};
 pub use jiff::tz::TimeZone;
 

@@ -7,13 +7,14 @@ use std::fmt;
 use brine_core::{Signer, Timestamp, VerifyingKey};
 use jiff::tz::TimeZone;
 
-use crate::document;
+use crate::authority::Authority;
+use crate::document::{self, Contents};
 use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
 use crate::trust_file::is_toml;
 use crate::{Trust, allowed_signers};
 
-use self::text_edit::{appended, extent, with_revocation};
+use self::text_edit::{appended, appended_authority, extent, with_revocation};
 
 /// The text of a trust.toml. It is always valid.
 ///
@@ -58,8 +59,9 @@ impl TrustStore {
     ///
     /// None in practice: the text is always valid.
     pub fn trust(&self) -> Result<Trust, TrustError> {
-        let entries = document::read(&self.text)?;
-        Ok(Trust::new(entries.into_iter().map(|placed| placed.entry)))
+        let Contents { signers, authorities } = document::read(&self.text)?;
+        let entries = signers.into_iter().map(|placed| placed.entry);
+        Ok(Trust::new(entries).with_authorities(authorities))
     }
 
     /// Appends an entry.
@@ -83,6 +85,27 @@ impl TrustStore {
         // Principals and namespaces cannot be written. Without them the entry would allow more.
         let expected = entries.into_iter().chain([entry.clone()]).collect();
         self.replace(appended(&self.text, entry), expected, entry.name())
+    }
+
+    /// Appends an authority.
+    ///
+    /// # Errors
+    ///
+    /// - [`TrustError::AlreadyThere`] if there is an authority with this name and key;
+    /// - those of [`TrustStore::parse`] if the name, the patterns, the window or the size of the file is not allowed.
+    pub fn add_authority(&mut self, authority: &Authority) -> Result<(), TrustError> {
+        let mut expected = document::read(&self.text)?.authorities;
+        if expected.iter().any(|known| known.signer() == authority.signer()) {
+            return Err(TrustError::AlreadyThere { name: authority.name().to_owned() });
+        }
+        expected.push(authority.clone());
+        let (text, entries) = (appended_authority(&self.text, authority), self.entries()?);
+        let new = Self { text };
+        if document::read(&new.text)?.authorities != expected || new.entries()? != entries {
+            return Err(TrustError::Inexpressible { name: authority.name().to_owned() });
+        }
+        *self = new;
+        Ok(())
     }
 
     /// Revokes a key in all of its entries, whose comments are kept, and returns these as they are now.
@@ -120,7 +143,7 @@ impl TrustStore {
         }
         let mut text = self.text.clone();
         // From the last to the first: what is written moves what comes after it.
-        for (placed, entry) in document::read(&self.text)?.iter().zip(&after).rev() {
+        for (placed, entry) in document::read(&self.text)?.signers.iter().zip(&after).rev() {
             if placed.entry != *entry {
                 text = with_revocation(&text, placed, entry);
             }
@@ -143,7 +166,7 @@ impl TrustStore {
         chosen: impl Fn(&TrustEntry) -> bool,
         revocations: Revocations,
     ) -> Result<Vec<TrustEntry>, TrustError> {
-        let entries = document::read(&self.text)?;
+        let entries = document::read(&self.text)?.signers;
         let mut text = self.text.clone();
         // From the last to the first: removing an entry moves those after it.
         for (index, placed) in entries.iter().enumerate().rev() {
@@ -163,7 +186,7 @@ impl TrustStore {
     }
 
     fn entries(&self) -> Result<Vec<TrustEntry>, TrustError> {
-        Ok(document::read(&self.text)?.into_iter().map(|placed| placed.entry).collect())
+        Ok(document::read(&self.text)?.signers.into_iter().map(|placed| placed.entry).collect())
     }
 
     /// Takes a new text, which must mean what was to be written.
@@ -200,8 +223,7 @@ impl fmt::Display for TrustStore {
 /// Returns whether the text is an allowed_signers file that names somebody.
 fn is_allowed_signers(text: &str) -> bool {
     let read = || allowed_signers::read(text.as_bytes(), &|| TimeZone::UTC);
-    !is_toml(text.as_bytes())
-        && read().is_ok_and(|(entries, skipped)| !entries.is_empty() || skipped > 0)
+    !is_toml(text.as_bytes()) && read().is_ok_and(|read| !read.is_empty())
 }
 
 /// Returns the name and moment of the revocation of a key that takes effect first.

@@ -68,13 +68,13 @@ fn either_format_is_held_to_its_rules() {
 fn files_of_other_than_text_are_refused() {
     for (bytes, line) in [(&b"\0"[..], 1), (b"# a\n# b\0", 2), (b"a\0b", 1)] {
         assert_eq!(parse(bytes).unwrap_err(), TrustError::NotText { line });
-        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::NotText { line }));
+        assert_eq!(RevocationList::parse(bytes), Err(TrustError::NotText { line }));
     }
     let toml = b"[[signer]]\n# caf\xe9\n";
     assert_eq!(parse(toml).unwrap_err(), TrustError::NotText { line: 2 });
     for bytes in [b"\xff\xfe[\0".as_slice(), b"\xfe\xff\0["] {
         assert_eq!(parse(bytes).unwrap_err(), TrustError::Utf16);
-        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::Utf16));
+        assert_eq!(RevocationList::parse(bytes), Err(TrustError::Utf16));
     }
 }
 
@@ -84,22 +84,13 @@ fn files_are_bounded() {
     for found in [limit - 1, limit] {
         let text = "#".repeat(found);
         assert!(parse(&text).unwrap().entries().is_empty());
-        assert_eq!(Trust::parse_revoked(text.as_bytes()), Ok(Vec::new()));
+        assert_eq!(RevocationList::parse(text.as_bytes()), Ok(RevocationList::default()));
     }
     let text = "#".repeat(limit + 1);
     let error = TrustError::TooLarge { found: limit + 1, limit };
     assert_eq!(parse(&text).unwrap_err(), error);
-    assert_eq!(Trust::parse_revoked(text.as_bytes()), Err(error.clone()));
+    assert_eq!(RevocationList::parse(text.as_bytes()), Err(error.clone()));
     assert_eq!(TrustStore::parse(&text), Err(error));
-}
-
-#[test]
-fn binary_revocation_lists_are_refused_by_name() {
-    for bytes in [&b"SSHKRL\n\0"[..], b"SSHKRL\n\0\0\0\0\x01"] {
-        assert_eq!(Trust::parse_revoked(bytes), Err(TrustError::BinaryKrl));
-    }
-    let error = TrustError::UnknownKeyType { line: 1, found: "SSHKRL".to_owned() };
-    assert_eq!(Trust::parse_revoked(b"SSHKRL\n"), Err(error));
 }
 
 #[test]
@@ -121,7 +112,7 @@ proptest! {
     #[test]
     fn parsing_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&bytes);
-        let _ = Trust::parse_revoked(&bytes);
+        let _ = RevocationList::parse(&bytes);
     }
 
     #[test]
@@ -136,7 +127,7 @@ proptest! {
     ) {
         let text = words.concat();
         let _ = parse(&text);
-        let _ = Trust::parse_revoked(text.as_bytes());
+        let _ = RevocationList::parse(text.as_bytes());
         if let Ok(mut store) = TrustStore::parse(&text) {
             let _ = store.remove(|entry| entry.name() == "alice", Revocations::Drop);
             prop_assert!(store.trust().is_ok());

@@ -1,9 +1,10 @@
-//! Reads trust files of either form, and lists of revoked keys.
+//! Reads trust files of either form.
 
-use brine_core::VerifyingKey;
 use jiff::tz::TimeZone;
 
+use crate::allowed_signers::AllowedSigners;
 use crate::anchors::Trust;
+use crate::document::Contents;
 use crate::error::TrustError;
 use crate::{MAX_TRUST_FILE_BYTES, allowed_signers, document, openssh_text};
 
@@ -32,30 +33,12 @@ impl Trust {
         if is_toml(text) {
             let text = str::from_utf8(text);
             let text = text.map_err(|error| not_text(bytes, error.valid_up_to()))?;
-            let entries = document::read(text)?;
-            return Ok(Self::new(entries.into_iter().map(|placed| placed.entry)));
+            let Contents { signers, authorities } = document::read(text)?;
+            let entries = signers.into_iter().map(|placed| placed.entry);
+            return Ok(Self::new(entries).with_authorities(authorities));
         }
-        let (entries, skipped) = allowed_signers::read(bytes, zone)?;
-        Ok(Self::new(entries).with_skipped(skipped))
-    }
-
-    /// Reads a list of revoked keys: one OpenSSH public key a line, or a certificate, which stands for its key.
-    ///
-    /// Blank lines, lines that begin with `#` and keys that are not Ed25519 are left out.
-    ///
-    /// # Errors
-    ///
-    /// - [`TrustError::BinaryKrl`] for OpenSSH's binary form, which is not supported;
-    /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`];
-    /// - [`TrustError::Utf16`]; [`TrustError::NotText`] for zero bytes;
-    /// - [`TrustError::Key`] for a broken key, [`TrustError::UnknownKeyType`] for a line that begins with no type of
-    ///   key.
-    pub fn parse_revoked(text: &[u8]) -> Result<Vec<VerifyingKey>, TrustError> {
-        if text.starts_with(KRL_MAGIC) {
-            return Err(TrustError::BinaryKrl);
-        }
-        check(text)?;
-        openssh_text::read_keys(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+        let AllowedSigners { entries, authorities, skipped } = allowed_signers::read(bytes, zone)?;
+        Ok(Self::new(entries).with_authorities(authorities).with_skipped(skipped))
     }
 }
 
@@ -74,7 +57,7 @@ pub(crate) fn is_toml(text: &[u8]) -> bool {
 }
 
 /// Checks the size, and that it is text of an encoding that has ASCII in it.
-fn check(bytes: &[u8]) -> Result<(), TrustError> {
+pub(crate) fn check(bytes: &[u8]) -> Result<(), TrustError> {
     if bytes.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustError::TooLarge { found: bytes.len(), limit: MAX_TRUST_FILE_BYTES });
     }
@@ -90,9 +73,6 @@ fn not_text(bytes: &[u8], offset: usize) -> TrustError {
     let newlines = bytes.iter().take(offset).filter(|&&byte| byte == b'\n');
     TrustError::NotText { line: newlines.count() + 1 }
 }
-
-/// The first bytes of OpenSSH's binary key revocation lists (PROTOCOL.krl).
-const KRL_MAGIC: &[u8] = b"SSHKRL\n\0";
 
 /// U+FEFF in UTF-8, which editors of Windows put before a text.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -1,7 +1,8 @@
 //! Hints about signers and trust files.
 
+use brine_core::CertificateFlaw;
 use brine_core::text::quoted;
-use brine_trust::TrustError;
+use brine_trust::{KrlFlaw, TrustError};
 
 use crate::report::SignerFailure;
 use crate::report::console::typeable;
@@ -44,6 +45,33 @@ pub(super) fn of_stranger(typed: &TypedTrust) -> String {
     }
 }
 
+/// Says what to do about a certificate that vouches for nobody.
+pub(super) const fn of_certificate(flaw: &CertificateFlaw) -> Option<&'static str> {
+    Some(match flaw {
+        CertificateFlaw::AuthorityUnknown { .. } => {
+            "if you know the authority, \"brinekey trust add NAME KEY --authority PATTERN\"; \"brine inspect\" shows what the envelope claims"
+        }
+        CertificateFlaw::CriticalOption { .. } => {
+            "ask for a certificate without critical options, which are for logins"
+        }
+        CertificateFlaw::Delegation { .. } => {
+            "\"brinekey issue --delegate\" lets a key issue certificates for what it may do itself"
+        }
+        CertificateFlaw::Expired { .. } => {
+            "ask the signer to sign again with a new certificate: \"brinekey issue\" makes one"
+        }
+        CertificateFlaw::Host => "ask for a certificate for a user, not for a host",
+        CertificateFlaw::NoPrincipals => {
+            "\"ssh-keygen -n NAME\" and \"brinekey issue --name NAME\" say whom it is for"
+        }
+        CertificateFlaw::Principals { .. } => {
+            "\"brinekey trust list\" shows for whom an authority may vouch"
+        }
+        CertificateFlaw::UnsupportedKey { .. } => "only Ed25519 keys sign and certify here",
+        _ => return None,
+    })
+}
+
 pub(super) const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
     Some(match error {
         TrustError::AllowedSigners => {
@@ -55,7 +83,9 @@ pub(super) const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
         TrustError::AlreadyThere { .. } => {
             "\"brinekey trust list\" shows it; to change its limits, remove it first"
         }
-        TrustError::BinaryKrl => "give the public keys instead, one a line",
+        TrustError::Krl { flaw: KrlFlaw::Sha1 } => {
+            "\"ssh-keygen -k -f KRL KEY.pub...\" writes a list that names whole keys"
+        }
         TrustError::ByteOrderMark => "\"tail -c +4\" takes the mark off",
         TrustError::KeyRevoked { .. } => {
             "a revoked key is refused under any name: ask its owner for a new one"

@@ -102,14 +102,19 @@ fn of_home(home: &Home) -> Check {
 fn of_trust(home: &Home) -> Check {
     match named_key::default_trust(&SmallFiles::default()) {
         Err(failure) => Check::failed("trust", &failure),
-        Ok(trust) if trust.entries().is_empty() => Check::limited(
+        Ok(trust) if trust.is_empty() => Check::limited(
             "trust",
             format!("{:?} names nobody: everything is refused", home.trust_file()),
         )
         .hint("\"brinekey trust add NAME KEY\" trusts a signer"),
         Ok(trust) => {
             let signers = count(trust.entries().len(), "signer");
-            Check::ok("trust", format!("{:?} has {signers}", home.trust_file()))
+            let authorities = match trust.authorities().len() {
+                0 => String::new(),
+                1 => ", 1 authority".to_owned(),
+                several => format!(", {several} authorities"),
+            };
+            Check::ok("trust", format!("{:?} has {signers}{authorities}", home.trust_file()))
         }
     }
 }

@@ -1,14 +1,17 @@
 //! `brinekey trust add`.
 
+use std::path::Path;
+
 use brine_core::{Clock as _, Signer, Timestamp};
 use brine_keys::{Fingerprint, ssh_fingerprint};
-use brine_trust::{ContextGlob, Scope, TrustEntry};
+use brine_trust::{Authority, ContextGlob, PatternList, Scope, TrustEntry};
 
+use super::authority_line::AuthorityLine;
 use super::change::{Did, TrustChange};
 use super::limits;
 use crate::args::trust::TrustAdd;
 use crate::args::when::When;
-use crate::report::console::{note, printable, remark, typeable};
+use crate::report::console::{json_line, note, printable, remark, typeable};
 use crate::report::{Failure, SignerFailure};
 use crate::verbs::fingerprint_lines;
 use crate::verbs::trust_file::edit;
@@ -18,6 +21,7 @@ use crate::world::named_key::{self, Named, trust_file};
 use crate::world::named_signer::path_of;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
@@ -26,7 +30,11 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     let output = Output::stdout(&mut guard)?;
     let rule = args.file.permissions;
     let (json, is_expected) = (args.json, args.expect.is_some());
+    let patterns = args.authority.clone();
     let entry = entry(args)?;
+    if !patterns.is_empty() {
+        return add_authority(&path, rule, &authority(entry, &patterns)?, (json, &output));
+    }
     let change = edit(&path, rule, |store| {
         let before = store.trust().map_err(|error| trust_file(&path, error))?;
         store.add(&entry).map_err(|error| trust_file(&path, error))?;
@@ -57,6 +65,7 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
         );
     }
     let mut entry = TrustEntry::new(Signer::new(args.name, key))
+        .with_delegation(args.may_issue)
         .with_not_before(not_before)
         .with_not_after(not_after);
     if !args.contexts.is_empty() {
@@ -65,6 +74,36 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
         entry = entry.with_scope(Scope::Globs(globs));
     }
     Ok(entry)
+}
+
+/// Returns the authority that was described.
+fn authority(entry: TrustEntry, patterns: &[String]) -> Result<Authority, Failure> {
+    if let Some(wrong) = patterns.iter().find(|text| text.is_empty() || text.contains(',')) {
+        return Err(Failure::usage(format!("--authority {wrong:?} is not one pattern")));
+    }
+    Ok(Authority::new(entry, PatternList::new(patterns.join(","))))
+}
+
+fn add_authority(
+    path: &Path,
+    rule: impl Into<PermissionRule>,
+    authority: &Authority,
+    (json, output): (bool, &Output),
+) -> Result<(), Failure> {
+    let now = Moment::System.now()?;
+    let trust = edit(path, rule, |store| {
+        store.add_authority(authority).map_err(|error| trust_file(path, error))?;
+        store.trust().map_err(|error| trust_file(path, error))
+    })?;
+    if json {
+        return output.print(&json_line(&AuthorityLine::of(authority, &trust, now)));
+    }
+    let limits = limits(authority.entry(), now);
+    let limits = if limits.is_empty() { limits } else { format!("  {limits}") };
+    let names = printable(authority.principals().as_str());
+    note(&format!("{} is trusted now to certify {names}{limits}", printable(authority.name())));
+    fingerprint_lines::tell(authority.key());
+    Ok(())
 }
 
 /// Says so if the key was typed before the name.

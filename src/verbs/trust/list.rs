@@ -7,6 +7,7 @@ use brine_core::{Clock as _, Timestamp};
 use brine_keys::ssh_fingerprint;
 use brine_trust::{Trust, TrustEntry};
 
+use super::authority_line::{self, AuthorityLine};
 use super::signer_line::{SignerLine, limits};
 use crate::args::trust::TrustList;
 use crate::report::Failure;
@@ -34,9 +35,18 @@ pub(super) fn run(args: &TrustList) -> Result<(), Failure> {
         read => read.inspect(|trust| tell_if_empty(args, &path, trust))?,
     };
     let entries = trust.entries().iter();
-    let text = match args.json {
-        true => entries.map(|entry| json_line(&SignerLine::of(entry, &trust, now))).collect(),
-        false => aligned(&entries.map(|entry| row(entry, &trust, now)).collect::<Vec<_>>()),
+    let authorities = trust.authorities().iter();
+    let text: String = match args.json {
+        true => {
+            let signers = entries.map(|entry| json_line(&SignerLine::of(entry, &trust, now)));
+            let authority = |authority| json_line(&AuthorityLine::of(authority, &trust, now));
+            signers.chain(authorities.map(authority)).collect()
+        }
+        false => {
+            let signers = entries.map(|entry| row(entry, &trust, now));
+            let authority = |authority| authority_line::row(authority, &trust, now);
+            aligned(&signers.chain(authorities.map(authority)).collect::<Vec<_>>())
+        }
     };
     output.print(&text)
 }
@@ -59,7 +69,7 @@ fn notes(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> String {
 }
 
 fn tell_if_empty(args: &TrustList, path: &Path, trust: &Trust) {
-    if !trust.entries().is_empty() {
+    if !trust.is_empty() {
         return;
     }
     match trust.skipped() {

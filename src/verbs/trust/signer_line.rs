@@ -16,6 +16,8 @@ pub(in crate::verbs) struct SignerLine {
     key_id: String,
     ssh_fingerprint: String,
     public_key: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    may_issue: bool,
     contexts: Option<Vec<String>>,
     not_before: Option<String>,
     not_after: Option<String>,
@@ -26,15 +28,21 @@ pub(in crate::verbs) struct SignerLine {
 impl SignerLine {
     /// Describes an entry of this trust as it stands at a moment.
     pub(in crate::verbs) fn of(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> Self {
+        Self::new(SCHEMA, entry, trust.state(entry, now))
+    }
+
+    /// Describes an entry of any sort.
+    pub(super) fn new(schema: &'static str, entry: &TrustEntry, state: EntryState) -> Self {
         let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let revocation = entry.revocation();
         Self {
-            schema: SCHEMA,
+            schema,
             name: entry.name().to_owned(),
-            state: word(trust.state(entry, now)),
+            state: word(state),
             key_id: entry.key().id().to_string(),
             ssh_fingerprint: ssh_fingerprint(entry.key()),
             public_key: openssh_line(entry.key(), ""),
+            may_issue: entry.may_issue(),
             contexts: contexts(entry),
             not_before: time(entry.not_before()),
             not_after: time(entry.not_after()),
@@ -67,8 +75,9 @@ pub(in crate::verbs) fn limits(entry: &TrustEntry, now: Timestamp) -> String {
         true => "for nothing".to_owned(),
         false => format!("only {}", printable(&list.join(", "))),
     });
-    let limits =
-        [revoked, contexts, at("from", entry.not_before()), at("until", entry.not_after())];
+    let issues = entry.may_issue().then(|| "may issue certificates".to_owned());
+    let (from, until) = (at("from", entry.not_before()), at("until", entry.not_after()));
+    let limits = [revoked, issues, contexts, from, until];
     let limits: Vec<_> = limits.into_iter().flatten().collect();
     limits.join("  ")
 }

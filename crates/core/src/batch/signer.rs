@@ -114,8 +114,10 @@ impl BatchSigner {
         if self.is_full() {
             return Err(BatchError::Full.into());
         }
+        let certificates = self.key.certificates().cloned();
         let header = HeaderOf {
             key_id: self.key.verifying_key().id(),
+            certificates: certificates.as_ref(),
             statement,
             algorithm: Algorithm::Batch,
             unique: Some(unique),

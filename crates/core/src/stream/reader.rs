@@ -16,7 +16,6 @@ use crate::kind::Kind;
 use crate::observer::{Circumstances, Observer};
 use crate::pool::{Collector, Submitter, WorkerLost, pool, spawn_with};
 use crate::time::Timestamp;
-use crate::trust::Untrusted;
 use crate::unverified::UnverifiedEnvelope;
 use crate::verify::{Judged, Standing, verify_in_memory};
 
@@ -72,8 +71,8 @@ impl StreamReader {
         let circumstances = observer.observe()?;
         let (trust, judged_at) = (circumstances.trust().as_ref(), circumstances.now());
         let judged = verify_in_memory(&envelope, digest, &expected, trust, judged_at, None)?;
-        let key = trust.key(judged.key_id).ok_or_else(|| Untrusted::unknown(judged.key_id))?;
-        let chain = Chain::begin(&envelope, key.clone(), &expectations.external_aad)?;
+        let key = judged.key.as_ref().clone();
+        let chain = Chain::begin(&envelope, key, &expectations.external_aad)?;
         let first = chain.judge(&envelope, 0)?;
         let protected = envelope.sign1().protected_bytes().to_vec();
         let source = Source { input, first: Some(first), chain: Arc::new(chain), index: 0 };

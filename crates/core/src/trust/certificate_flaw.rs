@@ -78,7 +78,9 @@ pub enum CertificateFlaw {
 }
 
 impl CertificateFlaw {
-    pub(super) const fn reason(&self) -> &'static str {
+    /// Returns its short name.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
         match self {
             Self::AuthorityUnknown { .. } => "authority-unknown",
             Self::CriticalOption { .. } => "certificate-critical-option",

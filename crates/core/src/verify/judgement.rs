@@ -20,7 +20,7 @@ use crate::unverified::UnverifiedEnvelope;
 #[derive(Clone, Debug)]
 pub(crate) struct Judged<'t> {
     /// The key that made the signature. The signer can be somebody who speaks for it.
-    pub(crate) key_id: KeyId,
+    pub(crate) key: Cow<'t, VerifyingKey>,
     pub(crate) kind: Kind,
     pub(crate) signer: Cow<'t, Signer>,
     /// What of it can stop holding.
@@ -30,8 +30,9 @@ pub(crate) struct Judged<'t> {
 impl Judged<'_> {
     /// Keeps it when who was trusted then is forgotten.
     pub(crate) fn into_owned(self) -> Judged<'static> {
-        let Self { key_id, kind, signer, standing } = self;
-        Judged { key_id, kind, signer: Cow::Owned(signer.into_owned()), standing }
+        let Self { key, kind, signer, standing } = self;
+        let (key, signer) = (Cow::Owned(key.into_owned()), Cow::Owned(signer.into_owned()));
+        Judged { key, kind, signer, standing }
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn judge_signed<'t>(
     expectations: &Expectations,
     trust: &'t dyn TrustAnchors,
     now: Timestamp,
-    key: Result<Cow<'_, VerifyingKey>>,
+    key: Result<Cow<'t, VerifyingKey>>,
 ) -> Result<Judged<'t>> {
     let key = match key {
         // Nobody here can check that signature: a wrong kind is the better answer.
@@ -84,7 +85,7 @@ pub(crate) fn judge_signed<'t>(
     header.claims.judge_context(expectations.context.as_deref())?;
     header.claims.judge_time(now, expectations.max_age)?;
     let standing = Standing::of(evidence, &header.claims);
-    Ok(Judged { key_id: key.id(), kind, signer, standing })
+    Ok(Judged { key, kind, signer, standing })
 }
 
 /// Returns the refusal of an envelope's kind, and `error` if its kind is taken.

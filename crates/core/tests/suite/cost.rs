@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brine_core::{
-    Classified as _, Error, Evidence, Expectations, Input, KeyId, KnownSigners, Question, Signer,
-    TrustAnchors, Untrusted, VerifyingKey, open, sign,
+    Certificates, Classified as _, Error, Evidence, Expectations, Input, KeyId, KnownSigners,
+    Question, Signer, TrustAnchors, Untrusted, VerifyingKey, open, sign,
 };
 use brine_testkit::{key, now, signers, statement};
 
@@ -32,6 +32,10 @@ impl TrustAnchors for Counted {
 
     fn key_count(&self) -> usize {
         self.signers.key_count()
+    }
+
+    fn certified_key(&self, _: &Certificates) -> Result<Option<VerifyingKey>, Untrusted> {
+        Ok(None)
     }
 
     fn judge(

@@ -6,10 +6,9 @@ use crate::tests::{ALICE, BOB, at, key};
 /// Reads one line, as the third of a file, at UTC+01:00.
 fn line(text: &str) -> Result<Option<TrustEntry>, TrustError> {
     let zone = TimeZone::fixed(jiff::tz::offset(1));
-    let (mut signers, skipped) =
-        read(format!("# top\n \t\r\n{text}\n").as_bytes(), &|| zone.clone())?;
-    assert_eq!(signers.len() + skipped, 1, "{text}");
-    Ok(signers.pop())
+    let mut found = read(format!("# top\n \t\r\n{text}\n").as_bytes(), &|| zone.clone())?;
+    assert_eq!(found.entries.len() + found.authorities.len() + found.skipped, 1, "{text}");
+    Ok(found.entries.pop())
 }
 
 fn alice(principals: &str) -> TrustEntry {
@@ -98,7 +97,7 @@ fn impossible_times_are_refused() {
 /// Reads a window of which both ends are written the same.
 fn window(text: &str, zone: TimeZone) -> (String, String) {
     let file = format!("a valid-after=\"{text}\" {ALICE}\na valid-before=\"{text}\" {ALICE}");
-    let (found, _) = read(file.as_bytes(), &|| zone.clone()).unwrap();
+    let found = read(file.as_bytes(), &|| zone.clone()).unwrap().entries;
     (found[0].not_before().unwrap().to_string(), found[1].not_after().unwrap().to_string())
 }
 
@@ -167,7 +166,7 @@ fn windows_that_are_never_open_are_refused() {
 }
 
 #[test]
-fn authorities_and_other_types_are_skipped() {
+fn authorities_are_no_signers_and_other_types_are_skipped() {
     for text in [
         &format!("* cert-authority {ALICE}"),
         &format!("* Cert-Authority,namespaces=\"file\" {ALICE}"),
@@ -184,8 +183,9 @@ fn authorities_and_other_types_are_skipped() {
         assert_eq!(line(text), Ok(None), "{text}");
     }
     let text = format!("a ssh-rsa AA\n\nb {ALICE}\nc cert-authority {BOB}");
-    let (signers, skipped) = read(text.as_bytes(), &|| TimeZone::UTC).unwrap();
-    assert_eq!((signers.len(), skipped), (1, 2));
+    let found = read(text.as_bytes(), &|| TimeZone::UTC).unwrap();
+    assert_eq!((found.entries.len(), found.authorities.len(), found.skipped), (1, 1, 1));
+    assert_eq!(found.authorities[0].key(), &key(BOB));
 }
 
 #[test]
@@ -252,7 +252,8 @@ fn malformed_keys_are_refused() {
 }
 
 fn file(text: &[u8]) -> Result<(Vec<TrustEntry>, usize), TrustError> {
-    read(text, &|| TimeZone::UTC)
+    let found = read(text, &|| TimeZone::UTC)?;
+    Ok((found.entries, found.skipped))
 }
 
 #[test]
@@ -263,12 +264,11 @@ fn comments_and_lines_that_are_passed_over_are_bytes() {
         b"alice ",
         &alice,
         b"\xe9 ssh-rsa AAAA \xe9\n",
-        b"\xe9 cert-authority,namespaces=\"\xe9\" ",
-        &alice,
+        b"\xe9 cert-authority,namespaces=\"\xe9\" ssh-rsa AAAA",
     ];
     let (entries, skipped) = file(&text.concat()).unwrap();
     assert_eq!((entries, skipped), (vec![self::alice("alice")], 2));
-    for used in [b"\xe9 ".as_slice(), b"a namespaces=\"\xe9\" "] {
+    for used in [b"\xe9 ".as_slice(), b"a namespaces=\"\xe9\" ", b"\xe9 cert-authority "] {
         let text = [b"# one\n", used, &alice].concat();
         assert_eq!(file(&text), Err(TrustError::NotText { line: 2 }));
     }

@@ -177,7 +177,7 @@ fn the_list_of_revoked_keys_wins() {
     let mut trust = Trust::new([alice()]);
     trust.revoke([key(BOB)]);
     assert!(trust.judge(&alice_key, &question()).is_ok());
-    trust.revoke(Trust::parse_revoked(ALICE.as_bytes()).unwrap());
+    trust.revoke(crate::RevocationList::parse(ALICE.as_bytes()).unwrap());
     assert_eq!(trust.judge(&alice_key, &question()), Err(refusal("alice")));
     let bob = key(BOB).id();
     assert_eq!(trust.judge(&Evidence::Key(bob), &question()), Err(refusal(&bob.to_string())));

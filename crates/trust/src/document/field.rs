@@ -7,7 +7,7 @@ use toml_edit::{Item, Key, Table};
 
 use crate::MAX_NAME_BYTES;
 use crate::error::TrustError;
-use crate::pattern::ContextGlob;
+use crate::pattern::{ContextGlob, PatternList};
 
 /// A key of a table and its value.
 pub(super) struct Field<'a> {
@@ -40,6 +40,28 @@ impl<'a> Field<'a> {
         match read_openssh_line(self.string(key)?.trim()) {
             Ok((key, _comment)) => Ok(key),
             Err(source) => Err(TrustError::Key { line: self.line(), source }),
+        }
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Result<bool, TrustError> {
+        self.item.as_bool().ok_or_else(|| self.wrong_type(key, "boolean"))
+    }
+
+    /// Reads patterns for names, none of which has a comma, which separates them in OpenSSH's lists.
+    pub(super) fn patterns(&self, key: &'static str) -> Result<PatternList, TrustError> {
+        let wrong = || self.wrong_type(key, "array of strings");
+        let array = self.item.as_array().ok_or_else(wrong)?;
+        let texts: Option<Vec<_>> = array.iter().map(toml_edit::Value::as_str).collect();
+        let texts = texts.ok_or_else(wrong)?;
+        if !texts.iter().all(|text| all_harmless(text)) {
+            return Err(TrustError::ControlCharacter { line: self.line(), key });
+        }
+        match texts.iter().find(|text| text.is_empty() || text.contains(',')) {
+            Some(found) => {
+                let (line, found) = (self.line(), (*found).to_owned());
+                Err(TrustError::Principal { line, found })
+            }
+            None => Ok(PatternList::new(texts.join(","))),
         }
     }
 

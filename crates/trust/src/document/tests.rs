@@ -8,7 +8,7 @@ use crate::{ContextGlob, MAX_NAME_BYTES};
 /// Reads one entry with these lines after name (line 2) and key (line 3).
 fn with(lines: &str) -> Result<TrustEntry, TrustError> {
     let text = format!("[[signer]]\nname = \"alice\"\nkey = \"{ALICE}\"\n{lines}\n");
-    Ok(read(&text)?.remove(0).entry)
+    Ok(read(&text)?.signers.remove(0).entry)
 }
 
 #[test]
@@ -41,13 +41,14 @@ fn files_are_read_in_order() {
         "version = 1\n\n[[signer]]\nkey = '{BOB} bob@laptop'\nname = 'bob'\n\
          [[signer]]\nname = 'alice'\nkey = '{ALICE}'\n"
     );
-    let found: Vec<_> = read(&text).unwrap().into_iter().map(|placed| placed.entry).collect();
+    let found: Vec<_> =
+        read(&text).unwrap().signers.into_iter().map(|placed| placed.entry).collect();
     assert_eq!(
         found,
         [("bob", BOB), ("alice", ALICE)].map(|(name, text)| Signer::new(name, key(text)).into())
     );
     for empty in ["", "# nobody\n", "version = 1"] {
-        assert!(read(empty).unwrap().is_empty());
+        assert!(read(empty).unwrap().signers.is_empty());
     }
 }
 

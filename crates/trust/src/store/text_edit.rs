@@ -7,20 +7,32 @@ use brine_keys::openssh_line;
 use toml_edit::{Array, Value};
 
 use crate::ContextGlob;
+use crate::authority::Authority;
 use crate::document::PlacedEntry;
 use crate::entry::{Scope, TrustEntry};
 
 /// Returns the text with an entry appended, after a blank line.
 pub(super) fn appended(text: &str, entry: &TrustEntry) -> String {
+    appended_table(text, "signer", &values(entry))
+}
+
+/// Returns the text with an authority appended, after a blank line.
+pub(super) fn appended_authority(text: &str, authority: &Authority) -> String {
+    let mut values = values(authority.entry());
+    let principals: Array = authority.principals().as_str().split(',').collect();
+    values.insert(2, ("principals", Value::from(principals).to_string()));
+    appended_table(text, "authority", &values)
+}
+
+fn appended_table(text: &str, table: &str, values: &[(&'static str, String)]) -> String {
     let newline = newline(text);
     let mut new = text.to_owned();
     if !text.is_empty() {
         new.push_str(if text.ends_with('\n') { "" } else { newline });
         new.push_str(newline);
     }
-    new.push_str("[[signer]]");
-    new.push_str(newline);
-    for (key, value) in values(entry) {
+    new.push_str(&format!("[[{table}]]{newline}"));
+    for (key, value) in values {
         // Writing to a string does not fail.
         let _ = write!(new, "{key} = {value}{newline}");
     }
@@ -63,6 +75,9 @@ fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     if let Scope::Globs(globs) = entry.scope() {
         let globs: Array = globs.iter().map(ContextGlob::as_str).collect();
         values.push(("contexts", Value::from(globs).to_string()));
+    }
+    if entry.may_issue() {
+        values.push(("may-issue", "true".to_owned()));
     }
     let revoked_at = entry.revocation().map(|revocation| revocation.at);
     let times = [

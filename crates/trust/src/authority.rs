@@ -1,0 +1,54 @@
+//! Who may say who somebody is.
+
+use brine_core::{Signer, VerifyingKey};
+
+use crate::entry::TrustEntry;
+use crate::pattern::PatternList;
+
+/// A key that issues certificates, for whom, and for which contexts.
+///
+/// It speaks for nobody itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Its scope, window and revocation, which hold for all that it vouches for.
+    entry: TrustEntry,
+    principals: PatternList,
+}
+
+impl Authority {
+    /// Returns an authority that may vouch for the names that `principals` match.
+    #[must_use]
+    pub const fn new(entry: TrustEntry, principals: PatternList) -> Self {
+        Self { entry, principals }
+    }
+
+    /// Returns its limits.
+    #[must_use]
+    pub const fn entry(&self) -> &TrustEntry {
+        &self.entry
+    }
+
+    /// Returns its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.entry.name()
+    }
+
+    /// Returns its key.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        self.entry.key()
+    }
+
+    /// Returns the names that it may vouch for.
+    #[must_use]
+    pub const fn principals(&self) -> &PatternList {
+        &self.principals
+    }
+
+    /// Returns the authority as a signer, to be named in refusals.
+    #[must_use]
+    pub const fn signer(&self) -> &Signer {
+        self.entry.signer()
+    }
+}

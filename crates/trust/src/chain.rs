@@ -1,0 +1,217 @@
+//! Certificates, from the key of an envelope to somebody who may vouch for it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use brine_core::{CertificateFlaw, Certificates, KeyId, Question, Signer, Untrusted, Vouched};
+use brine_keys::{OpensshCertificate, ssh_fingerprint};
+use sha2::{Digest as _, Sha256};
+
+use crate::anchors::Trust;
+use crate::authority::Authority;
+use crate::entry::{BrokenLimit, TrustEntry};
+
+/// Certificates that lead from a key to a key that a trust file names. All of their signatures verify.
+#[derive(Debug)]
+pub(crate) struct Chain<'t> {
+    /// That of the signing key, and then those of its issuers.
+    certificates: Vec<OpensshCertificate>,
+    /// Whoever the key is that issued the last one.
+    anchors: Vec<Anchor<'t>>,
+}
+
+/// Somebody whom a trust file lets issue certificates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Anchor<'t> {
+    Authority(&'t Authority),
+    /// A signer who may hand on what it may do itself.
+    Signer(&'t TrustEntry),
+}
+
+impl<'t> Anchor<'t> {
+    const fn entry(self) -> &'t TrustEntry {
+        match self {
+            Self::Authority(authority) => authority.entry(),
+            Self::Signer(entry) => entry,
+        }
+    }
+
+    pub(crate) fn may_vouch_for(self, name: &str) -> bool {
+        match self {
+            Self::Authority(authority) => authority.principals().matches(name),
+            Self::Signer(entry) => is_below(name, entry.name()),
+        }
+    }
+}
+
+impl Trust {
+    /// Follows certificates to somebody whom the trust file lets issue them.
+    pub(crate) fn follow(&self, certificates: &Certificates) -> Result<Chain<'_>, Untrusted> {
+        let mut read: Vec<OpensshCertificate> = Vec::new();
+        for blob in certificates.iter() {
+            let certificate = OpensshCertificate::parse(blob)
+                .map_err(|flaw| Untrusted::Certificate { certificate: None, flaw })?;
+            if read.last().is_some_and(|before| before.issuer() != certificate.key()) {
+                break;
+            }
+            read.push(certificate);
+            let anchors = read.last().map(|last| self.issuers(last.issuer().id()));
+            if let Some(anchors) = anchors.filter(|anchors| !anchors.is_empty()) {
+                for (certificate, blob) in read.iter().zip(certificates.iter()) {
+                    self.verified().verify(certificate, blob)?;
+                }
+                return Ok(Chain { certificates: read, anchors });
+            }
+        }
+        let last = read.last();
+        let issuer = last.map(|last| ssh_fingerprint(last.issuer())).unwrap_or_default();
+        Err(refused(last, CertificateFlaw::AuthorityUnknown { issuer }))
+    }
+
+    /// Judges a key by certificates. Those whom the trust file lets issue them speak only if `may_speak` lets them.
+    pub(crate) fn judge_chain(
+        &self,
+        key: KeyId,
+        certificates: &Certificates,
+        question: &Question<'_>,
+        may_speak: impl Fn(&TrustEntry) -> bool,
+    ) -> Result<Signer, Untrusted> {
+        let chain = self.follow(certificates)?;
+        let leaf = chain.leaf().filter(|leaf| leaf.key().id() == key);
+        let leaf = leaf.ok_or_else(|| refused(chain.leaf(), CertificateFlaw::OtherKey))?;
+        for (place, certificate) in chain.certificates.iter().enumerate() {
+            let flaw = |flaw| refused(Some(certificate), flaw);
+            if self.revocations().revokes_certificate(certificate) {
+                return Err(flaw(CertificateFlaw::Revoked));
+            }
+            self.judge_key_revocation(certificate.key(), question.now)?;
+            certificate.judge(question.now).map_err(flaw)?;
+            if place > 0 && !certificate.may_delegate {
+                let issuer = certificate.principals.join(",");
+                return Err(refused(Some(leaf), CertificateFlaw::Delegation { issuer }));
+            }
+        }
+        let mut refusal = None;
+        for anchor in &chain.anchors {
+            match self.judge_anchor(&chain, leaf, *anchor, question, &may_speak) {
+                Ok(signer) => return Ok(signer),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Untrusted::unknown(key)))
+    }
+
+    fn judge_anchor(
+        &self,
+        chain: &Chain<'_>,
+        leaf: &OpensshCertificate,
+        anchor: Anchor<'_>,
+        question: &Question<'_>,
+        may_speak: impl Fn(&TrustEntry) -> bool,
+    ) -> Result<Signer, Untrusted> {
+        let entry = anchor.entry();
+        self.judge_issuer_revocation(entry.key(), question.now)?;
+        let names = chain.names(anchor)?;
+        let name = match question.signer {
+            None => names.first(),
+            Some(expected) => names.iter().find(|name| **name == expected),
+        };
+        let name = name.copied().ok_or_else(|| Untrusted::WrongSigner {
+            expected: question.signer.unwrap_or_default().to_owned(),
+            found: names.join(","),
+        })?;
+        let broken = entry.broken_limit(question);
+        match broken.or_else(|| (!may_speak(entry)).then_some(BrokenLimit::Scope)) {
+            Some(BrokenLimit::Scope) => return Err(outside(name, question)),
+            Some(broken) => return Err(entry.refusal(broken, question)),
+            None => {}
+        }
+        if !chain.certificates.iter().all(|certificate| allows(certificate, question.context)) {
+            return Err(outside(name, question));
+        }
+        let mut vouched = Vouched::by(entry.name(), entry.key().id(), leaf.key_id.as_str());
+        vouched.serial = leaf.serial;
+        vouched.expires = chain.certificates.iter().filter_map(OpensshCertificate::expires).min();
+        let above = chain.certificates.iter().skip(1).rev();
+        vouched.through = above.map(|issuer| issuer.principals.join(",")).collect();
+        vouched.contexts = leaf.contexts.as_ref().map(|globs| {
+            let globs: Vec<_> = globs.iter().map(brine_core::ContextGlob::as_str).collect();
+            globs.join(",")
+        });
+        Ok(Signer::vouched_for(name, leaf.key().clone(), vouched))
+    }
+}
+
+impl Chain<'_> {
+    /// Returns the certificate of the key that signs.
+    pub(crate) fn leaf(&self) -> Option<&OpensshCertificate> {
+        self.certificates.first()
+    }
+
+    /// Returns the names of the signing key for which everybody may vouch who does.
+    fn names(&self, anchor: Anchor<'_>) -> Result<Vec<&str>, Untrusted> {
+        let mut above: Option<Vec<&str>> = None;
+        for certificate in self.certificates.iter().rev() {
+            let may_vouch_for = |name: &str| match &above {
+                None => anchor.may_vouch_for(name),
+                Some(above) => above.iter().any(|issuer| is_below(name, issuer)),
+            };
+            let names = certificate.principals.iter().map(String::as_str);
+            let names: Vec<_> = names.filter(|name| may_vouch_for(name)).collect();
+            if names.is_empty() {
+                let issuer =
+                    above.map_or_else(|| anchor.entry().name().to_owned(), |above| above.join(","));
+                let names = certificate.principals.join(",");
+                let flaw = CertificateFlaw::Principals { issuer, names };
+                return Err(refused(Some(certificate), flaw));
+            }
+            above = Some(names);
+        }
+        Ok(above.unwrap_or_default())
+    }
+}
+
+/// Returns whether a name is `owner`'s to give: the same one, or one below it, as `alice/ci` is below `alice`.
+fn is_below(name: &str, owner: &str) -> bool {
+    name.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn allows(certificate: &OpensshCertificate, context: Option<&str>) -> bool {
+    let Some(globs) = &certificate.contexts else { return true };
+    context.is_some_and(|context| globs.iter().any(|glob| glob.matches(context)))
+}
+
+fn outside(name: &str, question: &Question<'_>) -> Untrusted {
+    Untrusted::Context { signer: name.to_owned(), context: question.context.map(str::to_owned) }
+}
+
+fn refused(certificate: Option<&OpensshCertificate>, flaw: CertificateFlaw) -> Untrusted {
+    let certificate = certificate.map(|certificate| certificate.key_id.clone());
+    Untrusted::Certificate { certificate, flaw }
+}
+
+/// Certificates whose signatures have verified, by their SHA-256. A signature that verifies once always does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VerifiedCertificates(Arc<RwLock<HashSet<[u8; 32]>>>);
+
+impl VerifiedCertificates {
+    fn verify(&self, certificate: &OpensshCertificate, blob: &[u8]) -> Result<(), Untrusted> {
+        let digest = Sha256::digest(blob).into();
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
+            return Ok(());
+        }
+        certificate.verify_signature().map_err(|flaw| refused(Some(certificate), flaw))?;
+        let mut verified = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= MAX_REMEMBERED {
+            verified.clear();
+        }
+        verified.insert(digest);
+        Ok(())
+    }
+}
+
+/// How many certificates are remembered.
+const MAX_REMEMBERED: usize = 4096;
+
+#[cfg(test)]
+mod tests;
