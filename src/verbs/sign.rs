@@ -152,7 +152,7 @@ impl Form {
 /// Everything that is read.
 fn guard(args: &Sign, key: Option<&Path>, passphrase: Option<&Path>) -> OverwriteGuard {
     let guard = OverwriteGuard::default().and(args.aad.as_deref());
-    let guard = guard.and(key).and(passphrase);
+    let guard = guard.and(key).and_key(&args.key).and(passphrase);
     // A signature is replaced, and not read, where its file is named, too.
     match without_signatures(&args.inputs).0.as_slice() {
         [] => guard.and_input(None),

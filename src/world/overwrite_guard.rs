@@ -62,8 +62,9 @@ impl OverwriteGuard {
     pub(crate) fn and_key(self, text: &str) -> Self {
         match Named::parse(text) {
             Ok(Named::File(path)) => self.and(Some(&path)),
+            Ok(Named::Agent(name)) => self.and_key(&name),
             // Names stand for files in the home, which are never written over.
-            Ok(Named::Agent(_) | Named::Name(_) | Named::OpenSsh(_)) | Err(_) => self,
+            Ok(Named::Name(_) | Named::OpenSsh(_)) | Err(_) => self,
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use brine_core::batch::BatchSigner;
 use brine_core::key::random;
 use brine_core::{
-    CHANNEL_BYTES, CTI_BYTES, Clock, Error, KeyError, Sequence, SigningBackend, Statement,
-    Timestamp, Unique, sign,
+    CHANNEL_BYTES, CTI_BYTES, Clock, Error, KeyError, Sequence, SigningBackend, SigningError,
+    Statement, Timestamp, Unique, sign,
 };
 
 use crate::framing::{BlockBounds, FrameBlock, Framing, RecordFrame};
@@ -89,8 +89,8 @@ impl RecordSigner {
         BlockBounds { records, ..BlockBounds::default() }
     }
 
-    /// Signs the records of a block. One that cannot be framed is refused alone; anything else that fails ends
-    /// the work.
+    /// Signs the records of a block. One that cannot be framed, or is larger than what the key signs, is refused alone;
+    /// anything else that fails ends the work.
     ///
     /// A record that is refused keeps its number, so that verifiers report it as missing.
     pub fn sign(&self, block: &FrameBlock) -> SignedBlock {
@@ -135,9 +135,10 @@ impl RecordSigner {
         for (index, (frame, cti)) in block.frames().zip(names).enumerate() {
             let RecordFrame::Record(record) = signed.take(index, frame) else { continue };
             statement = statement.unique(self.unique(block.number(index), *cti));
-            let envelope = sign(&statement, self.key.as_ref(), record);
-            let failed = |error: Error| UnsignedRecord { index, why: error.into() };
-            self.write(index, &envelope.map_err(failed)?.to_bytes(), signed);
+            match sign(&statement, self.key.as_ref(), record) {
+                Ok(envelope) => self.write(index, &envelope.to_bytes(), signed),
+                Err(error) => refuse_large(UnsignedRecord { index, why: error.into() }, signed)?,
+            }
         }
         Ok(())
     }
@@ -181,7 +182,14 @@ impl RecordSigner {
     ) -> Result<(), UnsignedRecord> {
         let first = members.first().copied().unwrap_or_default();
         let failed = |error: Error| UnsignedRecord { index: first, why: error.into() };
-        let envelopes = batch.finish_batch().map_err(failed)?;
+        let envelopes = match batch.finish_batch() {
+            // Only a record that is alone is signed itself.
+            Err(error) if members.len() == 1 => {
+                members.clear();
+                return refuse_large(failed(error), signed);
+            }
+            envelopes => envelopes.map_err(failed)?,
+        };
         for (index, envelope) in members.drain(..).zip(envelopes.iter()) {
             self.write(index, envelope, signed);
         }
@@ -200,6 +208,17 @@ impl RecordSigner {
     fn unique(&self, number: u64, cti: [u8; CTI_BYTES]) -> Unique {
         let sequence = Sequence { channel: self.channel, seq: number.saturating_sub(1) };
         Unique { cti, sequence: Some(sequence) }
+    }
+}
+
+/// Refuses a record alone, if the key signs none of its length; the next one may be shorter. Anything else ends the work.
+fn refuse_large(unsigned: UnsignedRecord, signed: &mut SignedBlock) -> Result<(), UnsignedRecord> {
+    match unsigned.why {
+        RecordError::Envelope(Error::Signing(SigningError::TooLarge)) => {
+            signed.refused.push(unsigned);
+            Ok(())
+        }
+        _ => Err(unsigned),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn of_reason(reason: &str) -> Option<&'static str> {
         "signing-too-large" => {
             "an agent signs up to 256 KiB at once, and a key in a file any size; without --single, --armor and \
              --plain, the input becomes a stream of any size; --detached signs the digest of a large file; \
-             --batch signs several records by one digest; --limit output=128KiB keeps results small"
+             --limit output=128KiB keeps results small"
         }
         _ => return None,
     })

@@ -302,7 +302,16 @@ fn large_inputs_are_signed_by_their_digests_or_refused() {
         let output = whole.env("SSH_AUTH_SOCK", agent.socket()).output().unwrap();
         assert_refused_with(&output, 3, "cannot sign a message of this size", "256 KiB at once");
     }
+    // A record is refused alone: the next one may be shorter.
+    person.write("lines", [b"a\n".as_slice(), &vec![7; 300_000], b"\nb\n"].concat());
+    let mut records =
+        person.brine(["sign", "-k", "agent:", "--lines", "--on-bad", "skip", "lines"]);
+    let signed = records.env("SSH_AUTH_SOCK", agent.socket()).output().unwrap();
+    assert_eq!(signed.status.code(), Some(1));
+    assert!(String::from_utf8(signed.stderr).unwrap().contains("1 refused (1 signing-too-large)"));
+    let mut verify = person.brine(["verify", "-p", "./me.pub", "--lines"]);
+    assert_eq!(verify.write_stdin(signed.stdout).output().unwrap().stdout, b"a\nb\n");
     let mut send = person.brine(["send", "-k", "agent:", "sqlite:q?queue=b", "large"]);
     let output = send.env("SSH_AUTH_SOCK", agent.socket()).output().unwrap();
-    assert_refused_with(&output, 3, "cannot sign a message of this size", "--batch");
+    assert_refused_with(&output, 3, "cannot sign a message of this size", "256 KiB at once");
 }

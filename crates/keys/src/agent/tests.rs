@@ -8,6 +8,8 @@ use brine_core::{
     Algorithm, Class, Classified as _, Content, SigningBackend as _, SigningError, SigningKey,
     Statement, Timestamp, Unique, sign,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -356,6 +358,20 @@ fn what_does_not_fit_a_message_is_not_sent() {
     held.sign(Algorithm::EdDsa, &[&long[1..]]).unwrap();
     let asked = agent.asked.lock().unwrap().pop().unwrap();
     assert_eq!(asked.len(), 4 + MAX_AGENT_MESSAGE_BYTES);
+}
+
+proptest! {
+    /// Whatever an agent says is a list or an error, and no signature but that of the key.
+    #[test]
+    fn no_answer_is_taken_for_what_it_is_not(kind in 0_u8..16, rest in vec(any::<u8>(), 0..200)) {
+        let answer = Reply::LastBytes(message(kind, &rest));
+        let agent = FakeAgent::with(vec![vec![answer.clone()], vec![one_key(), answer]]);
+        if let Ok((held, _)) = held_keys(&agent) {
+            prop_assert_eq!(kind, IDENTITIES_ANSWER);
+            prop_assert!(held.len() * 8 <= rest.len());
+        }
+        prop_assert!(agent_key(&agent).sign(Algorithm::EdDsa, &[b"message"]).is_err());
+    }
 }
 
 #[test]

@@ -160,6 +160,47 @@ fn a_key_that_refuses_ends_the_work_behind_what_it_signed() {
     }
 }
 
+/// A key that signs no long message, as an agent does not.
+struct Brief(SigningKey);
+
+impl SigningBackend for Brief {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.0.verifying_key()
+    }
+
+    fn sign(&self, algorithm: Algorithm, parts: &[&[u8]]) -> Result<Vec<u8>, SigningError> {
+        match parts.contains(&b"333333333".as_slice()) {
+            false => SigningBackend::sign(&self.0, algorithm, parts),
+            true => Err(SigningError::TooLarge),
+        }
+    }
+}
+
+/// The third is signed by its digest where it is not alone in its batch.
+#[test]
+fn a_record_that_is_too_large_for_the_key_is_refused_alone() {
+    let lines = format!("1\n2\n{}\n4\n5\n6\n7\n", "3".repeat(9));
+    for (batch, refused) in [(None, Some(3)), (Some(2), None), (Some(4), None)] {
+        let signer = signer(Brief(key(1)), at_now);
+        let signer = match batch {
+            Some(batch) => signer.in_batches_of(batch),
+            None => signer,
+        };
+        let (envelopes, end) = sign_lines(signer, &lines, 64, 1);
+        let found = end.map_err(|end| match end {
+            PipelineError::Record { number, why } => (number, why.reason()),
+            other => panic!("{other}"),
+        });
+        assert_eq!(found.err(), refused.map(|number| (number, "signing-too-large")));
+        assert_eq!(envelopes.len(), if refused.is_some() { 2 } else { 7 }, "{batch:?}");
+    }
+    let lines = format!("1\n2\n{}\n", "3".repeat(9));
+    let (envelopes, end) =
+        sign_lines(signer(Brief(key(1)), at_now).in_batches_of(2), &lines, 64, 1);
+    let Err(PipelineError::Record { number: 3, why }) = end else { panic!("{end:?}") };
+    assert_eq!((why.reason(), envelopes.len()), ("signing-too-large", 2));
+}
+
 #[test]
 fn plain_records_have_no_numbers_and_no_batches() {
     let (envelopes, end) = sign_lines(signer(key(1), Statement::plain), "a\na\n", 8, 1);
