@@ -130,6 +130,10 @@ fn the_agent_signs_what_the_file_signs() {
     let line = "set -eu; printf 'a\\nb\\n' | brine send -k agent: --lines 'sqlite:q?queue=b'; \
                 brine recv -p id.pub --lines 'sqlite:q?queue=b'";
     assert_eq!(agent.run(&person, line), "a\nb\n");
+    let line = "set -eu; (echo a; echo b) | brine send -k agent: --lines 'sqlite:q?queue=from'; \
+                brine relay --sign -k agent: --wait 1s 'sqlite:q?queue=from' 'sqlite:q?queue=to'; \
+                brine recv -p id.pub --len32 'sqlite:q?queue=to' > envelopes; test -s envelopes";
+    agent.run(&person, line);
     // Each of them fits a message to the agent, and both together do not.
     let line = "set -eu; for n in 1 2; do head -c 200000 /dev/zero | tr '\\0' $n; echo; done > big; \
                 brine sign --lines --batch 2 -k agent: big > r; brine verify --lines -p id.pub r | cmp - big";
