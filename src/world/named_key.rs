@@ -251,20 +251,29 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
         entry.revocation().is_some() && entries.iter().any(|named| named.key() == entry.key())
     });
     let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
-    Ok(Trust::new(entries.into_iter().chain(revoked)).with_authorities(authorities))
+    let mut named = Trust::new(entries.into_iter().chain(revoked)).with_authorities(authorities);
+    named.revoke(file.revocations().clone());
+    Ok(named)
 }
 
 /// Reads a trust file of either form.
 pub(crate) fn read_trust(path: &Path, files: &SmallFiles) -> Result<Trust, Failure> {
     let bytes = files.read(path)?;
-    Trust::parse(&bytes, &TimeZone::system).map_err(|source| trust_file(path, source))
+    let trust = Trust::parse(&bytes, &TimeZone::system);
+    let mut trust = trust.map_err(|source| trust_file(path, source))?;
+    for name in trust.lists().to_vec() {
+        // From the directory of the file that names it.
+        trust.revoke(read_revoked(&path.with_file_name(name), files)?);
+    }
+    Ok(trust)
 }
 
 /// Reads the default trust file; where there is none, nobody is trusted.
 pub(crate) fn default_trust(files: &SmallFiles) -> Result<Trust, Failure> {
-    match read_trust(&Home::find()?.trust_file(), files) {
-        Err(Failure::Unreadable { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound =>
+    let file = Home::find()?.trust_file();
+    match read_trust(&file, files) {
+        Err(Failure::Unreadable { path, source })
+            if path == file && source.kind() == std::io::ErrorKind::NotFound =>
         {
             Ok(Trust::default())
         }

@@ -1,6 +1,6 @@
 //! Small files that are read once, or again when they have changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -19,6 +19,7 @@ use crate::report::Failure;
 #[derive(Default)]
 pub(crate) struct SmallFiles {
     kept: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>>,
+    asked: Mutex<BTreeSet<PathBuf>>,
     is_again: bool,
     rule: PermissionRule,
 }
@@ -34,11 +35,17 @@ impl SmallFiles {
         Self { is_again: true, ..self }
     }
 
+    /// Returns all files that were to be read, there or not.
+    pub(crate) fn asked(&self) -> Vec<PathBuf> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Reads a file.
     ///
     /// When it reads again, it waits for nobody: what has become something else than a regular file is refused.
     pub(crate) fn read(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let unreadable = |source| Failure::Unreadable { path: path.to_owned(), source };
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bytes) = kept.get(path) {
             if !fs::metadata(path).is_ok_and(|found| found.is_file()) {

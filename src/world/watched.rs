@@ -41,9 +41,15 @@ impl<T> Watched<T> {
         rule: impl Into<PermissionRule>,
         read: impl Fn(&SmallFiles) -> Result<T, Failure> + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
-        let seen = states(&files)?;
         let content = SmallFiles::new(rule);
-        let value = Arc::new(read(&content)?);
+        // What is read names other files, whose state must be from before they are read.
+        let (mut seen, mut value) = (states(&files)?, read(&content)?);
+        while let Some(now) =
+            Some(states(&all_files(&files, &content))?).filter(|now| now.len() != seen.len())
+        {
+            (seen, value) = (now, read(&content)?);
+        }
+        let value = Arc::new(value);
         let held = Mutex::new(Held { value, seen });
         Ok(Self { files, content: content.again(), read: Box::new(read), held })
     }
@@ -58,10 +64,10 @@ impl<T> Watched<T> {
 
     fn current_pausing(&self, mut pause: impl FnMut()) -> Result<Arc<T>, Failure> {
         let mut held = self.lock();
-        while states(&self.files)? != held.seen {
+        while self.states()? != held.seen {
             let seen = self.settled(&held.seen, &mut pause)?;
             let read = (self.read)(&self.content);
-            if states(&self.files)? == seen {
+            if self.states()? == seen {
                 *held = Held { value: Arc::new(read?), seen };
             }
             // Else it changed while it was read, and whatever was read counts for nothing.
@@ -75,23 +81,28 @@ impl<T> Watched<T> {
         before: &[FileState],
         pause: &mut impl FnMut(),
     ) -> Result<Vec<FileState>, Failure> {
-        let mut seen = states(&self.files)?;
+        let mut seen = self.states()?;
         let (mut still, mut looks) = (0, 0);
         while still < STILL_LOOKS && looks < MOST_LOOKS {
             pause();
-            let now = states(&self.files)?;
+            let now = self.states()?;
             let is_replaced = gone(before, &now).is_some() && looks < ABSENT_LOOKS;
             still = if now == seen && !is_replaced { still + 1 } else { 0 };
             seen = now;
             looks += 1;
         }
-        match gone(before, &seen).and_then(|index| self.files.get(index)) {
+        let files = all_files(&self.files, &self.content);
+        match gone(before, &seen).and_then(|index| files.get(index)) {
             Some(path) => {
                 let (path, source) = (path.clone(), io::ErrorKind::NotFound.into());
                 Err(Failure::Unreadable { path, source })
             }
             None => Ok(seen),
         }
+    }
+
+    fn states(&self) -> Result<Vec<FileState>, Failure> {
+        states(&all_files(&self.files, &self.content))
     }
 
     fn lock(&self) -> MutexGuard<'_, Held<T>> {
@@ -117,6 +128,12 @@ enum FileState {
         written: (i64, i64),
         changed: (i64, i64),
     },
+}
+
+/// Returns the files that were named, and behind them those that these name.
+fn all_files(files: &[PathBuf], content: &SmallFiles) -> Vec<PathBuf> {
+    let others = content.asked().into_iter().filter(|path| !files.contains(path));
+    files.iter().cloned().chain(others).collect()
 }
 
 fn states(files: &[PathBuf]) -> Result<Vec<FileState>, Failure> {

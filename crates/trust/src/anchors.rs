@@ -41,6 +41,7 @@ pub struct Trust {
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
     authorities: Vec<Authority>,
+    lists: Vec<String>,
     revoked: RevocationList,
     skipped: usize,
     verified: VerifiedCertificates,
@@ -74,6 +75,17 @@ impl Trust {
         self.revoked.extend(list.into());
     }
 
+    pub(crate) fn with_lists(self, lists: Vec<String>) -> Self {
+        Self { lists, ..self }
+    }
+
+    /// Returns the files of lists of what is revoked that the trust file names. This crate opens no files: whoever reads the
+    /// trust file reads these, too, and [revokes](Self::revoke) what they say.
+    #[must_use]
+    pub fn lists(&self) -> &[String] {
+        &self.lists
+    }
+
     /// Returns all authorities, in the order of the file.
     #[must_use]
     pub fn authorities(&self) -> &[Authority] {
@@ -100,7 +112,9 @@ impl Trust {
             .any(|anchor| owners.iter().any(|name| anchor.may_vouch_for(name)))
     }
 
-    pub(crate) const fn revocations(&self) -> &RevocationList {
+    /// Returns what was revoked beside the entries.
+    #[must_use]
+    pub const fn revocations(&self) -> &RevocationList {
         &self.revoked
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! version = 1                         # optional
+//! revoked = ["revoked.krl"]           # optional
 //! [[signer]]
 //! name = "alice"
 //! key = "ssh-ed25519 AAAA… comment"
@@ -54,6 +55,8 @@ pub(crate) struct PlacedEntry {
 pub(crate) struct Contents {
     pub(crate) signers: Vec<PlacedEntry>,
     pub(crate) authorities: Vec<Authority>,
+    /// The files of lists of what is revoked.
+    pub(crate) revoked: Vec<String>,
 }
 
 /// Reads all of it.
@@ -67,6 +70,7 @@ pub(crate) fn read(text: &str) -> Result<Contents, TrustError> {
         let field = Field { text, table: document.as_table(), key, item };
         match key {
             "authority" => contents.authorities = authorities(&field)?,
+            "revoked" => contents.revoked = field.strings("revoked")?,
             "signer" => contents.signers = signers(&field)?,
             "version" => version(&field)?,
             _ => return Err(field.unknown()),

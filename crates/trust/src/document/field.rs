@@ -47,18 +47,23 @@ impl<'a> Field<'a> {
         self.item.as_bool().ok_or_else(|| self.wrong_type(key, "boolean"))
     }
 
-    /// Reads patterns for names, none of which has a comma, which separates them in OpenSSH's lists.
-    pub(super) fn patterns(&self, key: &'static str) -> Result<PatternList, TrustError> {
+    pub(super) fn strings(&self, key: &'static str) -> Result<Vec<String>, TrustError> {
         let wrong = || self.wrong_type(key, "array of strings");
         let array = self.item.as_array().ok_or_else(wrong)?;
-        let texts: Option<Vec<_>> = array.iter().map(toml_edit::Value::as_str).collect();
-        let texts = texts.ok_or_else(wrong)?;
-        if !texts.iter().all(|text| all_harmless(text)) {
-            return Err(TrustError::ControlCharacter { line: self.line(), key });
+        let texts = array.iter().map(|text| text.as_str().map(str::to_owned));
+        let texts: Vec<_> = texts.collect::<Option<_>>().ok_or_else(wrong)?;
+        match texts.iter().all(|text| all_harmless(text)) {
+            true => Ok(texts),
+            false => Err(TrustError::ControlCharacter { line: self.line(), key }),
         }
+    }
+
+    /// Reads patterns for names, none of which has a comma, which separates them in OpenSSH's lists.
+    pub(super) fn patterns(&self, key: &'static str) -> Result<PatternList, TrustError> {
+        let texts = self.strings(key)?;
         match texts.iter().find(|text| text.is_empty() || text.contains(',')) {
             Some(found) => {
-                let (line, found) = (self.line(), (*found).to_owned());
+                let (line, found) = (self.line(), found.clone());
                 Err(TrustError::Principal { line, found })
             }
             None => Ok(PatternList::new(texts.join(","))),

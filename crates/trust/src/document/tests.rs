@@ -200,3 +200,37 @@ fn deep_nesting_is_refused() {
         assert_eq!(read(&text).unwrap_err().reason(), "trust-toml");
     }
 }
+
+#[test]
+fn authorities_and_lists_are_read() {
+    let text = format!(
+        "version = 1\nrevoked = ['a.krl', 'b']\n[[authority]]\nname = 'team'\nkey = '{ALICE}'\n\
+         principals = ['a*', '!ab']\ncontexts = ['x']\n[[signer]]\nname = 'bob'\nkey = '{BOB}'\nmay-issue = true\n"
+    );
+    let found = read(&text).unwrap();
+    assert_eq!(found.revoked, ["a.krl", "b"]);
+    let [team] = found.authorities.as_slice() else { panic!("{found:?}") };
+    assert_eq!((team.name(), team.key()), ("team", &key(ALICE)));
+    assert!(team.principals().matches("aa") && !team.principals().matches("ab"));
+    assert!(team.entry().scope().allows(Some("x")) && !team.entry().scope().allows(Some("y")));
+    assert!(found.signers[0].entry.may_issue() && !team.entry().may_issue());
+
+    let authority = |more: &str| format!("[[authority]]\nname = 'team'\nkey = '{ALICE}'\n{more}");
+    for (text, reason) in [
+        (authority(""), "trust-missing"),
+        (authority("principals = 'a'"), "trust-wrong-type"),
+        (authority("principals = [1]"), "trust-wrong-type"),
+        (authority("principals = ['']"), "trust-principal"),
+        (authority("principals = ['a,b']"), "trust-principal"),
+        (authority("principals = ['a\\u0007']").replace('\'', "\""), "trust-control-character"),
+        (authority("principals = ['a']\nmay-issue = true"), "trust-unknown-key"),
+        ("revoked = 'a'".to_owned(), "trust-wrong-type"),
+        (format!("[[signer]]\nname = 'a'\nkey = '{ALICE}'\nmay-issue = 1"), "trust-wrong-type"),
+        (
+            format!("[[signer]]\nname = 'a'\nkey = '{ALICE}'\nprincipals = ['a']"),
+            "trust-unknown-key",
+        ),
+    ] {
+        assert_eq!(read(&text).unwrap_err().reason(), reason, "{text}");
+    }
+}
