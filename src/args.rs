@@ -4,6 +4,7 @@ pub mod brine;
 pub mod brinekey;
 pub mod certify;
 pub mod completions;
+pub mod cosign;
 pub mod doctor;
 mod help;
 pub mod inspect;

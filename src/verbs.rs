@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod command_sink;
 mod completions;
+mod cosign;
 mod dead;
 mod doctor;
 pub(crate) mod expect;
@@ -38,6 +39,7 @@ mod sign_beside;
 mod sign_records;
 mod sign_stream;
 mod signed_job;
+mod signers;
 pub(crate) mod stated;
 mod trust;
 mod trust_file;
@@ -92,6 +94,7 @@ pub(crate) fn brine(parsed: Brine, json: Option<JsonPlace>) -> Status {
             })
         }
         BrineVerb::Sign(args) => Reporter::without_file(json).finish(sign::run(&args)),
+        BrineVerb::Cosign(args) => Reporter::without_file(json).finish(cosign::run(&args)),
         BrineVerb::Send(args) => Reporter::without_file(json).finish(send::run(&args)),
         BrineVerb::Recv(args) => {
             let reporting = Reporting { json, verdict: &args.verdict, command: &[] };

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::completions::{COMPLETIONS_EXAMPLES, Completions};
+use super::cosign::{COSIGN_EXAMPLES, Cosign};
 use super::doctor::{DOCTOR_EXAMPLES, Doctor};
 use super::help::first_of;
 use super::inspect::{INSPECT_EXAMPLES, Inspect};
@@ -49,6 +50,9 @@ pub enum BrineVerb {
     /// Sign FILE or standard input
     #[command(after_long_help = SIGN_EXAMPLES, after_help = first_of(SIGN_EXAMPLES))]
     Sign(Sign),
+    /// Add a signature to an envelope of several signers
+    #[command(after_long_help = COSIGN_EXAMPLES, after_help = first_of(COSIGN_EXAMPLES))]
+    Cosign(Cosign),
     /// Verify an envelope and write its payload
     #[command(after_long_help = VERIFY_EXAMPLES, after_help = first_of(VERIFY_EXAMPLES))]
     Verify(Verify),

@@ -16,9 +16,18 @@ pub struct JudgeArgs {
     #[command(flatten)]
     pub trust: TrustArgs,
 
-    /// Accept only the signer of this name in the trust file
-    #[arg(long, value_name = "NAME")]
-    pub signer: Option<String>,
+    /// Accept only the signer of this name in the trust file (can be repeated)
+    ///
+    /// Of an envelope with several signatures, each name that is given needs one of its own.
+    #[arg(long = "signer", value_name = "NAME")]
+    pub signers: Vec<String>,
+
+    /// Accept only what so many persons signed
+    ///
+    /// Two keys of one name are one person, two names of one key are, and all for whom the same authority vouches. The
+    /// trust file can say how many a context needs.
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub require: Option<NonZero<usize>>,
 
     /// Require a signature for this context
     ///

@@ -28,13 +28,26 @@ pub struct Sign {
     #[arg(value_name = "FILE")]
     pub inputs: Vec<PathBuf>,
 
-    /// Sign with KEY: a name in the key store, a key file, or agent:NAME
+    /// Sign with KEY: a name in the key store, a key file, or agent:NAME (can be repeated)
+    ///
+    /// Several keys sign one envelope (a COSE_Sign), each for itself, and verifiers say how many have to.
     ///
     /// KEY is a file if it has a slash in it or ends in .key or .pem, as in ~/.ssh/id_ed25519; "-" is standard input.
     /// Otherwise it is a name in the key store. agent:NAME is a key in the SSH agent, by its comment, its fingerprint or
     /// its public key, and agent: the only one there. The public half of such a key signs by itself, too.
-    #[arg(short, long, value_name = "KEY", default_value = "default")]
-    pub key: String,
+    #[arg(short, long = "key", value_name = "KEY", default_value = "default")]
+    pub keys: Vec<String>,
+
+    /// Write an envelope that others can cosign, also with one key
+    ///
+    /// An envelope of one signer stays one: "brine cosign" adds signatures to what was signed with several keys, or with
+    /// this.
+    #[arg(long, conflicts_with_all = and_records(["flush_after"]))]
+    pub cosignable: bool,
+
+    /// Sign that the envelope is refused without any one of these signatures
+    #[arg(long, conflicts_with_all = and_records(["flush_after", "plain"]))]
+    pub needs_all: bool,
 
     /// Write to FILE, whole or not at all; "-" is standard output, even a terminal
     ///
@@ -159,7 +172,7 @@ pub struct StatementArgs {
 }
 
 /// The options that the short help shows.
-const COMMON: [&str; 6] = ["key", "context", "expires", "output", "detached", "armor"];
+const COMMON: [&str; 6] = ["keys", "context", "expires", "output", "detached", "armor"];
 
 pub(super) const SIGN_EXAMPLES: &str = "\
 Examples:
@@ -171,6 +184,9 @@ Examples:
 
   Sign a file of any size with a key in the SSH agent, which asks at most once:
     $ brine sign -d -k agent:me@laptop image.iso
+
+  Sign a release with two keys, each asked for its passphrase:
+    $ brine sign -d -k alice -k bob --context release/1 release.tar
 
   Put a signed message on a queue:
     $ set -o pipefail

@@ -76,6 +76,14 @@ impl TrustAnchors for CodeTrust {
         self.0.certified_key(certificates)
     }
 
+    fn judge_together(
+        &self,
+        signers: &[&Signer],
+        question: &Question<'_>,
+    ) -> Result<(), Untrusted> {
+        self.0.judge_together(signers, question)
+    }
+
     fn judge(
         &self,
         evidence: &Evidence,

@@ -52,7 +52,7 @@ pub fn expectations(text: ExpectationText) -> Result<Expectations, Refused> {
         context: context.map_err(|expected| wrong("context", &expected))?,
         max_age: max_age.map_err(|expected| wrong("max_age", &expected))?,
         outer_tags: text.outer_tags,
-        signer: text.signer,
+        signers: text.signer.into_iter().collect(),
         try_keys: try_keys.transpose().map_err(|expected| wrong("try_keys", expected))?,
         untagged: text.untagged,
         ..JudgeArgs::default()
@@ -118,7 +118,7 @@ impl Facts {
     pub fn verdict(&self, detached: bool) -> String {
         let Self { clock, header, judged_at, kind, payload_bytes, signer } = self;
         let (judged_at, kind, payload_bytes) = (*judged_at, *kind, *payload_bytes);
-        let parts = SignedParts { header, judged_at, kind, payload_bytes, signer };
+        let parts = SignedParts { header, judged_at, kind, payload_bytes, signer, verified: None };
         json_line(&Signed::of(&parts, clock, detached))
     }
 }

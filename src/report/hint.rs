@@ -217,6 +217,12 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Trust(Untrusted::Certificate { flaw, .. }) => {
             return signer::of_certificate(flaw).map(str::to_owned);
         }
+        Error::Trust(Untrusted::TooFew { .. }) => {
+            "\"brine cosign\" adds a signature; [[rule]] in the trust file and --require say how many there have to be"
+        }
+        Error::Trust(Untrusted::SignerMissing { .. }) => {
+            "it was signed with --needs-all: get it with all of its signatures, and trust all of its signers"
+        }
         Error::Trust(Untrusted::NoAnchors) => {
             "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
         }

@@ -94,7 +94,28 @@ pub(crate) struct Signed {
     not_before: Option<String>,
     payload_bytes: u64,
     signer: String,
+    /// All signers who are believed, of an envelope of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signers: Option<Vec<SignerFacts>>,
     typ: Option<String>,
+}
+
+/// One of several signers.
+#[derive(Debug, Serialize)]
+struct SignerFacts {
+    name: String,
+    key_id: String,
+    authority: Option<AuthorityFacts>,
+}
+
+impl SignerFacts {
+    fn of(signer: &Signer) -> Self {
+        Self {
+            name: signer.name().to_owned(),
+            key_id: signer.key().id().to_string(),
+            authority: signer.vouched().map(AuthorityFacts::of),
+        }
+    }
 }
 
 /// What is said of a verified envelope, wherever it is kept.
@@ -105,6 +126,8 @@ pub(crate) struct SignedParts<'a> {
     pub(crate) kind: Kind,
     pub(crate) payload_bytes: u64,
     pub(crate) signer: &'a Signer,
+    /// All of them, of an envelope of several signers.
+    pub(crate) verified: Option<&'a Verified>,
 }
 
 impl<'a> SignedParts<'a> {
@@ -115,6 +138,7 @@ impl<'a> SignedParts<'a> {
             kind: verified.kind(),
             payload_bytes: verified.payload_bytes(),
             signer: verified.signer(),
+            verified: Some(verified).filter(|verified| verified.header().is_of_several()),
         }
     }
 }
@@ -131,7 +155,7 @@ impl Signed {
     }
 
     pub(crate) fn of(parts: &SignedParts<'_>, clock: &'static str, detached: bool) -> Self {
-        let SignedParts { header, judged_at, kind, payload_bytes, signer } = *parts;
+        let SignedParts { header, judged_at, kind, payload_bytes, signer, verified } = *parts;
         let claims = header.claims();
         let time = |at: Option<brine_core::Timestamp>| at.map(|at| at.to_string());
         let names = |found: brine_core::claims::Audience<'_>| {
@@ -153,6 +177,7 @@ impl Signed {
             not_before: time(claims.not_before),
             payload_bytes,
             signer: signer.name().to_owned(),
+            signers: verified.map(|all| all.signers().map(SignerFacts::of).collect()),
             typ: header.typ().filter(|_| kind == Kind::Foreign).map(|typ| typ.to_string()),
         }
     }
@@ -161,10 +186,19 @@ impl Signed {
     pub(crate) fn line(&self) -> String {
         let context = self.context.as_ref().map(|names| names.join(", "));
         let about: Vec<_> = context.iter().chain(&self.issued_at).map(String::as_str).collect();
-        let by = self.authority.as_ref().map(AuthorityFacts::phrase).unwrap_or_default();
+        let phrase = |name: &String, by: &Option<AuthorityFacts>| {
+            name.clone() + &by.as_ref().map(AuthorityFacts::phrase).unwrap_or_default()
+        };
+        let by = match &self.signers {
+            None => phrase(&self.signer, &self.authority),
+            Some(all) => {
+                let all = all.iter().map(|signer| phrase(&signer.name, &signer.authority));
+                all.collect::<Vec<_>>().join("; and by ")
+            }
+        };
         match about.as_slice() {
-            [] => format!("signed by {}{by}", self.signer),
-            about => format!("signed by {}{by} ({})", self.signer, about.join(", ")),
+            [] => format!("signed by {by}"),
+            about => format!("signed by {by} ({})", about.join(", ")),
         }
     }
 }

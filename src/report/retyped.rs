@@ -19,7 +19,7 @@ pub(crate) fn judging(args: &Verify) -> String {
     let others = [
         path("--trust", &trust.trust),
         path("--revoked", &trust.revoked),
-        text("--signer", &judge.signer),
+        judge.require.map(|persons| option("--require", &persons.to_string())),
         text("-c", &judge.context),
         judge.max_age.map(|age| option("--max-age", &length(age))),
         path("--aad", &judge.aad),
@@ -30,7 +30,8 @@ pub(crate) fn judging(args: &Verify) -> String {
         flag("--untyped", args.untyped),
         flag("--insecure-permissions", trust.permissions.insecure_permissions),
     ];
-    keys.chain(others.into_iter().flatten()).collect()
+    let signers = judge.signers.iter().map(|name| option("--signer", name));
+    keys.chain(signers).chain(others.into_iter().flatten()).collect()
 }
 
 /// Returns the same options as words, for a verb that judges in the same way.
@@ -39,8 +40,9 @@ pub(crate) fn judge_words(judge: &JudgeArgs) -> Vec<OsString> {
     let mut words: Vec<_> = trust.public_keys.iter().map(|key| word("--public-key", key)).collect();
     let files = [("--trust", &trust.trust), ("--revoked", &trust.revoked), ("--aad", &judge.aad)];
     words.extend(files.iter().filter_map(|(name, path)| Some(word(name, path.as_ref()?))));
-    let texts = [("--signer", &judge.signer), ("--context", &judge.context)];
-    words.extend(texts.iter().filter_map(|(name, text)| Some(word(name, text.as_ref()?))));
+    words.extend(judge.signers.iter().map(|name| word("--signer", name)));
+    words.extend(judge.context.iter().map(|context| word("--context", context)));
+    words.extend(judge.require.map(|persons| word("--require", persons.to_string())));
     words.extend(judge.max_age.map(|age| word("--max-age", length(age))));
     words.extend(judge.try_keys.map(|keys| word("--try-keys", keys.to_string())));
     let flags = [

@@ -88,7 +88,11 @@ const fn is_final(failure: &QueueFailure) -> bool {
 
 /// What a result is held to, but for its context.
 fn judge(args: &CallArgs) -> JudgeArgs {
-    JudgeArgs { trust: args.trust.clone(), signer: args.signer.clone(), ..JudgeArgs::default() }
+    JudgeArgs {
+        trust: args.trust.clone(),
+        signers: args.signer.clone().into_iter().collect(),
+        ..JudgeArgs::default()
+    }
 }
 
 /// Makes the job: it asks for its result, and expires when nobody waits for that any more.

@@ -51,9 +51,11 @@ impl Judge {
 pub(super) fn refuse_nobody(judge: &Judge, args: &JudgeArgs) -> Result<(), Failure> {
     let trust = judge.trust.read()?;
     let names = || trust.entries().iter().map(TrustEntry::name);
-    let name = args.signer.clone();
+    let unknown =
+        |name: &&String| !names().any(|known| known == *name) && !trust.may_be_vouched_for(name);
+    let name = args.signers.iter().find(unknown).cloned();
     let is_known = match &name {
-        Some(name) => names().any(|known| known == name) || trust.may_be_vouched_for(name),
+        Some(_) => false,
         None => !trust.is_empty(),
     };
     match is_known {
@@ -74,8 +76,11 @@ pub(crate) fn expectations(args: &JudgeArgs, aad: Vec<u8>) -> Expectations {
     if let Some(max_age) = args.max_age {
         expectations = expectations.max_age(max_age);
     }
-    if let Some(signer) = &args.signer {
+    for signer in &args.signers {
         expectations = expectations.signer(signer);
+    }
+    if let Some(persons) = args.require {
+        expectations = expectations.required(persons.get());
     }
     if args.untagged {
         expectations = expectations.untagged();

@@ -5,7 +5,7 @@ mod page;
 
 use brine_core::cbor::{Encoder, Malformed, diagnose};
 use brine_core::cose::{FormError, Outline, Tagging};
-use brine_core::{LargeEnvelope, Skimmed, UnverifiedEnvelope, open};
+use brine_core::{LargeEnvelope, Signatures, Skimmed, UnverifiedEnvelope, open};
 
 use self::claimed::{Claimed, Lengths};
 use super::inspect_records::inspect_records;
@@ -69,6 +69,10 @@ pub(super) fn show(
             Ok(whole(claimed.to_json(lengths(&outline), &outline, number)))
         }
         Ok(outline) => Ok(whole(page::describe(parsed(), lengths(&outline), &outline))),
+        // Who signed an envelope of several is in the notation, which shows all of it.
+        Err(_) if !args.json && Signatures::parse(envelope, Tagging::Any).is_ok() => {
+            Ok(diagnostic(envelope))
+        }
         // Bytes of another format are none of the notation's either.
         Err(error) if args.json || matches!(error, FormError::NotAnEnvelope { .. }) => Err(error),
         Err(error) => Ok(Shown { unreadable: Some(error), ..diagnostic(envelope) }),

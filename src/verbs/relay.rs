@@ -68,11 +68,12 @@ fn refuse_misuse(args: &RelayArgs) -> Result<(), Failure> {
             "leave out --key, --expires and --batch",
         ));
     }
-    let JudgeArgs { trust, signer, max_age, aad, try_keys, .. } = &args.judge;
+    let JudgeArgs { trust, signers, require, max_age, aad, try_keys, .. } = &args.judge;
     let is_judging = !trust.public_keys.is_empty()
         || trust.trust.is_some()
         || trust.revoked.is_some()
-        || signer.is_some()
+        || !signers.is_empty()
+        || require.is_some()
         || max_age.is_some()
         || aad.is_some()
         || try_keys.is_some();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::quoted;
-use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, SigningBackend, armor, sign};
+use brine_core::{Content, Envelope, Kind, MAX_MEMORY_BYTES, armor, sign};
 use brine_job::Grants;
 use brine_records::Framing;
 
@@ -13,6 +13,7 @@ use super::reject_file::RejectFile;
 use super::sign_beside::{sign_files, without_signatures};
 use super::sign_records::sign_records;
 use super::sign_stream::{StreamInput, sign_stream};
+use super::signers::{Signers, is_several};
 use super::stated::{Said, State, Stated};
 use crate::args::sign::Sign;
 use crate::report::{Failure, Outcome, SignatureFacts, SignedInput};
@@ -28,11 +29,11 @@ use crate::world::{slow_signatures, threads};
 
 pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     refuse_two_readers(args)?;
-    let key = key_place(args)?;
+    let keys = key_places(args)?;
     let passphrases = Source::find(&args.passphrase);
     let form = Form::resolve(args)?;
-    let mut guard = guard(args, key.file(), passphrases.file());
-    let signer = || signer(args, key, &passphrases);
+    let mut guard = guard(args, &keys, passphrases.file());
+    let signer = || signer(args, keys, &passphrases);
     if let Form::Detached = form {
         return sign_files(args, &mut guard, signer);
     }
@@ -49,69 +50,73 @@ pub(super) fn run(args: &Sign) -> Result<Outcome, Failure> {
     if let Some(path) = &args.refusals.reject_to {
         Output::plan("kept records", Some(path), &mut guard)?;
     }
-    let (key, stated) = signer()?;
-    let signed = signed_input(args, key.as_ref(), path);
+    let (keys, stated) = signer()?;
+    let signed = signed_input(args, &keys, path);
     let input = InputFile::open(Some(path))?;
     let state = || stated.now();
     let facts = match form {
-        Form::Any => sign_any(args, key, stated, input, &output)?,
+        Form::Any => sign_any(args, keys.first, stated, input, &output)?,
         Form::Job(grants) => {
             let state = || {
                 let said = stated.now()?;
                 Ok(Said { statement: grants.statement(said.statement), facts: said.facts })
             };
-            let facts = sign_single(args, key.as_ref(), &state, input, &output)?;
+            let facts = sign_single(args, &keys, &state, input, &output)?;
             SignatureFacts { kind: Kind::Job.name(), ..facts }
         }
         Form::Records(framings) => {
             let rejects = args.refusals.reject_to.as_deref().map(RejectFile::open).transpose()?;
             let outputs = (&output, rejects);
-            return sign_records(args, key, stated, framings, input, outputs, signed);
+            return sign_records(args, keys.first, stated, framings, input, outputs, signed);
         }
-        Form::Detached | Form::Single => sign_single(args, key.as_ref(), &state, input, &output)?,
+        Form::Detached | Form::Single => sign_single(args, &keys, &state, input, &output)?,
     };
     Ok(Outcome::signed(SignedInput { facts, ..signed }))
 }
 
 /// Says what was signed, as far as that is known before it is.
-pub(super) fn signed_input(args: &Sign, key: &dyn SigningBackend, file: &Path) -> SignedInput {
+pub(super) fn signed_input(args: &Sign, keys: &Signers, file: &Path) -> SignedInput {
     let beside = args.detached && !is_standard_input(file);
     let elsewhere = || if beside { signature_of(file) } else { PathBuf::from("-") };
     SignedInput {
         file: file.to_owned(),
         output: args.output.clone().unwrap_or_else(elsewhere),
-        key: args.key.clone(),
-        key_id: key.verifying_key().id(),
+        key: args.keys.first().cloned().unwrap_or_default(),
+        key_id: keys.first.verifying_key().id(),
         detached: args.detached,
         facts: SignatureFacts::default(),
         records: None,
     }
 }
 
-/// Returns where the key is.
-fn key_place(args: &Sign) -> Result<KeyPlace, Failure> {
-    match args.key.as_str() {
+/// Returns where the keys are.
+fn key_places(args: &Sign) -> Result<Vec<KeyPlace>, Failure> {
+    let place = |key: &String| match key.as_str() {
         "-" => Ok(KeyPlace::File(PathBuf::from("/dev/stdin"))),
         key => KeyPlace::find(key),
+    };
+    if args.keys.len() > 1 && args.records.framings().is_some() {
+        return Err(Failure::usage("a record is signed with one key".to_owned()));
     }
+    args.keys.iter().map(place).collect()
 }
 
-/// Opens the key, and reads what is stated with each signature.
+/// Opens the keys, and reads what is stated with each signature.
 fn signer(
     args: &Sign,
-    key: KeyPlace,
+    keys: Vec<KeyPlace>,
     passphrases: &Source,
-) -> Result<(SharedSigner, Stated), Failure> {
+) -> Result<(Signers, Stated), Failure> {
     let aad = args.aad.as_deref().map(InputFile::open_file).transpose()?;
     let stated = Stated::resolve(args)?;
-    let key = key.open(passphrases, args.permissions)?;
+    let keys = Signers::open(args, keys, passphrases)?;
     let aad = aad.map_or(Ok(Vec::new()), |aad| aad.read(MAX_WHOLE_BYTES))?;
-    Ok((key, stated.external_aad(aad)))
+    Ok((keys, stated.external_aad(aad)))
 }
 
 /// Returns how large an input is at most of which all is signed. Of a larger one, digests are.
-pub(super) fn most_whole(args: &Sign, key: &dyn SigningBackend, stated: &Stated) -> usize {
-    let room = key.message_limit().map(|limit| stated.room_for_payload(limit));
+pub(super) fn most_whole(args: &Sign, limit: Option<usize>, stated: &Stated) -> usize {
+    let room = limit.map(|limit| stated.room_for_payload(limit));
     room.map_or(args.segment_size, |room| args.segment_size.min(room))
 }
 
@@ -138,7 +143,7 @@ impl Form {
         Ok(match args.records.framings() {
             Some(framings) => Self::Records(framings),
             None if args.detached => Self::Detached,
-            None if args.single || args.plain || args.armor => Self::Single,
+            None if args.single || args.plain || args.armor || is_several(args) => Self::Single,
             None => Self::Any,
         })
     }
@@ -150,9 +155,10 @@ impl Form {
 }
 
 /// Everything that is read.
-fn guard(args: &Sign, key: Option<&Path>, passphrase: Option<&Path>) -> OverwriteGuard {
-    let guard = OverwriteGuard::default().and(args.aad.as_deref());
-    let guard = guard.and(key).and_key(&args.key).and(passphrase);
+fn guard(args: &Sign, keys: &[KeyPlace], passphrase: Option<&Path>) -> OverwriteGuard {
+    let guard = OverwriteGuard::default().and(args.aad.as_deref()).and(passphrase);
+    let guard = keys.iter().fold(guard, |guard, key| guard.and(key.file()));
+    let guard = args.keys.iter().fold(guard, |guard, key| guard.and_key(key));
     // A signature is replaced, and not read, where its file is named, too.
     match without_signatures(&args.inputs).0.as_slice() {
         [] => guard.and_input(None),
@@ -172,13 +178,13 @@ pub(super) fn refuse_missing(path: &Path) -> Result<(), Failure> {
 /// Signs all of an input, from memory or from a copy that nobody else can change.
 pub(super) fn sign_single(
     args: &Sign,
-    key: &dyn SigningBackend,
+    keys: &Signers,
     state: State<'_>,
     input: InputFile,
     output: &Output,
 ) -> Result<SignatureFacts, Failure> {
     let (payload, spool);
-    let (content, bytes) = match arrived(args, input)? {
+    let (content, bytes) = match arrived(args, keys, input)? {
         Arrived::All(bytes) => {
             payload = bytes;
             (Content::Bytes(&payload), length_of(&payload))
@@ -189,18 +195,13 @@ pub(super) fn sign_single(
         }
     };
     let Said { statement, facts } = state()?;
-    let envelope = sign(&statement, key, content)?;
-    if args.detached {
-        write_bytes(&envelope.detached(), args.armor, output)?;
-    } else {
-        write(&envelope, args.armor, output)?;
-    }
+    keys.seal(&statement, content, (args.detached, args.armor), output)?;
     Ok(SignatureFacts { payload_bytes: Some(bytes), ..facts })
 }
 
-/// Reads an input. What is armored with its payload is held in memory.
-fn arrived(args: &Sign, input: InputFile) -> Result<Arrived, Failure> {
-    if args.armor && !args.detached {
+/// Reads an input. What is armored with its payload, and what several keys sign, is held in memory.
+fn arrived(args: &Sign, keys: &Signers, input: InputFile) -> Result<Arrived, Failure> {
+    if (args.armor && !args.detached) || keys.is_several() {
         return input.read(MAX_WHOLE_BYTES).map(Arrived::All);
     }
     input.read_up_to(MAX_MEMORY_BYTES)
@@ -220,7 +221,8 @@ fn sign_any(
 ) -> Result<SignatureFacts, Failure> {
     let mut stream = StreamInput::new(input, args.flush_after, Show::unless(is_quiet(args)))?;
     if args.flush_after.is_none()
-        && let Some(payload) = stream.read_all_within(most_whole(args, key.as_ref(), &stated))?
+        && let Some(payload) =
+            stream.read_all_within(most_whole(args, key.message_limit(), &stated))?
     {
         let Said { statement, facts } = stated.now()?;
         write(&sign(&statement, key.as_ref(), payload)?, false, output)?;
@@ -266,7 +268,7 @@ fn refuse_two_readers(args: &Sign) -> Result<(), Failure> {
     let passphrases = Source::find(&args.passphrase);
     let readers = [
         ("data", data),
-        ("private key", is_standard_input(Path::new(&args.key))),
+        ("private key", args.keys.iter().any(|key| is_standard_input(Path::new(key)))),
         ("passphrase", passphrases.file().is_some_and(is_standard_input)),
         ("external data", args.aad.as_deref().is_some_and(is_standard_input)),
     ];

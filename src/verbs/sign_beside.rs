@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::quoted;
-use brine_core::{Content, Kind, SigningBackend, sign};
+use brine_core::{Content, Kind};
 
 use super::expect::is_standard_input;
 use super::sign::{
-    SEVERAL, is_quiet, length_of, most_whole, refuse_missing, sign_single, signed_input, write,
-    write_bytes,
+    SEVERAL, is_quiet, length_of, most_whole, refuse_missing, sign_single, signed_input,
 };
+use super::signers::Signers;
 use super::stated::{Said, Stated};
 use crate::args::sign::Sign;
 use crate::report::byte_name::shown;
@@ -21,7 +21,6 @@ use crate::report::{
 use crate::reporter::{FileTeller, SayWho};
 use crate::world::beside::{HashWork, SignedBeside};
 use crate::world::input::InputFile;
-use crate::world::key_place::SharedSigner;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::progress::Show;
@@ -35,7 +34,7 @@ use crate::world::whole_file::Existing;
 pub(super) fn sign_files(
     args: &Sign,
     guard: &mut OverwriteGuard,
-    signer: impl FnOnce() -> Result<(SharedSigner, Stated), Failure>,
+    signer: impl FnOnce() -> Result<(Signers, Stated), Failure>,
 ) -> Result<Outcome, Failure> {
     let (typed, signatures) = without_signatures(&args.inputs);
     let inputs = if typed.is_empty() { &[Path::new("-")][..] } else { &typed };
@@ -52,9 +51,9 @@ pub(super) fn sign_files(
     // Nobody is asked for a passphrase where there is nothing to sign.
     let signer = if places.iter().any(Result::is_ok) { Some(signer()?) } else { None };
     let sign = |place: Place<'_>| match &signer {
-        Some((key, stated)) => {
-            let signed = signed_input(args, key.as_ref(), place.input);
-            let facts = sign_file(args, key.as_ref(), stated, place)?;
+        Some((keys, stated)) => {
+            let signed = signed_input(args, keys, place.input);
+            let facts = sign_file(args, keys, stated, place)?;
             Ok(Outcome::signed(SignedInput { facts, ..signed }))
         }
         None => Ok(Outcome::Silent),
@@ -122,27 +121,27 @@ fn place<'a>(
 /// Signs all of a small file, and the digest of a large one.
 fn sign_file(
     args: &Sign,
-    key: &dyn SigningBackend,
+    keys: &Signers,
     stated: &Stated,
     place: Place<'_>,
 ) -> Result<SignatureFacts, Failure> {
     let input = InputFile::open(Some(place.input))?;
     if args.plain || args.single {
-        return sign_single(args, key, &|| stated.now(), input, &place.output);
+        return sign_single(args, keys, &|| stated.now(), input, &place.output);
     }
     let hash = args.hash.into();
     let work = HashWork { threads: args.threads, show: Show::unless(is_quiet(args)) };
-    match SignedBeside::read(input, most_whole(args, key, stated), hash, work)? {
+    match SignedBeside::read(input, most_whole(args, keys.message_limit(), stated), hash, work)? {
         SignedBeside::Bytes(payload) => {
             let Said { statement, facts } = stated.now()?;
-            let envelope = sign(&statement, key, payload.as_slice())?;
-            write_bytes(&envelope.detached(), args.armor, &place.output)?;
+            let content = Content::Bytes(&payload);
+            keys.seal(&statement, content, (true, args.armor), &place.output)?;
             Ok(SignatureFacts { payload_bytes: Some(length_of(&payload)), ..facts })
         }
         SignedBeside::Digest(hashed) => {
             let Said { statement, facts } = stated.now()?;
-            let envelope = sign(&statement, key, Content::Digest(hash, &hashed.digest))?;
-            write(&envelope, args.armor, &place.output)?;
+            let content = Content::Digest(hash, &hashed.digest);
+            keys.seal(&statement, content, (false, args.armor), &place.output)?;
             let (kind, payload_bytes) = (Kind::Digest.name(), Some(hashed.bytes));
             Ok(SignatureFacts { kind, payload_bytes, ..facts })
         }

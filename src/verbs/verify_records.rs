@@ -95,9 +95,10 @@ pub(super) fn name_of(
     trust: &WatchedTrust,
     clock: Moment,
 ) -> Option<String> {
-    let JudgeArgs { context, signer, .. } = judge;
+    let JudgeArgs { context, signers, .. } = judge;
     let now = clock.now().ok()?;
-    let question = Question { context: context.as_deref(), signer: signer.as_deref(), now };
+    let question =
+        Question { context: context.as_deref(), signer: signers.first().map(String::as_str), now };
     let trust = trust.read().ok()?;
     let judged = trust.judge_entry(&Evidence::Key(key), &question).ok();
     let entry = judged.or_else(|| trust.entries_of(key).next())?;

@@ -253,7 +253,8 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
     let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
     let mut named = Trust::new(entries.into_iter().chain(revoked)).with_authorities(authorities);
     named.revoke(file.revocations().clone());
-    Ok(named)
+    // Whoever names a key does not say that one is enough.
+    Ok(named.with_rules(file.rules().to_vec()))
 }
 
 /// Reads a trust file of either form.

@@ -42,6 +42,7 @@ mod rabbitmq;
 mod server;
 #[cfg(feature = "brokers")]
 mod servers;
+mod several;
 mod signed_jobs;
 mod soak;
 mod streams;

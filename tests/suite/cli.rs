@@ -43,6 +43,7 @@ mod run_once;
 mod run_schema;
 mod scan;
 mod session;
+mod several;
 mod signature_names;
 mod slow_outputs;
 mod standard_streams;

@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 19] = [
+const LINES: [&str; 20] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -32,6 +32,9 @@ const LINES: [&str; 19] = [
     "brinekey gen c > c.pub 2> c.log; chmod 644 \"$BRINE_HOME/keys/c.key\"; brinekey check --json",
     "brinekey trust add x default -c a --json; brinekey trust check x --context a --json; \
      brinekey trust revoke x --json --reason lost; brinekey show x --json; brinekey trust remove x --json",
+    "brinekey gen two --no-passphrase; echo x | brine sign -k default -k two > t; brine verify --json t > /dev/null; \
+     brinekey ca org --no-passphrase; brinekey trust add org org --authority 'z*'; brinekey gen z --no-passphrase --no-trust; \
+     brinekey issue z -k org -n zoe --for 1h; echo x | brine sign -k z -k two | brine verify --json > /dev/null",
     "brinekey ca team --no-passphrase; brinekey trust add team team --authority 'al*' -c 'a/*' --json; \
      brinekey trust add x team --may-issue --json; brinekey trust list --json; \
      brinekey issue default -k team -n alice -c 'a/*' --for 1h --json; brinekey issue default -k team -n alice --for 1h -o - --json",

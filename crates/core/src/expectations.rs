@@ -23,7 +23,8 @@ pub struct Expectations {
     pub(crate) external_aad: Vec<u8>,
     pub(crate) kind: Kind,
     pub(crate) max_age: Option<Duration>,
-    pub(crate) signer: Option<String>,
+    pub(crate) required: usize,
+    pub(crate) signers: Vec<String>,
     pub(crate) tagging: Tagging,
     pub(crate) tried_keys: usize,
     pub(crate) typ: Option<String>,
@@ -40,7 +41,8 @@ impl Default for Expectations {
             external_aad: Vec::new(),
             kind: Kind::default(),
             max_age: None,
-            signer: None,
+            required: 1,
+            signers: Vec::new(),
             tagging: Tagging::default(),
             tried_keys: TRIED_KEYS,
             typ: None,
@@ -87,10 +89,18 @@ impl Expectations {
         Self { max_age: Some(max_age), ..self }
     }
 
-    /// Asks for a signer who answers to this name.
+    /// Asks for a signer who answers to this name. Of an envelope of several signers, each name that is asked for must have
+    /// a signature of its own.
     #[must_use]
-    pub fn signer(self, name: impl Into<String>) -> Self {
-        Self { signer: Some(name.into()), ..self }
+    pub fn signer(mut self, name: impl Into<String>) -> Self {
+        self.signers.push(name.into());
+        self
+    }
+
+    /// Asks for the signatures of so many persons, by [`count_persons`](crate::count_persons).
+    #[must_use]
+    pub fn required(self, persons: usize) -> Self {
+        Self { required: persons.max(1), ..self }
     }
 
     /// Takes envelopes of this foreign type (RFC 9596) as data: a media type, without case, or the number of a

@@ -40,7 +40,14 @@ pub enum Kind {
 ///
 /// They are brine's under a type of brine's alone: everybody may use these numbers for something else.
 pub(crate) const PROFILE: Profile = Profile {
-    private: &[label::POSITION, label::SEQUENCE, label::GRANTS, label::RESULT, label::CERTIFICATES],
+    private: &[
+        label::POSITION,
+        label::SEQUENCE,
+        label::GRANTS,
+        label::RESULT,
+        label::CERTIFICATES,
+        label::SIGNERS,
+    ],
     is_own: |typ| Kind::from_typ(typ).is_some(),
 };
 
@@ -153,6 +160,13 @@ impl Kind {
     #[must_use]
     pub fn may_be_batched(self) -> bool {
         self.row().is_some_and(|row| row.may_be_batched)
+    }
+
+    /// Returns whether envelopes of this kind may have several signers. A segment is held to the key of its stream, and
+    /// the result of a job is one worker's word.
+    #[must_use]
+    pub const fn may_have_several(self) -> bool {
+        matches!(self, Self::Data | Self::Digest | Self::Job | Self::Foreign | Self::Untyped)
     }
 
     /// Returns the short name used on the command line and in JSON.

@@ -73,7 +73,7 @@ pub use crate::open::{
 };
 pub use crate::position::Position;
 pub use crate::sequence::{CHANNEL_BYTES, Sequence};
-pub use crate::sign::{Content, Envelope, sign};
+pub use crate::sign::{Content, Envelope, Needed, cosign, detach, sign, sign_together};
 pub use crate::signing::{BackendFailure, Message, SigningBackend, SigningError};
 pub use crate::statement::{CTI_BYTES, Statement, Unique};
 pub use crate::store::{Kept, NoStore, Store};
@@ -81,8 +81,8 @@ pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::trust::{
     CertificateFlaw, Evidence, KnownSigners, Question, Signer, TrustAnchors, TrustSource,
-    TrustUnavailable, Untrusted, Vouched,
+    TrustUnavailable, Untrusted, Vouched, Vouching, count_persons,
 };
-pub use crate::unverified::UnverifiedEnvelope;
+pub use crate::unverified::{Signatures, UnverifiedEnvelope};
 pub use crate::verified::{EnvelopeVerifier, SignedHeader, Verified};
 pub use crate::verify::Standing;

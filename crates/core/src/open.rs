@@ -12,16 +12,16 @@ mod skim;
 use std::io::{Cursor, Read};
 
 use crate::armor;
-use crate::cose::FormError;
+use crate::cose::{FormError, Front, Several, begins_several};
 use crate::error::{KindError, Result};
 use crate::expectations::Expectations;
-use crate::kind::Kind;
+use crate::kind::{Kind, PROFILE};
 use crate::observer::Observer;
 use crate::store::{NoStore, Store};
 use crate::stream::{StreamReader, read_opening, read_protected, starts_segment};
 use crate::time::Clock;
 use crate::trust::TrustSource;
-use crate::unverified::UnverifiedEnvelope;
+use crate::unverified::Signatures;
 use crate::verified::{Payload, Verified};
 use crate::verify::{verify_now, wrong_kind};
 
@@ -103,6 +103,19 @@ impl Found {
         match input.read_up_to(MAX_MEMORY_BYTES)? {
             Arrived::All(bytes) => unwrap(bytes).map(Self::Whole),
             Arrived::More(mut input) => {
+                // The signatures of several signers are verified in turns, over a payload in memory.
+                input.read_beginning(SEVERAL_SHOWS)?;
+                if begins_several(&input.beginning) {
+                    input.read_beginning(Front::MAX_BYTES)?;
+                    if Several::judge_beginning(&input.beginning, &PROFILE).is_err() {
+                        // Whatever follows, it is refused for what is wrong with that.
+                        return Ok(Self::Whole(input.beginning));
+                    }
+                    return match input.expecting(0).read_up_to(MAX_WHOLE_ENVELOPE_BYTES)? {
+                        Arrived::All(bytes) => Ok(Self::Whole(bytes)),
+                        Arrived::More(_) => Err(TOO_LARGE.into()),
+                    };
+                }
                 if !input.is_armored()? {
                     return Ok(Self::Large(input));
                 }
@@ -207,11 +220,12 @@ fn verify_whole(
     expectations: &Expectations,
     observer: &Observer,
 ) -> Result<Verified> {
-    let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
+    let signatures = Signatures::parse(&bytes, expectations.tagging)?;
+    let envelope = signatures.first();
     let Some(payload) = envelope.sign1().unverified_payload() else {
-        return Err(wrong_kind(&envelope, expectations, FormError::DetachedPayload.into()));
+        return Err(wrong_kind(envelope, expectations, FormError::DetachedPayload.into()));
     };
-    let (judged, now) = verify_now(&envelope, payload, expectations, observer)?;
+    let (judged, now) = verify_now(&signatures, payload, expectations, observer)?;
     let protected = envelope.sign1().protected_bytes().to_vec();
     let place = envelope.sign1().payload_range();
     Ok(Verified::new(&protected, judged, now, Payload::within(bytes, place)))
@@ -233,6 +247,9 @@ impl std::fmt::Debug for Opening {
         })
     }
 }
+
+/// How many bytes show whether an envelope is one of several signers.
+const SEVERAL_SHOWS: usize = 2;
 
 const TOO_LARGE: FormError = FormError::TooLarge { limit: MAX_ARMORED_BYTES };
 

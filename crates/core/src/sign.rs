@@ -1,5 +1,7 @@
 //! Builds an envelope.
 
+mod several;
+
 use std::io::{self, Write};
 
 use crate::cbor::Encoder;
@@ -8,6 +10,8 @@ use crate::error::Result;
 use crate::hash::{Digest, HashAlgorithm, ReadAt, each_piece};
 use crate::signing::{SigningBackend, SigningError};
 use crate::statement::{HeaderOf, Role, Statement};
+
+pub use self::several::{Needed, cosign, detach, sign_together};
 
 /// What is signed.
 #[derive(Clone, Copy)]
@@ -65,7 +69,7 @@ pub fn sign<'p>(
     };
     let algorithm = statement.alg().alone();
     let unique = statement.next_unique()?;
-    let key_id = key.verifying_key().id();
+    let key_id = Some(key.verifying_key().id());
     let certificates = key.certificates();
     let header = HeaderOf { key_id, certificates, statement, algorithm, unique, role };
     let protected = header.to_bytes();

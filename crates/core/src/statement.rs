@@ -186,7 +186,8 @@ impl Statement {
 /// What else stands in a header: what the statement does not say by itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeaderOf<'a> {
-    pub(crate) key_id: KeyId,
+    /// Of the body of an envelope of several signers, there is none, and so no algorithm.
+    pub(crate) key_id: Option<KeyId>,
     pub(crate) certificates: Option<&'a Certificates>,
     pub(crate) statement: &'a Statement,
     pub(crate) algorithm: Algorithm,
@@ -195,7 +196,7 @@ pub(crate) struct HeaderOf<'a> {
 }
 
 /// What an envelope carries in the place of its payload.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The payload.
     Content,
@@ -206,7 +207,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    const fn kind(self, stated: Kind) -> Kind {
+    pub(crate) const fn kind(self, stated: Kind) -> Kind {
         match self {
             Self::Content => stated,
             Self::Digest(_) => Kind::Digest,
@@ -232,12 +233,17 @@ impl HeaderOf<'_> {
     pub(crate) fn write(&self, writer: &mut HeaderWriter, output: &mut Encoder) {
         let Self { key_id, statement, algorithm, unique, role, .. } = *self;
         let kind = role.kind(statement.kind);
-        writer.clear().put(label::ALG, |value| value.int(algorithm.id()));
+        writer.clear();
+        if key_id.is_some() {
+            writer.put(label::ALG, |value| value.int(algorithm.id()));
+        }
         // Put in this order, the parameters of data need no sorting.
         if !role.is_later_segment() {
             statement.put_content_type(writer, role);
         }
-        writer.put(label::KID, |value| value.bytes(key_id.as_bytes()));
+        if let Some(key_id) = key_id {
+            writer.put(label::KID, |value| value.bytes(key_id.as_bytes()));
+        }
         if !role.is_later_segment() {
             statement.put_claims(writer, unique);
         }

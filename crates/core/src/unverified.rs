@@ -1,13 +1,21 @@
 //! An envelope as brine reads it: parsed, not yet verified.
 
+mod signatures;
+
 use crate::batch::Signature;
+use crate::cbor::Decoder;
 use crate::certificates::{Certificates, judge_form};
-use crate::cose::{Algorithm, ContentType, FormError, Label, Protected, Sign1, Tagging, label};
+use crate::cose::{
+    Algorithm, ContentType, FormError, Label, MAX_SIGNERS, Protected, Sign1, Tagging, label,
+};
 use crate::error::KindError;
 use crate::hash::HashAlgorithm;
+use crate::key::KeyId;
 use crate::kind::{Kind, PROFILE};
 use crate::position::Position;
 use crate::sequence::Sequence;
+
+pub use self::signatures::Signatures;
 
 /// An envelope that has been parsed, not yet verified: a COSE_Sign1, its signature, and the form of the
 /// header parameters that are brine's own.
@@ -36,7 +44,10 @@ impl<'a> UnverifiedEnvelope<'a> {
     #[inline]
     pub(crate) fn new(sign1: Sign1<'a>) -> Result<Self, FormError> {
         let own_kind = Kind::stated_by(sign1.header().typ);
-        judge_private(sign1.header(), own_kind)?;
+        judge_private(sign1.header(), own_kind, sign1.is_one_of_several())?;
+        if sign1.is_one_of_several() {
+            judge_signer(&sign1, own_kind)?;
+        }
         let signature = Signature::of(&sign1)?;
         Ok(Self { sign1, signature, own_kind })
     }
@@ -68,7 +79,15 @@ impl<'a> UnverifiedEnvelope<'a> {
     /// Returns the certificates that it brings for its key.
     #[must_use]
     pub fn certificates(&self) -> Option<Certificates> {
-        self.private(label::CERTIFICATES).and_then(|value| Certificates::decode(value).ok())
+        let value = self.own_kind.and_then(|_| self.sign1.signer_header().get(label::CERTIFICATES));
+        value.and_then(|value| Certificates::decode(value).ok())
+    }
+
+    /// Returns the ids of the keys whose signatures it says that it needs.
+    pub fn needed_signers(&self) -> impl Iterator<Item = KeyId> {
+        let mut list = Decoder::new(self.private(label::SIGNERS).unwrap_or_default());
+        let count = list.array().unwrap_or(0);
+        (0..count).map_while(move |_| list.sized().ok().copied().map(KeyId::from_bytes))
     }
 
     /// Returns what the envelope says it is for. `foreign_typ` is a type that the caller asked for.
@@ -125,7 +144,11 @@ fn is_asked_for(typ: ContentType<'_>, asked: &str) -> bool {
 /// Judges the form of what is brine's own: each header parameter by the rule of the kind that it belongs to.
 ///
 /// Under any other type, or none, private numbers are somebody else's, and mean nothing here.
-fn judge_private(header: &Protected<'_>, own_kind: Option<Kind>) -> Result<(), FormError> {
+fn judge_private(
+    header: &Protected<'_>,
+    own_kind: Option<Kind>,
+    is_of_several: bool,
+) -> Result<(), FormError> {
     let Some(kind) = own_kind else { return judge_foreign(header) };
     if let Some(value) = header.get(label::CERTIFICATES) {
         judge_form(value)?;
@@ -144,10 +167,62 @@ fn judge_private(header: &Protected<'_>, own_kind: Option<Kind>) -> Result<(), F
         let place = Place::of(header, label::RESULT, kind == Kind::Result);
         place.judge().map_err(|what| FormError::Result { what })?;
     }
+    if let Some(value) = header.get(label::SIGNERS) {
+        let place = Place::of(header, label::SIGNERS, is_of_several);
+        place.judge().map_err(|what| FormError::Signers { what })?;
+        judge_needed(value)?;
+    }
     if let Some(value) = header.get(label::SEQUENCE) {
         let place = Place::of(header, label::SEQUENCE, kind == Kind::Data);
         place.judge().map_err(|what| FormError::Sequence { what })?;
         Sequence::decode(value)?;
+    }
+    Ok(())
+}
+
+/// Holds the list of the signers that an envelope needs to its form.
+///
+/// ```cddl
+/// signers = [1*16 bstr .size 32]   ; ids of keys, each once
+/// ```
+fn judge_needed(value: &[u8]) -> Result<(), FormError> {
+    let mut list = Decoder::new(value);
+    let count = list.array()?;
+    if !usize::try_from(count).is_ok_and(|count| (1..=MAX_SIGNERS).contains(&count)) {
+        return Err(FormError::Signers { what: "it needs none, or more than sixteen" });
+    }
+    let mut seen = Vec::new();
+    for _ in 0..count {
+        let id = *list.sized::<32>()?;
+        if seen.contains(&id) {
+            return Err(FormError::Signers { what: "it needs a signer twice" });
+        }
+        seen.push(id);
+    }
+    Ok(list.finish()?)
+}
+
+/// Holds what one of several signers says, beside the body, to its place.
+fn judge_signer(sign1: &Sign1<'_>, own_kind: Option<Kind>) -> Result<(), FormError> {
+    let (body, signer) = (sign1.header(), sign1.signer_header());
+    let Some(kind) = own_kind else { return judge_foreign(signer) };
+    if !kind.may_have_several() {
+        return Err(FormError::Signers { what: "envelopes of this kind have one signer" });
+    }
+    if let Some(value) = signer.get(label::CERTIFICATES) {
+        judge_form(value)?;
+    }
+    if body.get(label::SEQUENCE).is_some() {
+        // Numbers are those of a signer's channel.
+        return Err(FormError::Signers { what: "it is numbered, as what one signer signs" });
+    }
+    if body.get(label::CERTIFICATES).is_some() {
+        return Err(FormError::Signers { what: "the body has certificates, which are a signer's" });
+    }
+    let of_the_body =
+        [label::POSITION, label::SEQUENCE, label::GRANTS, label::RESULT, label::SIGNERS];
+    if of_the_body.iter().any(|label| signer.get(*label).is_some()) {
+        return Err(FormError::Signers { what: "a signer states what the body has to" });
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ pub struct Verified {
     judged_at: Timestamp,
     kind: Kind,
     signer: Signer,
+    others: Vec<Signer>,
     standing: Standing,
     payload: Payload,
 }
@@ -48,9 +49,9 @@ impl Verified {
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
-        let Judged { kind, signer, standing, .. } = judged;
+        let Judged { kind, signer, others, standing, .. } = judged;
         let (header, signer) = (SignedHeader::new(protected), signer.into_owned());
-        Self { header, judged_at, kind, signer, standing, payload }
+        Self { header, judged_at, kind, signer, others, standing, payload }
     }
 
     /// Reads its payload from the store that it was kept in.
@@ -61,7 +62,8 @@ impl Verified {
 
     /// Takes another envelope but for its payload, in the same memory.
     fn replace(&mut self, protected: &[u8], judged: Judged<'_>, judged_at: Timestamp) {
-        let Judged { kind, signer, standing, .. } = judged;
+        let Judged { kind, signer, others, standing, .. } = judged;
+        self.others = others;
         self.header.replace(protected);
         self.kind = kind;
         self.judged_at = judged_at;
@@ -121,10 +123,15 @@ impl Verified {
         self.kind
     }
 
-    /// Returns the signer.
+    /// Returns the signer; of several, the first in the envelope who is believed.
     #[must_use]
     pub const fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// Returns all signers who are believed, in the order of the envelope.
+    pub fn signers(&self) -> impl Iterator<Item = &Signer> {
+        std::iter::once(&self.signer).chain(&self.others)
     }
 
     /// Returns how long the payload is; of a stream, how much of it has been read so far.

@@ -45,6 +45,10 @@ where
         Ok(None)
     }
 
+    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+        Ok(())
+    }
+
     fn judge(
         &self,
         evidence: &Evidence,

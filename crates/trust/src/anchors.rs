@@ -12,6 +12,7 @@ use crate::authority::Authority;
 use crate::chain::{Anchor, VerifiedCertificates};
 use crate::entry::{BrokenLimit, TrustEntry};
 use crate::revocation_list::RevocationList;
+use crate::rule::Rule;
 
 /// The signers who are trusted, and the keys that are revoked.
 ///
@@ -42,6 +43,7 @@ pub struct Trust {
     firsts: Vec<usize>,
     authorities: Vec<Authority>,
     lists: Vec<String>,
+    rules: Vec<Rule>,
     revoked: RevocationList,
     skipped: usize,
     verified: VerifiedCertificates,
@@ -73,6 +75,18 @@ impl Trust {
     /// Revokes what is on a list, whatever the entries say.
     pub fn revoke(&mut self, list: impl Into<RevocationList>) {
         self.revoked.extend(list.into());
+    }
+
+    /// Has signatures for some contexts need several signers.
+    #[must_use]
+    pub fn with_rules(self, rules: Vec<Rule>) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Returns which contexts need several signers.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     pub(crate) fn with_lists(self, lists: Vec<String>) -> Self {
@@ -322,6 +336,14 @@ impl TrustAnchors for Trust {
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted> {
         self.judge_with(evidence, question, |_| true)
+    }
+
+    fn judge_together(
+        &self,
+        signers: &[&Signer],
+        question: &Question<'_>,
+    ) -> Result<(), Untrusted> {
+        self.rules.iter().try_for_each(|rule| rule.judge(signers, question))
     }
 
     fn judge_in_particular(

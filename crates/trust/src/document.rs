@@ -13,6 +13,15 @@
 //! revoked-at = 2026-06-01T00:00:00Z   # optional
 //! revoked-reason = "laptop stolen"    # optional
 //!
+//! [groups]
+//! release = ["alice", "bob"]
+//!
+//! [[rule]]
+//! contexts = ["release/*"]            # optional
+//! require = 2
+//! of = ["@release", "carol"]          # optional
+//! each-certified = true               # optional
+//!
 //! [[authority]]
 //! name = "team"
 //! key = "ssh-ed25519 AAAA… comment"
@@ -26,13 +35,15 @@ mod field;
 
 use std::ops::Range;
 
-use brine_core::{Signer, Timestamp, VerifyingKey};
+use brine_core::cose::MAX_SIGNERS;
+use brine_core::{Signer, Timestamp, VerifyingKey, Vouching};
 use toml_edit::{ArrayOfTables, Document, Item, Table, TomlError};
 
 use crate::MAX_TRUST_FILE_BYTES;
 use crate::authority::Authority;
 use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
+use crate::rule::Rule;
 
 use self::field::{Field, line_of};
 
@@ -57,6 +68,7 @@ pub(crate) struct Contents {
     pub(crate) authorities: Vec<Authority>,
     /// The files of lists of what is revoked.
     pub(crate) revoked: Vec<String>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// Reads all of it.
@@ -66,10 +78,15 @@ pub(crate) fn read(text: &str) -> Result<Contents, TrustError> {
     }
     let document = Document::parse(text).map_err(|error| syntax(text, &error))?;
     let mut contents = Contents::default();
+    if let Some(item) = document.get("groups") {
+        Field { text, table: document.as_table(), key: "groups", item }.groups()?;
+    }
     for (key, item) in document.as_table() {
         let field = Field { text, table: document.as_table(), key, item };
         match key {
             "authority" => contents.authorities = authorities(&field)?,
+            "groups" => {}
+            "rule" => contents.rules = rules(&field, document.get("groups"))?,
             "revoked" => contents.revoked = field.strings("revoked")?,
             "signer" => contents.signers = signers(&field)?,
             "version" => version(&field)?,
@@ -185,6 +202,56 @@ fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
     let principals =
         principals.ok_or_else(|| TrustError::Missing { line: line(), key: "principals" })?;
     Ok(Authority::new(values.into_entry(line)?, principals))
+}
+
+fn rules(field: &Field<'_>, groups: Option<&Item>) -> Result<Vec<Rule>, TrustError> {
+    tables(field, "rule")?.iter().map(|table| rule(field.text, table, groups)).collect()
+}
+
+fn rule(text: &str, table: &Table, groups: Option<&Item>) -> Result<Rule, TrustError> {
+    let line = line_of(text, table.span().unwrap_or_default().start);
+    let (mut scope, mut required, mut of) = (Scope::Any, None, None);
+    let mut vouching = Vouching::OnePerson;
+    for (key, item) in table {
+        let field = Field { text, table, key, item };
+        match key {
+            "contexts" => scope = Scope::Globs(field.globs("contexts")?),
+            "each-certified" if field.boolean("each-certified")? => {
+                vouching = Vouching::EachPerson;
+            }
+            "each-certified" => {}
+            "of" => of = Some(members(&field, groups)?),
+            "require" => required = Some(field.integer("require")?),
+            _ => return Err(field.unknown()),
+        }
+    }
+    let required = required.ok_or(TrustError::Missing { line, key: "require" })?;
+    let wrong = |what| TrustError::Rule { line, what };
+    let required = usize::try_from(required).ok().filter(|found| (1..=MAX_SIGNERS).contains(found));
+    let required = required.ok_or(wrong("require is not a number from 1 to 16"))?;
+    if of.as_ref().is_some_and(|names: &Vec<String>| names.len() < required) {
+        return Err(wrong("it requires more signers than it names"));
+    }
+    Ok(Rule { scope, required, of, vouching })
+}
+
+/// Returns the names of a rule, those of its groups among them.
+fn members(field: &Field<'_>, groups: Option<&Item>) -> Result<Vec<String>, TrustError> {
+    let mut names = Vec::new();
+    for name in field.strings("of")? {
+        let Some(group) = name.strip_prefix('@') else {
+            names.push(name);
+            continue;
+        };
+        let members = groups.and_then(|groups| groups.get(group)).and_then(Item::as_array);
+        let unknown =
+            TrustError::Rule { line: field.line(), what: "it names a group that is not there" };
+        let members = members.ok_or(unknown)?.iter().filter_map(toml_edit::Value::as_str);
+        names.extend(members.map(str::to_owned));
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 fn syntax(text: &str, error: &TomlError) -> TrustError {

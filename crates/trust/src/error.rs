@@ -55,6 +55,15 @@ pub enum TrustError {
         found: String,
     },
 
+    /// A rule for several signers cannot be meant.
+    #[error("line {line}: rule cannot be used: {what}")]
+    Rule {
+        /// The line.
+        line: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+
     /// A binary list of revoked keys cannot be read.
     #[error("OpenSSH key revocation list (KRL): {flaw}")]
     Krl {
@@ -276,6 +285,7 @@ impl Classified for TrustError {
             Self::AlreadyThere { .. } => "trust-already-there",
             Self::Krl { flaw } => flaw.reason(),
             Self::Principal { .. } => "trust-principal",
+            Self::Rule { .. } => "trust-rule",
             Self::ByteOrderMark => "trust-byte-order-mark",
             Self::ControlCharacter { .. } => "trust-control-character",
             Self::DuplicateOption { .. } => "trust-duplicate-option",

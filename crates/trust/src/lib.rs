@@ -44,6 +44,7 @@ mod named;
 mod openssh_text;
 mod pattern;
 mod revocation_list;
+mod rule;
 mod store;
 mod trust_file;
 
@@ -55,6 +56,7 @@ pub use crate::krl::KrlFlaw;
 pub use crate::named::EntryState;
 pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
 pub use crate::revocation_list::RevocationList;
+pub use crate::rule::Rule;
 pub use crate::store::{Revocations, TrustStore};
 pub use jiff::tz::TimeZone;
 

@@ -59,9 +59,9 @@ impl TrustStore {
     ///
     /// None in practice: the text is always valid.
     pub fn trust(&self) -> Result<Trust, TrustError> {
-        let Contents { signers, authorities, revoked } = document::read(&self.text)?;
+        let Contents { signers, authorities, revoked, rules } = document::read(&self.text)?;
         let entries = signers.into_iter().map(|placed| placed.entry);
-        Ok(Trust::new(entries).with_authorities(authorities).with_lists(revoked))
+        Ok(Trust::new(entries).with_authorities(authorities).with_lists(revoked).with_rules(rules))
     }
 
     /// Appends an entry.

@@ -33,9 +33,12 @@ impl Trust {
         if is_toml(text) {
             let text = str::from_utf8(text);
             let text = text.map_err(|error| not_text(bytes, error.valid_up_to()))?;
-            let Contents { signers, authorities, revoked } = document::read(text)?;
+            let Contents { signers, authorities, revoked, rules } = document::read(text)?;
             let entries = signers.into_iter().map(|placed| placed.entry);
-            return Ok(Self::new(entries).with_authorities(authorities).with_lists(revoked));
+            return Ok(Self::new(entries)
+                .with_authorities(authorities)
+                .with_lists(revoked)
+                .with_rules(rules));
         }
         let AllowedSigners { entries, authorities, skipped } = allowed_signers::read(bytes, zone)?;
         Ok(Self::new(entries).with_authorities(authorities).with_skipped(skipped))

@@ -117,7 +117,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "brine sign --max-age 7d x",
         "brine sign has no option \"--max-age\"",
-        "\"--max-age\" is an option of \"brine verify\", \"brine replay init\" and \"brine run\", among others",
+        "\"--max-age\" is an option of \"brine cosign\", \"brine verify\" and \"brine replay init\", among others",
     ),
     (
         "brinekey gen --expires 30d",
@@ -156,7 +156,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "brinekey import needs NAME and FILE",
         "usage: brinekey import [OPTIONS] <NAME> <FILE>",
     ),
-    ("brine sign --key a --key b", "--key is given twice", "give --key once"),
+    ("brine call --key a --key b q x", "--key is given twice", "give --key once"),
     ("brine sign --job --lines", "--job cannot be used with --lines", "leave out --job or --lines"),
     (
         "brine verify --retry kept",

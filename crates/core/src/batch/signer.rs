@@ -116,7 +116,7 @@ impl BatchSigner {
         }
         let certificates = self.key.certificates().cloned();
         let header = HeaderOf {
-            key_id: self.key.verifying_key().id(),
+            key_id: Some(self.key.verifying_key().id()),
             certificates: certificates.as_ref(),
             statement,
             algorithm: Algorithm::Batch,

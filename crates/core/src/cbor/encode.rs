@@ -126,6 +126,9 @@ pub(crate) struct HeadBytes {
 }
 
 impl HeadBytes {
+    /// No head, of nothing.
+    pub(crate) const NONE: Self = Self { bytes: [0; 9], length: 0 };
+
     /// Encodes a major type and its argument.
     pub(crate) const fn new(major: Major, argument: u64) -> Self {
         let [.., low] = argument.to_be_bytes();

@@ -121,6 +121,8 @@ pub mod label {
     pub const RESULT: i64 = -70_006;
     /// Certificates for the signing key (private use): see [`Certificates`](crate::Certificates).
     pub const CERTIFICATES: i64 = -70_007;
+    /// Whose signatures an envelope of several signers needs (private use).
+    pub const SIGNERS: i64 = -70_008;
     /// The verifiable data structure of a receipt (RFC 9942).
     pub const VDS: i64 = 395;
     /// The proofs of a receipt (RFC 9942).
@@ -161,6 +163,7 @@ pub const fn label_name(label: i64) -> Option<&'static str> {
         -70_005 => "grants",
         -70_006 => "result",
         -70_007 => "certificates",
+        -70_008 => "signers",
         _ => return None,
     })
 }

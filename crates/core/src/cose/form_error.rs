@@ -141,6 +141,12 @@ pub enum FormError {
         /// Which of them this is said to be, from 0.
         index: u64,
     },
+    /// An envelope of several signers is not of its form.
+    #[error("envelope of several signers is malformed: {what}")]
+    Signers {
+        /// The rule that it breaks.
+        what: &'static str,
+    },
     /// A sequence stands where it means nothing, or where other software would not see it.
     #[error("sequence is malformed: {what}")]
     Sequence {
@@ -217,6 +223,7 @@ impl Classified for FormError {
             | Self::ProofPath { .. }
             | Self::ProofSize { .. }
             | Self::Sequence { .. }
+            | Self::Signers { .. }
             | Self::SignatureLength { .. }
             | Self::TooManyLabels { .. } => Class::Altered,
             Self::AlgorithmUnsupported { .. }
@@ -262,6 +269,7 @@ impl Classified for FormError {
             Self::ProofSize { .. } => "proof-size",
             Self::Sequence { .. } => "sequence-form",
             Self::SequenceVersion { .. } => "sequence-version",
+            Self::Signers { .. } => "signers-form",
             Self::SignatureLength { .. } => "signature-length",
             Self::StreamVersion { .. } => "stream-version",
             Self::TooLarge { .. } => "too-large",

@@ -61,6 +61,17 @@ impl<'a> Protected<'a> {
         unprotected: &HeaderMap<'_>,
         profile: &Profile,
     ) -> Result<Self, FormError> {
+        let body = Self::read_body(map, index, unprotected, profile)?;
+        Ok(Self { algorithm: algorithm(index.algorithm)?, ..body })
+    }
+
+    /// Does the same for the body of an envelope of several signers, which has no algorithm.
+    pub(super) fn read_body(
+        map: HeaderMap<'a>,
+        index: &Index<'a>,
+        unprotected: &HeaderMap<'_>,
+        profile: &Profile,
+    ) -> Result<Self, FormError> {
         let content_type = |value: Option<&'a [u8]>| value.map(ContentType::decode).transpose();
         let typ = content_type(index.typ)?;
         let private = profile.private_under(typ);
@@ -73,13 +84,18 @@ impl<'a> Protected<'a> {
             others: index.others,
             crit: index.crit,
             typ,
-            algorithm: algorithm(index.algorithm)?,
+            algorithm: Algorithm::default(),
             claims: index.claims.map_or(Ok(Claims::default()), Claims::decode)?,
             content_type: content_type(index.content_type)?,
             hash: index.hash.map(hash_algorithm).transpose()?,
             key_id: index.key_id.map(|value| Decoder::new(value).bytes()).transpose()?,
             preimage_content_type: content_type(index.preimage_content_type)?,
         })
+    }
+
+    /// Returns it with the algorithm and the key id of one of several signers.
+    pub(super) const fn signed_by(self, signer: &Self) -> Self {
+        Self { algorithm: signer.algorithm, key_id: signer.key_id, ..self }
     }
 
     /// Returns the value with an integer label.

@@ -14,6 +14,15 @@ pub struct Sign1<'a> {
     header: Protected<'a>,
     outline: Outline<'a>,
     signature_place: SignaturePlace,
+    /// If it is one of several, its own header.
+    signer: Option<SignerHeader<'a>>,
+}
+
+/// The header of one of several signers.
+#[derive(Clone, Copy, Debug)]
+struct SignerHeader<'a> {
+    header: Protected<'a>,
+    bytes: &'a [u8],
 }
 
 /// Where in an envelope its signature field is.
@@ -41,7 +50,7 @@ impl<'a> Sign1<'a> {
         let bytes = outline.signature.len();
         // The last item ends where the envelope does.
         let signature_place = SignaturePlace { at: input.len().saturating_sub(bytes), bytes };
-        Ok(Self { header, outline, signature_place })
+        Ok(Self { header, outline, signature_place, signer: None })
     }
 
     pub(super) const fn new(
@@ -49,7 +58,27 @@ impl<'a> Sign1<'a> {
         outline: Outline<'a>,
         signature_place: SignaturePlace,
     ) -> Self {
-        Self { header, outline, signature_place }
+        Self { header, outline, signature_place, signer: None }
+    }
+
+    /// Makes it one signature of several.
+    pub(super) const fn by_one_of_several(self, header: Protected<'a>, bytes: &'a [u8]) -> Self {
+        Self { signer: Some(SignerHeader { header, bytes }), ..self }
+    }
+
+    /// Returns what the header says that is the signer's own: of one of several, not that of the body.
+    #[must_use]
+    pub const fn signer_header(&self) -> &Protected<'a> {
+        match &self.signer {
+            Some(signer) => &signer.header,
+            None => &self.header,
+        }
+    }
+
+    /// Returns whether it is one of several.
+    #[must_use]
+    pub const fn is_one_of_several(&self) -> bool {
+        self.signer.is_some()
     }
 
     /// Returns what the protected header says.
@@ -105,6 +134,29 @@ impl<'a> Sign1<'a> {
     where
         'a: 'b,
     {
-        ToBeSigned::new(self.outline.protected_bytes, external_aad, payload)
+        self.of_this_signer(ToBeSigned::new(self.outline.protected_bytes, external_aad, payload))
+    }
+
+    /// Returns the Sig_structure before a payload of so many bytes.
+    pub(crate) fn before_payload<'b>(
+        &self,
+        external_aad: &'b [u8],
+        payload_bytes: u64,
+    ) -> ToBeSigned<'b>
+    where
+        'a: 'b,
+    {
+        let before = ToBeSigned::before(self.outline.protected_bytes, external_aad, payload_bytes);
+        self.of_this_signer(before)
+    }
+
+    fn of_this_signer<'b>(&self, signed: ToBeSigned<'b>) -> ToBeSigned<'b>
+    where
+        'a: 'b,
+    {
+        match &self.signer {
+            Some(signer) => signed.by_one_of_several(signer.bytes),
+            None => signed,
+        }
     }
 }

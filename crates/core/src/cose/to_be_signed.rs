@@ -10,11 +10,16 @@ use crate::hash::{ReadAt, each_piece};
 /// A Sig_structure in parts, so that nothing is copied to be signed.
 ///
 /// ```cddl
-/// Sig_structure = [context: "Signature1", body_protected: bstr, external_aad: bstr, payload: bstr]
+/// Sig_structure = [context: "Signature1", body_protected: bstr, external_aad: bstr, payload: bstr] /
+///   [context: "Signature", body_protected: bstr, sign_protected: bstr, external_aad: bstr, payload: bstr]
 /// ```
+///
+/// The second form is that of one of several signers. Neither is ever the other.
 #[derive(Clone, Debug)]
 pub struct ToBeSigned<'a> {
+    context: &'static [u8],
     protected: Item<'a>,
+    signer: Item<'a>,
     external_aad: Item<'a>,
     payload: Item<'a>,
 }
@@ -32,22 +37,31 @@ impl<'a> ToBeSigned<'a> {
 
     /// Builds all that comes before a payload of so many bytes, which follow by another way.
     pub(crate) fn before(protected: &'a [u8], external_aad: &'a [u8], payload_bytes: u64) -> Self {
-        let protected = if protected == [0xa0] { &[] } else { protected };
         Self {
-            protected: Item::new(protected),
+            context: ALONE,
+            protected: Item::new(or_nothing(protected)),
+            signer: Item::ABSENT,
             external_aad: Item::new(external_aad),
             payload: Item { head: HeadBytes::new(Major::Bytes, payload_bytes), content: &[] },
         }
     }
 
+    /// Makes it what one of several signers signs, whose own protected header this is.
+    #[must_use]
+    pub fn by_one_of_several(self, signer: &'a [u8]) -> Self {
+        Self { context: ONE_OF_SEVERAL, signer: Item::new(or_nothing(signer)), ..self }
+    }
+
     /// Returns the parts, to be taken one after the other.
     #[must_use]
-    pub fn parts(&self) -> [&[u8]; 7] {
-        let Self { protected, external_aad, payload } = self;
+    pub fn parts(&self) -> [&[u8]; 9] {
+        let Self { context, protected, signer, external_aad, payload } = self;
         [
-            CONTEXT,
+            context,
             protected.head.as_bytes(),
             protected.content,
+            signer.head.as_bytes(),
+            signer.content,
             external_aad.head.as_bytes(),
             external_aad.content,
             payload.head.as_bytes(),
@@ -88,10 +102,20 @@ struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
+    const ABSENT: Self = Self { head: HeadBytes::NONE, content: &[] };
+
     fn new(content: &'a [u8]) -> Self {
         Self { head: HeadBytes::of_bytes(content.len()), content }
     }
 }
 
+/// An empty map is an empty byte string here, however it was written (RFC 9052, Section 4.4).
+fn or_nothing(protected: &[u8]) -> &[u8] {
+    if protected == [0xa0] { &[] } else { protected }
+}
+
 /// An array of four, and the text that stands first in it.
-const CONTEXT: &[u8] = b"\x84\x6aSignature1";
+const ALONE: &[u8] = b"\x84\x6aSignature1";
+
+/// An array of five, and the text that stands first in it.
+const ONE_OF_SEVERAL: &[u8] = b"\x85\x69Signature";

@@ -14,7 +14,7 @@ use crate::kind::Kind;
 use crate::observer::Observer;
 use crate::time::Clock;
 use crate::trust::TrustSource;
-use crate::unverified::UnverifiedEnvelope;
+use crate::unverified::Signatures;
 use crate::verified::{Payload, Verified};
 use crate::verify::{verify_now, wrong_kind};
 
@@ -80,9 +80,10 @@ impl Opening {
     #[must_use]
     pub fn lies_beside(&self, expectations: &Expectations) -> bool {
         let Found::Whole(bytes) = &self.found else { return false };
-        let Ok(envelope) = UnverifiedEnvelope::parse(bytes, expectations.tagging) else {
+        let Ok(signatures) = Signatures::parse(bytes, expectations.tagging) else {
             return false;
         };
+        let envelope = signatures.first();
         let has_payload = envelope.sign1().unverified_payload().is_some();
         match envelope.kind(expectations.typ.as_deref()) {
             Ok(Kind::Digest) => has_payload,
@@ -120,16 +121,17 @@ impl Opening {
         observer: &Observer,
     ) -> Result<Verified> {
         let bytes = self.found.into_signature(expectations)?;
-        let envelope = UnverifiedEnvelope::parse(&bytes, expectations.tagging)?;
+        let signatures = Signatures::parse(&bytes, expectations.tagging)?;
+        let envelope = signatures.first();
         // Who asks for another kind than data, as for a job, does not ask for the digest of something.
         let is_digest = matches!(expectations.kind, Kind::Data | Kind::Digest)
             && matches!(envelope.kind(expectations.typ.as_deref()), Ok(Kind::Digest));
         match envelope.sign1().unverified_payload() {
             Some(digest) if is_digest => {
-                Judge { envelope: &envelope, expectations, observer }.digest(digest, content)
+                Judge { signatures: &signatures, expectations, observer }.digest(digest, content)
             }
-            Some(_) => Err(wrong_kind(&envelope, expectations, FormError::AttachedPayload.into())),
-            None => Judge { envelope: &envelope, expectations, observer }.detached(content),
+            Some(_) => Err(wrong_kind(envelope, expectations, FormError::AttachedPayload.into())),
+            None => Judge { signatures: &signatures, expectations, observer }.detached(content),
         }
     }
 }
@@ -162,7 +164,7 @@ impl Found {
 
 /// What a signature is held to.
 struct Judge<'a> {
-    envelope: &'a UnverifiedEnvelope<'a>,
+    signatures: &'a Signatures<'a>,
     expectations: &'a Expectations,
     observer: &'a Observer,
 }
@@ -172,7 +174,7 @@ impl Judge<'_> {
     /// refused before the content is read, which may take its time to arrive.
     fn digest(&self, digest: &[u8], content: &mut dyn Beside) -> Result<Verified> {
         let expected = self.expectations.clone().kind(Kind::Digest);
-        let judge = || verify_now(self.envelope, digest, &expected, self.observer);
+        let judge = || verify_now(self.signatures, digest, &expected, self.observer);
         let refusal = match judge() {
             Ok(_) => None,
             Err(error) if depends_on_moment(&error) => Some(error),
@@ -184,13 +186,13 @@ impl Judge<'_> {
         if hashed.digest.as_ref() != digest {
             return Err(SignatureError::DigestMismatch.into());
         }
-        let protected = self.envelope.sign1().protected_bytes();
+        let protected = self.signatures.first().sign1().protected_bytes();
         Ok(Verified::new(protected, judged, now, Payload::elsewhere(hashed.bytes)))
     }
 
     /// Holds a hash envelope to RFC 9995, Section 3.
     fn judge_form(&self, digest: &[u8]) -> Result<HashAlgorithm> {
-        let header = self.envelope.header();
+        let header = self.signatures.first().header();
         let form = |what| FormError::DigestForm { what };
         let hash = header.hash.ok_or(form("it does not name its hash"))?;
         if header.content_type.is_some() {
@@ -204,12 +206,16 @@ impl Judge<'_> {
 
     /// Verifies an envelope without a payload over all of the content.
     fn detached(&self, content: &mut dyn Beside) -> Result<Verified> {
-        let Self { envelope, expectations, observer } = *self;
+        let Self { signatures, expectations, observer } = *self;
+        let envelope = signatures.first();
         let outcome = match content.whole().map_err(Error::input)? {
             WholeContent::Bytes(payload) => {
                 let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-                let outcome = verify_now(envelope, &payload, expectations, observer);
+                let outcome = verify_now(signatures, &payload, expectations, observer);
                 outcome.map(|(judged, now)| (judged, now, bytes))
+            }
+            WholeContent::Large(..) if signatures.is_of_several() => {
+                Err(FormError::TooLarge { limit: MAX_MEMORY_BYTES }.into())
             }
             WholeContent::Large(source, bytes) => {
                 let payload = &mut Section::new(source, 0, bytes);

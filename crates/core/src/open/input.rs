@@ -66,10 +66,16 @@ impl Input {
 
     /// Returns whether it is armored text, having read as much as shows that.
     pub(super) fn is_armored(&mut self) -> Result<bool> {
-        let missing = armor::MARK.len().saturating_sub(self.beginning.len());
-        let most = u64::try_from(missing).unwrap_or(u64::MAX);
-        (&mut self.reader).take(most).read_to_end(&mut self.beginning).map_err(Error::input)?;
+        self.read_beginning(armor::MARK.len())?;
         Ok(armor::is_armored(&self.beginning))
+    }
+
+    /// Reads as many bytes as a beginning has, or all there are.
+    pub(super) fn read_beginning(&mut self, bytes: usize) -> Result<()> {
+        let missing = bytes.saturating_sub(self.beginning.len());
+        let most = u64::try_from(missing).unwrap_or(u64::MAX);
+        let read = (&mut self.reader).take(most).read_to_end(&mut self.beginning);
+        read.map(drop).map_err(Error::input)
     }
 
     /// Reads all of it, if it is `most` bytes or fewer.

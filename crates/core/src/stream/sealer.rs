@@ -118,7 +118,7 @@ impl Sealer {
 
     fn header(&self, position: Position) -> Vec<u8> {
         let header = HeaderOf {
-            key_id: self.key.verifying_key().id(),
+            key_id: Some(self.key.verifying_key().id()),
             certificates: self.key.certificates(),
             statement: &self.statement,
             algorithm: self.algorithm,

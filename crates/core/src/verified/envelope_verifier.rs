@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{Payload, Verified};
 use crate::batch::Memory;
-use crate::cose::FormError;
+use crate::cose::{FormError, begins_several};
 use crate::error::Result;
 use crate::expectations::Expectations;
 use crate::time::Timestamp;
 use crate::trust::TrustAnchors;
-use crate::unverified::UnverifiedEnvelope;
-use crate::verify::{verify_in_memory, wrong_kind};
+use crate::unverified::{Signatures, UnverifiedEnvelope};
+use crate::verify::{verify_all, verify_in_memory, wrong_kind};
 
 /// Verifies many single envelopes in memory, such as records.
 ///
@@ -71,13 +71,23 @@ impl EnvelopeVerifier {
         take: impl FnOnce(&mut Payload, &[u8]),
     ) -> Result<(&Verified, &'e [u8])> {
         let Self { expectations, trust, memory, last } = self;
-        let parsed = UnverifiedEnvelope::parse(envelope, expectations.tagging)?;
+        let several = match begins_several(envelope) {
+            false => None,
+            true => Some(Signatures::parse(envelope, expectations.tagging)?),
+        };
+        let parsed = match &several {
+            None => UnverifiedEnvelope::parse(envelope, expectations.tagging)?,
+            Some(all) => *all.first(),
+        };
         let payload = parsed.sign1().unverified_payload();
         let payload = payload
             .ok_or(FormError::DetachedPayload)
             .map_err(|error| wrong_kind(&parsed, expectations, error.into()))?;
-        let judged =
-            verify_in_memory(&parsed, payload, expectations, trust.as_ref(), now, Some(memory))?;
+        let trust = trust.as_ref();
+        let judged = match several {
+            None => verify_in_memory(&parsed, payload, expectations, trust, now, Some(memory))?,
+            Some(all) => verify_all(&all, payload, expectations, trust, now)?,
+        };
         let protected = parsed.sign1().protected_bytes();
         let verified = match last {
             Some(last) => {

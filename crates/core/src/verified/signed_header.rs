@@ -51,6 +51,12 @@ impl SignedHeader {
         id.and_then(Algorithm::from_id).unwrap_or_default()
     }
 
+    /// Returns whether it is the body of an envelope of several signers, which alone names no algorithm.
+    #[must_use]
+    pub fn is_of_several(&self) -> bool {
+        self.get(label::ALG).is_none()
+    }
+
     /// Returns the claims set (15); an empty one if there is none.
     #[must_use]
     pub fn claims(&self) -> Claims<'_> {

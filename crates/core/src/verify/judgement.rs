@@ -1,11 +1,13 @@
 //! Everything that is judged of an envelope, in the order of SPEC.md.
 
 use std::borrow::Cow;
+use std::slice;
 
 use super::check::Check;
+use super::people::judge_people;
 use super::standing::Standing;
 use crate::batch::Memory;
-use crate::cose::Protected;
+use crate::cose::{FormError, Protected};
 use crate::error::{Error, KindError, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::key::{KeyId, VerifyingKey};
@@ -13,8 +15,8 @@ use crate::kind::Kind;
 use crate::observer::Observer;
 use crate::text::hex;
 use crate::time::Timestamp;
-use crate::trust::{CertificateFlaw, Evidence, Question, Signer, TrustAnchors, Untrusted};
-use crate::unverified::UnverifiedEnvelope;
+use crate::trust::{CertificateFlaw, Evidence, Signer, TrustAnchors, Untrusted};
+use crate::unverified::{Signatures, UnverifiedEnvelope};
 
 /// What was found of an envelope that holds.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Judged<'t> {
     pub(crate) key: Cow<'t, VerifyingKey>,
     pub(crate) kind: Kind,
     pub(crate) signer: Cow<'t, Signer>,
+    /// The other signers who are believed, of an envelope of several.
+    pub(crate) others: Vec<Signer>,
     /// What of it can stop holding.
     pub(crate) standing: Standing,
 }
@@ -30,24 +34,41 @@ pub(crate) struct Judged<'t> {
 impl Judged<'_> {
     /// Keeps it when who was trusted then is forgotten.
     pub(crate) fn into_owned(self) -> Judged<'static> {
-        let Self { key, kind, signer, standing } = self;
+        let Self { key, kind, signer, others, standing } = self;
         let (key, signer) = (Cow::Owned(key.into_owned()), Cow::Owned(signer.into_owned()));
-        Judged { key, kind, signer, standing }
+        Judged { key, kind, signer, others, standing }
     }
 }
 
 /// Judges an envelope over a payload in memory, in the circumstances of this moment. All of it **must** have
 /// arrived.
 pub(crate) fn verify_now(
-    envelope: &UnverifiedEnvelope<'_>,
+    signatures: &Signatures<'_>,
     payload: &[u8],
     expectations: &Expectations,
     observer: &Observer,
 ) -> Result<(Judged<'static>, Timestamp)> {
     let circumstances = observer.observe()?;
     let (trust, now) = (circumstances.trust().as_ref(), circumstances.now());
-    let judged = verify_in_memory(envelope, payload, expectations, trust, now, None)?;
+    let judged = verify_all(signatures, payload, expectations, trust, now)?;
     Ok((judged.into_owned(), now))
+}
+
+/// Judges an envelope with all of its signatures over a payload in memory.
+pub(crate) fn verify_all<'t>(
+    signatures: &Signatures<'_>,
+    payload: &[u8],
+    expectations: &Expectations,
+    trust: &'t dyn TrustAnchors,
+    now: Timestamp,
+) -> Result<Judged<'t>> {
+    if !signatures.is_of_several() {
+        return verify_in_memory(signatures.first(), payload, expectations, trust, now, None);
+    }
+    let keys = signatures
+        .iter()
+        .map(|signature| (signature, find_key(signature, expectations, payload, trust, None)));
+    judge_several(signatures, expectations, trust, now, keys)
 }
 
 /// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.
@@ -81,11 +102,72 @@ pub(crate) fn judge_signed<'t>(
     let kind = judge_kind(envelope, expectations)?;
     let header = envelope.header();
     let evidence = Evidence::new(key.id(), envelope.certificates());
-    let signer = judge_signer(trust, &evidence, header, expectations, now)?;
+    let context = judged_context(header, expectations);
+    let people = judge_people(trust, slice::from_ref(&evidence), expectations, context, now)?;
+    judge_claims(header, expectations, now)?;
+    let standing = Standing::of(evidence, Vec::new(), &header.claims);
+    Ok(Judged { key, kind, signer: people.first, others: people.others, standing })
+}
+
+/// Does the same for an envelope of several signers. A signature by a key that is not trusted does not count; one that
+/// does not verify was altered, and so is the envelope.
+fn judge_several<'e, 't>(
+    signatures: &Signatures<'_>,
+    expectations: &Expectations,
+    trust: &'t dyn TrustAnchors,
+    now: Timestamp,
+    keys: impl Iterator<Item = (&'e UnverifiedEnvelope<'e>, Result<Cow<'t, VerifyingKey>>)>,
+) -> Result<Judged<'t>> {
+    let first = signatures.first();
+    let (mut verified, mut refusal) = (Vec::new(), None);
+    for (signature, key) in keys {
+        match key {
+            Ok(key) => verified.push((signature, key)),
+            Err(error @ Error::Signature(SignatureError::Bad)) => return Err(error),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    let mut keys = verified.iter().map(|(_, key)| key.id());
+    let evidence =
+        verified.iter().map(|(signature, key)| Evidence::new(key.id(), signature.certificates()));
+    let evidence: Vec<_> = evidence.collect();
+    let is_repeated =
+        |place: usize, id: KeyId| evidence.iter().skip(place + 1).any(|other| other.key_id() == id);
+    if keys.by_ref().enumerate().any(|(place, id)| is_repeated(place, id)) {
+        return Err(FormError::Signers { what: "a key signed twice" }.into());
+    }
+    let kind = match evidence.is_empty() {
+        true => {
+            return Err(wrong_kind(
+                first,
+                expectations,
+                refusal.unwrap_or_else(|| Untrusted::NoAnchors.into()),
+            ));
+        }
+        false => judge_kind(first, expectations)?,
+    };
+    let header = first.header();
+    let context = judged_context(header, expectations);
+    let people = judge_people(trust, &evidence, expectations, context, now)?;
+    for needed in first.needed_signers() {
+        let is_believed = people.all().any(|signer| signer.key().id() == needed);
+        if !is_believed {
+            return Err(Untrusted::SignerMissing { key_id: needed.to_string() }.into());
+        }
+    }
+    judge_claims(header, expectations, now)?;
+    let mut evidence = evidence.into_iter();
+    let mut verified = verified.into_iter();
+    let (Some(own), Some((_, key))) = (evidence.next(), verified.next()) else {
+        return Err(Untrusted::NoAnchors.into());
+    };
+    let standing = Standing::of(own, evidence.collect(), &header.claims);
+    Ok(Judged { key, kind, signer: people.first, others: people.others, standing })
+}
+
+fn judge_claims(header: &Protected<'_>, expectations: &Expectations, now: Timestamp) -> Result<()> {
     header.claims.judge_context(expectations.context.as_deref())?;
-    header.claims.judge_time(now, expectations.max_age)?;
-    let standing = Standing::of(evidence, &header.claims);
-    Ok(Judged { key, kind, signer, standing })
+    Ok(header.claims.judge_time(now, expectations.max_age)?)
 }
 
 /// Returns the refusal of an envelope's kind, and `error` if its kind is taken.
@@ -109,22 +191,15 @@ fn judge_kind(envelope: &UnverifiedEnvelope<'_>, expectations: &Expectations) ->
     Ok(found)
 }
 
-fn judge_signer<'t>(
-    trust: &'t dyn TrustAnchors,
-    evidence: &Evidence,
-    header: &Protected<'_>,
-    expectations: &Expectations,
-    now: Timestamp,
-) -> Result<Cow<'t, Signer>> {
+/// Returns the context for which signers are judged.
+fn judged_context<'a>(header: &Protected<'a>, expectations: &'a Expectations) -> Option<&'a str> {
     // Where the signature names several contexts, the one asked for is judged; `judge_context`
     // then holds the signature to it.
     let wanted = expectations.context.as_deref();
-    let context = header.claims.audience.and_then(|found| {
+    header.claims.audience.and_then(|found| {
         let wanted = wanted.filter(|wanted| found.contains(wanted));
         wanted.or_else(|| found.names().next())
-    });
-    let question = Question { context, signer: expectations.signer.as_deref(), now };
-    Ok(trust.judge(evidence, &question)?)
+    })
 }
 
 /// Finds the trusted key that verifies the signature.

@@ -1,12 +1,15 @@
 //! What of a verified envelope can stop holding.
 
+use std::slice;
+
+use super::people::judge_people;
 use crate::claims::Claims;
 use crate::error::Result;
 use crate::expectations::Expectations;
 use crate::key::KeyId;
 use crate::observer::Circumstances;
 use crate::time::Timestamp;
-use crate::trust::{Evidence, Question};
+use crate::trust::Evidence;
 
 /// What of an envelope that has verified can stop holding: the trust in its key, and its times.
 ///
@@ -15,6 +18,8 @@ use crate::trust::{Evidence, Question};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     evidence: Evidence,
+    /// That of others, of an envelope of several signers.
+    others: Vec<Evidence>,
     expires: Option<Timestamp>,
     issued_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
@@ -22,9 +27,9 @@ pub struct Standing {
 
 impl Standing {
     /// Takes what the claims of an envelope say, which this key has signed.
-    pub(super) const fn of(evidence: Evidence, claims: &Claims<'_>) -> Self {
+    pub(super) const fn of(evidence: Evidence, others: Vec<Evidence>, claims: &Claims<'_>) -> Self {
         let Claims { expires, issued_at, not_before, .. } = *claims;
-        Self { evidence, expires, issued_at, not_before }
+        Self { evidence, others, expires, issued_at, not_before }
     }
 
     /// Returns the id of the key that has signed.
@@ -42,8 +47,13 @@ impl Standing {
         let now = circumstances.now();
         // Of what has verified, the context is the one that was asked for, or there is none on either side.
         let context = expectations.context.as_deref();
-        let question = Question { context, signer: expectations.signer.as_deref(), now };
-        circumstances.trust().judge(&self.evidence, &question)?;
+        let trust = circumstances.trust().as_ref();
+        if self.others.is_empty() {
+            judge_people(trust, slice::from_ref(&self.evidence), expectations, context, now)?;
+        } else {
+            let all = [slice::from_ref(&self.evidence), &self.others].concat();
+            judge_people(trust, &all, expectations, context, now)?;
+        }
         let Self { expires, issued_at, not_before, .. } = *self;
         let claims = Claims { expires, issued_at, not_before, ..Claims::default() };
         Ok(claims.judge_time(now, expectations.max_age)?)

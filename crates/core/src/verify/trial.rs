@@ -5,7 +5,6 @@ use std::io::{self, Read};
 
 use super::judgement::{meant_key, most_tried, no_key_fits};
 use crate::batch::{self, BatchProof, Leaf, Signature};
-use crate::cose::ToBeSigned;
 use crate::error::{Error, Result, SignatureError};
 use crate::expectations::Expectations;
 use crate::key::{Verification, VerifyingKey};
@@ -57,9 +56,7 @@ impl<'a, 't> Trial<'a, 't> {
             // However the payload is, this is the result.
             return Err(trial.refusal);
         }
-        let protected = envelope.sign1().protected_bytes();
-        let aad = &expectations.external_aad;
-        let before = ToBeSigned::before(protected, aad, payload_bytes);
+        let before = envelope.sign1().before_payload(&expectations.external_aad, payload_bytes);
         before.parts().iter().for_each(|part| trial.update(part));
         Ok(trial)
     }

@@ -38,6 +38,10 @@ impl TrustAnchors for Counted {
         Ok(None)
     }
 
+    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+        Ok(())
+    }
+
     fn judge(
         &self,
         evidence: &Evidence,

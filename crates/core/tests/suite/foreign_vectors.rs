@@ -37,7 +37,7 @@ fn judge(case: &ForeignCase) -> Result<Vec<u8>, &'static str> {
 #[test]
 fn the_library_judges_every_foreign_message() {
     let cases = foreign_cases();
-    assert_eq!(cases.len(), 41 + 47 + 12 + 1 + 4 + 1 + 10);
+    assert_eq!(cases.len(), 41 + 47 + 12 + 1 + 4 + 1 + 16);
     for case in cases {
         let verdict = judge(&case);
         if let Ok(released) = &verdict {

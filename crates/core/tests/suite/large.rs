@@ -678,7 +678,7 @@ fn what_is_no_envelope_needs_no_store() {
             let error = opening.verify(asked.expectations, asked.trust, &asked.now).unwrap_err();
             let reason = match beginning {
                 b"\xd2\x84\xff" => "indefinite-length",
-                b"\xd8\x62\x84" => "other-cose",
+                b"\xd8\x62\x84" => "unexpected-type",
                 _ => "not-an-envelope",
             };
             assert_eq!(error.reason(), reason, "{beginning:?}");

@@ -19,6 +19,7 @@ mod module_arrows;
 mod moments;
 mod mutation;
 mod properties;
+mod several;
 mod signing;
 mod stream;
 mod vectors;

@@ -27,7 +27,7 @@ impl Subject {
     /// [`ReplayError::IdentityMissing`] if it has neither; [`ReplayError::ExpiryMissing`] if it has no
     /// sequence and no `exp`.
     pub fn of(verified: &Verified) -> Result<Self, ReplayError> {
-        let key = verified.signer().key().id();
+        let key = identity_key(verified);
         let Claims { cti, expires, issued_at, .. } = verified.claims();
         let identity = match (verified.header().sequence(), cti) {
             (Some(sequence), _) => Identity::Sequenced(key, sequence),
@@ -59,6 +59,17 @@ impl Subject {
     /// Returns the claims that a ledger judges again.
     pub(crate) fn claims(&self) -> Claims<'static> {
         Claims { expires: self.expires, issued_at: self.issued_at, ..Claims::default() }
+    }
+}
+
+/// Returns whose name the `cti` is: the signer's key.
+///
+/// Anybody can take signatures from an envelope of several signers, or put them in another order, and it stays the same
+/// message: its name is that of the body, which all of them signed.
+fn identity_key(verified: &Verified) -> KeyId {
+    match verified.header().is_of_several() {
+        false => verified.signer().key().id(),
+        true => KeyId::from_bytes(Sha256::digest(verified.header().as_bytes()).into()),
     }
 }
 

@@ -47,6 +47,20 @@ impl<'a> Field<'a> {
         self.item.as_bool().ok_or_else(|| self.wrong_type(key, "boolean"))
     }
 
+    pub(super) fn integer(&self, key: &'static str) -> Result<i64, TrustError> {
+        self.item.as_integer().ok_or_else(|| self.wrong_type(key, "integer"))
+    }
+
+    /// Holds groups of names to their form.
+    pub(super) fn groups(&self) -> Result<(), TrustError> {
+        let table = self.item.as_table_like();
+        let table = table.ok_or_else(|| self.wrong_type("groups", "table"))?;
+        for (_, item) in table.iter() {
+            Field { item, ..*self }.strings("groups")?;
+        }
+        Ok(())
+    }
+
     pub(super) fn strings(&self, key: &'static str) -> Result<Vec<String>, TrustError> {
         let wrong = || self.wrong_type(key, "array of strings");
         let array = self.item.as_array().ok_or_else(wrong)?;
