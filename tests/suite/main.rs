@@ -18,6 +18,7 @@ mod mutation;
 mod page;
 mod schema;
 mod schemas;
+mod teams;
 mod transcripts;
 mod typed;
 mod vectors;
