@@ -2,6 +2,7 @@
 
 mod agent;
 mod completions;
+mod crossing;
 mod dates;
 mod detached;
 mod doctor;
