@@ -9,6 +9,7 @@
 )]
 
 mod batch;
+mod certificates;
 mod common;
 mod cost;
 mod documents;
