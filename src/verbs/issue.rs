@@ -36,8 +36,8 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     let issuer = issuer.open_bare(&Source::find(&args.passphrase), args.permissions.into())?;
     let beside = |file: &PathBuf| CertificateFile::beside(file, issuer.verifying_key(), &files);
     let above = issuer_file.as_ref().map(beside).transpose()?.flatten();
-    let above = above.map(|file| file.chain).unwrap_or_default();
-    if above.len() >= MAX_CERTIFICATES {
+    let above = above.iter().flat_map(|file| file.certificates().iter());
+    if above.clone().count() >= MAX_CERTIFICATES {
         let usage = format!("no more than {MAX_CERTIFICATES} certificates follow each other");
         return Err(Failure::usage(usage));
     }
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     };
     let certificate = draft.issue(issuer.as_ref()).map_err(brine_core::Error::from)?;
     let mut text = certificate_line(&certificate, draft.key_id) + "\n";
-    for (_, blob) in &above {
+    for blob in above {
         text += &(certificate_line(blob, "") + "\n");
     }
     match &place {

@@ -10,6 +10,7 @@ use brine_keys::{encrypted_pkcs8_pem, openssh_line, pkcs8_pem};
 use zeroize::Zeroizing;
 
 use crate::report::Failure;
+use crate::world::certificate_file::{certificate_path, is_half_of_key};
 use crate::world::home::{Home, KeyName};
 use crate::world::named_key;
 use crate::world::permissions::PermissionRule;
@@ -26,10 +27,11 @@ pub(super) fn write_pkcs8(
     })
 }
 
-/// The halves of a key in the store, of which one is there at least.
+/// The halves of a key in the store, of which one is there at least, and its certificate.
 pub(super) struct StoredHalves {
     pub(super) private: Option<PathBuf>,
     pub(super) public: Option<PathBuf>,
+    pub(super) certificate: Option<PathBuf>,
 }
 
 impl StoredHalves {
@@ -45,11 +47,13 @@ impl StoredHalves {
             // It says that there is none, and which name is similar.
             named_key::store_path(name, Home::private_key)?;
         }
-        Ok(Self { private, public })
+        let certificate = there(certificate_path(&home.private_key(name)))?;
+        let certificate = certificate.filter(|path| !is_half_of_key(path));
+        Ok(Self { private, public, certificate })
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.private.iter().chain(&self.public)
+        self.private.iter().chain(&self.public).chain(&self.certificate)
     }
 }
 
@@ -60,9 +64,12 @@ pub(super) fn shown_key(home: &Home, name: &KeyName) -> Option<VerifyingKey> {
     halves.iter().find_map(|path| named_key::read_public(path, &files).ok())
 }
 
-/// Refuses to overwrite either half of a key.
+/// Refuses to overwrite either half of a key, or to make a key beside the certificate of another.
 pub(super) fn refuse_existing(home: &Home, name: &KeyName) -> Result<(), Failure> {
-    for path in [home.private_key(name), home.public_key(name)] {
+    let (private, public) = (home.private_key(name), home.public_key(name));
+    let certificate = certificate_path(&private);
+    let certificate = (!is_half_of_key(&certificate)).then_some(certificate);
+    for path in [private, public].into_iter().chain(certificate) {
         match fs::symlink_metadata(&path) {
             Ok(_) => return Err(Failure::Exists { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -70,8 +70,8 @@ fn ask(
     }
 }
 
-/// Removes both halves, or neither. The private one, which nobody can make again, is set aside until the public one
-/// is gone.
+/// Removes both halves, or neither, and then the certificate. The private half, which nobody can make again, is set aside
+/// until the public one is gone.
 fn remove(halves: &StoredHalves) -> Result<(), Failure> {
     let failed = |path: &Path, error| Failure::io(format!("{path:?}"), error);
     let aside = halves.private.as_ref().map(|path| (path, aside(path)));
@@ -87,10 +87,11 @@ fn remove(halves: &StoredHalves) -> Result<(), Failure> {
         }
         return Err(failed(path, error));
     }
-    match &aside {
-        Some((_, aside)) => fs::remove_file(aside).map_err(|error| failed(aside, error)),
-        None => Ok(()),
+    // It is of no use without its key, and in the way of the next one of that name.
+    for path in aside.iter().map(|(_, aside)| aside).chain(&halves.certificate) {
+        fs::remove_file(path).map_err(|error| failed(path, error))?;
     }
+    Ok(())
 }
 
 /// A name in the same directory that no key has.

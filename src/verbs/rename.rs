@@ -13,6 +13,7 @@ use super::key_store::{self, StoredHalves};
 use crate::args::key_care::Rename;
 use crate::report::Failure;
 use crate::report::console::note;
+use crate::world::certificate_file::certificate_path;
 use crate::world::home::{Home, KeyName};
 use crate::world::input::read_secret;
 use crate::world::named_key;
@@ -28,15 +29,21 @@ pub(super) fn run(args: &Rename) -> Result<(), Failure> {
     let halves = StoredHalves::find(&home, &old)?;
     key_store::refuse_existing(&home, &new)?;
     // First the new names, then the old ones: whatever comes between, the key is there.
-    let private = halves.private.as_ref().map(|_| home.private_key(&new));
-    if let (Some(from), Some(to)) = (&halves.private, &private) {
+    let (private, certificate) =
+        (home.private_key(&new), certificate_path(&home.private_key(&new)));
+    let moves = [(&halves.private, &private), (&halves.certificate, &certificate)];
+    let moves: Vec<_> = moves.iter().filter_map(|(from, to)| Some((from.as_ref()?, *to))).collect();
+    let mut made = Vec::new();
+    let mut named = moves.iter().try_for_each(|&(from, to)| {
         name_anew(from, to)?;
+        made.push((from, to));
+        Ok(())
+    });
+    if let (Ok(()), Some(from)) = (&named, &halves.public) {
+        named = copy_public(from, &home.public_key(&new), (&old, &new));
     }
-    if let Some(from) = &halves.public
-        && let Err(failure) = copy_public(from, &home.public_key(&new), (&old, &new))
-    {
-        // The first failure is the one to report.
-        let _ = private.map(fs::remove_file);
+    if let Err(failure) = named {
+        made.into_iter().for_each(|(from, to)| name_as_before(from, to));
         return Err(failure);
     }
     for path in halves.paths() {
@@ -63,6 +70,15 @@ fn name_anew(from: &Path, to: &Path) -> Result<(), Failure> {
         Err(_) => fs::rename(from, to).map_err(|error| Failure::io(format!("{from:?}"), error)),
         Ok(()) => Ok(()),
     }
+}
+
+/// Undoes it. The first failure is the one to report.
+fn name_as_before(from: &Path, to: &Path) {
+    let _ = match fs::symlink_metadata(from) {
+        Ok(_) => fs::remove_file(to),
+        // It could not have two names.
+        Err(_) => fs::rename(to, from),
+    };
 }
 
 /// Copies a public half, with the new name in the comment where the old one was.

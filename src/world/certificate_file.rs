@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use brine_core::{Certificates, Timestamp, VerifyingKey};
+use brine_core::text::quoted;
+use brine_core::{CertificateFlaw, Certificates, Timestamp, VerifyingKey};
 use brine_keys::{KeyFileError, OpensshCertificate, certificate_in_line};
 
 use super::home::KEY_SUFFIXES;
@@ -12,11 +13,12 @@ use super::small_files::SmallFiles;
 use crate::report::Failure;
 use crate::report::console::remark;
 
-/// The certificates of a key, that of the key first, each with its binary form.
+/// The certificates of a key, that of the key first.
 #[derive(Debug)]
 pub(crate) struct CertificateFile {
-    pub(crate) path: PathBuf,
-    pub(crate) chain: Vec<(OpensshCertificate, Vec<u8>)>,
+    path: PathBuf,
+    chain: Vec<OpensshCertificate>,
+    certificates: Certificates,
 }
 
 impl CertificateFile {
@@ -30,20 +32,29 @@ impl CertificateFile {
         let bytes = files.read(path)?;
         let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-        let mut chain = Vec::new();
+        let (mut chain, mut blobs) = (Vec::new(), Vec::new());
         for line in lines {
             let blob = certificate_in_line(line).map_err(wrong)?;
             let read = OpensshCertificate::parse(&blob);
-            let certificate = read.map_err(|flaw| wrong(KeyFileError::Certificate(flaw)))?;
-            chain.push((certificate, blob));
+            chain.push(read.map_err(|flaw| wrong(KeyFileError::Certificate(flaw)))?);
+            blobs.push(blob);
         }
         match chain.first() {
-            None => Err(wrong(KeyFileError::Unrecognised)),
-            Some((leaf, _)) if leaf.key() != key => {
-                Err(wrong(KeyFileError::Certificate(brine_core::CertificateFlaw::OtherKey)))
+            None => return Err(wrong(KeyFileError::Unrecognised)),
+            Some(leaf) if leaf.key() != key => {
+                return Err(wrong(KeyFileError::Certificate(CertificateFlaw::OtherKey)));
             }
-            Some(_) => Ok(Self { path: path.to_owned(), chain }),
+            Some(_) => {}
         }
+        let certificates = Certificates::new(&blobs).map_err(|error| {
+            wrong(KeyFileError::Malformed { form: "list of certificates", why: error.to_string() })
+        })?;
+        Ok(Self { path: path.to_owned(), chain, certificates })
+    }
+
+    /// Returns the certificates, that of the key first.
+    pub(crate) const fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Reads the file beside a key, if there is one.
@@ -52,7 +63,11 @@ impl CertificateFile {
         key: &VerifyingKey,
         files: &SmallFiles,
     ) -> Result<Option<Self>, Failure> {
-        match Self::read(&certificate_path(key_file), key, files) {
+        let path = certificate_path(key_file);
+        if is_half_of_key(&path) {
+            return Ok(None);
+        }
+        match Self::read(&path, key, files) {
             Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(None)
             }
@@ -60,21 +75,38 @@ impl CertificateFile {
         }
     }
 
-    /// Returns what an envelope brings of it at a moment: nothing, and a warning, if it is valid no more.
-    pub(crate) fn usable(&self, now: Timestamp) -> Result<Option<Certificates>, Failure> {
-        for (certificate, _) in &self.chain {
-            if let Err(flaw) = certificate.judge(now) {
-                remark(&format!(
-                    "warning: certificate {:?} is left out: {flaw}",
-                    self.path.display().to_string()
-                ));
-                return Ok(None);
-            }
-        }
-        let blobs: Vec<_> = self.chain.iter().map(|(_, blob)| blob.as_slice()).collect();
-        let certificates = Certificates::new(&blobs).map_err(brine_core::Error::from)?;
-        Ok(Some(certificates))
+    /// Returns the certificates that an envelope brings for a key at a moment. Of those that no verifier would believe
+    /// then, it brings none, and a person is warned: many people have certificates for logins beside their keys.
+    pub(crate) fn usable_beside(
+        key_file: &Path,
+        key: &VerifyingKey,
+        files: &SmallFiles,
+        now: Timestamp,
+    ) -> Result<Option<Certificates>, Failure> {
+        let (path, flaw) = match Self::beside(key_file, key, files) {
+            Err(Failure::KeyFile {
+                path,
+                source:
+                    KeyFileError::Certificate(
+                        flaw @ (CertificateFlaw::UnsupportedKey { .. } | CertificateFlaw::Nested),
+                    ),
+            }) => (path, flaw),
+            beside => match beside? {
+                None => return Ok(None),
+                Some(file) => match file.chain.iter().try_for_each(|found| found.judge(now)) {
+                    Ok(()) => return Ok(Some(file.certificates)),
+                    Err(flaw) => (file.path, flaw),
+                },
+            },
+        };
+        remark(&format!("warning: certificate {} is left out: {flaw}", quoted(&path)));
+        Ok(None)
     }
+}
+
+/// Returns whether a file is no certificate, but the public half of a key that is called like one: `a-cert`, beside `a`.
+pub(crate) fn is_half_of_key(path: &Path) -> bool {
+    path.with_extension("key").exists()
 }
 
 /// Returns where the certificate of a key is: `id_ed25519-cert.pub` for `id_ed25519`, `a-cert.pub` for `a.key` and `a.pub`.

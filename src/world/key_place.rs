@@ -79,8 +79,8 @@ impl KeyPlace {
         let file = self.file().map(Path::to_owned);
         let key = self.open_bare(passphrases, rule)?;
         let Some(file) = file else { return Ok(key) };
-        let beside = CertificateFile::beside(&file, key.verifying_key(), &SmallFiles::new(rule))?;
-        match beside.map(|beside| beside.usable(clock::read()?)).transpose()?.flatten() {
+        let (files, now) = (SmallFiles::new(rule), clock::read()?);
+        match CertificateFile::usable_beside(&file, key.verifying_key(), &files, now)? {
             Some(certificates) => Ok(Arc::new(CertifiedKey { key, certificates })),
             None => Ok(key),
         }

@@ -242,16 +242,31 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
         authorities.extend(named.cloned());
         if authorities.len() == before {
             entries.extend(named_entries(text, file, files)?);
+        } else {
+            let signers = file.entries().iter().filter(|entry| entry.answers_to(text));
+            entries.extend(signers.cloned());
         }
     }
     // An entry that revokes only takes away: a revocation that is yet to come must not make it speak for
     // anything until then.
     let nothing = Scope::Globs(Vec::new());
-    let revoked = file.entries().iter().filter(|entry| {
-        entry.revocation().is_some() && entries.iter().any(|named| named.key() == entry.key())
-    });
-    let revoked: Vec<_> = revoked.map(|entry| entry.clone().with_scope(nothing.clone())).collect();
-    let mut named = Trust::new(entries.into_iter().chain(revoked)).with_authorities(authorities);
+    // Whoever may issue certificates can bring in any key.
+    let issues = !authorities.is_empty() || entries.iter().any(TrustEntry::may_issue);
+    let is_named =
+        |key: &VerifyingKey| issues || entries.iter().any(|named: &TrustEntry| named.key() == key);
+    let revoked: Vec<_> = file
+        .entries()
+        .iter()
+        .filter(|entry| entry.revocation().is_some() && is_named(entry.key()))
+        .map(|entry| entry.clone().with_scope(nothing.clone()))
+        .collect();
+    let revoking = file.authorities().iter().filter(|other| other.entry().revocation().is_some());
+    let revoking: Vec<_> = revoking
+        .filter(|other| is_named(other.key()))
+        .map(|other| other.clone().with_scope(nothing.clone()))
+        .collect();
+    let mut named = Trust::new(entries.into_iter().chain(revoked))
+        .with_authorities(authorities.into_iter().chain(revoking));
     named.revoke(file.revocations().clone());
     // Whoever names a key does not say that one is enough.
     Ok(named.with_rules(file.rules().to_vec()))
@@ -260,9 +275,9 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
 /// Reads a trust file of either form.
 pub(crate) fn read_trust(path: &Path, files: &SmallFiles) -> Result<Trust, Failure> {
     let bytes = files.read(path)?;
-    let trust = Trust::parse(&bytes, &TimeZone::system);
-    let mut trust = trust.map_err(|source| trust_file(path, source))?;
-    for name in trust.lists().to_vec() {
+    let parsed = Trust::parse_with_lists(&bytes, &TimeZone::system);
+    let (mut trust, lists) = parsed.map_err(|source| trust_file(path, source))?;
+    for name in lists {
         // From the directory of the file that names it.
         trust.revoke(read_revoked(&path.with_file_name(name), files)?);
     }

@@ -1,6 +1,8 @@
 //! The programs as people and scripts use them.
 
 mod agent;
+mod certificate_refusals;
+mod certificates;
 mod completions;
 mod crossing;
 mod dates;

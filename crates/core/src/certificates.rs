@@ -50,7 +50,7 @@ impl Certificates {
     }
 
     /// Returns the certificates, that of the signing key first.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let mut list = Decoder::new(&self.0);
         let count = list.array().unwrap_or(0);
         (0..count).map_while(move |_| list.bytes().ok())

@@ -52,8 +52,8 @@ pub enum CertificateFlaw {
         /// The first moment at which it is valid.
         at: Timestamp,
     },
-    /// It certifies another key than the one that the envelope names.
-    #[error("it certifies another key than the one that the envelope names")]
+    /// It certifies another key than the one that signs.
+    #[error("it certifies another key than the one that signs")]
     OtherKey,
     /// It names nobody for whom its issuer may vouch.
     #[error("{} may not vouch for {}", shown(.issuer), shown(.names))]
