@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use brine_core::key::random;
 use brine_core::text::{all_harmless, quoted};
-use brine_core::{Clock as _, ContextGlob, MAX_CERTIFICATES, Timestamp, VerifyingKey};
+use brine_core::{
+    Certificates, Clock as _, ContextGlob, MAX_CERTIFICATES, Timestamp, VerifyingKey,
+};
 use brine_keys::{CertificateDraft, certificate_line, ssh_fingerprint};
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use crate::args::certify::Issue;
 use crate::report::Failure;
 use crate::report::byte_name::{exact, shown};
 use crate::report::console::{json_line, note, printable, write_to_stderr};
-use crate::world::certificate_file::{CertificateFile, certificate_path};
+use crate::world::certificate_file::{CertificateFile, certificate_path, held_certificate};
 use crate::world::clock::Moment;
 use crate::world::home::Home;
 use crate::world::key_place::KeyPlace;
@@ -33,16 +35,18 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     refuse_names(args)?;
     let place = place(args)?;
     let stdout = Output::stdout(&mut OverwriteGuard::default().and(issuer_file.as_deref()))?;
-    let issuer = issuer.open_bare(&Source::find(&args.passphrase), args.permissions.into())?;
+    let opened = issuer.open_bare(&Source::find(&args.passphrase), args.permissions.into())?;
+    let (issuer, now) = (opened.key, Moment::System.now()?);
     let beside = |file: &PathBuf| CertificateFile::beside(file, issuer.verifying_key(), &files);
-    let above = issuer_file.as_ref().map(beside).transpose()?.flatten();
-    let above = above.iter().flat_map(|file| file.certificates().iter());
+    let beside = issuer_file.as_ref().map(beside).transpose()?.flatten();
+    let above = beside.map(|file| file.certificates().clone());
+    let above = above.or_else(|| held_certificate(&opened.held, now));
+    let above = above.iter().flat_map(Certificates::iter);
     if above.clone().count() >= MAX_CERTIFICATES {
         let usage = format!("no more than {MAX_CERTIFICATES} certificates follow each other");
         return Err(Failure::usage(usage));
     }
 
-    let now = Moment::System.now()?;
     let end = end(args, now)?;
     let draft = CertificateDraft {
         key: &key,

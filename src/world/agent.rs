@@ -51,15 +51,18 @@ pub(crate) fn held(times: AgentTimes) -> Result<Vec<HeldKey>, AgentFailure> {
     Ok(held_keys(&AgentSocket::find(times)?)?.0)
 }
 
-/// Opens the key that is chosen of those that the agent holds.
+/// Opens the key that is chosen of those that the agent holds, and returns the certificates that it holds for that key.
 pub(crate) fn open<F: From<AgentFailure>>(
     choose: impl for<'a> FnOnce(&'a [HeldKey]) -> Result<&'a HeldKey, F>,
-) -> Result<HeldAgentKey, F> {
+) -> Result<(HeldAgentKey, Vec<Vec<u8>>), F> {
     let socket = AgentSocket::find(AgentTimes::SIGNING)?;
     let (held, connection) = held_keys(&socket).map_err(AgentFailure::from)?;
     let chosen = choose(&held)?;
+    let of_it = held.iter().filter(|held| held.verifying_key() == chosen.verifying_key());
+    let certificates = of_it.filter_map(HeldKey::certificate).map(<[u8]>::to_vec).collect();
     let key = AgentKey::new(socket, connection, chosen);
-    key.ok_or_else(|| AgentFailure::of_unusable(chosen).into())
+    let key = key.ok_or_else(|| AgentFailure::of_unusable(chosen))?;
+    Ok((key, certificates))
 }
 
 /// Where an agent is, and how long it may take.

@@ -104,6 +104,29 @@ impl CertificateFile {
     }
 }
 
+/// Returns what an envelope brings of the certificates that an agent holds for a key: of those that are valid at a moment,
+/// the one that is so for longest. If none is, a person is warned.
+pub(crate) fn held_certificate(held: &[Vec<u8>], now: Timestamp) -> Option<Certificates> {
+    let (mut best, mut why) = (None, None);
+    for blob in held {
+        let read = OpensshCertificate::parse(blob);
+        match read.and_then(|found| found.judge(now).map(|()| found.valid_before)) {
+            Ok(end) if best.is_none_or(|(before, _)| before < end) => best = Some((end, blob)),
+            Ok(_) => {}
+            Err(flaw) => why = why.or(Some(flaw)),
+        }
+    }
+    match (best, why) {
+        // What is too long for an envelope is left out, too.
+        (Some((_, blob)), _) => Certificates::new(&[blob]).ok(),
+        (None, Some(flaw)) => {
+            remark(&format!("warning: the certificate in the agent is left out: {flaw}"));
+            None
+        }
+        (None, None) => None,
+    }
+}
+
 /// Returns whether a file is no certificate, but the public half of a key that is called like one: `a-cert`, beside `a`.
 pub(crate) fn is_half_of_key(path: &Path) -> bool {
     path.with_extension("key").exists()

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use brine_core::{SigningBackend, VerifyingKey};
 use brine_keys::{Fingerprint, HeldKey, KeyFileError, read_openssh_line};
 
-use super::agent;
-use super::certificate_file::CertificateFile;
+use super::agent::{self, HeldAgentKey};
+use super::certificate_file::{CertificateFile, held_certificate};
 use super::certified_key::CertifiedKey;
 use super::clock;
 use super::home::Home;
@@ -68,8 +68,8 @@ impl KeyPlace {
         }
     }
 
-    /// Opens the key, with the certificates that are beside its file. Of a file that is encrypted, the passphrase is asked
-    /// for.
+    /// Opens the key, with the certificates that are beside its file, or those that the agent holds. Of a file that is
+    /// encrypted, the passphrase is asked for.
     pub(crate) fn open(
         self,
         passphrases: &Source,
@@ -77,10 +77,11 @@ impl KeyPlace {
     ) -> Result<SharedSigner, Failure> {
         let rule = rule.into();
         let file = self.file().map(Path::to_owned);
-        let key = self.open_bare(passphrases, rule)?;
-        let Some(file) = file else { return Ok(key) };
+        let BareKey { key, held } = self.open_bare(passphrases, rule)?;
         let (files, now) = (SmallFiles::new(rule), clock::read()?);
-        match CertificateFile::usable_beside(&file, key.verifying_key(), &files, now)? {
+        let beside = |file| CertificateFile::usable_beside(file, key.verifying_key(), &files, now);
+        let beside = file.as_deref().map(beside).transpose()?.flatten();
+        match beside.or_else(|| held_certificate(&held, now)) {
             Some(certificates) => Ok(Arc::new(CertifiedKey { key, certificates })),
             None => Ok(key),
         }
@@ -91,7 +92,7 @@ impl KeyPlace {
         self,
         passphrases: &Source,
         rule: PermissionRule,
-    ) -> Result<SharedSigner, Failure> {
+    ) -> Result<BareKey, Failure> {
         match self {
             Self::Agent(name) => in_agent(&name, &SmallFiles::new(rule)),
             Self::File(path) => in_file_or_agent(&path, passphrases, rule),
@@ -100,6 +101,18 @@ impl KeyPlace {
                 private_half(&named_key::read_public(&path, &SmallFiles::new(rule))?, *today)
             }
         }
+    }
+}
+
+/// A key, and the certificates for it that the agent holds which holds the key.
+pub(crate) struct BareKey {
+    pub(crate) key: SharedSigner,
+    pub(crate) held: Vec<Vec<u8>>,
+}
+
+impl From<(HeldAgentKey, Vec<Vec<u8>>)> for BareKey {
+    fn from((key, held): (HeldAgentKey, Vec<Vec<u8>>)) -> Self {
+        Self { key: Arc::new(key), held }
     }
 }
 
@@ -116,32 +129,32 @@ fn in_file_or_agent(
     path: &Path,
     passphrases: &Source,
     rule: PermissionRule,
-) -> Result<SharedSigner, Failure> {
+) -> Result<BareKey, Failure> {
     let bytes = read_private(path, rule)?;
     match opened(path, &bytes, passphrases) {
         Err(today @ Failure::KeyFile { source: KeyFileError::PrivateExpected, .. }) => {
             let key = brine_keys::read_public(&bytes);
             private_half(&key.map_err(|error| in_file(path, error.into()))?, today)
         }
-        opened => Ok(Arc::new(opened?.0)),
+        opened => Ok(BareKey { key: Arc::new(opened?.0), held: Vec::new() }),
     }
 }
 
 /// Signs with the private half of a public key, if the agent has it. If not, it is as if nobody had asked.
-fn private_half(key: &VerifyingKey, today: Failure) -> Result<SharedSigner, Failure> {
+fn private_half(key: &VerifyingKey, today: Failure) -> Result<BareKey, Failure> {
     let opened = agent::open(|held| {
         let found = held.iter().find(|held| held.signing() == Some(key));
         found.ok_or_else(|| AgentFailure::missing("", held))
     });
     match opened {
-        Ok(key) => Ok(Arc::new(key)),
+        Ok(opened) => Ok(opened.into()),
         Err(why) => Err(Failure::PublicHalf { today: Box::new(today), why: Box::new(why) }),
     }
 }
 
 /// Signs with the key in the agent that a person names.
-fn in_agent(name: &str, files: &SmallFiles) -> Result<SharedSigner, Failure> {
-    Ok(Arc::new(agent::open(|held| chosen(held, name, files))?))
+fn in_agent(name: &str, files: &SmallFiles) -> Result<BareKey, Failure> {
+    Ok(agent::open(|held| chosen(held, name, files))?.into())
 }
 
 /// Returns the public half of the key in the agent that a person names.

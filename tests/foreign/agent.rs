@@ -295,3 +295,60 @@ fn relay(mut from: UnixStream, mut to: UnixStream) {
     }
     let _ = to.shutdown(std::net::Shutdown::Both);
 }
+
+/// `ssh-add` takes `id-cert.pub` along, and what the agent signs brings it, if it is valid.
+#[test]
+fn the_agent_gives_the_certificate_of_its_key() {
+    let person = Person::new();
+    let agent = OpensshAgent::with_key(&person, "");
+    let certify = |options: &str| {
+        let line = "rm -f id-cert.pub; ssh-keygen -q -s ca -I laptop -n alice";
+        agent.run(
+            &person,
+            &format!("{line} {options} id.pub && ssh-add -q id 2>/dev/null && mv id-cert.pub gone"),
+        );
+    };
+    agent.run(&person, "ssh-keygen -q -t ed25519 -N '' -f ca && echo \"alice cert-authority $(cat ca.pub)\" > allowed");
+    // One for logins, which says nothing that a verifier of signatures knows.
+    certify("-O force-command=true");
+    let output =
+        agent.shell(&person, "brine sign -k agent: id.pub | brine verify --trust ./allowed");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains(
+            "warning: the certificate in the agent is left out: it has the critical option"
+        ),
+        "{said}"
+    );
+    certify("-V -2h:-1h -z 1");
+    certify("-V -2h:+1h -z 2");
+    certify("-V -2h:+3h -z 3");
+    certify("-V -2h:+2h -z 4");
+    certify("-V +1h:+9h -z 5");
+    for name in ["agent:", "agent:me@laptop", "agent:./id.pub", "./id.pub"] {
+        let line = format!(
+            "brine sign -k {name} id.pub -o e && brine verify --trust ./allowed --json e 2>&1 >/dev/null"
+        );
+        let verdict = agent.run(&person, &line);
+        crate::schema::check_lines(verdict.as_bytes());
+        let verdict: serde_json::Value = serde_json::from_str(&verdict).unwrap();
+        assert_eq!(
+            (&verdict["signer"], &verdict["authority"]["serial"]),
+            (&"alice".into(), &3.into()),
+            "{name}"
+        );
+    }
+    // The file beside the public half comes first.
+    agent.run(&person, "ssh-keygen -q -s ca -I laptop -n alice -z 6 id.pub");
+    let line = "brine sign -k ./id.pub id.pub -o e && brine verify --trust ./allowed --json e 2>&1 >/dev/null";
+    assert!(agent.run(&person, line).contains("\"serial\":6"));
+    // A key in the agent hands on what its certificate lets it.
+    agent.run(&person, "ssh-add -qD 2>/dev/null; rm id-cert.pub");
+    certify("-O extension:delegate@brine");
+    agent.run(
+        &person,
+        "ssh-keygen -q -t ed25519 -N '' -f ci && brinekey issue ./ci.pub -k agent: -n alice/ci --for 1h && \
+         brine sign -k ./ci id.pub | brine verify --trust ./allowed --signer alice/ci",
+    );
+}

@@ -24,6 +24,7 @@ mod typed;
 
 mod agent;
 mod brokers;
+mod certificates;
 mod completions;
 mod cookbook;
 mod cose;

@@ -153,7 +153,7 @@ fn lines_that_people_write_are_judged_alike() {
         assert_eq!(both.accept(line.as_bytes(), "UTC"), (accepted, accepted), "{line:?}");
     }
     let bytes = [
-        b"# caf\xe9\n\xe9 cert-authority ",
+        b"# caf\xe9\n\xe9 cert-authority ssh-rsa AAAA\nx cert-authority ",
         key.as_bytes(),
         b" \xe9\nme ",
         key.as_bytes(),

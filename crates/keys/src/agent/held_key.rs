@@ -62,6 +62,12 @@ impl HeldKey {
         }
     }
 
+    /// Returns the certificate in its binary form, if it is one over an Ed25519 key.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&[u8]> {
+        matches!(self.form, HeldForm::Certificate(_)).then_some(self.blob.as_slice())
+    }
+
     /// Returns the fingerprint that `ssh-add -l` shows: that of a certificate is the one of its key.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
