@@ -92,3 +92,58 @@ impl TrustAnchors for CodeTrust {
         self.0.judge_in_particular(evidence, question)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use brine_core::{Classified as _, SigningKey, Timestamp};
+    use brine_keys::{CertificateDraft, openssh_line};
+    use brine_testkit::key;
+
+    use super::*;
+
+    fn trust(contexts: &str) -> Arc<dyn TrustAnchors> {
+        let ca = openssh_line(key(2).verifying_key(), "");
+        let text = format!(
+            "[[authority]]\nname = 'team'\nkey = '{ca}'\nprincipals = ['alice']\n{contexts}"
+        );
+        let source = crate::embed::trusting::trust_in(text.as_bytes()).unwrap();
+        trust_for(Some("python-code/a"), source).current().unwrap()
+    }
+
+    fn certificates(key: &SigningKey) -> Certificates {
+        let draft = CertificateDraft {
+            key: key.verifying_key(),
+            nonce: [0; 32],
+            serial: 1,
+            key_id: "laptop",
+            principals: &["alice".to_owned()],
+            valid_after: 0,
+            valid_before: u64::MAX,
+            contexts: None,
+            may_delegate: false,
+        };
+        Certificates::new(&[draft.issue(&brine_testkit::key(2)).unwrap()]).unwrap()
+    }
+
+    /// Whoever is certified may send code if the trust file says so of the authority, in particular.
+    #[test]
+    fn an_authority_vouches_for_code_where_the_file_spells_it_out() {
+        let now = Timestamp::from_unix(1_800_000_000).unwrap();
+        let certificates = certificates(&key(1));
+        let evidence = Evidence::new(key(1).verifying_key().id(), Some(certificates.clone()));
+        let question = Question { context: Some("python-code/a"), signer: None, now };
+        for (contexts, expected) in [
+            ("contexts = ['python-code/*']", Ok("alice")),
+            ("contexts = ['*/*']", Err("context-not-allowed")),
+            ("contexts = ['jobs/*']", Err("context-not-allowed")),
+            ("", Err("context-not-allowed")),
+        ] {
+            let trust = trust(contexts);
+            let found = trust.certified_key(&certificates).unwrap();
+            assert_eq!(found.as_ref(), Some(key(1).verifying_key()));
+            let judged = trust.judge(&evidence, &question);
+            let judged = judged.as_ref().map(|signer| signer.name()).map_err(|why| why.reason());
+            assert_eq!(judged, expected, "{contexts:?}");
+        }
+    }
+}
