@@ -2,11 +2,9 @@
 
 use std::process::Output;
 
-use brine_core::{
-    Algorithm, Certificates, SigningBackend, SigningError, SigningKey, Statement, Timestamp,
-    VerifyingKey, sign,
-};
+use brine_core::{Statement, Timestamp, sign};
 use brine_keys::{KeyFileError, certificate_in_line, read_private};
+use brine_testkit::Certified;
 
 use crate::common::{Person, assert_refused};
 
@@ -19,23 +17,6 @@ fn shell(person: &Person, line: &str) -> Output {
     person.shell(line).output().unwrap()
 }
 
-/// A key that brings a certificate, however useless it is: `brine sign` leaves out what nobody would believe.
-struct Certified(SigningKey, Certificates);
-
-impl SigningBackend for Certified {
-    fn verifying_key(&self) -> &VerifyingKey {
-        self.0.verifying_key()
-    }
-
-    fn certificates(&self) -> Option<&Certificates> {
-        Some(&self.1)
-    }
-
-    fn sign(&self, _: Algorithm, parts: &[&[u8]]) -> Result<Vec<u8>, SigningError> {
-        Ok(self.0.sign(parts).to_vec())
-    }
-}
-
 /// Somebody with a CA `ca`, a key `id`, and a file.
 fn person() -> Person {
     let person = Person::new();
@@ -46,11 +27,11 @@ fn person() -> Person {
     person
 }
 
-/// Writes the envelope of `file` that brings `id-cert.pub` as it is.
+/// Writes the envelope of `file` that brings `id-cert.pub` as it is: `brine sign` leaves out what nobody would believe.
 fn sign_with_certificate(person: &Person) {
     let key = read_private::<KeyFileError>(&person.read("id"), &mut || unreachable!()).unwrap();
     let blob = certificate_in_line(person.read("id-cert.pub")).unwrap();
-    let key = Certified(key, Certificates::new(&[blob]).unwrap());
+    let key = Certified::new(key, &[blob]);
     let now = Timestamp::from_system(std::time::SystemTime::now()).unwrap();
     let statement = Statement::at(now).context("reports");
     let content = person.read("file");

@@ -15,6 +15,7 @@
 )]
 
 mod arrival;
+mod certified;
 mod foreign;
 mod judged_by;
 mod moment;
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 pub use brine_core::text::hex;
 
 pub use crate::arrival::{Arrival, Arriving};
+pub use crate::certified::Certified;
 pub use crate::foreign::{
     ForeignCase, foreign_cases, foreign_edge_cases, foreign_hash_envelopes, foreign_json,
 };

@@ -9,42 +9,16 @@ use std::sync::Arc;
 use brine_core::cbor::{Decoder, Encoder};
 use brine_core::cose::{Tagging, ToBeSigned};
 use brine_core::{
-    Algorithm, CertificateFlaw, Certificates, Class, Classified as _, Evidence, Expectations,
-    Input, KeyId, Message, Question, Signer, SigningBackend, SigningError, SigningKey, Statement,
-    StreamOptions, StreamWriter, TrustAnchors, Untrusted, UnverifiedEnvelope, VerifyingKey, open,
-    sign,
+    CertificateFlaw, Certificates, Class, Classified as _, Evidence, Expectations, Input, KeyId,
+    Question, Signer, Statement, StreamOptions, StreamWriter, TrustAnchors, Untrusted,
+    UnverifiedEnvelope, VerifyingKey, open, sign,
 };
-use brine_testkit::{key, mutations, now, statement};
+use brine_testkit::{Certified, key, mutations, now, statement};
 
 use crate::common::{MemoryStore, Outcome, release};
 
-/// A key that brings certificates.
-struct Certified(SigningKey, Certificates);
-
-impl SigningBackend for Certified {
-    fn verifying_key(&self) -> &VerifyingKey {
-        self.0.verifying_key()
-    }
-
-    fn certificates(&self) -> Option<&Certificates> {
-        Some(&self.1)
-    }
-
-    fn sign(&self, _: Algorithm, parts: &[&[u8]]) -> Result<Vec<u8>, SigningError> {
-        Ok(self.0.sign(parts).to_vec())
-    }
-
-    fn sign_pieces(
-        &self,
-        algorithm: Algorithm,
-        message: &Message<'_>,
-    ) -> Result<Vec<u8>, SigningError> {
-        SigningBackend::sign_pieces(&self.0, algorithm, message)
-    }
-}
-
 fn certified(byte: u8, certificates: &[Vec<u8>]) -> Certified {
-    Certified(key(byte), Certificates::new(certificates).unwrap())
+    Certified::new(key(byte), certificates)
 }
 
 fn certificate(byte: u8) -> Vec<u8> {
@@ -152,9 +126,9 @@ fn certificates_cannot_be_added_dropped_or_replaced() {
 /// What other COSE software is to read has nothing of brine's, whatever the key brings.
 #[test]
 fn plain_envelopes_bring_none() {
-    let key = certified(1, &[certificate(1)]);
-    let envelope = sign(&Statement::plain(), &key, b"hello").unwrap().to_bytes();
-    assert_eq!(envelope, sign(&Statement::plain(), &key.0, b"hello").unwrap().to_bytes());
+    let certified = certified(1, &[certificate(1)]);
+    let envelope = sign(&Statement::plain(), &certified, b"hello").unwrap().to_bytes();
+    assert_eq!(envelope, sign(&Statement::plain(), &key(1), b"hello").unwrap().to_bytes());
     assert_eq!(header(&envelope).1, None);
     // Under a type of somebody else's, the number is somebody else's too.
     let (released, outcome) = judge(&envelope, &Expectations::new().untyped());
