@@ -2,6 +2,7 @@
 
 mod claimed;
 mod page;
+mod shown_certificate;
 
 use brine_core::cbor::{Encoder, Malformed, diagnose};
 use brine_core::cose::{FormError, Outline, Tagging};

@@ -12,6 +12,7 @@ use brine_job::{Grants, JobResult};
 use serde::Serialize;
 
 use super::LONGEST_SHOWN;
+use super::shown_certificate::ShownCertificate;
 use crate::report::console::json_line;
 use crate::report::verdict::{RefusalFacts, SequenceFacts};
 
@@ -27,6 +28,7 @@ pub(super) struct Claimed<'a> {
     /// The number of the algorithm, if it has one, and its name, if that is known.
     algorithm_facts: (Option<i64>, Option<&'static str>),
     pub(super) batch: Option<BatchProof<'a>>,
+    pub(super) certificates: Vec<ShownCertificate>,
     pub(super) claims: Option<Claims<'a>>,
     /// Of the payload, or of the content that it is the digest of.
     pub(super) content_type: Option<ContentType<'a>>,
@@ -93,6 +95,9 @@ impl<'a> Claimed<'a> {
                 Signature::Batch(proof) => Some(proof),
                 Signature::Plain(_) => None,
             }),
+            certificates: ShownCertificate::all(
+                parsed.as_ref().ok().and_then(UnverifiedEnvelope::certificates).as_ref(),
+            ),
             claims,
             content_type: get(label::CONTENT_TYPE)
                 .or_else(|| get(label::PREIMAGE_CONTENT_TYPE))
@@ -142,6 +147,7 @@ impl<'a> Claimed<'a> {
             algorithm: self.algorithm_facts.0,
             algorithm_name: self.algorithm_facts.1,
             key_id: self.key_id.as_deref(),
+            certificates: &self.certificates,
             content_type: self.content_type.map(|found| found.to_string()),
             context: claims.audience.map(|audience| audience.names().collect()),
             issuer: claims.issuer,
@@ -184,6 +190,7 @@ struct ClaimedLine<'a> {
     algorithm: Option<i64>,
     algorithm_name: Option<&'static str>,
     key_id: Option<&'a str>,
+    certificates: &'a [ShownCertificate],
     content_type: Option<String>,
     context: Option<Vec<&'a str>>,
     issuer: Option<&'a str>,

@@ -25,6 +25,9 @@ pub(super) fn describe<'a>(
     }
     page.line("algorithm", &claimed.algorithm);
     page.line("key id", claimed.key_id.as_deref().unwrap_or("none"));
+    for certificate in &claimed.certificates {
+        page.line("certificate", &certificate.line());
+    }
     page.optional("content type", claimed.content_type.map(|found| found.to_string()));
     if let Some(claims) = &claimed.claims {
         page.claims(claims);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brine_core::Unique;
 use brine_core::batch::BatchSigner;
 
+use super::certificates::{done, with_certificate};
 use crate::common::{Person, hex, key, statement, unhex};
 
 #[test]
@@ -207,4 +208,84 @@ fn a_job_that_nobody_will_run_is_announced() {
         seen += 1;
     }
     assert!(seen > 10, "only {seen} vectors");
+}
+
+/// What a certificate says is shown as it is claimed, and like everything that strangers write.
+#[test]
+fn certificates_are_shown_and_not_verified() {
+    let person = with_certificate("", "-c 'jobs/*' --delegate --serial 7 --id 'the laptop'");
+    done(
+        &person,
+        "brinekey gen --no-trust ci 2>/dev/null; \
+         brinekey issue ci -k alice -n alice@example.com/ci --for 1h 2>/dev/null; \
+         brine sign -k ci payload -o envelope; brine sign -k ci --lines payload -o record; \
+         head -c 3000000 /dev/zero | brine sign -k ci -o stream",
+    );
+    let page = done(&person, "brine inspect envelope");
+    let lines: Vec<_> = page.lines().filter(|line| line.starts_with("certificate ")).collect();
+    let [first, second] = lines.as_slice() else { panic!("{page}") };
+    assert!(first.contains("\"alice@example.com/ci\", serial "), "{page}");
+    for part in [
+        "\"the laptop\", serial 7; says that SHA256:",
+        " is \"alice@example.com\"; issued by SHA256:",
+        "; from 20",
+        "; until 20",
+        "; only \"jobs/*\"",
+        "; may issue certificates",
+    ] {
+        assert!(second.contains(part), "{part}: {second}");
+    }
+    for line in ["envelope", "--lines record", "stream"] {
+        let facts = done(&person, &format!("brine inspect --json {line}"));
+        crate::schema::check_lines(facts.as_bytes());
+        let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+        let [first, second] = facts["certificates"].as_array().unwrap().as_slice() else {
+            panic!("{facts}");
+        };
+        assert_eq!(first["issuer"], second["ssh_fingerprint"]);
+        assert_eq!(first["principals"], serde_json::json!(["alice@example.com/ci"]));
+        assert_eq!(second["contexts"], serde_json::json!(["jobs/*"]));
+        assert_eq!(
+            (&first["may_delegate"], &second["may_delegate"]),
+            (&false.into(), &true.into())
+        );
+        assert_eq!((&second["serial"], &second["host"]), (&7.into(), &false.into()));
+        assert_eq!(second["critical_options"], serde_json::json!([]));
+        assert_eq!(second["refusal"], serde_json::Value::Null);
+    }
+    let own = key(1);
+    let draft = brine_keys::CertificateDraft {
+        key: own.verifying_key(),
+        nonce: [0; 32],
+        serial: 0,
+        key_id: "a\x1b[2J\u{202e}",
+        principals: &[],
+        valid_after: 0,
+        valid_before: u64::MAX,
+        contexts: Some(&[]),
+        may_delegate: false,
+    };
+    let hostile =
+        [draft.issue(&key(2)).unwrap(), b"\0\0\0\x04a\x1b[2".to_vec(), b"nonsense".to_vec()];
+    let signer = brine_testkit::Certified::new(key(1), &hostile);
+    let envelope = brine_core::sign(&statement(), &signer, b"x").unwrap().to_bytes();
+    person.write("hostile", &envelope);
+    let page = done(&person, "brine inspect hostile");
+    assert!(!page.contains('\x1b') && !page.contains('\u{202e}'), "{page}");
+    assert!(
+        page.contains("is nobody; issued by SHA256:") && page.contains("; for no context\n"),
+        "{page}"
+    );
+    assert!(page.contains("cannot be read: certificate vouches for nobody: "), "{page}");
+    let facts = done(&person, "brine inspect --json hostile");
+    crate::schema::check_lines(facts.as_bytes());
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    let reason = |place: usize| facts["certificates"][place]["refusal"]["reason"].clone();
+    let expected = ["certificate-key-unsupported", "certificate-malformed"];
+    assert_eq!([reason(1), reason(2)], expected.map(serde_json::Value::from));
+    assert_eq!(facts["certificates"][0]["expires"], serde_json::Value::Null);
+    // An envelope without them has an empty list.
+    let plain = brine_core::sign(&statement(), &key(1), b"x").unwrap().to_bytes();
+    person.write("plain", &plain);
+    assert!(done(&person, "brine inspect --json plain").contains("\"certificates\":[]"));
 }

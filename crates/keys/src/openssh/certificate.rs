@@ -122,6 +122,12 @@ impl OpensshCertificate {
         &self.issuer
     }
 
+    /// Returns whether it is for a host, and not for a user.
+    #[must_use]
+    pub const fn is_for_host(&self) -> bool {
+        self.is_for_host
+    }
+
     /// Verifies that its issuer signed it.
     ///
     /// # Errors
