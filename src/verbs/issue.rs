@@ -7,13 +7,13 @@ use brine_core::text::{all_harmless, quoted};
 use brine_core::{
     Certificates, Clock as _, ContextGlob, MAX_CERTIFICATES, Timestamp, VerifyingKey,
 };
-use brine_keys::{CertificateDraft, certificate_line, ssh_fingerprint};
+use brine_keys::{CertificateDraft, OpensshCertificate, certificate_line, ssh_fingerprint};
 use serde::Serialize;
 
 use crate::args::certify::Issue;
 use crate::report::Failure;
 use crate::report::byte_name::{exact, shown};
-use crate::report::console::{json_line, note, printable, write_to_stderr};
+use crate::report::console::{json_line, note, printable, remark, write_to_stderr};
 use crate::world::certificate_file::{CertificateFile, certificate_path, held_certificate};
 use crate::world::clock::Moment;
 use crate::world::home::Home;
@@ -41,6 +41,11 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     let beside = issuer_file.as_ref().map(beside).transpose()?.flatten();
     let above = beside.map(|file| file.certificates().clone());
     let above = above.or_else(|| held_certificate(&opened.held, now));
+    if let Some(why) = above.as_ref().and_then(|above| why_useless(above, now)) {
+        remark(&format!(
+            "warning: {why}: only whoever lets the issuer issue certificates by itself believes this one"
+        ));
+    }
     let above = above.iter().flat_map(Certificates::iter);
     if above.clone().count() >= MAX_CERTIFICATES {
         let usage = format!("no more than {MAX_CERTIFICATES} certificates follow each other");
@@ -76,6 +81,16 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     }
     tell(args, &draft, &key, place.as_deref());
     Ok(())
+}
+
+/// Says why the issuer's own certificate lets it hand on nothing.
+fn why_useless(above: &Certificates, now: Timestamp) -> Option<String> {
+    let own = OpensshCertificate::parse(above.iter().next()?);
+    match own.and_then(|own| own.judge(now).map(|()| own)) {
+        Err(flaw) => Some(format!("the certificate of the issuer is of no use ({flaw})")),
+        Ok(own) if own.may_delegate => None,
+        Ok(_) => Some("the certificate of the issuer was made without --delegate".to_owned()),
+    }
 }
 
 fn tell(args: &Issue, draft: &CertificateDraft<'_>, key: &VerifyingKey, place: Option<&Path>) {

@@ -269,7 +269,11 @@ fn a_key_hands_on_less_than_it_has() {
     );
     done(&person, "brinekey gen --no-trust deep 2>/dev/null");
     issue("-n alice@example.com/ci --for 30m");
-    done(&person, "brinekey issue deep -k ci -n alice@example.com/ci/x --for 9m 2>/dev/null");
+    let told = said(&person, "brinekey issue deep -k ci -n alice@example.com/ci/x --for 9m");
+    assert!(
+        told.contains("warning: the certificate of the issuer was made without --delegate: "),
+        "{told}"
+    );
     assert_refused(
         &run(&person, "brine sign -k deep -c jobs/a payload | brine verify -c jobs/a"),
         5,
