@@ -10,7 +10,7 @@ use brine_trust::{
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let trust = Trust::parse(input, &|| TimeZone::UTC);
+    let trust = Trust::parse_with_lists(input, &|| TimeZone::UTC);
     let _ = RevocationList::parse(input);
     let Ok(text) = str::from_utf8(input) else { return };
     let Ok(store) = TrustStore::parse(text) else { return };
@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
     let entries = entries(&store);
     // A file that names nobody may be of either form.
     if !entries.is_empty() {
-        assert_eq!(trust.expect("what can be edited can be read").entries(), entries);
+        assert_eq!(trust.expect("what can be edited can be read").0.entries(), entries);
     }
     adds(&store, &entries);
     removes(&store, &entries);

@@ -42,7 +42,6 @@ pub struct Trust {
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
     authorities: Vec<Authority>,
-    lists: Vec<String>,
     rules: Vec<Rule>,
     revoked: RevocationList,
     skipped: usize,
@@ -87,17 +86,6 @@ impl Trust {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
-    }
-
-    pub(crate) fn with_lists(self, lists: Vec<String>) -> Self {
-        Self { lists, ..self }
-    }
-
-    /// Returns the files of lists of what is revoked that the trust file names. This crate opens no files: whoever reads the
-    /// trust file reads these, too, and [revokes](Self::revoke) what they say.
-    #[must_use]
-    pub fn lists(&self) -> &[String] {
-        &self.lists
     }
 
     /// Returns all authorities, in the order of the file.

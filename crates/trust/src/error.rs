@@ -112,6 +112,10 @@ pub enum TrustError {
         source: KeyFileError,
     },
 
+    /// Lists of what is revoked are named where they cannot be read.
+    #[error("revoked names files, which cannot be read from here")]
+    ListsNamed,
+
     /// A time has no offset from UTC, so it would be another moment on another machine.
     #[error("line {line}: {key} is a local time, without an offset from UTC")]
     LocalTime {
@@ -294,6 +298,7 @@ impl Classified for TrustError {
             Self::Inexpressible { .. } => "trust-inexpressible",
             Self::Key { .. } => "trust-key",
             Self::KeyRevoked { .. } => "trust-key-revoked",
+            Self::ListsNamed => "trust-lists-named",
             Self::LocalTime { .. } => "trust-local-time",
             Self::Malformed { .. } => "trust-malformed",
             Self::Missing { .. } => "trust-missing",

@@ -53,15 +53,15 @@ impl TrustStore {
         Ok(Self { text: text.to_owned() })
     }
 
-    /// Returns the signers in the file.
+    /// Returns the signers and authorities in the file, without what lists that it names revoke.
     ///
     /// # Errors
     ///
     /// None in practice: the text is always valid.
     pub fn trust(&self) -> Result<Trust, TrustError> {
-        let Contents { signers, authorities, revoked, rules } = document::read(&self.text)?;
+        let Contents { signers, authorities, rules, .. } = document::read(&self.text)?;
         let entries = signers.into_iter().map(|placed| placed.entry);
-        Ok(Trust::new(entries).with_authorities(authorities).with_lists(revoked).with_rules(rules))
+        Ok(Trust::new(entries).with_authorities(authorities).with_rules(rules))
     }
 
     /// Appends an entry.

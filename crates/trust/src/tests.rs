@@ -137,3 +137,14 @@ proptest! {
         }
     }
 }
+
+/// Whoever has only the text of a file has not the lists that it names, and must not believe what they revoke.
+#[test]
+fn a_file_that_names_lists_is_not_read_without_them() {
+    let text = "revoked = ['team.krl', 'more']\n[[signer]]\nname = 'a'\n";
+    let text = format!("{text}key = '{ALICE}'\n");
+    let refused = parse(&text).unwrap_err();
+    assert_eq!((&refused, refused.reason()), (&TrustError::ListsNamed, "trust-lists-named"));
+    let (trust, lists) = Trust::parse_with_lists(text.as_bytes(), &|| TimeZone::UTC).unwrap();
+    assert_eq!((trust.entries().len(), lists), (1, vec!["team.krl".to_owned(), "more".to_owned()]));
+}

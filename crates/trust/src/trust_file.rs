@@ -26,8 +26,27 @@ impl Trust {
     ///   [`TrustError::DuplicateOption`], [`TrustError::NamesMissing`], [`TrustError::UnknownOption`],
     ///   [`TrustError::UnknownKeyType`];
     /// - in both: [`TrustError::Key`], [`TrustError::ControlCharacter`], [`TrustError::Time`],
-    ///   [`TrustError::EmptyWindow`].
+    ///   [`TrustError::EmptyWindow`];
+    /// - [`TrustError::ListsNamed`] for a file that names lists of what is revoked, which are not at hand here:
+    ///   [`parse_with_lists`](Self::parse_with_lists) reads such a file.
     pub fn parse(bytes: &[u8], zone: &dyn Fn() -> TimeZone) -> Result<Self, TrustError> {
+        match Self::parse_with_lists(bytes, zone)? {
+            (trust, lists) if lists.is_empty() => Ok(trust),
+            _ => Err(TrustError::ListsNamed),
+        }
+    }
+
+    /// Does the same, and returns the files of lists of what is revoked that a trust.toml names, from its directory.
+    ///
+    /// This crate opens no files. The caller **must** read them, and [revoke](Self::revoke) what they say.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse) but for [`TrustError::ListsNamed`].
+    pub fn parse_with_lists(
+        bytes: &[u8],
+        zone: &dyn Fn() -> TimeZone,
+    ) -> Result<(Self, Vec<String>), TrustError> {
         check(bytes)?;
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         if is_toml(text) {
@@ -35,13 +54,12 @@ impl Trust {
             let text = text.map_err(|error| not_text(bytes, error.valid_up_to()))?;
             let Contents { signers, authorities, revoked, rules } = document::read(text)?;
             let entries = signers.into_iter().map(|placed| placed.entry);
-            return Ok(Self::new(entries)
-                .with_authorities(authorities)
-                .with_lists(revoked)
-                .with_rules(rules));
+            let trust = Self::new(entries).with_authorities(authorities).with_rules(rules);
+            return Ok((trust, revoked));
         }
         let AllowedSigners { entries, authorities, skipped } = allowed_signers::read(bytes, zone)?;
-        Ok(Self::new(entries).with_authorities(authorities).with_skipped(skipped))
+        let trust = Self::new(entries).with_authorities(authorities).with_skipped(skipped);
+        Ok((trust, Vec::new()))
     }
 }
 

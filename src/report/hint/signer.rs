@@ -87,6 +87,7 @@ pub(super) const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
             "\"ssh-keygen -k -f KRL KEY.pub...\" writes a list that names whole keys"
         }
         TrustError::ByteOrderMark => "\"tail -c +4\" takes the mark off",
+        TrustError::ListsNamed => "name the trust file by its path: its lists are beside it",
         TrustError::KeyRevoked { .. } => {
             "a revoked key is refused under any name: ask its owner for a new one"
         }
