@@ -49,6 +49,10 @@ impl TrustAnchors for Credulous {
         key.map(Some).ok_or(Untrusted::Certificate { certificate: None, flaw })
     }
 
+    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+        Ok(())
+    }
+
     fn judge(&self, evidence: &Evidence, _: &Question<'_>) -> Result<Cow<'_, Signer>, Untrusted> {
         let unknown = || Untrusted::unknown(evidence.key_id());
         let found = evidence.certificates().ok_or_else(unknown)?;
