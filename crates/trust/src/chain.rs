@@ -1,6 +1,6 @@
 //! Certificates, from the key of an envelope to somebody who may vouch for it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use brine_core::{CertificateFlaw, Certificates, KeyId, Question, Signer, Untrusted, Vouched};
@@ -15,7 +15,7 @@ use crate::entry::{BrokenLimit, TrustEntry};
 #[derive(Debug)]
 pub(crate) struct Chain<'t> {
     /// That of the signing key, and then those of its issuers.
-    certificates: Vec<OpensshCertificate>,
+    certificates: Vec<Arc<OpensshCertificate>>,
     /// Whoever the key is that issued the last one.
     anchors: Vec<Anchor<'t>>,
 }
@@ -47,23 +47,21 @@ impl<'t> Anchor<'t> {
 impl Trust {
     /// Follows certificates to somebody whom the trust file lets issue them.
     pub(crate) fn follow(&self, certificates: &Certificates) -> Result<Chain<'_>, Untrusted> {
-        let mut read: Vec<OpensshCertificate> = Vec::new();
+        let mut read: Vec<ReadCertificate> = Vec::new();
         for blob in certificates.iter() {
-            let certificate = OpensshCertificate::parse(blob)
-                .map_err(|flaw| Untrusted::Certificate { certificate: None, flaw })?;
-            if read.last().is_some_and(|before| before.issuer() != certificate.key()) {
+            let next = self.verified().read(blob)?;
+            let before = read.last().map(|before| before.certificate.issuer());
+            if before.is_some_and(|issuer| issuer != next.certificate.key()) {
                 break;
             }
-            read.push(certificate);
-            let anchors = read.last().map(|last| self.issuers(last.issuer().id()));
-            if let Some(anchors) = anchors.filter(|anchors| !anchors.is_empty()) {
-                for (certificate, blob) in read.iter().zip(certificates.iter()) {
-                    self.verified().verify(certificate, blob)?;
-                }
-                return Ok(Chain { certificates: read, anchors });
+            let anchors = self.issuers(next.certificate.issuer().id());
+            read.push(next);
+            if !anchors.is_empty() {
+                let verified = read.into_iter().map(|read| self.verified().verify(read));
+                return Ok(Chain { certificates: verified.collect::<Result<_, _>>()?, anchors });
             }
         }
-        let last = read.last();
+        let last = read.last().map(|last| last.certificate.as_ref());
         let issuer = last.map(|last| ssh_fingerprint(last.issuer())).unwrap_or_default();
         Err(refused(last, CertificateFlaw::AuthorityUnknown { issuer }))
     }
@@ -131,7 +129,7 @@ impl Trust {
         }
         let mut vouched = Vouched::by(entry.name(), entry.key().id(), leaf.key_id.as_str());
         vouched.serial = leaf.serial;
-        vouched.expires = chain.certificates.iter().filter_map(OpensshCertificate::expires).min();
+        vouched.expires = chain.certificates.iter().filter_map(|found| found.expires()).min();
         let above = chain.certificates.iter().skip(1).rev();
         vouched.through = above.map(|issuer| issuer.principals.join(",")).collect();
         vouched.contexts = leaf.contexts.as_ref().map(|globs| {
@@ -145,7 +143,7 @@ impl Trust {
 impl Chain<'_> {
     /// Returns the certificate of the key that signs.
     pub(crate) fn leaf(&self) -> Option<&OpensshCertificate> {
-        self.certificates.first()
+        self.certificates.first().map(Arc::as_ref)
     }
 
     /// Returns the names of the signing key for which everybody may vouch who does.
@@ -190,28 +188,48 @@ fn refused(certificate: Option<&OpensshCertificate>, flaw: CertificateFlaw) -> U
     Untrusted::Certificate { certificate, flaw }
 }
 
-/// Certificates whose signatures have verified, by their SHA-256. A signature that verifies once always does.
+/// A certificate, and what it is remembered by.
+#[derive(Debug)]
+struct ReadCertificate {
+    certificate: Arc<OpensshCertificate>,
+    digest: [u8; 32],
+    is_verified: bool,
+}
+
+/// Certificates whose signatures have verified, by their SHA-256. A signature that verifies once always does. Reading them
+/// again would take as long as verifying a record of a batch does.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct VerifiedCertificates(Arc<RwLock<HashSet<[u8; 32]>>>);
+pub(crate) struct VerifiedCertificates(Arc<RwLock<HashMap<[u8; 32], Arc<OpensshCertificate>>>>);
 
 impl VerifiedCertificates {
-    fn verify(&self, certificate: &OpensshCertificate, blob: &[u8]) -> Result<(), Untrusted> {
+    fn read(&self, blob: &[u8]) -> Result<ReadCertificate, Untrusted> {
         let digest = Sha256::digest(blob).into();
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
-            return Ok(());
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        if let Some(certificate) = known {
+            return Ok(ReadCertificate { certificate, digest, is_verified: true });
         }
-        certificate.verify_signature().map_err(|flaw| refused(Some(certificate), flaw))?;
+        let certificate = OpensshCertificate::parse(blob)
+            .map_err(|flaw| Untrusted::Certificate { certificate: None, flaw })?;
+        Ok(ReadCertificate { certificate: Arc::new(certificate), digest, is_verified: false })
+    }
+
+    fn verify(&self, read: ReadCertificate) -> Result<Arc<OpensshCertificate>, Untrusted> {
+        let ReadCertificate { certificate, digest, is_verified } = read;
+        if is_verified {
+            return Ok(certificate);
+        }
+        certificate.verify_signature().map_err(|flaw| refused(Some(&certificate), flaw))?;
         let mut verified = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= MAX_REMEMBERED {
             verified.clear();
         }
-        verified.insert(digest);
-        Ok(())
+        verified.insert(digest, Arc::clone(&certificate));
+        Ok(certificate)
     }
 }
 
 /// How many certificates are remembered.
-const MAX_REMEMBERED: usize = 4096;
+const MAX_REMEMBERED: usize = 1024;
 
 #[cfg(test)]
 mod tests;
