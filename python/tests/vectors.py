@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,9 @@ _OPTIONS = {
     "outer-tags",
     "policy",
     "released",
+    "revoked",
+    "signer",
+    "trust",
     "try-keys",
     "typ",
     "untagged",
@@ -74,10 +78,10 @@ class Vector:
     def verifier(self) -> brine.Verifier:
         """Return what is to judge it."""
         options = self.options
-        keys = {line: brine.PublicKey.load(line) for line in self.keys}
         return brine.Verifier(
-            brine.Trust.of(keys),
+            self._trust(),
             context=options.get("context"),
+            signer=options.get("signer"),
             typ=options.get("typ"),
             max_age=f"{options['max-age']}s" if "max-age" in options else None,
             aad=self._bytes("aad"),
@@ -87,6 +91,18 @@ class Vector:
             outer_tags="outer-tags" in options,
             untyped="untyped" in options,
         )
+
+    def _trust(self) -> brine.Trust:
+        text, revoked = self._bytes("trust"), self._bytes("revoked")
+        if text is None:
+            return brine.Trust.of({line: brine.PublicKey.load(line) for line in self.keys})
+        if revoked is None:
+            return brine.Trust.parse(text.decode())
+        with tempfile.TemporaryDirectory() as folder:
+            file, revocations = Path(folder, "trust"), Path(folder, "revoked")
+            file.write_bytes(text)
+            revocations.write_bytes(revoked)
+            return brine.Trust.load(file, revoked=revocations)
 
     def _bytes(self, key: str) -> bytes | None:
         text = self.options.get(key)

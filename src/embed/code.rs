@@ -79,9 +79,10 @@ impl TrustAnchors for CodeTrust {
     fn judge_together(
         &self,
         signers: &[&Signer],
+        required: usize,
         question: &Question<'_>,
     ) -> Result<(), Untrusted> {
-        self.0.judge_together(signers, question)
+        self.0.judge_together(signers, required, question)
     }
 
     fn judge(

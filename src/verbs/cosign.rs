@@ -46,13 +46,17 @@ pub(super) fn run(args: &Cosign) -> Result<Outcome, Failure> {
         false => text,
     };
     let content = args.input.as_deref().filter(|_| args.detached);
-    let verified = verify(&judge, &bytes, content).map_err(reading)?;
-    let whole = match content {
-        Some(content) if is_without_payload(&bytes) => {
-            Some(InputFile::open(Some(content))?.read(MAX_WHOLE_BYTES)?)
-        }
-        _ => None,
+    // Read once, so that what is cosigned is what was verified.
+    let whole = match content.filter(|_| is_without_payload(&bytes)) {
+        Some(content) => Some(InputFile::open(Some(content))?.read(MAX_WHOLE_BYTES)?),
+        None => None,
     };
+    let content = match (&whole, content) {
+        (Some(whole), _) => Content::Whole(whole),
+        (None, Some(path)) => Content::Beside(path),
+        (None, None) => Content::Inside,
+    };
+    let verified = verify(&judge, &bytes, content).map_err(reading)?;
     let key = key.open(&Source::find(&args.passphrase), args.judge.trust.permissions)?;
     let aad = judge.expectations.aad();
     let cosigned = cosign(&bytes, key.as_ref(), aad, whole.as_deref()).map_err(reading)?;
@@ -76,14 +80,27 @@ pub(super) fn run(args: &Cosign) -> Result<Outcome, Failure> {
     Ok(Outcome::Silent)
 }
 
+/// Where the content of a signature is.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    Inside,
+    /// It was read, and is itself what is signed.
+    Whole(&'a [u8]),
+    /// Its digest is signed, so that it need not fit in memory.
+    Beside(&'a Path),
+}
+
 /// Verifies what is cosigned. Rules that need more signatures are for those who accept it.
-fn verify(judge: &Judge, bytes: &[u8], content: Option<&Path>) -> brine_core::Result<Verified> {
+fn verify(judge: &Judge, bytes: &[u8], content: Content<'_>) -> brine_core::Result<Verified> {
     let trust = judge.trust.read().map_err(unreadable)?;
     let trust: Arc<Trust> = Arc::new(Trust::clone(&trust).with_rules(Vec::new()));
     let opening = open(bytes)?;
     match content {
-        None => opening.verify(&judge.expectations, &trust, &judge.moment),
-        Some(path) => {
+        Content::Inside => opening.verify(&judge.expectations, &trust, &judge.moment),
+        Content::Whole(mut whole) => {
+            opening.verify_beside(&mut whole, &judge.expectations, &trust, &judge.moment)
+        }
+        Content::Beside(path) => {
             let input = InputFile::open(Some(path)).map_err(unreadable)?;
             let work = HashWork { threads: None, show: Show::Never };
             let mut content = ContentFile::new(input, work);

@@ -1,11 +1,13 @@
 //! `brinekey issue`.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use brine_core::key::random;
 use brine_core::text::{all_harmless, quoted};
 use brine_core::{
-    Certificates, Clock as _, ContextGlob, MAX_CERTIFICATES, Timestamp, VerifyingKey,
+    Certificates, Clock as _, ContextGlob, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, Timestamp,
+    VerifyingKey,
 };
 use brine_keys::{CertificateDraft, OpensshCertificate, certificate_line, ssh_fingerprint};
 use serde::Serialize;
@@ -66,10 +68,17 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
         may_delegate: args.delegate,
     };
     let certificate = draft.issue(issuer.as_ref()).map_err(brine_core::Error::from)?;
-    let mut text = certificate_line(&certificate, draft.key_id) + "\n";
-    for blob in above {
-        text += &(certificate_line(blob, "") + "\n");
+    let chain: Vec<_> = iter::once(certificate).chain(above.map(<[u8]>::to_vec)).collect();
+    if Certificates::new(&chain).is_err() {
+        let usage = format!(
+            "the certificate would have over {MAX_CERTIFICATE_BYTES} bytes, which no envelope brings"
+        );
+        return Err(Failure::usage(usage));
     }
+    let comments = iter::once(draft.key_id).chain(iter::repeat(""));
+    let lines = chain.iter().zip(comments);
+    let text: String =
+        lines.map(|(blob, comment)| certificate_line(blob, comment) + "\n").collect();
     match &place {
         None => stdout.print(&text)?,
         Some(path) => {
@@ -146,8 +155,13 @@ fn contexts(args: &Issue) -> Result<Option<Vec<ContextGlob>>, Failure> {
 }
 
 fn refuse_names(args: &Issue) -> Result<(), Failure> {
-    // Names are listed with commas between them, also by OpenSSH.
-    let is_wrong = |name: &&String| name.is_empty() || name.contains(',') || !all_harmless(name);
+    // Names are listed with commas between them, also by OpenSSH, and may be taken for patterns. Between slashes are the
+    // names of whoever hands on.
+    let is_wrong = |name: &&String| {
+        name.contains([',', '*', '?', '!'])
+            || name.split('/').any(str::is_empty)
+            || !all_harmless(name)
+    };
     match args.names.iter().find(is_wrong) {
         None => Ok(()),
         Some(name) => Err(Failure::usage(format!("--name {name:?} is not one name"))),

@@ -67,6 +67,11 @@ impl CertificateFile {
         if is_half_of_key(&path) {
             return Ok(None);
         }
+        // Nobody named it, so nothing is waited for, as a FIFO waits for its writer.
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+            return Err(Failure::Unreadable { path, source });
+        }
         match Self::read(&path, key, files) {
             Err(Failure::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(None)

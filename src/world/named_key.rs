@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::{KeyFileError, is_private_key};
-use brine_trust::{RevocationList, Scope, Trust, TrustEntry, TrustError};
+use brine_trust::{RevocationList, Trust, TrustEntry, TrustError};
 use data_encoding::{BASE64, Encoding, HEXLOWER_PERMISSIVE};
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
@@ -247,29 +247,7 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
             entries.extend(signers.cloned());
         }
     }
-    // An entry that revokes only takes away: a revocation that is yet to come must not make it speak for
-    // anything until then.
-    let nothing = Scope::Globs(Vec::new());
-    // Whoever may issue certificates can bring in any key.
-    let issues = !authorities.is_empty() || entries.iter().any(TrustEntry::may_issue);
-    let is_named =
-        |key: &VerifyingKey| issues || entries.iter().any(|named: &TrustEntry| named.key() == key);
-    let revoked: Vec<_> = file
-        .entries()
-        .iter()
-        .filter(|entry| entry.revocation().is_some() && is_named(entry.key()))
-        .map(|entry| entry.clone().with_scope(nothing.clone()))
-        .collect();
-    let revoking = file.authorities().iter().filter(|other| other.entry().revocation().is_some());
-    let revoking: Vec<_> = revoking
-        .filter(|other| is_named(other.key()))
-        .map(|other| other.clone().with_scope(nothing.clone()))
-        .collect();
-    let mut named = Trust::new(entries.into_iter().chain(revoked))
-        .with_authorities(authorities.into_iter().chain(revoking));
-    named.revoke(file.revocations().clone());
-    // Whoever names a key does not say that one is enough.
-    Ok(named.with_rules(file.rules().to_vec()))
+    Ok(file.restricted_to(entries, authorities))
 }
 
 /// Reads a trust file of either form.

@@ -80,7 +80,7 @@ pub use crate::store::{Kept, NoStore, Store};
 pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::trust::{
-    CertificateFlaw, Evidence, KnownSigners, Question, Signer, TrustAnchors, TrustSource,
+    CertificateFlaw, Evidence, KnownSigners, Person, Question, Signer, TrustAnchors, TrustSource,
     TrustUnavailable, Untrusted, Vouched, Vouching, count_persons,
 };
 pub use crate::unverified::{Signatures, UnverifiedEnvelope};

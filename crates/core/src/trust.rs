@@ -19,7 +19,7 @@ use crate::key::{KeyId, VerifyingKey};
 use crate::time::Timestamp;
 
 pub use self::certificate_flaw::CertificateFlaw;
-pub use self::persons::{Vouching, count_persons};
+pub use self::persons::{Person, Vouching, count_persons};
 pub use self::source::{TrustSource, TrustUnavailable};
 pub use self::untrusted::Untrusted;
 pub use self::vouched::Vouched;
@@ -158,13 +158,18 @@ pub trait TrustAnchors: Send + Sync {
         question: &Question<'_>,
     ) -> Result<Cow<'_, Signer>, Untrusted>;
 
-    /// Judges whether these signers, each of whom is believed, are enough together for a context.
+    /// Judges whether these signers, each of whom is believed, are enough together for a context: at least `required`
+    /// [persons](Person), and whatever else is demanded.
     ///
     /// # Errors
     ///
     /// The reason why not, such as [`Untrusted::TooFew`].
-    fn judge_together(&self, signers: &[&Signer], question: &Question<'_>)
-    -> Result<(), Untrusted>;
+    fn judge_together(
+        &self,
+        signers: &[&Signer],
+        required: usize,
+        question: &Question<'_>,
+    ) -> Result<(), Untrusted>;
 
     /// Judges as [`judge`](Self::judge) does, but believes only what was said of this context in particular: of its
     /// first part, up to the first `/`. Who is trusted for everything is not trusted here.
@@ -245,9 +250,16 @@ impl TrustAnchors for KnownKeys {
         Ok(None)
     }
 
-    /// One is enough.
-    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
-        Ok(())
+    /// Nothing else is demanded.
+    fn judge_together(
+        &self,
+        signers: &[&Signer],
+        required: usize,
+        _: &Question<'_>,
+    ) -> Result<(), Untrusted> {
+        let person = |signer: &&Signer| Person::of(signer, Vouching::OnePerson);
+        let found = count_persons(&signers.iter().map(person).collect::<Vec<_>>());
+        if found >= required { Ok(()) } else { Err(Untrusted::TooFew { required, found }) }
     }
 
     fn judge(
@@ -285,9 +297,13 @@ impl TrustAnchors for KnownSigners {
         Ok(None)
     }
 
-    /// One is enough.
-    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
-        Ok(())
+    fn judge_together(
+        &self,
+        signers: &[&Signer],
+        required: usize,
+        question: &Question<'_>,
+    ) -> Result<(), Untrusted> {
+        self.0.judge_together(signers, required, question)
     }
 
     fn judge(

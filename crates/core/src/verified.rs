@@ -38,6 +38,7 @@ pub struct Verified {
     kind: Kind,
     signer: Signer,
     others: Vec<Signer>,
+    shared_id: Option<[u8; 32]>,
     standing: Standing,
     payload: Payload,
 }
@@ -49,9 +50,9 @@ impl Verified {
         judged_at: Timestamp,
         payload: Payload,
     ) -> Self {
-        let Judged { kind, signer, others, standing, .. } = judged;
+        let Judged { kind, signer, others, shared_id, standing, .. } = judged;
         let (header, signer) = (SignedHeader::new(protected), signer.into_owned());
-        Self { header, judged_at, kind, signer, others, standing, payload }
+        Self { header, judged_at, kind, signer, others, shared_id, standing, payload }
     }
 
     /// Reads its payload from the store that it was kept in.
@@ -62,8 +63,9 @@ impl Verified {
 
     /// Takes another envelope but for its payload, in the same memory.
     fn replace(&mut self, protected: &[u8], judged: Judged<'_>, judged_at: Timestamp) {
-        let Judged { kind, signer, others, standing, .. } = judged;
+        let Judged { kind, signer, others, shared_id, standing, .. } = judged;
         self.others = others;
+        self.shared_id = shared_id;
         self.header.replace(protected);
         self.kind = kind;
         self.judged_at = judged_at;
@@ -123,15 +125,22 @@ impl Verified {
         self.kind
     }
 
-    /// Returns the signer; of several, the first in the envelope who is believed.
+    /// Returns the signer; of several, the first who was asked for, or else the first in the envelope who is believed.
     #[must_use]
     pub const fn signer(&self) -> &Signer {
         &self.signer
     }
 
-    /// Returns all signers who are believed, in the order of the envelope.
+    /// Returns all signers who are believed: those first who were asked for, and then in the order of the envelope.
     pub fn signers(&self) -> impl Iterator<Item = &Signer> {
         std::iter::once(&self.signer).chain(&self.others)
+    }
+
+    /// Returns what names the message of an envelope of several signers, by its header and payload; `None` if it has one
+    /// signer. Anybody can take signatures from it or put them in another order, and it stays the same message.
+    #[must_use]
+    pub const fn shared_id(&self) -> Option<&[u8; 32]> {
+        self.shared_id.as_ref()
     }
 
     /// Returns how long the payload is; of a stream, how much of it has been read so far.

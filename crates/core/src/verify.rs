@@ -6,6 +6,7 @@ mod people;
 mod standing;
 mod trial;
 
+pub(crate) use self::check::Check;
 pub(crate) use self::judgement::{
     Judged, judge_signed, verify_all, verify_in_memory, verify_now, wrong_kind,
 };

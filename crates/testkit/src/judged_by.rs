@@ -45,7 +45,7 @@ where
         Ok(None)
     }
 
-    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+    fn judge_together(&self, _: &[&Signer], _: usize, _: &Question<'_>) -> Result<(), Untrusted> {
         Ok(())
     }
 

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use brine_core::{
-    Certificates, Evidence, KeyId, Question, Signer, Timestamp, TrustAnchors, Untrusted,
-    VerifyingKey,
+    Certificates, Evidence, KeyId, Question, Signer, TrustAnchors, Untrusted, VerifyingKey,
+    Vouching, count_persons,
 };
 
 use crate::authority::Authority;
 use crate::chain::{Anchor, VerifiedCertificates};
 use crate::entry::{BrokenLimit, TrustEntry};
+use crate::known_keys::KnownKeys;
 use crate::revocation_list::RevocationList;
 use crate::rule::Rule;
 
@@ -42,6 +43,8 @@ pub struct Trust {
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
     authorities: Vec<Authority>,
+    /// What is known of each key, whether it may speak or not.
+    known: KnownKeys,
     rules: Vec<Rule>,
     revoked: RevocationList,
     skipped: usize,
@@ -62,13 +65,30 @@ impl Trust {
             }
             places.push(index);
         }
-        Self { entries, by_key, firsts, ..Self::default() }
+        let mut known = KnownKeys::default();
+        entries.iter().for_each(|entry| known.add(entry));
+        Self { entries, by_key, firsts, known, ..Self::default() }
+    }
+
+    /// Has nobody speak but these. What the trust revokes, and how many have to sign, holds as before.
+    #[must_use]
+    pub fn restricted_to(
+        &self,
+        entries: impl IntoIterator<Item = TrustEntry>,
+        authorities: impl IntoIterator<Item = Authority>,
+    ) -> Self {
+        let mut restricted = Self::new(entries).with_authorities(authorities);
+        restricted.known.extend(&self.known);
+        restricted.revoked.extend(self.revoked.clone());
+        restricted.with_rules(self.rules.clone())
     }
 
     /// Trusts these authorities, too.
     #[must_use]
-    pub fn with_authorities(self, authorities: impl IntoIterator<Item = Authority>) -> Self {
-        Self { authorities: authorities.into_iter().collect(), ..self }
+    pub fn with_authorities(mut self, authorities: impl IntoIterator<Item = Authority>) -> Self {
+        self.authorities = authorities.into_iter().collect();
+        self.authorities.iter().for_each(|authority| self.known.add_authority(authority));
+        self
     }
 
     /// Revokes what is on a list, whatever the entries say.
@@ -118,6 +138,10 @@ impl Trust {
     #[must_use]
     pub const fn revocations(&self) -> &RevocationList {
         &self.revoked
+    }
+
+    pub(crate) const fn known(&self) -> &KnownKeys {
+        &self.known
     }
 
     pub(crate) const fn verified(&self) -> &VerifiedCertificates {
@@ -182,8 +206,7 @@ impl Trust {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
-        self.judge_revocation(entries.clone(), question.now)?;
-        self.judge_list(key, None, entries.clone().next())?;
+        self.judge_revocation(key, entries.clone().next().map(TrustEntry::key), question.now)?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {
@@ -204,72 +227,6 @@ impl Trust {
                 found: first.name().to_owned(),
             },
         })
-    }
-
-    /// Returns whether a key is revoked at that moment.
-    pub(crate) fn is_revoked(&self, key: &VerifyingKey, now: Timestamp) -> bool {
-        self.judge_key_revocation(key, now).is_err()
-    }
-
-    /// Refuses a key that an entry or a list revokes.
-    pub(crate) fn judge_key_revocation(
-        &self,
-        key: &VerifyingKey,
-        now: Timestamp,
-    ) -> Result<(), Untrusted> {
-        let entries = self.entries_of(key.id());
-        self.judge_revocation(entries.clone(), now)?;
-        self.judge_list(key.id(), Some(key), entries.clone().next())
-    }
-
-    /// Refuses the key of an authority that an entry of it or a list revokes, or of a signer.
-    pub(crate) fn judge_issuer_revocation(
-        &self,
-        key: &VerifyingKey,
-        now: Timestamp,
-    ) -> Result<(), Untrusted> {
-        let authorities = self.authorities.iter().map(Authority::entry);
-        self.judge_revocation(authorities.filter(|entry| entry.key() == key), now)?;
-        self.judge_key_revocation(key, now)
-    }
-
-    /// Refuses a key that an entry of it revokes.
-    fn judge_revocation<'t>(
-        &self,
-        mut entries: impl Iterator<Item = &'t TrustEntry>,
-        now: Timestamp,
-    ) -> Result<(), Untrusted> {
-        match entries.find_map(|entry| Some((entry, entry.revocation_at(now)?))) {
-            None => Ok(()),
-            Some((entry, revocation)) => Err(Untrusted::Revoked {
-                signer: entry.name().to_owned(),
-                at: Some(revocation.at),
-                why: revocation.reason.clone(),
-            }),
-        }
-    }
-
-    /// Refuses a key that a list revokes.
-    fn judge_list(
-        &self,
-        id: KeyId,
-        key: Option<&VerifyingKey>,
-        first: Option<&TrustEntry>,
-    ) -> Result<(), Untrusted> {
-        if self.revoked.is_empty() {
-            return Ok(());
-        }
-        let key = key.or_else(|| first.map(TrustEntry::key));
-        let is_revoked = match key {
-            Some(key) => self.revoked.revokes_key(key),
-            // Nobody is known by it, but why it is refused is said.
-            None => self.revoked.names(id),
-        };
-        let signer = || first.map_or_else(|| id.to_string(), |entry| entry.name().to_owned());
-        match is_revoked {
-            true => Err(Untrusted::Revoked { signer: signer(), at: None, why: None }),
-            false => Ok(()),
-        }
     }
 
     /// Judges by the entries of a key, and then by its certificates. Whoever has no entry is judged by these alone.
@@ -329,9 +286,21 @@ impl TrustAnchors for Trust {
     fn judge_together(
         &self,
         signers: &[&Signer],
+        required: usize,
         question: &Question<'_>,
     ) -> Result<(), Untrusted> {
-        self.rules.iter().try_for_each(|rule| rule.judge(signers, question))
+        if required <= 1 && self.rules.is_empty() {
+            return Ok(());
+        }
+        let persons = |vouching| -> Vec<_> {
+            signers.iter().map(|signer| self.known.person(signer, vouching)).collect()
+        };
+        let found = count_persons(&persons(Vouching::OnePerson));
+        if found < required {
+            return Err(Untrusted::TooFew { required, found });
+        }
+        let judge = |rule: &Rule| rule.judge(signers, question, persons);
+        self.rules.iter().try_for_each(judge)
     }
 
     fn judge_in_particular(

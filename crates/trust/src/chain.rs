@@ -44,6 +44,16 @@ impl<'t> Anchor<'t> {
     }
 }
 
+impl Anchor<'_> {
+    /// Returns whether nobody may be called so, whoever hands on to it.
+    fn excludes(self, name: &str) -> bool {
+        match self {
+            Self::Authority(authority) => authority.principals().excludes(name),
+            Self::Signer(_) => false,
+        }
+    }
+}
+
 impl Trust {
     /// Follows certificates to somebody whom the trust file lets issue them.
     pub(crate) fn follow(&self, certificates: &Certificates) -> Result<Chain<'_>, Untrusted> {
@@ -108,7 +118,7 @@ impl Trust {
         may_speak: impl Fn(&TrustEntry) -> bool,
     ) -> Result<Signer, Untrusted> {
         let entry = anchor.entry();
-        self.judge_issuer_revocation(entry.key(), question.now)?;
+        self.judge_key_revocation(entry.key(), question.now)?;
         let names = chain.names(anchor)?;
         let name = match question.signer {
             None => names.first(),
@@ -132,6 +142,12 @@ impl Trust {
         vouched.expires = chain.certificates.iter().filter_map(|found| found.expires()).min();
         let above = chain.certificates.iter().skip(1).rev();
         vouched.through = above.map(|issuer| issuer.principals.join(",")).collect();
+        let issuers = chain.certificates.iter().skip(1).map(|issuer| issuer.key().id());
+        vouched.delegates = issuers.collect();
+        if let Anchor::Signer(signer) = anchor {
+            vouched.delegates.push(signer.key().id());
+        }
+        vouched.names = names.iter().map(|name| (*name).to_owned()).collect();
         vouched.contexts = leaf.contexts.as_ref().map(|globs| {
             let globs: Vec<_> = globs.iter().map(brine_core::ContextGlob::as_str).collect();
             globs.join(",")
@@ -155,7 +171,8 @@ impl Chain<'_> {
                 Some(above) => above.iter().any(|issuer| is_below(name, issuer)),
             };
             let names = certificate.principals.iter().map(String::as_str);
-            let names: Vec<_> = names.filter(|name| may_vouch_for(name)).collect();
+            let names = names.filter(|name| may_vouch_for(name) && !anchor.excludes(name));
+            let names: Vec<_> = names.collect();
             if names.is_empty() {
                 let issuer =
                     above.map_or_else(|| anchor.entry().name().to_owned(), |above| above.join(","));

@@ -215,7 +215,14 @@ fn rule(text: &str, table: &Table, groups: Option<&Item>) -> Result<Rule, TrustE
     for (key, item) in table {
         let field = Field { text, table, key, item };
         match key {
-            "contexts" => scope = Scope::Globs(field.globs("contexts")?),
+            "contexts" => {
+                let globs = field.globs("contexts")?;
+                if globs.is_empty() {
+                    // It would hold for nothing, and look as if it held for everything.
+                    return Err(TrustError::Rule { line, what: "it is for no context" });
+                }
+                scope = Scope::Globs(globs);
+            }
             "each-certified" if field.boolean("each-certified")? => {
                 vouching = Vouching::EachPerson;
             }

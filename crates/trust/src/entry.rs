@@ -162,11 +162,6 @@ impl TrustEntry {
             BrokenLimit::TooLate(at) => Untrusted::TooLate { signer, at },
         }
     }
-
-    /// Returns the revocation if it holds at `now`.
-    pub(crate) fn revocation_at(&self, now: Timestamp) -> Option<&Revocation> {
-        self.revocation.as_ref().filter(|revocation| revocation.at <= now)
-    }
 }
 
 impl From<Signer> for TrustEntry {

@@ -39,6 +39,7 @@ mod chain;
 mod document;
 mod entry;
 mod error;
+mod known_keys;
 mod krl;
 mod named;
 mod openssh_text;

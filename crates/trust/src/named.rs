@@ -71,7 +71,7 @@ impl Trust {
     /// Returns how an authority of this trust stands at a moment.
     #[must_use]
     pub fn authority_state(&self, authority: &Authority, now: Timestamp) -> EntryState {
-        let is_revoked = self.judge_issuer_revocation(authority.key(), now).is_err();
+        let is_revoked = self.judge_key_revocation(authority.key(), now).is_err();
         Self::state_of(authority.entry(), is_revoked, now)
     }
 

@@ -27,6 +27,16 @@ impl PatternList {
         &self.text
     }
 
+    /// Returns whether a negated pattern matches `text`, so that nothing else can.
+    #[must_use]
+    pub fn excludes(&self, text: &str) -> bool {
+        let mut patterns = self.text.split_terminator(',').filter_map(|one| one.strip_prefix('!'));
+        patterns.any(|pattern| {
+            pattern.len() > MAX_PATTERN_BYTES
+                || pattern_matches(pattern.as_bytes(), text.as_bytes())
+        })
+    }
+
     /// Returns whether a pattern matches `text` and no negated pattern does.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! How many have to sign together.
 
-use brine_core::{Question, Signer, Untrusted, Vouching, count_persons};
+use brine_core::{Person, Question, Signer, Untrusted, Vouching, count_persons};
 
 use crate::entry::Scope;
 
@@ -38,6 +38,7 @@ impl Rule {
         &self,
         signers: &[&Signer],
         question: &Question<'_>,
+        persons: impl Fn(Vouching) -> Vec<Person>,
     ) -> Result<(), Untrusted> {
         if !self.scope.allows(question.context) {
             return Ok(());
@@ -46,8 +47,9 @@ impl Rule {
             None => true,
             Some(names) => names.iter().any(|name| name == signer.name()),
         };
-        let counting: Vec<_> = signers.iter().copied().filter(|signer| counts(signer)).collect();
-        let found = count_persons(&counting, self.vouching);
+        let persons = signers.iter().zip(persons(self.vouching));
+        let counting = persons.filter(|(signer, _)| counts(signer)).map(|(_, person)| person);
+        let found = count_persons(&counting.collect::<Vec<_>>());
         match found >= self.required {
             true => Ok(()),
             false => Err(Untrusted::TooFew { required: self.required, found }),
@@ -73,7 +75,7 @@ mod tests {
     fn judged(trust: &Trust, signers: &[Signer], context: Option<&str>) -> Option<&'static str> {
         let question = Question { context, signer: None, now: Timestamp::MAX };
         let signers: Vec<_> = signers.iter().collect();
-        trust.judge_together(&signers, &question).err().map(|error| error.reason())
+        trust.judge_together(&signers, 1, &question).err().map(|error| error.reason())
     }
 
     fn signer(name: &str) -> Signer {
@@ -113,7 +115,9 @@ mod tests {
 
     #[test]
     fn what_one_authority_vouches_for_counts_once_unless_the_rule_says_otherwise() {
-        let by = |authority: u8| Vouched::by("team", KeyId::from_bytes([authority; 32]), "c");
+        let by = |authority: u8| {
+            Vouched::by(format!("team {authority}"), KeyId::from_bytes([authority; 32]), "c")
+        };
         let certified =
             |name: &str, line, authority| Signer::vouched_for(name, key(line), by(authority));
         let same = [certified("a", ALICE, 1), certified("b", BOB, 1)];
@@ -138,6 +142,7 @@ mod tests {
             ("[[rule]]\nrequire = 17", "trust-rule"),
             ("[[rule]]\nrequire = 2\nof = ['a']", "trust-rule"),
             ("[[rule]]\nrequire = 1\nof = ['@nobody']", "trust-rule"),
+            ("[[rule]]\nrequire = 2\ncontexts = []", "trust-rule"),
             ("[[rule]]\nrequire = '2'", "trust-wrong-type"),
             ("[[rule]]\nrequire = 1\nof = 'a'", "trust-wrong-type"),
             ("[[rule]]\nrequire = 1\nx = 1", "trust-unknown-key"),

@@ -121,6 +121,18 @@ fn files_of_any_size_are_signed_beside_them() {
     }
 }
 
+/// What is cosigned is what was verified: content is read once, also where it can be read again.
+#[test]
+fn content_is_read_once_where_it_is_cosigned() {
+    let person = with_rule();
+    run(
+        &person,
+        "brine sign -d --cosignable -k alice -c other f && cp f.sig pipe.sig && mkfifo pipe",
+    );
+    run(&person, "(cat f > pipe) & brine cosign -d -k bob -c other pipe && wait");
+    run(&person, "cp pipe.sig f.sig && brine verify -d -c other --require 2 f");
+}
+
 /// The rule of a context is for whatever is signed for it.
 #[test]
 fn a_rule_holds_for_streams_records_and_jobs() {

@@ -132,7 +132,10 @@ impl<'a> OneSignature<'a> {
         if OF_THE_BODY.iter().any(|label| header.get(*label).is_some()) {
             return Err(FormError::Signers { what: "a signer states what the body has to" });
         }
-        if header.algorithm == Algorithm::Batch {
+        let has_proof = [label::VDS, label::VDP]
+            .iter()
+            .any(|label| header.get(*label).is_some() || headers.unprotected.get(*label).is_some());
+        if header.algorithm == Algorithm::Batch || has_proof {
             return Err(FormError::Signers { what: "a signer signed in a batch" });
         }
         Ok(Self { header, protected_bytes, field, at })

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::kind::{Kind, PROFILE};
 use crate::signing::{SigningBackend, SigningError};
 use crate::statement::{HeaderOf, Role, Statement};
-use crate::unverified::Signatures;
+use crate::unverified::{Signatures, UnverifiedEnvelope};
+use crate::verify::Check;
 
 /// Whose signatures an envelope of several signers needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,14 +123,18 @@ pub fn cosign(
     let several = Several::parse(envelope, &PROFILE)?;
     let first = signatures.first();
     let id = key.verifying_key().id();
-    let signed = |key_id: Option<&[u8]>| key_id == Some(id.as_bytes().as_slice());
-    if signatures.iter().any(|signature| signed(signature.header().key_id)) {
-        return Err(refused("this key signed it already").into());
-    }
     let number = several.views().len() + 1;
     refuse_number(number)?;
     let payload = first.sign1().unverified_payload().or(content);
     let payload = payload.ok_or(FormError::DetachedPayload)?;
+    let is_own = |signature: &UnverifiedEnvelope<'_>| {
+        // It may have done so without saying which key it is.
+        signature.header().key_id == Some(id.as_bytes().as_slice())
+            || Check::new(signature, external_aad, payload, None).verifies(key.verifying_key())
+    };
+    if signatures.iter().any(is_own) {
+        return Err(refused("this key signed it already").into());
+    }
     let body = first.sign1().protected_bytes();
     // Under somebody else's type, the number of certificates is somebody else's.
     let is_own = Kind::stated_by(first.header().typ).is_some();

@@ -1,6 +1,9 @@
 //! How many persons some signers are.
 
+use std::collections::BTreeSet;
+
 use super::Signer;
+use crate::key::KeyId;
 
 /// How those count for whom the same authority vouches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,18 +15,67 @@ pub enum Vouching {
     OnePerson,
 }
 
-/// Returns how many persons these signers are at least.
+/// Who a signer is: all that tells one person from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    names: BTreeSet<String>,
+    keys: BTreeSet<KeyId>,
+    authorities: BTreeSet<String>,
+}
+
+impl Person {
+    /// Takes what is known of a signer: its name and key, and whoever handed on to it, with all of their names and keys.
+    #[must_use]
+    pub fn of(signer: &Signer, vouching: Vouching) -> Self {
+        let mut person = Self::default();
+        person.names.insert(signer.name().to_owned());
+        person.keys.insert(signer.key().id());
+        let Some(vouched) = signer.vouched() else { return person };
+        person.names.extend(vouched.names.iter().cloned());
+        person.keys.extend(&vouched.delegates);
+        person
+            .names
+            .extend(vouched.through.iter().flat_map(|names| names.split(',')).map(str::to_owned));
+        if vouching == Vouching::OnePerson {
+            person.keys.insert(vouched.authority_key);
+            person.authorities.insert(vouched.authority.clone());
+        }
+        person
+    }
+
+    /// Returns the ids of its keys.
+    pub fn keys(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().copied()
+    }
+
+    /// Gives it another name that it is known by.
+    pub fn add_name(&mut self, name: &str) {
+        self.names.insert(name.to_owned());
+    }
+
+    fn is_same_as(&self, other: &Self) -> bool {
+        let is_below = |one: &Self, other: &Self| {
+            one.names.iter().any(|name| other.names.iter().any(|owner| is_below(name, owner)))
+        };
+        !self.keys.is_disjoint(&other.keys)
+            || !self.authorities.is_disjoint(&other.authorities)
+            || is_below(self, other)
+            || is_below(other, self)
+    }
+}
+
+/// Returns how many persons these are at least.
 ///
-/// Signers with the same name are one, and so are those with the same key, and whoever somebody hands on to, as `alice`
-/// does to `alice/ci`.
+/// They are one if they have a key in common, or a name, or one is below the other's, as `alice/ci` is below `alice`; whoever
+/// somebody handed on to is that person; and whomever one authority certified are one, if [`Vouching`] says so.
 #[must_use]
-pub fn count_persons(signers: &[&Signer], vouching: Vouching) -> usize {
+pub fn count_persons(persons: &[Person]) -> usize {
     // Each stands for the first that is the same person as it, which is found by following these.
-    let mut first: Vec<usize> = (0..signers.len()).collect();
-    for later in 1..signers.len() {
+    let mut first: Vec<usize> = (0..persons.len()).collect();
+    for later in 1..persons.len() {
         for earlier in 0..later {
-            let pair = signers.get(later).zip(signers.get(earlier));
-            if pair.is_some_and(|(one, other)| is_one_person(one, other, vouching)) {
+            let pair = persons.get(later).zip(persons.get(earlier));
+            if pair.is_some_and(|(one, other)| one.is_same_as(other)) {
                 let (from, to) = (root(&first, later), root(&first, earlier));
                 if let Some(place) = first.get_mut(from) {
                     *place = to;
@@ -41,23 +93,9 @@ fn root(first: &[usize], mut place: usize) -> usize {
     place
 }
 
-fn is_one_person(one: &Signer, other: &Signer, vouching: Vouching) -> bool {
-    let is_same = is_below(one.name(), other.name())
-        || is_below(other.name(), one.name())
-        || one.key() == other.key();
-    let authority = |signer: &Signer| signer.vouched().map(|vouched| vouched.authority_key);
-    // An authority is a person, too: that of its own key.
-    let is_of = |signer: &Signer, of: &Signer| authority(signer) == Some(of.key().id());
-    let is_vouched = || {
-        (authority(one).is_some() && authority(one) == authority(other))
-            || is_of(one, other)
-            || is_of(other, one)
-    };
-    is_same || (vouching == Vouching::OnePerson && is_vouched())
-}
-
 /// Returns whether a name is the other one, or below it.
 fn is_below(name: &str, owner: &str) -> bool {
+    let owner = owner.trim_end_matches('/');
     name.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -74,7 +112,8 @@ mod tests {
     }
 
     fn vouched(name: &str, key: u8, authority: u8) -> Signer {
-        let by = Vouched::by("team", signer("", authority).key().id(), "c");
+        let team = format!("team {authority}");
+        let by = Vouched::by(team, signer("", authority).key().id(), "c");
         Signer::vouched_for(name, signer("", key).key().clone(), by)
     }
 
@@ -95,7 +134,9 @@ mod tests {
             (vec![&vouched("a", 3, 9), &alice, &bob], 3),
             (vec![&alice, &signer("alice/ci", 3), &signer("alice2", 4)], 2),
         ] {
-            assert_eq!(count_persons(&signers, Vouching::OnePerson), persons, "{signers:?}");
+            let people: Vec<_> =
+                signers.iter().map(|one| Person::of(one, Vouching::OnePerson)).collect();
+            assert_eq!(count_persons(&people), persons, "{signers:?}");
         }
     }
 }

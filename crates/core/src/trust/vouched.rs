@@ -13,6 +13,10 @@ pub struct Vouched {
     pub authority_key: KeyId,
     /// The names of those who issued certificates in between, from the authority on.
     pub through: Vec<String>,
+    /// The ids of the keys of persons who handed on: of those in between, and of whoever began, if that is a signer.
+    pub delegates: Vec<KeyId>,
+    /// All names in the certificate for which everybody may vouch who does.
+    pub names: Vec<String>,
     /// What the authority calls the certificate.
     pub certificate: String,
     /// The serial number of the certificate; 0 if it has none.
@@ -32,6 +36,8 @@ impl Vouched {
             authority: authority.into(),
             authority_key: key,
             through: Vec::new(),
+            delegates: Vec::new(),
+            names: Vec::new(),
             certificate: certificate.into(),
             serial: 0,
             expires: None,

@@ -1,7 +1,10 @@
 //! Everything that is judged of an envelope, in the order of SPEC.md.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::slice;
+
+use sha2::{Digest as _, Sha256};
 
 use super::check::Check;
 use super::people::judge_people;
@@ -27,6 +30,8 @@ pub(crate) struct Judged<'t> {
     pub(crate) signer: Cow<'t, Signer>,
     /// The other signers who are believed, of an envelope of several.
     pub(crate) others: Vec<Signer>,
+    /// What names the message of several signers, whoever of them is left.
+    pub(crate) shared_id: Option<[u8; 32]>,
     /// What of it can stop holding.
     pub(crate) standing: Standing,
 }
@@ -34,9 +39,9 @@ pub(crate) struct Judged<'t> {
 impl Judged<'_> {
     /// Keeps it when who was trusted then is forgotten.
     pub(crate) fn into_owned(self) -> Judged<'static> {
-        let Self { key, kind, signer, others, standing } = self;
+        let Self { key, kind, signer, others, shared_id, standing } = self;
         let (key, signer) = (Cow::Owned(key.into_owned()), Cow::Owned(signer.into_owned()));
-        Judged { key, kind, signer, others, standing }
+        Judged { key, kind, signer, others, shared_id, standing }
     }
 }
 
@@ -65,10 +70,14 @@ pub(crate) fn verify_all<'t>(
     if !signatures.is_of_several() {
         return verify_in_memory(signatures.first(), payload, expectations, trust, now, None);
     }
-    let keys = signatures
-        .iter()
-        .map(|signature| (signature, find_key(signature, expectations, payload, trust, None)));
-    judge_several(signatures, expectations, trust, now, keys)
+    // Whoever adds signatures does not add to the work.
+    let share = signatures.iter().count();
+    let find = |signature| find_key(signature, expectations, payload, trust, share, None);
+    let keys = signatures.iter().map(|signature| (signature, find(signature)));
+    let judged = judge_several(signatures, expectations, trust, now, keys)?;
+    let protected = signatures.first().sign1().protected_bytes();
+    let signed = [protected, payload].map(Sha256::digest).concat();
+    Ok(Judged { shared_id: Some(Sha256::digest(signed).into()), ..judged })
 }
 
 /// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.
@@ -80,7 +89,7 @@ pub(crate) fn verify_in_memory<'t>(
     now: Timestamp,
     memory: Option<&mut Memory>,
 ) -> Result<Judged<'t>> {
-    let key = find_key(envelope, expectations, payload, trust, memory);
+    let key = find_key(envelope, expectations, payload, trust, 1, memory);
     judge_signed(envelope, expectations, trust, now, key)
 }
 
@@ -106,7 +115,8 @@ pub(crate) fn judge_signed<'t>(
     let people = judge_people(trust, slice::from_ref(&evidence), expectations, context, now)?;
     judge_claims(header, expectations, now)?;
     let standing = Standing::of(evidence, Vec::new(), &header.claims);
-    Ok(Judged { key, kind, signer: people.first, others: people.others, standing })
+    let (signer, others) = (people.first, people.others);
+    Ok(Judged { key, kind, signer, others, shared_id: None, standing })
 }
 
 /// Does the same for an envelope of several signers. A signature by a key that is not trusted does not count; one that
@@ -127,25 +137,18 @@ fn judge_several<'e, 't>(
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
-    let mut keys = verified.iter().map(|(_, key)| key.id());
+    let mut seen = HashSet::new();
+    if !verified.iter().all(|(_, key)| seen.insert(key.id())) {
+        return Err(FormError::Signers { what: "a key signed twice" }.into());
+    }
     let evidence =
         verified.iter().map(|(signature, key)| Evidence::new(key.id(), signature.certificates()));
     let evidence: Vec<_> = evidence.collect();
-    let is_repeated =
-        |place: usize, id: KeyId| evidence.iter().skip(place + 1).any(|other| other.key_id() == id);
-    if keys.by_ref().enumerate().any(|(place, id)| is_repeated(place, id)) {
-        return Err(FormError::Signers { what: "a key signed twice" }.into());
-    }
-    let kind = match evidence.is_empty() {
-        true => {
-            return Err(wrong_kind(
-                first,
-                expectations,
-                refusal.unwrap_or_else(|| Untrusted::NoAnchors.into()),
-            ));
-        }
-        false => judge_kind(first, expectations)?,
+    let Some((_, key)) = verified.into_iter().next() else {
+        let refusal = refusal.unwrap_or_else(|| Untrusted::NoAnchors.into());
+        return Err(wrong_kind(first, expectations, refusal));
     };
+    let kind = judge_kind(first, expectations)?;
     let header = first.header();
     let context = judged_context(header, expectations);
     let people = judge_people(trust, &evidence, expectations, context, now)?;
@@ -157,12 +160,10 @@ fn judge_several<'e, 't>(
     }
     judge_claims(header, expectations, now)?;
     let mut evidence = evidence.into_iter();
-    let mut verified = verified.into_iter();
-    let (Some(own), Some((_, key))) = (evidence.next(), verified.next()) else {
-        return Err(Untrusted::NoAnchors.into());
-    };
+    let own = evidence.next().ok_or(Untrusted::NoAnchors)?;
     let standing = Standing::of(own, evidence.collect(), &header.claims);
-    Ok(Judged { key, kind, signer: people.first, others: people.others, standing })
+    let (signer, others) = (people.first, people.others);
+    Ok(Judged { key, kind, signer, others, shared_id: None, standing })
 }
 
 fn judge_claims(header: &Protected<'_>, expectations: &Expectations, now: Timestamp) -> Result<()> {
@@ -202,19 +203,21 @@ fn judged_context<'a>(header: &Protected<'a>, expectations: &'a Expectations) ->
     })
 }
 
-/// Finds the trusted key that verifies the signature.
+/// Finds the trusted key that verifies the signature, one of so many of its envelope.
 fn find_key<'t>(
     envelope: &UnverifiedEnvelope<'_>,
     expectations: &Expectations,
     payload: &[u8],
     trust: &'t dyn TrustAnchors,
+    signatures: usize,
     memory: Option<&mut Memory>,
 ) -> Result<Cow<'t, VerifyingKey>> {
     let mut check = Check::new(envelope, &expectations.external_aad, payload, memory);
     if let Some(key) = meant_key(envelope, trust)? {
         return if check.verifies(&key) { Ok(key) } else { Err(SignatureError::Bad.into()) };
     }
-    let most = most_tried(expectations, u64::try_from(payload.len()).unwrap_or(u64::MAX));
+    let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+    let most = (most_tried(expectations, bytes) / signatures.max(1)).max(1);
     let keys = trust.keys(most);
     let found = keys.iter().find(|key| check.verifies(key));
     found

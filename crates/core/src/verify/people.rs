@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use crate::error::Result;
 use crate::expectations::Expectations;
 use crate::time::Timestamp;
-use crate::trust::{Evidence, Question, Signer, TrustAnchors, Untrusted, Vouching, count_persons};
+use crate::trust::{Evidence, Question, Signer, TrustAnchors, Untrusted};
 
-/// Whoever is believed of those who signed. There is one at least.
+/// Whoever is believed of those who signed: those first who were asked for, in that order, and then in the order of the
+/// envelope. There is one at least.
 #[derive(Clone, Debug)]
 pub(crate) struct People<'t> {
     pub(crate) first: Cow<'t, Signer>,
@@ -39,25 +40,12 @@ pub(crate) fn judge_people<'t>(
     let question = Question { context, signer: None, now };
     if people.others.is_empty() {
         // Records are judged by the million, each with one signature.
-        enough(trust, &[people.first.as_ref()], expectations.required, &question)?;
+        trust.judge_together(&[people.first.as_ref()], expectations.required, &question)?;
     } else {
-        enough(trust, &people.all().collect::<Vec<_>>(), expectations.required, &question)?;
+        let all: Vec<_> = people.all().collect();
+        trust.judge_together(&all, expectations.required, &question)?;
     }
     Ok(people)
-}
-
-/// Judges whether those who are believed are enough.
-fn enough(
-    trust: &dyn TrustAnchors,
-    signers: &[&Signer],
-    required: usize,
-    question: &Question<'_>,
-) -> Result<(), Untrusted> {
-    let found = if required > 1 { count_persons(signers, Vouching::OnePerson) } else { 1 };
-    if found < required {
-        return Err(Untrusted::TooFew { required, found });
-    }
-    trust.judge_together(signers, question)
 }
 
 fn alone(first: Cow<'_, Signer>) -> People<'_> {
@@ -83,14 +71,16 @@ impl<'t> Crowd<'t, '_> {
                 return Err(self.nobody(name, &signers).into());
             }
         }
-        for ((evidence, signer), name) in self.evidence.iter().zip(&mut signers).zip(taken) {
+        for ((evidence, signer), name) in self.evidence.iter().zip(&mut signers).zip(&taken) {
             if let Some(name) = name.and_then(|place: usize| names.get(place)) {
                 *signer = self.ask(evidence, Some(name));
             }
         }
+        let mut signers: Vec<_> = taken.into_iter().zip(signers).collect();
+        signers.sort_by_key(|(name, _)| name.unwrap_or(usize::MAX));
         let mut believed = Vec::new();
         let mut refusal = None;
-        for signer in signers {
+        for (_, signer) in signers {
             match signer {
                 Ok(signer) => believed.push(signer),
                 Err(error) => refusal = refusal.or(Some(error)),

@@ -49,7 +49,7 @@ impl TrustAnchors for Credulous {
         key.map(Some).ok_or(Untrusted::Certificate { certificate: None, flaw })
     }
 
-    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+    fn judge_together(&self, _: &[&Signer], _: usize, _: &Question<'_>) -> Result<(), Untrusted> {
         Ok(())
     }
 

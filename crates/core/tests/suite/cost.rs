@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brine_core::{
     Certificates, Classified as _, Error, Evidence, Expectations, Input, KeyId, KnownSigners,
-    Question, Signer, TrustAnchors, Untrusted, VerifyingKey, open, sign,
+    Needed, Question, Signer, SigningBackend, SigningKey, TrustAnchors, Untrusted, VerifyingKey,
+    open, sign, sign_together,
 };
 use brine_testkit::{key, now, signers, statement};
 
@@ -38,7 +39,7 @@ impl TrustAnchors for Counted {
         Ok(None)
     }
 
-    fn judge_together(&self, _: &[&Signer], _: &Question<'_>) -> Result<(), Untrusted> {
+    fn judge_together(&self, _: &[&Signer], _: usize, _: &Question<'_>) -> Result<(), Untrusted> {
         Ok(())
     }
 
@@ -83,5 +84,32 @@ fn no_more_keys_are_tried_than_were_asked_for() {
             let is_untried = matches!(verdict, Err(Error::Trust(Untrusted::Untried { .. })));
             assert_eq!(is_untried, (1..100).contains(&tried), "{most:?}");
         }
+    }
+}
+
+/// Whoever adds signatures to an envelope does not add to the work.
+#[test]
+fn no_more_keys_are_tried_for_several_signatures() {
+    let strangers: Vec<SigningKey> = (200..216).map(key).collect();
+    let strangers: Vec<&dyn SigningBackend> =
+        strangers.iter().map(|key| key as &dyn SigningBackend).collect();
+    let crowd: Vec<u8> = (1..=100).collect();
+    for (signatures, most, tried) in [
+        (1, 16, 16),
+        (2, 16, 16),
+        (3, 16, 15),
+        (16, 16, 16),
+        (16, 3, 16),
+        (16, 99, 96),
+        (4, 100, 100),
+    ] {
+        let keys = &strangers[..signatures];
+        let envelope = sign_together(&statement(), keys, b"payload".into(), Needed::Any).unwrap();
+        let trust = Arc::new(Counted { signers: signers(&crowd), asked: AtomicUsize::new(0) });
+        let expectations = Expectations::new().tried_keys(most);
+        let opening = open(envelope.as_slice()).unwrap();
+        let error = opening.verify(&expectations, &trust, &now()).unwrap_err();
+        let found = (error.reason(), trust.asked.load(Ordering::SeqCst));
+        assert_eq!(found, ("unknown-signer", tried), "{signatures} {most}");
     }
 }

@@ -104,6 +104,11 @@ impl Asked<'_> {
     }
 }
 
+/// Returns whether an envelope is one of several signers, whose payload is always in memory.
+fn is_of_several(vector: &Vector) -> bool {
+    brine_core::cose::begins_several(&vector.envelope)
+}
+
 /// Asks as a vector does.
 fn ask<T>(vector: &Vector, judge: impl FnOnce(Asked<'_>) -> T) -> T {
     let (expectations, trust) = (vector.expectations(), vector.trust());
@@ -130,7 +135,8 @@ fn refused(outcome: Outcome) -> String {
 fn every_vector_is_judged_alike() {
     let (mut accepted, mut compared) = (0, 0);
     for vector in vectors().iter().filter(|vector| vector.bytes("detached").is_none()) {
-        if open(vector.envelope.as_slice()).is_ok_and(|opening| opening.is_stream()) {
+        let is_stream = open(vector.envelope.as_slice()).is_ok_and(|opening| opening.is_stream());
+        if is_stream || is_of_several(vector) {
             continue;
         }
         ask(vector, |asked| {
@@ -208,6 +214,9 @@ fn every_detached_vector_is_judged_alike() {
     let (mut accepted, mut compared) = (0, 0);
     for vector in &vectors() {
         let Some(content) = vector.bytes("detached") else { continue };
+        if is_of_several(vector) {
+            continue;
+        }
         ask(vector, |asked| {
             let length = |verified: Verified| {
                 assert_eq!(verified.in_memory(), None);

@@ -68,8 +68,10 @@ fn whoever_is_believed_counts() {
 fn each_name_has_a_signature_of_its_own() {
     let envelope = signed(&[1, 2], Needed::Any);
     let ask = |names: &[&str]| names.iter().fold(anybody(), |asked, name| asked.signer(*name));
-    assert_eq!(judged(&envelope, &ask(&["bob"])).unwrap(), ["alice", "bob"]);
-    assert_eq!(judged(&envelope, &ask(&["bob", "alice"])).unwrap(), ["alice", "bob"]);
+    // Whoever was asked for comes first: that is who speaks.
+    assert_eq!(judged(&envelope, &ask(&["bob"])).unwrap(), ["bob", "alice"]);
+    assert_eq!(judged(&envelope, &ask(&["bob", "alice"])).unwrap(), ["bob", "alice"]);
+    assert_eq!(judged(&envelope, &anybody()).unwrap(), ["alice", "bob"]);
     assert_eq!(judged(&envelope, &ask(&["alice", "alice"])), Err("wrong-signer"));
     assert_eq!(judged(&envelope, &ask(&["carol"])), Err("wrong-signer"));
     assert_eq!(judged(&envelope, &ask(&["alice", "carol"])), Err("wrong-signer"));
@@ -98,6 +100,36 @@ fn a_cosigner_adds_a_signature_and_touches_nothing() {
         let error = cosign(envelope, &key(seed), b"", None).unwrap_err();
         assert_eq!(error.reason(), reason);
     }
+}
+
+/// A message keeps its name whichever signatures are left, and nobody gives it to other content.
+#[test]
+fn a_message_has_one_name_whoever_signed_it() {
+    let verified = |seeds: &[u8], content: Content<'_>| {
+        let envelope = signed_as(&statement(), seeds, content, Needed::Any);
+        open(envelope.as_slice()).unwrap().verify(&anybody(), &trust(), &now()).unwrap()
+    };
+    let both = verified(&[1, 2], b"payload".into());
+    for seeds in [&[1][..], &[2], &[2, 1], &[1, 2, 9]] {
+        assert_eq!(verified(seeds, b"payload".into()).shared_id(), both.shared_id(), "{seeds:?}");
+    }
+    let decoy = verified(&[2], b"another".into());
+    assert_eq!(decoy.header(), both.header());
+    assert_ne!(decoy.shared_id(), both.shared_id());
+    let alone = sign(&statement(), &key(1), b"payload").unwrap().to_bytes();
+    let alone = open(alone.as_slice()).unwrap().verify(&anybody(), &trust(), &now()).unwrap();
+    assert_eq!(alone.shared_id(), None);
+}
+
+/// Whoever signed without saying which key it is did sign.
+#[test]
+fn a_key_that_is_not_named_signs_once_too() {
+    let vectors = brine_testkit::vectors();
+    let named = |name: &str| vectors.iter().find(|vector| vector.name == name).unwrap();
+    let unnamed = named("several-ok-unnamed.vector");
+    let error = cosign(&unnamed.envelope, &brine_testkit::known_key(), b"", None).unwrap_err();
+    assert_eq!(error.reason(), "signing-refused");
+    assert!(cosign(&unnamed.envelope, &key(9), b"", None).is_ok());
 }
 
 /// A set that is signed to be needed cannot be stripped, and whoever is not trusted is missing, too.

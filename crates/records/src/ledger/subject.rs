@@ -62,14 +62,12 @@ impl Subject {
     }
 }
 
-/// Returns whose name the `cti` is: the signer's key.
-///
-/// Anybody can take signatures from an envelope of several signers, or put them in another order, and it stays the same
-/// message: its name is that of the body, which all of them signed.
+/// Returns whose name the `cti` is: that of the signer's key, or of a message of several signers. One of these could sign
+/// something else with the `cti` of the others, and must not take their place by that.
 fn identity_key(verified: &Verified) -> KeyId {
-    match verified.header().is_of_several() {
-        false => verified.signer().key().id(),
-        true => KeyId::from_bytes(Sha256::digest(verified.header().as_bytes()).into()),
+    match verified.shared_id() {
+        None => verified.signer().key().id(),
+        Some(id) => KeyId::from_bytes(*id),
     }
 }
 

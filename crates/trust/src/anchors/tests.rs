@@ -1,3 +1,4 @@
+use brine_core::Timestamp;
 use proptest::prelude::*;
 
 use super::*;

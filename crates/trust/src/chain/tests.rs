@@ -113,6 +113,7 @@ fn an_authority_vouches_for_a_key_that_nobody_knew() {
     let found = judged(&trust(""), ALICE, &chain, (None, Some("jobs/a"))).unwrap();
     assert_eq!((found.name(), found.key()), ("alice", &key(ALICE)));
     let mut vouched = Vouched::by("team", key(CA).id(), "laptop");
+    vouched.names = vec!["alice".to_owned()];
     vouched.serial = 7;
     vouched.expires = Timestamp::from_unix(NOW + 10);
     vouched.contexts = Some("jobs/*,release/1".to_owned());
@@ -225,6 +226,19 @@ fn what_is_revoked_vouches_for_nobody() {
         line(CA)
     );
     assert_eq!(reason(&trust(&twice), &SAYS).as_deref(), Some("signer-revoked"));
+    // A key is revoked where it signs, though it is as an authority that the file revokes it.
+    let signs = format!("{twice}[[signer]]\nname='ca'\nkey='{}'\n", line(CA));
+    let says = Says { key: CA, ..SAYS };
+    let found = judged(&trust(&signs), CA, &[says.issued()], (None, None));
+    assert_eq!(found.unwrap_err(), "signer-revoked");
+    // Whoever may speak, what is revoked stays so.
+    for revoking in [stolen, twice] {
+        let file = trust(&revoking);
+        let authorities =
+            file.authorities().iter().filter(|one| one.entry().revocation().is_none());
+        let restricted = file.restricted_to([], authorities.cloned().collect::<Vec<_>>());
+        assert_eq!(reason(&restricted, &SAYS).as_deref(), Some("signer-revoked"));
+    }
 }
 
 /// A key that the file names is judged by what it says there, and certificates only add to that.
@@ -310,4 +324,65 @@ fn a_certified_key_hands_on_what_it_may_and_less() {
         [&third, &Says { may_delegate: true, ..ci }, &alice].map(Says::issued).into();
     let found = judged(&ours, STRANGER, &chain, (None, Some("jobs/b"))).unwrap();
     assert_eq!(found.vouched().unwrap().through, ["alice", "alice/ci"]);
+}
+
+/// A pattern with `!` holds for whoever is handed on to, too.
+#[test]
+fn a_name_that_an_authority_excludes_is_handed_on_to_nobody() {
+    let text = format!(
+        "[[authority]]\nname='t'\nkey='{}'\nprincipals=['*', '!alice/root', '!*/admin']\n",
+        line(CA)
+    );
+    let ours = Trust::parse(text.as_bytes(), &|| TimeZone::UTC).unwrap();
+    let alice = Says { may_delegate: true, ..SAYS };
+    let ask = |names: &[&str]| {
+        let ci = Says { key: CI, issuer: ALICE, names, ..SAYS };
+        judged(&ours, CI, &[ci.issued(), alice.issued()], (None, None))
+            .map(|signer| signer.name().to_owned())
+    };
+    assert_eq!(ask(&["alice/ci"]).as_deref(), Ok("alice/ci"));
+    assert_eq!(ask(&["alice/root"]), Err("certificate-principals".to_owned()));
+    assert_eq!(ask(&["alice/x/admin"]), Err("certificate-principals".to_owned()));
+    assert_eq!(ask(&["alice/root", "alice/ci"]).as_deref(), Ok("alice/ci"));
+}
+
+/// Whatever somebody's keys and names are, and whoever handed on to whom, is one person.
+#[test]
+fn nobody_is_two_persons() {
+    let entries =
+        |more: &str| trust(&format!("{more}\n[[rule]]\nrequire = 2\neach-certified = true\n"));
+    let signer = |name: &str, key: u8, more: &str| {
+        format!("[[signer]]\nname='{name}'\nkey='{}'\n{more}", line(key))
+    };
+    let plain = |name: &str, seed: u8| Signer::new(name, key(seed));
+    let now = Timestamp::from_unix(NOW).unwrap();
+    let count = |trust: &Trust, signers: &[&Signer]| {
+        let question = Question { context: None, signer: None, now };
+        (1..).take_while(|most| trust.judge_together(signers, *most, &question).is_ok()).count()
+    };
+    let certified = |trust: &Trust, key, chain: &[Says<'_>]| {
+        let chain: Vec<_> = chain.iter().map(Says::issued).collect();
+        judged(trust, key, &chain, (None, None)).unwrap()
+    };
+    // A key that the file gives another name.
+    let two_names =
+        entries(&(signer("alice", ALICE, "") + &signer("al", ALICE, "") + &signer("al", CI, "")));
+    assert_eq!(count(&two_names, &[&plain("alice", ALICE), &plain("al", CI)]), 0);
+    assert_eq!(count(&two_names, &[&plain("alice", ALICE), &plain("bob", STRANGER)]), 2);
+    // A certificate in two names, of which one is somebody's.
+    let named = entries(&signer("bob", STRANGER, ""));
+    let both = certified(&named, ALICE, &[Says { names: &["alice", "bob"], ..SAYS }]);
+    assert_eq!(both.name(), "alice");
+    assert_eq!(count(&named, &[&both, &plain("bob", STRANGER)]), 0);
+    // Whoever somebody with two names handed on to: each by one of them.
+    let handing = Says { names: &["alice", "bob"], may_delegate: true, ..SAYS };
+    let to = |key, names| Says { key, issuer: ALICE, names, ..SAYS };
+    let ours = entries("");
+    let one = certified(&ours, CI, &[to(CI, &["alice/ci"]), handing.clone()]);
+    let other = certified(&ours, STRANGER, &[to(STRANGER, &["bob/ci"]), handing]);
+    assert_eq!(count(&ours, &[&one, &other]), 0);
+    // Whoever issues by an entry of the file, under another of its names.
+    let issuing = entries(&(signer("alice", ALICE, "may-issue=true\n") + &signer("al", ALICE, "")));
+    let handed = certified(&issuing, CI, &[to(CI, &["alice/ci"])]);
+    assert_eq!(count(&issuing, &[&handed, &plain("al", ALICE)]), 0);
 }
