@@ -162,6 +162,7 @@ const fn wants_only_failures(verb: &BrineVerb) -> bool {
         BrineVerb::Send(args) => args.quiet || args.json,
         BrineVerb::Work(args) => args.quiet || args.json,
         BrineVerb::Call(args) => args.quiet || args.json,
+        BrineVerb::Cosign(args) => args.quiet || args.json,
         BrineVerb::Sign(args) => args.quiet || args.json,
         _ => false,
     }

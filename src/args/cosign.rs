@@ -40,6 +40,10 @@ pub struct Cosign {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Say what was cosigned as a line of JSON on standard error, which then has nothing else
+    #[arg(long)]
+    pub json: bool,
+
     #[command(flatten, next_help_heading = "Verification")]
     pub judge: JudgeArgs,
 

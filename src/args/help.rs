@@ -24,8 +24,9 @@ pub(super) fn first_of(examples: &'static str) -> &'static str {
 }
 
 /// The headings, and the options below each, by their ids.
-const HEADINGS: [(&str, &[&str]); 6] = [
-    ("Trust", &["public_keys", "trust", "revoked", "signer", "insecure_permissions"]),
+const HEADINGS: [(&str, &[&str]); 7] = [
+    ("Trust", &["public_keys", "trust", "revoked", "signers", "require", "insecure_permissions"]),
+    ("Several signers", &["cosignable", "needs_all"]),
     ("Time", &["expires", "not_before", "max_age", "now"]),
     (
         "Output",

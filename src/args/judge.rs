@@ -86,7 +86,7 @@ pub struct TrustArgs {
     #[arg(long, value_name = "FILE")]
     pub trust: Option<PathBuf>,
 
-    /// Refuse all keys in FILE, which has one OpenSSH public key a line
+    /// Refuse all keys in FILE: one OpenSSH public key a line, or a list by ssh-keygen -k
     #[arg(long, value_name = "FILE")]
     pub revoked: Option<PathBuf>,
 

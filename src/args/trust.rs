@@ -234,7 +234,7 @@ pub struct TrustCheck {
     #[arg(long, value_name = "WHEN", value_parser = When::parse, allow_hyphen_values = true)]
     pub now: Option<When>,
 
-    /// Refuse all keys in FILE, which has one OpenSSH public key a line
+    /// Refuse all keys in FILE: one OpenSSH public key a line, or a list by ssh-keygen -k
     #[arg(long, value_name = "FILE")]
     pub revoked: Option<PathBuf>,
 

@@ -27,8 +27,8 @@ impl JsonPlace {
             (
                 "brine",
                 [
-                    "call" | "completions" | "recv" | "relay" | "run" | "send" | "sign" | "verify"
-                    | "work",
+                    "call" | "completions" | "cosign" | "recv" | "relay" | "run" | "send" | "sign"
+                    | "verify" | "work",
                     ..,
                 ],
             )

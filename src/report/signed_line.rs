@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use brine_core::{KeyId, Timestamp};
+use brine_core::claims::Audience;
+use brine_core::text::hex;
+use brine_core::{Algorithm, KeyId, Timestamp, Verified};
 use brine_records::SigningCounts;
 use serde::Serialize;
 
@@ -39,6 +41,25 @@ pub(crate) struct SignatureFacts {
     #[serde(serialize_with = "as_text")]
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) payload_bytes: Option<u64>,
+}
+
+impl SignatureFacts {
+    /// Returns what is said by whoever cosigns what was verified.
+    pub(crate) fn cosigned(verified: &Verified) -> Self {
+        let (header, claims) = (verified.header(), verified.claims());
+        let names = |found: Audience<'_>| found.names().map(str::to_owned).collect();
+        Self {
+            algorithm: Algorithm::default().id(),
+            content_type: header.content_type().map(|found| found.to_string()),
+            context: claims.audience.map(names),
+            cti: claims.cti.map(hex),
+            expires: claims.expires,
+            issued_at: claims.issued_at,
+            kind: verified.kind().name(),
+            not_before: claims.not_before,
+            payload_bytes: Some(verified.payload_bytes()),
+        }
+    }
 }
 
 /// What became of records that were to be signed.

@@ -1,7 +1,7 @@
 //! `brine cosign`.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brine_core::{Kind, Signatures, Verified, armor, cosign, open};
@@ -10,7 +10,7 @@ use brine_trust::Trust;
 use super::expect::{self, Judge};
 use crate::args::cosign::Cosign;
 use crate::report::console::note;
-use crate::report::{Failure, Outcome, Signed};
+use crate::report::{Failure, Outcome, SignatureFacts, Signed, SignedInput};
 use crate::world::beside::{ContentFile, HashWork};
 use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
 use crate::world::key_place::KeyPlace;
@@ -77,7 +77,16 @@ pub(super) fn run(args: &Cosign) -> Result<Outcome, Failure> {
         let signed = Signed::attached(&verified, judge.moment.name());
         note(&format!("cosigned what was {}", signed.line()));
     }
-    Ok(Outcome::Silent)
+    let standard = || PathBuf::from("-");
+    Ok(Outcome::signed(SignedInput {
+        file: args.input.clone().unwrap_or_else(standard),
+        output: signature.or_else(|| args.output.clone()).unwrap_or_else(standard),
+        key: args.key.clone(),
+        key_id: key.verifying_key().id(),
+        detached: args.detached,
+        facts: SignatureFacts::cosigned(&verified),
+        records: None,
+    }))
 }
 
 /// Where the content of a signature is.

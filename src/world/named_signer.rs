@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use brine_core::text::all_harmless;
 use brine_core::{Signer, Timestamp, VerifyingKey};
 use brine_keys::{Fingerprint, read_openssh_line, ssh_fingerprint};
-use brine_trust::{MAX_NAME_BYTES, Trust, TrustEntry};
+use brine_trust::{Authority, MAX_NAME_BYTES, Trust, TrustEntry};
 
 use super::home::Home;
 use super::named_key::{self, Named};
@@ -76,7 +76,12 @@ impl<'a> NamedSigner<'a> {
         let entries = named.into_iter().chain(of_key).filter(|entry| self.wants(entry.key()));
         let entries: Vec<TrustEntry> = entries.cloned().collect();
         let mut signers: Vec<Signer> = Vec::new();
-        for signer in entries.iter().map(TrustEntry::signer).chain(&elsewhere) {
+        // An authority has no entry among the signers, and a key that can be revoked.
+        let authorities = trust.authorities().iter();
+        let authorities = authorities.filter(|authority| authority.name() == self.text);
+        let named = entries.iter().map(TrustEntry::signer);
+        let named = named.chain(authorities.map(Authority::signer));
+        for signer in named.chain(&elsewhere) {
             let is_new = !signers.iter().any(|known| known.key() == signer.key());
             if is_new && self.wants(signer.key()) {
                 signers.push(signer.clone());

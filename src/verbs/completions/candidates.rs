@@ -116,7 +116,8 @@ fn meaning(verb: &Command, arg: &Arg) -> Meaning {
     match (arg.get_id().as_str(), value_name.map_or("", |name| name.as_str())) {
         ("context", _) => Meaning::Contexts,
         ("contexts", _) => Meaning::Globs,
-        ("signer", _) => Meaning::Signers,
+        ("signer" | "signers", _) => Meaning::Signers,
+        ("issuer", _) => Meaning::Keys,
         ("public_keys", _) => Meaning::KeysAndSigners,
         ("old", _) => Meaning::StoredKeys,
         ("name", _) if verb.get_name() == "remove" => Meaning::StoredKeys,

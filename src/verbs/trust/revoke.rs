@@ -87,7 +87,7 @@ fn tell(change: &TrustChange) {
             note(&format!("nothing was changed: {names} was revoked before"));
         }
         if change.before.entries_of(key.id()).next().is_none() {
-            note(&format!("no entry had this key; {names} was added, to refuse it"));
+            note(&format!("no signer had this key; {names} was added to them, to refuse it"));
         }
         note(&format!("key {} of {names} {}", ssh_fingerprint(key), refusal(&of_key, change)));
         note(&format!("others revoke it with: {}", line_for_others(key, &of_key, change)));

@@ -281,3 +281,28 @@ fn a_list_that_changes_takes_effect_while_work_goes_on() {
         assert!(released > 0 && released < 40, "{released}");
     }
 }
+
+/// At night, with its key stolen, an authority is revoked by its name, as a signer is.
+#[test]
+fn an_authority_is_revoked_by_its_name() {
+    let person = with_certificate("", "");
+    assert_eq!(done(&person, "brine sign -k alice payload | brine verify"), "hello\n");
+    done(&person, "brinekey trust revoke team --reason stolen");
+    let refused = run(&person, "brine sign -k alice payload | brine verify --json");
+    assert_eq!(refused.status.code(), Some(5));
+    let verdict: Value = serde_json::from_slice(&refused.stderr).unwrap();
+    assert_eq!(verdict["reason"], "signer-revoked");
+}
+
+/// Nobody named what lies beside a key, so a signature does not wait for it.
+#[test]
+fn a_pipe_beside_a_key_is_no_certificate() {
+    let person = with_certificate("", "");
+    let pipe = person.home_path("keys/alice-cert.pub");
+    std::fs::remove_file(&pipe).unwrap();
+    done(&person, &format!("mkfifo {}", pipe.display()));
+    let output = run(&person, "brine sign -k alice payload");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(6), 0), "{stderr}");
+    assert!(stderr.contains("alice-cert.pub\": it is not a regular file"), "{stderr}");
+}

@@ -233,6 +233,7 @@ fn every_verb_takes_json_and_fails_in_json() {
         let output = person.shell(&format!("{verb} --json --no-such-option")).output().unwrap();
         let is_data = [
             "brine sign",
+            "brine cosign",
             "brine verify",
             "brine run",
             "brine call",

@@ -117,7 +117,10 @@ fn a_key_that_nobody_has_trusted_can_be_revoked() {
     let person = person_who_trusts_alice();
     run_well(&person, "brinekey trust remove alice");
     let said = run_well(&person, "brinekey trust revoke ./alice.pub --reason leaked");
-    assert!(said.contains("no entry had this key; \"alice\" was added, to refuse it"), "{said}");
+    assert!(
+        said.contains("no signer had this key; \"alice\" was added to them, to refuse it"),
+        "{said}"
+    );
     assert_refused(&run(&person, "brine verify in"), 5, "was revoked");
     assert_refused(&run(&person, "brinekey trust add al ./alice.pub"), 6, "this key is revoked");
     // One that is revoked only from next year on is trusted for nothing until then.

@@ -90,6 +90,12 @@ fn a_cosigner_verifies_first_and_adds_one() {
         assert_eq!(output.status.code(), Some(status), "{line}: {text}");
         assert!(text.contains(what) && output.stdout.is_empty(), "{line}: {text}");
     }
+    let said = person.shell("brine cosign --json -k bob -c release/1 one -o two").output().unwrap();
+    crate::schema::check_lines(&said.stderr);
+    let said: Value = serde_json::from_slice(&said.stderr).unwrap();
+    let found = ["schema", "file", "output", "key", "kind"].map(|member| said[member].as_str());
+    assert_eq!(found, ["brine.signed/1", "one", "two", "bob", "data"].map(Some));
+    assert_eq!((&said["context"][0], &said["payload_bytes"]), (&"release/1".into(), &7.into()));
     // What is text stays text.
     run(&person, "brine sign --armor --cosignable -k alice -c release/1 f > text");
     run(

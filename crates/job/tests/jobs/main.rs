@@ -128,7 +128,9 @@ fn every_vector_is_judged_alike_in_memory_and_in_a_store() {
     let mut accepted = 0;
     for vector in &vectors() {
         // It claims 2^63 bytes. That is too large unless it is known to end before.
-        if vector.name == "payload-bomb.vector" {
+        let is_bomb = vector.name == "payload-bomb.vector";
+        // The payload of several signers is always in memory.
+        if is_bomb || brine_core::cose::begins_several(&vector.envelope) {
             continue;
         }
         let (expectations, trust) = (vector.expectations().kind(Kind::Job), vector.trust());
