@@ -31,7 +31,9 @@ def judge(vector: Vector) -> tuple[str, str]:
         verified = vector.verifier().verify(vector.envelope, vector.detached)
     except brine.Error as refused:
         assert refused.status == STATUSES.get(refused.reason, refused.status), vector.name
-        assert refused.status in {1, 3, 5}, vector.name
+        # A list of what is revoked is a file of the verifier's own.
+        own = {6} if "revoked" in vector.options else set()
+        assert refused.status in {1, 3, 5} | own, vector.name
         return refused.reason, NOTHING
     given_out = b"" if verified.is_detached else verified.payload
     return "ok", hashlib.sha256(given_out).hexdigest()

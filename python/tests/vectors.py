@@ -13,6 +13,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "vectors"
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 
+# Trust files are read again while they are trusted, so they stay until the end.
+_FILES = tempfile.TemporaryDirectory()
+
 _OPTIONS = {
     "aad",
     "command",
@@ -98,11 +101,12 @@ class Vector:
             return brine.Trust.of({line: brine.PublicKey.load(line) for line in self.keys})
         if revoked is None:
             return brine.Trust.parse(text.decode())
-        with tempfile.TemporaryDirectory() as folder:
-            file, revocations = Path(folder, "trust"), Path(folder, "revoked")
-            file.write_bytes(text)
-            revocations.write_bytes(revoked)
-            return brine.Trust.load(file, revoked=revocations)
+        folder = Path(_FILES.name, self.name)
+        folder.mkdir(exist_ok=True)
+        file, revocations = folder / "trust", folder / "revoked"
+        file.write_bytes(text)
+        revocations.write_bytes(revoked)
+        return brine.Trust.load(file, revoked=revocations)
 
     def _bytes(self, key: str) -> bytes | None:
         text = self.options.get(key)
