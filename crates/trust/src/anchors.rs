@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use brine_core::{
     Certificates, Evidence, KeyId, Question, Signer, TrustAnchors, Untrusted, VerifyingKey,
-    Vouching, count_persons,
+    Vouching, require_persons,
 };
 
 use crate::authority::Authority;
@@ -295,10 +295,7 @@ impl TrustAnchors for Trust {
         let persons = |vouching| -> Vec<_> {
             signers.iter().map(|signer| self.known.person(signer, vouching)).collect()
         };
-        let found = count_persons(&persons(Vouching::OnePerson));
-        if found < required {
-            return Err(Untrusted::TooFew { required, found });
-        }
+        require_persons(&persons(Vouching::OnePerson), required)?;
         let judge = |rule: &Rule| rule.judge(signers, question, persons);
         self.rules.iter().try_for_each(judge)
     }

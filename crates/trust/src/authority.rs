@@ -2,7 +2,7 @@
 
 use brine_core::{Signer, VerifyingKey};
 
-use crate::entry::{Scope, TrustEntry};
+use crate::entry::TrustEntry;
 use crate::pattern::PatternList;
 
 /// A key that issues certificates, for whom, and for which contexts.
@@ -20,12 +20,6 @@ impl Authority {
     #[must_use]
     pub const fn new(entry: TrustEntry, principals: PatternList) -> Self {
         Self { entry, principals }
-    }
-
-    /// Limits it to a scope.
-    #[must_use]
-    pub fn with_scope(self, scope: Scope) -> Self {
-        Self { entry: self.entry.with_scope(scope), ..self }
     }
 
     /// Returns its limits.

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use brine_core::{CertificateFlaw, Certificates, KeyId, Question, Signer, Untrusted, Vouched};
+use brine_core::{
+    CertificateFlaw, Certificates, KeyId, Question, Signer, Untrusted, Vouched, is_below,
+};
 use brine_keys::{OpensshCertificate, ssh_fingerprint};
 use sha2::{Digest as _, Sha256};
 
@@ -42,9 +44,7 @@ impl<'t> Anchor<'t> {
             Self::Signer(entry) => is_below(name, entry.name()),
         }
     }
-}
 
-impl Anchor<'_> {
     /// Returns whether nobody may be called so, whoever hands on to it.
     fn excludes(self, name: &str) -> bool {
         match self {
@@ -184,11 +184,6 @@ impl Chain<'_> {
         }
         Ok(above.unwrap_or_default())
     }
-}
-
-/// Returns whether a name is `owner`'s to give: the same one, or one below it, as `alice/ci` is below `alice`.
-fn is_below(name: &str, owner: &str) -> bool {
-    name.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn allows(certificate: &OpensshCertificate, context: Option<&str>) -> bool {

@@ -39,11 +39,11 @@ use brine_core::cose::MAX_SIGNERS;
 use brine_core::{Signer, Timestamp, VerifyingKey, Vouching};
 use toml_edit::{ArrayOfTables, Document, Item, Table, TomlError};
 
-use crate::MAX_TRUST_FILE_BYTES;
 use crate::authority::Authority;
 use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
 use crate::rule::Rule;
+use crate::trust_file::check_size;
 
 use self::field::{Field, line_of};
 
@@ -73,9 +73,7 @@ pub(crate) struct Contents {
 
 /// Reads all of it.
 pub(crate) fn read(text: &str) -> Result<Contents, TrustError> {
-    if text.len() > MAX_TRUST_FILE_BYTES {
-        return Err(TrustError::TooLarge { found: text.len(), limit: MAX_TRUST_FILE_BYTES });
-    }
+    check_size(text.as_bytes())?;
     let document = Document::parse(text).map_err(|error| syntax(text, &error))?;
     let mut contents = Contents::default();
     if let Some(item) = document.get("groups") {

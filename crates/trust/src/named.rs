@@ -6,7 +6,6 @@ use brine_core::{Timestamp, VerifyingKey};
 use brine_keys::{Fingerprint, read_openssh_line};
 
 use crate::anchors::Trust;
-use crate::authority::Authority;
 use crate::entry::TrustEntry;
 
 /// Whether an entry speaks for its key at some moment.
@@ -62,21 +61,10 @@ impl Trust {
         }
     }
 
-    /// Returns how an entry of this trust stands at a moment.
+    /// Returns how an entry of this trust, of a signer or an authority, stands at a moment.
     #[must_use]
     pub fn state(&self, entry: &TrustEntry, now: Timestamp) -> EntryState {
-        Self::state_of(entry, self.is_revoked(entry.key(), now), now)
-    }
-
-    /// Returns how an authority of this trust stands at a moment.
-    #[must_use]
-    pub fn authority_state(&self, authority: &Authority, now: Timestamp) -> EntryState {
-        let is_revoked = self.judge_key_revocation(authority.key(), now).is_err();
-        Self::state_of(authority.entry(), is_revoked, now)
-    }
-
-    fn state_of(entry: &TrustEntry, is_revoked: bool, now: Timestamp) -> EntryState {
-        if is_revoked {
+        if self.is_revoked(entry.key(), now) {
             EntryState::Revoked
         } else if entry.not_before().is_some_and(|start| now < start) {
             EntryState::NotYet

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use brine_core::{KeyId, VerifyingKey};
 use brine_keys::OpensshCertificate;
 
-use crate::MAX_TRUST_FILE_BYTES;
 use crate::error::TrustError;
 use crate::krl::{KRL_MAGIC, Krl};
 use crate::openssh_text::read_keys;
-use crate::trust_file::{BYTE_ORDER_MARK, check};
+use crate::trust_file::{BYTE_ORDER_MARK, check, check_size};
 
 /// Keys and certificates that are believed no more, whatever else is said of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,17 +26,14 @@ impl RevocationList {
     ///
     /// # Errors
     ///
-    /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`];
+    /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES);
     /// - [`TrustError::Krl`] for a binary list that cannot be read, or not to its end;
     /// - [`TrustError::Utf16`]; [`TrustError::NotText`] for zero bytes;
     /// - [`TrustError::Key`] for a broken key, [`TrustError::UnknownKeyType`] for a line that begins with no type of
     ///   key.
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         if bytes.starts_with(KRL_MAGIC) {
-            if bytes.len() > MAX_TRUST_FILE_BYTES {
-                let (found, limit) = (bytes.len(), MAX_TRUST_FILE_BYTES);
-                return Err(TrustError::TooLarge { found, limit });
-            }
+            check_size(bytes)?;
             let krl = Krl::parse(bytes).map_err(|flaw| TrustError::Krl { flaw })?;
             return Ok(Self { keys: HashSet::new(), krls: vec![krl] });
         }

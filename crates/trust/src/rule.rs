@@ -1,6 +1,6 @@
 //! How many have to sign together.
 
-use brine_core::{Person, Question, Signer, Untrusted, Vouching, count_persons};
+use brine_core::{Person, Question, Signer, Untrusted, Vouching, require_persons};
 
 use crate::entry::Scope;
 
@@ -49,11 +49,7 @@ impl Rule {
         };
         let persons = signers.iter().zip(persons(self.vouching));
         let counting = persons.filter(|(signer, _)| counts(signer)).map(|(_, person)| person);
-        let found = count_persons(&counting.collect::<Vec<_>>());
-        match found >= self.required {
-            true => Ok(()),
-            false => Err(Untrusted::TooFew { required: self.required, found }),
-        }
+        require_persons(&counting.collect::<Vec<_>>(), self.required)
     }
 }
 

@@ -79,15 +79,19 @@ pub(crate) fn is_toml(text: &[u8]) -> bool {
 
 /// Checks the size, and that it is text of an encoding that has ASCII in it.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), TrustError> {
-    if bytes.len() > MAX_TRUST_FILE_BYTES {
-        return Err(TrustError::TooLarge { found: bytes.len(), limit: MAX_TRUST_FILE_BYTES });
-    }
+    check_size(bytes)?;
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(TrustError::Utf16);
     }
     // A program in C would stop at a zero byte, and so read another file than this one.
     let zero = bytes.iter().position(|&byte| byte == 0);
     zero.map_or(Ok(()), |offset| Err(not_text(bytes, offset)))
+}
+
+/// Checks the size alone, of what is no text or known to be one.
+pub(crate) fn check_size(bytes: &[u8]) -> Result<(), TrustError> {
+    let (found, limit) = (bytes.len(), MAX_TRUST_FILE_BYTES);
+    if found <= limit { Ok(()) } else { Err(TrustError::TooLarge { found, limit }) }
 }
 
 fn not_text(bytes: &[u8], offset: usize) -> TrustError {

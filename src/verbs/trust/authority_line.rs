@@ -21,7 +21,7 @@ pub(super) struct AuthorityLine {
 impl AuthorityLine {
     /// Describes an authority of this trust as it stands at a moment.
     pub(super) fn of(authority: &Authority, trust: &Trust, now: Timestamp) -> Self {
-        let state = trust.authority_state(authority, now);
+        let state = trust.state(authority.entry(), now);
         let principals = authority.principals().as_str().split(',').map(str::to_owned).collect();
         Self { line: SignerLine::new(SCHEMA, authority.entry(), state), principals }
     }
@@ -32,7 +32,7 @@ pub(super) fn row(authority: &Authority, trust: &Trust, now: Timestamp) -> [Stri
     let names = printable(authority.principals().as_str());
     let notes = [format!("certifies {names}"), limits(authority.entry(), now)];
     let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
-    let state = trust.authority_state(authority, now).to_string();
+    let state = trust.state(authority.entry(), now).to_string();
     let name = printable(authority.name());
     [name, ssh_fingerprint(authority.key()), state, notes.join("  ")]
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Signer;
+use super::{Signer, Untrusted};
 use crate::key::KeyId;
 
 /// How those count for whom the same authority vouches.
@@ -54,14 +54,26 @@ impl Person {
     }
 
     fn is_same_as(&self, other: &Self) -> bool {
+        // Who counts persons does not tell `alice/` from `alice`.
         let is_below = |one: &Self, other: &Self| {
-            one.names.iter().any(|name| other.names.iter().any(|owner| is_below(name, owner)))
+            let mut owners = other.names.iter().map(|owner| owner.trim_end_matches('/'));
+            owners.any(|owner| one.names.iter().any(|name| is_below(name, owner)))
         };
         !self.keys.is_disjoint(&other.keys)
             || !self.authorities.is_disjoint(&other.authorities)
             || is_below(self, other)
             || is_below(other, self)
     }
+}
+
+/// Demands that these are so many persons, by [`count_persons`].
+///
+/// # Errors
+///
+/// [`Untrusted::TooFew`].
+pub fn require_persons(persons: &[Person], required: usize) -> Result<(), Untrusted> {
+    let found = count_persons(persons);
+    if found >= required { Ok(()) } else { Err(Untrusted::TooFew { required, found }) }
 }
 
 /// Returns how many persons these are at least.
@@ -93,9 +105,9 @@ fn root(first: &[usize], mut place: usize) -> usize {
     place
 }
 
-/// Returns whether a name is the other one, or below it.
-fn is_below(name: &str, owner: &str) -> bool {
-    let owner = owner.trim_end_matches('/');
+/// Returns whether a name is `owner`'s to give: the same one, or one below it, as `alice/ci` is below `alice`.
+#[must_use]
+pub fn is_below(name: &str, owner: &str) -> bool {
     name.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
