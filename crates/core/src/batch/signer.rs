@@ -114,16 +114,15 @@ impl BatchSigner {
         if self.is_full() {
             return Err(BatchError::Full.into());
         }
-        let certificates = self.key.certificates().cloned();
+        let Self { key, scratch, bodies, headers, .. } = self;
         let header = HeaderOf {
-            key_id: Some(self.key.verifying_key().id()),
-            certificates: certificates.as_ref(),
+            key_id: Some(key.verifying_key().id()),
+            certificates: key.certificates(),
             statement,
             algorithm: Algorithm::Batch,
             unique: Some(unique),
             role: Role::Content,
         };
-        let Self { scratch, bodies, headers, .. } = self;
         header.write(headers, scratch.clear());
         bodies.tag(TAG_SIGN1).array(4).bytes(scratch.as_bytes()).map(0).bytes_head(payload.len());
         let start = bodies.as_bytes().len();

@@ -1,7 +1,7 @@
 //! COSE_Sign: one payload, and a signature of each of several signers (RFC 9052, Section 4.1).
 
 use super::outline::Headers;
-use super::protected::{Index, Profile, Protected};
+use super::protected::{Profile, Protected};
 use super::sign1::SignaturePlace;
 use super::{Algorithm, FormError, Sign1, label};
 use crate::cbor::Decoder;
@@ -43,11 +43,7 @@ impl<'a> Several<'a> {
     /// body names an algorithm or a key, or a signer states something else than the body.
     pub fn parse(input: &'a [u8], profile: &Profile) -> Result<Self, FormError> {
         let mut decoder = Decoder::new(input);
-        decoder.tag()?;
-        decoder.array_of(4)?;
-        let protected_bytes = decoder.bytes()?;
-        let (headers, index) = Headers::read(&mut decoder, protected_bytes)?;
-        let body = headers.judge_body(&index, profile)?;
+        let (headers, body) = read_body(&mut decoder, profile)?;
         let payload = decoder.bytes_or_nil()?;
         let payload_at = decoder.position().saturating_sub(payload.map_or(0, <[u8]>::len));
         let start = decoder.position();
@@ -79,11 +75,7 @@ impl<'a> Several<'a> {
     /// Those of [`parse`](Self::parse) by that part.
     pub(crate) fn judge_beginning(beginning: &'a [u8], profile: &Profile) -> Result<(), FormError> {
         let mut decoder = Decoder::new(beginning);
-        decoder.tag()?;
-        decoder.array_of(4)?;
-        let protected_bytes = decoder.bytes()?;
-        let (headers, index) = Headers::read(&mut decoder, protected_bytes)?;
-        headers.judge_body(&index, profile)?;
+        read_body(&mut decoder, profile)?;
         decoder.bytes_head_or_nil()?;
         Ok(())
     }
@@ -146,13 +138,19 @@ impl<'a> OneSignature<'a> {
 const OF_THE_BODY: [i64; 4] =
     [label::CONTENT_TYPE, label::CWT_CLAIMS, label::PAYLOAD_HASH_ALG, label::PREIMAGE_CONTENT_TYPE];
 
-impl<'a> Headers<'a> {
-    /// Holds the headers of a body to the rules of their contents: it names no algorithm.
-    fn judge_body(&self, index: &Index<'a>, profile: &Profile) -> Result<Protected<'a>, FormError> {
-        let body = Protected::read_body(self.protected, index, &self.unprotected, profile)?;
-        if body.get(label::ALG).is_some() || self.unprotected.get(label::ALG).is_some() {
-            return Err(FormError::Signers { what: "the body names an algorithm" });
-        }
-        Ok(body)
+/// Reads an envelope up to its payload, and holds the headers of the body to the rules of their contents: it names no
+/// algorithm.
+fn read_body<'a>(
+    decoder: &mut Decoder<'a>,
+    profile: &Profile,
+) -> Result<(Headers<'a>, Protected<'a>), FormError> {
+    decoder.tag()?;
+    decoder.array_of(4)?;
+    let protected_bytes = decoder.bytes()?;
+    let (headers, index) = Headers::read(decoder, protected_bytes)?;
+    let body = Protected::read_body(headers.protected, &index, &headers.unprotected, profile)?;
+    if body.get(label::ALG).is_some() || headers.unprotected.get(label::ALG).is_some() {
+        return Err(FormError::Signers { what: "the body names an algorithm" });
     }
+    Ok((headers, body))
 }

@@ -1,10 +1,12 @@
 //! Envelopes of several signers.
 
+use std::collections::HashSet;
+
 use super::Content;
 use crate::cbor::Encoder;
-use crate::certificates::Certificates;
 use crate::cose::{
-    Algorithm, FormError, HeaderWriter, MAX_SIGNERS, Several, TAG_SIGN, Tagging, ToBeSigned, label,
+    Algorithm, ContentType, FormError, HeaderMap, HeaderWriter, MAX_SIGNERS, Several, TAG_SIGN,
+    Tagging, ToBeSigned, label,
 };
 use crate::error::Result;
 use crate::kind::{Kind, PROFILE};
@@ -56,8 +58,8 @@ pub fn sign_together(
 ) -> Result<Vec<u8>> {
     refuse_number(keys.len())?;
     let ids: Vec<_> = keys.iter().map(|key| key.verifying_key().id()).collect();
-    if ids.iter().enumerate().any(|(place, id)| ids.iter().skip(place + 1).any(|other| other == id))
-    {
+    let mut seen = HashSet::new();
+    if !ids.iter().all(|id| seen.insert(id)) {
         return Err(refused("a key cannot sign twice").into());
     }
     let (payload, role) = match content {
@@ -84,19 +86,9 @@ pub fn sign_together(
     let body = Some(body.to_bytes()).filter(|body| body.as_slice() != [0xa0]).unwrap_or_default();
     let mut envelope = Encoder::new();
     envelope.tag(TAG_SIGN).array(4).bytes(&body).map(0).bytes(payload).array(count(keys.len()));
-    let kind = role.kind(statement.stated_kind());
-    // As in an envelope of one signer, what is plain states nothing.
-    let is_typed = !(statement.is_plain() && kind == Kind::Data);
-    let typ = kind.typ().filter(|_| is_typed).map(|typ| {
-        let mut value = Encoder::new();
-        value.text(typ);
-        value.into_bytes()
-    });
     for key in keys {
-        let own = typ.as_deref().map(|typ| (typ, key.certificates()));
-        let signer = signer_header(*key, algorithm, own);
         let signed = ToBeSigned::new(&body, statement.aad(), payload);
-        put_signature(&mut envelope, *key, algorithm, &signer, signed)?;
+        put_signature(&mut envelope, *key, algorithm, &body, signed)?;
     }
     Ok(envelope.into_bytes())
 }
@@ -136,14 +128,8 @@ pub fn cosign(
         return Err(refused("this key signed it already").into());
     }
     let body = first.sign1().protected_bytes();
-    // Under somebody else's type, the number of certificates is somebody else's.
-    let is_own = Kind::stated_by(first.header().typ).is_some();
-    let certificates = key.certificates().filter(|_| is_own);
-    let algorithm = Algorithm::default();
-    let typ = first.header().get(label::TYP).map(|typ| (typ, certificates));
-    let signer = signer_header(key, algorithm, typ);
-    let mut own = Encoder::new();
-    put_signature(&mut own, key, algorithm, &signer, ToBeSigned::new(body, external_aad, payload))?;
+    let (mut own, signed) = (Encoder::new(), ToBeSigned::new(body, external_aad, payload));
+    put_signature(&mut own, key, Algorithm::default(), body, signed)?;
     let (list, elements) = several.signatures_at();
     let mut head = Encoder::new();
     head.array(count(number));
@@ -169,20 +155,19 @@ pub fn detach(envelope: &[u8]) -> Result<Vec<u8>, FormError> {
     Ok(detached.into_bytes())
 }
 
-/// Writes what a signer says beside the body: with the type, which is encoded, certificates for the key.
-fn signer_header(
-    key: &dyn SigningBackend,
-    algorithm: Algorithm,
-    typ: Option<(&[u8], Option<&Certificates>)>,
-) -> Vec<u8> {
+/// Writes what a signer says beside the body: its type again, and certificates for the key.
+fn signer_header(key: &dyn SigningBackend, algorithm: Algorithm, body: &[u8]) -> Vec<u8> {
+    let typ = HeaderMap::of_parsed(body).get(label::TYP);
+    // Under somebody else's type, or none, the number of certificates is somebody else's.
+    let is_own = Kind::stated_by(typ.and_then(|typ| ContentType::decode(typ).ok())).is_some();
     let mut writer = HeaderWriter::default();
     writer.put(label::ALG, |value| value.int(algorithm.id()));
     writer.put(label::KID, |value| value.bytes(key.verifying_key().id().as_bytes()));
-    if let Some((typ, certificates)) = typ {
+    if let Some(typ) = typ {
         writer.put(label::TYP, |value| value.raw(typ));
-        if let Some(certificates) = certificates {
-            writer.put(label::CERTIFICATES, |value| value.raw(certificates.as_bytes()));
-        }
+    }
+    if let Some(certificates) = key.certificates().filter(|_| is_own) {
+        writer.put(label::CERTIFICATES, |value| value.raw(certificates.as_bytes()));
     }
     let mut header = Encoder::new();
     writer.write(&mut header);
@@ -193,11 +178,12 @@ fn put_signature(
     output: &mut Encoder,
     key: &dyn SigningBackend,
     algorithm: Algorithm,
-    signer: &[u8],
+    body: &[u8],
     signed: ToBeSigned<'_>,
 ) -> Result<(), SigningError> {
-    let signature = key.sign(algorithm, &signed.by_one_of_several(signer).parts())?;
-    output.array(3).bytes(signer).map(0).bytes(&signature);
+    let signer = signer_header(key, algorithm, body);
+    let signature = key.sign(algorithm, &signed.by_one_of_several(&signer).parts())?;
+    output.array(3).bytes(&signer).map(0).bytes(&signature);
     Ok(())
 }
 

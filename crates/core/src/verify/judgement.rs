@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::slice;
+use std::iter;
 
 use sha2::{Digest as _, Sha256};
 
 use super::check::Check;
-use super::people::judge_people;
 use super::standing::Standing;
 use crate::batch::Memory;
 use crate::cose::{FormError, Protected};
@@ -108,15 +107,9 @@ pub(crate) fn judge_signed<'t>(
         Err(error @ Error::Trust(_)) => return Err(wrong_kind(envelope, expectations, error)),
         key => key?,
     };
-    let kind = judge_kind(envelope, expectations)?;
-    let header = envelope.header();
     let evidence = Evidence::new(key.id(), envelope.certificates());
-    let context = judged_context(header, expectations);
-    let people = judge_people(trust, slice::from_ref(&evidence), expectations, context, now)?;
-    judge_claims(header, expectations, now)?;
-    let standing = Standing::of(evidence, Vec::new(), &header.claims);
-    let (signer, others) = (people.first, people.others);
-    Ok(Judged { key, kind, signer, others, shared_id: None, standing })
+    let standing = Standing::of(evidence, Vec::new(), &envelope.header().claims);
+    judge_verified(envelope, expectations, trust, now, (key, standing), iter::empty())
 }
 
 /// Does the same for an envelope of several signers. A signature by a key that is not trusted does not count; one that
@@ -141,34 +134,39 @@ fn judge_several<'e, 't>(
     if !verified.iter().all(|(_, key)| seen.insert(key.id())) {
         return Err(FormError::Signers { what: "a key signed twice" }.into());
     }
-    let evidence =
-        verified.iter().map(|(signature, key)| Evidence::new(key.id(), signature.certificates()));
-    let evidence: Vec<_> = evidence.collect();
-    let Some((_, key)) = verified.into_iter().next() else {
+    let mut evidence = verified
+        .into_iter()
+        .map(|(signature, key)| (Evidence::new(key.id(), signature.certificates()), key));
+    let Some((own, key)) = evidence.next() else {
         let refusal = refusal.unwrap_or_else(|| Untrusted::NoAnchors.into());
         return Err(wrong_kind(first, expectations, refusal));
     };
-    let kind = judge_kind(first, expectations)?;
-    let header = first.header();
-    let context = judged_context(header, expectations);
-    let people = judge_people(trust, &evidence, expectations, context, now)?;
-    for needed in first.needed_signers() {
-        let is_believed = people.all().any(|signer| signer.key().id() == needed);
-        if !is_believed {
-            return Err(Untrusted::SignerMissing { key_id: needed.to_string() }.into());
-        }
-    }
-    judge_claims(header, expectations, now)?;
-    let mut evidence = evidence.into_iter();
-    let own = evidence.next().ok_or(Untrusted::NoAnchors)?;
-    let standing = Standing::of(own, evidence.collect(), &header.claims);
-    let (signer, others) = (people.first, people.others);
-    Ok(Judged { key, kind, signer, others, shared_id: None, standing })
+    let others = evidence.map(|(evidence, _)| evidence).collect();
+    let standing = Standing::of(own, others, &first.header().claims);
+    judge_verified(first, expectations, trust, now, (key, standing), first.needed_signers())
 }
 
-fn judge_claims(header: &Protected<'_>, expectations: &Expectations, now: Timestamp) -> Result<()> {
+/// Judges everything behind the signatures: kind, trust, context and time.
+fn judge_verified<'t>(
+    envelope: &UnverifiedEnvelope<'_>,
+    expectations: &Expectations,
+    trust: &'t dyn TrustAnchors,
+    now: Timestamp,
+    (key, standing): (Cow<'t, VerifyingKey>, Standing),
+    mut needed: impl Iterator<Item = KeyId>,
+) -> Result<Judged<'t>> {
+    let kind = judge_kind(envelope, expectations)?;
+    let header = envelope.header();
+    let context = judged_context(header, expectations);
+    let people = standing.judge_people(trust, expectations, context, now)?;
+    let is_missing = |id: &KeyId| !people.all().any(|signer| signer.key().id() == *id);
+    if let Some(missing) = needed.find(is_missing) {
+        return Err(Untrusted::SignerMissing { key_id: missing.to_string() }.into());
+    }
     header.claims.judge_context(expectations.context.as_deref())?;
-    Ok(header.claims.judge_time(now, expectations.max_age)?)
+    header.claims.judge_time(now, expectations.max_age)?;
+    let (signer, others) = (people.first, people.others);
+    Ok(Judged { key, kind, signer, others, shared_id: None, standing })
 }
 
 /// Returns the refusal of an envelope's kind, and `error` if its kind is taken.

@@ -2,14 +2,14 @@
 
 use std::slice;
 
-use super::people::judge_people;
+use super::people::{People, judge_people};
 use crate::claims::Claims;
 use crate::error::Result;
 use crate::expectations::Expectations;
 use crate::key::KeyId;
 use crate::observer::Circumstances;
 use crate::time::Timestamp;
-use crate::trust::Evidence;
+use crate::trust::{Evidence, TrustAnchors};
 
 /// What of an envelope that has verified can stop holding: the trust in its key, and its times.
 ///
@@ -38,6 +38,21 @@ impl Standing {
         self.evidence.key_id()
     }
 
+    /// Judges who signed.
+    pub(super) fn judge_people<'t>(
+        &self,
+        trust: &'t dyn TrustAnchors,
+        expectations: &Expectations,
+        context: Option<&str>,
+        now: Timestamp,
+    ) -> Result<People<'t>> {
+        let own = slice::from_ref(&self.evidence);
+        if self.others.is_empty() {
+            return judge_people(trust, own, expectations, context, now);
+        }
+        judge_people(trust, &[own, &self.others].concat(), expectations, context, now)
+    }
+
     /// Judges it again: trust, then time. `expectations` **must** be those that the envelope was verified by.
     ///
     /// # Errors
@@ -47,13 +62,7 @@ impl Standing {
         let now = circumstances.now();
         // Of what has verified, the context is the one that was asked for, or there is none on either side.
         let context = expectations.context.as_deref();
-        let trust = circumstances.trust().as_ref();
-        if self.others.is_empty() {
-            judge_people(trust, slice::from_ref(&self.evidence), expectations, context, now)?;
-        } else {
-            let all = [slice::from_ref(&self.evidence), &self.others].concat();
-            judge_people(trust, &all, expectations, context, now)?;
-        }
+        self.judge_people(circumstances.trust().as_ref(), expectations, context, now)?;
         let Self { expires, issued_at, not_before, .. } = *self;
         let claims = Claims { expires, issued_at, not_before, ..Claims::default() };
         Ok(claims.judge_time(now, expectations.max_age)?)
