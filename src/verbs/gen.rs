@@ -18,22 +18,23 @@ use crate::world::small_files::SmallFiles;
 
 pub(super) fn run(args: &Gen) -> Result<(), Failure> {
     match make(args)? {
-        Some((place, public, output)) => announce(&place, &public, &output),
+        Some((place, public, output)) => {
+            // "default" tells others nothing about whose key it is.
+            let name = place.name.as_str();
+            let signer = if name == "default" { "NAME" } else { name };
+            let trusting = |line: &str| {
+                format!("others trust it with: brinekey trust add {signer} \"{line}\"")
+            };
+            announce(&place, &public, &output, ("keep it secret", &trusting))
+        }
         None => Ok(()),
     }
 }
 
 /// Where a key was made.
 pub(super) struct KeyPlace {
-    pub(super) home: Home,
-    pub(super) name: KeyName,
-}
-
-impl KeyPlace {
-    /// Returns the file of the private half, as people may see it.
-    pub(super) fn shown(&self) -> String {
-        quoted(&self.home.private_key(&self.name)).to_string()
-    }
+    home: Home,
+    name: KeyName,
 }
 
 /// Makes a key, and says so to programs. Returns what is to be said to people.
@@ -79,13 +80,15 @@ pub(super) fn make(args: &Gen) -> Result<Option<(KeyPlace, VerifyingKey, Output)
 }
 
 /// Says where the key is, and what others type to trust it.
-fn announce(place: &KeyPlace, public: &VerifyingKey, output: &Output) -> Result<(), Failure> {
-    let name = place.name.as_str();
-    let line = openssh_line(public, name);
-    // "default" tells others nothing about whose key it is.
-    let signer = if name == "default" { "NAME" } else { name };
-    note(&format!("made {}; keep it secret", place.shown()));
-    note(&format!("others trust it with: brinekey trust add {signer} \"{line}\""));
+pub(super) fn announce(
+    place: &KeyPlace,
+    public: &VerifyingKey,
+    output: &Output,
+    (care, trusting): (&str, &dyn Fn(&str) -> String),
+) -> Result<(), Failure> {
+    let line = openssh_line(public, place.name.as_str());
+    note(&format!("made {}; {care}", quoted(&place.home.private_key(&place.name))));
+    note(&trusting(&line));
     note(
         "and compare its fingerprint with what you tell them by another way, such as the telephone:",
     );

@@ -238,14 +238,14 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
     let (mut entries, mut authorities) = (Vec::new(), Vec::new());
     for text in &args.public_keys {
         let named = file.authorities().iter().filter(|authority| authority.name() == text);
-        let before = authorities.len();
-        authorities.extend(named.cloned());
-        if authorities.len() == before {
+        let named: Vec<_> = named.cloned().collect();
+        if named.is_empty() {
             entries.extend(named_entries(text, file, files)?);
         } else {
             let signers = file.entries().iter().filter(|entry| entry.answers_to(text));
             entries.extend(signers.cloned());
         }
+        authorities.extend(named);
     }
     Ok(file.restricted_to(entries, authorities))
 }

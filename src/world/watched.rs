@@ -43,13 +43,12 @@ impl<T> Watched<T> {
     ) -> Result<Self, Failure> {
         let content = SmallFiles::new(rule);
         // What is read names other files, whose state must be from before they are read.
-        let (mut seen, mut value) = (states(&files)?, read(&content)?);
-        while let Some(now) =
-            Some(states(&all_files(&files, &content))?).filter(|now| now.len() != seen.len())
-        {
-            (seen, value) = (now, read(&content)?);
-        }
-        let value = Arc::new(value);
+        let (seen, value) = loop {
+            let (seen, value) = (states(&all_files(&files, &content))?, read(&content)?);
+            if all_files(&files, &content).len() == seen.len() {
+                break (seen, Arc::new(value));
+            }
+        };
         let held = Mutex::new(Held { value, seen });
         Ok(Self { files, content: content.again(), read: Box::new(read), held })
     }
