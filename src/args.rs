@@ -18,6 +18,7 @@ pub mod replay;
 pub mod run;
 pub mod scan;
 pub mod sign;
+pub mod statement;
 pub mod trust;
 pub mod value;
 pub mod verify;

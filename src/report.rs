@@ -14,6 +14,7 @@ pub(crate) mod mistyped;
 pub(crate) mod queue_account;
 pub(crate) mod retyped;
 pub(crate) mod similar;
+pub(crate) mod statement_facts;
 pub(crate) mod typed;
 pub(crate) mod verdict;
 

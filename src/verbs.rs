@@ -30,6 +30,8 @@ mod relay;
 mod remove;
 mod rename;
 pub(crate) mod replay;
+mod revoke;
+mod rotate;
 mod run;
 pub(crate) mod scan;
 mod send;
@@ -41,6 +43,7 @@ mod sign_stream;
 mod signed_job;
 mod signers;
 pub(crate) mod stated;
+mod statement_made;
 mod trust;
 mod trust_file;
 mod verify;
@@ -129,6 +132,8 @@ pub(crate) fn brinekey(parsed: BrineKey, json: Option<JsonPlace>) -> Status {
         BrinekeyVerb::Ca(args) => ca::run(args),
         BrinekeyVerb::Gen(args) => r#gen::run(&args),
         BrinekeyVerb::Issue(args) => issue::run(&args),
+        BrinekeyVerb::Revoke(args) => revoke::run(&args),
+        BrinekeyVerb::Rotate(args) => rotate::run(&args),
         BrinekeyVerb::List(args) => list::run(&args),
         BrinekeyVerb::Show(args) => show::run(&args),
         BrinekeyVerb::Passwd(args) => passwd::run(&args),

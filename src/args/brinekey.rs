@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::certify::{CA_EXAMPLES, Ca, ISSUE_EXAMPLES, Issue};
 use super::help::first_of;
 use super::key_care::{CHECK_EXAMPLES, Check, REMOVE_EXAMPLES, RENAME_EXAMPLES, Remove, Rename};
+use super::statement::{REVOKE_EXAMPLES, ROTATE_EXAMPLES, Revoke, Rotate};
 use super::trust::{TrustFile, TrustVerb};
 use super::{PassphraseArgs, PermissionArgs};
 
@@ -46,6 +47,12 @@ pub enum BrinekeyVerb {
     /// Certify a key: say whose it is, until when, and for which contexts
     #[command(after_long_help = ISSUE_EXAMPLES, after_help = first_of(ISSUE_EXAMPLES))]
     Issue(Issue),
+    /// State that keys are believed no more
+    #[command(after_long_help = REVOKE_EXAMPLES, after_help = first_of(REVOKE_EXAMPLES))]
+    Revoke(Revoke),
+    /// State which key comes after a key
+    #[command(after_long_help = ROTATE_EXAMPLES, after_help = first_of(ROTATE_EXAMPLES))]
+    Rotate(Rotate),
     /// Write the public half of a key to standard output
     #[command(after_long_help = PUB_EXAMPLES, after_help = first_of(PUB_EXAMPLES))]
     Pub(Pub),

@@ -26,6 +26,9 @@ pub enum TrustVerb {
     /// Remove a signer
     #[command(after_long_help = TRUST_REMOVE_EXAMPLES, after_help = first_of(TRUST_REMOVE_EXAMPLES))]
     Remove(TrustRemove),
+    /// Take what others state about keys: revocations, and rotations
+    #[command(after_long_help = TRUST_UPDATE_EXAMPLES, after_help = first_of(TRUST_UPDATE_EXAMPLES))]
+    Update(TrustUpdate),
     /// Check whether signatures of a key would be accepted
     #[command(after_long_help = TRUST_CHECK_EXAMPLES, after_help = first_of(TRUST_CHECK_EXAMPLES))]
     Check(TrustCheck),
@@ -70,6 +73,12 @@ pub struct TrustAdd {
     /// signs nothing itself then. The limits of this command hold for all that it certifies.
     #[arg(long, value_name = "PATTERN")]
     pub authority: Vec<String>,
+
+    /// Believe nobody whom the authority certifies as long as no list of what it revokes is here
+    ///
+    /// Lists are made by "brinekey revoke --with", and taken by "brinekey trust update".
+    #[arg(long, requires = "authority")]
+    pub needs_revocations: bool,
 
     /// Trust the signer from this time on
     ///
@@ -201,6 +210,41 @@ Examples:
   One of two keys that alice has:
     $ brinekey trust remove alice \\
         --key SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
+
+/// Take what others state about keys: revocations, and rotations
+///
+/// Takes a list of revoked keys if the key that signed it may say so, and it is newer than the one that is known here. It is kept
+/// beside the trust file, and refuses these keys from then on, whenever they signed. A rotation adds the successor of a key,
+/// with its name and limits. A person has to agree to it: at the terminal, or by --expect.
+#[derive(Args, Debug)]
+pub struct TrustUpdate {
+    /// The statements: files, or directories with files NAME.revocation and NAME.rotation; "-" is standard input
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// Follow the rotation to the key with this fingerprint without asking; its owner tells it
+    ///
+    /// Takes a whole fingerprint of OpenSSH, SHA256:..., or the 64 hex digits of a key id. Spaces and hyphens do not
+    /// count.
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
+    pub expect: Option<Fingerprint>,
+
+    /// Write one line of JSON for each statement
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub file: TrustFile,
+}
+
+const TRUST_UPDATE_EXAMPLES: &str = "\
+Examples:
+  Fetch the list of an authority every day:
+    $ curl -fsS https://example.com/team.revocation | brinekey trust update -
+
+  Follow alice to her new key, whose fingerprint she reads aloud:
+    $ brinekey trust update alice.rotation \\
+        --expect 'bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8'";
 
 /// Which key is meant, where a signer has several.
 #[derive(Args, Clone, Debug, Default)]

@@ -16,6 +16,8 @@ pub(crate) struct AuthorityFacts {
     expires: Option<String>,
     /// The contexts that the certificate is limited to; `None` if it says nothing of them.
     contexts: Option<Vec<String>>,
+    /// The number of the list of what the authority revokes by which it was judged; `None` if none was seen here.
+    revocations: Option<u64>,
 }
 
 impl AuthorityFacts {
@@ -29,6 +31,7 @@ impl AuthorityFacts {
             serial: vouched.serial,
             expires: vouched.expires.map(|at| at.to_string()),
             contexts: vouched.contexts.as_ref().map(patterns),
+            revocations: vouched.revocations,
         }
     }
 

@@ -15,7 +15,7 @@ use brine_keys::KeyFileError;
 use brine_pickle::{AllowListError, FileForm, PickleRule};
 use brine_queue::QueueError;
 use brine_records::{FrameReadError, FramingError, PipelineError, RecordError, ReplayError};
-use brine_trust::TrustError;
+use brine_trust::{StatementError, TrustError};
 
 use super::agent_failure::AgentFailure;
 use super::beside_failure::BesideFailure;
@@ -142,6 +142,10 @@ pub(crate) enum Failure {
     #[error("{what} was closed by its reader")]
     OutputClosed { what: String },
 
+    /// What was taken before cannot be used any more.
+    #[error("{}: {source}", quoted(.path))]
+    KeptStatements { path: PathBuf, source: StatementError },
+
     #[error(transparent)]
     Keeping(#[from] KeepingFailure),
 
@@ -199,6 +203,9 @@ pub(crate) enum Failure {
 
     #[error(transparent)]
     Signer(#[from] SignerFailure),
+
+    #[error("{name}: {source}")]
+    Statement { name: String, source: StatementError },
 
     #[error("cannot keep a temporary file in {}: {}", quoted(.directory), in_words(.source))]
     Temporary { directory: PathBuf, source: io::Error },

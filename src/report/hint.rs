@@ -9,6 +9,7 @@ mod lookalike;
 mod policy;
 mod replay;
 mod signer;
+mod statement;
 
 use std::io::ErrorKind;
 
@@ -21,6 +22,7 @@ use brine_job::{JobError, ResultError};
 use brine_keys::KeyFileError;
 use brine_pickle::{FileForm, PickleRule};
 use brine_records::{FramingError, RecordError};
+use brine_trust::StatementError;
 
 pub(super) use self::call::of_call;
 pub(super) use self::fit::fit;
@@ -47,6 +49,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Core(error) | Failure::Envelope { source: error, .. } => return of_core(error),
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Keeping(failure) => return failure.hint(),
+        Failure::KeptStatements { .. } => {
+            "\"brinekey trust update\" keeps there what was revoked: put a copy back, or what is revoked is believed again"
+        }
         Failure::Job(JobError::Policy(error)) => {
             return policy::of_policy(error);
         }
@@ -118,6 +123,12 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Replay(error) => return replay::of_replay(error).map(str::to_owned),
         Failure::ReplayedJob { source, .. } => return replay::of_job(source).map(str::to_owned),
         Failure::Signer(failure) => return Some(signer::of_signer(failure)),
+        Failure::Statement { source: StatementError::Envelope(error), .. } => {
+            return of_core(error);
+        }
+        Failure::Statement { source, .. } => {
+            return statement::of_statement(source).map(str::to_owned);
+        }
         Failure::TrustFile { source, .. } => {
             return signer::of_trust_file(source).map(str::to_owned);
         }
@@ -202,6 +213,12 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Kind(KindError::Wrong { expected: Kind::Result, .. }) => {
             "\"brine run --sign-result KEY\" makes results"
         }
+        Error::Kind(KindError::Wrong { expected: Kind::Revocation, .. }) => {
+            "\"brinekey revoke\" and \"brinekey rotate\" make statements"
+        }
+        Error::Kind(KindError::Wrong { found: Kind::Revocation | Kind::Rotation, .. }) => {
+            "\"brinekey trust update\" takes statements about keys"
+        }
         Error::Kind(KindError::Wrong { found: Kind::Job, .. }) => "\"brine run\" runs jobs",
         Error::Kind(KindError::Wrong { found: Kind::Result, .. }) => {
             "\"brine verify --result-of JOB\" takes the result of a job"
@@ -216,6 +233,9 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
         Error::Trust(Untrusted::Certificate { flaw, .. }) => {
             return signer::of_certificate(flaw).map(str::to_owned);
+        }
+        Error::Trust(Untrusted::RevocationsMissing { .. } | Untrusted::RevocationsStale { .. }) => {
+            "get the newest list from the authority; \"brinekey trust update FILE\" takes it"
         }
         Error::Trust(Untrusted::TooFew { .. }) => {
             "\"brine cosign\" adds a signature; [[rule]] in the trust file and --require say how many there have to be"

@@ -16,6 +16,11 @@ pub(crate) enum SignerFailure {
     #[error("this is another key than expected: its fingerprint is {found}, not {expected}")]
     OtherFingerprint { expected: Fingerprint, found: Fingerprint },
 
+    #[error(
+        "{} is to be followed to another key, {fingerprint}, and nobody has agreed to that", quoted(.name)
+    )]
+    Unfollowed { name: String, fingerprint: String },
+
     #[error("{} has {} keys: {}", quoted(.name), .keys.len(), .keys.join(", "))]
     SeveralKeys {
         name: String,
@@ -31,7 +36,7 @@ impl SignerFailure {
     pub(crate) const fn status(&self) -> Status {
         match self {
             Self::Missing { .. } => Status::Key,
-            Self::OtherFingerprint { .. } => Status::Untrusted,
+            Self::OtherFingerprint { .. } | Self::Unfollowed { .. } => Status::Untrusted,
             Self::SeveralKeys { .. } => Status::Usage,
         }
     }
@@ -42,6 +47,7 @@ impl SignerFailure {
             Self::Missing { .. } => "trust-no-such-signer",
             Self::OtherFingerprint { .. } => "fingerprint-differs",
             Self::SeveralKeys { .. } => "several-keys",
+            Self::Unfollowed { .. } => "rotation-unconfirmed",
         }
     }
 }

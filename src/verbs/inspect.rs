@@ -3,6 +3,7 @@
 mod claimed;
 mod page;
 mod shown_certificate;
+mod shown_signer;
 
 use brine_core::cbor::{Encoder, Malformed, diagnose};
 use brine_core::cose::{FormError, Outline, Tagging};
@@ -62,21 +63,41 @@ pub(super) fn show(
         return Ok(diagnostic(envelope));
     }
     let whole = |text| Shown { text, unreadable: None };
-    let parsed = || UnverifiedEnvelope::parse(envelope, Tagging::Any);
+    let several = Signatures::parse(envelope, Tagging::Any).ok();
+    let several = several.as_ref().filter(|found| found.is_of_several()).map(Signatures::first);
+    let (parsed, outline) = match several {
+        // What all of them sign stands in the header of the body.
+        Some(first) => (Ok(*first), Ok(body(first))),
+        None => (
+            UnverifiedEnvelope::parse(envelope, Tagging::Any),
+            Outline::parse(envelope, Tagging::Any),
+        ),
+    };
     let lengths = |outline: &Outline<'_>| Lengths::of(envelope, outline);
-    match Outline::parse(envelope, Tagging::Any) {
-        Ok(outline) if args.json => {
-            let claimed = Claimed::of(parsed(), &outline);
-            Ok(whole(claimed.to_json(lengths(&outline), &outline, number)))
-        }
-        Ok(outline) => Ok(whole(page::describe(parsed(), lengths(&outline), &outline))),
-        // Who signed an envelope of several is in the notation, which shows all of it.
-        Err(_) if !args.json && Signatures::parse(envelope, Tagging::Any).is_ok() => {
-            Ok(diagnostic(envelope))
+    match outline {
+        Ok(outline) => {
+            let claimed = Claimed::of_whole(envelope, parsed, &outline);
+            Ok(whole(match args.json {
+                true => claimed.to_json(lengths(&outline), &outline, number),
+                false => page::describe(claimed, lengths(&outline), &outline),
+            }))
         }
         // Bytes of another format are none of the notation's either.
         Err(error) if args.json || matches!(error, FormError::NotAnEnvelope { .. }) => Err(error),
         Err(error) => Ok(Shown { unreadable: Some(error), ..diagnostic(envelope) }),
+    }
+}
+
+/// Returns the parts of an envelope of several signers that they have in common.
+fn body<'a>(first: &UnverifiedEnvelope<'a>) -> Outline<'a> {
+    let sign1 = first.sign1();
+    Outline {
+        protected: first.header().map(),
+        protected_bytes: sign1.protected_bytes(),
+        unprotected: *sign1.unprotected(),
+        payload: sign1.unverified_payload(),
+        payload_at: 0,
+        signature: b"",
     }
 }
 
@@ -93,7 +114,7 @@ fn show_large(args: &Inspect, envelope: &LargeEnvelope) -> Result<Shown, FormErr
     } else if args.json {
         Claimed::of(envelope.parse(), &outline).to_json(lengths, &outline, None)
     } else {
-        page::describe(envelope.parse(), lengths, &outline)
+        page::describe(Claimed::of(envelope.parse(), &outline), lengths, &outline)
     };
     Ok(Shown { text, unreadable: None })
 }

@@ -8,6 +8,7 @@ mod list;
 mod remove;
 mod revoke;
 mod signer_line;
+mod update;
 
 use brine_trust::Trust;
 
@@ -27,6 +28,7 @@ pub(super) fn run(verb: TrustVerb) -> Result<(), Failure> {
         TrustVerb::Revoke(args) => revoke::run(&args),
         TrustVerb::Remove(args) => remove::run(&args),
         TrustVerb::Check(args) => check::run(&args),
+        TrustVerb::Update(args) => update::run(&args),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use brine_core::text::quoted;
 use brine_core::{Signer, SigningKey, VerifyingKey};
 use brine_keys::{KeyFileError, is_private_key};
-use brine_trust::{RevocationList, Trust, TrustEntry, TrustError};
+use brine_trust::{KeptStatements, RevocationList, Trust, TrustEntry, TrustError, TrustStore};
 use data_encoding::{BASE64, Encoding, HEXLOWER_PERMISSIVE};
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
@@ -16,6 +16,7 @@ use super::input::{open, read_small};
 use super::passphrase::Source;
 use super::permissions::PermissionRule;
 use super::small_files::SmallFiles;
+use super::statements;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
 use crate::report::console::remark;
@@ -254,7 +255,30 @@ fn named_only(args: &TrustArgs, file: &Trust, files: &SmallFiles) -> Result<Trus
 pub(crate) fn read_trust(path: &Path, files: &SmallFiles) -> Result<Trust, Failure> {
     let bytes = files.read(path)?;
     let parsed = Trust::parse_with_lists(&bytes, &TimeZone::system);
-    let (mut trust, lists) = parsed.map_err(|source| trust_file(path, source))?;
+    let (trust, lists) = parsed.map_err(|source| trust_file(path, source))?;
+    statements::with_kept(with_lists(trust, path, lists, files)?, path, files)
+}
+
+/// Returns whom a trust file trusts that is being changed, with all that is revoked beside it.
+pub(crate) fn trust_in(
+    store: &TrustStore,
+    path: &Path,
+    kept: &KeptStatements,
+    files: &SmallFiles,
+) -> Result<Trust, Failure> {
+    let wrong = |error| trust_file(path, error);
+    let lists = store.revoked_files().map_err(wrong)?;
+    let trust = with_lists(store.trust().map_err(wrong)?, path, lists, files)?;
+    statements::with(trust, path, kept)
+}
+
+/// Revokes what the lists say that a trust file names.
+fn with_lists(
+    mut trust: Trust,
+    path: &Path,
+    lists: Vec<String>,
+    files: &SmallFiles,
+) -> Result<Trust, Failure> {
     for name in lists {
         // From the directory of the file that names it.
         trust.revoke(read_revoked(&path.with_file_name(name), files)?);

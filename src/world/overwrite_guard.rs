@@ -11,6 +11,7 @@ use rustix::stdio;
 use super::descriptor::Descriptor;
 use super::home::Home;
 use super::named_key::Named;
+use super::statements;
 use super::trail::Trail;
 use super::whole_file::directory_of;
 use crate::report::Failure;
@@ -196,7 +197,7 @@ fn kept_by(home: &Home, place: &GuardedPlace) -> Option<PathBuf> {
     let keys = fs::read_dir(home.keys()).into_iter().flatten();
     keys.filter_map(|entry| Some(entry.ok()?.path()))
         .chain(place.among(&home.keys()))
-        .chain([home.trust_file(), home.policy_file()])
+        .chain([home.trust_file(), statements::place(&home.trust_file()), home.policy_file()])
         .find(|path| place.is_at(path))
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::cose::{ContentType, Profile, label};
+use crate::cose::{ContentType, HeaderMap, Profile, label};
 
 /// What an envelope is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,8 +28,10 @@ pub enum Kind {
     Receipt,
     /// The result of a job.
     Result,
-    /// A statement that a key is not to be believed any more.
+    /// A list of keys that are believed no more.
     Revocation,
+    /// Which key comes after another one.
+    Rotation,
     /// One part of a stream.
     Segment,
     /// Bytes of which the signature does not say what they are for. It is data only where the caller says so.
@@ -65,7 +67,7 @@ struct Row {
 /// All kinds. A segment may not be batched, because its stream holds its algorithm to that of the first, and
 /// what is not of brine's types, because the algorithm of batches is brine's own. The others that may not have
 /// no writer yet; each is to be thought through first.
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 12] = [
     row(
         Kind::BatchRoot,
         "batch-root",
@@ -88,7 +90,13 @@ const TABLE: [Row; 11] = [
         Kind::Revocation,
         "revocation",
         Some("application/vnd.brine.revocation+cose"),
-        "a revocation",
+        "a list of revoked keys",
+    ),
+    row(
+        Kind::Rotation,
+        "rotation",
+        Some("application/vnd.brine.rotation+cose"),
+        "the rotation of a key",
     ),
     row(
         Kind::Segment,
@@ -166,13 +174,33 @@ impl Kind {
     /// the result of a job is one worker's word.
     #[must_use]
     pub const fn may_have_several(self) -> bool {
-        matches!(self, Self::Data | Self::Digest | Self::Job | Self::Foreign | Self::Untyped)
+        matches!(
+            self,
+            Self::Data | Self::Digest | Self::Job | Self::Rotation | Self::Foreign | Self::Untyped
+        )
     }
 
     /// Returns the short name used on the command line and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.row().map_or("", |row| row.name)
+    }
+
+    /// Refuses the header of an envelope of a kind of brine's own by which software could take it for one of another kind:
+    /// for a digest or a receipt, or for data, if it does not know the type.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words.
+    pub fn require_own_header(header: &HeaderMap<'_>) -> Result<(), &'static str> {
+        // Software that does not know the kind must refuse it.
+        if !header.crit_lists(label::TYP) {
+            return Err("crit does not list its type");
+        }
+        if LABELS_OF_OTHERS.iter().any(|label| header.get(*label).is_some()) {
+            return Err("it has a header parameter of another kind");
+        }
+        Ok(())
     }
 
     fn row(self) -> Option<&'static Row> {
@@ -185,6 +213,16 @@ impl fmt::Display for Kind {
         f.write_str(self.row().map_or("", |row| row.phrase))
     }
 }
+
+/// The header parameters with which software could take an envelope for a digest or a receipt. Those of brine's other kinds are
+/// refused already.
+const LABELS_OF_OTHERS: [i64; 5] = [
+    label::PAYLOAD_HASH_ALG,
+    label::PREIMAGE_CONTENT_TYPE,
+    label::PAYLOAD_LOCATION,
+    label::VDS,
+    label::VDP,
+];
 
 /// How all media types of brine begin.
 const OWN_TYPES: &str = "application/vnd.brine.";

@@ -1,6 +1,6 @@
 //! Jobs as envelopes: the statement that signs one, and the grants of one that has verified.
 
-use brine_core::cose::{HeaderMap, label};
+use brine_core::cose::label;
 use brine_core::{Kind, Statement, Verified};
 
 use super::{Grants, JobError};
@@ -40,29 +40,7 @@ impl Grants {
             return Err(JobError::Form("it is of another kind"));
         }
         let header = verified.header().map();
-        refuse_other_kinds(&header).map_err(JobError::Form)?;
+        Kind::require_own_header(&header).map_err(JobError::Form)?;
         header.get(label::GRANTS).map_or(Ok(Self::default()), |value| Ok(Self::decode(value)?))
     }
 }
-
-/// Refuses a header by which software could take the envelope for one of another kind.
-pub(crate) fn refuse_other_kinds(header: &HeaderMap<'_>) -> Result<(), &'static str> {
-    // Software that does not know the kind must refuse it.
-    if !header.crit_lists(label::TYP) {
-        return Err("crit does not list its type");
-    }
-    if LABELS_OF_OTHER_KINDS.iter().any(|label| header.get(*label).is_some()) {
-        return Err("it has a header parameter of another kind");
-    }
-    Ok(())
-}
-
-/// The header parameters with which software could take a job or a result for a digest or a receipt. Those of brine's other
-/// kinds are refused already.
-const LABELS_OF_OTHER_KINDS: [i64; 5] = [
-    label::PAYLOAD_HASH_ALG,
-    label::PREIMAGE_CONTENT_TYPE,
-    label::PAYLOAD_LOCATION,
-    label::VDS,
-    label::VDP,
-];

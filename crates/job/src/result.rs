@@ -13,7 +13,6 @@ use brine_core::{
 };
 
 pub use self::error::ResultError;
-use crate::envelope::refuse_other_kinds;
 
 /// The most bytes of standard error that a result has.
 pub const MAX_RESULT_ERRORS: usize = 4096;
@@ -133,7 +132,7 @@ impl JobResult {
             return Err(ResultError::form("it is of another kind"));
         }
         let header = verified.header().map();
-        refuse_other_kinds(&header).map_err(ResultError::form)?;
+        Kind::require_own_header(&header).map_err(ResultError::form)?;
         let value = header.get(label::RESULT);
         let result = Self::decode(value.ok_or_else(|| ResultError::form("it says nothing"))?)?;
         if result.outcome != OK && verified.payload_bytes() > 0 {

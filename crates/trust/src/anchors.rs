@@ -144,6 +144,10 @@ impl Trust {
         &self.known
     }
 
+    pub(crate) const fn known_mut(&mut self) -> &mut KnownKeys {
+        &mut self.known
+    }
+
     pub(crate) const fn verified(&self) -> &VerifiedCertificates {
         &self.verified
     }
@@ -206,7 +210,7 @@ impl Trust {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
-        self.judge_revocation(key, entries.clone().next().map(TrustEntry::key), question.now)?;
+        self.judge_revocation(key, entries.clone().next().map(TrustEntry::key), &[], question.now)?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {
@@ -238,7 +242,8 @@ impl Trust {
     ) -> Result<Cow<'_, Signer>, Untrusted> {
         let own = match (self.judge_by(evidence, question, may_speak), evidence.certificates()) {
             (Ok(entry), _) => return Ok(Cow::Borrowed(entry.signer())),
-            (Err(error @ Untrusted::Revoked { .. }), _) | (Err(error), None) => return Err(error),
+            (Err(error @ (Untrusted::Revoked { .. } | Untrusted::RevokedBy { .. })), _)
+            | (Err(error), None) => return Err(error),
             (Err(error), Some(certificates)) => (error, certificates),
         };
         let (error, certificates) = own;

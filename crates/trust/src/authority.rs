@@ -13,13 +13,31 @@ pub struct Authority {
     /// Its scope, window and revocation, which hold for all that it vouches for.
     entry: TrustEntry,
     principals: PatternList,
+    needs_revocations: bool,
 }
 
 impl Authority {
     /// Returns an authority that may vouch for the names that `principals` match.
     #[must_use]
     pub const fn new(entry: TrustEntry, principals: PatternList) -> Self {
-        Self { entry, principals }
+        Self { entry, principals, needs_revocations: false }
+    }
+
+    /// Believes nobody for whom it vouches as long as no list of what it revokes is there.
+    #[must_use]
+    pub fn with_needed_revocations(self, needs_revocations: bool) -> Self {
+        Self { needs_revocations, ..self }
+    }
+
+    /// Returns whether a list of what it revokes has to be there.
+    #[must_use]
+    pub const fn needs_revocations(&self) -> bool {
+        self.needs_revocations
+    }
+
+    /// Returns the same authority with another key.
+    pub(crate) fn with_key(&self, key: &VerifyingKey) -> Self {
+        Self { entry: self.entry.with_key(key), ..self.clone() }
     }
 
     /// Returns its limits.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use brine_core::{
-    CertificateFlaw, Certificates, KeyId, Question, Signer, Untrusted, Vouched, is_below,
+    CertificateFlaw, Certificates, KeyId, Question, Signer, Timestamp, Untrusted, Vouched, is_below,
 };
 use brine_keys::{OpensshCertificate, ssh_fingerprint};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::anchors::Trust;
 use crate::authority::Authority;
 use crate::entry::{BrokenLimit, TrustEntry};
+use crate::statements::StatedList;
 
 /// Certificates that lead from a key to a key that a trust file names. All of their signatures verify.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(crate) enum Anchor<'t> {
 }
 
 impl<'t> Anchor<'t> {
-    const fn entry(self) -> &'t TrustEntry {
+    pub(crate) const fn entry(self) -> &'t TrustEntry {
         match self {
             Self::Authority(authority) => authority.entry(),
             Self::Signer(entry) => entry,
@@ -92,7 +93,8 @@ impl Trust {
             if self.revocations().revokes_certificate(certificate) {
                 return Err(flaw(CertificateFlaw::Revoked));
             }
-            self.judge_key_revocation(certificate.key(), question.now)?;
+            let (key, names) = (certificate.key(), certificate.principals.as_slice());
+            self.judge_revocation(key.id(), Some(key), names, question.now)?;
             certificate.judge(question.now).map_err(flaw)?;
             if place > 0 && !certificate.may_delegate {
                 let issuer = certificate.principals.join(",");
@@ -118,7 +120,8 @@ impl Trust {
         may_speak: impl Fn(&TrustEntry) -> bool,
     ) -> Result<Signer, Untrusted> {
         let entry = anchor.entry();
-        self.judge_key_revocation(entry.key(), question.now)?;
+        self.judge_revocation(entry.key().id(), Some(entry.key()), &[], question.now)?;
+        let revocations = self.revocations_of(anchor, question.now)?;
         let names = chain.names(anchor)?;
         let name = match question.signer {
             None => names.first(),
@@ -139,6 +142,7 @@ impl Trust {
         }
         let mut vouched = Vouched::by(entry.name(), entry.key().id(), leaf.key_id.as_str());
         vouched.serial = leaf.serial;
+        vouched.revocations = revocations;
         vouched.expires = chain.certificates.iter().filter_map(|found| found.expires()).min();
         let above = chain.certificates.iter().skip(1).rev();
         vouched.through = above.map(|issuer| issuer.principals.join(",")).collect();
@@ -153,6 +157,22 @@ impl Trust {
             globs.join(",")
         });
         Ok(Signer::vouched_for(name, leaf.key().clone(), vouched))
+    }
+}
+
+impl Trust {
+    /// Returns the number of the list of what somebody revokes who vouches for others, which is no older than it may be.
+    fn revocations_of(&self, anchor: Anchor<'_>, now: Timestamp) -> Result<Option<u64>, Untrusted> {
+        let list = self.known().list_of(anchor.entry().key().id());
+        if let Some(list) = list {
+            list.judge_age(now)?;
+        }
+        match (list, anchor) {
+            (None, Anchor::Authority(authority)) if authority.needs_revocations() => {
+                Err(Untrusted::RevocationsMissing { authority: authority.name().to_owned() })
+            }
+            (list, _) => Ok(list.map(StatedList::number)),
+        }
     }
 }
 

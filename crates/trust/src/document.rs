@@ -27,6 +27,7 @@
 //! key = "ssh-ed25519 AAAA… comment"
 //! principals = ["*@example.com"]
 //! contexts = ["reports/*"]            # optional, as the others of a signer are
+//! needs-revocations = true            # optional
 //! ```
 //!
 //! An unknown key is refused. It may be a restriction, misspelt or from a later version.
@@ -187,10 +188,11 @@ fn signer(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
 
 fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
     let line = || line_of(text, table.span().unwrap_or_default().start);
-    let (mut values, mut principals) = (Values::default(), None);
+    let (mut values, mut principals, mut needs_revocations) = (Values::default(), None, false);
     for (key, item) in table {
         let field = Field { text, table, key, item };
         match key {
+            "needs-revocations" => needs_revocations = field.boolean("needs-revocations")?,
             "principals" => principals = Some(field.patterns("principals")?),
             _ if values.take(&field)? => {}
             _ => return Err(field.unknown()),
@@ -199,7 +201,8 @@ fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
     // Without them it would vouch for everybody, which has to be said.
     let principals =
         principals.ok_or_else(|| TrustError::Missing { line: line(), key: "principals" })?;
-    Ok(Authority::new(values.into_entry(line)?, principals))
+    let authority = Authority::new(values.into_entry(line)?, principals);
+    Ok(authority.with_needed_revocations(needs_revocations))
 }
 
 fn rules(field: &Field<'_>, groups: Option<&Item>) -> Result<Vec<Rule>, TrustError> {

@@ -44,6 +44,12 @@ impl TrustEntry {
         }
     }
 
+    /// Returns the same entry with another key, which it does not revoke.
+    pub(crate) fn with_key(&self, key: &VerifyingKey) -> Self {
+        let signer = Signer::new(self.name(), key.clone());
+        Self { signer, revocation: None, ..self.clone() }
+    }
+
     /// Lets the signer issue certificates for names below its own, for what it is trusted for itself.
     #[must_use]
     pub fn with_delegation(self, may_issue: bool) -> Self {

@@ -7,11 +7,16 @@ use brine_core::{KeyId, Person, Signer, Timestamp, Untrusted, VerifyingKey, Vouc
 use crate::anchors::Trust;
 use crate::authority::Authority;
 use crate::entry::{Revocation, TrustEntry};
+use crate::statements::StatedList;
 
 /// What all entries and authorities say of their keys. Whoever may speak is no part of it, so that it holds also where only
 /// some of them may.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KnownKeys(HashMap<KeyId, KnownKey>);
+pub(crate) struct KnownKeys {
+    keys: HashMap<KeyId, KnownKey>,
+    /// What others state about keys, by whoever may say so.
+    lists: Vec<StatedList>,
+}
 
 /// What is said of one key.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +30,7 @@ impl KnownKeys {
     /// Adds what a signer's entry says.
     pub(crate) fn add(&mut self, entry: &TrustEntry) {
         self.add_revocation(entry);
-        let known = self.0.entry(entry.key().id()).or_default();
+        let known = self.keys.entry(entry.key().id()).or_default();
         // The principals of a line are several names.
         known.names.extend(entry.name().split(',').map(str::to_owned));
     }
@@ -37,17 +42,28 @@ impl KnownKeys {
 
     /// Adds what is said elsewhere.
     pub(crate) fn extend(&mut self, others: &Self) {
-        for (key, other) in &others.0 {
-            let known = self.0.entry(*key).or_default();
+        for (key, other) in &others.keys {
+            let known = self.keys.entry(*key).or_default();
             known.names.extend(other.names.iter().cloned());
             known.revocations.extend(other.revocations.iter().cloned());
         }
+        self.lists.extend(others.lists.iter().cloned());
+    }
+
+    /// Adds a list of revoked keys.
+    pub(crate) fn add_list(&mut self, list: StatedList) {
+        self.lists.push(list);
+    }
+
+    /// Returns the list that somebody with this key has issued.
+    pub(crate) fn list_of(&self, issuer: KeyId) -> Option<&StatedList> {
+        self.lists.iter().find(|list| list.issuer() == issuer)
     }
 
     fn add_revocation(&mut self, entry: &TrustEntry) {
         if let Some(revocation) = entry.revocation() {
             let revocation = (entry.name().to_owned(), revocation.clone());
-            self.0.entry(entry.key().id()).or_default().revocations.push(revocation);
+            self.keys.entry(entry.key().id()).or_default().revocations.push(revocation);
         }
     }
 
@@ -56,7 +72,7 @@ impl KnownKeys {
         let mut person = Person::of(signer, vouching);
         let keys: Vec<_> = person.keys().collect();
         for key in keys {
-            for name in self.0.get(&key).into_iter().flat_map(|known| &known.names) {
+            for name in self.keys.get(&key).into_iter().flat_map(|known| &known.names) {
                 person.add_name(name);
             }
         }
@@ -65,14 +81,16 @@ impl KnownKeys {
 }
 
 impl Trust {
-    /// Refuses a key that an entry of it revokes, of whatever sort, or a list.
+    /// Refuses a key that an entry of it revokes, of whatever sort, a list, or a statement. `names` are what it is called
+    /// elsewhere than in the file.
     pub(crate) fn judge_revocation(
         &self,
         id: KeyId,
         key: Option<&VerifyingKey>,
+        names: &[String],
         now: Timestamp,
     ) -> Result<(), Untrusted> {
-        let known = self.known().0.get(&id);
+        let known = self.known().keys.get(&id);
         let mut revocations = known.into_iter().flat_map(|known| &known.revocations);
         if let Some((name, revocation)) = revocations.find(|(_, revocation)| revocation.at <= now) {
             return Err(Untrusted::Revoked {
@@ -80,6 +98,10 @@ impl Trust {
                 at: Some(revocation.at),
                 why: revocation.reason.clone(),
             });
+        }
+        for list in &self.known().lists {
+            let own = known.into_iter().flat_map(|known| &known.names);
+            list.judge(id, own.chain(names).map(String::as_str))?;
         }
         if self.revocations().is_empty() {
             return Ok(());
@@ -97,17 +119,15 @@ impl Trust {
         }
     }
 
-    /// Does the same for a key that is there.
-    pub(crate) fn judge_key_revocation(
-        &self,
-        key: &VerifyingKey,
-        now: Timestamp,
-    ) -> Result<(), Untrusted> {
-        self.judge_revocation(key.id(), Some(key), now)
+    /// Returns why a key is refused at that moment, if it is revoked: by an entry, a list or a statement.
+    #[must_use]
+    pub fn revocation_of(&self, key: &VerifyingKey, now: Timestamp) -> Option<Untrusted> {
+        self.judge_revocation(key.id(), Some(key), &[], now).err()
     }
 
-    /// Returns whether a key is revoked at that moment.
-    pub(crate) fn is_revoked(&self, key: &VerifyingKey, now: Timestamp) -> bool {
-        self.judge_key_revocation(key, now).is_err()
+    /// Returns the list of what somebody with this key revokes, if one was taken.
+    #[must_use]
+    pub fn list_by(&self, issuer: KeyId) -> Option<&StatedList> {
+        self.known().list_of(issuer)
     }
 }

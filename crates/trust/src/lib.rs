@@ -46,6 +46,7 @@ mod openssh_text;
 mod pattern;
 mod revocation_list;
 mod rule;
+mod statements;
 mod store;
 mod trust_file;
 
@@ -58,6 +59,10 @@ pub use crate::named::EntryState;
 pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
 pub use crate::revocation_list::RevocationList;
 pub use crate::rule::Rule;
+pub use crate::statements::{
+    KeptStatements, MAX_LOSS_REASON_BYTES, RevocationStatement, RevokedKey, RotationStatement,
+    Said, StatedList, StatementError, Successors, Taken, UnverifiedStatement, VerifiedStatement,
+};
 pub use crate::store::{Revocations, TrustStore};
 pub use jiff::tz::TimeZone;
 

@@ -64,7 +64,7 @@ impl Trust {
     /// Returns how an entry of this trust, of a signer or an authority, stands at a moment.
     #[must_use]
     pub fn state(&self, entry: &TrustEntry, now: Timestamp) -> EntryState {
-        if self.is_revoked(entry.key(), now) {
+        if self.revocation_of(entry.key(), now).is_some() {
             EntryState::Revoked
         } else if entry.not_before().is_some_and(|start| now < start) {
             EntryState::NotYet

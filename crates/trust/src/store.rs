@@ -64,6 +64,15 @@ impl TrustStore {
         Ok(Trust::new(entries).with_authorities(authorities).with_rules(rules))
     }
 
+    /// Returns the files of lists of what is revoked that the file names.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the text is always valid.
+    pub fn revoked_files(&self) -> Result<Vec<String>, TrustError> {
+        Ok(document::read(&self.text)?.revoked)
+    }
+
     /// Appends an entry.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ impl Failure {
             Self::Queue(failure) => failure.status(),
             Self::Result { source, .. } => source.class().into(),
             Self::Signer(failure) => failure.status(),
+            Self::Statement { source, .. } => source.class().into(),
             Self::Window(failure) => failure.status(),
             Self::AllowList { .. }
             | Self::BadName(_)
@@ -61,6 +62,7 @@ impl Failure {
             Self::Key(_)
             | Self::KeyFile { .. }
             | Self::InJobsReach { .. }
+            | Self::KeptStatements { .. }
             | Self::PolicyFile { .. }
             | Self::PolicyUnusable { .. }
             | Self::NoSuchKey { .. }
@@ -122,6 +124,7 @@ impl Failure {
             Self::Queue(failure) => failure.reason(),
             Self::Result { source, .. } => source.reason(),
             Self::Signer(failure) => failure.reason(),
+            Self::KeptStatements { source, .. } | Self::Statement { source, .. } => source.reason(),
             Self::TrustFile { source, .. } => source.reason(),
             Self::Unreadable { .. } => "unreadable",
             Self::Command(_) | Self::Mistyped { .. } | Self::Usage(_) | Self::Window(_) => "usage",

@@ -20,6 +20,9 @@ pub(super) fn of_signer(failure: &SignerFailure) -> String {
         SignerFailure::OtherFingerprint { .. } => {
             "do not use it: ask its owner for the key again; \"brinekey show KEY\" shows all of this one's".to_owned()
         }
+        SignerFailure::Unfollowed { .. } => {
+            "ask its owner for the fingerprint of the new key, and give it: \"--expect FINGERPRINT\"".to_owned()
+        }
         SignerFailure::SeveralKeys { commands, .. } => {
             let commands: Vec<_> = commands.iter().map(|typed| format!("\"{typed}\"")).collect();
             format!("say which: {}", commands.join(" or "))

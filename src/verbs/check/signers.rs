@@ -1,10 +1,10 @@
-//! Signers whose time is over, or ends soon.
+//! Signers whose time is over, or ends soon, and authorities whose list of revoked keys is too old.
 
 use std::time::Duration;
 
 use brine_core::Timestamp;
 use brine_keys::ssh_fingerprint;
-use brine_trust::{EntryState, Trust, TrustEntry};
+use brine_trust::{EntryState, StatedList, Trust, TrustEntry};
 
 use super::finding::{Finding, Findings};
 use crate::args::trust::TrustFile;
@@ -18,6 +18,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let soon = now.unix().saturating_add(within.as_secs());
+    check_authorities(trust, (now, soon), findings);
     for entry in trust.entries() {
         let Some(end) = entry.not_after() else { continue };
         let state = trust.state(entry, now);
@@ -31,6 +32,33 @@ pub(super) fn check(
             EntryState::Trusted if end.unix() <= soon => {
                 let message = format!("will expire at {end}, the not-after of its entry");
                 findings.add(Finding::about(&subject, "expiring", &message, "").noted());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Finds the authorities whose list of revoked keys has expired, or will, so that nobody believes those whom they certify.
+fn check_authorities(trust: &Trust, (now, soon): (Timestamp, u64), findings: &mut Findings) {
+    let hint = "get the newest list from the authority: brinekey trust update FILE";
+    for authority in trust.authorities() {
+        let subject = format!("authority {:?}", authority.name());
+        let list = trust.list_by(authority.key().id());
+        let expires = list.and_then(StatedList::expires);
+        match expires {
+            Some(end) if end <= now => {
+                let message = format!(
+                    "its list of revoked keys expired at {end}, so that nobody is believed whom it certifies"
+                );
+                findings.add(Finding::about(&subject, "list-expired", &message, hint));
+            }
+            Some(end) if end.unix() <= soon => {
+                let message = format!("its list of revoked keys will expire at {end}");
+                findings.add(Finding::about(&subject, "list-expiring", &message, hint).noted());
+            }
+            None if list.is_none() && authority.needs_revocations() => {
+                let message = "no list of what it revokes is here, so that nobody is believed whom it certifies";
+                findings.add(Finding::about(&subject, "list-missing", message, hint));
             }
             _ => {}
         }

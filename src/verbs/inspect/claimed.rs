@@ -2,18 +2,21 @@
 
 use brine_core::batch::{BatchProof, Signature};
 use brine_core::cbor::{Decoder, diagnose, quote};
-use brine_core::cose::{FormError, HeaderMap, Label, Outline, label, label_name};
+use brine_core::cose::{FormError, HeaderMap, Label, Outline, Tagging, label, label_name};
 use brine_core::text::hex;
 use brine_core::{
-    Algorithm, Claims, ClaimsError, ContentType, Kind, KindError, Position, Sequence, Timestamp,
-    UnverifiedEnvelope,
+    Algorithm, Claims, ClaimsError, ContentType, Kind, KindError, Position, Sequence, Signatures,
+    Timestamp, UnverifiedEnvelope,
 };
 use brine_job::{Grants, JobResult};
+use brine_trust::UnverifiedStatement;
 use serde::Serialize;
 
 use super::LONGEST_SHOWN;
 use super::shown_certificate::ShownCertificate;
+use super::shown_signer::ShownSigner;
 use crate::report::console::json_line;
+use crate::report::statement_facts::StatementFacts;
 use crate::report::verdict::{RefusalFacts, SequenceFacts};
 
 /// The most of a signature field that is shown, in bytes: more than any proof of a batch has.
@@ -45,6 +48,10 @@ pub(super) struct Claimed<'a> {
     /// Why nobody will verify it, if its form tells that.
     pub(super) refusal: Option<RefusalFacts>,
     pub(super) sequence: Option<Sequence>,
+    /// Whoever signed an envelope of several signers.
+    pub(super) signers: Vec<ShownSigner>,
+    /// What a statement about keys says.
+    pub(super) statement: Option<StatementFacts>,
     /// The type, if it is somebody else's.
     typ: Option<String>,
 }
@@ -117,6 +124,8 @@ impl<'a> Claimed<'a> {
             numbers,
             position: private(label::POSITION).and_then(|value| Position::decode(value).ok()),
             result: private(label::RESULT).and_then(|value| JobResult::decode(value).ok()),
+            signers: Vec::new(),
+            statement: None,
             sequence: private(label::SEQUENCE).and_then(|value| Sequence::decode(value).ok()),
             refusal: parsed
                 .as_ref()
@@ -126,6 +135,33 @@ impl<'a> Claimed<'a> {
                 .or_else(|| malformed_result(private(label::RESULT)?))
                 .or_else(|| undated(claims?)),
         }
+    }
+
+    /// Claims the same of an envelope that is in memory, all of which is read.
+    pub(super) fn of_whole(
+        envelope: &[u8],
+        parsed: Result<UnverifiedEnvelope<'a>, FormError>,
+        outline: &Outline<'a>,
+    ) -> Self {
+        let mut claimed = Self::of(parsed, outline);
+        if let Ok(signatures) = Signatures::parse(envelope, Tagging::Any) {
+            claimed.signers = ShownSigner::all(&signatures, claimed.numbers);
+            if signatures.is_of_several() {
+                // They are each signer's.
+                claimed.certificates.clear();
+            }
+        }
+        if claimed.refusal.is_none()
+            && [Kind::Revocation, Kind::Rotation]
+                .iter()
+                .any(|kind| kind.name() == claimed.kind_name)
+        {
+            match UnverifiedStatement::parse(envelope.to_vec()) {
+                Ok(statement) => claimed.statement = Some(StatementFacts::of(&statement)),
+                Err(error) => claimed.refusal = Some(RefusalFacts::new(&error)),
+            }
+        }
+        claimed
     }
 
     /// Writes a line for programs.
@@ -166,6 +202,8 @@ impl<'a> Claimed<'a> {
             signature: hex(signature_shown(outline)),
             signature_bytes: lengths.signature,
             grants: &self.grants,
+            signers: &self.signers,
+            statement: self.statement.as_ref(),
             batch: self.batch.map(|proof| BatchLine {
                 tree_size: proof.tree_size(),
                 leaf_index: proof.leaf_index(),
@@ -206,6 +244,8 @@ struct ClaimedLine<'a> {
     signature: String,
     signature_bytes: u64,
     grants: &'a [String],
+    signers: &'a [ShownSigner],
+    statement: Option<&'a StatementFacts>,
     batch: Option<BatchLine>,
     protected: Vec<ParameterLine>,
     unprotected: Vec<ParameterLine>,
@@ -288,14 +328,14 @@ impl Numbers {
     }
 
     /// Adds the algorithm's name to its number.
-    fn algorithm_shown(self, id: &[u8]) -> String {
+    pub(super) fn algorithm_shown(self, id: &[u8]) -> String {
         let (_, name) = self.algorithm(id);
         let id = diagnose(id, 64).text;
         name.map_or_else(|| id.clone(), |name| format!("{id} ({name})"))
     }
 
     /// Returns the number of an algorithm, if it has one, and its name, if that is known.
-    fn algorithm(self, id: &[u8]) -> (Option<i64>, Option<&'static str>) {
+    pub(super) fn algorithm(self, id: &[u8]) -> (Option<i64>, Option<&'static str>) {
         let number: Option<i64> = diagnose(id, 64).text.parse().ok();
         let known = number.filter(|number| self.are_known(*number)).and_then(Algorithm::from_id);
         (number, known.map(Algorithm::name))

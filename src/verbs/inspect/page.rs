@@ -3,28 +3,31 @@
 use std::fmt::Write as _;
 
 use brine_core::cbor::diagnose;
-use brine_core::cose::{FormError, HeaderMap, Outline};
+use brine_core::cose::{HeaderMap, Outline};
 use brine_core::text::hex;
-use brine_core::{Claims, Sequence, Timestamp, UnverifiedEnvelope};
+use brine_core::{Claims, Sequence, Timestamp};
 
 use super::claimed::{Claimed, Lengths, Numbers, signature_shown};
 use super::{LONGEST_SHOWN, WARNING};
 use crate::report::console::printable;
 
-pub(super) fn describe<'a>(
-    parsed: Result<UnverifiedEnvelope<'a>, FormError>,
-    lengths: Lengths,
-    outline: &Outline<'a>,
-) -> String {
-    let claimed = Claimed::of(parsed, outline);
+pub(super) fn describe(claimed: Claimed<'_>, lengths: Lengths, outline: &Outline<'_>) -> String {
     let mut page = Page(format!("{WARNING}\n\n"));
-    page.line("envelope", &format!("COSE_Sign1, {} bytes", lengths.envelope));
+    let is_of_several = !claimed.signers.is_empty();
+    let form = if is_of_several { "COSE_Sign" } else { "COSE_Sign1" };
+    page.line("envelope", &format!("{form}, {} bytes", lengths.envelope));
     page.line("kind", &claimed.kind);
     if let Some(position) = claimed.position {
         page.line("stream", &format!("{}, segment {}", hex(&position.stream_id), position.index));
     }
-    page.line("algorithm", &claimed.algorithm);
-    page.line("key id", claimed.key_id.as_deref().unwrap_or("none"));
+    for signer in &claimed.signers {
+        page.line("signer", signer.line());
+        signer.certificates.iter().for_each(|found| page.line("certificate", &found.line()));
+    }
+    if !is_of_several {
+        page.line("algorithm", &claimed.algorithm);
+        page.line("key id", claimed.key_id.as_deref().unwrap_or("none"));
+    }
     for certificate in &claimed.certificates {
         page.line("certificate", &certificate.line());
     }
@@ -42,20 +45,25 @@ pub(super) fn describe<'a>(
         page.line("result of job", &hex(&result.job.0));
         page.line("outcome", &format!("{}, status {}", result.outcome, result.status));
     }
+    if let Some(statement) = &claimed.statement {
+        statement.lines().for_each(|(name, value)| page.line(name, &value));
+    }
     let payload = lengths.payload.map(|length| format!("{length} bytes"));
     page.line("payload", payload.as_deref().unwrap_or("detached"));
     if let Some(proof) = claimed.batch {
         let (leaf, size) = (proof.leaf_index(), proof.tree_size());
         page.line("batch", &format!("leaf {leaf} of {size}, path of {}", proof.path_length()));
     }
-    let signature = match claimed.batch {
-        Some(proof) => hex(proof.signature()),
-        None => hex(signature_shown(outline)),
-    };
-    let shown = u64::try_from(signature_shown(outline).len()).unwrap_or(u64::MAX);
-    let is_cut = shown < lengths.signature;
-    let note = if is_cut { format!(" ... {} bytes", lengths.signature) } else { String::new() };
-    page.line("signature", &format!("{signature}{note}"));
+    if !is_of_several {
+        let signature = match claimed.batch {
+            Some(proof) => hex(proof.signature()),
+            None => hex(signature_shown(outline)),
+        };
+        let shown = u64::try_from(signature_shown(outline).len()).unwrap_or(u64::MAX);
+        let is_cut = shown < lengths.signature;
+        let note = if is_cut { format!(" ... {} bytes", lengths.signature) } else { String::new() };
+        page.line("signature", &format!("{signature}{note}"));
+    }
     page.map("protected header", &outline.protected, claimed.numbers);
     let title = "unprotected header (anyone can have changed it)";
     page.map(title, &outline.unprotected, claimed.numbers);

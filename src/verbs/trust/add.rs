@@ -4,7 +4,7 @@ use std::path::Path;
 
 use brine_core::{Clock as _, Signer, Timestamp};
 use brine_keys::{Fingerprint, ssh_fingerprint};
-use brine_trust::{Authority, ContextGlob, PatternList, Scope, TrustEntry};
+use brine_trust::{Authority, ContextGlob, PatternList, Scope, Trust, TrustEntry};
 
 use super::authority_line::AuthorityLine;
 use super::change::{Did, TrustChange};
@@ -17,12 +17,13 @@ use crate::verbs::fingerprint_lines;
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
 use crate::world::local_time::TimePoint;
-use crate::world::named_key::{self, Named, trust_file};
+use crate::world::named_key::{self, Named, trust_file, trust_in};
 use crate::world::named_signer::path_of;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
+use crate::world::statements;
 
 pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     let path = path_of(&args.file)?;
@@ -30,16 +31,20 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     let output = Output::stdout(&mut guard)?;
     let rule = args.file.permissions;
     let (json, is_expected) = (args.json, args.expect.is_some());
-    let patterns = args.authority.clone();
+    let (patterns, needs_revocations) = (args.authority.clone(), args.needs_revocations);
     let entry = entry(args)?;
     if !patterns.is_empty() {
-        return add_authority(&path, rule, &authority(entry, &patterns)?, (json, &output));
+        let authority = authority(entry, &patterns, needs_revocations)?;
+        return add_authority(&path, rule, &authority, (json, &output));
     }
+    let files = SmallFiles::new(rule);
     let change = edit(&path, rule, |store| {
-        let before = store.trust().map_err(|error| trust_file(&path, error))?;
+        let kept = statements::kept(&path, &files)?;
+        let before = trust_in(store, &path, &kept, &files)?;
         store.add(&entry).map_err(|error| trust_file(&path, error))?;
-        let after = store.trust().map_err(|error| trust_file(&path, error))?;
+        let after = trust_in(store, &path, &kept, &files)?;
         let (did, entries, now) = (Did::Added, vec![entry], Moment::System.now()?);
+        refuse_revoked(&after, &entries, now)?;
         Ok(TrustChange { did, entries, before, after, now })
     })?;
     if json {
@@ -47,6 +52,12 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     }
     tell(&change, is_expected);
     Ok(())
+}
+
+/// Refuses to add a key that something beside the trust file revokes: it would be trusted for nothing.
+fn refuse_revoked(trust: &Trust, entries: &[TrustEntry], now: Timestamp) -> Result<(), Failure> {
+    let revoked = entries.iter().find_map(|entry| trust.revocation_of(entry.key(), now));
+    revoked.map_or(Ok(()), |why| Err(why.into()))
 }
 
 /// Returns the entry that was described, if it is about the key that was expected.
@@ -77,11 +88,16 @@ fn entry(args: TrustAdd) -> Result<TrustEntry, Failure> {
 }
 
 /// Returns the authority that was described.
-fn authority(entry: TrustEntry, patterns: &[String]) -> Result<Authority, Failure> {
+fn authority(
+    entry: TrustEntry,
+    patterns: &[String],
+    needs_revocations: bool,
+) -> Result<Authority, Failure> {
     if let Some(wrong) = patterns.iter().find(|text| text.is_empty() || text.contains(',')) {
         return Err(Failure::usage(format!("--authority {wrong:?} is not one pattern")));
     }
-    Ok(Authority::new(entry, PatternList::new(patterns.join(","))))
+    let authority = Authority::new(entry, PatternList::new(patterns.join(",")));
+    Ok(authority.with_needed_revocations(needs_revocations))
 }
 
 fn add_authority(
@@ -91,9 +107,13 @@ fn add_authority(
     (json, output): (bool, &Output),
 ) -> Result<(), Failure> {
     let now = Moment::System.now()?;
+    let (rule, entry) = (rule.into(), [authority.entry().clone()]);
+    let files = SmallFiles::new(rule);
     let trust = edit(path, rule, |store| {
         store.add_authority(authority).map_err(|error| trust_file(path, error))?;
-        store.trust().map_err(|error| trust_file(path, error))
+        let trust = trust_in(store, path, &statements::kept(path, &files)?, &files)?;
+        refuse_revoked(&trust, &entry, now)?;
+        Ok(trust)
     })?;
     if json {
         return output.print(&json_line(&AuthorityLine::of(authority, &trust, now)));

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use brine_core::{Clock as _, Timestamp};
+use brine_core::{Clock as _, Timestamp, Untrusted};
 use brine_keys::ssh_fingerprint;
 use brine_trust::{Trust, TrustEntry};
 
@@ -63,7 +63,14 @@ fn notes(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> String {
     let other = trust.entries_of(entry.key().id()).find(is_revoked);
     let other = other.filter(|_| !is_revoked(&entry));
     let other = other.map(|other| format!("as {}", printable(other.name())));
-    let notes = [other.unwrap_or_default(), limits(entry, now)];
+    let stated = match trust.revocation_of(entry.key(), now) {
+        Some(Untrusted::RevokedBy { by, why, .. }) => {
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            printable(&format!("by {by}{why}"))
+        }
+        _ => String::new(),
+    };
+    let notes = [other.unwrap_or_default(), stated, limits(entry, now)];
     let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
     notes.join("  ")
 }

@@ -46,8 +46,9 @@ impl KeyId {
         groups.join(" ")
     }
 
-    /// Returns the id of the key whose point is encoded as `x`.
-    pub(super) fn of(x: &[u8; 32]) -> Self {
+    /// Returns the id of the key whose point is encoded as `x`. Whether that is a key is not judged.
+    #[must_use]
+    pub fn of(x: &[u8; 32]) -> Self {
         Self(Sha256::new().chain_update(OKP_ED25519).chain_update(x).finalize().into())
     }
 }

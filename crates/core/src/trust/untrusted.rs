@@ -44,6 +44,34 @@ pub enum Untrusted {
         /// The reason that was given.
         why: Option<String>,
     },
+    /// Somebody has stated that the signer's key is revoked.
+    #[error("key of {} was revoked by {}{}{}", shown(.signer), shown(.by),
+        .why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default(),
+        .lost.map(|at| format!(" (lost at {at}, which changes nothing)")).unwrap_or_default())]
+    RevokedBy {
+        /// The signer's name, or the key id if there is no name.
+        signer: String,
+        /// The name of whoever revoked it, or the key id.
+        by: String,
+        /// The reason that was given.
+        why: Option<String>,
+        /// When the key was lost, as it was stated. Nothing is judged by it.
+        lost: Option<Timestamp>,
+    },
+    /// An authority has to have a list of what it revokes, and none is there.
+    #[error("authority {} has to have a list of what it revokes, and none is here", shown(.authority))]
+    RevocationsMissing {
+        /// The name of the authority.
+        authority: String,
+    },
+    /// The list of what an authority revokes has expired.
+    #[error("list of what {} revokes has expired at {at}, and no newer one is here", shown(.authority))]
+    RevocationsStale {
+        /// The name of the authority.
+        authority: String,
+        /// When it expired.
+        at: Timestamp,
+    },
     /// A signature is missing that the envelope says it has to have.
     #[error(
         "signature of a signer is missing that the envelope needs: no trusted one by key id {key_id}"
@@ -120,7 +148,9 @@ impl Classified for Untrusted {
             Self::Certificate { flaw, .. } => flaw.reason(),
             Self::Context { .. } => "context-not-allowed",
             Self::NoAnchors => "no-trust-anchors",
-            Self::Revoked { .. } => "signer-revoked",
+            Self::RevocationsMissing { .. } => "revocations-missing",
+            Self::RevocationsStale { .. } => "revocations-stale",
+            Self::Revoked { .. } | Self::RevokedBy { .. } => "signer-revoked",
             Self::SignerMissing { .. } => "signer-missing",
             Self::TooFew { .. } => "too-few-signers",
             Self::TooEarly { .. } => "signer-too-early",

@@ -26,6 +26,9 @@ pub struct Vouched {
     /// The contexts that the certificate is limited to, separated by commas; `None` if it says nothing about contexts, so
     /// that those of the authority hold.
     pub contexts: Option<String>,
+    /// The number of the list of revoked keys of the authority by which it was judged; `None` if there is none, and so
+    /// nothing is known of what the authority has revoked since.
+    pub revocations: Option<u64>,
 }
 
 impl Vouched {
@@ -42,6 +45,7 @@ impl Vouched {
             serial: 0,
             expires: None,
             contexts: None,
+            revocations: None,
         }
     }
 }

@@ -21,6 +21,9 @@ pub(super) fn appended_authority(text: &str, authority: &Authority) -> String {
     let mut values = values(authority.entry());
     let principals: Array = authority.principals().as_str().split(',').collect();
     values.insert(2, ("principals", Value::from(principals).to_string()));
+    if authority.needs_revocations() {
+        values.push(("needs-revocations", "true".to_owned()));
+    }
     appended_table(text, "authority", &values)
 }
 
