@@ -23,7 +23,7 @@ pub enum TrustVerb {
     /// Refuse a key from now on, under any name
     #[command(after_long_help = TRUST_REVOKE_EXAMPLES, after_help = first_of(TRUST_REVOKE_EXAMPLES))]
     Revoke(TrustRevoke),
-    /// Remove a signer
+    /// Remove a signer or an authority
     #[command(after_long_help = TRUST_REMOVE_EXAMPLES, after_help = first_of(TRUST_REMOVE_EXAMPLES))]
     Remove(TrustRemove),
     /// Take what others state about keys: revocations, and rotations
@@ -177,7 +177,7 @@ Examples:
   A key that has leaked, and that nobody has trusted here:
     $ brinekey trust revoke ./leaked.pub";
 
-/// Remove a signer
+/// Remove a signer or an authority
 ///
 /// Removes every entry with this name or key, and says where the same key is still trusted. A revoked key stays
 /// revoked: its last entry is removed only with --force. To have a key refused, revoke it instead.

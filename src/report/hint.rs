@@ -231,27 +231,7 @@ fn of_core(error: &Error) -> Option<String> {
             "nothing may follow a stream; if it is a line end, \"head -c -1\" takes off LF, and \"head -c -2\" CR LF"
         }
         Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
-        Error::Trust(Untrusted::Certificate { flaw, .. }) => {
-            return signer::of_certificate(flaw).map(str::to_owned);
-        }
-        Error::Trust(Untrusted::RevocationsMissing { .. } | Untrusted::RevocationsStale { .. }) => {
-            "get the newest list from the authority; \"brinekey trust update FILE\" takes it"
-        }
-        Error::Trust(Untrusted::TooFew { .. }) => {
-            "\"brine cosign\" adds a signature; [[rule]] in the trust file and --require say how many there have to be"
-        }
-        Error::Trust(Untrusted::SignerMissing { .. }) => {
-            "it was signed with --needs-all: get it with all of its signatures, and trust all of its signers"
-        }
-        Error::Trust(Untrusted::NoAnchors) => {
-            "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
-        }
-        Error::Trust(Untrusted::Untried { .. }) => {
-            "\"-p KEY\" names the signer; \"--try-keys N\" tries more keys"
-        }
-        Error::Trust(Untrusted::Unknown { .. }) => {
-            "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
-        }
+        Error::Trust(error) => return signer::of_untrusted(error).map(str::to_owned),
         _ => return None,
     };
     Some(hint.to_owned())

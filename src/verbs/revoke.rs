@@ -33,7 +33,7 @@ pub(super) fn run(args: &Revoke) -> Result<(), Failure> {
         }
     };
     let files = SmallFiles::new(args.permissions);
-    let key = KeyPlace::find(signer)?;
+    let key = KeyPlace::find(signer).map_err(|failure| not_here(args, failure))?;
     let target = target(args.output.as_deref(), &key, "revocation")?;
     if matches!(target, Target::Stdout) && args.issuer.is_some() {
         let usage = "a list is continued from its file, so that standard output cannot be it";
@@ -77,6 +77,17 @@ pub(super) fn run(args: &Revoke) -> Result<(), Failure> {
         note(&format!("others take it with: brinekey trust update {}", typeable_path(path)));
     }
     Ok(())
+}
+
+/// Says what else may have been meant by whoever wants a key revoked that is somebody else's.
+fn not_here(args: &Revoke, failure: Failure) -> Failure {
+    let (Failure::NoSuchKey { name, .. }, None) = (&failure, &args.issuer) else { return failure };
+    Failure::Mistyped {
+        message: format!("there is no private key {name:?} here that could revoke itself"),
+        hint: Some(format!(
+            "\"brinekey trust revoke {name}\" has the key refused here; an authority revokes it for others, with --with CA"
+        )),
+    }
 }
 
 /// Reads the list that is continued, if there is one.

@@ -41,13 +41,23 @@ impl<'a> NamedSigner<'a> {
         Self { command, text, which, file, path, elsewhere }
     }
 
-    /// Returns the entries that are meant, of which there is one at least.
+    /// Returns the entries and the authorities that are meant, of which there is one at least.
     ///
     /// A name with several keys is refused, unless one of them or all were asked for.
-    pub(crate) fn entries(self, trust: &Trust, now: Timestamp) -> Result<Vec<TrustEntry>, Failure> {
-        let missing = self.missing(trust);
-        let (entries, _signers) = self.resolve(trust, now)?;
-        if entries.is_empty() { Err(missing.into()) } else { Ok(entries) }
+    pub(crate) fn entries(
+        self,
+        trust: &Trust,
+        now: Timestamp,
+    ) -> Result<(Vec<TrustEntry>, Vec<Authority>), Failure> {
+        let (missing, text) = (self.missing(trust), self.text);
+        let (entries, signers) = self.resolve(trust, now)?;
+        let authorities = trust.named_authorities(text).into_iter();
+        let authorities = authorities.filter(|one| signers.contains(one.signer()));
+        let authorities: Vec<_> = authorities.cloned().collect();
+        match entries.is_empty() && authorities.is_empty() {
+            true => Err(missing.into()),
+            false => Ok((entries, authorities)),
+        }
     }
 
     /// Returns the signers that are meant, one for each key. One whose key has no entry is a signer, too.
@@ -69,18 +79,18 @@ impl<'a> NamedSigner<'a> {
         now: Timestamp,
     ) -> Result<(Vec<TrustEntry>, Vec<Signer>), Failure> {
         let named = trust.named(self.text);
+        // An authority has no entry among the signers, and a key that can be revoked.
+        let authorities = trust.named_authorities(self.text);
         // The trust file says first what a name means.
         let elsewhere = std::mem::replace(&mut self.elsewhere, Ok(None));
-        let elsewhere = if named.is_empty() { elsewhere? } else { None };
+        let is_here = !(named.is_empty() && authorities.is_empty());
+        let elsewhere = if is_here { None } else { elsewhere? };
         let of_key = elsewhere.iter().flat_map(|signer| trust.entries_of(signer.key().id()));
         let entries = named.into_iter().chain(of_key).filter(|entry| self.wants(entry.key()));
         let entries: Vec<TrustEntry> = entries.cloned().collect();
         let mut signers: Vec<Signer> = Vec::new();
-        // An authority has no entry among the signers, and a key that can be revoked.
-        let authorities = trust.authorities().iter();
-        let authorities = authorities.filter(|authority| authority.name() == self.text);
         let named = entries.iter().map(TrustEntry::signer);
-        let named = named.chain(authorities.map(Authority::signer));
+        let named = named.chain(authorities.iter().map(|authority| authority.signer()));
         for signer in named.chain(&elsewhere) {
             let is_new = !signers.iter().any(|known| known.key() == signer.key());
             if is_new && self.wants(signer.key()) {
@@ -103,6 +113,7 @@ impl<'a> NamedSigner<'a> {
 
     fn missing(&self, trust: &Trust) -> SignerFailure {
         let names = trust.entries().iter().map(TrustEntry::name);
+        let names = names.chain(trust.authorities().iter().map(Authority::name));
         SignerFailure::Missing {
             path: self.path.to_owned(),
             wanted: self.text.to_owned(),
@@ -116,6 +127,8 @@ impl<'a> NamedSigner<'a> {
         let fingerprints = signers.iter().map(|signer| ssh_fingerprint(signer.key()));
         let state = |signer: &Signer| {
             let entry = trust.entries_of(signer.key().id()).next();
+            let authority = trust.authorities().iter().find(|one| one.signer() == signer);
+            let entry = entry.or(authority.map(Authority::entry));
             entry.map_or("unknown", |entry| trust.state(entry, now).name())
         };
         let keys = signers.iter().zip(fingerprints.clone());

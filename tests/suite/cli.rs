@@ -50,6 +50,7 @@ mod several;
 mod signature_names;
 mod slow_outputs;
 mod standard_streams;
+mod statements;
 mod streams;
 mod terminal;
 mod trust;

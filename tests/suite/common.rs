@@ -1,6 +1,7 @@
 //! What several tests use.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -126,6 +127,14 @@ impl Person {
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) {
+        match fs::remove_file(self.directory.path().join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{name}: {error}"),
+            _ => {}
+        }
     }
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {

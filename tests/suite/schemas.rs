@@ -8,7 +8,7 @@ use crate::common::Person;
 use crate::schema::{document, documents, judge};
 
 /// Lines that yield documents of each form, after a key was made.
-const LINES: [&str; 20] = [
+const LINES: [&str; 21] = [
     "brinekey list --json; brinekey show --json; brinekey trust list --json",
     "echo x | brine sign --context a --expires 7d --type text/plain > e; brine verify --context a --json e > /dev/null",
     "echo x | brine verify --json",
@@ -38,6 +38,11 @@ const LINES: [&str; 20] = [
     "brinekey ca team --no-passphrase; brinekey trust add team team --authority 'al*' -c 'a/*' --json; \
      brinekey trust add x team --may-issue --json; brinekey trust list --json; \
      brinekey issue default -k team -n alice -c 'a/*' --for 1h --json; brinekey issue default -k team -n alice --for 1h -o - --json",
+    "brinekey ca head --no-passphrase; brinekey trust add head head --authority 'h*'; brinekey gen s --no-passphrase --no-trust; \
+     brinekey gen w --no-passphrase; brinekey revoke s --with head --for 9d --lost 1d --reason lost -o h.revocation --json; \
+     brinekey rotate w --to s -o w.rotation --json; brinekey trust update --json h.revocation w.rotation f; \
+     brinekey trust update --json h.revocation; brine inspect --json h.revocation; brine inspect --json w.rotation; \
+     brinekey trust list --json",
     "echo x > f; brine sign --json f > /dev/null; brine sign -d -f --json f none; echo x | brine sign --json --plain; \
      yes | head -c 3000000 | brine sign --json > /dev/null; echo true | brine sign --job --json; \
      printf 'a\\n\\nb' | brine sign --lines --batch 4 --json",

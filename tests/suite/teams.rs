@@ -30,7 +30,9 @@ fn typed(person: &Person, section: &str, command: usize, replaced: &[(&str, &str
 #[track_caller]
 fn refused(person: &Person, line: &str, reason: &str) {
     let output = person.shell(&format!("{line} --json")).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    // brinekey writes its verdict where its result would be.
+    let both = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&both).into_owned();
     assert!(!output.status.success() && text.contains(&format!("\"{reason}\"")), "{line}: {text}");
 }
 
@@ -191,24 +193,57 @@ fn a_ci_job_signs_for_an_hour() {
     refused(&team.verifier, "brine verify -c jobs/nightly envelope", "certificate-principals");
 }
 
+/// The list of the authority, which the verifier is given.
+fn hand_list(team: &Team) {
+    let list = std::fs::read(team.authority.home_path("keys/team.revocation")).unwrap();
+    team.verifier.write("team.revocation", list);
+}
+
 #[test]
 fn a_lost_key_is_taken_back() {
-    if std::process::Command::new("ssh-keygen").arg("-?").output().is_err() {
-        // The same list by hand is in the vectors; OpenSSH itself is in the tests against other programs.
-        return;
-    }
+    const SECTION: &str = "A key that was lost";
     let team = Team::new();
     team.signed(1, "jobs/a");
-    run(&team.verifier, "brine verify -c jobs/a envelope", 0);
-    typed(&team.authority, "A key that was lost", 0, &[]);
-    let file = team.verifier.home_path("trust.toml");
-    let text = toml("revoked") + &std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text).unwrap();
-    let missing = run(&team.verifier, "brine verify -c jobs/a envelope", 6);
-    assert!(missing.stdout.is_empty());
-    std::fs::write(team.verifier.home_path("team.krl"), team.authority.read("team.krl")).unwrap();
-    refused(&team.verifier, "brine verify -c jobs/a envelope", "certificate-revoked");
+    let output = run(&team.verifier, "brine verify -c jobs/a --json envelope", 0);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("\"revocations\":null"));
+    typed(&team.authority, SECTION, 0, &[]);
+    hand_list(&team);
+    typed(&team.verifier, SECTION, 1, &[]);
+    refused(&team.verifier, "brine verify -c jobs/a envelope", "signer-revoked");
     team.signed(0, "jobs/a");
+    let output = run(&team.verifier, "brine verify -c jobs/a --json envelope", 0);
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("\"revocations\":null"));
+    // Once the list has ended, nobody is believed, until the next one is there.
+    refused(&team.verifier, "brine verify -c jobs/a --now 41d envelope", "revocations-stale");
+    hand(&team.verifier, "team.revocation", &team.verifier, "old.revocation");
+    typed(&team.authority, SECTION, 2, &[]);
+    hand_list(&team);
+    typed(&team.verifier, SECTION, 1, &[]);
+    run(&team.verifier, "brine verify -c jobs/a envelope", 0);
+    refused(&team.verifier, "brinekey trust update old.revocation", "statement-older");
+    // Bob says something about alice's key, for which the team vouches.
+    hand(team.alice(), "me.pub", &team.members[1], "alice.pub");
+    run(
+        &team.members[1],
+        "brinekey revoke ./alice.pub --with default --for 9d -o bob.revocation",
+        0,
+    );
+    hand(&team.members[1], "bob.revocation", &team.verifier, "bob.revocation");
+    refused(&team.verifier, "brinekey trust update bob.revocation", "unknown-signer");
+}
+
+#[test]
+fn a_new_machine_waits_for_a_list() {
+    let team = Team::new();
+    let file = team.verifier.home_path("trust.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let needs = toml("needs-revocations");
+    std::fs::write(&file, text.replace("principals", &format!("{needs}principals"))).unwrap();
+    team.signed(0, "jobs/a");
+    refused(&team.verifier, "brine verify -c jobs/a envelope", "revocations-missing");
+    run(&team.authority, "brinekey revoke --with team --for 40d", 0);
+    hand_list(&team);
+    typed(&team.verifier, "A key that was lost", 1, &[]);
     run(&team.verifier, "brine verify -c jobs/a envelope", 0);
 }
 
@@ -224,4 +259,64 @@ fn a_new_key_has_the_old_name() {
     run(&alice, "echo x | brine sign -c jobs/a > envelope", 0);
     hand(&alice, "envelope", &team.verifier, "envelope");
     run(&team.verifier, "brine verify -c jobs/a --signer alice@example.com envelope", 0);
+}
+
+/// The fingerprint of a key, as its owner tells it.
+fn fingerprint(person: &Person, key: &str) -> String {
+    let output = run(person, &format!("brinekey show {key}"), 0);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("fingerprint ")).unwrap();
+    line.to_owned()
+}
+
+#[test]
+fn an_authority_gets_a_new_key() {
+    const SECTION: &str = "A new authority";
+    let team = Team::new();
+    typed(&team.authority, SECTION, 0, &[]);
+    typed(&team.authority, SECTION, 1, &[]);
+    hand(&team.authority, "team.rotation", &team.verifier, "team.rotation");
+    // Nobody is there who could agree.
+    refused(&team.verifier, "brinekey trust update team.rotation", "rotation-unconfirmed");
+    let (new, old) =
+        (fingerprint(&team.authority, "team-2027"), fingerprint(&team.authority, "team"));
+    let told = "bbXp uKG6 zhzd mnxq 256T lqzF BzRl 2f6O Og72 2cYN bU8";
+    refused(
+        &team.verifier,
+        &format!("brinekey trust update team.rotation --expect '{told}'"),
+        "fingerprint-differs",
+    );
+    typed(&team.verifier, SECTION, 2, &[(told, &new)]);
+    // The new key certifies for the same names and contexts, and the old one still does.
+    run(
+        &team.authority,
+        "brinekey issue ./alice.pub -k team-2027 -n alice@example.com --for 90d -f",
+        0,
+    );
+    let certificate = team.authority.read("alice-cert.pub");
+    std::fs::write(team.alice().home_path("keys/default-cert.pub"), certificate).unwrap();
+    for member in [0, 1] {
+        team.signed(member, "jobs/a");
+        run(&team.verifier, "brine verify -c jobs/a envelope", 0);
+        team.signed(member, "other");
+        refused(&team.verifier, "brine verify -c other envelope", "context-not-allowed");
+    }
+    // A thief of the old key has another successor for it.
+    run(
+        &team.authority,
+        "brinekey ca thief && brinekey rotate team --to thief -o thief.rotation",
+        0,
+    );
+    hand(&team.authority, "thief.rotation", &team.verifier, "thief.rotation");
+    let thief = fingerprint(&team.authority, "thief");
+    refused(
+        &team.verifier,
+        &format!("brinekey trust update thief.rotation --expect {thief}"),
+        "statement-conflict",
+    );
+    typed(&team.verifier, SECTION, 3, &[("SHA256:OLD", &old)]);
+    team.signed(1, "jobs/a");
+    refused(&team.verifier, "brine verify -c jobs/a envelope", "authority-unknown");
+    team.signed(0, "jobs/a");
+    run(&team.verifier, "brine verify -c jobs/a envelope", 0);
 }

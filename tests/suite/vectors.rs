@@ -19,6 +19,10 @@ fn through_program(vector: &Vector, person: &Person) -> (Vec<u8>, String) {
     if let Some(trust) = vector.bytes("trust") {
         person.write("trust", trust);
         command.args(["--trust", "trust"]);
+        match vector.bytes("statements") {
+            Some(kept) => person.write("trust.statements", kept),
+            None => person.remove("trust.statements"),
+        }
     } else if vector.keys.is_empty() {
         person.write("nobody", "");
         command.args(["--trust", "nobody"]);
@@ -86,7 +90,8 @@ fn through_program(vector: &Vector, person: &Person) -> (Vec<u8>, String) {
     // The program ends as the job did.
     let is_good = status == 0 || verdict["result"]["status"] == status;
     // A list of revoked keys that cannot be read says nothing of the envelope.
-    let is_about_list = vector.expect.starts_with("krl-");
+    let is_about_list =
+        vector.expect.starts_with("krl-") || vector.name.starts_with("statement-kept-");
     let refused = if is_about_list { "failed" } else { "refused" };
     let expected = if is_good { "verified" } else { refused };
     assert_eq!(verdict["verdict"], expected, "{}: {verdict}", vector.name);
@@ -117,7 +122,8 @@ fn is_of_this_system(verdict: &serde_json::Value) -> bool {
 #[test]
 fn the_program_judges_every_vector() {
     let person = Person::new();
-    for vector in all_vectors() {
+    // What is taken changes a trust file: the crate brine-trust judges it.
+    for vector in all_vectors().into_iter().filter(|vector| !vector.is_taken()) {
         let (released, reason) = through_program(&vector, &person);
         vector.judge(&released, &reason);
     }

@@ -48,8 +48,8 @@ impl Vector {
                 "key" => vector.keys.push(value.to_owned()),
                 "released" => value.clone_into(&mut vector.released),
                 "aad" | "command" | "context" | "detached" | "job" | "max-age" | "now"
-                | "outer-tags" | "policy" | "result-of" | "revoked" | "signer" | "trust"
-                | "try-keys" | "typ" | "untagged" | "untyped" => {
+                | "outer-tags" | "policy" | "result-of" | "revoked" | "signer" | "statements"
+                | "taken" | "trust" | "try-keys" | "typ" | "untagged" | "untyped" => {
                     vector.options.insert(key.to_owned(), value.to_owned());
                 }
                 unknown => panic!("{name}: unknown key {unknown}"),
@@ -64,7 +64,8 @@ impl Vector {
         self.options.get(name).map(String::as_str)
     }
 
-    /// Returns an option that is in hex: `aad`, `detached`, `policy`, `result-of`, `revoked` or `trust`.
+    /// Returns an option that is in hex: `aad`, `detached`, `policy`, `result-of`, `revoked`, `statements` or
+    /// `trust`.
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         self.option(name).map(unhex)
@@ -80,6 +81,12 @@ impl Vector {
     #[must_use]
     pub fn is_job(&self) -> bool {
         self.option("job").is_some()
+    }
+
+    /// Returns whether it is a statement that is to be taken, as `brinekey trust update` takes it.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.option("taken").is_some()
     }
 
     /// Returns the job that it is to be the result of, if it is judged as `brine verify --result-of` judges.
@@ -157,7 +164,7 @@ pub fn all_vectors() -> Vec<Vector> {
         .filter(|name| name.ends_with(".vector"))
         .collect();
     names.sort();
-    assert!(names.len() >= 452, "{} vectors", names.len());
+    assert!(names.len() >= 765, "{} vectors", names.len());
     let read =
         |name: &String| Vector::parse(name, &project_text(&format!("fixtures/vectors/{name}")));
     names.iter().map(read).collect()

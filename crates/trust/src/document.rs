@@ -48,25 +48,38 @@ use crate::trust_file::check_size;
 
 use self::field::{Field, line_of};
 
+/// Where a table stands in the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Where its header begins, such as `[[signer]]`.
+    pub(crate) header: usize,
+    /// Where the last value ends.
+    pub(crate) end: usize,
+}
+
 /// An entry, and where it stands in the text.
 #[derive(Debug)]
 pub(crate) struct PlacedEntry {
     pub(crate) entry: TrustEntry,
-    /// Where `[[signer]]` begins.
-    pub(crate) header: usize,
-    /// Where the last value ends.
-    pub(crate) end: usize,
+    pub(crate) place: Place,
     /// The value of `revoked-at`.
     pub(crate) revoked_at: Option<Range<usize>>,
     /// The value of `revoked-reason`.
     pub(crate) revoked_reason: Option<Range<usize>>,
 }
 
+/// An authority, and where it stands in the text.
+#[derive(Debug)]
+pub(crate) struct PlacedAuthority {
+    pub(crate) authority: Authority,
+    pub(crate) place: Place,
+}
+
 /// What a trust.toml says, each in the order of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) signers: Vec<PlacedEntry>,
-    pub(crate) authorities: Vec<Authority>,
+    pub(crate) authorities: Vec<PlacedAuthority>,
     /// The files of lists of what is revoked.
     pub(crate) revoked: Vec<String>,
     pub(crate) rules: Vec<Rule>,
@@ -107,7 +120,7 @@ fn signers(field: &Field<'_>) -> Result<Vec<PlacedEntry>, TrustError> {
     tables(field, "signer")?.iter().map(|table| signer(field.text, table)).collect()
 }
 
-fn authorities(field: &Field<'_>) -> Result<Vec<Authority>, TrustError> {
+fn authorities(field: &Field<'_>) -> Result<Vec<PlacedAuthority>, TrustError> {
     tables(field, "authority")?.iter().map(|table| authority(field.text, table)).collect()
 }
 
@@ -167,10 +180,14 @@ impl<'a> Values<'a> {
     }
 }
 
-fn signer(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
+fn place_of(table: &Table) -> Place {
     let header = table.span().unwrap_or_default();
     let ends = table.iter().filter_map(|(_, item)| item.span()).map(|span| span.end);
-    let end = ends.max().unwrap_or(header.end);
+    Place { header: header.start, end: ends.max().unwrap_or(header.end) }
+}
+
+fn signer(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
+    let place = place_of(table);
     let (mut values, mut may_issue) = (Values::default(), false);
     for (key, item) in table {
         let field = Field { text, table, key, item };
@@ -180,14 +197,15 @@ fn signer(text: &str, table: &Table) -> Result<PlacedEntry, TrustError> {
             _ => return Err(field.unknown()),
         }
     }
-    let entry = values.into_entry(|| line_of(text, header.start))?.with_delegation(may_issue);
-    let place = |key| table.get(key).and_then(Item::span);
-    let (revoked_at, revoked_reason) = (place("revoked-at"), place("revoked-reason"));
-    Ok(PlacedEntry { entry, header: header.start, end, revoked_at, revoked_reason })
+    let entry = values.into_entry(|| line_of(text, place.header))?.with_delegation(may_issue);
+    let value = |key| table.get(key).and_then(Item::span);
+    let (revoked_at, revoked_reason) = (value("revoked-at"), value("revoked-reason"));
+    Ok(PlacedEntry { entry, place, revoked_at, revoked_reason })
 }
 
-fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
-    let line = || line_of(text, table.span().unwrap_or_default().start);
+fn authority(text: &str, table: &Table) -> Result<PlacedAuthority, TrustError> {
+    let place = place_of(table);
+    let line = || line_of(text, place.header);
     let (mut values, mut principals, mut needs_revocations) = (Values::default(), None, false);
     for (key, item) in table {
         let field = Field { text, table, key, item };
@@ -202,7 +220,8 @@ fn authority(text: &str, table: &Table) -> Result<Authority, TrustError> {
     let principals =
         principals.ok_or_else(|| TrustError::Missing { line: line(), key: "principals" })?;
     let authority = Authority::new(values.into_entry(line)?, principals);
-    Ok(authority.with_needed_revocations(needs_revocations))
+    let authority = authority.with_needed_revocations(needs_revocations);
+    Ok(PlacedAuthority { authority, place })
 }
 
 fn rules(field: &Field<'_>, groups: Option<&Item>) -> Result<Vec<Rule>, TrustError> {

@@ -6,6 +6,7 @@ use brine_core::{Timestamp, VerifyingKey};
 use brine_keys::{Fingerprint, read_openssh_line};
 
 use crate::anchors::Trust;
+use crate::authority::Authority;
 use crate::entry::TrustEntry;
 
 /// Whether an entry speaks for its key at some moment.
@@ -47,18 +48,15 @@ impl Trust {
     /// somebody else's key, which means that key nevertheless.
     #[must_use]
     pub fn named(&self, text: &str) -> Vec<&TrustEntry> {
-        let line = read_openssh_line(text).ok();
-        let fingerprint = Fingerprint::parse(text).ok();
-        let gives_key = line.is_some() || fingerprint.is_some();
-        let is_meant = |key: &VerifyingKey| {
-            line.as_ref().is_some_and(|(meant, _comment)| meant == key)
-                || fingerprint.is_some_and(|meant| meant.is_of(key))
-        };
-        let entries = self.entries().iter();
-        match gives_key {
-            true => entries.filter(|entry| is_meant(entry.key())).collect(),
-            false => entries.filter(|entry| entry.answers_to(text)).collect(),
-        }
+        let meant = Meant::by(text);
+        self.entries().iter().filter(|entry| meant.is(entry)).collect()
+    }
+
+    /// Returns the authorities that a person means, in the same way.
+    #[must_use]
+    pub fn named_authorities(&self, text: &str) -> Vec<&Authority> {
+        let meant = Meant::by(text);
+        self.authorities().iter().filter(|authority| meant.is(authority.entry())).collect()
     }
 
     /// Returns how an entry of this trust, of a signer or an authority, stands at a moment.
@@ -72,6 +70,30 @@ impl Trust {
             EntryState::Expired
         } else {
             EntryState::Trusted
+        }
+    }
+}
+
+/// What a text means: a key if it gives one, else a name.
+struct Meant<'t> {
+    text: &'t str,
+    line: Option<VerifyingKey>,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl<'t> Meant<'t> {
+    fn by(text: &'t str) -> Self {
+        let line = read_openssh_line(text).ok().map(|(key, _comment)| key);
+        Self { text, line, fingerprint: Fingerprint::parse(text).ok() }
+    }
+
+    fn is(&self, entry: &TrustEntry) -> bool {
+        let key = entry.key();
+        match (&self.line, &self.fingerprint) {
+            (None, None) => entry.answers_to(self.text),
+            (line, fingerprint) => {
+                line.as_ref() == Some(key) || fingerprint.is_some_and(|meant| meant.is_of(key))
+            }
         }
     }
 }

@@ -9,8 +9,6 @@ mod form;
 mod judging;
 mod kept;
 mod stated;
-#[cfg(test)]
-mod tests;
 mod unverified;
 
 pub use self::error::StatementError;

@@ -61,6 +61,7 @@ impl TrustStore {
     pub fn trust(&self) -> Result<Trust, TrustError> {
         let Contents { signers, authorities, rules, .. } = document::read(&self.text)?;
         let entries = signers.into_iter().map(|placed| placed.entry);
+        let authorities = authorities.into_iter().map(|placed| placed.authority);
         Ok(Trust::new(entries).with_authorities(authorities).with_rules(rules))
     }
 
@@ -103,18 +104,13 @@ impl TrustStore {
     /// - [`TrustError::AlreadyThere`] if there is an authority with this name and key;
     /// - those of [`TrustStore::parse`] if the name, the patterns, the window or the size of the file is not allowed.
     pub fn add_authority(&mut self, authority: &Authority) -> Result<(), TrustError> {
-        let mut expected = document::read(&self.text)?.authorities;
+        let mut expected = self.authorities()?;
         if expected.iter().any(|known| known.signer() == authority.signer()) {
             return Err(TrustError::AlreadyThere { name: authority.name().to_owned() });
         }
         expected.push(authority.clone());
-        let (text, entries) = (appended_authority(&self.text, authority), self.entries()?);
-        let new = Self { text };
-        if document::read(&new.text)?.authorities != expected || new.entries()? != entries {
-            return Err(TrustError::Inexpressible { name: authority.name().to_owned() });
-        }
-        *self = new;
-        Ok(())
+        let text = appended_authority(&self.text, authority);
+        self.replace_authorities(text, &expected, authority.name())
     }
 
     /// Revokes a key in all of its entries, whose comments are kept, and returns these as they are now.
@@ -181,7 +177,8 @@ impl TrustStore {
         for (index, placed) in entries.iter().enumerate().rev() {
             if chosen(&placed.entry) {
                 let before = index.checked_sub(1).and_then(|index| entries.get(index));
-                text.replace_range(extent(&text, before, placed), "");
+                let before = before.map(|before| &before.place);
+                text.replace_range(extent(&text, before, &placed.place), "");
             }
         }
         let entries = entries.into_iter().map(|placed| placed.entry);
@@ -192,6 +189,57 @@ impl TrustStore {
         let name = removed.first().map(|entry| entry.name().to_owned()).unwrap_or_default();
         self.replace(text, rest, &name)?;
         Ok(removed)
+    }
+
+    /// Removes the authorities that are chosen, and returns them, as [`remove`](Self::remove) does.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError::RevocationLost`], as [`remove`](Self::remove).
+    pub fn remove_authorities(
+        &mut self,
+        chosen: impl Fn(&Authority) -> bool,
+        revocations: Revocations,
+    ) -> Result<Vec<Authority>, TrustError> {
+        let placed = document::read(&self.text)?.authorities;
+        let mut text = self.text.clone();
+        for (index, one) in placed.iter().enumerate().rev() {
+            if chosen(&one.authority) {
+                let before = index.checked_sub(1).and_then(|index| placed.get(index));
+                let before = before.map(|before| &before.place);
+                text.replace_range(extent(&text, before, &one.place), "");
+            }
+        }
+        let authorities = placed.into_iter().map(|placed| placed.authority);
+        let (removed, rest): (Vec<_>, Vec<_>) = authorities.partition(chosen);
+        if revocations == Revocations::Keep {
+            let entry = |authority: &Authority| authority.entry().clone();
+            let left: Vec<_> = rest.iter().map(entry).chain(self.entries()?).collect();
+            require_revocations(&removed.iter().map(entry).collect::<Vec<_>>(), &left)?;
+        }
+        let name = removed.first().map(|one| one.name().to_owned()).unwrap_or_default();
+        self.replace_authorities(text, &rest, &name)?;
+        Ok(removed)
+    }
+
+    fn authorities(&self) -> Result<Vec<Authority>, TrustError> {
+        let placed = document::read(&self.text)?.authorities;
+        Ok(placed.into_iter().map(|placed| placed.authority).collect())
+    }
+
+    /// Takes a new text that changes authorities alone.
+    fn replace_authorities(
+        &mut self,
+        text: String,
+        expected: &[Authority],
+        name: &str,
+    ) -> Result<(), TrustError> {
+        let new = Self { text };
+        if new.authorities()? != expected || new.entries()? != self.entries()? {
+            return Err(TrustError::Inexpressible { name: name.to_owned() });
+        }
+        *self = new;
+        Ok(())
     }
 
     fn entries(&self) -> Result<Vec<TrustEntry>, TrustError> {

@@ -54,6 +54,7 @@ impl Trust {
             let text = text.map_err(|error| not_text(bytes, error.valid_up_to()))?;
             let Contents { signers, authorities, revoked, rules } = document::read(text)?;
             let entries = signers.into_iter().map(|placed| placed.entry);
+            let authorities = authorities.into_iter().map(|placed| placed.authority);
             let trust = Self::new(entries).with_authorities(authorities).with_rules(rules);
             return Ok((trust, revoked));
         }

@@ -1,7 +1,7 @@
 //! Hints about signers and trust files.
 
-use brine_core::CertificateFlaw;
 use brine_core::text::quoted;
+use brine_core::{CertificateFlaw, Untrusted};
 use brine_trust::{KrlFlaw, TrustError};
 
 use crate::report::SignerFailure;
@@ -48,8 +48,34 @@ pub(super) fn of_stranger(typed: &TypedTrust) -> String {
     }
 }
 
+/// Says what to do about a signature for which nobody speaks.
+pub(super) const fn of_untrusted(error: &Untrusted) -> Option<&'static str> {
+    Some(match error {
+        Untrusted::Certificate { flaw, .. } => return of_certificate(flaw),
+        Untrusted::NoAnchors => {
+            "\"brinekey trust add NAME KEY\" trusts a signer; \"-p KEY\" names one for this once"
+        }
+        Untrusted::RevocationsMissing { .. } | Untrusted::RevocationsStale { .. } => {
+            "get the newest list from the authority; \"brinekey trust update FILE\" takes it"
+        }
+        Untrusted::SignerMissing { .. } => {
+            "it was signed with --needs-all: get it with all of its signatures, and trust all of its signers"
+        }
+        Untrusted::TooFew { .. } => {
+            "\"brine cosign\" adds a signature; [[rule]] in the trust file and --require say how many there have to be"
+        }
+        Untrusted::Unknown { .. } => {
+            "if you know the signer, \"brinekey trust add NAME KEY\"; \"brine inspect\" shows what it claims"
+        }
+        Untrusted::Untried { .. } => {
+            "\"-p KEY\" names the signer; \"--try-keys N\" tries more keys"
+        }
+        _ => return None,
+    })
+}
+
 /// Says what to do about a certificate that vouches for nobody.
-pub(super) const fn of_certificate(flaw: &CertificateFlaw) -> Option<&'static str> {
+const fn of_certificate(flaw: &CertificateFlaw) -> Option<&'static str> {
     Some(match flaw {
         CertificateFlaw::AuthorityUnknown { .. } => {
             "if you know the authority, \"brinekey trust add NAME KEY --authority PATTERN\"; \"brine inspect\" shows what the envelope claims"

@@ -34,7 +34,7 @@ pub(super) const SAID_OF_VERBS: [(&[&str], Option<&str>, &str); 12] = [
         None,
         "brine encrypts nothing: \"brine sign FILE\" signs, and \"age -r RECIPIENT\" encrypts",
     ),
-    (&["revoke"], None, "did you mean \"brinekey trust revoke NAME\"?"),
+    (&["revoke"], Some("brine"), "did you mean \"brinekey trust revoke NAME\"?"),
     (
         &["show", "view"],
         Some("brine"),

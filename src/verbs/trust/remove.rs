@@ -48,10 +48,13 @@ fn remove(args: &TrustRemove, path: &Path) -> Result<TrustChange, Failure> {
     edit(path, args.file.permissions, |store| {
         let refused = |error| trust_file(path, error);
         let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
-        let meant = named.entries(&before, now)?;
+        let (meant, authorities) = named.entries(&before, now)?;
         let signers: Vec<&Signer> = meant.iter().map(TrustEntry::signer).collect();
         let removed = store.remove(|entry| signers.contains(&entry.signer()), revocations);
-        let (entries, after) = (removed.map_err(refused)?, store.trust().map_err(refused)?);
+        let mut entries = removed.map_err(refused)?;
+        let removed = store.remove_authorities(|one| authorities.contains(one), revocations);
+        entries.extend(removed.map_err(refused)?.into_iter().map(|one| one.entry().clone()));
+        let after = store.trust().map_err(refused)?;
         Ok(TrustChange { did: Did::Removed, entries, before, after, now })
     })
 }

@@ -62,16 +62,26 @@ fn broken_envelopes_are_shown_as_far_as_they_go() {
 }
 
 #[test]
-fn envelopes_of_several_signers_are_shown_in_diagnostic_notation() {
+fn envelopes_of_several_signers_are_shown_with_each_signer() {
     let person = Person::new();
     let text = crate::common::project_text("fixtures/foreign/cose-wg/eddsa-examples/eddsa-01.json");
     let example: serde_json::Value = serde_json::from_str(&text).unwrap();
     let message = unhex(example["output"]["cbor"].as_str().unwrap());
     let output = person.brine(["inspect"]).write_stdin(message.clone()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8(output.stdout).unwrap().contains("98([<<{3: 0}>>, {}, "));
-    let output = person.brine(["inspect", "--diag"]).write_stdin(message).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("COSE_Sign, ") && page.contains("3 (content type): 0"), "{page}");
+    assert!(page.contains("signer        key id 3131, -8 (EdDSA)"), "{page}");
+    let output = person.brine(["inspect", "--diag"]).write_stdin(message.clone()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("98([<<{3: 0}>>, {}, "));
+    let output = person.brine(["inspect", "--json"]).write_stdin(message).output().unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(claims["key_id"], serde_json::Value::Null);
+    assert_eq!(
+        (&claims["signers"][0]["key_id"], &claims["signers"][0]["algorithm"]),
+        (&"3131".into(), &(-8).into())
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::Person;
 
 /// Runs a line at a terminal, with what is typed there, and returns what the terminal shows.
-fn at_terminal(person: &Person, line: &str, typed: &str) -> String {
+pub(super) fn at_terminal(person: &Person, line: &str, typed: &str) -> String {
     sent_to_terminal(person, line, typed).replace('\r', "")
 }
 

@@ -209,7 +209,8 @@ fn authorities_and_lists_are_read() {
     );
     let found = read(&text).unwrap();
     assert_eq!(found.revoked, ["a.krl", "b"]);
-    let [team] = found.authorities.as_slice() else { panic!("{found:?}") };
+    let [placed] = found.authorities.as_slice() else { panic!("{found:?}") };
+    let team = &placed.authority;
     assert_eq!((team.name(), team.key()), ("team", &key(ALICE)));
     assert!(team.principals().matches("aa") && !team.principals().matches("ab"));
     assert!(team.entry().scope().allows(Some("x")) && !team.entry().scope().allows(Some("y")));

@@ -8,7 +8,7 @@ use toml_edit::{Array, Value};
 
 use crate::ContextGlob;
 use crate::authority::Authority;
-use crate::document::PlacedEntry;
+use crate::document::{Place, PlacedEntry};
 use crate::entry::{Scope, TrustEntry};
 
 /// Returns the text with an entry appended, after a blank line.
@@ -45,7 +45,7 @@ fn appended_table(text: &str, table: &str, values: &[(&'static str, String)]) ->
 /// Returns the text with the revocation that `entry` has, in place of the one of `placed` or below its last value.
 pub(super) fn with_revocation(text: &str, placed: &PlacedEntry, entry: &TrustEntry) -> String {
     let mut new = text.to_owned();
-    let below = line_end(text, placed.end);
+    let below = line_end(text, placed.place.end);
     let mut added = String::new();
     let mut replaced = Vec::new();
     let old = values(&placed.entry);
@@ -94,15 +94,11 @@ fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     values
 }
 
-/// Returns the place of an entry in the text: the comment lines directly above its header, the entry to the end of
+/// Returns the text of an entry or an authority: the comment lines directly above its header, the entry to the end of
 /// its last line, and one blank line before. If it begins the file, the blank line after it.
-pub(super) fn extent(
-    text: &str,
-    before: Option<&PlacedEntry>,
-    entry: &PlacedEntry,
-) -> Range<usize> {
-    let mut end = line_end(text, entry.end);
-    let mut start = line_start(text, entry.header);
+pub(super) fn extent(text: &str, before: Option<&Place>, place: &Place) -> Range<usize> {
+    let mut end = line_end(text, place.end);
+    let mut start = line_start(text, place.header);
     // This stops at the end of the entry before: its last value may be a string of several lines, and they may
     // look like comments.
     let floor = before.map_or(0, |before| line_end(text, before.end));
