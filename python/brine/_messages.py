@@ -79,7 +79,6 @@ class MessageCodec:
 
     def with_key(self, key: Key | str | None) -> MessageCodec:
         """Make a codec that signs with another key, or with none, and believes the same signers."""
-        refuse_several(key)
         twin = MessageCodec.__new__(MessageCodec)
         twin.__dict__.update(self.__dict__)
         twin._key = key
@@ -221,7 +220,8 @@ def refuse_several(key: object) -> None:
 
 
 def key_name(key: Key | str | None) -> tuple[str, str | None]:
-    """Return what tells keys apart."""
+    """Return what tells keys apart. Raise if there are several."""
+    refuse_several(key)
     return ("id", key.id) if isinstance(key, Key) else ("name", key)
 
 

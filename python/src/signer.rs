@@ -222,6 +222,7 @@ impl Signer {
 
 impl Signer {
     fn numbers(&self, count: usize) -> Result<Numbers> {
+        let _working = working();
         self.channel.lock().unwrap_or_else(PoisonError::into_inner).take(count)
     }
 
