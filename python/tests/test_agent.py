@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import brine
+import queue_workers
 from agent_kit import LIST, SIGN, Agent, FrontAgent, new_key
-from brine._messages import MessageCodec, _portable
 from conftest import in_child
 from programs import program, run
 
@@ -130,14 +131,14 @@ def test_a_key_in_an_agent_shows_no_secret(agent: Agent) -> None:
 
 def test_a_process_that_is_started_finds_the_key_in_the_agent_again(agent: Agent) -> None:
     path = agent.new_key("id")
+    context = multiprocessing.get_context("spawn")
     key = brine.Key.load("agent:")
-    name = _portable(key)
-    assert name == f"agent:{key.fingerprint}"
-    codec = MessageCodec(key=key, trust=None, context="c", allow="std", code=False, expires=None)
-    again = codec.with_key(name)
-    message = again.sign(again.encode("x"))
-    assert codec.decode(codec.verify(message)) == "x"
-    assert brine.verify(message, context="c", trust=trust_in(path)).key_id == key.id
+    queue: brine.SignedQueue[str] = brine.SignedQueue(ctx=context, key=key, trust=trust_in(path))
+    child = context.Process(target=queue_workers.put_all, args=(queue, ["from the child"]))
+    child.start()
+    assert queue.get(timeout=30) == "from the child"
+    child.join()
+    assert child.exitcode == 0
 
 
 def test_what_names_no_key_in_the_agent_is_refused(agent: Agent, tmp_path: Path) -> None:

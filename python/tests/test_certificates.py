@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import warnings
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import brine
+import queue_workers
 from agent_kit import Agent, new_key
-from brine._messages import MessageCodec, _portable
+from brine._messages import _portable
 from programs import run
 
 if TYPE_CHECKING:
@@ -220,18 +222,16 @@ def test_a_key_from_text_is_given_its_certificate(place: Path) -> None:
 
 def test_a_certificate_goes_along_to_a_process_that_is_started(place: Path) -> None:
     certify(place)
-    key = brine.Key.load(place / "alice")
-    portable = _portable(key)
-    assert not isinstance(portable, str)
-    assert "PRIVATE" not in repr(portable)
-    codec = MessageCodec(
-        key=key, trust=brine.Trust.load(), context="c", allow="std", code=False, expires=None
+    key, context = brine.Key.load(place / "alice"), multiprocessing.get_context("spawn")
+    assert key.to_pem().splitlines()[1] not in repr(_portable(key))
+    queue: brine.SignedQueue[str] = brine.SignedQueue(
+        ctx=context, key=key, trust=brine.Trust.load()
     )
-    again = codec.with_context("c")
-    state = {**codec.__dict__, "_key": portable}
-    again.__setstate__(state)
-    verified = codec.verify(again.sign(again.encode("x")))
-    assert (verified.signer, codec.decode(verified)) == (NAME, "x")
+    child = context.Process(target=queue_workers.put_all, args=(queue, ["from the child"]))
+    child.start()
+    assert queue.get(timeout=30) == "from the child"
+    child.join()
+    assert child.exitcode == 0
 
 
 def test_what_a_certificate_does_not_say_is_refused(place: Path) -> None:

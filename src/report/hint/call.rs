@@ -47,7 +47,11 @@ fn own(failure: &Failure) -> Option<String> {
         }
         Failure::PublicHalf { today, why } => {
             let hint = agent::of_public_half(why);
-            return own(today).map(|today| format!("{today}; {hint}"));
+            // What makes a key of this name is no help where its public half is.
+            return match today.as_ref() {
+                Failure::NoSuchKey { .. } => None,
+                today => own(today).map(|today| format!("{today}; {hint}")),
+            };
         }
         Failure::SecretForName => "Key.from_pem reads it",
         Failure::Replay(error) => of_replay(error)?,
