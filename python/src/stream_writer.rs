@@ -17,7 +17,7 @@ use crate::failure::{Result, warn};
 use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
 use crate::signer::Signer;
 use crate::turns::Turns;
-use crate::waiting::{raised, uninterrupted};
+use crate::waiting::{raised, without_interpreter};
 
 /// A stream that is being signed. Only `finish` gives it an end; a reader of one without an end says that it was cut.
 ///
@@ -198,7 +198,7 @@ impl StreamWriter {
         mut source: impl Read + Send,
     ) -> Result<(), Stopped> {
         loop {
-            let copied = uninterrupted(py, || stream.writer.read_from(&mut source));
+            let copied = without_interpreter(py, || stream.writer.read_from(&mut source));
             let copied = copied.map_err(|error| self.stopped(&stream.target, error))?;
             stream.target.pass_on(py).map_err(Stopped::Raised)?;
             if copied == 0 {
@@ -208,14 +208,14 @@ impl StreamWriter {
     }
 
     fn flush_segment(&self, py: Python<'_>, stream: &mut Stream) -> Result<(), Stopped> {
-        let flushed = uninterrupted(py, || stream.writer.flush_segment());
+        let flushed = without_interpreter(py, || stream.writer.flush_segment());
         flushed.map_err(|error| self.stopped(&stream.target, error))?;
         stream.target.pass_on(py).and_then(|()| stream.target.flush(py)).map_err(Stopped::Raised)
     }
 
     fn finish_stream(&self, py: Python<'_>, stream: Stream) -> Result<(), Stopped> {
         let Stream { writer, target } = stream;
-        let finished = uninterrupted(py, || writer.finish().map(drop));
+        let finished = without_interpreter(py, || writer.finish().map(drop));
         finished.map_err(|error| self.stopped(&target, error))?;
         target.pass_on(py).and_then(|()| target.flush(py)).map_err(Stopped::Raised)?;
         match target {

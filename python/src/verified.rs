@@ -54,7 +54,8 @@ impl Verified {
         self.facts.signer.name()
     }
 
-    /// The names of all signers who are believed, of an envelope with several signatures. Those first that were asked for.
+    /// The names of all signers who are believed: one, unless the envelope has several signatures. Those who were asked for
+    /// come first.
     #[getter]
     fn signers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let names: Vec<_> = self.facts.signers().map(Signer::name).collect();

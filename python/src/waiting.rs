@@ -27,12 +27,12 @@ pub(crate) fn waiting<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Failure> + Send,
 ) -> PyResult<T> {
-    let done = uninterrupted(py, work);
+    let done = without_interpreter(py, work);
     done.map_err(|failure| raised().unwrap_or_else(|| failure.into()))
 }
 
 /// Does the same. Whoever finds it failed **must** look at what was [raised].
-pub(crate) fn uninterrupted<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn without_interpreter<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
     drop(raised());
     IS_WAITING.set(true);
     let done = py.detach(work);

@@ -25,10 +25,10 @@ pub struct ExpectationText {
     pub max_age: Option<String>,
     /// Whether envelopes inside the CBOR tags 61 and 55799 are taken, too.
     pub outer_tags: bool,
-    /// The names that signers must answer to, each one of its own. `None` is anybody who is believed.
-    pub signers: Option<Vec<String>>,
     /// How many persons must have signed.
     pub require: Option<usize>,
+    /// The names that signers must answer to, each one of its own. `None` is anybody who is believed.
+    pub signers: Option<Vec<String>>,
     /// How many keys are tried, instead of 16, if an envelope names none of them.
     pub try_keys: Option<usize>,
     /// A foreign type (RFC 9596) that is taken as data.
