@@ -21,7 +21,10 @@ pub use self::checked_store::CheckedStore;
 pub use self::code::{CODE_CONTEXT, is_of_code, trust_for};
 pub use self::envelopes::{ExpectationText, Facts, expectations};
 pub use self::files::{Heed, InFile, NewFile, signature_of, threads};
-pub use self::keys::{FoundKey, not_utf8_passphrase, private_key, private_key_in, public_key};
+pub use self::keys::{
+    FoundKey, PrivateKey, ask_while_waiting, no_secret_of_agent, not_utf8_passphrase, private_key,
+    private_key_in, public_key, telling_slow,
+};
 pub use self::pickles::{allow_list, refusal_of_bare_pickle, refusal_of_pickle};
 pub use self::private_copy::{PrivateCopies, PrivateCopy};
 pub use self::queues::{QueueText, queue, queue_url};

@@ -10,6 +10,7 @@ from brine._errors import Error
 
 Buffer: TypeAlias = _Buffer
 _Path: TypeAlias = str | PathLike[str]
+KeyLike: TypeAlias = Key | str | PathLike[str]
 
 __version__: str
 
@@ -64,8 +65,17 @@ class Key:
         insecure_permissions: bool = False,
     ) -> Key: ...
     @staticmethod
-    def from_pem(text: str | Buffer, *, passphrase: str | None = None) -> Key: ...
+    def from_pem(
+        text: str | Buffer,
+        *,
+        passphrase: str | None = None,
+        certificate: str | Buffer | None = None,
+    ) -> Key: ...
     def to_pem(self) -> str: ...
+    @property
+    def certificate(self) -> str | None: ...
+    @property
+    def is_in_agent(self) -> bool: ...
     @property
     def public(self) -> PublicKey: ...
     @property
@@ -175,7 +185,7 @@ class Trust:
 class Signer:
     def __new__(
         cls,
-        key: Key | _Path | None = None,
+        key: KeyLike | Sequence[KeyLike] | None = None,
         *,
         context: str | None = None,
         expires: datetime | timedelta | str | None = None,
@@ -206,6 +216,8 @@ class Signer:
     def context(self) -> str | None: ...
     @property
     def key(self) -> Key: ...
+    @property
+    def keys(self) -> tuple[Key, ...]: ...
 
 @final
 class Verified:
@@ -213,6 +225,8 @@ class Verified:
     def payload(self) -> bytes: ...
     @property
     def signer(self) -> str: ...
+    @property
+    def signers(self) -> tuple[str, ...]: ...
     @property
     def key_id(self) -> str: ...
     @property
@@ -268,7 +282,7 @@ class Verifier:
         trust: Trust | None = None,
         *,
         context: str | None = None,
-        signer: str | None = None,
+        signer: str | Sequence[str] | None = None,
         max_age: timedelta | str | None = None,
         aad: Buffer | None = None,
         replay_db: _Path | None = None,
@@ -279,6 +293,7 @@ class Verifier:
         untagged: bool = False,
         outer_tags: bool = False,
         try_keys: int | None = None,
+        require: int | None = None,
     ) -> Verifier: ...
     def verify(self, envelope: Buffer, payload: Buffer | None = None) -> Verified: ...
     def lease(self, envelope: Buffer, payload: Buffer | None = None) -> Lease: ...

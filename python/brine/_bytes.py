@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from brine._brine import Signer, Verified, Verifier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
-    from os import PathLike
 
-    from brine._brine import Buffer, Key, Trust
+    from brine._brine import Buffer, KeyLike, Trust
 
 
 def sign(
@@ -19,7 +19,7 @@ def sign(
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
     not_before: datetime | timedelta | str | None = None,
-    key: Key | PathLike[str] | str | None = None,
+    key: KeyLike | Sequence[KeyLike] | None = None,
     detached: bool = False,
     armor: bool = False,
     content_type: str | None = None,
@@ -28,7 +28,7 @@ def sign(
     """Sign bytes, and return the envelope, which has them and the signature.
 
     ``data`` is anything with a buffer: ``bytes``, ``bytearray``, a ``memoryview`` of any shape, an array. Its bytes are
-    signed as they are at the call. ``Signer`` describes the arguments, and its ``sign`` the two forms ``detached`` and
+    signed as they are at the call. A list of keys signs together, each with a signature of its own. ``Signer`` describes the arguments, and its ``sign`` the two forms ``detached`` and
     ``armor``. To sign many times, keep a ``Signer``: it reads the key once.
     """
     signer = Signer(
@@ -47,7 +47,8 @@ def verify(
     payload: Buffer | None = None,
     *,
     context: str | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
     aad: Buffer | None = None,
@@ -75,5 +76,6 @@ def verify(
         untagged=untagged,
         outer_tags=outer_tags,
         try_keys=try_keys,
+        require=require,
     )
     return verifier.verify(envelope, payload)

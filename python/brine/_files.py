@@ -10,15 +10,16 @@ from brine._signed_reader import SignedReader, SignedTextReader, open_reader
 from brine._signed_writer import SignedTextWriter, SignedWriter, open_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from brine._brine import Buffer, Key, Trust
+    from brine._brine import Buffer, KeyLike, Trust
     from brine._opening import StrPath
 
     FileLike: TypeAlias = StrPath | bytes | IO[bytes] | Any
 
 _WRITING = ("key", "expires", "not_before", "content_type")
-_READING = ("signer", "max_age", "trust", "now")
+_READING = ("signer", "require", "max_age", "trust", "now")
 _TEXT = ("encoding", "errors", "newline")
 
 
@@ -28,7 +29,8 @@ def open(
     mode: Literal["rb"] = "rb",
     *,
     context: str | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
     aad: Buffer | None = None,
@@ -43,7 +45,8 @@ def open(
     mode: Literal["rt"],
     *,
     context: str | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
     aad: Buffer | None = None,
@@ -60,7 +63,7 @@ def open(
     file: FileLike,
     mode: Literal["wb", "xb"],
     *,
-    key: Key | str | None = None,
+    key: KeyLike | None = None,
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
     not_before: datetime | timedelta | str | None = None,
@@ -75,7 +78,7 @@ def open(
     file: FileLike,
     mode: Literal["wt", "xt"],
     *,
-    key: Key | str | None = None,
+    key: KeyLike | None = None,
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
     not_before: datetime | timedelta | str | None = None,
@@ -92,12 +95,13 @@ def open(
     file: FileLike,
     mode: str = "rb",
     *,
-    key: Key | str | None = None,
+    key: KeyLike | None = None,
     context: str | None = None,
     expires: datetime | timedelta | str | None = None,
     not_before: datetime | timedelta | str | None = None,
     content_type: str | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
     aad: Buffer | None = None,
@@ -122,7 +126,13 @@ def open(
     text = {"encoding": encoding or "utf-8", "errors": errors, "newline": newline}
     if mode[0] == "r":
         verifier = Verifier(
-            trust, context=context, signer=signer, max_age=max_age, aad=aad, now=now
+            trust,
+            context=context,
+            signer=signer,
+            require=require,
+            max_age=max_age,
+            aad=aad,
+            now=now,
         )
         reader = open_reader(file, verifier, threads)
         return SignedTextReader(reader, **text) if mode[1] == "t" else reader

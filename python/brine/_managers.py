@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from brine._allow import listed
 from brine._brine import AllowList, Key, Trust
 from brine._errors import AlteredError, ReplayedError, UnsupportedError, UntrustedError
-from brine._messages import MessageCodec
+from brine._messages import MessageCodec, refuse_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ def register_manager_serializer(
     module, so that processes do that are started. A key that has a name is read by each process from its own home.
     Without ``trust``, the trust file at home says who is believed.
     """
+    refuse_several(key)
     options: dict[str, Any] = {
         "key": Key.load(key) if isinstance(key, str) else key,
         "trust": trust or Trust.load(),

@@ -11,6 +11,7 @@ from brine import _allow, _code, _objects
 from brine._brine import Key, Queue, Signer, Verifier
 from brine._errors import Error, UsageError, printable
 from brine._lease_keeper import LeaseKeeper
+from brine._messages import refuse_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +90,7 @@ class MessageQueue:
         on_refused: OnRefused | None = None,
     ) -> None:
         _allow.check(allow)
+        refuse_several(key)
         if code and allow != "std":
             raise UsageError("no list holds for code, which can import anything", reason="usage")
         if attempts < 1:

@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 from multiprocessing.context import assert_spawning
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brine import _allow, _code, _objects
 from brine._brine import AllowList, Key, PublicKey, Signer, Trust, Verified, Verifier
@@ -52,6 +52,7 @@ class MessageCodec:
         expires: Expires,
         aad: bytes | None = None,
     ) -> None:
+        refuse_several(key)
         if isinstance(key, str) and trust is None:
             raise UsageError(
                 "a key that each process finds by its name says nothing of whom to believe",
@@ -160,13 +161,13 @@ class MessageCodec:
         state = dict(self.__dict__)
         del state["_signers"], state["_cached_verifier"]
         if isinstance(self._key, Key):
-            state["_key"] = _Pem(self._key.to_pem())
+            state["_key"] = _portable(self._key)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if isinstance(self._key, _Pem):
-            self._key = Key.from_pem(self._key)
+        if isinstance(self._key, _Portable):
+            self._key = Key.from_pem(self._key.pem, certificate=self._key.certificate)
         self._start()
 
 
@@ -210,8 +211,17 @@ class Reception:
         self._on_refused(error, message)
 
 
+def refuse_several(key: object) -> None:
+    """Raise if there are several keys where one signs."""
+    if isinstance(key, (list, tuple)):
+        raise UsageError(
+            "key: a message is signed with one key, and not with a list of them", reason="usage"
+        )
+
+
 def key_name(key: Key | str | None) -> tuple[str, str | None]:
-    """Return what tells keys apart."""
+    """Return what tells keys apart. Raise if there are several."""
+    refuse_several(key)
     return ("id", key.id) if isinstance(key, Key) else ("name", key)
 
 
@@ -243,6 +253,20 @@ def _reduced_list(names: AllowList) -> tuple[type[AllowList], tuple[str]]:
 
 # A list goes to processes that are started, within a queue.
 copyreg.pickle(AllowList, _reduced_list)
+
+
+class _Portable(NamedTuple):
+    """What a process needs to have a key that is in memory."""
+
+    pem: _Pem
+    certificate: str | None
+
+
+def _portable(key: Key) -> _Portable | str:
+    """Return what goes to a process that is being started. It finds a key in an agent by its fingerprint."""
+    if key.is_in_agent:
+        return f"agent:{key.fingerprint}"
+    return _Portable(_Pem(key.to_pem()), key.certificate)
 
 
 class _Pem(str):

@@ -11,11 +11,11 @@ from brine._errors import AlteredError, Error, InputOutputError, UnsupportedErro
 from brine._unsigned import Unsigned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from brine._allow import Allow
-    from brine._brine import AllowList, Buffer, Key, Trust, Verified
+    from brine._brine import AllowList, Buffer, KeyLike, Trust, Verified
 
 
 class _Readable(Protocol):
@@ -34,7 +34,7 @@ def dumps(
     obj: object,
     *,
     context: str | None = None,
-    key: Key | str | None = None,
+    key: KeyLike | Sequence[KeyLike] | None = None,
     signer: Signer | None = None,
     expires: datetime | timedelta | str | None = None,
     code: bool = False,
@@ -61,7 +61,8 @@ def loads(
     allow: Allow = "std",
     trust: Trust | None = None,
     verifier: Verifier | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     code: bool = False,
     fallback: Unsigned | None = None,
@@ -69,8 +70,8 @@ def loads(
     """Verify an envelope, scan the pickle in it, load it with the names of a list, and return the object.
 
     ``allow`` is the list: ``"std"``, ``"numpy"``, lines like ``"shop.orders:Order"``, several of these, or a mapping that
-    has such a list for each signer. A ``verifier`` stands for ``trust``, ``context``, ``signer`` and ``max_age``, and is
-    cheaper where much is loaded. With ``code``, what was signed with ``code`` is loaded, and can do anything. A
+    has such a list for each signer. A ``verifier`` stands for ``trust``, ``context``, ``signer``, ``require`` and
+    ``max_age``, and is cheaper where much is loaded. With ``code``, what was signed with ``code`` is loaded, and can do anything. A
     ``fallback`` lets what was never signed pass through the same list, and counts it.
 
     Raise `Error`, and load nothing, if anything is wrong.
@@ -78,10 +79,21 @@ def loads(
     _check_loading(allow, code, fallback)
     if verifier is None:
         verifier = Verifier(
-            trust, context=context_of(context, code), signer=signer, max_age=max_age
+            trust,
+            context=context_of(context, code),
+            signer=signer,
+            require=require,
+            max_age=max_age,
         )
     else:
-        _only_one("verifier", context=context, trust=trust, signer=signer, max_age=max_age)
+        _only_one(
+            "verifier",
+            context=context,
+            trust=trust,
+            signer=signer,
+            require=require,
+            max_age=max_age,
+        )
         _check_context("verifier", verifier.context, code)
     try:
         verified = verifier.verify(data)
@@ -100,7 +112,7 @@ def dump(
     file: _Writable,
     *,
     context: str | None = None,
-    key: Key | str | None = None,
+    key: KeyLike | Sequence[KeyLike] | None = None,
     signer: Signer | None = None,
     expires: datetime | timedelta | str | None = None,
     code: bool = False,
@@ -127,7 +139,8 @@ def load(
     allow: Allow = "std",
     trust: Trust | None = None,
     verifier: Verifier | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     code: bool = False,
     fallback: Unsigned | None = None,
@@ -140,6 +153,7 @@ def load(
         trust=trust,
         verifier=verifier,
         signer=signer,
+        require=require,
         max_age=max_age,
         code=code,
         fallback=fallback,

@@ -13,6 +13,7 @@ from brine._errors import UnsupportedError
 from brine._opening import is_regular, name_of, open_raw, path_of, require, require_least
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
     from types import TracebackType
 
@@ -90,7 +91,8 @@ def verified_path(
     *,
     signature: FileLike | None = None,
     context: str | None = None,
-    signer: str | None = None,
+    signer: str | Sequence[str] | None = None,
+    require: int | None = None,
     max_age: timedelta | str | None = None,
     trust: Trust | None = None,
     aad: Buffer | None = None,
@@ -109,7 +111,15 @@ def verified_path(
     """
     require_least("threads", threads, 1)
     require_least("max_memory", max_memory, 0)
-    verifier = Verifier(trust, context=context, signer=signer, max_age=max_age, aad=aad, now=now)
+    verifier = Verifier(
+        trust,
+        context=context,
+        signer=signer,
+        require=require,
+        max_age=max_age,
+        aad=aad,
+        now=now,
+    )
     limits = (max_memory, threads)
     if signature is not None:
         return _beside(verifier, path, signature, limits)

@@ -29,6 +29,11 @@ impl Failure {
     }
 }
 
+/// Warns of something that changes nothing.
+pub(crate) fn warn(py: Python<'_>, text: &str) -> PyResult<()> {
+    py.import("brine._caller")?.call_method1("warn", (text,)).map(drop)
+}
+
 /// Makes the exception that fits: `brine._errors` has the tree.
 impl From<Failure> for PyErr {
     fn from(failure: Failure) -> Self {

@@ -1,10 +1,14 @@
 //! Keys.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use brine_cli::embed::{not_utf8_passphrase, private_key, private_key_in, public_key};
-use brine_core::{SigningKey, VerifyingKey};
+use brine_cli::embed::{
+    FoundKey, PrivateKey, no_secret_of_agent, not_utf8_passphrase, private_key, private_key_in,
+    public_key,
+};
+use brine_core::{SigningBackend, SigningKey, VerifyingKey};
 use brine_keys::{Fingerprint, KeyFileError, openssh_line, pkcs8_pem, read_public, spki_pem};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -12,15 +16,20 @@ use pyo3::types::{PyBytes, PyString};
 use zeroize::Zeroizing;
 
 use crate::buffer::Frozen;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, warn};
 use crate::fork::detached;
+use crate::key_of_process::KeyOfProcess;
+use crate::waiting::waiting;
 
-/// A private key, which signs.
+/// A private key, which signs: in memory, or in an agent, which gives it to nobody.
 ///
 /// It is not pickled: whoever has it can sign.
 #[pyclass(frozen, module = "brine")]
-#[derive(Debug)]
-pub(crate) struct Key(pub(crate) Arc<SigningKey>);
+#[derive(Clone)]
+pub(crate) struct Key {
+    key: PrivateKey,
+    signer: Arc<dyn SigningBackend>,
+}
 
 /// A passphrase, which no exception shows.
 pub(crate) struct Passphrase(Zeroizing<String>);
@@ -38,7 +47,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Passphrase {
     }
 }
 
-/// What names a key: a name in the key store, or a file.
+/// What names a key: a name in the key store or in the agent, or a file.
 pub(crate) struct KeyName(String);
 
 impl KeyName {
@@ -68,25 +77,38 @@ impl<'a, 'py> FromPyObject<'a, 'py> for KeyName {
     }
 }
 
-/// A private key, or what names one.
-pub(crate) enum KeyArgument {
-    Key(Arc<SigningKey>),
-    Name(KeyName),
+impl Key {
+    /// Takes a key that was found, and warns of what there is to warn of.
+    fn found(py: Python<'_>, found: FoundKey) -> PyResult<Self> {
+        for warning in found.warnings {
+            warn(py, &warning)?;
+        }
+        Ok(found.key.into())
+    }
+
+    /// Returns what signs.
+    pub(crate) const fn signer(&self) -> &Arc<dyn SigningBackend> {
+        &self.signer
+    }
+
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
 }
 
-impl<'a, 'py> FromPyObject<'a, 'py> for KeyArgument {
-    type Error = PyErr;
+impl From<PrivateKey> for Key {
+    fn from(key: PrivateKey) -> Self {
+        let signer = match key.in_memory() {
+            Some(_) => key.signer(),
+            None => Arc::new(KeyOfProcess::new(key.clone())),
+        };
+        Self { key, signer }
+    }
+}
 
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(key) = object.cast::<Key>() {
-            return Ok(Self::Key(Arc::clone(&key.get().0)));
-        }
-        match object.extract::<KeyName>() {
-            Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
-                Err(wrong_type("a private Key, the name of one or a path", object))
-            }
-            name => name.map(Self::Name),
-        }
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(self.verifying_key()).finish()
     }
 }
 
@@ -95,16 +117,21 @@ impl Key {
     /// Make a new key, which is in memory alone.
     #[staticmethod]
     fn generate() -> Result<Self> {
-        Ok(Self(Arc::new(SigningKey::generate()?)))
+        Ok(PrivateKey::from(SigningKey::generate()?).into())
     }
 
-    /// Read a key as `brine sign -k` does: a name in the key store, or a file.
+    /// Find a key as `brine sign -k` does: a name in the key store, a file, or `"agent:NAME"`, a key in the agent that
+    /// `SSH_AUTH_SOCK` names.
     ///
-    /// Text with a slash in it, or that ends in `.key`, `.pub` or `.pem`, names a file, as every `os.PathLike` does.
-    /// Nobody is asked for a passphrase. Without one, `BRINE_PASSPHRASE_FILE` names the file that has it.
+    /// Text with a slash in it, or that ends in `.key`, `.pub` or `.pem`, names a file, as every `os.PathLike` does. A
+    /// public key signs if the agent holds its private half. Nobody is asked for a passphrase. Without one,
+    /// `BRINE_PASSPHRASE_FILE` names the file that has it.
+    ///
+    /// The certificate beside the file, `NAME-cert.pub`, or that of the agent is brought along in whatever the key signs.
     ///
     /// Raise `KeyFileError` if there is no such key, if it is encrypted and the passphrase is missing or wrong, or if it
-    /// is no Ed25519 key. Warn if others may read its file, unless `insecure_permissions` accepts that.
+    /// is no Ed25519 key; `InputOutputError` if there is no agent, or it does not answer. Warn if others may read its file,
+    /// unless `insecure_permissions` accepts that, and if a certificate is left out because nobody would believe it.
     #[staticmethod]
     #[pyo3(signature = (name=KeyName::default(), *, passphrase=None, insecure_permissions=false))]
     #[pyo3(text_signature = "(name='default', *, passphrase=None, insecure_permissions=False)")]
@@ -116,53 +143,67 @@ impl Key {
     ) -> PyResult<Self> {
         let passphrase = passphrase.map(|passphrase| passphrase.0);
         // Opening an encrypted key takes a second on purpose.
-        let found = py
-            .detach(|| private_key(&name.0, passphrase, insecure_permissions))
-            .map_err(Failure::from)?;
-        if let Some(warning) = found.warning {
-            let warnings = py.import("warnings")?;
-            warnings.call_method1("warn", (warning,))?;
-        }
-        Ok(Self(Arc::new(found.key)))
+        let found = waiting(py, || Ok(private_key(&name.0, passphrase, insecure_permissions)?))?;
+        Self::found(py, found)
     }
 
-    /// Read a key from the text of a key file: PKCS#8 or OpenSSH, as `str` or bytes.
+    /// Read a key from the text of a key file: PKCS#8 or OpenSSH, as `str` or bytes. `certificate` is the text of its
+    /// `NAME-cert.pub`.
     ///
-    /// Raise `KeyFileError` as `load` does.
+    /// Raise `KeyFileError`, and warn, as `load` does.
     #[staticmethod]
-    #[pyo3(signature = (text, *, passphrase=None))]
+    #[pyo3(signature = (text, *, passphrase=None, certificate=None))]
     fn from_pem(
         py: Python<'_>,
         text: &Bound<'_, PyAny>,
         passphrase: Option<Passphrase>,
+        certificate: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let text = Zeroizing::new(text_of(text)?);
         let passphrase = passphrase.map(|passphrase| passphrase.0);
-        let key = py.detach(|| private_key_in(&text, passphrase)).map_err(Failure::from)?;
-        Ok(Self(Arc::new(key)))
+        let certificate = certificate.map(text_of).transpose()?;
+        let found = py.detach(|| private_key_in(&text, passphrase, certificate.as_deref()));
+        Self::found(py, found.map_err(Failure::from)?)
     }
 
     /// Return the key as PKCS#8 in PEM, without a passphrase. Whoever has the text can sign.
+    ///
+    /// Raise `UsageError` if it is in an agent.
     fn to_pem(&self) -> Result<String> {
-        Ok(pkcs8_pem(&self.0)?.to_string())
+        match self.key.in_memory() {
+            Some(key) => Ok(pkcs8_pem(key)?.to_string()),
+            None => Err(no_secret_of_agent().into()),
+        }
+    }
+
+    /// Whether the key is in an agent.
+    #[getter]
+    pub(crate) fn is_in_agent(&self) -> bool {
+        self.key.in_memory().is_none()
+    }
+
+    /// The certificate that is brought along in whatever the key signs, as the text of its file, or `None`.
+    #[getter]
+    fn certificate(&self) -> Option<String> {
+        self.key.certificate_text()
     }
 
     /// The public half.
     #[getter]
     fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key().clone())
+        PublicKey(self.verifying_key().clone())
     }
 
     /// The id of the key in hexadecimal: its SHA-256 thumbprint (RFC 9679).
     #[getter]
     fn id(&self) -> String {
-        self.0.verifying_key().id().to_string()
+        self.verifying_key().id().to_string()
     }
 
     /// The fingerprint as OpenSSH writes it, to compare by eye or over the phone.
     #[getter]
     fn fingerprint(&self) -> String {
-        Fingerprint::ssh(self.0.verifying_key()).to_string()
+        Fingerprint::ssh(self.verifying_key()).to_string()
     }
 
     fn __repr__(&self) -> String {

@@ -13,6 +13,7 @@ mod interpreter;
 mod job_result;
 mod judge;
 mod key;
+mod key_of_process;
 mod lease;
 mod ledger;
 mod moment;
@@ -24,6 +25,7 @@ mod queue;
 mod queued_message;
 mod replay;
 mod signer;
+mod signing_keys;
 mod stream_reader;
 mod stream_writer;
 mod taking;
@@ -32,6 +34,7 @@ mod turns;
 mod verified;
 mod verified_file;
 mod verifier;
+mod waiting;
 
 use pyo3::prelude::*;
 
@@ -76,6 +79,7 @@ mod _brine {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::interpreter::refuse_others(module.py())?;
+        super::waiting::begin();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

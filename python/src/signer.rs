@@ -7,18 +7,18 @@ use brine_core::batch::BatchSigner;
 use brine_core::hash::HashAlgorithm;
 use brine_core::key::random;
 use brine_core::text::hex;
-use brine_core::{
-    CHANNEL_BYTES, Content, Error, Sequence, SigningKey, Statement, Unique, armor, sign,
-};
+use brine_core::{CHANNEL_BYTES, Content, Error, Sequence, Statement, Unique, armor, sign};
 use brine_job::{Grant, Grants, JobId};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
-use crate::fork::detached;
-use crate::key::{Key, KeyArgument, KeyName};
+use crate::fork::working;
+use crate::key::Key;
 use crate::moment::MomentText;
+use crate::signing_keys::{KeyArguments, SigningKeys};
+use crate::waiting::waiting;
 
 /// Signs, and says the same with each signature.
 ///
@@ -26,7 +26,7 @@ use crate::moment::MomentText;
 #[pyclass(frozen, module = "brine")]
 #[derive(Debug)]
 pub(crate) struct Signer {
-    pub(crate) key: Arc<SigningKey>,
+    pub(crate) keys: SigningKeys,
     pub(crate) statements: Arc<Statements>,
     context: Option<String>,
     has_aad: bool,
@@ -75,7 +75,8 @@ impl Numbers {
 impl Signer {
     /// Say who signs, and what each signature says.
     ///
-    /// - `key`: a `Key`, or what `Key.load` takes; by default the key called `default`, which `brinekey gen` makes.
+    /// - `key`: a `Key`, or what `Key.load` takes; by default the key called `default`, which `brinekey gen` makes. A list
+    ///   of several signs together: `sign` then makes one envelope with a signature of each.
     /// - `context`: what the signatures are for. Who verifies must name the same.
     /// - `expires`, `not_before`: when they stop and begin to be valid: an aware `datetime`; or a `timedelta` or text
     ///   like `"7d"`, which count from each signature; or text like `"2026-12-31T00:00Z"`.
@@ -87,18 +88,14 @@ impl Signer {
     #[pyo3(signature = (key=None, *, context=None, expires=None, not_before=None, content_type=None, aad=None))]
     fn new(
         py: Python<'_>,
-        key: Option<KeyArgument>,
+        key: Option<KeyArguments>,
         context: Option<String>,
         expires: Option<MomentText>,
         not_before: Option<MomentText>,
         content_type: Option<String>,
         aad: Option<Frozen>,
     ) -> PyResult<Self> {
-        let key = match key {
-            Some(KeyArgument::Key(key)) => key,
-            Some(KeyArgument::Name(name)) => Key::load(py, name, None, false)?.0,
-            None => Key::load(py, KeyName::default(), None, false)?.0,
-        };
+        let keys = SigningKeys::open(py, key)?;
         let has_aad = aad.is_some();
         let text = StatementText {
             content_type,
@@ -108,7 +105,7 @@ impl Signer {
             external_aad: aad.map(|aad| aad.to_vec()).unwrap_or_default(),
         };
         let statements = Arc::new(Statements::read(text).map_err(Failure::from)?);
-        Ok(Self { key, statements, context, has_aad, channel: Mutex::new(Channel::draw()?) })
+        Ok(Self { keys, statements, context, has_aad, channel: Mutex::new(Channel::draw()?) })
     }
 
     /// Sign bytes, and return the envelope, which has them and the signature.
@@ -118,7 +115,9 @@ impl Signer {
     ///
     /// `content_type` says what these bytes are, whatever the signer says of others.
     ///
-    /// Raise `UsageError` if the time at which it expires has passed.
+    /// Raise `UsageError` if the time at which it expires has passed, `KeyFileError` if an agent refuses to sign,
+    /// `InputOutputError` if it does not answer, and `UnsupportedError` for what is too large for it: `detached` signs a
+    /// digest.
     #[pyo3(signature = (data, *, detached=false, armor=false, content_type=None))]
     fn sign<'py>(
         &self,
@@ -129,11 +128,11 @@ impl Signer {
         content_type: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         if armor {
-            let text = self::detached(py, || self.armored(&data, detached, content_type))?;
+            let text = waiting(py, || self.armored(&data, detached, content_type))?;
             return Ok(PyBytes::new(py, &text));
         }
         if detached {
-            let signature = self::detached(py, || self.beside(&data, content_type))?;
+            let signature = waiting(py, || self.beside(&data, content_type))?;
             return Ok(PyBytes::new(py, &signature));
         }
         self.attached(py, &data, None, content_type)
@@ -143,6 +142,7 @@ impl Signer {
     ///
     /// Who keeps a replay database takes each once, needs no expiry for that, and sees which numbers are missing.
     fn sign_record<'py>(&self, py: Python<'py>, data: Frozen) -> PyResult<Bound<'py, PyBytes>> {
+        self.keys.only("a record")?;
         let unique = self.numbers(1)?.unique()?;
         self.attached(py, &data, Some(unique), None)
     }
@@ -161,14 +161,15 @@ impl Signer {
         if self.has_aad {
             return Err(Failure::usage(JOB_WITH_AAD).into());
         }
-        let (job, id) = self::detached(py, || -> Result<_> {
+        let key = self.keys.only("a job")?;
+        let (job, id) = waiting(py, || {
             let wanted = grants.iter().map(|grant| grant.parse::<Grant>());
             let wanted = wanted.collect::<std::result::Result<Vec<_>, _>>();
             let wanted = wanted.map_err(|error| Failure::usage(&error.to_string()))?;
             let grants = Grants::collect(wanted);
             let grants = grants.map_err(|error| Failure::usage(&error.to_string()))?;
             let statement = grants.statement(self.statement(content_type)?);
-            let job = sign(&statement, self.key.as_ref(), &*data)?.to_bytes();
+            let job = sign(&statement, key.as_ref(), &*data)?.to_bytes();
             let id = JobId::of_envelope(&job, &[])?;
             Ok((job, id))
         })?;
@@ -183,7 +184,7 @@ impl Signer {
         py: Python<'py>,
         records: Vec<Frozen>,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let envelopes = detached(py, || self.batch(&records))?;
+        let envelopes = waiting(py, || self.batch(&records))?;
         Ok(envelopes.iter().map(|envelope| PyBytes::new(py, envelope)).collect())
     }
 
@@ -199,19 +200,29 @@ impl Signer {
         self.context.as_deref()
     }
 
-    /// The key that signs.
+    /// The key that signs; of several, the first.
     #[getter]
     fn key(&self) -> Key {
-        Key(Arc::clone(&self.key))
+        self.keys.first().clone()
+    }
+
+    /// All keys that sign.
+    #[getter]
+    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.keys.all().cloned().collect::<Vec<_>>())
     }
 
     fn __repr__(&self) -> String {
-        format!("<brine.Signer with key {}>", self.key.verifying_key().id().short())
+        let short = |key: &Key| key.signer().verifying_key().id().short().to_string();
+        let ids: Vec<_> = self.keys.all().map(short).collect();
+        let noun = if self.keys.are_several() { "keys" } else { "key" };
+        format!("<brine.Signer with {noun} {}>", ids.join(", "))
     }
 }
 
 impl Signer {
     fn numbers(&self, count: usize) -> Result<Numbers> {
+        let _working = working();
         self.channel.lock().unwrap_or_else(PoisonError::into_inner).take(count)
     }
 
@@ -223,13 +234,18 @@ impl Signer {
         unique: Option<Unique>,
         content_type: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (head, tail) = detached(py, || -> Result<_> {
+        if self.keys.are_several() {
+            let content = Content::Bytes(data);
+            let envelope = waiting(py, || self.keys.seal(&self.statement(content_type)?, content))?;
+            return bytes_filled(py, envelope.len(), |room| room.copy_from_slice(&envelope));
+        }
+        let (head, tail) = waiting(py, || {
             let statement = self.statement(content_type)?;
             let statement = match unique {
                 Some(unique) => statement.unique(unique),
                 None => statement,
             };
-            let envelope = sign(&statement, self.key.as_ref(), data)?;
+            let envelope = sign(&statement, self.keys.first().signer().as_ref(), data)?;
             Ok((envelope.head(), envelope.tail()))
         })?;
         let length = head.len().saturating_add(data.len()).saturating_add(tail.len());
@@ -244,6 +260,7 @@ impl Signer {
 
     /// Returns what a signature says that is made now.
     fn statement(&self, text: Option<&str>) -> Result<Statement> {
+        let _working = working();
         let statement = self.statements.now()?;
         Ok(match text {
             Some(text) => statement.content_type(content_type(text)?),
@@ -255,7 +272,7 @@ impl Signer {
     fn beside(&self, data: &[u8], content_type: Option<&str>) -> Result<Vec<u8>> {
         let digest = HashAlgorithm::Blake3.digest(data);
         let content = Content::Digest(HashAlgorithm::Blake3, &digest);
-        Ok(sign(&self.statement(content_type)?, self.key.as_ref(), content)?.to_bytes())
+        self.keys.seal(&self.statement(content_type)?, content)
     }
 
     fn armored(
@@ -267,15 +284,14 @@ impl Signer {
         let envelope = if is_detached {
             self.beside(data, content_type)?
         } else {
-            sign(&self.statement(content_type)?, self.key.as_ref(), data)?.to_bytes()
+            self.keys.seal(&self.statement(content_type)?, Content::Bytes(data))?
         };
         Ok(armor::encode(&envelope).map_err(Error::from)?.into_bytes())
     }
 
     fn batch(&self, records: &[Frozen]) -> Result<Vec<Vec<u8>>> {
-        let mut numbers = self.numbers(records.len())?;
-        let statement = self.statements.now()?;
-        let mut signer = BatchSigner::new(self.key.clone());
+        let mut signer = BatchSigner::new(Arc::clone(self.keys.only("a record")?));
+        let (statement, mut numbers) = (self.statement(None)?, self.numbers(records.len())?);
         let mut envelopes = Vec::with_capacity(records.len());
         for record in records {
             if signer.is_full() {

@@ -4,19 +4,20 @@ use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use brine_cli::embed::{NewFile, Refused, threads};
+use brine_cli::embed::{NewFile, Refused, telling_slow, threads};
 use brine_core::{Error, StreamOptions, StreamWriter as CoreWriter, SystemError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Frozen;
 use crate::calling::calling;
-use crate::failure::Result;
+use crate::failure::{Result, warn};
 use crate::foreign::{Pending, Raised, Stopped, ViewReader, bytes_view};
 use crate::signer::Signer;
 use crate::turns::Turns;
+use crate::waiting::{raised, without_interpreter};
 
 /// A stream that is being signed. Only `finish` gives it an end; a reader of one without an end says that it was cut.
 ///
@@ -27,6 +28,8 @@ pub(crate) struct StreamWriter {
     name: String,
     written: AtomicU64,
     raised: Raised,
+    /// Whether an agent asks somebody for each signature, and nobody was warned.
+    is_slow: Arc<AtomicBool>,
 }
 
 struct Stream {
@@ -57,7 +60,11 @@ impl StreamWriter {
             let output: Box<dyn Write + Send> = Box::new(file.writer()?);
             Ok((file, output))
         })?;
-        let threads = brine_cli::embed::threads(threads);
+        let threads = match threads {
+            // An agent signs one segment after the other. The thread that waits for it hears a Ctrl-C.
+            None if signer.keys.first().is_in_agent() => 1,
+            asked => brine_cli::embed::threads(asked),
+        };
         let name = format!("{path:?}");
         Ok(Self::begin(signer, output, Target::File(file), name, threads)?)
     }
@@ -82,6 +89,7 @@ impl StreamWriter {
         let written = self.write_all(py, &mut stream, data);
         let count = self.put_back(py, stream, written)?;
         self.written.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.warn_of_slow(py)?;
         Ok(count)
     }
 
@@ -89,7 +97,8 @@ impl StreamWriter {
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let mut stream = self.work.take(py)?;
         let flushed = self.flush_segment(py, &mut stream);
-        self.put_back(py, stream, flushed)
+        self.put_back(py, stream, flushed)?;
+        self.warn_of_slow(py)
     }
 
     /// Sign the last of it. A file gets its name now.
@@ -98,7 +107,7 @@ impl StreamWriter {
         match self.finish_stream(py, *stream) {
             Ok(()) => {
                 self.work.close(py, |_| ());
-                Ok(())
+                self.warn_of_slow(py)
             }
             Err(stopped) => Err(self.work.fail(py, stopped)),
         }
@@ -124,12 +133,25 @@ impl StreamWriter {
         threads: usize,
     ) -> Result<Self> {
         let statements = Arc::clone(&signer.statements);
-        let key = Arc::clone(&signer.key);
+        let is_slow = Arc::new(AtomicBool::new(false));
+        let key = telling_slow(Arc::clone(signer.keys.only("a stream")?), {
+            let is_slow = Arc::clone(&is_slow);
+            move || is_slow.store(true, Ordering::Relaxed)
+        });
         let options = StreamOptions::new().threads(threads);
         let state = move || statements.called_back();
         let writer = CoreWriter::stating(output, key, state, options)?;
         let work = Turns::new(Stream { writer, target });
-        Ok(Self { work, name, written: AtomicU64::new(0), raised: Raised::default() })
+        let (written, raised) = (AtomicU64::new(0), Raised::default());
+        Ok(Self { work, name, written, raised, is_slow })
+    }
+
+    /// Warns once if somebody has to confirm each signature.
+    fn warn_of_slow(&self, py: Python<'_>) -> PyResult<()> {
+        match self.is_slow.swap(false, Ordering::Relaxed) {
+            true => warn(py, EACH_SEGMENT),
+            false => Ok(()),
+        }
     }
 
     /// Gives the work back, or ends it for ever: a stream with a hole gets no end.
@@ -176,7 +198,7 @@ impl StreamWriter {
         mut source: impl Read + Send,
     ) -> Result<(), Stopped> {
         loop {
-            let copied = py.detach(|| stream.writer.read_from(&mut source));
+            let copied = without_interpreter(py, || stream.writer.read_from(&mut source));
             let copied = copied.map_err(|error| self.stopped(&stream.target, error))?;
             stream.target.pass_on(py).map_err(Stopped::Raised)?;
             if copied == 0 {
@@ -186,14 +208,14 @@ impl StreamWriter {
     }
 
     fn flush_segment(&self, py: Python<'_>, stream: &mut Stream) -> Result<(), Stopped> {
-        let flushed = py.detach(|| stream.writer.flush_segment());
+        let flushed = without_interpreter(py, || stream.writer.flush_segment());
         flushed.map_err(|error| self.stopped(&stream.target, error))?;
         stream.target.pass_on(py).and_then(|()| stream.target.flush(py)).map_err(Stopped::Raised)
     }
 
     fn finish_stream(&self, py: Python<'_>, stream: Stream) -> Result<(), Stopped> {
         let Stream { writer, target } = stream;
-        let finished = py.detach(|| writer.finish().map(drop));
+        let finished = without_interpreter(py, || writer.finish().map(drop));
         finished.map_err(|error| self.stopped(&target, error))?;
         target.pass_on(py).and_then(|()| target.flush(py)).map_err(Stopped::Raised)?;
         match target {
@@ -203,6 +225,9 @@ impl StreamWriter {
     }
 
     fn stopped(&self, target: &Target, error: Error) -> Stopped {
+        if let Some(raised) = raised() {
+            return Stopped::Raised(raised);
+        }
         Stopped::of(&self.raised, || match (error, target) {
             (Error::System(SystemError::Output(error)), Target::File(file)) => file.failed(error),
             (error, _) => Refused::reading(&self.name, error),
@@ -229,3 +254,6 @@ impl Target {
         }
     }
 }
+
+const EACH_SEGMENT: &str = "each segment of a stream has a signature of its own, so an agent that asks before it signs asks \
+    for each; sign(..., detached=True) signs the digest of all the bytes, and is asked for once";

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use brine_cli::embed::Facts;
-use brine_core::Timestamp;
 use brine_core::text::hex;
+use brine_core::{Signer, Timestamp};
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDateTime};
+use pyo3::types::{PyBytes, PyDateTime, PyTuple};
 
 use crate::moment::datetime;
 
@@ -48,10 +48,18 @@ impl Verified {
         }
     }
 
-    /// The name of the signer in the trust file.
+    /// The name of the signer in the trust file; of several signers, the first.
     #[getter]
     fn signer(&self) -> &str {
         self.facts.signer.name()
+    }
+
+    /// The names of all signers who are believed: one, unless the envelope has several signatures. Those who were asked for
+    /// come first.
+    #[getter]
+    fn signers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let names: Vec<_> = self.facts.signers().map(Signer::name).collect();
+        PyTuple::new(py, names)
     }
 
     /// The id of the signer's key in hexadecimal (RFC 9679).
@@ -137,11 +145,9 @@ impl Verified {
 
     fn __repr__(&self) -> String {
         let about = self.context().map(|context| format!(" for {context:?}")).unwrap_or_default();
-        format!(
-            "<brine.Verified: {} bytes signed by {:?}{about}>",
-            self.facts.payload_bytes,
-            self.signer()
-        )
+        let names: Vec<_> = self.facts.signers().map(|one| format!("{:?}", one.name())).collect();
+        let (bytes, names) = (self.facts.payload_bytes, names.join(" and "));
+        format!("<brine.Verified: {bytes} bytes signed by {names}{about}>")
     }
 
     fn __reduce__(&self) -> PyResult<()> {

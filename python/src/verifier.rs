@@ -9,7 +9,7 @@ use brine_job::JobId;
 use brine_records::Subject;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::buffer::{Frozen, bytes_filled};
 use crate::failure::{Failure, Result};
@@ -42,7 +42,10 @@ impl Verifier {
     /// - `context`: what the signature must be for. Without it, only signatures without a context are accepted. Those
     ///   that begin with `python-code/` are for code: nobody is believed for them but by an entry of the trust file
     ///   that spells this out.
-    /// - `signer`: the name that the signer must have in the trust file.
+    /// - `signer`: the name that the signer must have in the trust file. Of several names in a list, each must have a
+    ///   signature of its own.
+    /// - `require`: how many persons must have signed, as `brine verify --require` counts them. The trust file can ask for
+    ///   more.
     /// - `max_age`: a `timedelta`, or text like `"7d"` or `"90s"`. Older signatures are refused, without leeway.
     /// - `aad`: bytes that were signed together with the payload.
     /// - `replay_db`: the path of a replay database, which `brine.replay_init` makes. Each envelope is then given out
@@ -58,13 +61,13 @@ impl Verifier {
     /// `InputOutputError` for a replay database that cannot.
     #[new]
     #[pyo3(signature = (trust=None, *, context=None, signer=None, max_age=None, aad=None, replay_db=None, lease=None,
-        now=None, typ=None, untyped=false, untagged=false, outer_tags=false, try_keys=None))]
+        now=None, typ=None, untyped=false, untagged=false, outer_tags=false, try_keys=None, require=None))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, each of its own")]
     fn new(
         py: Python<'_>,
         trust: Option<Py<Trust>>,
         context: Option<String>,
-        signer: Option<String>,
+        signer: Option<Names>,
         max_age: Option<LengthText>,
         aad: Option<Frozen>,
         replay_db: Option<PathBuf>,
@@ -75,6 +78,7 @@ impl Verifier {
         untagged: bool,
         outer_tags: bool,
         try_keys: Option<Count>,
+        require: Option<Count>,
     ) -> Result<Self> {
         let asked = context.as_deref().map(Arc::from);
         let max_age = max_age.map(|text| text.0);
@@ -85,7 +89,8 @@ impl Verifier {
             external_aad,
             max_age,
             outer_tags,
-            signer,
+            require: require.map(|count| count.0),
+            signers: signer.map(|names| names.0),
             try_keys: try_keys.map(|count| count.0),
             typ,
             untagged,
@@ -197,6 +202,20 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Count {
                 Ok(Self(if object.lt(0)? { 0 } else { usize::MAX }))
             }
             count => count.map(Self),
+        }
+    }
+}
+
+/// One name, or a sequence of names.
+struct Names(Vec<String>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Names {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match object.cast::<PyString>() {
+            Ok(name) => Ok(Self(vec![name.to_str()?.to_owned()])),
+            Err(_) => Ok(Self(object.extract()?)),
         }
     }
 }

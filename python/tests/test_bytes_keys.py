@@ -185,7 +185,7 @@ def test_a_key_that_others_can_read_is_warned_of(alice: brine.Key, tmp_path: Pat
         ("./nobody", "unreadable"),
         ("-", "bad-name"),
         ("SHA256:abc", "bad-name"),
-        ("ssh-ed25519 AAAA", "private-key-expected"),
+        ("ssh-ed25519 AAAA", "key-malformed"),
         ("/", "unreadable"),
     ],
 )
@@ -257,7 +257,7 @@ def test_text_that_is_not_utf_8_is_not_shown(alice: brine.Key, encrypted: Path) 
         brine.Key.load(encrypted, passphrase=b"x")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [b"default", 7, object(), []])
+@pytest.mark.parametrize("wrong", [b"default", 7, object(), [7]])
 def test_what_is_no_name_is_a_wrong_type(wrong: object) -> None:
     with pytest.raises(TypeError, match=r"^argument 'key': expected a private Key|private Key"):
         brine.Signer(wrong)  # type: ignore[arg-type]

@@ -25,8 +25,10 @@ pub struct ExpectationText {
     pub max_age: Option<String>,
     /// Whether envelopes inside the CBOR tags 61 and 55799 are taken, too.
     pub outer_tags: bool,
-    /// The name that the signer must answer to.
-    pub signer: Option<String>,
+    /// How many persons must have signed.
+    pub require: Option<usize>,
+    /// The names that signers must answer to, each one of its own. `None` is anybody who is believed.
+    pub signers: Option<Vec<String>>,
     /// How many keys are tried, instead of 16, if an envelope names none of them.
     pub try_keys: Option<usize>,
     /// A foreign type (RFC 9596) that is taken as data.
@@ -47,12 +49,18 @@ pub fn expectations(text: ExpectationText) -> Result<Expectations, Refused> {
     let context = context.as_deref().map(parse_context).transpose();
     let max_age = max_age.as_deref().map(parse_duration).transpose();
     let typ = typ.as_deref().map(foreign_typ).transpose()?;
-    let try_keys = try_keys.map(|most| NonZero::new(most).ok_or("expected a number, 1 or more"));
+    let count = |count| NonZero::new(count).ok_or("expected a number, 1 or more");
+    let (try_keys, require) = (try_keys.map(count), text.require.map(count));
+    // No name is no question, and whoever is believed would do: that is not what a list of names is for.
+    if text.signers.as_ref().is_some_and(Vec::is_empty) {
+        return Err(wrong("signer", "expected a name, or several"));
+    }
     let args = JudgeArgs {
         context: context.map_err(|expected| wrong("context", &expected))?,
         max_age: max_age.map_err(|expected| wrong("max_age", &expected))?,
         outer_tags: text.outer_tags,
-        signers: text.signer.into_iter().collect(),
+        require: require.transpose().map_err(|expected| wrong("require", expected))?,
+        signers: text.signers.unwrap_or_default(),
         try_keys: try_keys.transpose().map_err(|expected| wrong("try_keys", expected))?,
         untagged: text.untagged,
         ..JudgeArgs::default()
@@ -89,8 +97,10 @@ pub struct Facts {
     pub kind: Kind,
     /// How long the payload is.
     pub payload_bytes: u64,
-    /// Who has signed.
+    /// Who has signed; of several, the first.
     pub signer: Signer,
+    /// The others who are believed, of an envelope of several signers.
+    pub others: Vec<Signer>,
 }
 
 impl Facts {
@@ -104,6 +114,7 @@ impl Facts {
             kind: verified.kind(),
             payload_bytes: verified.payload_bytes(),
             signer: verified.signer().clone(),
+            others: verified.signers().skip(1).cloned().collect(),
         }
     }
 
@@ -113,12 +124,18 @@ impl Facts {
         Self { clock: clock.name(), ..self }
     }
 
+    /// Returns all signers who are believed, the first one first.
+    pub fn signers(&self) -> impl Iterator<Item = &Signer> {
+        std::iter::once(&self.signer).chain(&self.others)
+    }
+
     /// Returns what the verdict of the programs says of it, as JSON. `detached` says that the payload lay beside it.
     #[must_use]
     pub fn verdict(&self, detached: bool) -> String {
-        let Self { clock, header, judged_at, kind, payload_bytes, signer } = self;
+        let Self { clock, header, judged_at, kind, payload_bytes, signer, .. } = self;
         let (judged_at, kind, payload_bytes) = (*judged_at, *kind, *payload_bytes);
-        let parts = SignedParts { header, judged_at, kind, payload_bytes, signer, verified: None };
-        json_line(&Signed::of(&parts, clock, detached))
+        let several = header.is_of_several().then(|| self.signers().cloned().collect());
+        let parts = SignedParts { header, judged_at, kind, payload_bytes, signer, several };
+        json_line(&Signed::of(parts, clock, detached))
     }
 }

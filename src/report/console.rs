@@ -39,6 +39,11 @@ pub(crate) fn remark(text: &str) {
     }
 }
 
+/// Warns a person of something that changes nothing, unless they want to hear only of failures.
+pub(crate) fn warn(text: String) {
+    remark(&format!("warning: {text}"));
+}
+
 /// Leaves out all [remarks](remark) from now on.
 pub(crate) fn set_quiet() {
     QUIET.store(true, Ordering::Relaxed);

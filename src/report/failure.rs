@@ -249,6 +249,12 @@ impl Failure {
         Self::Mistyped { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// Says that a key in an agent cannot be read, or written to a file.
+    pub(crate) fn no_secret_of_agent() -> Self {
+        let hint = "name the file that the key is in";
+        Self::mistyped("an agent gives no private key out", hint)
+    }
+
     /// Says what to type instead.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())

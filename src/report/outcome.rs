@@ -119,7 +119,6 @@ impl SignerFacts {
 }
 
 /// What is said of a verified envelope, wherever it is kept.
-#[derive(Clone, Copy)]
 pub(crate) struct SignedParts<'a> {
     pub(crate) header: &'a SignedHeader,
     pub(crate) judged_at: Timestamp,
@@ -127,7 +126,7 @@ pub(crate) struct SignedParts<'a> {
     pub(crate) payload_bytes: u64,
     pub(crate) signer: &'a Signer,
     /// All of them, of an envelope of several signers.
-    pub(crate) verified: Option<&'a Verified>,
+    pub(crate) several: Option<Vec<Signer>>,
 }
 
 impl<'a> SignedParts<'a> {
@@ -138,7 +137,10 @@ impl<'a> SignedParts<'a> {
             kind: verified.kind(),
             payload_bytes: verified.payload_bytes(),
             signer: verified.signer(),
-            verified: Some(verified).filter(|verified| verified.header().is_of_several()),
+            several: verified
+                .header()
+                .is_of_several()
+                .then(|| verified.signers().cloned().collect()),
         }
     }
 }
@@ -146,16 +148,16 @@ impl<'a> SignedParts<'a> {
 impl Signed {
     /// Describes an envelope with its payload in it.
     pub(crate) fn attached(verified: &Verified, clock: &'static str) -> Self {
-        Self::of(&SignedParts::of(verified), clock, false)
+        Self::of(SignedParts::of(verified), clock, false)
     }
 
     /// Describes an envelope beside its payload.
     pub(crate) fn beside(verified: &Verified, clock: &'static str) -> Self {
-        Self::of(&SignedParts::of(verified), clock, true)
+        Self::of(SignedParts::of(verified), clock, true)
     }
 
-    pub(crate) fn of(parts: &SignedParts<'_>, clock: &'static str, detached: bool) -> Self {
-        let SignedParts { header, judged_at, kind, payload_bytes, signer, verified } = *parts;
+    pub(crate) fn of(parts: SignedParts<'_>, clock: &'static str, detached: bool) -> Self {
+        let SignedParts { header, judged_at, kind, payload_bytes, signer, several } = parts;
         let claims = header.claims();
         let time = |at: Option<brine_core::Timestamp>| at.map(|at| at.to_string());
         let names = |found: brine_core::claims::Audience<'_>| {
@@ -177,7 +179,7 @@ impl Signed {
             not_before: time(claims.not_before),
             payload_bytes,
             signer: signer.name().to_owned(),
-            signers: verified.map(|all| all.signers().map(SignerFacts::of).collect()),
+            signers: several.map(|all| all.iter().map(SignerFacts::of).collect()),
             typ: header.typ().filter(|_| kind == Kind::Foreign).map(|typ| typ.to_string()),
         }
     }

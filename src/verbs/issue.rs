@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::args::certify::Issue;
 use crate::report::Failure;
 use crate::report::byte_name::{exact, shown};
-use crate::report::console::{json_line, note, printable, remark, write_to_stderr};
+use crate::report::console::{json_line, note, printable, warn, write_to_stderr};
 use crate::world::certificate_file::{CertificateFile, certificate_path, held_certificate};
 use crate::world::clock::Moment;
 use crate::world::home::Home;
@@ -37,15 +37,16 @@ pub(super) fn run(args: &Issue) -> Result<(), Failure> {
     refuse_names(args)?;
     let place = place(args)?;
     let stdout = Output::stdout(&mut OverwriteGuard::default().and(issuer_file.as_deref()))?;
-    let opened = issuer.open_bare(&Source::find(&args.passphrase), args.permissions.into())?;
-    let (issuer, now) = (opened.key, Moment::System.now()?);
+    let opened =
+        issuer.open_bare(&Source::find(&args.passphrase), args.permissions.into(), &mut warn)?;
+    let (issuer, now) = (opened.key.signer(), Moment::System.now()?);
     let beside = |file: &PathBuf| CertificateFile::beside(file, issuer.verifying_key(), &files);
     let beside = issuer_file.as_ref().map(beside).transpose()?.flatten();
     let above = beside.map(|file| file.certificates().clone());
-    let above = above.or_else(|| held_certificate(&opened.held, now));
+    let above = above.or_else(|| held_certificate(&opened.held, now, &mut warn));
     if let Some(why) = above.as_ref().and_then(|above| why_useless(above, now)) {
-        remark(&format!(
-            "warning: {why}: only whoever lets the issuer issue certificates by itself believes this one"
+        warn(format!(
+            "{why}: only whoever lets the issuer issue certificates by itself believes this one"
         ));
     }
     let above = above.iter().flat_map(Certificates::iter);

@@ -14,7 +14,7 @@ use rustix::net::{
     send, socket_with,
 };
 
-use super::end_signals::end_process_if_asked;
+use super::end_signals::heed_end;
 use super::home;
 use crate::report::AgentFailure;
 
@@ -66,7 +66,7 @@ pub(crate) fn open<F: From<AgentFailure>>(
 }
 
 /// Where an agent is, and how long it may take.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AgentSocket {
     path: PathBuf,
     times: AgentTimes,
@@ -94,6 +94,7 @@ impl AgentLink for AgentSocket {
                 Err(Errno::INTR) => {}
                 // As many others are waiting as the agent lets wait. Nothing tells when there is room.
                 Err(Errno::AGAIN) => {
+                    heed_end()?;
                     wait.left()?;
                     thread::sleep(LOOK);
                 }
@@ -128,8 +129,8 @@ impl TimedSocket {
                     match poll(&mut [PollFd::new(&self.socket, ready)], most.as_ref()) {
                         // It is a person who is waited for, and who wants no more of it. Where nobody is, what was read
                         // before a signal is signed.
-                        Ok(0) => end_process_if_asked(),
-                        Ok(_) | Err(Errno::INTR) => {}
+                        Ok(0) | Err(Errno::INTR) => heed_end()?,
+                        Ok(_) => {}
                         Err(error) => return Err(error.into()),
                     }
                 }

@@ -11,7 +11,6 @@ use brine_keys::{KeyFileError, OpensshCertificate, certificate_in_line};
 use super::home::KEY_SUFFIXES;
 use super::small_files::SmallFiles;
 use crate::report::Failure;
-use crate::report::console::remark;
 
 /// The certificates of a key, that of the key first.
 #[derive(Debug)]
@@ -28,9 +27,13 @@ impl CertificateFile {
         key: &VerifyingKey,
         files: &SmallFiles,
     ) -> Result<Self, Failure> {
+        Self::of_text(path, &files.read(path)?, key)
+    }
+
+    /// Reads the text of such a file, which is called `path`.
+    fn of_text(path: &Path, text: &[u8], key: &VerifyingKey) -> Result<Self, Failure> {
         let wrong = |source| Failure::KeyFile { path: path.to_owned(), source };
-        let bytes = files.read(path)?;
-        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
         let (mut chain, mut blobs) = (Vec::new(), Vec::new());
         for line in lines {
@@ -82,36 +85,65 @@ impl CertificateFile {
 
     /// Returns the certificates that an envelope brings for a key at a moment. Of those that no verifier would believe
     /// then, it brings none, and a person is warned: many people have certificates for logins beside their keys.
+    ///
+    /// `warn` gets the warning.
     pub(crate) fn usable_beside(
         key_file: &Path,
         key: &VerifyingKey,
         files: &SmallFiles,
         now: Timestamp,
+        warn: Warn<'_>,
     ) -> Result<Option<Certificates>, Failure> {
-        let (path, flaw) = match Self::beside(key_file, key, files) {
-            Err(Failure::KeyFile {
-                path,
-                source:
-                    KeyFileError::Certificate(
-                        flaw @ (CertificateFlaw::UnsupportedKey { .. } | CertificateFlaw::Nested),
-                    ),
-            }) => (path, flaw),
-            beside => match beside? {
-                None => return Ok(None),
-                Some(file) => match file.chain.iter().try_for_each(|found| found.judge(now)) {
-                    Ok(()) => return Ok(Some(file.certificates)),
-                    Err(flaw) => (file.path, flaw),
-                },
-            },
-        };
-        remark(&format!("warning: certificate {} is left out: {flaw}", quoted(&path)));
-        Ok(None)
+        usable(Self::beside(key_file, key, files), now, warn)
+    }
+
+    /// Does the same with the text of such a file.
+    pub(crate) fn usable_text(
+        text: &[u8],
+        key: &VerifyingKey,
+        now: Timestamp,
+        warn: Warn<'_>,
+    ) -> Result<Option<Certificates>, Failure> {
+        usable(Self::of_text(Path::new(IN_MEMORY), text, key).map(Some), now, warn)
     }
 }
 
+/// Takes warnings of what changes nothing, in words for a person.
+pub(crate) type Warn<'a> = &'a mut dyn FnMut(String);
+
+/// Returns the certificates of a file, unless no verifier would believe them at a moment.
+fn usable(
+    read: Result<Option<CertificateFile>, Failure>,
+    now: Timestamp,
+    warn: Warn<'_>,
+) -> Result<Option<Certificates>, Failure> {
+    let (path, flaw) = match read {
+        Err(Failure::KeyFile {
+            path,
+            source:
+                KeyFileError::Certificate(
+                    flaw @ (CertificateFlaw::UnsupportedKey { .. } | CertificateFlaw::Nested),
+                ),
+        }) => (path, flaw),
+        read => match read? {
+            None => return Ok(None),
+            Some(file) => match file.chain.iter().try_for_each(|found| found.judge(now)) {
+                Ok(()) => return Ok(Some(file.certificates)),
+                Err(flaw) => (file.path, flaw),
+            },
+        },
+    };
+    warn(format!("certificate {} is left out: {flaw}", quoted(&path)));
+    Ok(None)
+}
+
 /// Returns what an envelope brings of the certificates that an agent holds for a key: of those that are valid at a moment,
-/// the one that is so for longest. If none is, a person is warned.
-pub(crate) fn held_certificate(held: &[Vec<u8>], now: Timestamp) -> Option<Certificates> {
+/// the one that is so for longest. If none is, `warn` gets a warning.
+pub(crate) fn held_certificate(
+    held: &[Vec<u8>],
+    now: Timestamp,
+    warn: Warn<'_>,
+) -> Option<Certificates> {
     let (mut best, mut why) = (None, None);
     for blob in held {
         let read = OpensshCertificate::parse(blob);
@@ -125,12 +157,15 @@ pub(crate) fn held_certificate(held: &[Vec<u8>], now: Timestamp) -> Option<Certi
         // What is too long for an envelope is left out, too.
         (Some((_, blob)), _) => Certificates::new(&[blob]).ok(),
         (None, Some(flaw)) => {
-            remark(&format!("warning: the certificate in the agent is left out: {flaw}"));
+            warn(format!("the certificate in the agent is left out: {flaw}"));
             None
         }
         (None, None) => None,
     }
 }
+
+/// What the text of a certificate without a file is called.
+const IN_MEMORY: &str = "certificate";
 
 /// Returns whether a file is no certificate, but the public half of a key that is called like one: `a-cert`, beside `a`.
 pub(crate) fn is_half_of_key(path: &Path) -> bool {

@@ -79,12 +79,21 @@ impl EndSignals {
     }
 }
 
-/// Ends this process by the signal that has arrived, if one has, where there is nothing to wait for but a person.
-pub(super) fn end_process_if_asked() {
+/// Ends this process by the signal that has arrived, if one has, where there is nothing to wait for but a person. In
+/// somebody else's process, the wait ends in an error if they say so.
+pub(super) fn heed_end() -> io::Result<()> {
     if let Some(signals) = CAUGHT.get() {
         signals.end_process();
     }
+    ASKED.get().map_or(Ok(()), |ask| ask())
 }
+
+/// Has whoever owns this process asked whether to go on, while a person is waited for. Their error ends the wait.
+pub(crate) fn ask_while_waiting(ask: fn() -> io::Result<()>) {
+    ASKED.get_or_init(|| ask);
+}
+
+static ASKED: OnceLock<fn() -> io::Result<()>> = OnceLock::new();
 
 /// The first that were caught. Others hear of the same signals.
 static CAUGHT: OnceLock<EndSignals> = OnceLock::new();

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brine_core::{SigningBackend, VerifyingKey};
+use brine_core::{Certificates, SigningBackend, SigningKey, VerifyingKey};
 use brine_keys::{Fingerprint, HeldKey, KeyFileError, read_openssh_line};
 
 use super::agent::{self, HeldAgentKey};
-use super::certificate_file::{CertificateFile, held_certificate};
+use super::certificate_file::{CertificateFile, Warn, held_certificate};
 use super::certified_key::CertifiedKey;
 use super::clock;
 use super::home::Home;
-use super::named_key::{self, Named, in_file, opened, read_private, store_path};
+use super::named_key::{self, Named, in_file, opened, read_exposed, store_path, warning_of};
 use super::passphrase::Source;
 use super::permissions::PermissionRule;
 use super::small_files::SmallFiles;
-use crate::report::{AgentFailure, Failure};
+use crate::report::{AgentFailure, Failure, console};
 
 /// Something that signs, wherever its key is.
 pub(crate) type SharedSigner = Arc<dyn SigningBackend>;
@@ -75,16 +75,29 @@ impl KeyPlace {
         passphrases: &Source,
         rule: impl Into<PermissionRule>,
     ) -> Result<SharedSigner, Failure> {
+        Ok(self.open_warning(passphrases, rule, &mut console::warn)?.signer())
+    }
+
+    /// Does the same, and `warn` gets the warnings.
+    pub(crate) fn open_warning(
+        self,
+        passphrases: &Source,
+        rule: impl Into<PermissionRule>,
+        warn: Warn<'_>,
+    ) -> Result<OpenedKey, Failure> {
         let rule = rule.into();
         let file = self.file().map(Path::to_owned);
-        let BareKey { key, held } = self.open_bare(passphrases, rule)?;
+        let BareKey { key, held } = self.open_bare(passphrases, rule, warn)?;
         let (files, now) = (SmallFiles::new(rule), clock::read()?);
-        let beside = |file| CertificateFile::usable_beside(file, key.verifying_key(), &files, now);
-        let beside = file.as_deref().map(beside).transpose()?.flatten();
-        match beside.or_else(|| held_certificate(&held, now)) {
-            Some(certificates) => Ok(Arc::new(CertifiedKey { key, certificates })),
-            None => Ok(key),
-        }
+        let public = key.verifying_key();
+        let beside = file.as_deref();
+        let beside =
+            beside.map(|file| CertificateFile::usable_beside(file, public, &files, now, warn));
+        let certificates = match beside.transpose()?.flatten() {
+            None => held_certificate(&held, now, warn),
+            beside => beside,
+        };
+        Ok(OpenedKey { key, certificates })
     }
 
     /// Opens the key without its certificates.
@@ -92,10 +105,11 @@ impl KeyPlace {
         self,
         passphrases: &Source,
         rule: PermissionRule,
+        warn: Warn<'_>,
     ) -> Result<BareKey, Failure> {
         match self {
             Self::Agent(name) => in_agent(&name, &SmallFiles::new(rule)),
-            Self::File(path) => in_file_or_agent(&path, passphrases, rule),
+            Self::File(path) => in_file_or_agent(&path, passphrases, rule, warn),
             Self::Public(PublicHalf::Key(key), today) => private_half(&key, *today),
             Self::Public(PublicHalf::File(path), today) => {
                 private_half(&named_key::read_public(&path, &SmallFiles::new(rule))?, *today)
@@ -104,15 +118,55 @@ impl KeyPlace {
     }
 }
 
+/// A key that signs, wherever it is.
+#[derive(Clone, Debug)]
+pub(crate) enum OwnKey {
+    Agent(Arc<HeldAgentKey>),
+    Memory(Arc<SigningKey>),
+}
+
+impl OwnKey {
+    pub(crate) fn verifying_key(&self) -> &VerifyingKey {
+        match self {
+            Self::Agent(key) => key.verifying_key(),
+            Self::Memory(key) => key.verifying_key(),
+        }
+    }
+
+    pub(crate) fn signer(&self) -> SharedSigner {
+        match self {
+            Self::Agent(key) => key.clone(),
+            Self::Memory(key) => key.clone(),
+        }
+    }
+}
+
+/// A key, and the certificates that whatever it signs brings.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenedKey {
+    pub(crate) key: OwnKey,
+    pub(crate) certificates: Option<Certificates>,
+}
+
+impl OpenedKey {
+    pub(crate) fn signer(&self) -> SharedSigner {
+        let key = self.key.signer();
+        match self.certificates.clone() {
+            Some(certificates) => Arc::new(CertifiedKey { key, certificates }),
+            None => key,
+        }
+    }
+}
+
 /// A key, and the certificates for it that the agent holds which holds the key.
 pub(crate) struct BareKey {
-    pub(crate) key: SharedSigner,
+    pub(crate) key: OwnKey,
     pub(crate) held: Vec<Vec<u8>>,
 }
 
 impl From<(HeldAgentKey, Vec<Vec<u8>>)> for BareKey {
     fn from((key, held): (HeldAgentKey, Vec<Vec<u8>>)) -> Self {
-        Self { key: Arc::new(key), held }
+        Self { key: OwnKey::Agent(Arc::new(key)), held }
     }
 }
 
@@ -129,14 +183,21 @@ fn in_file_or_agent(
     path: &Path,
     passphrases: &Source,
     rule: PermissionRule,
+    warn: Warn<'_>,
 ) -> Result<BareKey, Failure> {
-    let bytes = read_private(path, rule)?;
+    let (bytes, exposed) = read_exposed(path, rule)?;
+    if let Some(exposed) = exposed {
+        warn(warning_of(&exposed));
+    }
     match opened(path, &bytes, passphrases) {
         Err(today @ Failure::KeyFile { source: KeyFileError::PrivateExpected, .. }) => {
             let key = brine_keys::read_public(&bytes);
             private_half(&key.map_err(|error| in_file(path, error.into()))?, today)
         }
-        opened => Ok(BareKey { key: Arc::new(opened?.0), held: Vec::new() }),
+        opened => {
+            let key = OwnKey::Memory(Arc::new(opened?.0));
+            Ok(BareKey { key, held: Vec::new() })
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::small_files::SmallFiles;
 use super::statements;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
-use crate::report::console::remark;
+use crate::report::console::warn;
 use crate::report::similar::closest;
 
 /// What a text names.
@@ -79,10 +79,7 @@ const OPENSSH_PRIVATE: &[u8] = b"openssh-key-v1\0";
 /// Returns the file of the private key that a person names.
 pub(crate) fn private_path(text: &str) -> Result<PathBuf, Failure> {
     match Named::parse(text)? {
-        Named::Agent(_) => Err(Failure::mistyped(
-            "an agent gives no private key out",
-            "name the file that the key is in",
-        )),
+        Named::Agent(_) => Err(Failure::no_secret_of_agent()),
         Named::OpenSsh(_) => Err(KeyFileError::PrivateExpected.into()),
         Named::File(path) => Ok(path),
         Named::Name(name) => store_path(&name, Home::private_key),
@@ -120,13 +117,20 @@ pub(crate) fn read_private(
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let (bytes, exposed) = read_exposed(path, rule)?;
     if let Some(exposed) = exposed {
-        let advice = exposed.hint().unwrap_or_default();
-        remark(&format!("warning: {exposed}: {advice}"));
+        warn(warning_of(&exposed));
     }
     Ok(bytes)
 }
 
-/// Does the same, and returns what is wrong if others may read it.
+/// Says to a person that others may read a private key file, and what to do about it.
+pub(crate) fn warning_of(exposed: &Failure) -> String {
+    match exposed.hint() {
+        Some(hint) => format!("{exposed}: {hint}"),
+        None => exposed.to_string(),
+    }
+}
+
+/// Reads a private key file, and returns what is wrong if others may read it.
 pub(crate) fn read_exposed(
     path: &Path,
     rule: impl Into<PermissionRule>,

@@ -13,7 +13,12 @@ use crate::report::console::remark;
 
 /// Says so once if the first of several signatures was slow.
 pub(crate) fn told(key: SharedSigner) -> SharedSigner {
-    Arc::new(SlowSignatures::new(key, SLOW, || remark(EACH_SEGMENT)))
+    telling(key, || remark(EACH_SEGMENT))
+}
+
+/// Calls `tell` once if the first of several signatures was slow.
+pub(crate) fn telling(key: SharedSigner, tell: impl Fn() + Send + Sync + 'static) -> SharedSigner {
+    Arc::new(SlowSignatures::new(key, SLOW, tell))
 }
 
 /// Signs with a key, and watches how long that takes.

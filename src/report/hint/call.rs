@@ -5,8 +5,8 @@
 
 use brine_core::cbor::{Flaw, Malformed};
 use brine_core::{
-    ClaimsError, Error, FormError, Kind, KindError, Lookalike, SignatureError, StreamError,
-    Untrusted,
+    ClaimsError, Error, FormError, Kind, KindError, Lookalike, SignatureError, SigningError,
+    StreamError, Untrusted,
 };
 use brine_keys::KeyFileError;
 use brine_pickle::PickleRule;
@@ -14,7 +14,7 @@ use brine_records::ReplayError;
 use brine_trust::TrustError;
 
 use super::fit::{options, parts};
-use super::{SMALLEST_ENVELOPE_BYTES, of, typeable};
+use super::{SMALLEST_ENVELOPE_BYTES, agent, of, typeable};
 use crate::report::{Failure, KeepingFailure};
 
 /// Returns the hint of a failure for who calls the library, where there is one.
@@ -45,6 +45,14 @@ fn own(failure: &Failure) -> Option<String> {
         | Failure::KeyFile { source: KeyFileError::PrivateExpected, .. } => {
             "that is a public key; Key.load takes the private one, and PublicKey.load this one"
         }
+        Failure::PublicHalf { today, why } => {
+            let hint = agent::of_public_half(why);
+            // What makes a key of this name is no help where its public half is.
+            return match today.as_ref() {
+                Failure::NoSuchKey { .. } => None,
+                today => own(today).map(|today| format!("{today}; {hint}")),
+            };
+        }
         Failure::SecretForName => "Key.from_pem reads it",
         Failure::Replay(error) => of_replay(error)?,
         Failure::TrustFile { source: TrustError::Pem { .. }, .. } => {
@@ -73,6 +81,10 @@ fn of_core(error: &Error) -> Option<String> {
         Error::Kind(KindError::Wrong { found: Kind::Digest, .. }) => PAYLOAD_MISSING,
         Error::Signature(SignatureError::Bad) => {
             "get it again from whoever signed it; if it was signed with aad, give the same bytes"
+        }
+        Error::Signing(SigningError::TooLarge) => {
+            "an agent signs up to 256 KiB at once, and a key in a file any size; detached=True signs the digest, and \
+             brine.open writes a stream of any size"
         }
         Error::Stream(StreamError::Segment { source, .. }) => return of_core(source),
         Error::Trust(Untrusted::NoAnchors) => {

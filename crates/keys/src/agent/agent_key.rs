@@ -33,6 +33,18 @@ impl<L: AgentLink> AgentKey<L> {
         Some(Self { link, connection: Mutex::new(Some(connection)), blob, key })
     }
 
+    /// Returns the same key with no connection yet, for a process that **must not** use this one: after a fork, parent
+    /// and child have the same, and would take each other's answers.
+    #[must_use]
+    pub fn anew(&self) -> Self
+    where
+        L: Clone,
+    {
+        let Self { link, blob, key, .. } = self;
+        let connection = Mutex::new(None);
+        Self { link: link.clone(), connection, blob: blob.clone(), key: key.clone() }
+    }
+
     /// Asks for a signature, and once more if only the connection had died.
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, AgentError> {
         // A thread that panicked has left no half-used connection: it is taken out while it is used.

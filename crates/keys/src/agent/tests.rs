@@ -326,6 +326,20 @@ fn a_connection_that_died_is_opened_anew_once() {
     assert_eq!(agent.connections.lock().unwrap().len(), 1);
 }
 
+/// A child that was forked has the connection of its parent, and no use of it.
+#[test]
+fn a_key_that_is_made_anew_signs_over_a_connection_of_its_own() {
+    let signature = || Reply::Signature(key(1).into());
+    let agent = FakeAgent::with(vec![vec![one_key(), signature(), signature()], vec![signature()]]);
+    let held = agent_key(&agent);
+    let anew = held.anew();
+    assert_eq!(anew.verifying_key(), held.verifying_key());
+    for (key, connections_left) in [(&held, 1), (&anew, 0), (&held, 0)] {
+        key.sign(Algorithm::EdDsa, &[b"message"]).unwrap();
+        assert_eq!(agent.connections.lock().unwrap().len(), connections_left);
+    }
+}
+
 /// What it answers later to what it was asked before is an answer to nothing else.
 #[test]
 fn a_connection_that_was_late_is_not_used_again() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use brine_core::Timestamp;
 
 use super::*;
+use crate::report::AgentFailure;
 
 /// A failure that calls can have, its hint for people, and its hint for callers.
 fn table() -> Vec<(Failure, Option<&'static str>)> {
@@ -86,6 +87,36 @@ fn table() -> Vec<(Failure, Option<&'static str>)> {
         (
             Failure::TrustFile { path: path(), source: TrustError::Pem { line: 1 } },
             Some("that is a key file: PublicKey.load reads it, and Trust.of trusts it"),
+        ),
+        (
+            Failure::PublicHalf {
+                today: Box::new(KeyFileError::PrivateExpected.into()),
+                why: Box::new(AgentFailure::NotNamed),
+            },
+            Some(
+                "that is a public key; Key.load takes the private one, and PublicKey.load this one; an agent may hold \
+                 the private one, if SSH_AUTH_SOCK names one that runs",
+            ),
+        ),
+        (
+            Failure::PublicHalf {
+                today: Box::new(Failure::NoSuchKey {
+                    name: "default".to_owned(),
+                    directory: path(),
+                    similar: None,
+                }),
+                why: Box::new(AgentFailure::missing("", &[])),
+            },
+            Some(
+                "only the public half is there; the agent does not hold the private one: \"ssh-add FILE\" adds it",
+            ),
+        ),
+        (
+            core(SigningError::TooLarge.into()),
+            Some(
+                "an agent signs up to 256 KiB at once, and a key in a file any size; detached=True signs the digest, \
+                 and brine.open writes a stream of any size",
+            ),
         ),
         (Failure::SecretForName, Some("Key.from_pem reads it")),
         (Failure::usage("no"), None),
