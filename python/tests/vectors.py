@@ -31,6 +31,8 @@ _OPTIONS = {
     "released",
     "revoked",
     "signer",
+    "statements",
+    "taken",
     "trust",
     "try-keys",
     "typ",
@@ -97,14 +99,19 @@ class Vector:
 
     def _trust(self) -> brine.Trust:
         text, revoked = self._bytes("trust"), self._bytes("revoked")
+        kept = self._bytes("statements")
         if text is None:
             return brine.Trust.of({line: brine.PublicKey.load(line) for line in self.keys})
-        if revoked is None:
+        if revoked is None and kept is None:
             return brine.Trust.parse(text.decode())
         folder = Path(_FILES.name, self.name)
         folder.mkdir(exist_ok=True)
         file, revocations = folder / "trust", folder / "revoked"
         file.write_bytes(text)
+        if kept is not None:
+            (folder / "trust.statements").write_bytes(kept)
+        if revoked is None:
+            return brine.Trust.load(file)
         revocations.write_bytes(revoked)
         return brine.Trust.load(file, revoked=revocations)
 
@@ -114,6 +121,6 @@ class Vector:
 
 
 def vectors() -> list[Vector]:
-    """Read all vectors but those of results, which the package does not take yet, sorted by name."""
+    """Read all vectors but those of results and statements, which the package does not take, sorted by name."""
     found = [Vector.read(path) for path in sorted(FOLDER.glob("*.vector"))]
-    return [vector for vector in found if "result-of" not in vector.options]
+    return [vector for vector in found if not {"result-of", "taken"} & set(vector.options)]
