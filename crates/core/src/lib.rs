@@ -80,8 +80,9 @@ pub use crate::store::{Kept, NoStore, Store};
 pub use crate::stream::{StreamOptions, StreamWriter};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::trust::{
-    CertificateFlaw, Evidence, KnownSigners, Person, Question, Signer, TrustAnchors, TrustSource,
-    TrustUnavailable, Untrusted, Vouched, Vouching, count_persons, is_below, require_persons,
+    CertificateFlaw, Evidence, KnownSigners, Person, Question, Signer, StatedRevocation,
+    TrustAnchors, TrustSource, TrustUnavailable, Untrusted, Vouched, Vouching, count_persons,
+    is_below, require_persons,
 };
 pub use crate::unverified::{Signatures, UnverifiedEnvelope};
 pub use crate::verified::{EnvelopeVerifier, SignedHeader, Verified};

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 pub use self::certificate_flaw::CertificateFlaw;
 pub use self::persons::{Person, Vouching, count_persons, is_below, require_persons};
 pub use self::source::{TrustSource, TrustUnavailable};
-pub use self::untrusted::Untrusted;
+pub use self::untrusted::{StatedRevocation, Untrusted};
 pub use self::vouched::Vouched;
 
 /// A name and the key that speaks for it.

@@ -242,7 +242,7 @@ impl Trust {
     ) -> Result<Cow<'_, Signer>, Untrusted> {
         let own = match (self.judge_by(evidence, question, may_speak), evidence.certificates()) {
             (Ok(entry), _) => return Ok(Cow::Borrowed(entry.signer())),
-            (Err(error @ (Untrusted::Revoked { .. } | Untrusted::RevokedBy { .. })), _)
+            (Err(error @ (Untrusted::Revoked { .. } | Untrusted::RevokedBy(_))), _)
             | (Err(error), None) => return Err(error),
             (Err(error), Some(certificates)) => (error, certificates),
         };

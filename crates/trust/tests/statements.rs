@@ -1,11 +1,14 @@
 //! Judges those of `fixtures/vectors` that are taken, or judged by what was taken: one file a rule.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its vectors are not in their form")]
+
 use std::sync::Arc;
 
 use brine_core::{Classified, Expectations, open};
 use brine_testkit::{Vector, all_vectors};
 use brine_trust::{KeptStatements, Said, StatementError, TimeZone, Trust, UnverifiedStatement};
 
+/// Returns whom the trust file of a vector trusts.
 fn trust(vector: &Vector) -> Trust {
     Trust::parse(&vector.bytes("trust").unwrap(), &|| TimeZone::UTC).unwrap()
 }

@@ -45,19 +45,8 @@ pub enum Untrusted {
         why: Option<String>,
     },
     /// Somebody has stated that the signer's key is revoked.
-    #[error("key of {} was revoked by {}{}{}", shown(.signer), shown(.by),
-        .why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default(),
-        .lost.map(|at| format!(" (lost at {at}, which changes nothing)")).unwrap_or_default())]
-    RevokedBy {
-        /// The signer's name, or the key id if there is no name.
-        signer: String,
-        /// The name of whoever revoked it, or the key id.
-        by: String,
-        /// The reason that was given.
-        why: Option<String>,
-        /// When the key was lost, as it was stated. Nothing is judged by it.
-        lost: Option<Timestamp>,
-    },
+    #[error("{0}")]
+    RevokedBy(Box<StatedRevocation>),
     /// An authority has to have a list of what it revokes, and none is there.
     #[error("authority {} has to have a list of what it revokes, and none is here", shown(.authority))]
     RevocationsMissing {
@@ -130,6 +119,22 @@ pub enum Untrusted {
     },
 }
 
+/// What somebody has stated of a key that is revoked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("key of {} was revoked by {}{}{}", shown(.signer), shown(.by),
+    .why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default(),
+    .lost.map(|at| format!(" (lost at {at}, which changes nothing)")).unwrap_or_default())]
+pub struct StatedRevocation {
+    /// The signer's name, or the key id if there is no name.
+    pub signer: String,
+    /// The name of whoever revoked it, or the key id.
+    pub by: String,
+    /// The reason that was given.
+    pub why: Option<String>,
+    /// When the key was lost, as it was stated. Nothing is judged by it.
+    pub lost: Option<Timestamp>,
+}
+
 impl Untrusted {
     /// Returns the refusal of a key that is not trusted.
     #[must_use]
@@ -150,7 +155,7 @@ impl Classified for Untrusted {
             Self::NoAnchors => "no-trust-anchors",
             Self::RevocationsMissing { .. } => "revocations-missing",
             Self::RevocationsStale { .. } => "revocations-stale",
-            Self::Revoked { .. } | Self::RevokedBy { .. } => "signer-revoked",
+            Self::Revoked { .. } | Self::RevokedBy(_) => "signer-revoked",
             Self::SignerMissing { .. } => "signer-missing",
             Self::TooFew { .. } => "too-few-signers",
             Self::TooEarly { .. } => "signer-too-early",

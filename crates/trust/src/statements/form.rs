@@ -110,7 +110,8 @@ impl RevocationStatement {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut output = Encoder::new();
-        output.array(3).int(VERSION).uint(self.number).array(self.keys.len() as u64);
+        let count = u64::try_from(self.keys.len()).unwrap_or(u64::MAX);
+        output.array(3).int(VERSION).uint(self.number).array(count);
         for key in &self.keys {
             let lost = key.lost.map_or(0, Timestamp::unix);
             let reason = key.reason.as_deref().unwrap_or_default();

@@ -144,7 +144,7 @@ fn take_rotation(
 
 fn rotations(kept: &[UnverifiedStatement]) -> impl Iterator<Item = &RotationStatement> {
     kept.iter().filter_map(|kept| match kept.said() {
-        Said::Rotation(rotation) => Some(rotation),
+        Said::Rotation(rotation) => Some(rotation.as_ref()),
         Said::Revocation(_) => None,
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use brine_core::time::LEEWAY;
-use brine_core::{KeyId, Timestamp, Untrusted, is_below};
+use brine_core::{KeyId, StatedRevocation, Timestamp, Untrusted, is_below};
 
 use super::{RevocationStatement, RevokedKey};
 use crate::pattern::PatternList;
@@ -69,12 +69,12 @@ impl StatedList {
         let signer = first.map_or_else(|| key.to_string(), str::to_owned);
         match counts {
             false => Ok(()),
-            true => Err(Untrusted::RevokedBy {
+            true => Err(Untrusted::RevokedBy(Box::new(StatedRevocation {
                 signer,
                 by: self.name.clone(),
                 why: revoked.reason.clone(),
                 lost: revoked.lost,
-            }),
+            }))),
         }
     }
 

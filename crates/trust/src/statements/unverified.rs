@@ -27,7 +27,7 @@ pub enum Said {
     /// Which keys are believed no more.
     Revocation(RevocationStatement),
     /// Which key comes after another one.
-    Rotation(RotationStatement),
+    Rotation(Box<RotationStatement>),
 }
 
 impl UnverifiedStatement {
@@ -65,7 +65,7 @@ impl UnverifiedStatement {
                 if signers != [from, to] && signers != [to, from] {
                     return Err(StatementError::Signers);
                 }
-                (Said::Rotation(rotation), true)
+                (Said::Rotation(Box::new(rotation)), true)
             }
             _ => {
                 let list = RevocationStatement::decode(payload)?;
