@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::help::arranged;
 use super::value::parse_reason;
 use super::when::{When, parse_duration};
 use super::{PassphraseArgs, PermissionArgs};
+
+/// The options that the short help shows.
+const COMMON: [&str; 5] = ["issuer", "successor", "reason", "valid_for", "output"];
 
 /// State that keys are believed no more
 ///
@@ -16,6 +20,7 @@ use super::{PassphraseArgs, PermissionArgs};
 /// ended, so that keys are added to it; without KEY it gets a new number and a new expiry. What is on a list never comes
 /// off it.
 #[derive(Args, Debug)]
+#[command(mut_args = arranged(&COMMON))]
 pub struct Revoke {
     /// The keys: each an OpenSSH public key, a file, or a name; the private half of one that revokes itself
     #[arg(value_name = "KEY", required_unless_present = "issuer")]
@@ -74,6 +79,7 @@ Examples:
 /// person first: a thief of the old key can make such a statement, too. A key has one successor, so that verifiers
 /// refuse a second one.
 #[derive(Args, Debug)]
+#[command(mut_args = arranged(&COMMON))]
 pub struct Rotate {
     /// The key before: a name, a file, or agent:NAME
     #[arg(value_name = "KEY", default_value = "default")]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use brine_core::text::{is_harmless, push_escaped};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, SeekFrom};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 use serde::Serialize;
@@ -87,11 +88,35 @@ pub(crate) fn note(text: &str) {
     let _ = write_to_stderr(format!("{}: {}\n", program(), printable(text)).as_bytes());
 }
 
-/// Writes lines of JSON.
+/// Writes lines of JSON. Of one that a full disk leaves no room for, nothing is left.
 pub(crate) fn write_json(place: JsonPlace, lines: &str) -> io::Result<()> {
-    match place {
-        JsonPlace::Stderr => write_to_stderr(lines.as_bytes()),
-        JsonPlace::Stdout => write_to(stdout(), lines.as_bytes()),
+    let stream = match place {
+        JsonPlace::Stderr => stderr(),
+        JsonPlace::Stdout => stdout(),
+    };
+    for line in lines.split_inclusive('\n') {
+        let mut rest = line.as_bytes();
+        write_rest(stream, &mut rest).inspect_err(|_| {
+            // Where this fails, too, nothing else can be done about it.
+            let _ = cut_off(stream, line.len().saturating_sub(rest.len()));
+        })?;
+    }
+    Ok(())
+}
+
+/// Cuts off what was written last to a regular file, if nobody has written after it.
+fn cut_off(stream: BorrowedFd<'_>, count: usize) -> io::Result<()> {
+    let (found, end) = (rustix::fs::fstat(stream)?, rustix::fs::tell(stream)?);
+    let is_last = FileType::from_raw_mode(found.st_mode).is_file()
+        && u64::try_from(found.st_size).is_ok_and(|size| size == end);
+    let start = u64::try_from(count).ok().and_then(|count| end.checked_sub(count));
+    match start.filter(|_| is_last && count > 0) {
+        None => Ok(()),
+        Some(start) => {
+            rustix::fs::ftruncate(stream, start)?;
+            rustix::fs::seek(stream, SeekFrom::Start(start))?;
+            Ok(())
+        }
     }
 }
 
@@ -102,11 +127,15 @@ pub(crate) fn write_to_stderr(text: &[u8]) -> io::Result<()> {
 
 /// Writes all of a text, and waits where somebody has set the stream to non-blocking mode.
 fn write_to(stream: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
-    let mut rest = text;
+    write_rest(stream, &mut &*text)
+}
+
+/// Does the same, and says what is left of it.
+fn write_rest(stream: BorrowedFd<'_>, rest: &mut &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
         match rustix::io::write(stream, rest) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Ok(count) => *rest = rest.get(count..).unwrap_or_default(),
             Err(Errno::AGAIN) => {
                 // What goes wrong here goes wrong in writing, too.
                 let _ = poll(&mut [PollFd::new(&stream, PollFlags::OUT)], None);

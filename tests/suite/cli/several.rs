@@ -211,8 +211,9 @@ fn all_of_it_is_shown() {
     let output = person.shell("brine inspect both").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        output.status.success() && text.starts_with("/ nothing below has been verified"),
+        output.status.success() && text.starts_with("nothing below has been verified"),
         "{text}"
     );
-    assert!(text.contains("98(") && text.contains("release/1"), "{text}");
+    assert!(text.contains("COSE_Sign, ") && text.contains("release/1"), "{text}");
+    assert_eq!(text.matches("signer        key id ").count(), 2, "{text}");
 }
