@@ -39,7 +39,6 @@ pub(crate) mod signature_name;
 pub(crate) mod slow_signatures;
 pub(crate) mod small_files;
 pub(crate) mod spool;
-pub(crate) mod statement_file;
 pub(crate) mod statements;
 pub(crate) mod store;
 pub(crate) mod trail;

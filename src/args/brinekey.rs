@@ -47,10 +47,10 @@ pub enum BrinekeyVerb {
     /// Certify a key: say whose it is, until when, and for which contexts
     #[command(after_long_help = ISSUE_EXAMPLES, after_help = first_of(ISSUE_EXAMPLES))]
     Issue(Issue),
-    /// State that keys are believed no more
+    /// Revoke keys for everybody who trusts the signer
     #[command(after_long_help = REVOKE_EXAMPLES, after_help = first_of(REVOKE_EXAMPLES))]
     Revoke(Revoke),
-    /// State which key comes after a key
+    /// Announce the successor of a key
     #[command(after_long_help = ROTATE_EXAMPLES, after_help = first_of(ROTATE_EXAMPLES))]
     Rotate(Rotate),
     /// Write the public half of a key to standard output

@@ -26,7 +26,7 @@ pub enum TrustVerb {
     /// Remove a signer or an authority
     #[command(after_long_help = TRUST_REMOVE_EXAMPLES, after_help = first_of(TRUST_REMOVE_EXAMPLES))]
     Remove(TrustRemove),
-    /// Take what others state about keys: revocations, and rotations
+    /// Take signed revocations and rotations
     #[command(after_long_help = TRUST_UPDATE_EXAMPLES, after_help = first_of(TRUST_UPDATE_EXAMPLES))]
     Update(TrustUpdate),
     /// Check whether signatures of a key would be accepted
@@ -74,9 +74,9 @@ pub struct TrustAdd {
     #[arg(long, value_name = "PATTERN")]
     pub authority: Vec<String>,
 
-    /// Believe nobody whom the authority certifies as long as no list of what it revokes is here
+    /// Refuse everybody whom this authority certifies until a list of what it revokes has been taken
     ///
-    /// Lists are made by "brinekey revoke --with", and taken by "brinekey trust update".
+    /// "brinekey revoke --with" makes lists, and "brinekey trust update" takes them.
     #[arg(long, requires = "authority")]
     pub needs_revocations: bool,
 
@@ -211,11 +211,11 @@ Examples:
     $ brinekey trust remove alice \\
         --key SHA256:bbXpuKG6zhzdmnxq256TlqzFBzRl2f6OOg722cYNbU8";
 
-/// Take what others state about keys: revocations, and rotations
+/// Take signed revocations and rotations
 ///
-/// Takes a list of revoked keys if the key that signed it may say so, and it is newer than the one that is known here. It is kept
-/// beside the trust file, and refuses these keys from then on, whenever they signed. A rotation adds the successor of a key,
-/// with its name and limits. A person has to agree to it: at the terminal, or by --expect.
+/// Takes a list of revoked keys if its signer may revoke them and it is newer than the one that is kept here. It is kept
+/// beside the trust file, and every signature by these keys is refused from then on. A rotation adds the new key beside the old
+/// one, with the same names and limits, after you have agreed at the terminal, or with --expect.
 #[derive(Args, Debug)]
 pub struct TrustUpdate {
     /// The statements: files, or directories with files NAME.revocation and NAME.rotation; "-" is standard input

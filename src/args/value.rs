@@ -7,6 +7,7 @@ use brine_core::stream::MAX_SEGMENT_BYTES;
 use brine_core::text::all_harmless;
 use brine_core::{ContentType, Kind};
 use brine_keys::Fingerprint;
+use brine_trust::MAX_LOSS_REASON_BYTES;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
 pub(crate) fn parse_content_type(text: &str) -> Result<String, String> {
@@ -80,6 +81,13 @@ pub(crate) fn parse_context(text: &str) -> Result<String, String> {
 pub(super) fn parse_reason(text: &str) -> Result<String, String> {
     let reason = parse_context(text);
     reason.map_err(|_| "expected a reason of up to 1024 bytes, in visible characters".to_owned())
+}
+
+/// Reads why a key is revoked, for a signed list.
+pub(super) fn parse_loss_reason(text: &str) -> Result<String, String> {
+    let reason = parse_context(text).ok().filter(|text| text.len() <= MAX_LOSS_REASON_BYTES);
+    let most = MAX_LOSS_REASON_BYTES;
+    reason.ok_or_else(|| format!("expected a reason of up to {most} bytes, in visible characters"))
 }
 
 /// Reads a whole fingerprint as people retype it.

@@ -50,7 +50,7 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Exists { .. } => "nothing was overwritten; move it away or choose another name",
         Failure::Keeping(failure) => return failure.hint(),
         Failure::KeptStatements { .. } => {
-            "\"brinekey trust update\" keeps there what was revoked: put a copy back, or what is revoked is believed again"
+            "put a copy of it back: without it, keys that were revoked are believed again"
         }
         Failure::Job(JobError::Policy(error)) => {
             return policy::of_policy(error);
@@ -123,11 +123,12 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::Replay(error) => return replay::of_replay(error).map(str::to_owned),
         Failure::ReplayedJob { source, .. } => return replay::of_job(source).map(str::to_owned),
         Failure::Signer(failure) => return Some(signer::of_signer(failure)),
-        Failure::Statement { source: StatementError::Envelope(error), .. } => {
-            return of_core(error);
-        }
         Failure::Statement { source, .. } => {
-            return statement::of_statement(source).map(str::to_owned);
+            let own = statement::of_statement(source).map(str::to_owned);
+            return match source {
+                StatementError::Envelope(error) => own.or_else(|| of_core(error)),
+                _ => own,
+            };
         }
         Failure::TrustFile { source, .. } => {
             return signer::of_trust_file(source).map(str::to_owned);

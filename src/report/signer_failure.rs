@@ -16,9 +16,10 @@ pub(crate) enum SignerFailure {
     #[error("this is another key than expected: its fingerprint is {found}, not {expected}")]
     OtherFingerprint { expected: Fingerprint, found: Fingerprint },
 
-    #[error(
-        "{} is to be followed to another key, {fingerprint}, and nobody has agreed to that", quoted(.name)
-    )]
+    #[error("{} is revoked by a list that would count no more, and would be believed again", quoted(.name))]
+    BelievedAgain { name: String },
+
+    #[error("rotation of {} to {fingerprint} was not confirmed", quoted(.name))]
     Unfollowed { name: String, fingerprint: String },
 
     #[error("{} has {} keys: {}", quoted(.name), .keys.len(), .keys.join(", "))]
@@ -37,6 +38,7 @@ impl SignerFailure {
         match self {
             Self::Missing { .. } => Status::Key,
             Self::OtherFingerprint { .. } | Self::Unfollowed { .. } => Status::Untrusted,
+            Self::BelievedAgain { .. } => Status::Key,
             Self::SeveralKeys { .. } => Status::Usage,
         }
     }
@@ -48,6 +50,7 @@ impl SignerFailure {
             Self::OtherFingerprint { .. } => "fingerprint-differs",
             Self::SeveralKeys { .. } => "several-keys",
             Self::Unfollowed { .. } => "rotation-unconfirmed",
+            Self::BelievedAgain { .. } => "trust-revocation-lost",
         }
     }
 }

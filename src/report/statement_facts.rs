@@ -51,8 +51,8 @@ impl StatementFacts {
             },
             Said::Rotation(rotation) => Self {
                 kind: brine_core::Kind::Rotation.name(),
-                from: Some(KeyFacts::of(&rotation.from)),
-                to: Some(KeyFacts::of(&rotation.to)),
+                from: Some(KeyFacts::of(rotation.from())),
+                to: Some(KeyFacts::of(rotation.to())),
                 ..empty
             },
         }
@@ -91,8 +91,8 @@ impl RevokedFacts {
         let fingerprint = revoked.key().as_ref().map(ssh_fingerprint);
         Self {
             key: KeyFacts { key_id: revoked.id().to_string(), fingerprint },
-            lost: revoked.lost.map(|at| at.to_string()),
-            reason: revoked.reason.clone(),
+            lost: revoked.lost().map(|at| at.to_string()),
+            reason: revoked.reason().map(str::to_owned),
         }
     }
 }
@@ -111,7 +111,7 @@ pub(crate) fn until(expires: Option<Timestamp>) -> String {
 #[derive(Debug, Serialize)]
 pub(crate) struct StatementLine {
     schema: &'static str,
-    /// `made`, `taken`, `followed`, `known`, `superseded` or `refused`.
+    /// `made`, `taken`, `followed`, `known`, `superseded`, `passed-over` or `refused`.
     outcome: &'static str,
     reason: Option<&'static str>,
     message: Option<String>,

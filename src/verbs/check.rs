@@ -21,6 +21,7 @@ use crate::world::named_signer::path_of;
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::permissions::PermissionRule;
+use crate::world::statements::statements_path;
 
 pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     let home = Home::find()?;
@@ -29,6 +30,7 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Failure> {
     let now = Moment::System.now()?;
     let mut findings = Findings::default();
     let is_believed = is_held(&trust_path, args, &mut findings);
+    let is_believed = is_held(&statements_path(&trust_path), args, &mut findings) && is_believed;
     is_held(&home.policy_file(), args, &mut findings);
     let trust = trust::read_unchecked(&args.file);
     let trust =

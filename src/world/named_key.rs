@@ -260,7 +260,8 @@ pub(crate) fn read_trust(path: &Path, files: &SmallFiles) -> Result<Trust, Failu
     let bytes = files.read(path)?;
     let parsed = Trust::parse_with_lists(&bytes, &TimeZone::system);
     let (trust, lists) = parsed.map_err(|source| trust_file(path, source))?;
-    statements::with_kept(with_lists(trust, path, lists, files)?, path, files)
+    let trust = with_lists(trust, path, lists, files)?;
+    statements::apply(&statements::read_kept(path, files)?, trust, path)
 }
 
 /// Returns whom a trust file trusts that is being changed, with all that is revoked beside it.
@@ -273,7 +274,7 @@ pub(crate) fn trust_in(
     let wrong = |error| trust_file(path, error);
     let lists = store.revoked_files().map_err(wrong)?;
     let trust = with_lists(store.trust().map_err(wrong)?, path, lists, files)?;
-    statements::with(trust, path, kept)
+    statements::apply(kept, trust, path)
 }
 
 /// Revokes what the lists say that a trust file names.
@@ -297,7 +298,8 @@ pub(crate) fn default_trust(files: &SmallFiles) -> Result<Trust, Failure> {
         Err(Failure::Unreadable { path, source })
             if path == file && source.kind() == std::io::ErrorKind::NotFound =>
         {
-            Ok(Trust::default())
+            // What keys say of themselves holds all the same.
+            statements::apply(&statements::read_kept(&file, files)?, Trust::default(), &file)
         }
         other => other,
     }

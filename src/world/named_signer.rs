@@ -49,11 +49,11 @@ impl<'a> NamedSigner<'a> {
         trust: &Trust,
         now: Timestamp,
     ) -> Result<(Vec<TrustEntry>, Vec<Authority>), Failure> {
-        let (missing, text) = (self.missing(trust), self.text);
-        let (entries, signers) = self.resolve(trust, now)?;
-        let authorities = trust.named_authorities(text).into_iter();
-        let authorities = authorities.filter(|one| signers.contains(one.signer()));
+        let missing = self.missing(trust);
+        let authorities = trust.named_authorities(self.text).into_iter();
+        let authorities = authorities.filter(|one| self.wants(one.key()));
         let authorities: Vec<_> = authorities.cloned().collect();
+        let (entries, _signers) = self.resolve(trust, now)?;
         match entries.is_empty() && authorities.is_empty() {
             true => Err(missing.into()),
             false => Ok((entries, authorities)),

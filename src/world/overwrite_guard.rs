@@ -197,7 +197,11 @@ fn kept_by(home: &Home, place: &GuardedPlace) -> Option<PathBuf> {
     let keys = fs::read_dir(home.keys()).into_iter().flatten();
     keys.filter_map(|entry| Some(entry.ok()?.path()))
         .chain(place.among(&home.keys()))
-        .chain([home.trust_file(), statements::place(&home.trust_file()), home.policy_file()])
+        .chain([
+            home.trust_file(),
+            statements::statements_path(&home.trust_file()),
+            home.policy_file(),
+        ])
         .find(|path| place.is_at(path))
 }
 

@@ -39,7 +39,7 @@ const LINES: [&str; 21] = [
      brinekey trust add x team --may-issue --json; brinekey trust list --json; \
      brinekey issue default -k team -n alice -c 'a/*' --for 1h --json; brinekey issue default -k team -n alice --for 1h -o - --json",
     "brinekey ca head --no-passphrase; brinekey trust add head head --authority 'h*'; brinekey gen s --no-passphrase --no-trust; \
-     brinekey gen w --no-passphrase; brinekey revoke s --with head --for 9d --lost 1d --reason lost -o h.revocation --json; \
+     brinekey gen w --no-passphrase; brinekey revoke s --with head --for 9d --lost \"1d ago\" --reason lost -o h.revocation --json; \
      brinekey rotate w --to s -o w.rotation --json; brinekey trust update --json h.revocation w.rotation f; \
      brinekey trust update --json h.revocation; brine inspect --json h.revocation; brine inspect --json w.rotation; \
      brinekey trust list --json",

@@ -301,6 +301,16 @@ fn an_authority_gets_a_new_key() {
         team.signed(member, "other");
         refused(&team.verifier, "brine verify -c other envelope", "context-not-allowed");
     }
+    // What the old key revokes, the new one does as well, and each list is its own.
+    run(&team.authority, "brinekey revoke ./bob.pub --with team --for 40d", 0);
+    typed(&team.authority, SECTION, 3, &[("~/.config/brine", "$BRINE_HOME")]);
+    for name in ["team", "team-2027"] {
+        let list = team.authority.home_path(&format!("keys/{name}.revocation"));
+        team.verifier.write(&format!("{name}.revocation"), std::fs::read(list).unwrap());
+    }
+    run(&team.verifier, "brinekey trust update .", 0);
+    team.signed(1, "jobs/a");
+    refused(&team.verifier, "brine verify -c jobs/a envelope", "signer-revoked");
     // A thief of the old key has another successor for it.
     run(
         &team.authority,
@@ -314,8 +324,8 @@ fn an_authority_gets_a_new_key() {
         &format!("brinekey trust update thief.rotation --expect {thief}"),
         "statement-conflict",
     );
-    typed(&team.verifier, SECTION, 3, &[("SHA256:OLD", &old)]);
-    team.signed(1, "jobs/a");
+    typed(&team.verifier, SECTION, 4, &[("SHA256:OLD", &old)]);
+    team.signed(2, "jobs/a");
     refused(&team.verifier, "brine verify -c jobs/a envelope", "authority-unknown");
     team.signed(0, "jobs/a");
     run(&team.verifier, "brine verify -c jobs/a envelope", 0);

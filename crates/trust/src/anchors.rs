@@ -9,7 +9,7 @@ use brine_core::{
 };
 
 use crate::authority::Authority;
-use crate::chain::{Anchor, VerifiedCertificates};
+use crate::chain::{Anchor, VerifiedCertificates, owners};
 use crate::entry::{BrokenLimit, TrustEntry};
 use crate::known_keys::KnownKeys;
 use crate::revocation_list::RevocationList;
@@ -126,12 +126,7 @@ impl Trust {
         let authorities = self.authorities.iter().map(Anchor::Authority);
         let signers = self.entries.iter().filter(|entry| entry.may_issue()).map(Anchor::Signer);
         // A name below it may have been handed on.
-        let owners = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
-        let mut owners: Vec<_> = owners.chain([name]).collect();
-        owners.dedup();
-        authorities
-            .chain(signers)
-            .any(|anchor| owners.iter().any(|name| anchor.may_vouch_for(name)))
+        authorities.chain(signers).any(|anchor| owners(name).any(|name| anchor.may_vouch_for(name)))
     }
 
     /// Returns what was revoked beside the entries.
@@ -210,7 +205,9 @@ impl Trust {
         let key = evidence.key_id();
         let entries = self.entries_of(key);
         // First, so that no entry speaks for a key that another entry revokes.
-        self.judge_revocation(key, entries.clone().next().map(TrustEntry::key), &[], question.now)?;
+        let first = entries.clone().next().map(TrustEntry::key);
+        // A line of allowed_signers has patterns for names, and not the name itself.
+        self.judge_revocation(key, first, question.signer.into_iter(), question.now)?;
         let first = entries.clone().next().ok_or_else(|| Untrusted::unknown(key))?;
         let mut refusing = None;
         for entry in entries {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use brine_core::{
-    CertificateFlaw, Certificates, KeyId, Question, Signer, Timestamp, Untrusted, Vouched, is_below,
+    CertificateFlaw, Certificates, KeyId, Question, Signer, Timestamp, Untrusted, VerifyingKey,
+    Vouched, is_below,
 };
 use brine_keys::{OpensshCertificate, ssh_fingerprint};
 use sha2::{Digest as _, Sha256};
@@ -88,23 +89,55 @@ impl Trust {
         let chain = self.follow(certificates)?;
         let leaf = chain.leaf().filter(|leaf| leaf.key().id() == key);
         let leaf = leaf.ok_or_else(|| refused(chain.leaf(), CertificateFlaw::OtherKey))?;
+        self.judge_links(&chain, question.now)?;
+        let mut refusal = None;
+        for anchor in &chain.anchors {
+            match self.judge_anchor(&chain, leaf, *anchor, question, &may_speak) {
+                Ok(signer) => return Ok(signer),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Untrusted::unknown(key)))
+    }
+
+    /// Judges each certificate by itself, and whether its issuer may hand on.
+    fn judge_links(&self, chain: &Chain<'_>, now: Timestamp) -> Result<(), Untrusted> {
         for (place, certificate) in chain.certificates.iter().enumerate() {
             let flaw = |flaw| refused(Some(certificate), flaw);
             if self.revocations().revokes_certificate(certificate) {
                 return Err(flaw(CertificateFlaw::Revoked));
             }
-            let (key, names) = (certificate.key(), certificate.principals.as_slice());
-            self.judge_revocation(key.id(), Some(key), names, question.now)?;
-            certificate.judge(question.now).map_err(flaw)?;
+            let (key, names) = (certificate.key(), certificate.principals.iter());
+            self.judge_revocation(key.id(), Some(key), names.map(String::as_str), now)?;
+            certificate.judge(now).map_err(flaw)?;
             if place > 0 && !certificate.may_delegate {
                 let issuer = certificate.principals.join(",");
-                return Err(refused(Some(leaf), CertificateFlaw::Delegation { issuer }));
+                return Err(refused(chain.leaf(), CertificateFlaw::Delegation { issuer }));
             }
         }
+        Ok(())
+    }
+
+    /// Returns the names that certificates give a key, whatever it may do, if they hold at a moment.
+    pub(crate) fn certified_names(
+        &self,
+        key: KeyId,
+        certificates: &Certificates,
+        now: Timestamp,
+    ) -> Result<(Vec<String>, VerifyingKey), Untrusted> {
+        let chain = self.follow(certificates)?;
+        let leaf = chain.leaf().filter(|leaf| leaf.key().id() == key);
+        let leaf = leaf.ok_or_else(|| refused(chain.leaf(), CertificateFlaw::OtherKey))?;
+        self.judge_links(&chain, now)?;
         let mut refusal = None;
         for anchor in &chain.anchors {
-            match self.judge_anchor(&chain, leaf, *anchor, question, &may_speak) {
-                Ok(signer) => return Ok(signer),
+            let entry = anchor.entry();
+            let revoked = self.revocation_of(entry.key(), now);
+            match revoked.map_or_else(|| chain.names(*anchor), Err) {
+                Ok(names) => {
+                    let names = names.into_iter().map(str::to_owned).collect();
+                    return Ok((names, leaf.key().clone()));
+                }
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
@@ -120,7 +153,9 @@ impl Trust {
         may_speak: impl Fn(&TrustEntry) -> bool,
     ) -> Result<Signer, Untrusted> {
         let entry = anchor.entry();
-        self.judge_revocation(entry.key().id(), Some(entry.key()), &[], question.now)?;
+        if let Some(revoked) = self.revocation_of(entry.key(), question.now) {
+            return Err(revoked);
+        }
         let revocations = self.revocations_of(anchor, question.now)?;
         let names = chain.names(anchor)?;
         let name = match question.signer {
@@ -169,7 +204,8 @@ impl Trust {
         }
         match (list, anchor) {
             (None, Anchor::Authority(authority)) if authority.needs_revocations() => {
-                Err(Untrusted::RevocationsMissing { authority: authority.name().to_owned() })
+                let key = authority.key().id();
+                Err(Untrusted::RevocationsMissing { authority: authority.name().to_owned(), key })
             }
             (list, _) => Ok(list.map(StatedList::number)),
         }
@@ -204,6 +240,12 @@ impl Chain<'_> {
         }
         Ok(above.unwrap_or_default())
     }
+}
+
+/// Returns a name, and those whose it is to give: `alice/ci`, and `alice`.
+pub(crate) fn owners(name: &str) -> impl Iterator<Item = &str> {
+    let above = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
+    std::iter::once(name).chain(above)
 }
 
 fn allows(certificate: &OpensshCertificate, context: Option<&str>) -> bool {

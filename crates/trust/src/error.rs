@@ -193,6 +193,10 @@ pub enum TrustError {
         at: Timestamp,
     },
 
+    /// A list of revoked keys is a statement, which holds by its signature.
+    #[error("this is a signed list of revoked keys, which is kept beside the trust file")]
+    SignedList,
+
     /// A time cannot be read, or is outside the years 1970 to 9999.
     #[error("line {line}: {key} is not a valid time: {}", quoted(.found))]
     Time {
@@ -307,6 +311,7 @@ impl Classified for TrustError {
             Self::NotText { .. } => "trust-not-text",
             Self::Pem { .. } => "trust-pem",
             Self::RevocationLost { .. } => "trust-revocation-lost",
+            Self::SignedList => "trust-signed-list",
             Self::Time { .. } => "trust-time",
             Self::TooLarge { .. } => "trust-too-large",
             Self::Toml { .. } => "trust-toml",

@@ -1,6 +1,8 @@
 //! What a trust file says of keys, whether they may speak or not.
 
 use std::collections::HashMap;
+use std::iter;
+use std::sync::Arc;
 
 use brine_core::{KeyId, Person, Signer, Timestamp, Untrusted, VerifyingKey, Vouching};
 
@@ -15,7 +17,9 @@ use crate::statements::StatedList;
 pub(crate) struct KnownKeys {
     keys: HashMap<KeyId, KnownKey>,
     /// What others state about keys, by whoever may say so.
-    lists: Vec<StatedList>,
+    lists: Vec<Arc<StatedList>>,
+    /// The places of the lists that have a key.
+    listed: HashMap<KeyId, Vec<usize>>,
 }
 
 /// What is said of one key.
@@ -47,17 +51,25 @@ impl KnownKeys {
             known.names.extend(other.names.iter().cloned());
             known.revocations.extend(other.revocations.iter().cloned());
         }
-        self.lists.extend(others.lists.iter().cloned());
+        others.lists.iter().for_each(|list| self.add_list(Arc::clone(list)));
     }
 
     /// Adds a list of revoked keys.
-    pub(crate) fn add_list(&mut self, list: StatedList) {
+    pub(crate) fn add_list(&mut self, list: Arc<StatedList>) {
+        let place = self.lists.len();
+        list.ids().for_each(|key| self.listed.entry(key).or_default().push(place));
         self.lists.push(list);
+    }
+
+    /// Returns the lists that have a key.
+    fn lists_with(&self, key: KeyId) -> impl Iterator<Item = &StatedList> {
+        let places = self.listed.get(&key).into_iter().flatten();
+        places.filter_map(|place| Some(self.lists.get(*place)?.as_ref()))
     }
 
     /// Returns the list that somebody with this key has issued.
     pub(crate) fn list_of(&self, issuer: KeyId) -> Option<&StatedList> {
-        self.lists.iter().find(|list| list.issuer() == issuer)
+        self.lists.iter().map(Arc::as_ref).find(|list| list.is_of(issuer))
     }
 
     fn add_revocation(&mut self, entry: &TrustEntry) {
@@ -83,11 +95,11 @@ impl KnownKeys {
 impl Trust {
     /// Refuses a key that an entry of it revokes, of whatever sort, a list, or a statement. `names` are what it is called
     /// elsewhere than in the file.
-    pub(crate) fn judge_revocation(
-        &self,
+    pub(crate) fn judge_revocation<'n>(
+        &'n self,
         id: KeyId,
         key: Option<&VerifyingKey>,
-        names: &[String],
+        names: impl Iterator<Item = &'n str> + Clone,
         now: Timestamp,
     ) -> Result<(), Untrusted> {
         let known = self.known().keys.get(&id);
@@ -99,9 +111,9 @@ impl Trust {
                 why: revocation.reason.clone(),
             });
         }
-        for list in &self.known().lists {
-            let own = known.into_iter().flat_map(|known| &known.names);
-            list.judge(id, own.chain(names).map(String::as_str))?;
+        for list in self.known().lists_with(id) {
+            let own = known.into_iter().flat_map(|known| &known.names).map(String::as_str);
+            list.judge(id, own.chain(names.clone()))?;
         }
         if self.revocations().is_empty() {
             return Ok(());
@@ -122,7 +134,7 @@ impl Trust {
     /// Returns why a key is refused at that moment, if it is revoked: by an entry, a list or a statement.
     #[must_use]
     pub fn revocation_of(&self, key: &VerifyingKey, now: Timestamp) -> Option<Untrusted> {
-        self.judge_revocation(key.id(), Some(key), &[], now).err()
+        self.judge_revocation(key.id(), Some(key), iter::empty(), now).err()
     }
 
     /// Returns the list of what somebody with this key revokes, if one was taken.

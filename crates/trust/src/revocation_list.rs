@@ -8,6 +8,7 @@ use brine_keys::OpensshCertificate;
 use crate::error::TrustError;
 use crate::krl::{KRL_MAGIC, Krl};
 use crate::openssh_text::read_keys;
+use crate::statements::UnverifiedStatement;
 use crate::trust_file::{BYTE_ORDER_MARK, check, check_size};
 
 /// Keys and certificates that are believed no more, whatever else is said of them.
@@ -28,6 +29,7 @@ impl RevocationList {
     ///
     /// - [`TrustError::TooLarge`] beyond [`MAX_TRUST_FILE_BYTES`](crate::MAX_TRUST_FILE_BYTES);
     /// - [`TrustError::Krl`] for a binary list that cannot be read, or not to its end;
+    /// - [`TrustError::SignedList`] for a [statement](crate::UnverifiedStatement);
     /// - [`TrustError::Utf16`]; [`TrustError::NotText`] for zero bytes;
     /// - [`TrustError::Key`] for a broken key, [`TrustError::UnknownKeyType`] for a line that begins with no type of
     ///   key.
@@ -36,6 +38,9 @@ impl RevocationList {
             check_size(bytes)?;
             let krl = Krl::parse(bytes).map_err(|flaw| TrustError::Krl { flaw })?;
             return Ok(Self { keys: HashSet::new(), krls: vec![krl] });
+        }
+        if UnverifiedStatement::parse(bytes.to_vec()).is_ok() {
+            return Err(TrustError::SignedList);
         }
         check(bytes)?;
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);

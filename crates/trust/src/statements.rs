@@ -14,6 +14,6 @@ mod unverified;
 pub use self::error::StatementError;
 pub use self::form::{MAX_LOSS_REASON_BYTES, RevocationStatement, RevokedKey, RotationStatement};
 pub use self::judging::{Successors, VerifiedStatement};
-pub use self::kept::{KeptStatements, Taken};
+pub use self::kept::{KeptStatements, MAX_OTHERS_BYTES, Taken};
 pub use self::stated::StatedList;
 pub use self::unverified::{Said, UnverifiedStatement};

@@ -11,6 +11,7 @@ use crate::authority::Authority;
 use crate::document::{self, Contents};
 use crate::entry::{Revocation, Scope, TrustEntry};
 use crate::error::TrustError;
+use crate::statements::Successors;
 use crate::trust_file::is_toml;
 use crate::{Trust, allowed_signers};
 
@@ -95,6 +96,33 @@ impl TrustStore {
         // Principals and namespaces cannot be written. Without them the entry would allow more.
         let expected = entries.into_iter().chain([entry.clone()]).collect();
         self.replace(appended(&self.text, entry), expected, entry.name())
+    }
+
+    /// Appends what a rotation adds, but for what is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError::KeyRevoked`] if an entry revokes the new key, from whatever moment on.
+    pub fn add_successors(&mut self, successors: &Successors) -> Result<(), TrustError> {
+        for entry in &successors.entries {
+            let entries = self.entries()?;
+            if let Some((name, at)) = earliest_revocation(&entries, entry.key()) {
+                return Err(TrustError::KeyRevoked { name: name.to_owned(), at });
+            }
+            if !entries.contains(entry) {
+                let expected = entries.into_iter().chain([entry.clone()]).collect();
+                self.replace(appended(&self.text, entry), expected, entry.name())?;
+            }
+        }
+        for authority in &successors.authorities {
+            let mut expected = self.authorities()?;
+            if !expected.contains(authority) {
+                expected.push(authority.clone());
+                let text = appended_authority(&self.text, authority);
+                self.replace_authorities(text, &expected, authority.name())?;
+            }
+        }
+        Ok(())
     }
 
     /// Appends an authority.

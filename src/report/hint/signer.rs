@@ -20,8 +20,14 @@ pub(super) fn of_signer(failure: &SignerFailure) -> String {
         SignerFailure::OtherFingerprint { .. } => {
             "do not use it: ask its owner for the key again; \"brinekey show KEY\" shows all of this one's".to_owned()
         }
+        SignerFailure::BelievedAgain { name } => {
+            let name = typeable(name);
+            format!(
+                "\"brinekey trust revoke {name}\" has it refused without that list; \"--force\" removes its authority all the same"
+            )
+        }
         SignerFailure::Unfollowed { .. } => {
-            "ask its owner for the fingerprint of the new key, and give it: \"--expect FINGERPRINT\"".to_owned()
+            "ask its owner for the fingerprint of the new key, and take this file alone, with \"--expect FINGERPRINT\"".to_owned()
         }
         SignerFailure::SeveralKeys { commands, .. } => {
             let commands: Vec<_> = commands.iter().map(|typed| format!("\"{typed}\"")).collect();
@@ -126,6 +132,9 @@ pub(super) const fn of_trust_file(error: &TrustError) -> Option<&'static str> {
         TrustError::Pem { .. } => "\"-p FILE\" takes a key file",
         TrustError::RevocationLost { .. } => {
             "keep it, so that the key stays refused; \"--force\" removes it, and whoever adds the key again trusts it"
+        }
+        TrustError::SignedList => {
+            "\"brinekey trust update FILE\" takes it, and keeps it beside the trust file"
         }
         TrustError::Utf16 => {
             "\"iconv -f UTF-16 -t UTF-8\" converts it; PowerShell writes UTF-16 with >"

@@ -1,22 +1,28 @@
 //! Hints about statements.
 
+use brine_core::{Error, FormError, Untrusted};
 use brine_trust::StatementError;
 
-/// Returns the hint of a statement that is refused, but for what its envelope says.
+/// Returns the hint of a statement that is refused, if there is one of its own.
 pub(super) const fn of_statement(error: &StatementError) -> Option<&'static str> {
     Some(match error {
-        StatementError::Conflict { .. } => {
-            "follow neither before its owner has said which one is true, by another way"
+        StatementError::Conflict { .. } => "trust neither before its owner has said which is right",
+        StatementError::Envelope(Error::Form(FormError::NotAnEnvelope { .. })) => {
+            "\"brinekey revoke\" and \"brinekey rotate\" make statements"
+        }
+        StatementError::Envelope(Error::Trust(Untrusted::Unknown { .. })) => {
+            "the trust file names neither that key nor an authority that certified it, so that it has no say here"
         }
         StatementError::Issuer { .. } => {
-            "an authority of the trust file revokes the keys of others, and so does a signer with may-issue"
+            "only an [[authority]] or a signer with may-issue can revoke other keys"
         }
         StatementError::NoEnd => {
             "\"brinekey revoke --with CA --for 30d\" makes a list with an expiry"
         }
         StatementError::Older { .. } => "ask its signer for the newest one",
+        StatementError::Number { .. } => "the clock of its signer, or the one here, is wrong",
         StatementError::TakesBack { .. } => {
-            "its signer has to go on with the list that was given out last; \"brinekey revoke\" reads it from its file"
+            "its signer must continue the list that was given out last: \"brinekey revoke\" reads it from its file"
         }
         StatementError::Version { .. } => "a newer brine may know it",
         _ => return None,

@@ -18,7 +18,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let soon = now.unix().saturating_add(within.as_secs());
-    check_authorities(trust, (now, soon), findings);
+    check_lists(trust, (now, soon), findings);
     for entry in trust.entries() {
         let Some(end) = entry.not_after() else { continue };
         let state = trust.state(entry, now);
@@ -38,17 +38,23 @@ pub(super) fn check(
     }
 }
 
-/// Finds the authorities whose list of revoked keys has expired, or will, so that nobody believes those whom they certify.
-fn check_authorities(trust: &Trust, (now, soon): (Timestamp, u64), findings: &mut Findings) {
-    let hint = "get the newest list from the authority: brinekey trust update FILE";
-    for authority in trust.authorities() {
-        let subject = format!("authority {:?}", authority.name());
-        let list = trust.list_by(authority.key().id());
-        let expires = list.and_then(StatedList::expires);
-        match expires {
+/// Finds those whose list of revoked keys has expired, or will, so that nobody whom they certify is believed.
+fn check_lists(trust: &Trust, (now, soon): (Timestamp, u64), findings: &mut Findings) {
+    let hint = "get its newest list, and take it with: brinekey trust update FILE";
+    let authorities = trust.authorities().iter();
+    let authorities = authorities.map(|one| ("authority", one.entry(), one.needs_revocations()));
+    let signers = trust.entries().iter().filter(|entry| entry.may_issue());
+    let issuers = authorities.chain(signers.map(|entry| ("signer", entry, false)));
+    for (sort, entry, needs_list) in issuers {
+        if trust.state(entry, now) != EntryState::Trusted {
+            continue;
+        }
+        let subject = format!("{sort} {:?}", entry.name());
+        let list = trust.list_by(entry.key().id());
+        match list.and_then(StatedList::expires) {
             Some(end) if end <= now => {
                 let message = format!(
-                    "its list of revoked keys expired at {end}, so that nobody is believed whom it certifies"
+                    "its list of revoked keys expired at {end}, so that nobody whom it certifies is believed"
                 );
                 findings.add(Finding::about(&subject, "list-expired", &message, hint));
             }
@@ -56,8 +62,8 @@ fn check_authorities(trust: &Trust, (now, soon): (Timestamp, u64), findings: &mu
                 let message = format!("its list of revoked keys will expire at {end}");
                 findings.add(Finding::about(&subject, "list-expiring", &message, hint).noted());
             }
-            None if list.is_none() && authority.needs_revocations() => {
-                let message = "no list of what it revokes is here, so that nobody is believed whom it certifies";
+            None if list.is_none() && needs_list => {
+                let message = "no list of what it revokes is here, so that nobody whom it certifies is believed";
                 findings.add(Finding::about(&subject, "list-missing", message, hint));
             }
             _ => {}

@@ -39,7 +39,7 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
     }
     let files = SmallFiles::new(rule);
     let change = edit(&path, rule, |store| {
-        let kept = statements::kept(&path, &files)?;
+        let kept = statements::read_kept(&path, &files)?;
         let before = trust_in(store, &path, &kept, &files)?;
         store.add(&entry).map_err(|error| trust_file(&path, error))?;
         let after = trust_in(store, &path, &kept, &files)?;
@@ -111,7 +111,7 @@ fn add_authority(
     let files = SmallFiles::new(rule);
     let trust = edit(path, rule, |store| {
         store.add_authority(authority).map_err(|error| trust_file(path, error))?;
-        let trust = trust_in(store, path, &statements::kept(path, &files)?, &files)?;
+        let trust = trust_in(store, path, &statements::read_kept(path, &files)?, &files)?;
         refuse_revoked(&trust, &entry, now)?;
         Ok(trust)
     })?;

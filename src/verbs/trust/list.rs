@@ -65,8 +65,8 @@ fn notes(entry: &TrustEntry, trust: &Trust, now: Timestamp) -> String {
     let other = other.map(|other| format!("as {}", printable(other.name())));
     let stated = match trust.revocation_of(entry.key(), now) {
         Some(Untrusted::RevokedBy(stated)) => {
-            let (by, why) = (stated.by, stated.why);
-            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            let by = stated.by.unwrap_or_else(|| "its owner".to_owned());
+            let why = stated.why.map(|why| format!(": {why}")).unwrap_or_default();
             printable(&format!("by {by}{why}"))
         }
         _ => String::new(),

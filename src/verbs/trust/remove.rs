@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
-use brine_core::{Clock as _, Signer};
+use brine_core::{Clock as _, Signer, Timestamp};
 use brine_keys::ssh_fingerprint;
-use brine_trust::{Revocations, TrustEntry};
+use brine_trust::{Revocations, Trust, TrustEntry};
 
 use super::change::{Did, TrustChange};
 use crate::args::trust::TrustRemove;
-use crate::report::Failure;
 use crate::report::console::note;
+use crate::report::{Failure, SignerFailure};
 use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
-use crate::world::named_key::trust_file;
+use crate::world::named_key::{trust_file, trust_in};
 use crate::world::named_signer::{NamedSigner, path_of, trust_option};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
+use crate::world::small_files::SmallFiles;
+use crate::world::statements;
 
 pub(super) fn run(args: &TrustRemove) -> Result<(), Failure> {
     let path = path_of(&args.file)?;
@@ -45,16 +47,36 @@ fn remove(args: &TrustRemove, path: &Path) -> Result<TrustChange, Failure> {
     let file = (&args.file, path);
     let named = NamedSigner::new("brinekey trust remove", &args.signer, Some(&args.which), file);
     let revocations = if args.force { Revocations::Drop } else { Revocations::Keep };
+    let files = SmallFiles::new(args.file.permissions);
     edit(path, args.file.permissions, |store| {
         let refused = |error| trust_file(path, error);
-        let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
+        let (mut kept, now) = (statements::read_kept(path, &files)?, Moment::System.now()?);
+        let before = trust_in(store, path, &kept, &files)?;
         let (meant, authorities) = named.entries(&before, now)?;
         let signers: Vec<&Signer> = meant.iter().map(TrustEntry::signer).collect();
         let removed = store.remove(|entry| signers.contains(&entry.signer()), revocations);
         let mut entries = removed.map_err(refused)?;
         let removed = store.remove_authorities(|one| authorities.contains(one), revocations);
         entries.extend(removed.map_err(refused)?.into_iter().map(|one| one.entry().clone()));
-        let after = store.trust().map_err(refused)?;
+        // Whoever takes out a wrong successor can be followed to the right one.
+        entries.iter().for_each(|entry| kept.forget_rotations_to(entry.key()));
+        let after = trust_in(store, path, &kept, &files)?;
+        if !args.force {
+            refuse_to_believe_again(&before, &after, now)?;
+        }
+        statements::write_kept(path, &kept)?;
         Ok(TrustChange { did: Did::Removed, entries, before, after, now })
     })
+}
+
+/// Refuses to take out whoever revokes a key that would be believed again.
+fn refuse_to_believe_again(before: &Trust, after: &Trust, now: Timestamp) -> Result<(), Failure> {
+    let is_revived = |entry: &&TrustEntry| {
+        before.revocation_of(entry.key(), now).is_some()
+            && after.revocation_of(entry.key(), now).is_none()
+    };
+    match after.entries().iter().find(is_revived) {
+        None => Ok(()),
+        Some(entry) => Err(SignerFailure::BelievedAgain { name: entry.name().to_owned() }.into()),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use brine_core::{Clock as _, Signer, VerifyingKey};
 use brine_keys::{openssh_line, ssh_fingerprint};
-use brine_trust::{Revocation, TrustEntry, TrustError};
+use brine_trust::{Revocation, TrustEntry, TrustError, TrustStore};
 
 use super::change::{Did, TrustChange};
 use crate::args::trust::TrustRevoke;
@@ -14,12 +14,13 @@ use crate::verbs::trust_file::edit;
 use crate::world::clock::Moment;
 use crate::world::home::Home;
 use crate::world::local_time::TimePoint;
-use crate::world::named_key::{self, trust_file};
+use crate::world::named_key::{self, trust_file, trust_in};
 use crate::world::named_signer::{NamedSigner, path_of};
 use crate::world::output::Output;
 use crate::world::overwrite_guard::OverwriteGuard;
 use crate::world::permissions::PermissionRule;
 use crate::world::small_files::SmallFiles;
+use crate::world::statements;
 
 pub(super) fn run(args: &TrustRevoke) -> Result<(), Failure> {
     let path = path_of(&args.file)?;
@@ -37,9 +38,15 @@ fn revoke(args: &TrustRevoke, path: &Path) -> Result<TrustChange, Failure> {
     let file = (&args.file, path);
     let asked = args.at.as_ref().map(TimePoint::resolve).transpose()?;
     let named = NamedSigner::new("brinekey trust revoke", &args.signer, Some(&args.which), file);
+    let files = SmallFiles::new(args.file.permissions);
     edit(path, args.file.permissions, |store| {
         let refused = |error| trust_file(path, error);
-        let (before, now) = (store.trust().map_err(refused)?, Moment::System.now()?);
+        // What is beside the file is told, and keeps nobody from revoking a key.
+        let kept = statements::read_kept(path, &files).unwrap_or_default();
+        let trust = |store: &TrustStore| {
+            trust_in(store, path, &kept, &files).or_else(|_| store.trust().map_err(refused))
+        };
+        let (before, now) = (trust(store)?, Moment::System.now()?);
         let at = asked.map_or(now, |asked| asked.from(now));
         let revocation = Revocation { at, reason: args.reason.clone() };
         let (mut did, mut entries) = (Did::Nothing, Vec::new());
@@ -60,7 +67,7 @@ fn revoke(args: &TrustRevoke, path: &Path) -> Result<TrustChange, Failure> {
         {
             return Err(refused(TrustError::AlreadyRevoked { name, at }));
         }
-        let after = store.trust().map_err(refused)?;
+        let after = trust(store)?;
         Ok(TrustChange { did, entries, before, after, now })
     })
 }

@@ -24,8 +24,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "brinekey revoke alice",
-        "there is no private key \"alice\" here that could revoke itself",
-        "\"brinekey trust revoke alice\" has the key refused here; an authority revokes it for others, with --with CA",
+        "no private key \"alice\" here, which could revoke itself",
+        "\"brinekey trust revoke alice\" refuses the key here; its authority revokes it for everyone, with --with CA",
     ),
     ("brine gen", "brine has no verb \"gen\"", "did you mean \"brinekey gen\"?"),
     ("brine keygen", "brine has no verb \"keygen\"", "did you mean \"brinekey gen\"?"),

@@ -48,16 +48,26 @@ pub enum Untrusted {
     #[error("{0}")]
     RevokedBy(Box<StatedRevocation>),
     /// An authority has to have a list of what it revokes, and none is there.
-    #[error("authority {} has to have a list of what it revokes, and none is here", shown(.authority))]
+    #[error(
+        "no revocation list of authority {} (key id {}) is here, and the trust file demands one",
+        shown(.authority), .key.short()
+    )]
     RevocationsMissing {
         /// The name of the authority.
         authority: String,
+        /// The id of its key.
+        key: KeyId,
     },
     /// The list of what an authority revokes has expired.
-    #[error("list of what {} revokes has expired at {at}, and no newer one is here", shown(.authority))]
+    #[error(
+        "revocation list of {} (key id {}) expired at {at}, and no newer one is here",
+        shown(.authority), .key.short()
+    )]
     RevocationsStale {
         /// The name of the authority.
         authority: String,
+        /// The id of its key.
+        key: KeyId,
         /// When it expired.
         at: Timestamp,
     },
@@ -121,14 +131,15 @@ pub enum Untrusted {
 
 /// What somebody has stated of a key that is revoked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("key of {} was revoked by {}{}{}", shown(.signer), shown(.by),
+#[error("key of {} was revoked by {}{}{}", shown(.signer),
+    .by.as_ref().map_or_else(|| "its owner".to_owned(), |by| shown(by).to_string()),
     .why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default(),
-    .lost.map(|at| format!(" (lost at {at}, which changes nothing)")).unwrap_or_default())]
+    .lost.map(|at| format!(" (lost at {at})")).unwrap_or_default())]
 pub struct StatedRevocation {
     /// The signer's name, or the key id if there is no name.
     pub signer: String,
-    /// The name of whoever revoked it, or the key id.
-    pub by: String,
+    /// The name of whoever revoked it, or the key id; `None` if it revoked itself.
+    pub by: Option<String>,
     /// The reason that was given.
     pub why: Option<String>,
     /// When the key was lost, as it was stated. Nothing is judged by it.

@@ -4,14 +4,12 @@ use brine_core::cbor::Malformed;
 use brine_core::text::shown;
 use brine_core::{Class, Classified, Untrusted};
 
-use crate::MAX_TRUST_FILE_BYTES;
-
 /// Why a statement is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatementError {
     /// It contradicts another one of the same signer.
-    #[error("another statement contradicts it: {what}")]
+    #[error("conflicts with another statement: {what}")]
     Conflict {
         /// In what they differ.
         what: &'static str,
@@ -26,7 +24,7 @@ pub enum StatementError {
         what: &'static str,
     },
     /// Its signer may vouch for nobody, and so revoke nobody else.
-    #[error("{} may revoke its own key, and no other", shown(.signer))]
+    #[error("{} may revoke only its own key", shown(.signer))]
     Issuer {
         /// The signer's name.
         signer: String,
@@ -35,10 +33,16 @@ pub enum StatementError {
     #[error("statement is malformed: {0}")]
     Malformed(#[from] Malformed),
     /// It has no end, and has to have one.
-    #[error("it has no expiry")]
+    #[error("statement has no expiry")]
     NoEnd,
+    /// Its number is that of a list from the future.
+    #[error("list has number {found}, which is more than a day after now in seconds since 1970")]
+    Number {
+        /// The number.
+        found: u64,
+    },
     /// A newer list of the same signer is known.
-    #[error("it is list {found} of its signer, and list {kept} is known here")]
+    #[error("list {found} is older than list {kept} of the same signer, which is kept here")]
     Older {
         /// Its number.
         found: u64,
@@ -46,10 +50,10 @@ pub enum StatementError {
         kept: u64,
     },
     /// A rotation is not signed by both keys alone.
-    #[error("a rotation is signed by the key before, by the key after it, and by nobody else")]
+    #[error("a rotation needs the signatures of the old key and of the new one, and no others")]
     Signers,
     /// It lacks a key that the list before it revokes.
-    #[error("it takes back what list {kept} of its signer revokes: key id {key_id}")]
+    #[error("list lacks key id {key_id}, which list {kept} of the same signer revokes")]
     TakesBack {
         /// The number of the list that is kept.
         kept: u64,
@@ -57,10 +61,12 @@ pub enum StatementError {
         key_id: String,
     },
     /// All statements together are too large to be kept.
-    #[error("statements are {found} bytes, limit is {MAX_TRUST_FILE_BYTES}")]
+    #[error("statements are {found} bytes together, limit is {limit}")]
     TooLarge {
         /// Their size, in bytes.
         found: usize,
+        /// The limit, in bytes.
+        limit: usize,
     },
     /// Its version is not known.
     #[error("statements of version {found} are not supported")]
@@ -90,6 +96,7 @@ impl Classified for StatementError {
             Self::Conflict { .. }
             | Self::Issuer { .. }
             | Self::NoEnd
+            | Self::Number { .. }
             | Self::Older { .. }
             | Self::Signers
             | Self::TakesBack { .. } => Class::Untrusted,
@@ -105,6 +112,7 @@ impl Classified for StatementError {
             Self::Issuer { .. } => "statement-issuer",
             Self::Malformed(error) => error.reason(),
             Self::NoEnd => "statement-no-end",
+            Self::Number { .. } => "statement-number",
             Self::Older { .. } => "statement-older",
             Self::Signers => "statement-signers",
             Self::TakesBack { .. } => "statement-takes-back",

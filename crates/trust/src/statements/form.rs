@@ -31,18 +31,46 @@ pub struct RevocationStatement {
 pub struct RevokedKey {
     point: [u8; 32],
     id: KeyId,
-    /// When it was lost, as far as that is known. It is shown, and nothing is judged by it.
-    pub lost: Option<Timestamp>,
-    /// Why it is revoked: up to [`MAX_LOSS_REASON_BYTES`] of visible characters.
-    pub reason: Option<String>,
+    lost: Option<Timestamp>,
+    reason: Option<String>,
 }
 
 impl RevokedKey {
-    /// Revokes a key.
+    /// Revokes a key. `lost` is when it was lost, as far as that is known, and `reason` up to [`MAX_LOSS_REASON_BYTES`] of
+    /// visible characters. Nothing is judged by either.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementError::Form`] for any other reason.
+    pub fn new(
+        key: &VerifyingKey,
+        lost: Option<Timestamp>,
+        reason: Option<String>,
+    ) -> Result<Self, StatementError> {
+        judge_reason(reason.as_deref().unwrap_or_default())?;
+        Ok(Self { point: key.to_bytes(), id: key.id(), lost, reason })
+    }
+
+    /// Returns the same, with what was said of the key before where nothing is said now.
     #[must_use]
-    pub fn new(key: &VerifyingKey, lost: Option<Timestamp>, reason: Option<String>) -> Self {
-        let point = key.to_bytes();
-        Self { point, id: key.id(), lost, reason }
+    pub fn or_as(self, before: &Self) -> Self {
+        Self {
+            lost: self.lost.or(before.lost),
+            reason: self.reason.or_else(|| before.reason.clone()),
+            ..self
+        }
+    }
+
+    /// Returns when it was lost, as far as that was said.
+    #[must_use]
+    pub const fn lost(&self) -> Option<Timestamp> {
+        self.lost
+    }
+
+    /// Returns why it is revoked, if that was said.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// Returns the id of the key.
@@ -63,9 +91,7 @@ impl RevokedKey {
         let lost = u64::try_from(decoder.int()?).ok().and_then(Timestamp::from_unix);
         let lost = lost.ok_or(StatementError::form("a time is out of range"))?;
         let reason = decoder.text()?;
-        if reason.len() > MAX_LOSS_REASON_BYTES || !all_harmless(reason) {
-            return Err(StatementError::form("a reason is too long, or cannot be shown"));
-        }
+        judge_reason(reason)?;
         Ok(Self {
             point,
             id: KeyId::of(&point),
@@ -144,16 +170,45 @@ impl RevocationStatement {
     }
 }
 
+fn judge_reason(reason: &str) -> Result<(), StatementError> {
+    match reason.len() <= MAX_LOSS_REASON_BYTES && all_harmless(reason) {
+        true => Ok(()),
+        false => Err(StatementError::form("a reason is too long, or cannot be shown")),
+    }
+}
+
 /// Which key comes after another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationStatement {
-    /// The key before.
-    pub from: VerifyingKey,
-    /// The key that comes after it.
-    pub to: VerifyingKey,
+    from: VerifyingKey,
+    to: VerifyingKey,
 }
 
 impl RotationStatement {
+    /// Says that `to` comes after `from`.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementError::Form`] if they are one key.
+    pub fn new(from: VerifyingKey, to: VerifyingKey) -> Result<Self, StatementError> {
+        match from == to {
+            true => Err(StatementError::form("a key comes after itself")),
+            false => Ok(Self { from, to }),
+        }
+    }
+
+    /// Returns the old key.
+    #[must_use]
+    pub const fn from(&self) -> &VerifyingKey {
+        &self.from
+    }
+
+    /// Returns the new key.
+    #[must_use]
+    pub const fn to(&self) -> &VerifyingKey {
+        &self.to
+    }
+
     /// Writes it: the payload of an envelope of kind [`Rotation`](brine_core::Kind::Rotation).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -174,11 +229,7 @@ impl RotationStatement {
             key.map_err(|_| StatementError::form("a key cannot be used"))
         });
         decoder.finish()?;
-        let (from, to) = (from?, to?);
-        if from == to {
-            return Err(StatementError::form("a key comes after itself"));
-        }
-        Ok(Self { from, to })
+        Self::new(from?, to?)
     }
 }
 

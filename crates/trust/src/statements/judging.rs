@@ -1,5 +1,8 @@
 //! Whether whoever signed a statement may say that.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use brine_core::{KeyId, Timestamp, Untrusted, VerifyingKey};
 
 use super::stated::Vouches;
@@ -12,6 +15,9 @@ use crate::authority::Authority;
 use crate::chain::Anchor;
 use crate::entry::TrustEntry;
 use crate::named::EntryState;
+
+/// How far the number of a list may be ahead of the time. A list from a far future would be the last of its signer.
+const AHEAD: Duration = Duration::from_secs(86_400);
 
 /// A statement whose signer may say what it says.
 #[derive(Clone, Debug)]
@@ -71,24 +77,33 @@ impl Trust {
         now: Timestamp,
     ) -> Result<VerifiedStatement, StatementError> {
         let signer = match statement.said() {
+            Said::Revocation(list) if list.number() > now.plus(AHEAD).unix() => {
+                return Err(StatementError::Number { found: list.number() });
+            }
             Said::Revocation(list) => {
-                let (name, key) = self.issuer_of(&statement, list)?;
+                let (name, key) = self.issuer_of(&statement, list, now)?;
                 statement.verify([&key], now)?;
                 let id = key.id();
                 // A key that is lost may say so at any time, and no more.
                 if !list.is_only(id) {
-                    self.judge_revocation(id, Some(&key), &[], now)?;
+                    self.require_unrevoked(&key, now)?;
                     self.require_current(self.issuers(id).into_iter().map(Anchor::entry), now)?;
                 }
                 name
             }
             Said::Rotation(rotation) => {
                 let name = self.judge_rotation(rotation, now)?;
-                statement.verify([&rotation.from, &rotation.to], now)?;
+                statement.verify([rotation.from(), rotation.to()], now)?;
                 name
             }
         };
         Ok(VerifiedStatement { statement, signer })
+    }
+
+    /// Returns the name of whoever signed a statement, or the key id if the trust file has none.
+    #[must_use]
+    pub fn signer_name(&self, statement: &UnverifiedStatement) -> String {
+        self.name_of(statement.signer(), &self.issuers(statement.signer()))
     }
 
     /// Returns what following a rotation adds to the trust file: of each entry of the key before that is within its window,
@@ -96,11 +111,11 @@ impl Trust {
     #[must_use]
     pub fn successors(&self, rotation: &RotationStatement, now: Timestamp) -> Successors {
         let is_current = |entry: &TrustEntry| self.state(entry, now) == EntryState::Trusted;
-        let entries = self.entries_of(rotation.from.id()).filter(|entry| is_current(entry));
+        let entries = self.entries_of(rotation.from().id()).filter(|entry| is_current(entry));
         let authorities = self.authorities_of(rotation).filter(|found| is_current(found.entry()));
         Successors {
-            entries: entries.map(|entry| entry.with_key(&rotation.to)).collect(),
-            authorities: authorities.map(|found| found.with_key(&rotation.to)).collect(),
+            entries: entries.map(|entry| entry.with_key(rotation.to())).collect(),
+            authorities: authorities.map(|found| found.with_key(rotation.to())).collect(),
         }
     }
 
@@ -111,10 +126,16 @@ impl Trust {
     /// What verifying one reports.
     pub fn with_statements(mut self, kept: &KeptStatements) -> Result<Self, StatementError> {
         for statement in kept.iter() {
-            if let Said::Revocation(list) = statement.said()
-                && let Some(stated) = self.stated(statement, list)?
-            {
-                self.known_mut().add_list(stated);
+            match statement.said() {
+                Said::Revocation(list) => {
+                    if let Some(stated) = self.stated(statement, list)? {
+                        self.known_mut().add_list(Arc::new(stated));
+                    }
+                }
+                // It believes nobody by itself. What was kept is to be as it was signed.
+                Said::Rotation(rotation) => {
+                    statement.verify_again([rotation.from(), rotation.to()])?;
+                }
             }
         }
         Ok(self)
@@ -125,6 +146,7 @@ impl Trust {
         &self,
         statement: &UnverifiedStatement,
         list: &RevocationStatement,
+        now: Timestamp,
     ) -> Result<(String, VerifyingKey), StatementError> {
         let id = statement.signer();
         if let Some(anchor) = self.issuers(id).first() {
@@ -143,10 +165,8 @@ impl Trust {
         }
         // It is known to somebody who is trusted here.
         let certificates = statement.certificates().ok_or_else(|| Untrusted::unknown(id))?;
-        let chain = self.follow(certificates)?;
-        let leaf = chain.leaf().filter(|leaf| leaf.key().id() == id);
-        let leaf = leaf.ok_or_else(|| Untrusted::unknown(id))?;
-        Ok((leaf.principals.join(","), leaf.key().clone()))
+        let (names, key) = self.certified_names(id, certificates, now)?;
+        Ok((names.join(","), key))
     }
 
     /// Returns what a list that was taken before says; `None` if it counts for nothing, since nobody is trusted any more who
@@ -162,7 +182,7 @@ impl Trust {
         let Some(key) = anchors.first().map(|anchor| anchor.entry().key().clone()).or(own) else {
             return Ok(None);
         };
-        statement.verify_again(&key)?;
+        statement.verify_again([&key])?;
         let vouches = anchors.iter().map(|anchor| match anchor {
             Anchor::Authority(authority) => Vouches::Matching(authority.principals().clone()),
             Anchor::Signer(entry) => Vouches::Below(entry.name().to_owned()),
@@ -174,6 +194,7 @@ impl Trust {
             number: list.number(),
             expires: statement.expires(),
             keys: StatedList::keys(list),
+            is_about_itself: statement.is_about_itself(),
         }))
     }
 
@@ -184,7 +205,7 @@ impl Trust {
     }
 
     fn authorities_of(&self, rotation: &RotationStatement) -> impl Iterator<Item = &Authority> {
-        self.authorities().iter().filter(|authority| *authority.key() == rotation.from)
+        self.authorities().iter().filter(|authority| authority.key() == rotation.from())
     }
 
     /// Judges whether anybody may be succeeded here, and returns the name.
@@ -193,16 +214,20 @@ impl Trust {
         rotation: &RotationStatement,
         now: Timestamp,
     ) -> Result<String, StatementError> {
-        let RotationStatement { from, to } = rotation;
-        self.judge_revocation(from.id(), Some(from), &[], now)?;
+        let (from, to) = (rotation.from(), rotation.to());
+        self.require_unrevoked(from, now)?;
         let authorities = self.authorities_of(rotation).map(Authority::entry);
         let entries: Vec<_> = self.entries_of(from.id()).chain(authorities).collect();
         let first = entries.first().ok_or_else(|| Untrusted::unknown(from.id()))?;
-        let names: Vec<_> = entries.iter().map(|entry| entry.name().to_owned()).collect();
-        // The successor has all of these names.
-        self.judge_revocation(to.id(), Some(to), &names, now)?;
+        // The successor has all of these names. Those of authorities are no persons'.
+        let names = self.entries_of(from.id()).map(TrustEntry::name);
+        self.judge_revocation(to.id(), Some(to), names, now)?;
         self.require_current(entries.iter().copied(), now)?;
         Ok(first.name().to_owned())
+    }
+
+    fn require_unrevoked(&self, key: &VerifyingKey, now: Timestamp) -> Result<(), Untrusted> {
+        self.revocation_of(key, now).map_or(Ok(()), Err)
     }
 
     /// Demands that one of these entries of a key, which is not revoked, is within its window.

@@ -2,22 +2,27 @@
 
 use std::collections::HashSet;
 
-use brine_core::KeyId;
 use brine_core::cbor::{Extent, extent};
+use brine_core::{KeyId, VerifyingKey};
 
 use super::{
     RevocationStatement, RevokedKey, RotationStatement, Said, StatementError, UnverifiedStatement,
     VerifiedStatement,
 };
 use crate::MAX_TRUST_FILE_BYTES;
+use crate::anchors::Trust;
 
-/// The statements that were taken: of each signer the list with the highest number, and all rotations that were followed.
+/// The statements that were taken: of each signer the list with the highest number, and its word about itself; and all
+/// rotations that were followed.
 ///
 /// ```cddl
 /// kept = envelope .cborseq   ; one after the other (RFC 8742)
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeptStatements(Vec<UnverifiedStatement>);
+
+/// The most that statements take which are not by authorities, in bytes.
+pub const MAX_OTHERS_BYTES: usize = 1 << 20;
 
 /// What became of a statement.
 #[derive(Clone, Debug)]
@@ -35,10 +40,11 @@ impl KeptStatements {
     ///
     /// # Errors
     ///
-    /// [`StatementError::TooLarge`], and those of [`UnverifiedStatement::parse`].
+    /// [`StatementError::TooLarge`], [`StatementError::Conflict`] for two in one place, and those of
+    /// [`UnverifiedStatement::parse`].
     pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
         judge_size(bytes.len())?;
-        let (mut kept, mut rest) = (Vec::new(), bytes);
+        let (mut kept, mut places, mut rest) = (Vec::new(), HashSet::new(), bytes);
         while !rest.is_empty() {
             let length = match extent(rest) {
                 Extent::Complete(length) => length,
@@ -46,7 +52,11 @@ impl KeptStatements {
                 Extent::NeedMore(_) => return Err(StatementError::form("it is cut short")),
             };
             let (envelope, after) = rest.split_at(length);
-            kept.push(UnverifiedStatement::parse(envelope.to_vec())?);
+            let statement = UnverifiedStatement::parse(envelope.to_vec())?;
+            if !places.insert(place(&statement)) {
+                return Err(StatementError::Conflict { what: "two of one signer are kept" });
+            }
+            kept.push(statement);
             rest = after;
         }
         Ok(Self(kept))
@@ -63,92 +73,122 @@ impl KeptStatements {
         self.0.iter()
     }
 
-    /// Keeps a statement.
+    /// Returns whether this very statement was taken before.
+    #[must_use]
+    pub fn contains(&self, statement: &UnverifiedStatement) -> bool {
+        self.0.iter().any(|kept| kept.envelope() == statement.envelope())
+    }
+
+    /// Keeps a statement. Those by others than authorities take at most [`MAX_OTHERS_BYTES`] together, so that there is room for
+    /// what authorities revoke.
     ///
     /// # Errors
     ///
-    /// [`StatementError::Older`], [`StatementError::Conflict`], and [`StatementError::TooLarge`] for all of them together.
-    pub fn take(&mut self, statement: VerifiedStatement) -> Result<Taken, StatementError> {
+    /// [`StatementError::Older`], [`StatementError::Conflict`], [`StatementError::TakesBack`], and
+    /// [`StatementError::TooLarge`] for all of them together.
+    pub fn take(
+        &mut self,
+        statement: VerifiedStatement,
+        trust: &Trust,
+    ) -> Result<Taken, StatementError> {
         let statement = statement.into_unverified();
-        let mut kept = self.0.clone();
-        let taken = match statement.said() {
-            Said::Revocation(list) => take_list(&mut kept, &statement, list)?,
-            Said::Rotation(rotation) => take_rotation(&mut kept, &statement, rotation)?,
+        let wanted = place(&statement);
+        let index = self.0.iter().position(|kept| place(kept) == wanted);
+        let before = index.and_then(|index| self.0.get(index));
+        let taken = match before {
+            None => Taken::First,
+            Some(before) => succeed(before, &statement)?,
         };
-        judge_size(kept.iter().map(|kept| kept.envelope().len()).sum())?;
-        self.0 = kept;
+        if matches!(taken, Taken::Known) {
+            return Ok(taken);
+        }
+        let is_by_authority = |one: &UnverifiedStatement| {
+            let mut authorities = trust.authorities().iter();
+            authorities.any(|authority| authority.key().id() == one.signer())
+        };
+        let after = || {
+            let kept = self.0.iter().enumerate().filter(|(place, _)| Some(*place) != index);
+            kept.map(|(_, kept)| kept).chain([&statement])
+        };
+        let size = |one: &UnverifiedStatement| one.envelope().len();
+        judge_size(after().map(size).sum())?;
+        let others: usize = after().filter(|one| !is_by_authority(one)).map(size).sum();
+        if others > MAX_OTHERS_BYTES && !is_by_authority(&statement) {
+            return Err(StatementError::TooLarge { found: others, limit: MAX_OTHERS_BYTES });
+        }
+        match index.and_then(|index| self.0.get_mut(index)) {
+            Some(place) => *place = statement,
+            None => self.0.push(statement),
+        }
         Ok(taken)
-    }
-
-    /// Returns the rotation of a key that was followed.
-    fn rotation_of(&self, from: KeyId) -> Option<&RotationStatement> {
-        rotations(&self.0).find(|rotation| rotation.from.id() == from)
     }
 
     /// Returns whether this rotation was followed before.
     #[must_use]
     pub fn has_followed(&self, rotation: &RotationStatement) -> bool {
-        self.rotation_of(rotation.from.id()) == Some(rotation)
+        self.0.iter().any(|kept| matches!(kept.said(), Said::Rotation(one) if **one == *rotation))
+    }
+
+    /// Forgets the rotations to a key, so that the key before can have another successor.
+    pub fn forget_rotations_to(&mut self, key: &VerifyingKey) {
+        self.0.retain(|kept| !matches!(kept.said(), Said::Rotation(one) if one.to() == key));
     }
 }
 
-fn take_list(
-    kept: &mut Vec<UnverifiedStatement>,
+/// What there is one of: by each key, of each sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Sort {
+    List,
+    Itself,
+    Rotation,
+}
+
+fn place(statement: &UnverifiedStatement) -> (KeyId, Sort) {
+    let sort = match statement.said() {
+        Said::Rotation(_) => Sort::Rotation,
+        Said::Revocation(_) if statement.is_about_itself() => Sort::Itself,
+        Said::Revocation(_) => Sort::List,
+    };
+    (statement.signer(), sort)
+}
+
+/// Judges whether a statement can take the place of another one.
+fn succeed(
+    before: &UnverifiedStatement,
     statement: &UnverifiedStatement,
+) -> Result<Taken, StatementError> {
+    match (before.said(), statement.said()) {
+        _ if before.envelope() == statement.envelope() => Ok(Taken::Known),
+        // What a key has said about itself stands, whatever it says later.
+        _ if statement.is_about_itself() => Ok(Taken::Known),
+        (Said::Revocation(before), Said::Revocation(list)) => newer(before, list),
+        (Said::Rotation(before), Said::Rotation(rotation)) if before == rotation => {
+            Ok(Taken::Known)
+        }
+        _ => Err(StatementError::Conflict { what: "one key has two successors" }),
+    }
+}
+
+/// Judges whether a list goes on where the one before it ended.
+fn newer(
+    before: &RevocationStatement,
     list: &RevocationStatement,
 ) -> Result<Taken, StatementError> {
-    let before = kept.iter_mut().find_map(|kept| match kept.said() {
-        Said::Revocation(before) if kept.signer() == statement.signer() => {
-            let before = before.clone();
-            Some((kept, before))
-        }
-        _ => None,
-    });
-    let Some((place, before)) = before else {
-        kept.push(statement.clone());
-        return Ok(Taken::First);
-    };
-    if place.envelope() == statement.envelope() {
-        return Ok(Taken::Known);
+    let (found, kept) = (list.number(), before.number());
+    if found < kept {
+        return Err(StatementError::Older { found, kept });
     }
-    if list.number() < before.number() {
-        return Err(StatementError::Older { found: list.number(), kept: before.number() });
-    }
-    if list.number() == before.number() {
+    if found == kept {
         return Err(StatementError::Conflict { what: "two lists of one signer have one number" });
     }
     let ids: HashSet<_> = list.keys().iter().map(RevokedKey::id).collect();
-    if let Some(lacking) = before.keys().iter().find(|key| !ids.contains(&key.id())) {
-        let key_id = lacking.id().to_string();
-        return Err(StatementError::TakesBack { kept: before.number(), key_id });
+    match before.keys().iter().find(|key| !ids.contains(&key.id())) {
+        Some(lacking) => Err(StatementError::TakesBack { kept, key_id: lacking.id().to_string() }),
+        None => Ok(Taken::Replaced(before.clone())),
     }
-    *place = statement.clone();
-    Ok(Taken::Replaced(before))
-}
-
-fn take_rotation(
-    kept: &mut Vec<UnverifiedStatement>,
-    statement: &UnverifiedStatement,
-    rotation: &RotationStatement,
-) -> Result<Taken, StatementError> {
-    let before = rotations(kept).find(|before| before.from == rotation.from);
-    match before.map(|before| before.to == rotation.to) {
-        Some(true) => Ok(Taken::Known),
-        Some(false) => Err(StatementError::Conflict { what: "one key has two successors" }),
-        None => {
-            kept.push(statement.clone());
-            Ok(Taken::First)
-        }
-    }
-}
-
-fn rotations(kept: &[UnverifiedStatement]) -> impl Iterator<Item = &RotationStatement> {
-    kept.iter().filter_map(|kept| match kept.said() {
-        Said::Rotation(rotation) => Some(rotation.as_ref()),
-        Said::Revocation(_) => None,
-    })
 }
 
 fn judge_size(found: usize) -> Result<(), StatementError> {
-    if found <= MAX_TRUST_FILE_BYTES { Ok(()) } else { Err(StatementError::TooLarge { found }) }
+    let limit = MAX_TRUST_FILE_BYTES;
+    if found <= limit { Ok(()) } else { Err(StatementError::TooLarge { found, limit }) }
 }

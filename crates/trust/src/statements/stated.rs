@@ -6,6 +6,7 @@ use brine_core::time::LEEWAY;
 use brine_core::{KeyId, StatedRevocation, Timestamp, Untrusted, is_below};
 
 use super::{RevocationStatement, RevokedKey};
+use crate::chain::owners;
 use crate::pattern::PatternList;
 
 /// A list by somebody whom the trust file names, or by a key about itself.
@@ -19,6 +20,8 @@ pub struct StatedList {
     pub(super) number: u64,
     pub(super) expires: Option<Timestamp>,
     pub(super) keys: HashMap<KeyId, RevokedKey>,
+    /// Whether it is a key's word about itself, and says nothing of what that revokes of others.
+    pub(super) is_about_itself: bool,
 }
 
 /// The names for which somebody may vouch.
@@ -36,8 +39,9 @@ impl StatedList {
         list.keys().iter().map(|key| (key.id(), key.clone())).collect()
     }
 
-    pub(crate) const fn issuer(&self) -> KeyId {
-        self.issuer
+    /// Returns whether it says what somebody with this key has revoked.
+    pub(crate) fn is_of(&self, issuer: KeyId) -> bool {
+        self.issuer == issuer && !self.is_about_itself
     }
 
     /// Returns its number.
@@ -56,33 +60,37 @@ impl StatedList {
     pub(crate) fn judge<'n>(
         &self,
         key: KeyId,
-        mut names: impl Iterator<Item = &'n str>,
+        names: impl Iterator<Item = &'n str> + Clone,
     ) -> Result<(), Untrusted> {
         let Some(revoked) = self.keys.get(&key) else { return Ok(()) };
-        let mut first = None;
-        let mut may_vouch_for = |name: &'n str| {
-            first = first.or(Some(name));
-            self.vouches.iter().any(|vouches| vouches.include(name))
-        };
-        // All names are looked at only where the key does not speak of itself.
-        let counts = names.any(&mut may_vouch_for) || key == self.issuer;
-        let signer = first.map_or_else(|| key.to_string(), str::to_owned);
-        match counts {
-            false => Ok(()),
-            true => Err(Untrusted::RevokedBy(Box::new(StatedRevocation {
-                signer,
-                by: self.name.clone(),
-                why: revoked.reason.clone(),
-                lost: revoked.lost,
-            }))),
+        let is_own = key == self.issuer;
+        if !is_own && !names.clone().any(|name| self.may_vouch_for(name)) {
+            return Ok(());
         }
+        let mut names = names;
+        Err(Untrusted::RevokedBy(Box::new(StatedRevocation {
+            signer: names.next().map_or_else(|| key.to_string(), str::to_owned),
+            by: (!is_own).then(|| self.name.clone()),
+            why: revoked.reason().map(str::to_owned),
+            lost: revoked.lost(),
+        })))
+    }
+
+    fn may_vouch_for(&self, name: &str) -> bool {
+        self.vouches.iter().any(|vouches| vouches.include(name))
+    }
+
+    /// Returns the keys that it revokes.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.keys().copied()
     }
 
     /// Refuses whoever its issuer vouches for, once the list is too old.
     pub(crate) fn judge_age(&self, now: Timestamp) -> Result<(), Untrusted> {
         match self.expires {
             Some(at) if now >= at.plus(LEEWAY) => {
-                Err(Untrusted::RevocationsStale { authority: self.name.clone(), at })
+                let (authority, key) = (self.name.clone(), self.issuer);
+                Err(Untrusted::RevocationsStale { authority, key, at })
             }
             _ => Ok(()),
         }
@@ -93,14 +101,10 @@ impl Vouches {
     fn include(&self, name: &str) -> bool {
         match self {
             // A name below one that matches may have been handed on.
-            Self::Matching(patterns) => owners(name).any(|owner| patterns.matches(owner)),
+            Self::Matching(patterns) => {
+                !patterns.excludes(name) && owners(name).any(|owner| patterns.matches(owner))
+            }
             Self::Below(owner) => is_below(name, owner),
         }
     }
-}
-
-/// Returns a name, and those whose it is to give.
-fn owners(name: &str) -> impl Iterator<Item = &str> {
-    let above = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
-    std::iter::once(name).chain(above)
 }

@@ -1,9 +1,10 @@
 //! A statement as it arrives.
 
-use brine_core::cose::Tagging;
+use brine_core::cbor::{Decoder, Malformed};
+use brine_core::cose::{TAG_SIGN, Tagging};
 use brine_core::{
     Certificates, Error, Expectations, FormError, KeyId, Kind, KindError, KnownSigners, Signatures,
-    Signer, Timestamp, VerifyingKey, open,
+    Signer, Timestamp, UnverifiedEnvelope, VerifyingKey, open,
 };
 
 use super::{RevocationStatement, RotationStatement, StatementError};
@@ -13,7 +14,7 @@ use super::{RevocationStatement, RotationStatement, StatementError};
 pub struct UnverifiedStatement {
     envelope: Vec<u8>,
     said: Said,
-    /// The key id of the first signature, or of the only one.
+    /// The key that signed it; of a rotation, the old one.
     signer: KeyId,
     certificates: Option<Certificates>,
     expires: Option<Timestamp>,
@@ -47,6 +48,10 @@ impl UnverifiedStatement {
             let wrong = KindError::Wrong { expected: Kind::Revocation, found: kind };
             return Err(Error::from(wrong).into());
         }
+        // It is not signed, so that anybody could make another envelope of what is the same statement.
+        if has_unsigned(&envelope)? {
+            return Err(StatementError::form("it has something in an unprotected header"));
+        }
         let header = first.header();
         Kind::require_own_header(&header.map()).map_err(StatementError::form)?;
         let claims = header.claims;
@@ -54,23 +59,26 @@ impl UnverifiedStatement {
         let begins = claims.not_before.map_or(issued_at, |start| start.max(issued_at));
         let payload = first.sign1().unverified_payload();
         let payload = payload.ok_or_else(|| Error::from(FormError::DetachedPayload))?;
+        if claims.expires.is_some_and(|end| end <= begins) {
+            return Err(StatementError::form("it ends before it begins"));
+        }
         let signers: Option<Vec<_>> = signatures.iter().map(|one| key_id(one)).collect();
         let signers = signers.ok_or(StatementError::form("a signature names no key"))?;
-        let signer = signers.first().copied();
-        let signer = signer.ok_or(StatementError::form("a signature names no key"))?;
-        let (said, needs_end) = match kind {
+        let (said, signer, needs_end) = match kind {
             Kind::Rotation => {
                 let rotation = RotationStatement::decode(payload)?;
-                let (from, to) = (rotation.from.id(), rotation.to.id());
+                let (from, to) = (rotation.from().id(), rotation.to().id());
                 if signers != [from, to] && signers != [to, from] {
                     return Err(StatementError::Signers);
                 }
-                (Said::Rotation(Box::new(rotation)), true)
+                (Said::Rotation(Box::new(rotation)), from, true)
             }
             _ => {
                 let list = RevocationStatement::decode(payload)?;
+                let signer = signers.first().copied();
+                let signer = signer.ok_or(StatementError::form("a signature names no key"))?;
                 let needs_end = !list.is_only(signer);
-                (Said::Revocation(list), needs_end)
+                (Said::Revocation(list), signer, needs_end)
             }
         };
         if needs_end && claims.expires.is_none() {
@@ -86,7 +94,7 @@ impl UnverifiedStatement {
         &self.said
     }
 
-    /// Returns the id of the key that signed it; of a rotation, one of both.
+    /// Returns the id of the key that signed it; of a rotation, of the old one.
     #[must_use]
     pub const fn signer(&self) -> KeyId {
         self.signer
@@ -96,6 +104,11 @@ impl UnverifiedStatement {
     #[must_use]
     pub const fn expires(&self) -> Option<Timestamp> {
         self.expires
+    }
+
+    /// Returns whether it is a key's word about itself, and about no other.
+    pub(super) fn is_about_itself(&self) -> bool {
+        matches!(&self.said, Said::Revocation(list) if list.is_only(self.signer))
     }
 
     /// Returns the envelope.
@@ -108,14 +121,17 @@ impl UnverifiedStatement {
         self.certificates.as_ref()
     }
 
-    /// Verifies that this key signed it, as of the moment from which on it is valid: of what was judged by the clock when it
+    /// Verifies that all of these keys signed it, as of the moment from which on it is valid: of what was judged by the clock when it
     /// was taken, or is one's own.
     ///
     /// # Errors
     ///
     /// Those of verifying its envelope.
-    pub fn verify_again(&self, key: &VerifyingKey) -> Result<(), StatementError> {
-        self.verify([key], self.begins)
+    pub fn verify_again<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k VerifyingKey>,
+    ) -> Result<(), StatementError> {
+        self.verify(keys, self.begins)
     }
 
     /// Verifies that all of these keys signed it.
@@ -139,8 +155,31 @@ impl UnverifiedStatement {
     }
 }
 
+/// Returns whether an envelope, which is in its form, has anything in an unprotected header.
+fn has_unsigned(envelope: &[u8]) -> Result<bool, Malformed> {
+    let mut decoder = Decoder::new(envelope);
+    let is_of_several = decoder.tag()? == TAG_SIGN;
+    decoder.array_of(4)?;
+    decoder.bytes()?;
+    if decoder.map()? > 0 {
+        return Ok(true);
+    }
+    if is_of_several {
+        decoder.bytes_or_nil()?;
+        for _ in 0..decoder.array()? {
+            decoder.array_of(3)?;
+            decoder.bytes()?;
+            if decoder.map()? > 0 {
+                return Ok(true);
+            }
+            decoder.bytes()?;
+        }
+    }
+    Ok(false)
+}
+
 /// Returns the id of the key that a signature names.
-fn key_id(signature: &brine_core::UnverifiedEnvelope<'_>) -> Option<KeyId> {
+fn key_id(signature: &UnverifiedEnvelope<'_>) -> Option<KeyId> {
     let id = signature.sign1().signer_header().key_id?;
     id.try_into().ok().map(KeyId::from_bytes)
 }

@@ -1,36 +1,59 @@
 //! The statements that are to be taken.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use brine_core::{Timestamp, text::quoted};
+use brine_core::Timestamp;
+use brine_core::text::quoted;
 use brine_trust::{
-    KeptStatements, RevocationStatement, RotationStatement, Said, Trust, UnverifiedStatement,
-    VerifiedStatement,
+    EntryState, KeptStatements, MAX_TRUST_FILE_BYTES, RevocationStatement, RevokedKey,
+    RotationStatement, Said, StatementError, Taken, Trust, UnverifiedStatement, VerifiedStatement,
 };
 
-use super::Done;
 use crate::report::Failure;
-use crate::world::input::{InputFile, MAX_WHOLE_BYTES};
+use crate::world::input::InputFile;
 
 /// A statement that is to be taken.
 pub(super) struct Incoming {
     pub(super) path: PathBuf,
     /// As it was read; `None` if it could not be.
     pub(super) statement: Option<UnverifiedStatement>,
-    verified: Option<VerifiedStatement>,
-    pub(super) result: Result<Done, Failure>,
+    /// Once it is judged.
+    pub(super) verified: Option<VerifiedStatement>,
+    /// Whoever signed what is not judged again.
+    known_signer: Option<String>,
+    /// What became of it; `None` until then.
+    pub(super) result: Result<Option<Done>, Failure>,
+    /// The names of keys on it that are believed nevertheless: its signer may not vouch for them.
+    pub(super) still_believed: Vec<String>,
+}
+
+/// What became of a statement that was not refused.
+#[derive(Debug)]
+pub(super) enum Done {
+    Followed,
+    /// It was taken before.
+    Known,
+    /// A newer one of the same signer came with it.
+    Superseded,
+    Taken(Taken),
 }
 
 impl Incoming {
-    fn read(path: PathBuf) -> Result<Self, Failure> {
-        let bytes = InputFile::open(Some(&path))?.read(MAX_WHOLE_BYTES)?;
-        let (statement, result) = match UnverifiedStatement::parse(bytes) {
-            Ok(statement) => (Some(statement), Ok(Done::Read)),
-            Err(source) => (None, Err(Failure::Statement { name: shown(&path), source })),
+    fn read(path: PathBuf) -> Self {
+        let most = u64::try_from(MAX_TRUST_FILE_BYTES).unwrap_or(u64::MAX);
+        let bytes = InputFile::open(Some(&path)).and_then(|file| file.read(most));
+        let read = bytes.and_then(|bytes| {
+            UnverifiedStatement::parse(bytes).map_err(|source| failure(&path, source))
+        });
+        let (statement, result) = match read {
+            Ok(statement) => (Some(statement), Ok(None)),
+            Err(failure) => (None, Err(failure)),
         };
-        Ok(Self { path, statement, verified: None, result })
+        let (verified, known_signer, still_believed) = (None, None, Vec::new());
+        Self { path, statement, verified, known_signer, result, still_believed }
     }
 
     pub(super) fn list(&self) -> Option<&RevocationStatement> {
@@ -47,74 +70,129 @@ impl Incoming {
         }
     }
 
-    /// Returns the name that it is signed with, once it is judged.
+    /// Returns the name of whoever signed it, once it is judged or was known.
     pub(super) fn signer(&self) -> Option<&str> {
-        self.verified.as_ref().map(VerifiedStatement::signer)
+        let verified = self.verified.as_ref().map(VerifiedStatement::signer);
+        verified.or(self.known_signer.as_deref())
+    }
+
+    /// Returns whether nothing has become of it yet.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.result, Ok(None))
     }
 
     /// Judges whether its signer may say that.
     pub(super) fn judge(&mut self, trust: &Trust, now: Timestamp) {
-        let (Some(statement), true) = (&self.statement, self.result.is_ok()) else { return };
+        let (Some(statement), true) = (&self.statement, self.is_open()) else { return };
         match trust.judge_statement(statement.clone(), now) {
             Ok(verified) => self.verified = Some(verified),
             Err(source) => self.refuse(source),
         }
     }
 
-    pub(super) fn refuse(&mut self, source: brine_trust::StatementError) {
-        self.fail(Failure::Statement { name: shown(&self.path), source });
+    /// Passes over what was taken before. It held then.
+    pub(super) fn end_known(&mut self, trust: &Trust) {
+        self.known_signer = self.statement.as_ref().map(|statement| trust.signer_name(statement));
+        self.end(Ok(Done::Known));
     }
 
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.result = Err(failure);
+    pub(super) fn refuse(&mut self, source: StatementError) {
+        self.end(Err(failure(&self.path, source)));
     }
 
-    /// Keeps it, if it was judged to hold.
-    pub(super) fn take(&mut self, kept: &mut KeptStatements) {
-        let (Some(verified), Ok(Done::Read)) = (&self.verified, &self.result) else { return };
-        match kept.take(verified.clone()) {
-            Ok(taken) => self.result = Ok(Done::List(verified.clone(), taken)),
-            Err(source) => self.refuse(source),
+    pub(super) fn end(&mut self, result: Result<Done, Failure>) {
+        self.result = result.map(Some);
+    }
+
+    /// Keeps it among others, if it was judged to hold.
+    pub(super) fn keep(&self, kept: &mut KeptStatements, trust: &Trust) -> Result<Taken, Failure> {
+        match &self.verified {
+            Some(verified) => {
+                let taken = kept.take(verified.clone(), trust);
+                taken.map_err(|source| failure(&self.path, source))
+            }
+            None => Ok(Taken::Known),
         }
     }
 
-    /// Notes that a rotation is followed, now or before.
-    pub(super) fn followed(&mut self, before: bool) {
-        if let Some(verified) = &self.verified {
-            let verified = verified.clone();
-            self.result = Ok(if before { Done::Known(verified) } else { Done::Followed(verified) });
-        }
+    pub(super) fn into_failure(self) -> Option<Failure> {
+        self.result.err()
     }
 }
 
-/// Passes over lists of which a newer one by the same signer came with them. Only what is verified counts.
-pub(super) fn supersede(incoming: &mut [Incoming]) {
-    let verified = incoming.iter().filter(|one| one.verified.is_some());
-    let numbers =
-        verified.filter_map(|one| Some((one.statement.as_ref()?.signer(), one.list()?.number())));
-    let numbers: Vec<_> = numbers.collect();
-    for one in incoming.iter_mut().filter(|one| one.verified.is_some()) {
-        let (Some(statement), Some(list)) = (&one.statement, one.list()) else { continue };
-        let signer = statement.signer();
-        if numbers.iter().any(|(other, number)| *other == signer && *number > list.number()) {
-            one.result = Ok(Done::Superseded);
+/// Takes the lists that hold, one after the other as their signers made them.
+pub(super) fn take_lists(
+    incoming: &mut [Incoming],
+    kept: &mut KeptStatements,
+    trust: &Trust,
+    now: Timestamp,
+) {
+    for one in incoming.iter_mut().filter(|one| one.list().is_some()) {
+        match one.statement.as_ref().is_some_and(|statement| kept.contains(statement)) {
+            true => one.end_known(trust),
+            false => one.judge(trust, now),
+        }
+    }
+    let mut lists: Vec<_> = incoming.iter_mut().filter(|one| one.list().is_some()).collect();
+    lists.retain(|one| one.is_open());
+    lists.sort_by_key(|one| one.list().map(RevocationStatement::number));
+    for one in &mut lists {
+        let taken = one.keep(kept, trust).map(|taken| match taken {
+            Taken::Known => Done::Known,
+            taken => Done::Taken(taken),
+        });
+        one.end(taken);
+    }
+    supersede(&mut lists);
+}
+
+/// Finds out which keys on the lists that were taken are believed nevertheless.
+pub(super) fn find_still_believed(incoming: &mut [Incoming], trust: &Trust, now: Timestamp) {
+    for one in incoming {
+        let (Some(list), Ok(Some(Done::Taken(_)))) = (one.list(), &one.result) else { continue };
+        let listed: HashSet<_> = list.keys().iter().map(RevokedKey::id).collect();
+        let entries = trust.entries().iter().filter(|entry| listed.contains(&entry.key().id()));
+        let believed = entries.filter(|entry| trust.state(entry, now) == EntryState::Trusted);
+        one.still_believed = believed.map(|entry| entry.name().to_owned()).collect();
+    }
+}
+
+/// Passes over lists in whose place a newer one of the same signer is, which came with them.
+fn supersede(lists: &mut [&mut Incoming]) {
+    let key = |one: &Incoming| Some((one.statement.as_ref()?.signer(), one.list()?.number()));
+    let good = lists.iter().filter(|one| one.result.is_ok()).filter_map(|one| key(one));
+    let mut newest = HashMap::new();
+    for (signer, number) in good {
+        newest
+            .entry(signer)
+            .and_modify(|newest: &mut u64| *newest = number.max(*newest))
+            .or_insert(number);
+    }
+    for one in lists {
+        let Some((signer, number)) = key(one) else { continue };
+        let is_older = newest.get(&signer).is_some_and(|newest| *newest > number);
+        let is_passed_over = match &one.result {
+            Ok(_) => true,
+            Err(Failure::Statement { source: StatementError::Older { .. }, .. }) => true,
+            Err(_) => false,
+        };
+        if is_older && is_passed_over {
+            one.end(Ok(Done::Superseded));
         }
     }
 }
 
 /// Reads all statements that the arguments name.
 pub(super) fn find(inputs: &[PathBuf]) -> Result<Vec<Incoming>, Failure> {
-    let mut incoming = Vec::new();
+    let mut paths = Vec::new();
     for input in inputs {
         if input != Path::new("-") && input.is_dir() {
-            for path in in_directory(input)? {
-                incoming.push(Incoming::read(path)?);
-            }
+            paths.extend(in_directory(input)?);
         } else {
-            incoming.push(Incoming::read(input.clone())?);
+            paths.push(input.clone());
         }
     }
-    Ok(incoming)
+    Ok(paths.into_iter().map(Incoming::read).collect())
 }
 
 /// Returns the statements in a directory, by name.
@@ -139,9 +217,10 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn shown(path: &Path) -> String {
-    match path == Path::new("-") {
+fn failure(path: &Path, source: StatementError) -> Failure {
+    let name = match path == Path::new("-") {
         true => "standard input".to_owned(),
         false => quoted(path).to_string(),
-    }
+    };
+    Failure::Statement { name, source }
 }
