@@ -164,7 +164,7 @@ pub fn all_vectors() -> Vec<Vector> {
         .filter(|name| name.ends_with(".vector"))
         .collect();
     names.sort();
-    assert!(names.len() >= 765, "{} vectors", names.len());
+    assert!(names.len() >= 990, "{} vectors", names.len());
     let read =
         |name: &String| Vector::parse(name, &project_text(&format!("fixtures/vectors/{name}")));
     names.iter().map(read).collect()

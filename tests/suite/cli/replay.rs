@@ -235,7 +235,7 @@ fn a_reject_file_that_cannot_be_written_lets_nothing_out_twice() {
 #[test]
 fn what_the_reader_does_not_take_is_not_released() {
     let person = Person::with_key();
-    // The reader takes one line and is gone. At most what fits a pipe was released.
+    // The reader takes one line and is gone. At most what fits a pipe was released, and what the reader took at once.
     let line = "brine replay init --accept-older db; seq -f '%01000.0f' 400 | brine sign --lines > records; \
         brine verify --lines --replay-db db --json < records 2>first | head -n 1 > one; \
         brine verify --lines --replay-db db --on-bad skip --json < records 2>&1 >rest; wc -l < rest";
@@ -244,7 +244,7 @@ fn what_the_reader_does_not_take_is_not_released() {
     let after: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
     let (verified, lost) = (&after["records_verified"], &after["reasons"]["replayed"]);
     assert_eq!(verified.as_u64().unwrap() + lost.as_u64().unwrap_or(0), 400, "{after}");
-    assert!(lost.as_u64().unwrap_or(0) <= 65, "{after}");
+    assert!(lost.as_u64().unwrap_or(0) <= 65 + 8, "{after}");
     assert_eq!(lines.next().unwrap(), verified.to_string());
 }
 
