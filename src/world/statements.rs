@@ -19,19 +19,19 @@ pub(crate) fn read_kept(trust_file: &Path, files: &SmallFiles) -> Result<KeptSta
         path: path.clone(),
         source: io::Error::new(kind, what),
     };
-    // Nobody named it, so nothing is waited for, as a FIFO waits for its writer.
-    if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(unreadable(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let bytes = match files.read(&path) {
-        // A link that leads nowhere is something that was there.
-        Err(Failure::Unreadable { source, .. })
-            if source.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() =>
-        {
+    match path.symlink_metadata() {
+        // Whoever watches the trust file watches for this one, too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(KeptStatements::default());
         }
-        read => read?,
-    };
+        // Nobody named it, so nothing is waited for, as a FIFO waits for its writer. A link that leads nowhere is something
+        // that was there, which reading it says.
+        _ if path.metadata().is_ok_and(|found| !found.is_file()) => {
+            return Err(unreadable(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        _ => {}
+    }
+    let bytes = files.read(&path)?;
     if bytes.is_empty() {
         // None is written without anything in it.
         return Err(unreadable(io::ErrorKind::UnexpectedEof, "it is empty"));

@@ -8,6 +8,7 @@ use brine_trust::Trust;
 
 use super::home::Home;
 use super::named_key::{self, Named};
+use super::statements::statements_path;
 use super::watched::Watched;
 use crate::args::judge::TrustArgs;
 use crate::report::Failure;
@@ -51,5 +52,7 @@ fn files(args: &TrustArgs) -> Vec<PathBuf> {
         Named::Agent(_) | Named::OpenSsh(_) => None,
     });
     let trust = args.trust.clone().or(default);
-    named.chain(trust).chain(args.revoked.clone()).collect()
+    // All of them from the beginning, or what is read would be read again.
+    let kept = trust.as_deref().map(statements_path);
+    named.chain(trust).chain(kept).chain(args.revoked.clone()).collect()
 }

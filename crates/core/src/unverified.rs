@@ -79,7 +79,7 @@ impl<'a> UnverifiedEnvelope<'a> {
     /// Returns the certificates that it brings for its key.
     #[must_use]
     pub fn certificates(&self) -> Option<Certificates> {
-        let value = self.own_kind.and_then(|_| self.sign1.signer_header().get(label::CERTIFICATES));
+        let value = self.own_kind.and_then(|_| self.sign1.signer_value(label::CERTIFICATES));
         value.and_then(|value| Certificates::decode(value).ok())
     }
 
@@ -204,12 +204,12 @@ fn judge_needed(value: &[u8]) -> Result<(), FormError> {
 
 /// Holds what one of several signers says, beside the body, to its place.
 fn judge_signer(sign1: &Sign1<'_>, own_kind: Option<Kind>) -> Result<(), FormError> {
-    let (body, signer) = (sign1.header(), sign1.signer_header());
-    let Some(kind) = own_kind else { return judge_foreign(signer) };
+    let body = sign1.header();
+    let Some(kind) = own_kind else { return Ok(()) };
     if !kind.may_have_several() {
         return Err(FormError::Signers { what: "envelopes of this kind have one signer" });
     }
-    if let Some(value) = signer.get(label::CERTIFICATES) {
+    if let Some(value) = sign1.signer_value(label::CERTIFICATES) {
         judge_form(value)?;
     }
     if body.get(label::SEQUENCE).is_some() {
@@ -221,7 +221,7 @@ fn judge_signer(sign1: &Sign1<'_>, own_kind: Option<Kind>) -> Result<(), FormErr
     }
     let of_the_body =
         [label::POSITION, label::SEQUENCE, label::GRANTS, label::RESULT, label::SIGNERS];
-    if of_the_body.iter().any(|label| signer.get(*label).is_some()) {
+    if of_the_body.iter().any(|label| sign1.signer_value(*label).is_some()) {
         return Err(FormError::Signers { what: "a signer states what the body has to" });
     }
     Ok(())

@@ -38,7 +38,7 @@ pub struct Verified {
     kind: Kind,
     signer: Signer,
     others: Vec<Signer>,
-    shared_id: Option<[u8; 32]>,
+    shared_id: Option<Box<[u8; 32]>>,
     standing: Standing,
     payload: Payload,
 }
@@ -139,8 +139,8 @@ impl Verified {
     /// Returns what names the message of an envelope of several signers, by its header and payload; `None` if it has one
     /// signer. Anybody can take signatures from it or put them in another order, and it stays the same message.
     #[must_use]
-    pub const fn shared_id(&self) -> Option<&[u8; 32]> {
-        self.shared_id.as_ref()
+    pub fn shared_id(&self) -> Option<&[u8; 32]> {
+        self.shared_id.as_deref()
     }
 
     /// Returns how long the payload is; of a stream, how much of it has been read so far.

@@ -30,9 +30,8 @@ impl ShownSigner {
     }
 
     fn of(signature: &UnverifiedEnvelope<'_>, numbers: Numbers) -> Self {
-        let header = signature.sign1().signer_header();
-        let key_id = header.key_id.map(hex);
-        let algorithm = header.get(label::ALG);
+        let key_id = signature.header().key_id.map(hex);
+        let algorithm = signature.sign1().signer_value(label::ALG);
         let facts = algorithm.map(|id| numbers.algorithm(id)).unwrap_or_default();
         let shown = algorithm.map_or_else(|| "none".to_owned(), |id| numbers.algorithm_shown(id));
         Self {

@@ -62,7 +62,7 @@ impl<'a> Several<'a> {
             let header = body.signed_by(&signature.header);
             let place = SignaturePlace { at: signature.at, bytes: signature.field.len() };
             let view = Sign1::new(header, outline, place);
-            views.push(view.by_one_of_several(signature.header, signature.protected_bytes));
+            views.push(view.by_one_of_several(signature.header.map(), signature.protected_bytes));
         }
         decoder.finish()?;
         Ok(Self { views, signatures_at: (start, first) })

@@ -14,14 +14,15 @@ pub struct Sign1<'a> {
     header: Protected<'a>,
     outline: Outline<'a>,
     signature_place: SignaturePlace,
-    /// If it is one of several, its own header.
+    /// If it is one of several, its own header, of which `header` has the algorithm and the key id already: it is small, since
+    /// all envelopes have room for it.
     signer: Option<SignerHeader<'a>>,
 }
 
 /// The header of one of several signers.
 #[derive(Clone, Copy, Debug)]
 struct SignerHeader<'a> {
-    header: Protected<'a>,
+    map: HeaderMap<'a>,
     bytes: &'a [u8],
 }
 
@@ -62,16 +63,16 @@ impl<'a> Sign1<'a> {
     }
 
     /// Makes it one signature of several.
-    pub(super) const fn by_one_of_several(self, header: Protected<'a>, bytes: &'a [u8]) -> Self {
-        Self { signer: Some(SignerHeader { header, bytes }), ..self }
+    pub(super) const fn by_one_of_several(self, map: HeaderMap<'a>, bytes: &'a [u8]) -> Self {
+        Self { signer: Some(SignerHeader { map, bytes }), ..self }
     }
 
-    /// Returns what the header says that is the signer's own: of one of several, not that of the body.
+    /// Returns what the header says with a label that is the signer's own: of one of several, not that of the body.
     #[must_use]
-    pub const fn signer_header(&self) -> &Protected<'a> {
+    pub fn signer_value(&self, label: i64) -> Option<&'a [u8]> {
         match &self.signer {
-            Some(signer) => &signer.header,
-            None => &self.header,
+            Some(signer) => signer.map.get(label),
+            None => self.header.get(label),
         }
     }
 

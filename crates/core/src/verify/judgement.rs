@@ -29,8 +29,8 @@ pub(crate) struct Judged<'t> {
     pub(crate) signer: Cow<'t, Signer>,
     /// The other signers who are believed, of an envelope of several.
     pub(crate) others: Vec<Signer>,
-    /// What names the message of several signers, whoever of them is left.
-    pub(crate) shared_id: Option<[u8; 32]>,
+    /// What names the message of several signers, whoever of them is left. It is elsewhere, since records have one signer.
+    pub(crate) shared_id: Option<Box<[u8; 32]>>,
     /// What of it can stop holding.
     pub(crate) standing: Standing,
 }
@@ -76,7 +76,8 @@ pub(crate) fn verify_all<'t>(
     let judged = judge_several(signatures, expectations, trust, now, keys)?;
     let protected = signatures.first().sign1().protected_bytes();
     let signed = [protected, payload].map(Sha256::digest).concat();
-    Ok(Judged { shared_id: Some(Sha256::digest(signed).into()), ..judged })
+    let shared_id: [u8; 32] = Sha256::digest(signed).into();
+    Ok(Judged { shared_id: Some(shared_id.into()), ..judged })
 }
 
 /// Judges an envelope over a payload in memory: signature, kind, trust, context and time, in this order.

@@ -180,6 +180,6 @@ fn has_unsigned(envelope: &[u8]) -> Result<bool, Malformed> {
 
 /// Returns the id of the key that a signature names.
 fn key_id(signature: &UnverifiedEnvelope<'_>) -> Option<KeyId> {
-    let id = signature.sign1().signer_header().key_id?;
+    let id = signature.header().key_id?;
     id.try_into().ok().map(KeyId::from_bytes)
 }
