@@ -49,13 +49,14 @@ pub struct Revoke {
 
     /// Write the list to FILE; an authority's list that is there is continued
     ///
-    /// The default is NAME.revocation beside the key that signs it. "-" is standard output, for a key that revokes itself.
+    /// The default is NAME.revocation beside the key that signs it, and NAME.itself.revocation for a key that revokes itself,
+    /// for which "-" is standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     /// Revoke the keys on this list, too, which another authority has made
     ///
-    /// A new authority takes over with it what the old one has revoked.
+    /// A new authority takes over with it what the old one has revoked, whose key is in the key store or the trust file.
     #[arg(long, value_name = "FILE", requires = "issuer")]
     pub also: Option<PathBuf>,
 

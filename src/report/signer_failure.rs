@@ -16,8 +16,8 @@ pub(crate) enum SignerFailure {
     #[error("this is another key than expected: its fingerprint is {found}, not {expected}")]
     OtherFingerprint { expected: Fingerprint, found: Fingerprint },
 
-    #[error("{} is revoked by a list that would count no more, and would be believed again", quoted(.name))]
-    BelievedAgain { name: String },
+    #[error("{key} is on a list that would count no more, and would be believed again")]
+    BelievedAgain { key: String, option: String },
 
     #[error("rotation of {} to {fingerprint} was not confirmed", quoted(.name))]
     Unfollowed { name: String, fingerprint: String },

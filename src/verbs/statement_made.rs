@@ -34,7 +34,7 @@ impl StatementOutput {
                 stdout.refuse_terminal("a statement")?;
                 Ok(Self::Stdout(stdout))
             }
-            (Some(path), Some(file)) if path == beside(file, extension) => {
+            (Some(path), Some(file)) if is_same(path, &beside(file, extension)) => {
                 Ok(Self::File(path.to_owned()))
             }
             (Some(path), _) => {
@@ -81,6 +81,10 @@ impl StatementOutput {
 pub(super) fn describe(line: &StatementLine) {
     // Whoever closed it does not want to hear it.
     let _ = write_to_stderr(json_line(line).as_bytes());
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    GuardedPlace::of_path(one).is_same_as(&GuardedPlace::of_path(other))
 }
 
 /// Returns the file of a statement: `team.revocation` for `team.key` and `team.pub`.

@@ -167,7 +167,7 @@ impl GuardedPlace {
         }
     }
 
-    fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let same_file = self.found.is_some() && self.found == other.found;
         same_file || (self.name.is_some() && self.name == other.name)
     }

@@ -24,6 +24,15 @@ pub(crate) struct Chain<'t> {
     anchors: Vec<Anchor<'t>>,
 }
 
+/// What certificates are judged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Links {
+    /// For whatever the key signs.
+    All,
+    /// For its word that it is lost, which it can give when its certificate has ended or it is revoked already.
+    OwnWord,
+}
+
 /// Somebody whom a trust file lets issue certificates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Anchor<'t> {
@@ -89,7 +98,7 @@ impl Trust {
         let chain = self.follow(certificates)?;
         let leaf = chain.leaf().filter(|leaf| leaf.key().id() == key);
         let leaf = leaf.ok_or_else(|| refused(chain.leaf(), CertificateFlaw::OtherKey))?;
-        self.judge_links(&chain, question.now)?;
+        self.judge_links(&chain, question.now, Links::All)?;
         let mut refusal = None;
         for anchor in &chain.anchors {
             match self.judge_anchor(&chain, leaf, *anchor, question, &may_speak) {
@@ -101,15 +110,26 @@ impl Trust {
     }
 
     /// Judges each certificate by itself, and whether its issuer may hand on.
-    fn judge_links(&self, chain: &Chain<'_>, now: Timestamp) -> Result<(), Untrusted> {
+    fn judge_links(
+        &self,
+        chain: &Chain<'_>,
+        now: Timestamp,
+        links: Links,
+    ) -> Result<(), Untrusted> {
         for (place, certificate) in chain.certificates.iter().enumerate() {
             let flaw = |flaw| refused(Some(certificate), flaw);
             if self.revocations().revokes_certificate(certificate) {
                 return Err(flaw(CertificateFlaw::Revoked));
             }
             let (key, names) = (certificate.key(), certificate.principals.iter());
-            self.judge_revocation(key.id(), Some(key), names.map(String::as_str), now)?;
-            certificate.judge(now).map_err(flaw)?;
+            let is_own_word = links == Links::OwnWord;
+            if !(is_own_word && place == 0) {
+                self.judge_revocation(key.id(), Some(key), names.map(String::as_str), now)?;
+            }
+            match certificate.judge(now) {
+                Err(CertificateFlaw::Expired { .. }) if is_own_word => {}
+                judged => judged.map_err(flaw)?,
+            }
             if place > 0 && !certificate.may_delegate {
                 let issuer = certificate.principals.join(",");
                 return Err(refused(chain.leaf(), CertificateFlaw::Delegation { issuer }));
@@ -118,7 +138,7 @@ impl Trust {
         Ok(())
     }
 
-    /// Returns the names that certificates give a key, whatever it may do, if they hold at a moment.
+    /// Returns the names that certificates give a key, or gave it before they ended, whatever it may do.
     pub(crate) fn certified_names(
         &self,
         key: KeyId,
@@ -128,7 +148,7 @@ impl Trust {
         let chain = self.follow(certificates)?;
         let leaf = chain.leaf().filter(|leaf| leaf.key().id() == key);
         let leaf = leaf.ok_or_else(|| refused(chain.leaf(), CertificateFlaw::OtherKey))?;
-        self.judge_links(&chain, now)?;
+        self.judge_links(&chain, now, Links::OwnWord)?;
         let mut refusal = None;
         for anchor in &chain.anchors {
             let entry = anchor.entry();

@@ -65,7 +65,7 @@ impl KnownKeys {
     }
 
     /// Returns the lists that have a key.
-    fn lists_with(&self, key: KeyId) -> impl Iterator<Item = &StatedList> {
+    pub(crate) fn lists_with(&self, key: KeyId) -> impl Iterator<Item = &StatedList> {
         let places = self.listed.get(&key).into_iter().flatten();
         places.filter_map(|place| Some(self.lists.get(*place)?.as_ref()))
     }
@@ -144,6 +144,10 @@ impl Trust {
     #[must_use]
     pub fn revocation_of(&self, key: &VerifyingKey, now: Timestamp) -> Option<Untrusted> {
         self.judge_revocation(key.id(), Some(key), iter::empty(), now).err()
+    }
+
+    pub(crate) fn lists_with(&self, key: KeyId) -> impl Iterator<Item = &StatedList> {
+        self.known().lists_with(key)
     }
 
     /// Returns the list of what somebody with this key revokes, if one was taken.

@@ -60,9 +60,9 @@ pub use crate::pattern::{ContextGlob, PatternList, ReservedGlob};
 pub use crate::revocation_list::RevocationList;
 pub use crate::rule::Rule;
 pub use crate::statements::{
-    KeptStatements, MAX_LOSS_REASON_BYTES, MAX_OTHERS_BYTES, RevocationStatement, RevokedKey,
-    RotationStatement, Said, StatedList, StatementError, Successors, Taken, UnverifiedStatement,
-    VerifiedStatement,
+    KeptStatements, MAX_AHEAD, MAX_LOSS_REASON_BYTES, MAX_SIGNER_LIST_BYTES, MAX_STRANGERS_BYTES,
+    RevocationStatement, RevokedKey, RotationStatement, Said, StatedList, StatementError,
+    Successors, Taken, UnverifiedStatement, VerifiedStatement,
 };
 pub use crate::store::{Revocations, TrustStore};
 pub use jiff::tz::TimeZone;

@@ -13,7 +13,7 @@ mod unverified;
 
 pub use self::error::StatementError;
 pub use self::form::{MAX_LOSS_REASON_BYTES, RevocationStatement, RevokedKey, RotationStatement};
-pub use self::judging::{Successors, VerifiedStatement};
-pub use self::kept::{KeptStatements, MAX_OTHERS_BYTES, Taken};
+pub use self::judging::{MAX_AHEAD, Successors, VerifiedStatement};
+pub use self::kept::{KeptStatements, MAX_SIGNER_LIST_BYTES, MAX_STRANGERS_BYTES, Taken};
 pub use self::stated::StatedList;
 pub use self::unverified::{Said, UnverifiedStatement};

@@ -24,7 +24,7 @@ fn take(vector: &Vector) -> Result<(), StatementError> {
     let trust = trust(vector).with_statements(&kept)?;
     let statement = UnverifiedStatement::parse(vector.envelope.clone())?;
     let verified = trust.judge_statement(statement, vector.now())?;
-    kept.take(verified.clone(), &trust)?;
+    kept.take(verified.clone(), &trust, vector.now())?;
     // What is kept is read again as it was, and judged by again.
     let again = KeptStatements::parse(&kept.to_bytes())?;
     let trust = trust.with_statements(&again)?;

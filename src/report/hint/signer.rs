@@ -20,10 +20,9 @@ pub(super) fn of_signer(failure: &SignerFailure) -> String {
         SignerFailure::OtherFingerprint { .. } => {
             "do not use it: ask its owner for the key again; \"brinekey show KEY\" shows all of this one's".to_owned()
         }
-        SignerFailure::BelievedAgain { name } => {
-            let name = typeable(name);
+        SignerFailure::BelievedAgain { key, option } => {
             format!(
-                "\"brinekey trust revoke {name}\" has it refused without that list; \"--force\" removes its authority all the same"
+                "\"brinekey trust revoke KEY{option}\" refuses {key} without that list, and so does the list of another authority; \"--force\" removes all the same"
             )
         }
         SignerFailure::Unfollowed { .. } => {

@@ -38,6 +38,7 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
         return add_authority(&path, rule, &authority, (json, &output));
     }
     let files = SmallFiles::new(rule);
+    let mut is_listed = false;
     let change = edit(&path, rule, |store| {
         let kept = statements::read_kept(&path, &files)?;
         let before = trust_in(store, &path, &kept, &files)?;
@@ -45,8 +46,14 @@ pub(super) fn run(args: TrustAdd) -> Result<(), Failure> {
         let after = trust_in(store, &path, &kept, &files)?;
         let (did, entries, now) = (Did::Added, vec![entry], Moment::System.now()?);
         refuse_revoked(&after, &entries, now)?;
+        is_listed = entries.iter().any(|entry| after.is_listed(entry.key().id()));
         Ok(TrustChange { did, entries, before, after, now })
     })?;
+    if is_listed {
+        remark(
+            "warning: somebody has revoked this key under a name for which they may not vouch here",
+        );
+    }
     if json {
         return change.print(&path, &output);
     }

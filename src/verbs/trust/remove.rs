@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use brine_core::{Clock as _, Signer, Timestamp};
+use brine_core::{Clock as _, Signer, Timestamp, VerifyingKey};
 use brine_keys::ssh_fingerprint;
-use brine_trust::{Revocations, Trust, TrustEntry};
+use brine_trust::{EntryState, KeptStatements, Revocations, RevokedKey, Said, Trust, TrustEntry};
 
 use super::change::{Did, TrustChange};
 use crate::args::trust::TrustRemove;
@@ -58,25 +58,56 @@ fn remove(args: &TrustRemove, path: &Path) -> Result<TrustChange, Failure> {
         let mut entries = removed.map_err(refused)?;
         let removed = store.remove_authorities(|one| authorities.contains(one), revocations);
         entries.extend(removed.map_err(refused)?.into_iter().map(|one| one.entry().clone()));
-        // Whoever takes out a wrong successor can be followed to the right one.
-        entries.iter().for_each(|entry| kept.forget_rotations_to(entry.key()));
         let after = trust_in(store, path, &kept, &files)?;
         if !args.force {
-            refuse_to_believe_again(&before, &after, now)?;
+            refuse_to_believe_again(&before, &after, (&kept, now), args)?;
+        }
+        for key in entries.iter().map(TrustEntry::key) {
+            forget(&mut kept, key, &after);
         }
         statements::write_kept(path, &kept)?;
         Ok(TrustChange { did: Did::Removed, entries, before, after, now })
     })
 }
 
-/// Refuses to take out whoever revokes a key that would be believed again.
-fn refuse_to_believe_again(before: &Trust, after: &Trust, now: Timestamp) -> Result<(), Failure> {
-    let is_revived = |entry: &&TrustEntry| {
-        before.revocation_of(entry.key(), now).is_some()
-            && after.revocation_of(entry.key(), now).is_none()
+/// Refuses to take out whoever revokes a key that would be believed again: by an entry, or by the certificate of somebody else.
+fn refuse_to_believe_again(
+    before: &Trust,
+    after: &Trust,
+    (kept, now): (&KeptStatements, Timestamp),
+    args: &TrustRemove,
+) -> Result<(), Failure> {
+    let is_believed = |entry: &TrustEntry| {
+        matches!(after.state(entry, now), EntryState::Trusted | EntryState::NotYet)
     };
-    match after.entries().iter().find(is_revived) {
-        None => Ok(()),
-        Some(entry) => Err(SignerFailure::BelievedAgain { name: entry.name().to_owned() }.into()),
+    let is_revived = |entry: &&TrustEntry| {
+        before.revocation_of(entry.key(), now).is_some() && is_believed(entry)
+    };
+    let mut revived = after.entries().iter().find(is_revived).map(|entry| entry.key().clone());
+    if after.authorities().iter().any(|one| is_believed(one.entry()))
+        || after.entries().iter().any(|entry| entry.may_issue() && is_believed(entry))
+    {
+        let lists = kept.iter().filter_map(|kept| match kept.said() {
+            Said::Revocation(list) => Some(list.keys()),
+            Said::Rotation(_) => None,
+        });
+        let is_lost = |key: &&RevokedKey| before.is_listed(key.id()) && !after.is_listed(key.id());
+        let lost = lists.flatten().filter(is_lost).filter_map(RevokedKey::key);
+        let mut lost = lost.filter(|key| after.revocation_of(key, now).is_none());
+        revived = revived.or_else(|| lost.next());
+    }
+    revived.map_or(Ok(()), |key| {
+        let (key, option) = (ssh_fingerprint(&key), trust_option(&args.file));
+        Err(SignerFailure::BelievedAgain { key, option }.into())
+    })
+}
+
+/// Forgets what was kept of a key that is not in the file any more.
+fn forget(kept: &mut KeptStatements, key: &VerifyingKey, after: &Trust) {
+    let mut authorities = after.authorities().iter();
+    if after.entries_of(key.id()).next().is_none() && !authorities.any(|one| one.key() == key) {
+        // Whoever takes out a wrong successor can be followed to the right one.
+        kept.forget_rotations_to(key);
+        kept.forget_lists_of(key.id());
     }
 }

@@ -7,9 +7,9 @@ mod told;
 use std::path::Path;
 
 use brine_core::{Clock as _, Timestamp};
-use brine_trust::{KeptStatements, Successors, TrustStore};
+use brine_trust::{KeptStatements, Successors, Trust, TrustStore};
 
-use self::incoming::{Done, Incoming, find, find_still_believed, take_lists};
+use self::incoming::{Done, Incoming, find, find_still_believed, take_lists, undo};
 use self::rotations::Agreed;
 use crate::args::trust::TrustUpdate;
 use crate::report::Failure;
@@ -46,6 +46,7 @@ fn take(file: &KeptBeside<'_>, incoming: &mut [Incoming]) -> Result<(), Failure>
         find_still_believed(incoming, &trust_in(store, file.path, kept, files)?, now);
         Ok(())
     })
+    .inspect_err(|_| undo(incoming))
 }
 
 /// Follows the rotations to which a person agrees.
@@ -70,12 +71,14 @@ fn follow(
             let successors = trust.successors(&rotation, now);
             agreed.judge(one, &rotation, &successors);
             if one.is_open() {
-                let followed = follow_one(file.path, (&mut *store, &mut *kept), one, &successors);
+                let both = (&mut *store, &mut *kept);
+                let followed = follow_one(file.path, both, one, &successors, &trust, now);
                 one.end(followed);
             }
         }
         Ok(())
     })
+    .inspect_err(|_| undo(incoming))
 }
 
 /// Follows a rotation, all of it or nothing.
@@ -84,14 +87,21 @@ fn follow_one(
     (store, kept): (&mut TrustStore, &mut KeptStatements),
     one: &Incoming,
     successors: &Successors,
+    trust: &Trust,
+    now: Timestamp,
 ) -> Result<Done, Failure> {
-    let wrong = |error| trust_file(path, error);
     let (mut new_store, mut new_kept) = (store.clone(), kept.clone());
-    let trust = store.trust().map_err(wrong)?;
-    one.keep(&mut new_kept, &trust)?;
-    new_store.add_successors(successors).map_err(wrong)?;
+    one.keep(&mut new_kept, trust, now)?;
+    new_store.add_successors(successors).map_err(|error| trust_file(path, error))?;
     (*store, *kept) = (new_store, new_kept);
-    Ok(if successors.are_in(&trust) { Done::Known } else { Done::Followed })
+    if successors.are_in(trust) {
+        return Ok(Done::Known);
+    }
+    let entries = successors.entries.iter().map(|entry| entry.name().to_owned());
+    let authorities = successors.authorities.iter().map(|one| one.name().to_owned());
+    let mut names: Vec<_> = entries.chain(authorities).collect();
+    names.dedup();
+    Ok(Done::Followed(names))
 }
 
 /// A trust file, with the statements beside it.
@@ -116,12 +126,12 @@ impl KeptBeside<'_> {
             let mut kept = statements::read_kept(self.path, &files)?;
             let before = kept.to_bytes();
             change(store, &mut kept, &files, Moment::System.now()?)?;
-            // First: a rotation that is remembered and not yet followed can be followed again.
-            // Nothing is written by which nobody could be believed any more.
-            trust_in(store, self.path, &kept, &files)?;
             if kept.to_bytes() == before {
                 return Ok(());
             }
+            // Nothing is written by which nobody could be believed any more.
+            trust_in(store, self.path, &kept, &files)?;
+            // Before the trust file: a rotation that is remembered and not yet followed can be followed again.
             statements::write_kept(self.path, &kept)
         })
     }

@@ -130,8 +130,10 @@ fn a_directory_of_statements_is_taken_with_the_newest_of_each_signer() {
         );
     }
     assert!(line(verifier, "brine verify envelope", 5).contains("revoked by team"));
+    // The next day, it is the same, and nothing to be told.
+    line(verifier, "rm d/4* d/x* && brinekey trust update d", 0);
     // A directory that has gone back is noticed.
-    line(verifier, "rm d/3* d/4* d/x*", 0);
+    line(verifier, "rm d/3*", 0);
     assert!(line(verifier, "brinekey trust update d", 5).contains("is older than list"));
     assert!(line(verifier, "brinekey trust update e", 2).contains("has no file NAME.revocation"));
     let said = line(verifier, "brinekey trust update --json - < d/2.revocation", 5);
@@ -248,7 +250,7 @@ fn a_person_is_asked_before_a_rotation_is_followed() {
     assert!(shown.contains("is now trusted as alice") && shown.contains("status 0"), "{shown}");
     line(&verifier, "brine verify --signer alice later && brine verify --signer alice envelope", 0);
     let shown = at_terminal(&verifier, "brinekey trust update r; echo status $?", "");
-    assert!(shown.contains("was followed before") && shown.contains("status 0"), "{shown}");
+    assert!(shown.contains("adds nothing") && shown.contains("status 0"), "{shown}");
     // Whoever took the new key out again is asked again.
     line(&verifier, "brinekey trust remove ./new.pub && brine verify later", 5);
     let said = line(&verifier, "setsid -w brinekey trust update --json r", 5);
@@ -299,6 +301,9 @@ fn agreement_to_one_rotation_is_none_to_another() {
     assert_eq!(line(&verifier, &both, 5).matches("\"rotation-unconfirmed\"").count(), 3);
     let one = format!("brinekey trust update --expect {expected} alice.rotation");
     assert!(line(&verifier, &one, 0).contains("is now trusted as alice"));
+    // Nor on the next day.
+    let other = format!("brinekey trust update --json --expect {expected} bob.rotation");
+    assert!(line(&verifier, &other, 5).contains("\"rotation-unconfirmed\""));
 }
 
 #[test]
@@ -336,17 +341,17 @@ fn a_person_sees_all_that_a_rotation_adds() {
 fn a_successor_that_is_there_already_needs_no_answer() {
     let (thief, verifier) = two_that_go_to_one();
     line(&verifier, "brinekey trust add alice ./new.pub", 0);
-    assert!(
-        line(&verifier, "brinekey trust update alice.rotation", 0).contains("was followed before")
-    );
+    assert!(line(&verifier, "brinekey trust update alice.rotation", 0).contains("adds nothing"));
     // It is remembered, so that there is no other.
-    line(&thief, "brinekey rotate alice --to bob -o other.rotation", 0);
+    line(&thief, "brinekey gen third --no-trust --no-passphrase > third.pub", 0);
+    line(&thief, "brinekey rotate alice --to third -o other.rotation", 0);
+    verifier.write("third.pub", thief.read("third.pub"));
     verifier.write("other.rotation", thief.read("other.rotation"));
     let said = line(&verifier, "brinekey trust update --json other.rotation", 5);
     assert!(said.contains("\"statement-conflict\""), "{said}");
     // Whoever took the wrong one out can follow the right one.
     line(&verifier, "brinekey trust remove ./new.pub", 0);
-    let expected = fingerprint(&verifier, "./bob.pub");
+    let expected = fingerprint(&verifier, "./third.pub");
     line(&verifier, &format!("brinekey trust update --expect {expected} other.rotation"), 0);
 }
 
@@ -396,7 +401,34 @@ fn whoever_revokes_is_not_taken_out_unseen() {
     world.list("list", "./alice.pub");
     let said = line(&world.verifier, "brinekey trust update list", 0);
     assert!(said.contains("carol is believed all the same: team may not vouch"), "{said}");
+    let said = line(&world.verifier, "brinekey trust add dave ./alice.pub", 0);
+    assert!(said.contains("somebody has revoked this key"), "{said}");
     line(&world.verifier, "brinekey trust remove team", 0);
+    // Nor by the certificate of somebody else.
+    let world = World::new();
+    line(&world.issuer, "brinekey ca corp --no-passphrase > corp.pub", 0);
+    world.verifier.write("corp.pub", world.issuer.read("corp.pub"));
+    line(&world.verifier, "brinekey trust add corp ./corp.pub --authority 'a*'", 0);
+    world.list("list", "./alice.pub");
+    line(&world.verifier, "brinekey trust update list", 0);
+    let said = line(&world.verifier, "brinekey trust remove team", 6);
+    assert!(said.contains("would be believed again"), "{said}");
+    line(
+        &world.issuer,
+        "brinekey revoke --with corp --for 9d --also $BRINE_HOME/keys/team.revocation -o corp.revocation",
+        0,
+    );
+    world.verifier.write("corp.revocation", world.issuer.read("corp.revocation"));
+    line(&world.verifier, "brinekey trust update corp.revocation && brinekey trust remove team", 0);
+    // A list that somebody has changed, or that nobody here knows, is not taken over.
+    let mut changed = world.verifier.read("list");
+    *changed.last_mut().unwrap() ^= 1;
+    world.issuer.write("changed", changed);
+    let also = "brinekey revoke --with corp --for 9d -o corp.revocation --also changed";
+    assert!(line(&world.issuer, &format!("{also} --json"), 1).contains("\"signature-bad\""));
+    line(&world.verifier, "brinekey ca corp --no-passphrase", 0);
+    let also = "brinekey revoke --with corp --for 9d -o other --also list";
+    assert!(line(&world.verifier, also, 2).contains("was signed with a key that is neither"));
 }
 
 #[test]
@@ -420,13 +452,16 @@ fn keys_that_are_revoked_at_once_are_all_on_the_list() {
             .contains(": lost (lost at ")
     );
     // A word about itself is beside the list, and is not written over anything.
+    let said = line(issuer, "brinekey revoke team", 0);
+    assert!(said.contains("it cannot be taken back"), "{said}");
     assert!(line(issuer, "brinekey revoke team", 4).contains("exists already"));
-    line(
-        issuer,
-        "brinekey revoke team -o self.revocation && brinekey revoke --with team --for 9d",
-        0,
-    );
-    world.verifier.write("self", issuer.read("self.revocation"));
+    line(issuer, "brinekey revoke --with team --for 9d", 0);
+    let said = line(issuer, "brinekey revoke team --with team --for 9d", 2);
+    assert!(said.contains("revokes itself without --with"), "{said}");
+    line(issuer, "cp $BRINE_HOME/keys/team.itself.revocation self", 0);
+    let said = line(issuer, "brinekey revoke --with team --for 9d -o self", 2);
+    assert!(said.contains("is no list to be continued"), "{said}");
+    world.verifier.write("self", issuer.read("self"));
     world.list("list", "");
     line(&world.verifier, "brinekey trust update list self", 0);
     assert!(line(&world.verifier, "brine verify envelope", 5).contains("revoked by its owner"));

@@ -17,7 +17,7 @@ use crate::entry::TrustEntry;
 use crate::named::EntryState;
 
 /// How far the number of a list may be ahead of the time. A list from a far future would be the last of its signer.
-const AHEAD: Duration = Duration::from_secs(86_400);
+pub const MAX_AHEAD: Duration = Duration::from_secs(86_400);
 
 /// A statement whose signer may say what it says.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Trust {
         now: Timestamp,
     ) -> Result<VerifiedStatement, StatementError> {
         let signer = match statement.said() {
-            Said::Revocation(list) if list.number() > now.plus(AHEAD).unix() => {
+            Said::Revocation(list) if list.number() > now.plus(MAX_AHEAD).unix() => {
                 return Err(StatementError::Number { found: list.number() });
             }
             Said::Revocation(list) => {
@@ -98,6 +98,12 @@ impl Trust {
             }
         };
         Ok(VerifiedStatement { statement, signer })
+    }
+
+    /// Returns whether a list that counts has this key, whoever it is of.
+    #[must_use]
+    pub fn is_listed(&self, key: KeyId) -> bool {
+        self.lists_with(key).next().is_some()
     }
 
     /// Returns the name of whoever signed a statement, or the key id if the trust file has none.
@@ -178,10 +184,10 @@ impl Trust {
     ) -> Result<Option<StatedList>, StatementError> {
         let issuer = statement.signer();
         let anchors = self.issuers(issuer);
-        let own = list.find(issuer).and_then(super::RevokedKey::key);
-        let Some(key) = anchors.first().map(|anchor| anchor.entry().key().clone()).or(own) else {
-            return Ok(None);
-        };
+        let named = anchors.iter().map(|anchor| anchor.entry()).chain(self.entries_of(issuer));
+        let named = named.map(|entry| entry.key().clone()).next();
+        let own = || list.find(issuer).and_then(super::RevokedKey::key);
+        let Some(key) = named.or_else(own) else { return Ok(None) };
         statement.verify_again([&key])?;
         let vouches = anchors.iter().map(|anchor| match anchor {
             Anchor::Authority(authority) => Vouches::Matching(authority.principals().clone()),
@@ -219,9 +225,11 @@ impl Trust {
         let authorities = self.authorities_of(rotation).map(Authority::entry);
         let entries: Vec<_> = self.entries_of(from.id()).chain(authorities).collect();
         let first = entries.first().ok_or_else(|| Untrusted::unknown(from.id()))?;
-        // The successor has all of these names. Those of authorities are no persons'.
-        let names = self.entries_of(from.id()).map(TrustEntry::name);
-        self.judge_revocation(to.id(), Some(to), names, now)?;
+        self.require_unrevoked(to, now)?;
+        // Whatever name it would get: somebody has said that it is lost.
+        if let Some(list) = self.lists_with(to.id()).next() {
+            return Err(list.refusal(to.id(), entries.first().map(|entry| entry.name())).into());
+        }
         self.require_current(entries.iter().copied(), now)?;
         Ok(first.name().to_owned())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use brine_core::cbor::{Extent, extent};
-use brine_core::{KeyId, VerifyingKey};
+use brine_core::{KeyId, Timestamp, VerifyingKey};
 
 use super::{
     RevocationStatement, RevokedKey, RotationStatement, Said, StatementError, UnverifiedStatement,
@@ -21,8 +21,37 @@ use crate::anchors::Trust;
 #[derive(Clone, Debug, Default)]
 pub struct KeptStatements(Vec<UnverifiedStatement>);
 
-/// The most that statements take which are not by authorities, in bytes.
-pub const MAX_OTHERS_BYTES: usize = 1 << 20;
+/// The most that statements take of keys that the trust file does not name, in bytes.
+pub const MAX_STRANGERS_BYTES: usize = 1 << 19;
+
+/// The largest list of revoked keys by a signer who is no authority, in bytes.
+pub const MAX_SIGNER_LIST_BYTES: usize = 1 << 18;
+
+/// Whose room a statement takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guest {
+    /// That of the trust file: an authority's, or that of one of its keys about itself.
+    No,
+    /// A signer's who may issue certificates.
+    Issuer,
+    /// A key's that only certificates know.
+    Stranger,
+}
+
+impl Guest {
+    fn of(statement: &UnverifiedStatement, trust: &Trust) -> Self {
+        let signer = statement.signer();
+        let mut authorities = trust.authorities().iter();
+        if authorities.any(|authority| authority.key().id() == signer) {
+            return Self::No;
+        }
+        match (trust.entries_of(signer).next(), place(statement).1) {
+            (None, _) => Self::Stranger,
+            (Some(_), Sort::List) => Self::Issuer,
+            (Some(_), Sort::Itself | Sort::Rotation) => Self::No,
+        }
+    }
+}
 
 /// What became of a statement.
 #[derive(Clone, Debug)]
@@ -43,7 +72,7 @@ impl KeptStatements {
     /// [`StatementError::TooLarge`], [`StatementError::Conflict`] for two in one place, and those of
     /// [`UnverifiedStatement::parse`].
     pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
-        judge_size(bytes.len())?;
+        judge_size(bytes.len(), MAX_TRUST_FILE_BYTES)?;
         let (mut kept, mut places, mut rest) = (Vec::new(), HashSet::new(), bytes);
         while !rest.is_empty() {
             let length = match extent(rest) {
@@ -79,8 +108,8 @@ impl KeptStatements {
         self.0.iter().any(|kept| kept.envelope() == statement.envelope())
     }
 
-    /// Keeps a statement. Those by others than authorities take at most [`MAX_OTHERS_BYTES`] together, so that there is room for
-    /// what authorities revoke.
+    /// Keeps a statement. What keys say of themselves that the trust file does not name takes at most [`MAX_STRANGERS_BYTES`]
+    /// together, and a list by a signer at most [`MAX_SIGNER_LIST_BYTES`], so that there is room for what authorities revoke.
     ///
     /// # Errors
     ///
@@ -90,6 +119,7 @@ impl KeptStatements {
         &mut self,
         statement: VerifiedStatement,
         trust: &Trust,
+        now: Timestamp,
     ) -> Result<Taken, StatementError> {
         let statement = statement.into_unverified();
         let wanted = place(&statement);
@@ -97,24 +127,27 @@ impl KeptStatements {
         let before = index.and_then(|index| self.0.get(index));
         let taken = match before {
             None => Taken::First,
+            // A successor that was revoked is none.
+            Some(before) if is_revoked_successor(before, trust, now) => Taken::First,
             Some(before) => succeed(before, &statement)?,
         };
         if matches!(taken, Taken::Known) {
             return Ok(taken);
         }
-        let is_by_authority = |one: &UnverifiedStatement| {
-            let mut authorities = trust.authorities().iter();
-            authorities.any(|authority| authority.key().id() == one.signer())
+        let others = self.0.iter().enumerate().filter(|(place, _)| Some(*place) != index);
+        let after: Vec<_> = others.map(|(_, kept)| kept).chain([&statement]).collect();
+        let size = |of: &dyn Fn(&UnverifiedStatement) -> bool| {
+            after.iter().filter(|one| of(one)).map(|one| one.envelope().len()).sum::<usize>()
         };
-        let after = || {
-            let kept = self.0.iter().enumerate().filter(|(place, _)| Some(*place) != index);
-            kept.map(|(_, kept)| kept).chain([&statement])
-        };
-        let size = |one: &UnverifiedStatement| one.envelope().len();
-        judge_size(after().map(size).sum())?;
-        let others: usize = after().filter(|one| !is_by_authority(one)).map(size).sum();
-        if others > MAX_OTHERS_BYTES && !is_by_authority(&statement) {
-            return Err(StatementError::TooLarge { found: others, limit: MAX_OTHERS_BYTES });
+        judge_size(size(&|_| true), MAX_TRUST_FILE_BYTES)?;
+        match Guest::of(&statement, trust) {
+            Guest::No => {}
+            Guest::Issuer => judge_size(statement.envelope().len(), MAX_SIGNER_LIST_BYTES)?,
+            Guest::Stranger => {
+                let is_strangers =
+                    |one: &UnverifiedStatement| Guest::of(one, trust) == Guest::Stranger;
+                judge_size(size(&is_strangers), MAX_STRANGERS_BYTES)?;
+            }
         }
         match index.and_then(|index| self.0.get_mut(index)) {
             Some(place) => *place = statement,
@@ -127,6 +160,11 @@ impl KeptStatements {
     #[must_use]
     pub fn has_followed(&self, rotation: &RotationStatement) -> bool {
         self.0.iter().any(|kept| matches!(kept.said(), Said::Rotation(one) if **one == *rotation))
+    }
+
+    /// Forgets the lists of a key, which count for nothing any more. What it said of itself stays.
+    pub fn forget_lists_of(&mut self, signer: KeyId) {
+        self.0.retain(|kept| place(kept) != (signer, Sort::List));
     }
 
     /// Forgets the rotations to a key, so that the key before can have another successor.
@@ -188,7 +226,10 @@ fn newer(
     }
 }
 
-fn judge_size(found: usize) -> Result<(), StatementError> {
-    let limit = MAX_TRUST_FILE_BYTES;
+fn is_revoked_successor(before: &UnverifiedStatement, trust: &Trust, now: Timestamp) -> bool {
+    matches!(before.said(), Said::Rotation(one) if trust.revocation_of(one.to(), now).is_some())
+}
+
+const fn judge_size(found: usize, limit: usize) -> Result<(), StatementError> {
     if found <= limit { Ok(()) } else { Err(StatementError::TooLarge { found, limit }) }
 }

@@ -62,18 +62,27 @@ impl StatedList {
         key: KeyId,
         names: impl Iterator<Item = &'n str> + Clone,
     ) -> Result<(), Untrusted> {
-        let Some(revoked) = self.keys.get(&key) else { return Ok(()) };
-        let is_own = key == self.issuer;
-        if !is_own && !names.clone().any(|name| self.may_vouch_for(name)) {
+        if !self.keys.contains_key(&key) {
+            return Ok(());
+        }
+        if key != self.issuer && !names.clone().any(|name| self.may_vouch_for(name)) {
             return Ok(());
         }
         let mut names = names;
-        Err(Untrusted::RevokedBy(Box::new(StatedRevocation {
-            signer: names.next().map_or_else(|| key.to_string(), str::to_owned),
-            by: (!is_own).then(|| self.name.clone()),
-            why: revoked.reason().map(str::to_owned),
-            lost: revoked.lost(),
-        })))
+        Err(self.refusal(key, names.next()))
+    }
+
+    /// Returns the refusal of a key on the list.
+    pub(crate) fn refusal(&self, key: KeyId, name: Option<&str>) -> Untrusted {
+        let revoked = self.keys.get(&key);
+        // Its issuer has a name where it speaks of itself, too.
+        let own = || if key == self.issuer { self.name.clone() } else { key.to_string() };
+        Untrusted::RevokedBy(Box::new(StatedRevocation {
+            signer: name.map_or_else(own, str::to_owned),
+            by: (key != self.issuer).then(|| self.name.clone()),
+            why: revoked.and_then(RevokedKey::reason).map(str::to_owned),
+            lost: revoked.and_then(RevokedKey::lost),
+        }))
     }
 
     fn may_vouch_for(&self, name: &str) -> bool {

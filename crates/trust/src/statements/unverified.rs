@@ -42,6 +42,11 @@ impl UnverifiedStatement {
     /// - [`StatementError::NoEnd`].
     pub fn parse(envelope: Vec<u8>) -> Result<Self, StatementError> {
         let signatures = Signatures::parse(&envelope, Tagging::Required).map_err(Error::from)?;
+        // What it says is in the payload, and certificates are shorter than this together.
+        let header = signatures.iter().map(|one| one.sign1().protected_bytes().len()).max();
+        if header.is_some_and(|header| header > MAX_STATEMENT_HEADER_BYTES) {
+            return Err(StatementError::form("its header is longer than one with certificates"));
+        }
         let first = signatures.first();
         let kind = first.kind(None).map_err(Error::from)?;
         if !matches!(kind, Kind::Revocation | Kind::Rotation) {
@@ -107,7 +112,8 @@ impl UnverifiedStatement {
     }
 
     /// Returns whether it is a key's word about itself, and about no other.
-    pub(super) fn is_about_itself(&self) -> bool {
+    #[must_use]
+    pub fn is_about_itself(&self) -> bool {
         matches!(&self.said, Said::Revocation(list) if list.is_only(self.signer))
     }
 
@@ -154,6 +160,9 @@ impl UnverifiedStatement {
         Ok(())
     }
 }
+
+/// The longest header of a statement, in bytes: one with three certificates.
+const MAX_STATEMENT_HEADER_BYTES: usize = 28 * 1024;
 
 /// Returns whether an envelope, which is in its form, has anything in an unprotected header.
 fn has_unsigned(envelope: &[u8]) -> Result<bool, Malformed> {

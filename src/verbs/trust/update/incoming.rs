@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use brine_core::Timestamp;
 use brine_core::text::quoted;
 use brine_trust::{
-    EntryState, KeptStatements, MAX_TRUST_FILE_BYTES, RevocationStatement, RevokedKey,
+    Authority, EntryState, KeptStatements, MAX_TRUST_FILE_BYTES, RevocationStatement, RevokedKey,
     RotationStatement, Said, StatementError, Taken, Trust, UnverifiedStatement, VerifiedStatement,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Incoming {
 /// What became of a statement that was not refused.
 #[derive(Debug)]
 pub(super) enum Done {
-    Followed,
+    Followed(Vec<String>),
     /// It was taken before.
     Known,
     /// A newer one of the same signer came with it.
@@ -105,10 +105,15 @@ impl Incoming {
     }
 
     /// Keeps it among others, if it was judged to hold.
-    pub(super) fn keep(&self, kept: &mut KeptStatements, trust: &Trust) -> Result<Taken, Failure> {
+    pub(super) fn keep(
+        &self,
+        kept: &mut KeptStatements,
+        trust: &Trust,
+        now: Timestamp,
+    ) -> Result<Taken, Failure> {
         match &self.verified {
             Some(verified) => {
-                let taken = kept.take(verified.clone(), trust);
+                let taken = kept.take(verified.clone(), trust, now);
                 taken.map_err(|source| failure(&self.path, source))
             }
             None => Ok(Taken::Known),
@@ -137,13 +142,13 @@ pub(super) fn take_lists(
     lists.retain(|one| one.is_open());
     lists.sort_by_key(|one| one.list().map(RevocationStatement::number));
     for one in &mut lists {
-        let taken = one.keep(kept, trust).map(|taken| match taken {
+        let taken = one.keep(kept, trust, now).map(|taken| match taken {
             Taken::Known => Done::Known,
             taken => Done::Taken(taken),
         });
         one.end(taken);
     }
-    supersede(&mut lists);
+    supersede(incoming);
 }
 
 /// Finds out which keys on the lists that were taken are believed nevertheless.
@@ -151,30 +156,41 @@ pub(super) fn find_still_believed(incoming: &mut [Incoming], trust: &Trust, now:
     for one in incoming {
         let (Some(list), Ok(Some(Done::Taken(_)))) = (one.list(), &one.result) else { continue };
         let listed: HashSet<_> = list.keys().iter().map(RevokedKey::id).collect();
-        let entries = trust.entries().iter().filter(|entry| listed.contains(&entry.key().id()));
+        let authorities = trust.authorities().iter().map(Authority::entry);
+        let entries = trust.entries().iter().chain(authorities);
+        let entries = entries.filter(|entry| listed.contains(&entry.key().id()));
         let believed = entries.filter(|entry| trust.state(entry, now) == EntryState::Trusted);
         one.still_believed = believed.map(|entry| entry.name().to_owned()).collect();
     }
 }
 
-/// Passes over lists in whose place a newer one of the same signer is, which came with them.
-fn supersede(lists: &mut [&mut Incoming]) {
-    let key = |one: &Incoming| Some((one.statement.as_ref()?.signer(), one.list()?.number()));
-    let good = lists.iter().filter(|one| one.result.is_ok()).filter_map(|one| key(one));
-    let mut newest = HashMap::new();
-    for (signer, number) in good {
-        newest
-            .entry(signer)
-            .and_modify(|newest: &mut u64| *newest = number.max(*newest))
-            .or_insert(number);
+/// Takes back that statements were taken, where they could not be written.
+pub(super) fn undo(incoming: &mut [Incoming]) {
+    for one in incoming {
+        if matches!(one.result, Ok(Some(Done::Taken(_) | Done::Followed(_)))) {
+            one.result = Ok(None);
+        }
     }
-    for one in lists {
+}
+
+/// Passes over lists in whose place a newer one of the same signer is, which came with them.
+fn supersede(incoming: &mut [Incoming]) {
+    let key = |one: &Incoming| {
+        let statement = one.statement.as_ref().filter(|statement| !statement.is_about_itself())?;
+        Some((statement.signer(), one.list()?.number()))
+    };
+    let mut newest = HashMap::new();
+    for (signer, number) in incoming.iter().filter(|one| one.result.is_ok()).filter_map(key) {
+        let highest = newest.entry(signer).or_insert(number);
+        *highest = number.max(*highest);
+    }
+    for one in incoming {
         let Some((signer, number)) = key(one) else { continue };
         let is_older = newest.get(&signer).is_some_and(|newest| *newest > number);
+        // What is judged last, after the signature, is that it is old.
         let is_passed_over = match &one.result {
             Ok(_) => true,
-            Err(Failure::Statement { source: StatementError::Older { .. }, .. }) => true,
-            Err(_) => false,
+            Err(failure) => ["statement-older", "expired"].contains(&failure.reason()),
         };
         if is_older && is_passed_over {
             one.end(Ok(Done::Superseded));

@@ -4,7 +4,9 @@ use std::io::ErrorKind;
 
 use brine_core::{Clock as _, Timestamp, VerifyingKey};
 use brine_keys::{Fingerprint, ssh_fingerprint};
-use brine_trust::{KeptStatements, RotationStatement, StatementError, Successors, Trust};
+use brine_trust::{
+    Authority, KeptStatements, RotationStatement, StatementError, Successors, Trust, TrustEntry,
+};
 
 use super::incoming::Incoming;
 use crate::args::trust::TrustUpdate;
@@ -32,14 +34,15 @@ impl Agreed {
         let now = Moment::System.now()?;
         for one in incoming.iter_mut().filter(|one| one.is_open()) {
             let Some(rotation) = one.rotation() else { continue };
-            if kept.has_followed(rotation) && !is_to_follow_again(rotation, trust) {
+            let is_known = one.statement.as_ref().is_some_and(|found| kept.contains(found));
+            if is_known && !is_to_follow_again(rotation, trust) {
                 one.end_known(trust);
                 continue;
             }
             one.judge(trust, now);
             // One of two successors is refused before anybody is asked.
             if one.is_open()
-                && let Err(failure) = one.keep(&mut kept.clone(), trust)
+                && let Err(failure) = one.keep(&mut kept.clone(), trust, now)
             {
                 one.end(Err(failure));
             }
@@ -58,6 +61,7 @@ impl Agreed {
                     // Whoever knows whose key it is has not agreed that it is somebody else's, too.
                     expected.is_of(rotation.to())
                         && to_same.all(|(other, _)| other.from() == rotation.from())
+                        && is_nobody_else(rotation.to(), &successors, trust)
                 }
                 None => has_terminal() && does_agree(signer, &successors, rotation, now)?,
             };
@@ -108,6 +112,19 @@ fn refuse_contradicting(incoming: &mut [Incoming]) {
             one.refuse(StatementError::Conflict { what: "one key has two successors" });
         }
     }
+}
+
+/// Returns whether a key is trusted as nobody but those whose successor it is to be.
+fn is_nobody_else(key: &VerifyingKey, successors: &Successors, trust: &Trust) -> bool {
+    let is_expected = |name: &str| {
+        let mut names = successors.entries.iter().map(TrustEntry::name);
+        let mut authorities = successors.authorities.iter().map(Authority::name);
+        names.any(|expected| expected == name) || authorities.any(|expected| expected == name)
+    };
+    let authorities = trust.authorities().iter().filter(|one| one.key() == key);
+    let mut names =
+        trust.entries_of(key.id()).map(TrustEntry::name).chain(authorities.map(Authority::name));
+    names.all(is_expected)
 }
 
 /// Returns whether a rotation that was followed would add its key again: somebody has taken that out.

@@ -14,7 +14,7 @@ impl Done {
     /// Returns what it is called for programs.
     const fn outcome(&self) -> &'static str {
         match self {
-            Self::Followed => "followed",
+            Self::Followed(_) => "followed",
             Self::Known => "known",
             Self::Superseded => "superseded",
             Self::Taken(_) => "taken",
@@ -57,13 +57,15 @@ impl Incoming {
                     note("it is the first list of this signer here; a newer one may exist");
                 }
             }
-            (Done::Followed, Said::Rotation(rotation)) => {
+            (Done::Followed(names), Said::Rotation(rotation)) => {
                 let (old, new) = (ssh_fingerprint(rotation.from()), ssh_fingerprint(rotation.to()));
-                note(&format!("{new} is now trusted as {signer}; the old key still is, too"));
-                let name = typeable(name);
-                note(&format!(
-                    "once nothing signed with the old key is in use: brinekey trust remove {name}{trust_option} --key {old}"
-                ));
+                let all = printable(&names.join(" and "));
+                note(&format!("{new} is now trusted as {all}; the old key still is, too"));
+                note("once nothing signed with the old key is in use:");
+                for name in names {
+                    let name = typeable(name);
+                    note(&format!("  brinekey trust remove {name}{trust_option} --key {old}"));
+                }
             }
             (Done::Superseded, Said::Revocation(list)) => {
                 note(&format!("list {} of {signer} is passed over for a newer one", list.number()));
@@ -72,7 +74,7 @@ impl Incoming {
                 note(&format!("list {} of {signer} was taken before", list.number()));
             }
             (_, Said::Rotation(_)) => {
-                note(&format!("the rotation of {signer} was followed before"))
+                note(&format!("the rotation of {signer} adds nothing: its key is trusted already"))
             }
         }
     }
