@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -12,8 +13,9 @@ import pdoc
 import brine
 from brine import _brine
 
-# The type of what has a buffer, which the stubs name as one of the module. Python has it from 3.12 on.
+# Types that the stubs name as those of the module, which has them only there. Python has Buffer from 3.12 on.
 vars(_brine)["Buffer"] = collections.abc.Buffer
+vars(_brine)["KeyLike"] = _brine.Key | str | os.PathLike[str]
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
