@@ -122,8 +122,7 @@ def test_rabbitmq_carries_functions_too(servers: Callable[[str], Server], tmp_pa
     # Who only sends jobs and takes their results needs no ledger. The worker does.
     site = Site(tmp_path, bare, worker_url=url)
     with site.at_work("--jobs", "2"):
-        # RabbitMQ is slow where every core is busy, and this is no test of how fast it is.
-        with site.executor(timeout="100s") as executor:
+        with site.executor() as executor:
             assert list(executor.map(abs, range(-10, 0))) == list(range(10, 0, -1))
             assert site.has_answers_of(executor)
         assert not site.has_answers_of(executor)
