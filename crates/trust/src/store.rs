@@ -15,7 +15,7 @@ use crate::statements::Successors;
 use crate::trust_file::is_toml;
 use crate::{Trust, allowed_signers};
 
-use self::text_edit::{appended, appended_authority, extent, with_revocation};
+use self::text_edit::{appended, appended_authority, with_revocation, without};
 
 /// The text of a trust.toml. It is always valid.
 ///
@@ -200,15 +200,8 @@ impl TrustStore {
         revocations: Revocations,
     ) -> Result<Vec<TrustEntry>, TrustError> {
         let entries = document::read(&self.text)?.signers;
-        let mut text = self.text.clone();
-        // From the last to the first: removing an entry moves those after it.
-        for (index, placed) in entries.iter().enumerate().rev() {
-            if chosen(&placed.entry) {
-                let before = index.checked_sub(1).and_then(|index| entries.get(index));
-                let before = before.map(|before| &before.place);
-                text.replace_range(extent(&text, before, &placed.place), "");
-            }
-        }
+        let places = entries.iter().map(|placed| (&placed.place, chosen(&placed.entry)));
+        let text = without(&self.text, &places.collect::<Vec<_>>());
         let entries = entries.into_iter().map(|placed| placed.entry);
         let (removed, rest): (Vec<_>, Vec<_>) = entries.partition(chosen);
         if revocations == Revocations::Keep {
@@ -230,14 +223,8 @@ impl TrustStore {
         revocations: Revocations,
     ) -> Result<Vec<Authority>, TrustError> {
         let placed = document::read(&self.text)?.authorities;
-        let mut text = self.text.clone();
-        for (index, one) in placed.iter().enumerate().rev() {
-            if chosen(&one.authority) {
-                let before = index.checked_sub(1).and_then(|index| placed.get(index));
-                let before = before.map(|before| &before.place);
-                text.replace_range(extent(&text, before, &one.place), "");
-            }
-        }
+        let places = placed.iter().map(|placed| (&placed.place, chosen(&placed.authority)));
+        let text = without(&self.text, &places.collect::<Vec<_>>());
         let authorities = placed.into_iter().map(|placed| placed.authority);
         let (removed, rest): (Vec<_>, Vec<_>) = authorities.partition(chosen);
         if revocations == Revocations::Keep {

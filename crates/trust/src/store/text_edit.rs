@@ -94,9 +94,22 @@ fn values(entry: &TrustEntry) -> Vec<(&'static str, String)> {
     values
 }
 
+/// Returns the text without the tables that are chosen, of all of one sort in their order.
+pub(super) fn without(text: &str, tables: &[(&Place, bool)]) -> String {
+    let mut text = text.to_owned();
+    // From the last to the first: removing one moves those after it.
+    for (index, (place, is_chosen)) in tables.iter().enumerate().rev() {
+        if *is_chosen {
+            let before = index.checked_sub(1).and_then(|index| tables.get(index));
+            text.replace_range(extent(&text, before.map(|(place, _)| *place), place), "");
+        }
+    }
+    text
+}
+
 /// Returns the text of an entry or an authority: the comment lines directly above its header, the entry to the end of
 /// its last line, and one blank line before. If it begins the file, the blank line after it.
-pub(super) fn extent(text: &str, before: Option<&Place>, place: &Place) -> Range<usize> {
+fn extent(text: &str, before: Option<&Place>, place: &Place) -> Range<usize> {
     let mut end = line_end(text, place.end);
     let mut start = line_start(text, place.header);
     // This stops at the end of the entry before: its last value may be a string of several lines, and they may
