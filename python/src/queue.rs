@@ -1,7 +1,8 @@
 //! Queues of signed messages.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use brine_cli::embed::{QueueText, queue_url};
@@ -11,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Frozen;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, warn};
 use crate::moment::LengthText;
 use crate::open_queue::{OpenQueue, QueueSite};
 use crate::patience::Patience;
@@ -31,6 +32,8 @@ pub(crate) struct Queue {
     sending: Arc<OpenQueue>,
     settling: Arc<OpenQueue>,
     is_woken: AtomicBool,
+    /// The reasons for which messages stay queued that were told.
+    told: Mutex<BTreeSet<&'static str>>,
 }
 
 /// A message that was sent, for its sender.
@@ -59,8 +62,8 @@ impl Queue {
         };
         let site = QueueSite::make(py, url.clone(), text)?;
         let [receiving, sending, settling] = [(); 3].map(|()| OpenQueue::new(&site));
-        let is_woken = AtomicBool::new(false);
-        Ok(Self { url, site, receiving, sending, settling, is_woken })
+        let (is_woken, told) = Default::default();
+        Ok(Self { url, site, receiving, sending, settling, is_woken, told })
     }
 
     /// The name of the queue.
@@ -133,6 +136,7 @@ impl Queue {
                 Taken::Nothing if left.is_some_and(|left| left.is_zero()) => return Ok(None),
                 Taken::Nothing if self.is_woken.swap(false, Ordering::AcqRel) => return Ok(None),
                 Taken::Nothing | Taken::PassedOver => py.check_signals()?,
+                Taken::Stays(reason, why) => self.tell(py, reason, &why)?,
                 Taken::Refused(refused, content) => {
                     let error = PyErr::from(Failure::from(refused)).into_value(py);
                     return Ok(Some(
@@ -171,6 +175,19 @@ impl Queue {
 
     fn __repr__(&self) -> String {
         format!("<queue {}>", self.url)
+    }
+}
+
+impl Queue {
+    /// Warns of a message that stays queued, the first time that one does for this reason: from outside, it looks as if
+    /// nobody took it.
+    fn tell(&self, py: Python<'_>, reason: &'static str, why: &str) -> PyResult<()> {
+        match self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(reason) {
+            true => {
+                warn(py, &format!("a message stays queued, and is looked at again later: {why}"))
+            }
+            false => py.check_signals(),
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use brine_cli::embed::{Facts, Refused};
-use brine_core::{Error, SystemError, TrustSource as _};
+use brine_core::{Classified as _, Error, SystemError, TrustSource as _};
 use brine_queue::{
     Admission, AnyLease, AnyRecord, Buried, Delivery, Queue as _, ReceiveBounds, RefusedMessage,
     Retry, Standing,
 };
-use brine_records::{Settled, Subject};
+use brine_records::{ReplayError, Settled, Subject};
 
 use crate::judge::Judge;
 use crate::open_queue::{OpenedQueue, now};
@@ -20,10 +20,12 @@ pub(crate) enum Taken {
     Message(Box<TakenMessage>),
     /// There is none.
     Nothing,
-    /// A message was a copy, or is looked at again later.
+    /// A message was a copy, or another consumer has it.
     PassedOver,
     /// A message became a dead letter.
     Refused(Refused, Vec<u8>),
+    /// A message stays queued for this reason, which is told, and is looked at again later.
+    Stays(&'static str, String),
 }
 
 /// A message that is to be handled.
@@ -79,6 +81,7 @@ pub(crate) fn take(
         }
         Judgement::PassedOver => Taken::PassedOver,
         Judgement::Refused(refused) => Taken::Refused(refused, content),
+        Judgement::Stays(reason, why) => Taken::Stays(reason, why),
     })
 }
 
@@ -86,10 +89,12 @@ pub(crate) fn take(
 enum Judgement {
     /// It is to be handled, by this right.
     Good(Facts, Vec<u8>, AnyRecord),
-    /// It was a copy, or is looked at again later.
+    /// It was a copy, or another consumer has it.
     PassedOver,
     /// It became a dead letter.
     Refused(Refused),
+    /// It stays queued for this reason, which is told.
+    Stays(&'static str, String),
 }
 
 /// Judges messages as they come.
@@ -112,7 +117,7 @@ impl Consumer<'_> {
             Err(refused) => match brine_queue::valid_later(refused.reason) {
                 Some(delay) => {
                     let _ = self.hand_back(lease, delay, &refused.message)?;
-                    return Ok(Judgement::PassedOver);
+                    return Ok(Judgement::Stays(refused.reason, refused.message));
                 }
                 None => return self.bury(lease, Standing::Unverified, refused),
             },
@@ -130,8 +135,12 @@ impl Consumer<'_> {
             }
             Admission::Handle(record) => Ok(Judgement::Good(facts, payload, record)),
             Admission::Later(delay, why) => {
-                let _ = self.hand_back(lease, delay, &why.to_string())?;
-                Ok(Judgement::PassedOver)
+                let told = why.to_string();
+                let _ = self.hand_back(lease, delay, &told)?;
+                Ok(match why {
+                    ReplayError::Busy { .. } => Judgement::PassedOver,
+                    why => Judgement::Stays(why.reason(), told),
+                })
             }
             Admission::Refused(error) => self.bury(lease, Standing::Unverified, error.into()),
             Admission::Repeated => {

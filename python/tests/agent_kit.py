@@ -35,7 +35,12 @@ class Agent:
             stdout=subprocess.DEVNULL,
             env={**os.environ, **self._asking()},
         )
-        wait_until(self.socket.exists)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        """Return whether it listens. Its socket is there before that."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def stop(self) -> None:
         """End it."""

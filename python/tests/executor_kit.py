@@ -109,6 +109,10 @@ class Site:
         try:
             yield process
             assert process.poll() is None, self.log.read_text()
+        except BaseException:
+            # Shown with the failure: what is missing is missing here or there.
+            print(f"the worker said:\n{self.log.read_text()}\ndead letters: {self.dead()}")
+            raise
         finally:
             process.terminate()
             process.wait(30)

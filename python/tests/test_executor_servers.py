@@ -119,8 +119,9 @@ def test_rabbitmq_carries_functions_too(servers: Callable[[str], Server], tmp_pa
     executor_kit.refuse_uninstalled()
     url = servers("amqp").url("work")
     bare = url.partition("&once-per-host")[0]
-    # Who only sends jobs and takes their results needs no ledger. The worker does.
+    # Who only sends jobs and takes their results needs no ledger. The worker does, and takes no job that is older.
     site = Site(tmp_path, bare, worker_url=url)
+    brine._brine.Queue(url)
     with site.at_work("--jobs", "2"):
         with site.executor() as executor:
             assert list(executor.map(abs, range(-10, 0))) == list(range(10, 0, -1))

@@ -58,6 +58,17 @@ def dead(url: str, home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.splitlines()]
 
 
+def test_what_stays_queued_is_told_once(url: str, alice: brine.Key, trust: brine.Trust) -> None:
+    signer = brine.Signer(alice, context="orders", not_before="1h", expires="2h")
+    with open_queue(url, alice, trust) as queue:
+        brine._brine.Queue(url).publish([signer.sign(b"later"), signer.sign(b"later, too")])
+        with pytest.warns(UserWarning, match="stays queued, and is looked at again") as warned:
+            for _ in range(2):
+                with pytest.raises(Empty):
+                    queue.get(timeout=0.2)
+        assert len(warned) == 1
+
+
 def test_objects_go_through(url: str, alice: brine.Key, trust: brine.Trust) -> None:
     with open_queue(url, alice, trust) as queue:
         assert queue.name == queue.context == "orders"

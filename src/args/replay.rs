@@ -44,6 +44,10 @@ pub struct InitArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
 
+    /// Make the ledger that the URL of a queue names with "once-per-host=FILE", and not a database
+    #[arg(long, conflicts_with = "json")]
+    pub once_per_host: bool,
+
     /// Write one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -89,7 +93,11 @@ Examples:
     $ brine replay init --accept-older seen
 
   Replace a lost database, and accept nothing that it may have released:
-    $ brine replay init seen";
+    $ brine replay init seen
+
+  Take what waits on RabbitMQ already, with the first consumer of this host:
+    $ brine replay init --once-per-host --accept-older once.db
+    $ brine recv 'amqp://host?queue=jobs&once-per-host=once.db'";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:

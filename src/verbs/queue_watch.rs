@@ -1,16 +1,18 @@
 //! What a consumer of a queue shows of its work while it goes on: numbers, a line at a terminal, a line for each message.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brine_core::{Classified as _, KeyId};
-use brine_queue::{AnyQueue, DeadLetters as _, QueueUrl, SourceFigures};
+use brine_queue::{AnyQueue, DeadLetters as _, QueueUrl, SourceFigures, stays_queued};
 use brine_records::{HandlerFailure, RecordFate, RecordListener, SettledRecord, Subject};
 use serde::Serialize;
 
 use crate::args::metrics::MetricsPlace;
 use crate::report::Failure;
-use crate::report::console::json_line;
+use crate::report::console::{json_line, remark};
 use crate::report::queue_account::QueueAccount;
 use crate::report::verdict::SequenceFacts;
 use crate::world::clock;
@@ -53,6 +55,8 @@ pub(super) struct QueueWatch {
     figures: Arc<SourceFigures>,
     progress: Arc<Progress>,
     log: Option<Arc<Mutex<MessageLog>>>,
+    /// The reasons for which messages stay queued that were told.
+    told: Arc<Mutex<BTreeSet<String>>>,
     /// Is written for the last time when the last copy goes.
     _numbers: Option<Arc<NumberFile>>,
 }
@@ -65,9 +69,9 @@ impl QueueWatch {
         plan: NumbersPlan,
         show: Show,
     ) -> Result<Self, Failure> {
-        let (account, figures) = (Arc::<Mutex<QueueAccount>>::default(), Arc::default());
+        let (account, figures, told) = Default::default();
         let progress = Arc::new(Progress::start(None, show));
-        let mut watch = Self { account, figures, progress, log: None, _numbers: None };
+        let mut watch = Self { account, figures, progress, log: None, told, _numbers: None };
         match plan {
             NumbersPlan::Nowhere => {}
             NumbersPlan::Address(address) => metrics::serve(address, watch.numbers(url, queue)?)?,
@@ -109,6 +113,20 @@ impl QueueWatch {
         self.progress.show_line(|| account.line(self.figures.in_flight()));
     }
 
+    /// Returns what to tell a person of a message that stays queued, the first time that one does for this reason: from
+    /// outside, it looks as if nobody took it.
+    pub(super) fn first_that_stays(&self, reason: &str, why: &dyn Display) -> Option<String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.insert(reason.to_owned()) {
+            return None;
+        }
+        let hint = match reason {
+            "replay-unknown" => "; docs/queues.md says how to take what nobody handled before",
+            _ => "",
+        };
+        Some(format!("a message stays queued, and is looked at again later: {why}{hint}"))
+    }
+
     fn account(&self) -> MutexGuard<'_, QueueAccount> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,6 +149,11 @@ impl QueueWatch {
 impl RecordListener for QueueWatch {
     fn settled(&mut self, record: &SettledRecord<'_>) {
         self.count(|account| account.count(record));
+        if let RecordFate::Refused(why) = record.fate
+            && stays_queued(why)
+        {
+            self.first_that_stays(why.reason(), why).iter().for_each(|line| remark(line));
+        }
         if let Some(log) = &self.log {
             log.lock().unwrap_or_else(PoisonError::into_inner).write(record);
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use brine_core::text::hex;
+use brine_queue::{AnyQueue, QueueBirth, QueueOptions};
 use brine_records::ReplayError;
 use brine_records::replay::{
     ChannelStatus, DatabaseBirth, MAX_AGE, PrunedRows, ReplayDatabase, ReplayOptions, ReplayStatus,
@@ -30,6 +31,9 @@ pub(super) fn run(verb: &ReplayVerb) -> Result<(), Failure> {
 }
 
 fn init(args: &InitArgs) -> Result<(), Failure> {
+    if args.once_per_host {
+        return make_ledger_file(args);
+    }
     let output = output(&args.file)?;
     let made = make(&args.file, args.accept_older, args.max_age)?;
     if args.json {
@@ -46,17 +50,34 @@ fn init(args: &InitArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes the ledger of queues whose server keeps none.
+fn make_ledger_file(args: &InitArgs) -> Result<(), Failure> {
+    let path = unused(&args.file)?;
+    let birth = match args.accept_older {
+        true => QueueBirth::AcceptOlder,
+        false => QueueBirth::RefuseOlder,
+    };
+    let max_age = args.max_age.unwrap_or(MAX_AGE);
+    let options = QueueOptions { birth, max_age, ..QueueOptions::default() };
+    Ok(AnyQueue::make_ledger_file(&path, &options, clock::read()?)?)
+}
+
+/// Returns where a file will be that does not exist. A link may lead there.
+fn unused(file: &Path) -> Result<PathBuf, Failure> {
+    let path = followed(file, LinkRule::Protected)?;
+    match path.symlink_metadata() {
+        Ok(_) => Err(Failure::Exists { path }),
+        Err(_) => Ok(path),
+    }
+}
+
 /// Makes a database, and returns where it is. Nothing lies beside it: a look at it would leave a log.
 pub(crate) fn make(
     file: &Path,
     accept_older: bool,
     max_age: Option<Duration>,
 ) -> Result<PathBuf, Failure> {
-    // A link may lead to where the database will be.
-    let path = followed(file, LinkRule::Protected)?;
-    if path.symlink_metadata().is_ok() {
-        return Err(Failure::Exists { path });
-    }
+    let path = unused(file)?;
     let birth = if accept_older { DatabaseBirth::AcceptOlder } else { DatabaseBirth::RefuseOlder };
     let max_age = max_age.unwrap_or(MAX_AGE);
     let options = ReplayOptions { birth, max_age, ..ReplayOptions::default() };

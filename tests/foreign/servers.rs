@@ -89,6 +89,44 @@ fn rabbitmq_carries_an_order_as_the_page_says() {
     Site::new(port.to_string()).carries_an_order("RabbitMQ");
 }
 
+/// What waits when the first consumer of a host comes may be what one handled whose ledger is lost.
+#[test]
+fn what_waits_on_rabbitmq_is_taken_if_somebody_says_that_it_is_new() {
+    const STAYS: &str = "stays queued, and is looked at again later: record was issued at";
+    let port = rabbitmq::shared().expect("rabbitmq-server is missing: run ./scripts/test");
+    let person = Person::with_key();
+    person.write("policy", "[[allow]]\nsigners = [\"default\"]\n");
+    let shell = |line: &str| {
+        let output = person.shell(line).env("BRINE_QUEUE_PASSWORD", "guest").output().unwrap();
+        (output.status.code(), String::from_utf8([output.stderr, output.stdout].concat()).unwrap())
+    };
+    for (name, send, take, taken) in [
+        ("data", "brine send --expires 1h", "brine recv --null --wait 1s", "true\n\0"),
+        (
+            "job",
+            "brine send --job --expires 1h",
+            "brine work --wait 1s --policy policy",
+            "ended well",
+        ),
+    ] {
+        let url = format!("amqp://guest@127.0.0.1:{port}?queue=waiting-{name}");
+        let command = if name == "job" { "-- sh" } else { "" };
+        let send = format!("rm -f once.db*; echo true | {send} '{url}'; sleep 2");
+        let take = format!("{take} '{url}&once-per-host=once.db' {command}");
+        let (_, said) = shell(&format!("{send}; {take}"));
+        assert_eq!(said.matches(STAYS).count(), 1, "{name}: {said}");
+        assert!(said.contains("docs/queues.md") && !said.contains(taken), "{name}: {said}");
+        let init = "brine replay init --once-per-host --accept-older once.db";
+        let (status, said) = shell(&format!("{send}; {init}; {take}"));
+        assert_eq!(status, Some(0), "{name}: {said}");
+        assert!(!said.contains(STAYS) && said.contains(taken), "{name}: {said}");
+    }
+    // One that has begun knows what was handled.
+    let (status, said) = shell("brine replay init --once-per-host --accept-older once.db");
+    assert_eq!(status, Some(4), "{said}");
+    assert!(said.contains("once.db") && said.contains("exists"), "{said}");
+}
+
 /// What no key signed is signed by the gateway, and does not pass the guard.
 #[test]
 fn a_relay_guards_and_signs_as_the_page_says() {

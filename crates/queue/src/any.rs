@@ -10,10 +10,11 @@ mod ledger;
 
 use std::any::Any;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brine_core::Clock;
+use brine_core::{Clock, Timestamp};
 use brine_records::Settled;
 
 use self::erased::ErasedQueue;
@@ -76,6 +77,23 @@ impl AnyQueue {
                 Self::on_server(server, secrets, &url.queue, options, clock)
             }
         }
+    }
+
+    /// Makes the file that a URL names with `once-per-host`, before the first consumer does. It **must not** exist.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Unsupported`] and [`QueueError::File`]; failures of the system.
+    #[cfg_attr(not(feature = "amqp"), expect(unused_variables, reason = "for RabbitMQ"))]
+    pub fn make_ledger_file(
+        path: &Path,
+        options: &QueueOptions,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        #[cfg(feature = "amqp")]
+        return crate::ledger_place::SqliteLedgerPlace::open(path, options, now).map(drop);
+        #[cfg(not(feature = "amqp"))]
+        Err(QueueError::Unsupported { kind: crate::url::ServerKind::Amqp.name() })
     }
 
     #[cfg_attr(

@@ -76,6 +76,7 @@ pub use self::redis::{RedisLease, RedisQueue, RedisSent, RedisStore};
 pub use self::retry_delay::RetryDelay;
 pub use self::source::{
     POSTPONED, QueueDeliveries, QueueSource, SourceFigures, SourceRules, UnsettledMessages,
+    stays_queued,
 };
 pub use self::sqlite::{MessageLease, SentMessage, SqliteQueue};
 pub use self::url::{

@@ -286,6 +286,12 @@ impl<Q: Queue> fmt::Debug for UnsettledMessages<Q> {
     }
 }
 
+/// Returns whether a message that is refused for this reason stays queued, and is looked at again.
+#[must_use]
+pub fn stays_queued(why: &RecordError) -> bool {
+    matches!(RefusedEnd::of(why), RefusedEnd::Postponed(_))
+}
+
 /// What becomes of a refused message.
 enum RefusedEnd {
     Dead(Standing),

@@ -8,7 +8,7 @@ use brine_queue::{
     Admission, Answered, AnyLease, AnyLedger, AnyQueue, AnyRecord, Delivery, Queue as _,
     QueueError, QueueName, RefusedMessage, Retry, Standing, valid_later,
 };
-use brine_records::{Settled, Subject};
+use brine_records::{ReplayError, Settled, Subject};
 
 use super::job_process::EndedJob;
 use super::{Worker, told};
@@ -55,7 +55,7 @@ impl Hand<'_> {
             Err(failure) if is_of_worker(&failure) => return self.give_up(lease, failure),
             Err(failure) => {
                 return match valid_later(failure.reason()) {
-                    Some(delay) => self.postpone(lease, delay, &failure),
+                    Some(delay) => self.keep_queued(lease, delay, &failure),
                     None => self.bury(lease, Standing::Unverified, failure),
                 };
             }
@@ -69,7 +69,10 @@ impl Hand<'_> {
                 self.watch.count(|account| account.repeated += 1);
                 self.acknowledge(&lease)
             }
-            Admission::Later(delay, why) => self.postpone(lease, delay, &why.into()),
+            Admission::Later(delay, why @ ReplayError::Busy { .. }) => {
+                self.postpone(lease, delay, &why.into())
+            }
+            Admission::Later(delay, why) => self.keep_queued(lease, delay, &why.into()),
             Admission::Refused(error) => self.bury(lease, Standing::Unverified, error.into()),
         }
     }
@@ -228,6 +231,18 @@ impl Hand<'_> {
 
     fn acknowledge(&mut self, lease: &AnyLease) -> Result<(), Failure> {
         Ok(queue::insistently(|| self.queue.ack(&[lease])).map(drop)?)
+    }
+
+    /// Hands a message back that somebody may have to do something about.
+    fn keep_queued(
+        &mut self,
+        lease: AnyLease,
+        delay: Duration,
+        why: &Failure,
+    ) -> Result<(), Failure> {
+        let told = self.watch.first_that_stays(why.reason(), why);
+        told.iter().for_each(|line| self.say(line));
+        self.postpone(lease, delay, why)
     }
 
     fn postpone(&mut self, lease: AnyLease, delay: Duration, why: &Failure) -> Result<(), Failure> {

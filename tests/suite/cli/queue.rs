@@ -445,8 +445,14 @@ fn what_is_refused_and_not_kept_is_told() {
 #[test]
 fn a_message_that_is_not_valid_yet_stays_queued() {
     let person = Person::with_key();
-    done(&person, "echo later | brine send --not-before 1h --expires 2h URL");
-    fails(&person, "brine recv URL", 4, "queue \"work\" had no message");
+    let send = "echo later | brine send --not-before 1h --expires 2h URL";
+    done(&person, &format!("{send}; {send}"));
+    let output = run(&person, "brine recv --null URL");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("a message stays queued").count(), 1, "{said}");
+    assert!(said.contains("looked at again later: signature is not valid before"), "{said}");
+    let quiet = run(&person, &format!("{send}; brine recv --null --quiet URL"));
+    assert!(!String::from_utf8(quiet.stderr).unwrap().contains("stays queued"));
     let status = status(&person);
-    assert_eq!((status.held, status.dead), (1, 0));
+    assert_eq!((status.held, status.dead), (3, 0));
 }
