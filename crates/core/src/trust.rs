@@ -94,6 +94,14 @@ impl Evidence {
         }
     }
 
+    /// Returns the id of the key, and the certificates that the envelope brought.
+    pub(crate) fn into_parts(self) -> (KeyId, Option<Certificates>) {
+        match self {
+            Self::Certified(id, certificates) => (id, Some(certificates)),
+            Self::Key(id) => (id, None),
+        }
+    }
+
     /// Returns the id of the key that made the signature.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {

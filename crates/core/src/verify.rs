@@ -1,6 +1,7 @@
 //! Judges a signature. The one place where content becomes believed.
 
 mod check;
+mod found_key;
 mod judgement;
 mod people;
 mod standing;

@@ -1,7 +1,7 @@
 //! The signers who are trusted, and the judging of signatures.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use brine_core::{
     Certificates, Evidence, KeyId, Question, Signer, TrustAnchors, Untrusted, VerifyingKey,
@@ -38,8 +38,9 @@ use crate::rule::Rule;
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     entries: Vec<TrustEntry>,
-    /// The places of the entries of each key, in the order of the file.
-    by_key: HashMap<KeyId, Vec<usize>>,
+    /// The places of the entries of each key, in the order of the file. Finding one of few keys in order costs less than
+    /// hashing its id would.
+    by_key: BTreeMap<KeyId, Vec<usize>>,
     /// The place of the first entry of each key, in the order of the file.
     firsts: Vec<usize>,
     authorities: Vec<Authority>,
@@ -56,7 +57,7 @@ impl Trust {
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = impl Into<TrustEntry>>) -> Self {
         let entries: Vec<TrustEntry> = entries.into_iter().map(Into::into).collect();
-        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut firsts = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let places = by_key.entry(entry.key().id()).or_default();

@@ -71,7 +71,7 @@ impl StreamReader {
         let circumstances = observer.observe()?;
         let (trust, judged_at) = (circumstances.trust().as_ref(), circumstances.now());
         let judged = verify_in_memory(&envelope, digest, &expected, trust, judged_at, None)?;
-        let key = judged.key.as_ref().clone();
+        let key = (*judged.key).clone();
         let chain = Chain::begin(&envelope, key, &expectations.external_aad)?;
         let first = chain.judge(&envelope, 0)?;
         let protected = envelope.sign1().protected_bytes().to_vec();

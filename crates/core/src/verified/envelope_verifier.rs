@@ -71,24 +71,19 @@ impl EnvelopeVerifier {
         take: impl FnOnce(&mut Payload, &[u8]),
     ) -> Result<(&Verified, &'e [u8])> {
         let Self { expectations, trust, memory, last } = self;
-        let several = match begins_several(envelope) {
-            false => None,
-            true => Some(Signatures::parse(envelope, expectations.tagging)?),
-        };
-        let parsed = match &several {
-            None => UnverifiedEnvelope::parse(envelope, expectations.tagging)?,
-            Some(all) => *all.first(),
-        };
-        let payload = parsed.sign1().unverified_payload();
-        let payload = payload
-            .ok_or(FormError::DetachedPayload)
-            .map_err(|error| wrong_kind(&parsed, expectations, error.into()))?;
         let trust = trust.as_ref();
-        let judged = match several {
-            None => verify_in_memory(&parsed, payload, expectations, trust, now, Some(memory))?,
-            Some(all) => verify_all(&all, payload, expectations, trust, now)?,
+        // Where it is parsed, an envelope stays: most are read faster than they are moved.
+        let (payload, protected, judged) = if begins_several(envelope) {
+            let all = Signatures::parse(envelope, expectations.tagging)?;
+            let payload = attached(all.first(), expectations)?;
+            let judged = verify_all(&all, payload, expectations, trust, now)?;
+            (payload, all.first().sign1().protected_bytes(), judged)
+        } else {
+            let one = UnverifiedEnvelope::parse(envelope, expectations.tagging)?;
+            let payload = attached(&one, expectations)?;
+            let judged = verify_in_memory(&one, payload, expectations, trust, now, Some(memory))?;
+            (payload, one.sign1().protected_bytes(), judged)
         };
-        let protected = parsed.sign1().protected_bytes();
         let verified = match last {
             Some(last) => {
                 last.replace(protected, judged, now);
@@ -99,6 +94,15 @@ impl EnvelopeVerifier {
         take(&mut verified.payload, payload);
         Ok((verified, payload))
     }
+}
+
+/// Returns the payload that is in an envelope.
+fn attached<'e>(
+    envelope: &UnverifiedEnvelope<'e>,
+    expectations: &Expectations,
+) -> Result<&'e [u8]> {
+    let payload = envelope.sign1().unverified_payload().ok_or(FormError::DetachedPayload);
+    payload.map_err(|error| wrong_kind(envelope, expectations, error.into()))
 }
 
 impl std::fmt::Debug for EnvelopeVerifier {

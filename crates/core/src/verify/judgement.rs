@@ -7,12 +7,13 @@ use std::iter;
 use sha2::{Digest as _, Sha256};
 
 use super::check::Check;
+use super::found_key::FoundKey;
 use super::standing::Standing;
 use crate::batch::Memory;
 use crate::cose::{FormError, Protected};
 use crate::error::{Error, KindError, Result, SignatureError};
 use crate::expectations::Expectations;
-use crate::key::{KeyId, VerifyingKey};
+use crate::key::KeyId;
 use crate::kind::Kind;
 use crate::observer::Observer;
 use crate::text::hex;
@@ -24,7 +25,7 @@ use crate::unverified::{Signatures, UnverifiedEnvelope};
 #[derive(Clone, Debug)]
 pub(crate) struct Judged<'t> {
     /// The key that made the signature. The signer can be somebody who speaks for it.
-    pub(crate) key: Cow<'t, VerifyingKey>,
+    pub(crate) key: FoundKey<'t>,
     pub(crate) kind: Kind,
     pub(crate) signer: Cow<'t, Signer>,
     /// The other signers who are believed, of an envelope of several.
@@ -39,7 +40,7 @@ impl Judged<'_> {
     /// Keeps it when who was trusted then is forgotten.
     pub(crate) fn into_owned(self) -> Judged<'static> {
         let Self { key, kind, signer, others, shared_id, standing } = self;
-        let (key, signer) = (Cow::Owned(key.into_owned()), Cow::Owned(signer.into_owned()));
+        let (key, signer) = (key.into_owned(), Cow::Owned(signer.into_owned()));
         Judged { key, kind, signer, others, shared_id, standing }
     }
 }
@@ -101,7 +102,7 @@ pub(crate) fn judge_signed<'t>(
     expectations: &Expectations,
     trust: &'t dyn TrustAnchors,
     now: Timestamp,
-    key: Result<Cow<'t, VerifyingKey>>,
+    key: Result<FoundKey<'t>>,
 ) -> Result<Judged<'t>> {
     let key = match key {
         // Nobody here can check that signature: a wrong kind is the better answer.
@@ -120,7 +121,7 @@ fn judge_several<'e, 't>(
     expectations: &Expectations,
     trust: &'t dyn TrustAnchors,
     now: Timestamp,
-    keys: impl Iterator<Item = (&'e UnverifiedEnvelope<'e>, Result<Cow<'t, VerifyingKey>>)>,
+    keys: impl Iterator<Item = (&'e UnverifiedEnvelope<'e>, Result<FoundKey<'t>>)>,
 ) -> Result<Judged<'t>> {
     let first = signatures.first();
     let (mut verified, mut refusal) = (Vec::new(), None);
@@ -153,7 +154,7 @@ fn judge_verified<'t>(
     expectations: &Expectations,
     trust: &'t dyn TrustAnchors,
     now: Timestamp,
-    (key, standing): (Cow<'t, VerifyingKey>, Standing),
+    (key, standing): (FoundKey<'t>, Standing),
     mut needed: impl Iterator<Item = KeyId>,
 ) -> Result<Judged<'t>> {
     let kind = judge_kind(envelope, expectations)?;
@@ -210,7 +211,7 @@ fn find_key<'t>(
     trust: &'t dyn TrustAnchors,
     signatures: usize,
     memory: Option<&mut Memory>,
-) -> Result<Cow<'t, VerifyingKey>> {
+) -> Result<FoundKey<'t>> {
     let mut check = Check::new(envelope, &expectations.external_aad, payload, memory);
     if let Some(key) = meant_key(envelope, trust)? {
         return if check.verifies(&key) { Ok(key) } else { Err(SignatureError::Bad.into()) };
@@ -221,7 +222,7 @@ fn find_key<'t>(
     let found = keys.iter().find(|key| check.verifies(key));
     found
         .copied()
-        .map(Cow::Borrowed)
+        .map(FoundKey::Named)
         .ok_or_else(|| no_key_fits(envelope.header(), keys.len(), trust))
 }
 
@@ -233,15 +234,15 @@ fn find_key<'t>(
 pub(super) fn meant_key<'t>(
     envelope: &UnverifiedEnvelope<'_>,
     trust: &'t dyn TrustAnchors,
-) -> Result<Option<Cow<'t, VerifyingKey>>> {
+) -> Result<Option<FoundKey<'t>>> {
     let meant = envelope.header().key_id.and_then(|id| id.try_into().ok()).map(KeyId::from_bytes);
     if let Some(key) = meant.and_then(|id| trust.key(id)) {
-        return Ok(Some(Cow::Borrowed(key)));
+        return Ok(Some(FoundKey::Named(key)));
     }
     let Some(certificates) = envelope.certificates() else { return Ok(None) };
     let Some(key) = trust.certified_key(&certificates)? else { return Ok(None) };
     match meant {
-        Some(id) if id == key.id() => Ok(Some(Cow::Owned(key))),
+        Some(id) if id == key.id() => Ok(Some(FoundKey::Certified(key.into()))),
         _ => {
             let flaw = CertificateFlaw::OtherKey;
             Err(Untrusted::Certificate { certificate: None, flaw }.into())

@@ -1,8 +1,10 @@
 //! What of a verified envelope can stop holding.
 
-use std::slice;
+use std::iter;
+use std::sync::Arc;
 
 use super::people::{People, judge_people};
+use crate::certificates::Certificates;
 use crate::claims::Claims;
 use crate::error::Result;
 use crate::expectations::Expectations;
@@ -17,25 +19,36 @@ use crate::trust::{Evidence, TrustAnchors};
 /// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    evidence: Evidence,
-    /// That of others, of an envelope of several signers.
-    others: Vec<Evidence>,
+    key_id: KeyId,
+    /// What most envelopes lack. It is elsewhere, since this is kept for each of many records.
+    more: Option<Arc<MoreEvidence>>,
     expires: Option<Timestamp>,
     issued_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
 }
 
+/// What is known of who signed, beyond the id of a key.
+#[derive(Debug, PartialEq, Eq)]
+struct MoreEvidence {
+    certificates: Option<Certificates>,
+    /// That of others, of an envelope of several signers.
+    others: Vec<Evidence>,
+}
+
 impl Standing {
     /// Takes what the claims of an envelope say, which this key has signed.
-    pub(super) const fn of(evidence: Evidence, others: Vec<Evidence>, claims: &Claims<'_>) -> Self {
+    pub(super) fn of(evidence: Evidence, others: Vec<Evidence>, claims: &Claims<'_>) -> Self {
         let Claims { expires, issued_at, not_before, .. } = *claims;
-        Self { evidence, others, expires, issued_at, not_before }
+        let (key_id, certificates) = evidence.into_parts();
+        let is_plain = certificates.is_none() && others.is_empty();
+        let more = (!is_plain).then(|| Arc::new(MoreEvidence { certificates, others }));
+        Self { key_id, more, expires, issued_at, not_before }
     }
 
     /// Returns the id of the key that has signed.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
-        self.evidence.key_id()
+        self.key_id
     }
 
     /// Judges who signed.
@@ -46,11 +59,12 @@ impl Standing {
         context: Option<&str>,
         now: Timestamp,
     ) -> Result<People<'t>> {
-        let own = slice::from_ref(&self.evidence);
-        if self.others.is_empty() {
-            return judge_people(trust, own, expectations, context, now);
-        }
-        judge_people(trust, &[own, &self.others].concat(), expectations, context, now)
+        let Some(more) = &self.more else {
+            return judge_people(trust, &[Evidence::Key(self.key_id)], expectations, context, now);
+        };
+        let own = Evidence::new(self.key_id, more.certificates.clone());
+        let all: Vec<_> = iter::once(own).chain(more.others.iter().cloned()).collect();
+        judge_people(trust, &all, expectations, context, now)
     }
 
     /// Judges it again: trust, then time. `expectations` **must** be those that the envelope was verified by.

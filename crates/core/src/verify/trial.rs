@@ -1,13 +1,13 @@
 //! A signature over a payload that passes by once.
 
-use std::borrow::Cow;
 use std::io::{self, Read};
 
+use super::found_key::FoundKey;
 use super::judgement::{meant_key, most_tried, no_key_fits};
 use crate::batch::{self, BatchProof, Leaf, Signature};
 use crate::error::{Error, Result, SignatureError};
 use crate::expectations::Expectations;
-use crate::key::{Verification, VerifyingKey};
+use crate::key::Verification;
 use crate::trust::TrustAnchors;
 use crate::unverified::UnverifiedEnvelope;
 
@@ -20,8 +20,8 @@ pub(crate) struct Trial<'a, 't> {
 
 /// What the payload is fed to.
 enum Over<'a, 't> {
-    Alone(Vec<(Cow<'t, VerifyingKey>, Verification)>),
-    InBatch { keys: Vec<Cow<'t, VerifyingKey>>, leaf: Leaf, proof: BatchProof<'a> },
+    Alone(Vec<(FoundKey<'t>, Verification)>),
+    InBatch { keys: Vec<FoundKey<'t>>, leaf: Leaf, proof: BatchProof<'a> },
 }
 
 impl<'a, 't> Trial<'a, 't> {
@@ -38,13 +38,13 @@ impl<'a, 't> Trial<'a, 't> {
             None => {
                 let keys = trust.keys(most_tried(expectations, payload_bytes));
                 let refusal = no_key_fits(header, keys.len(), trust);
-                (keys.into_iter().map(Cow::Borrowed).collect(), refusal)
+                (keys.into_iter().map(FoundKey::Named).collect(), refusal)
             }
         };
         let over = match envelope.signature() {
             Signature::Batch(proof) => Over::InBatch { keys: tried, leaf: Leaf::begin(), proof },
             Signature::Plain(signature) => {
-                let begin = |key: Cow<'t, VerifyingKey>| {
+                let begin = |key: FoundKey<'t>| {
                     let verification = key.verification(signature)?;
                     Some((key, verification))
                 };
@@ -72,7 +72,7 @@ impl<'a, 't> Trial<'a, 't> {
     }
 
     /// Returns the key that verifies the signature.
-    pub(crate) fn finish(self) -> Result<Cow<'t, VerifyingKey>> {
+    pub(crate) fn finish(self) -> Result<FoundKey<'t>> {
         let Self { over, refusal } = self;
         let found = match over {
             Over::Alone(candidates) => candidates
