@@ -125,7 +125,14 @@ mod linux {
     fn confined(plan: &Plan) {
         let payload = File::open("/dev/null").unwrap();
         let launch = launch(
-            Launch { plan, payload, input: None, stop: None, program_init: Path::new(BRINE) },
+            Launch {
+                plan,
+                payload,
+                input: None,
+                powers: Vec::new(),
+                stop: None,
+                program_init: Path::new(BRINE),
+            },
             &mut Vec::new(),
         );
         assert_eq!(launch.unwrap().end, JobEnd::Exited(0));
@@ -143,6 +150,7 @@ mod linux {
             system: ["/bin", "/lib", "/lib64", "/usr"].map(PathBuf::from).into(),
             granted_paths: BTreeSet::new(),
             ports: BTreeSet::new(),
+            powers: BTreeSet::new(),
             limits: JobLimits {
                 wall: Duration::from_secs(10),
                 grace: Duration::from_millis(500),

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, PathBuf};
 
-use brine_job::{Grant, Layer, Limit, LogicalPath, OutputFormat};
+use brine_job::{Grant, Layer, Limit, LogicalPath, OutputFormat, PowerName};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command, Subcommand};
 
@@ -95,6 +95,13 @@ pub struct Run {
     #[arg(long, value_name = "DIR", value_parser = parse_directory)]
     pub system: Vec<PathBuf>,
 
+    /// Give the job the power NAME, which a program does that listens on the Unix socket SOCKET (can be repeated)
+    ///
+    /// A job that requests it with power=NAME, and may have it by the policy, gets a connection of its own, as descriptor 3 or
+    /// a following one. SPEC.md has what is said there.
+    #[arg(long = "power", value_name = "NAME=SOCKET", value_parser = PowerPlace::parse)]
+    pub powers: Vec<PowerPlace>,
+
     /// Leave out a layer of confinement; the verdict says so (can be repeated)
     #[arg(long, value_name = "LAYER", value_parser = one_of(Layer::ALL, Layer::name))]
     pub without: Vec<Layer>,
@@ -128,6 +135,36 @@ pub struct Run {
 
     #[command(flatten)]
     pub verdict: VerdictArgs,
+}
+
+/// Which program gives jobs a power.
+#[derive(Clone, Debug)]
+pub struct PowerPlace {
+    /// The name by which jobs request it.
+    pub name: PowerName,
+    /// The Unix socket where the program listens.
+    pub socket: PathBuf,
+}
+
+impl PowerPlace {
+    /// Reads what is typed.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, socket) = text.split_once('=').ok_or("expected NAME=SOCKET")?;
+        let name = PowerName::parse(name).map_err(|what| what.to_string())?;
+        match socket {
+            "" => Err("expected a path, as in orders=/run/orders.sock".to_owned()),
+            socket => Ok(Self { name, socket: socket.into() }),
+        }
+    }
+
+    /// Returns what is typed for it.
+    #[must_use]
+    pub fn typed(&self) -> OsString {
+        let Self { name, socket } = self;
+        let mut typed = OsString::from(format!("--power={name}="));
+        typed.push(socket);
+        typed
+    }
 }
 
 /// How results are signed.
@@ -227,7 +264,7 @@ pub struct JobArgs {
 
     /// Let the job request something (can be repeated); implies --job
     ///
-    /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443. Result: reply=QUEUE. Limits: wall=5s,
+    /// Interpreter: run=python3, arg=-I. Access: read=data/in, write=work, env=LANG, tcp=443, power=orders. Result: reply=QUEUE. Limits: wall=5s,
     /// cpu=2s, memory=256MiB, output=1MiB, file-size=1MiB, processes=8, files=64, scratch=64MiB. Output:
     /// format=json. The policy of the operator must allow all of it, or the job is refused.
     ///

@@ -13,7 +13,7 @@ use super::PassphraseArgs;
 use super::help::arranged;
 use super::judge::{JudgeArgs, TrustArgs};
 use super::metrics::MetricsArgs;
-use super::run::parse_directory;
+use super::run::{PowerPlace, parse_directory};
 use super::sign::StatementArgs;
 use super::value::{parse_count, parse_file};
 use super::when::parse_duration;
@@ -56,6 +56,12 @@ pub struct WorkArgs {
     /// Show jobs DIR too, to read and execute, beside the system directories of the policy (can be repeated)
     #[arg(long, value_name = "DIR", value_parser = parse_directory)]
     pub system: Vec<PathBuf>,
+
+    /// Give jobs the power NAME, which a program does that listens on the Unix socket SOCKET (can be repeated)
+    ///
+    /// Each job that requests it, and may have it by the policy, gets a connection of its own.
+    #[arg(long = "power", value_name = "NAME=SOCKET", value_parser = PowerPlace::parse)]
+    pub powers: Vec<PowerPlace>,
 
     /// Sign results with KEY: a name in the key store, a key file, or agent:NAME
     ///

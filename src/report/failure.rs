@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     #[error("{}: {source}", quoted(.path))]
     AllowList { path: PathBuf, source: AllowListError },
 
+    #[error("the job has the power {name}, and nobody gives it")]
+    PowerAbsent { name: brine_job::PowerName },
+
     #[error("{} is not a key name", quoted(.0))]
     BadName(String),
 

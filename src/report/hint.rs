@@ -90,6 +90,11 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
         Failure::NoTimeZone { .. } => {
             "give the time in UTC, as in 2026-12-31T00:00Z, or with an offset, as in 2026-12-31T00:00+01:00"
         }
+        Failure::PowerAbsent { name } => {
+            return Some(format!(
+                "\"--power {name}=SOCKET\" names the program that does, by its socket"
+            ));
+        }
         Failure::NotFound { .. } => {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }

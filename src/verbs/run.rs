@@ -13,6 +13,7 @@ mod input;
 mod launch;
 mod once;
 mod outputs;
+mod powers;
 mod refusals;
 pub(super) mod schema;
 mod shortfall;
@@ -113,6 +114,7 @@ fn run_verified(
     }
     let planned = planned.ok_or(PolicyError::NoProgram)?;
     let input = input::open(args)?;
+    let powers = powers::open(args, &planned.plan)?;
     // Planning may have looked at all of a large pickle, and an input may have been waited for.
     job.judge.again(&mut job.verified, &job.name)?;
     if let Some(run_jobs) = run_jobs {
@@ -121,7 +123,7 @@ fn run_verified(
         job.judge.again(&mut job.verified, &job.name)?;
     }
     let facts = PlanFacts::of(&planned);
-    launch(args, job, input, (&planned.plan, facts), outputs, result)
+    launch(args, job, (input, powers), (&planned.plan, facts), outputs, result)
 }
 
 /// Says where everything goes: the verdict, and the output of the job.
@@ -306,6 +308,7 @@ impl VerifiedJob {
             refusals.pass(input::refuse_program_from_input(args, &plan))?;
             plan.give_input();
         }
+        refusals.pass(powers::refuse_absent(args, &plan))?;
         let outside = program_file::outside(&plan.parts().program.path, &plan.parts().system);
         Ok(PlannedJob { plan, allowed, outside })
     }

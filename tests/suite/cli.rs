@@ -43,6 +43,8 @@ mod run_explain;
 mod run_input;
 mod run_live;
 mod run_once;
+mod run_power;
+
 mod run_schema;
 mod scan;
 mod session;

@@ -11,7 +11,7 @@ use brine_core::text::all_harmless;
 
 use super::format::OutputFormat;
 use super::limits::{Limit, LimitValues};
-use super::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
+use super::names::{InterpreterAlias, LogicalPath, NameError, PowerName, ReplyQueue, VariableName};
 
 pub use self::error::GrantsError;
 pub use self::syntax::GrantSyntaxError;
@@ -27,6 +27,8 @@ pub enum Grant {
     Format(OutputFormat),
     /// A limit, and its value in the unit of the limit.
     Limit(Limit, u64),
+    /// A power: a socket to a program of the operator.
+    Power(PowerName),
     /// A file or directory to read.
     Read(LogicalPath),
     /// The queue that the result is to be put on.
@@ -46,6 +48,7 @@ impl fmt::Display for Grant {
             Self::Environment(name) => write!(f, "env={name}"),
             Self::Format(format) => write!(f, "format={}", format.name()),
             Self::Limit(limit, value) => write!(f, "{}={}", limit.name(), limit.show(*value)),
+            Self::Power(name) => write!(f, "power={name}"),
             Self::Read(path) => write!(f, "read={path}"),
             Self::Reply(queue) => write!(f, "reply={queue}"),
             Self::Run(alias) => write!(f, "run={alias}"),
@@ -60,7 +63,7 @@ impl fmt::Display for Grant {
 /// ```cddl
 /// grants = {
 ///   "v" => 1,
-///   ? "arg" => [+ tstr], ? "env" => [+ tstr], ? "reply" => tstr, ? "run" => tstr, ? "tcp" => [+ 1..65535],
+///   ? "arg" => [+ tstr], ? "env" => [+ tstr], ? "power" => [+ tstr], ? "reply" => tstr, ? "run" => tstr, ? "tcp" => [+ 1..65535],
 ///   ? "read" => [+ tstr], ? "write" => [+ tstr], ? "format" => tstr,
 ///   ? "address-space" => uint, ? "cpu" => uint, ? "wall" => uint,
 ///   ? "file-size" => uint, ? "files" => uint, ? "memory" => uint, ? "output" => uint,
@@ -73,6 +76,7 @@ pub struct Grants {
     arguments: Vec<String>,
     environment: BTreeSet<VariableName>,
     ports: BTreeSet<u16>,
+    powers: BTreeSet<PowerName>,
     read: BTreeSet<LogicalPath>,
     write: BTreeSet<LogicalPath>,
     reply: Option<ReplyQueue>,
@@ -115,6 +119,7 @@ impl Grants {
                 }
                 self.limits.insert(limit, value).is_none()
             }
+            Grant::Power(name) => self.powers.insert(name),
             Grant::Read(path) => self.read.insert(path),
             Grant::Reply(queue) => self.reply.replace(queue).is_none(),
             Grant::Run(alias) => self.run.replace(alias).is_none(),
@@ -139,6 +144,9 @@ impl Grants {
         ];
         if counts.into_iter().any(|count| count > MAX_GRANTS_OF_A_KIND) {
             return form("there are more than 64 of one kind");
+        }
+        if self.powers.len() > MAX_POWERS {
+            return form("there are more than 16 powers");
         }
         if self.encode().is_some_and(|encoded| encoded.len() > MAX_GRANTS_BYTES) {
             return form("they are over 32768 bytes");
@@ -184,6 +192,7 @@ impl Grants {
             .chain(self.read.iter().cloned().map(Grant::Read))
             .chain(self.write.iter().cloned().map(Grant::Write))
             .chain(self.ports.iter().copied().map(Grant::Tcp))
+            .chain(self.powers.iter().cloned().map(Grant::Power))
             .chain(self.reply.iter().cloned().map(Grant::Reply))
             .chain(limits)
             .chain(self.format.map(Grant::Format))
@@ -219,6 +228,12 @@ impl Grants {
         &self.ports
     }
 
+    /// Returns the powers.
+    #[must_use]
+    pub const fn powers(&self) -> &BTreeSet<PowerName> {
+        &self.powers
+    }
+
     /// Returns the paths to read.
     #[must_use]
     pub const fn read(&self) -> &BTreeSet<LogicalPath> {
@@ -252,6 +267,9 @@ impl Grants {
 
 /// The most grants of one kind: arguments, variables, ports, or paths.
 pub const MAX_GRANTS_OF_A_KIND: usize = 64;
+
+/// The most powers of a job. Each is a descriptor.
+pub const MAX_POWERS: usize = 16;
 
 /// The longest encoding of all grants, in bytes: half of a header.
 pub const MAX_GRANTS_BYTES: usize = 32 * 1024;

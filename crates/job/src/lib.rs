@@ -66,13 +66,15 @@ pub use self::format::{
 };
 pub use self::grants::{
     Grant, GrantSyntaxError, Grants, GrantsError, MAX_ARGUMENT_BYTES, MAX_GRANTS_BYTES,
-    MAX_GRANTS_OF_A_KIND,
+    MAX_GRANTS_OF_A_KIND, MAX_POWERS,
 };
 pub use self::json_schema::{
     JsonSchema, JsonSchemaError, MAX_JSON_SCHEMA_BYTES, MAX_SCHEMA_OUTPUT_BYTES,
 };
 pub use self::limits::{JobLimits, Limit, LimitValues};
-pub use self::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
+pub use self::names::{
+    InterpreterAlias, LogicalPath, NameError, PowerName, ReplyQueue, VariableName,
+};
 pub use self::plan::{
     GrantedPath, JobProgram, Layer, PAYLOAD_ARGUMENT, PAYLOAD_PATH, PayloadDelivery, Plan,
     PlanParts, SCRATCH_PATH,

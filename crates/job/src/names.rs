@@ -20,11 +20,8 @@ impl InterpreterAlias {
     ///
     /// [`NameError`].
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let good = (1..=64).contains(&text.len())
-            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
         let expected = "an interpreter name has letters, digits and . _ + -, as in python3";
-        good.then(|| Self(text.to_owned())).ok_or(NameError(expected))
+        is_plain_name(text).then(|| Self(text.to_owned())).ok_or(NameError(expected))
     }
 
     /// Returns the text.
@@ -57,6 +54,35 @@ impl VariableName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The name of a power that a signer wants: something that a program of the operator does for the job. The operator says
+/// which program that is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PowerName(String);
+
+impl PowerName {
+    /// Reads a name: letters, digits and `. _ + -`, up to 64 bytes. The first is a letter or digit.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`].
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let expected = "the name of a power has letters, digits and . _ + -, as in orders";
+        is_plain_name(text).then(|| Self(text.to_owned())).ok_or(NameError(expected))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_plain_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
 }
 
 /// The name of the queue that a signer wants the result on. It is beside the queue that the job came from.
@@ -148,7 +174,7 @@ macro_rules! show_as_text {
     )*};
 }
 
-show_as_text!(InterpreterAlias VariableName ReplyQueue LogicalPath);
+show_as_text!(InterpreterAlias VariableName PowerName ReplyQueue LogicalPath);
 
 const MAX_PATH_BYTES: usize = 1024;
 

@@ -12,6 +12,7 @@ use brine_core::text::hex;
 use super::format::{FormatError, OutputFormat};
 use super::json_schema::JsonSchema;
 use super::limits::{JobLimits, LimitValues};
+use super::names::PowerName;
 use super::policy::PolicyError;
 
 /// The path of the payload inside, if an argument is [`PAYLOAD_ARGUMENT`].
@@ -57,6 +58,8 @@ pub struct PlanParts {
     pub granted_paths: BTreeSet<GrantedPath>,
     /// The TCP ports that the job may connect to. Without any there is no network.
     pub ports: BTreeSet<u16>,
+    /// The powers that the job has: sockets, whose descriptors are 3 and the following, in this order.
+    pub powers: BTreeSet<PowerName>,
     /// The limits.
     pub limits: JobLimits,
     /// The format that standard output must have.

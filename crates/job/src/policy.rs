@@ -14,7 +14,7 @@ use self::entry::PolicyTerms;
 use super::format::OutputFormat;
 use super::grants::{Grant, Grants};
 use super::limits::JobLimits;
-use super::names::{InterpreterAlias, LogicalPath, ReplyQueue};
+use super::names::{InterpreterAlias, LogicalPath, PowerName, ReplyQueue};
 use super::plan::{
     GrantedPath, JobProgram, PAYLOAD_ARGUMENT, PayloadDelivery, Plan, PlanParts, SCRATCH_PATH,
 };
@@ -178,6 +178,7 @@ impl Policy {
         let environment = environment(terms, grants, &mut refused);
         let granted_paths = granted_paths(terms, grants, &mut refused);
         let ports = ports(terms, grants, &mut refused);
+        let powers = powers(terms, grants, &mut refused);
         let _ = refused.pass(reply(terms, grants));
         let format = refused.pass(format(terms, grants));
         let plan = program.map(|program| {
@@ -188,6 +189,7 @@ impl Policy {
                 system: terms.system.as_ref().unwrap_or(question.system).clone(),
                 granted_paths,
                 ports,
+                powers,
                 limits: JobLimits::effective(grants.limits(), &terms.limits),
                 format: format.unwrap_or_else(|| terms.default_format()),
                 exec_scratch: terms.exec_scratch.unwrap_or(false),
@@ -317,6 +319,15 @@ fn ports(terms: &PolicyTerms, grants: &Grants, refused: &mut Refused) -> BTreeSe
     let judged = grants.ports().iter().map(|port| match allowed(port) {
         true => Ok(*port),
         false => Err(not_allowed(Grant::Tcp(*port))),
+    });
+    judged.filter_map(|found| refused.pass(found)).collect()
+}
+
+fn powers(terms: &PolicyTerms, grants: &Grants, refused: &mut Refused) -> BTreeSet<PowerName> {
+    let allowed = |name: &PowerName| terms.powers.as_ref().is_some_and(|all| all.contains(name));
+    let judged = grants.powers().iter().map(|name| match allowed(name) {
+        true => Ok(name.clone()),
+        false => Err(not_allowed(Grant::Power(name.clone()))),
     });
     judged.filter_map(|found| refused.pass(found)).collect()
 }

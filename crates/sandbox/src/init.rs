@@ -6,6 +6,7 @@ mod job;
 mod own_groups;
 mod reaper;
 
+use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brine_job::{Layer, PayloadDelivery};
+use brine_job::{Layer, MAX_POWERS, PayloadDelivery};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
@@ -30,6 +31,9 @@ use super::outcome::ProcView;
 use super::private_root::BuiltRoot;
 use super::syscalls::{self, Forked};
 use super::{INIT_NAME, namespaces, prepare, private_root, privileges, tree_kill};
+
+/// The descriptor of the first power of a job.
+const FIRST_POWER: u32 = 3;
 
 /// How much later than brine the init ends a job. Normally brine ends it, and reports why.
 const GRACE: Duration = Duration::from_secs(1);
@@ -63,6 +67,9 @@ struct Init {
     errors: OwnedFd,
     program: OwnedFd,
     input: Option<OwnedFd>,
+    /// The sockets of the job, and what holds the descriptors for them until it has them.
+    powers: Vec<OwnedFd>,
+    kept_for_powers: RefCell<Vec<OwnedFd>>,
     /// Where brine lets the job go on.
     go: OwnedFd,
     groups: OwnGroups,
@@ -89,6 +96,10 @@ struct Borrowed {
 impl Init {
     fn receive(count: usize) -> io::Result<Self> {
         syscalls::reset_signals();
+        // What brine was started with is no business of the job's.
+        syscalls::close_from(FIRST_POWER)?;
+        let kept_for_powers = (0..MAX_POWERS).map(|_| File::open("/dev/null").map(OwnedFd::from));
+        let kept_for_powers = RefCell::new(kept_for_powers.collect::<io::Result<Vec<_>>>()?);
         let channel = InitChannel::new(std::io::stdin().as_fd().try_clone_to_owned()?);
         let mut received = channel.receive_descriptors(count)?.into_iter();
         let mut next = || received.next().ok_or(io::ErrorKind::UnexpectedEof);
@@ -100,14 +111,16 @@ impl Init {
         Ok(Self {
             channel,
             groups,
-            orders,
             payload: next()?,
             output: next()?,
             errors: next()?,
             program: next()?,
             go: next()?,
             input: if has_input { Some(next()?) } else { None },
+            powers: (0..orders.powers).map(|_| next()).collect::<Result<_, _>>()?,
+            kept_for_powers,
             places: received.collect(),
+            orders,
             borrowed: None,
             score: None,
             counted: 0,

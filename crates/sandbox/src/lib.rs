@@ -37,7 +37,14 @@
 //!     let permit = Policy::none().plan(&question, &Grants::default(), Some(&command))?;
 //!
 //!     let payload = std::fs::File::open("verified-payload")?;
-//!     let launched = Launch { plan: &permit.plan, payload, input: None, stop: None, program_init: "/proc/self/exe".as_ref() };
+//!     let launched = Launch {
+//!         plan: &permit.plan,
+//!         payload,
+//!         input: None,
+//!         powers: Vec::new(),
+//!         stop: None,
+//!         program_init: "/proc/self/exe".as_ref(),
+//!     };
 //!     let mut output = Vec::new();
 //!     let outcome = launch(launched, &mut output)?;
 //!     if judge(&permit.plan, &outcome, &mut output.as_slice()).releases_output() {
@@ -80,7 +87,7 @@ mod watch;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use brine_job::Plan;
@@ -110,6 +117,8 @@ pub struct Launch<'a> {
     /// is. It may be anything that can be read, and need not end. The job gets a pipe, and never this descriptor. Any
     /// other job ignores it; without it, the standard input of such a job is empty.
     pub input: Option<File>,
+    /// A connected socket for each [power](brine_job::PlanParts::powers) of the plan, in their order.
+    pub powers: Vec<OwnedFd>,
     /// Asks for the end of the job once it can be read, as a signal that arrives can; `None` if nothing does.
     pub stop: Option<BorrowedFd<'a>>,
     /// An executable whose `main` calls [`enter`] before anything else; usually `/proc/self/exe`.
@@ -155,7 +164,7 @@ pub fn launch_showing_errors(
         return Err(LaunchError::Draft);
     }
     let prepared = prepare::prepare(&launch)?;
-    let started = prepared.start(launch.program_init, launch.input)?;
+    let started = prepared.start(launch.program_init, launch.input, launch.powers)?;
     watch::watch(started, launch.plan.parts(), launch.stop, [output, errors])
 }
 

@@ -21,6 +21,8 @@ pub(super) struct InitOrders {
     /// The files and directories that are visible inside, each directory before those that lie in it.
     pub(super) places: Vec<PlaceInside>,
     pub(super) ports: Vec<u16>,
+    /// How many sockets the job gets, from descriptor 3 on.
+    pub(super) powers: usize,
     pub(super) limits: JobLimits,
     pub(super) exec_scratch: bool,
     pub(super) waived: Vec<Layer>,
@@ -136,7 +138,7 @@ impl InitOrders {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.array(12);
+        encoder.array(13);
         write_strings(&mut encoder, &self.arguments);
         write_strings(&mut encoder, &self.environment);
         encoder
@@ -154,6 +156,7 @@ impl InitOrders {
         for port in &self.ports {
             encoder.uint((*port).into());
         }
+        encoder.uint(wide(self.powers));
         write_limits(&mut encoder, &self.limits);
         encoder.bool(self.exec_scratch);
         encoder.array(wide(self.waived.len()));
@@ -173,7 +176,7 @@ impl InitOrders {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut decoder = Decoder::new(bytes);
         let decoder = &mut decoder;
-        decoder.array_of(12)?;
+        decoder.array_of(13)?;
         let orders = Self {
             arguments: list(decoder, read_string)?,
             environment: list(decoder, read_string)?,
@@ -185,6 +188,7 @@ impl InitOrders {
             payload_bytes: read_number(decoder)?,
             places: list(decoder, read_place)?,
             ports: list(decoder, |decoder| Ok(u16::try_from(decoder.int()?).unwrap_or(0)))?,
+            powers: usize::try_from(decoder.int()?).unwrap_or(0),
             limits: read_limits(decoder)?,
             exec_scratch: decoder.bool()?,
             waived: list(decoder, |decoder| Ok(layer_of(decoder.int()?)))?
@@ -318,6 +322,7 @@ mod tests {
                 place("/c", PlaceAccess::Write, PlaceNode::Link("to".into())),
             ],
             ports: vec![443, 65535],
+            powers: 2,
             limits: JobLimits {
                 wall: Duration::from_millis(1500),
                 grace: Duration::from_millis(200),

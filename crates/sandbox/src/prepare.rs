@@ -65,6 +65,7 @@ pub(super) fn prepare(launch: &Launch<'_>) -> Result<Prepared, LaunchError> {
         payload_bytes,
         places,
         ports: plan.ports.iter().copied().collect(),
+        powers: plan.powers.len(),
         limits: plan.limits,
         exec_scratch: plan.exec_scratch,
         waived: plan.waived.iter().copied().collect(),
@@ -88,9 +89,14 @@ impl Prepared {
         mut self,
         program_init: &Path,
         input: Option<File>,
+        powers: Vec<OwnedFd>,
     ) -> Result<Started, LaunchError> {
         let failed =
             |step: &'static str| move |error: io::Error| LaunchError::setting_up(step, error);
+        if powers.len() != self.orders.powers {
+            let other = io::Error::other("there is not one socket for each power");
+            return Err(failed("giving the job its powers")(other));
+        }
         let (channel, theirs) = InitChannel::pair().map_err(failed("making a pair of sockets"))?;
         let pipe = |mode| job_pipe(mode).map_err(failed("making a pipe"));
         let (output, output_end) = pipe(FOR_WRITING)?;
@@ -118,7 +124,7 @@ impl Prepared {
             self.program.as_fd(),
             go_end.as_fd(),
         ];
-        let varying = input_end.iter().chain(&self.places).map(AsFd::as_fd);
+        let varying = input_end.iter().chain(&powers).chain(&self.places).map(AsFd::as_fd);
         let descriptors: Vec<BorrowedFd<'_>> = fixed.into_iter().chain(varying).collect();
         // Before there is an init, so that one that cannot receive them does not keep brine from hearing why.
         channel

@@ -49,8 +49,14 @@ fn attempt(plan: &Plan, program_init: &Path) -> Result<JobOutcome, LaunchError> 
     let failed = |error| LaunchError::setting_up("making an empty payload (memfd_create)", error);
     let payload = rustix::fs::memfd_create(c"payload", MemfdFlags::CLOEXEC)
         .map_err(|error| failed(io::Error::from(error)))?;
-    let launched =
-        Launch { plan, payload: File::from(payload), input: None, stop: None, program_init };
+    let launched = Launch {
+        plan,
+        payload: File::from(payload),
+        input: None,
+        powers: Vec::new(),
+        stop: None,
+        program_init,
+    };
     let outcome = launch(launched, &mut io::sink())?;
     match outcome.end {
         JobEnd::Exited(0) => Ok(outcome),

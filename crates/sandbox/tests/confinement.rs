@@ -248,7 +248,8 @@ mod linux {
         let plan = &rest.unwrap().plan;
         let payload = tempfile::tempfile().unwrap();
         let program_init = Path::new("/proc/self/exe");
-        let launched = Launch { plan, payload, input: None, stop: None, program_init };
+        let launched =
+            Launch { plan, payload, input: None, powers: Vec::new(), stop: None, program_init };
         let error = launch(launched, &mut Vec::new()).unwrap_err();
         assert_eq!((error.reason(), error.status()), ("draft", 5), "{error}");
     }

@@ -58,7 +58,7 @@ impl Failure {
             #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
             Self::NoSandbox => Status::NotConfined,
             Self::NotExecutable { .. } => Status::NotExecutable,
-            Self::NotFound { .. } => Status::NotFound,
+            Self::NotFound { .. } | Self::PowerAbsent { .. } => Status::NotFound,
             Self::Key(_)
             | Self::KeyFile { .. }
             | Self::InJobsReach { .. }
@@ -105,6 +105,7 @@ impl Failure {
             Self::NoSandbox => "no-sandbox",
             Self::NotExecutable { .. } => "not-executable",
             Self::NotFound { .. } => "program-not-found",
+            Self::PowerAbsent { .. } => "power-absent",
             Self::PolicyFile { source, .. } => source.reason(),
             Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",

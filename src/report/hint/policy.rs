@@ -47,6 +47,7 @@ fn of_grant(grant: &Grant) -> Option<String> {
     let (key, value) = match grant {
         Grant::Environment(name) => ("environment", format!("{{ {name} = \"VALUE\" }}")),
         Grant::Format(format) => ("formats", format!("[{:?}]", format.name())),
+        Grant::Power(name) => ("powers", format!("[{:?}]", name.as_str())),
         Grant::Read(path) => ("read", root_of(path)),
         Grant::Reply(queue) => ("replies", format!("[{:?}]", queue.as_str())),
         Grant::Run(alias) => {
@@ -79,7 +80,7 @@ fn key_of(name: &str) -> String {
 }
 
 /// The keys of a policy, apart from limits.
-const POLICY_KEYS: [&str; 20] = [
+const POLICY_KEYS: [&str; 21] = [
     "allow",
     "arguments",
     "content-types",
@@ -94,6 +95,7 @@ const POLICY_KEYS: [&str; 20] = [
     "path",
     "pickle-imports",
     "ports",
+    "powers",
     "read",
     "replies",
     "sha256",

@@ -47,6 +47,9 @@ pub(super) fn page(plan: &Plan, signer: &str) -> String {
     if parts.ports.is_empty() {
         line("network", "none");
     }
+    for (power, descriptor) in parts.powers.iter().zip(FIRST_DESCRIPTOR..) {
+        line("power", &format!("{power} as descriptor {descriptor}"));
+    }
     for (limit, value) in &parts.limits.values() {
         line(limit.name(), &limit.show(*value));
     }
@@ -95,6 +98,7 @@ pub(super) fn line(plan: &Plan) -> String {
         system: parts.system.iter().map(shown).collect(),
         openings: parts.granted_paths.iter().map(path).collect(),
         ports: parts.ports.iter().copied().collect(),
+        powers: parts.powers.iter().map(ToString::to_string).collect(),
         limits: parts.limits.values().iter().map(|(limit, n)| (limit.name(), *n)).collect(),
         format: parts.format_name(),
         exec_scratch: parts.exec_scratch,
@@ -102,6 +106,9 @@ pub(super) fn line(plan: &Plan) -> String {
         plan_digest: hex(&plan.digest()),
     })
 }
+
+/// The descriptor of the first power.
+const FIRST_DESCRIPTOR: u32 = 3;
 
 #[derive(Serialize)]
 struct PlanLine {
@@ -118,6 +125,8 @@ struct PlanLine {
     system: Vec<String>,
     openings: Vec<GrantedPathLine>,
     ports: Vec<u16>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    powers: Vec<String>,
     limits: BTreeMap<&'static str, u64>,
     format: String,
     exec_scratch: bool,

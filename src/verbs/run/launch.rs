@@ -4,6 +4,7 @@ mod collecting;
 mod live_errors;
 
 use std::fs::{File, Permissions};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -31,14 +32,14 @@ use crate::world::spool::{Spool, temporary};
 pub(super) fn launch(
     args: &Run,
     job: VerifiedJob,
-    input: Option<File>,
+    (input, powers): (Option<File>, Vec<OwnedFd>),
     (plan, facts): (&Plan, PlanFacts),
     outputs: &RunOutputs,
     result: Option<&ResultOf>,
 ) -> Result<Outcome, Failure> {
     let signed = Box::new(job.signed());
     let shows = ShowErrors::asked(args);
-    let finished = FinishedJob::run(plan, job.payload, input, shows)?;
+    let finished = FinishedJob::run(plan, job.payload, (input, powers), shows)?;
     if shows != ShowErrors::Never {
         finished.show_errors(shows);
     }
@@ -86,7 +87,7 @@ impl FinishedJob {
     fn run(
         plan: &Plan,
         payload: Spool,
-        input: Option<File>,
+        (input, powers): (Option<File>, Vec<OwnedFd>),
         shows: ShowErrors,
     ) -> Result<Self, Failure> {
         let payload = payload.into_read_only().map_err(temporary)?;
@@ -95,7 +96,8 @@ impl FinishedJob {
         let mut output = Spool::new().map_err(temporary)?;
         let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
         let stop = Some(signals.arrival());
-        let launch = Launch { plan, payload, input, stop, program_init: Path::new(SELF) };
+        let program_init = Path::new(SELF);
+        let launch = Launch { plan, payload, input, powers, stop, program_init };
         let outcome = match shows {
             ShowErrors::Live => LiveErrors::during(|errors| {
                 brine_sandbox::launch_showing_errors(launch, &mut output, errors)

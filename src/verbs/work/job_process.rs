@@ -16,7 +16,7 @@ use clap::Parser as _;
 use super::python_program::PythonProgram;
 use crate::args::brine::{Brine, BrineVerb};
 use crate::args::judge::JudgeArgs;
-use crate::args::run::Run;
+use crate::args::run::{PowerPlace, Run};
 use crate::args::work::WorkArgs;
 use crate::report::{Failure, retyped};
 use crate::verbs::run;
@@ -71,6 +71,7 @@ impl JobProcess {
         for (limit, value) in &args.limits {
             options.push(format!("--limit={}={}", limit.name(), limit.show(*value)).into());
         }
+        options.extend(args.powers.iter().map(PowerPlace::typed));
         options.extend(args.system.iter().map(|path| retyped::word("--system", path)));
         let command = match python {
             Some(python) => {

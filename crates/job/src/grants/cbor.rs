@@ -6,12 +6,13 @@ use super::{Grant, Grants, GrantsError, MAX_GRANTS_OF_A_KIND};
 use crate::format::OutputFormat;
 use crate::limits::Limit;
 use crate::members::{self, MembersWriter, count};
-use crate::names::{InterpreterAlias, LogicalPath, NameError, ReplyQueue, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, NameError, PowerName, ReplyQueue, VariableName};
 
 const ARGUMENTS: &str = "arg";
 const ENVIRONMENT: &str = "env";
 const FORMAT: &str = "format";
 const PORTS: &str = "tcp";
+const POWERS: &str = "power";
 const READ: &str = "read";
 const REPLY: &str = "reply";
 const RUN: &str = "run";
@@ -40,6 +41,9 @@ impl<'a> GrantsReader<'a, '_> {
             }),
             FORMAT => self.one(Decoder::text, format),
             PORTS => self.ascending(Decoder::int, port),
+            POWERS => self.ascending(Decoder::text, |text| {
+                PowerName::parse(text).map(Grant::Power).map_err(|what| named(text, what))
+            }),
             READ => self.ascending(Decoder::text, |text| path(text).map(Grant::Read)),
             REPLY => self.one(Decoder::text, |text| {
                 ReplyQueue::parse(text).map(Grant::Reply).map_err(|what| named(text, what))
@@ -137,6 +141,7 @@ pub(super) fn encode(grants: &Grants) -> Vec<u8> {
     }
     put_texts(&mut writer, ARGUMENTS, grants.arguments.iter().map(String::as_str));
     put_texts(&mut writer, ENVIRONMENT, grants.environment.iter().map(VariableName::as_str));
+    put_texts(&mut writer, POWERS, grants.powers.iter().map(PowerName::as_str));
     put_texts(&mut writer, READ, grants.read.iter().map(LogicalPath::as_str));
     put_texts(&mut writer, WRITE, grants.write.iter().map(LogicalPath::as_str));
     if !grants.ports.is_empty() {

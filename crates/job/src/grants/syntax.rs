@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::{Grant, judge_argument};
 use crate::format::OutputFormat;
 use crate::limits::Limit;
-use crate::names::{InterpreterAlias, LogicalPath, ReplyQueue, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, PowerName, ReplyQueue, VariableName};
 
 /// A text is not a grant. The message says what to type instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,7 @@ impl FromStr for Grant {
                 Some(format) => Ok(Self::Format(format)),
                 None => return error(format!("expected {}", OutputFormat::NAMES)),
             },
+            "power" => PowerName::parse(value).map(Self::Power),
             "read" => LogicalPath::parse(value).map(Self::Read),
             "reply" => ReplyQueue::parse(value).map(Self::Reply),
             "run" => InterpreterAlias::parse(value).map(Self::Run),
@@ -80,7 +81,7 @@ fn example(limit: Limit) -> String {
     limit.show(limit.default_value())
 }
 
-const OTHERS: &str = "run, arg, read, write, env, tcp, reply, format";
+const OTHERS: &str = "run, arg, read, write, env, tcp, power, reply, format";
 
-const NAMES: &str = "run, arg, read, write, env, tcp, reply, format, wall, cpu, memory, address-space, \
+const NAMES: &str = "run, arg, read, write, env, tcp, power, reply, format, wall, cpu, memory, address-space, \
                      output, file-size, processes, files or scratch";

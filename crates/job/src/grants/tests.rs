@@ -11,7 +11,7 @@ fn grants(texts: &[&str]) -> Result<Grants, GrantsError> {
     Grants::collect(texts.iter().map(|text| grant(text)))
 }
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 23] = [
     "run=python3",
     "arg=-I",
     "arg=-",
@@ -23,6 +23,8 @@ const ALL: [&str; 21] = [
     "write=work",
     "tcp=443",
     "tcp=5432",
+    "power=orders",
+    "power=users",
     "reply=answers/7",
     "address-space=64GiB",
     "cpu=2s",
@@ -55,6 +57,7 @@ fn what_is_typed_is_signed_and_shown() {
         "read",
         "wall",
         "files",
+        "power",
         "reply",
         "write",
         "format",

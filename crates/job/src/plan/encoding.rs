@@ -12,7 +12,7 @@ impl Plan {
     ///
     /// ```cddl
     /// plan = [
-    ///   version: 1,
+    ///   version: 1 / 2,
     ///   program: [path: bstr, sha256: bstr .size 32 / nil, arguments: [+ bstr]],
     ///   delivery: "stdin" / "file" / "file-and-input",
     ///   environment: [* [name: bstr, value: bstr]],
@@ -23,6 +23,7 @@ impl Plan {
     ///   format: tstr,                    ; or "json-schema:" and the SHA-256 of the schema, in hex
     ///   exec-scratch: bool,
     ///   waived: [* tstr],
+    ///   ? powers: [+ tstr],              ; only in version 2, which a plan with powers has
     /// ]
     /// ```
     #[must_use]
@@ -35,6 +36,7 @@ impl Plan {
             system,
             granted_paths,
             ports,
+            powers,
             limits,
             // Both are in the name of what the output must be.
             format: _,
@@ -43,7 +45,10 @@ impl Plan {
             waived,
         } = self.parts();
         let mut plan = Encoder::new();
-        plan.array(11).int(1);
+        match powers.is_empty() {
+            true => plan.array(11).int(1),
+            false => plan.array(12).int(2),
+        };
         put_program(&mut plan, program);
         plan.text(delivery.name());
         put_list(&mut plan, environment.iter(), |plan, (name, value)| {
@@ -66,6 +71,11 @@ impl Plan {
         put_list(&mut plan, waived.iter(), |plan, layer| {
             plan.text(layer.name());
         });
+        if !powers.is_empty() {
+            put_list(&mut plan, powers.iter(), |plan, power| {
+                plan.text(power.as_str());
+            });
+        }
         plan.into_bytes()
     }
 

@@ -16,7 +16,7 @@ use super::error::PolicyFileError;
 use super::{MAX_POLICY_BYTES, MAX_POLICY_ENTRIES};
 use crate::format::OutputFormat;
 use crate::limits::{Limit, LimitValues};
-use crate::names::{InterpreterAlias, LogicalPath, NameError, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, NameError, PowerName, VariableName};
 
 /// Reads all entries, in the order of the file, and fills them with the defaults.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<PolicyEntry>, PolicyFileError> {
@@ -138,6 +138,7 @@ impl PolicyTerms {
             "limits" => self.limits = limits(field)?,
             "pickle-imports" => self.pickle_imports = Some(field.texts(import_list(field))?),
             "ports" => self.ports = Some(ports(field)?),
+            "powers" => self.powers = Some(powers(field)?),
             "read" => self.read = Some(roots(field)?),
             "replies" => {
                 self.replies = Some(field.texts(|glob, line| {
@@ -159,6 +160,14 @@ fn environment(field: &PolicyField<'_>) -> Result<BTreeMap<VariableName, String>
         Ok((name, variable.string()?.to_owned()))
     });
     variables.collect()
+}
+
+fn powers(field: &PolicyField<'_>) -> Result<BTreeSet<PowerName>, PolicyFileError> {
+    let names = field.texts(|name, line| {
+        let wrong = |what: NameError| field.wrong_text(line, name, &what.to_string());
+        PowerName::parse(name).map_err(wrong)
+    })?;
+    Ok(names.into_iter().collect())
 }
 
 fn formats(field: &PolicyField<'_>) -> Result<Vec<OutputFormat>, PolicyFileError> {

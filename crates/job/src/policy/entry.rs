@@ -8,7 +8,7 @@ use brine_core::ContextGlob;
 use super::PolicyQuestion;
 use crate::format::OutputFormat;
 use crate::limits::LimitValues;
-use crate::names::{InterpreterAlias, LogicalPath, VariableName};
+use crate::names::{InterpreterAlias, LogicalPath, PowerName, VariableName};
 
 /// An entry of a policy: the jobs that it applies to, and what they may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +133,8 @@ pub(super) struct PolicyTerms {
     pub(super) environment: Option<BTreeMap<VariableName, String>>,
     /// The TCP ports that may be connected to.
     pub(super) ports: Option<BTreeSet<u16>>,
+    /// The powers that a job may have.
+    pub(super) powers: Option<BTreeSet<PowerName>>,
     /// The queues that results may be put on.
     pub(super) replies: Option<Vec<ContextGlob>>,
     /// The largest value of each limit.
@@ -160,6 +162,7 @@ impl PolicyTerms {
             write: self.write.or_else(|| defaults.write.clone()),
             environment: self.environment.or_else(|| defaults.environment.clone()),
             ports: self.ports.or_else(|| defaults.ports.clone()),
+            powers: self.powers.or_else(|| defaults.powers.clone()),
             replies: self.replies.or_else(|| defaults.replies.clone()),
             limits,
             formats: self.formats.or_else(|| defaults.formats.clone()),

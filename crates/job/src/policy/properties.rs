@@ -105,6 +105,7 @@ impl OneSide {
                     .collect(),
             ),
             ports: Some(self.ports.clone()),
+            powers: None,
             replies: None,
             limits: self.limits.clone(),
             formats: (!self.formats.is_empty()).then(|| self.formats.clone()),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use brine_job::{Layer, PAYLOAD_ARGUMENT, PAYLOAD_PATH, SCRATCH_PATH};
 
-use super::{Init, errno_fault, io_fault};
+use super::{FIRST_POWER, Init, errno_fault, io_fault};
 use crate::init_channel::InitChannel;
 use crate::init_report::InitReport;
 use crate::landlock::LandlockGround;
@@ -80,7 +80,12 @@ impl Init {
         }
         rustix::stdio::dup2_stdout(&self.output)?;
         rustix::stdio::dup2_stderr(&self.errors)?;
-        syscalls::close_on_exec_from(3)?;
+        syscalls::close_on_exec_from(FIRST_POWER)?;
+        let mut kept = self.kept_for_powers.borrow_mut();
+        for (power, place) in self.powers.iter().zip(kept.iter_mut()) {
+            // The copy outlives `exec`.
+            rustix::io::dup2(power, place)?;
+        }
         // Without a private root, the interpreter of a script opens it by its descriptor.
         if self.orders.script == Script::Yes && self.orders.waives(Layer::Namespaces) {
             rustix::io::fcntl_setfd(&self.program, rustix::io::FdFlags::empty())?;

@@ -21,6 +21,7 @@ pub(crate) fn plan(path: impl Into<PathBuf>, arguments: &[&str]) -> PlanParts {
         system: ["/bin", "/lib", "/lib64", "/usr"].map(PathBuf::from).into(),
         granted_paths: BTreeSet::new(),
         ports: BTreeSet::new(),
+        powers: BTreeSet::new(),
         limits: JobLimits {
             wall: Duration::from_secs(20),
             grace: Duration::from_millis(500),
@@ -57,8 +58,10 @@ pub(crate) fn run_by(
     file.rewind().unwrap();
     let mut output = Vec::new();
     let plan = &Plan::from(job.clone());
-    let outcome =
-        launch(Launch { plan, payload: file, input: None, stop: None, program_init }, &mut output)?;
+    let outcome = launch(
+        Launch { plan, payload: file, input: None, powers: Vec::new(), stop: None, program_init },
+        &mut output,
+    )?;
     Ok((outcome, output))
 }
 
