@@ -23,6 +23,8 @@ mod system;
 use std::collections::BTreeSet;
 #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
 use std::fs::File;
+#[cfg(not(all(feature = "sandbox", target_os = "linux")))]
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use brine_core::text::hex;
@@ -367,7 +369,7 @@ use self::launch::launch;
 fn launch(
     _: &Run,
     _: VerifiedJob,
-    _: Option<File>,
+    _: (Option<File>, Vec<OwnedFd>),
     _: (&Plan, PlanFacts),
     _: &RunOutputs,
     _: Option<&ResultOf>,
