@@ -52,12 +52,17 @@ if TYPE_CHECKING:
     from brine._message_queue import Message, MessageQueue, queue
     from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
+    from brine._power import Facet, Power
     from brine._queues import SignedJoinableQueue, SignedQueue
+    from brine._sandbox import Sandbox, safe_eval
+    from brine._sandbox_errors import GuestError, RuleError
     from brine._simple_queue import SignedSimpleQueue
 
 # What takes a while to import, and is imported when it is asked for.
 _LATE = {
     "Executor": "brine._executor",
+    "Facet": "brine._power",
+    "GuestError": "brine._sandbox_errors",
     "JobError": "brine._job_errors",
     "JobFuture": "brine._executor",
     "JobInterruptedError": "brine._job_errors",
@@ -67,7 +72,10 @@ _LATE = {
     "Message": "brine._message_queue",
     "MessageQueue": "brine._message_queue",
     "NoAnswerError": "brine._job_errors",
+    "Power": "brine._power",
     "RemoteError": "brine._job_errors",
+    "RuleError": "brine._sandbox_errors",
+    "Sandbox": "brine._sandbox",
     "SignedConnection": "brine._pipes",
     "SignedJoinableQueue": "brine._queues",
     "SignedQueue": "brine._queues",
@@ -75,6 +83,7 @@ _LATE = {
     "VerifiedPath": "brine._paths",
     "queue": "brine._message_queue",
     "register_manager_serializer": "brine._managers",
+    "safe_eval": "brine._sandbox",
     "signed_pipe": "brine._pipes",
     "verified_path": "brine._paths",
 }
@@ -101,6 +110,8 @@ __all__ = [
     "AlteredError",
     "Error",
     "Executor",
+    "Facet",
+    "GuestError",
     "InputOutputError",
     "JobError",
     "JobFuture",
@@ -115,9 +126,12 @@ __all__ = [
     "Message",
     "MessageQueue",
     "NoAnswerError",
+    "Power",
     "PublicKey",
     "RemoteError",
     "ReplayedError",
+    "RuleError",
+    "Sandbox",
     "SignedConnection",
     "SignedJoinableQueue",
     "SignedQueue",
@@ -146,6 +160,7 @@ __all__ = [
     "register_manager_serializer",
     "replay_init",
     "replay_status",
+    "safe_eval",
     "sign",
     "signed_pipe",
     "verified_path",

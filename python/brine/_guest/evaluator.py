@@ -1,0 +1,121 @@
+"""The guest of `brine.Sandbox`: it evaluates what its host sends, with what its host gave it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from brine._guest.language import Broken, Language, Origins
+from brine._guest.peer import RETURN, LostError, PowerError, ProtocolError, harmless
+from brine._guest.stubs import Host
+
+if TYPE_CHECKING:
+    from typing import Never
+
+MAX_TRACE_CHARS = 16 * 1024
+
+
+class Evaluator:
+    """What the host calls, as the other end itself."""
+
+    def __init__(self, host: Host, setup: dict[str, Any], names: dict[str, Any]) -> None:
+        self._host = host
+        self._language = Language(setup["operations"], setup["builtins"], setup["modules"])
+        self._namespace = self._language.namespace({**names, "PowerError": PowerError})
+        self._setup = setup
+        self._is_watched = False
+
+    def evaluate(self, source: str, names: dict[str, Any]) -> dict[str, Any]:
+        """Run code in the namespace that lasts, and return the value of the expression at its end."""
+        self._namespace.update(names)
+        try:
+            statements, value = self._language.compiled(source)
+        except Broken as broken:
+            return _broken(broken)
+        return self._answered(lambda: self._run(statements, value))
+
+    def _run(self, statements: Any, value: Any) -> Any:
+        self._watch()
+        if statements is not None:
+            exec(statements, self._namespace)  # noqa: S102
+        return None if value is None else eval(value, self._namespace)
+
+    def call(
+        self, pickled: bytes, arguments: list[Any], keywords: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Call a function that was pickled with its code."""
+
+        def run() -> Any:
+            function = pickle.loads(pickled)
+            self._watch()
+            return function(*arguments, **keywords)
+
+        return self._answered(run)
+
+    def _watch(self) -> None:
+        """Look at whose code runs, from the first code of the guest on."""
+        only, never = self._setup["code_from"], self._setup["no_code_from"]
+        if (only is not None or never) and not self._is_watched:
+            self._is_watched = True
+            self._language.origins = Origins(only, never, self._end)
+            self._language.origins.begin()
+
+    def _answered(self, work: Any) -> dict[str, Any]:
+        try:
+            value = work()
+        except (LostError, ProtocolError):
+            raise
+        except BaseException as error:  # noqa: BLE001
+            return {"raised": _told(error)}
+        return {"value": value}
+
+    def _end(self, module: str, name: str) -> Never:
+        """End the guest, since code runs that may not. Nothing that could catch it runs any more."""
+        broken = Broken(
+            "code-from", f"{harmless(name)[:200]!r} of the module {module!r} may not run"
+        )
+        try:
+            self._host._send([RETURN, self._host.answering, _broken(broken)])
+        finally:
+            os._exit(3)
+
+
+def _broken(broken: Broken) -> dict[str, Any]:
+    return {"broken": [broken.rule, broken.message, broken.line, broken.column]}
+
+
+def _told(error: BaseException) -> list[str]:
+    kind = type(error)
+    is_known = kind.__module__ == "builtins" or kind.__module__.startswith("brine._guest.")
+    name = kind.__qualname__ if is_known else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        message = str(error)
+    except BaseException:  # noqa: BLE001
+        message = "it cannot say what it is"
+    try:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != "<guest>":
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(kind, error, trace or error.__traceback__))
+    except BaseException:  # noqa: BLE001
+        text = ""
+    return [harmless(name)[:256], harmless(message)[:4096], harmless(text)[-MAX_TRACE_CHARS:]]
+
+
+def main() -> None:
+    """Serve the host until it is gone."""
+    setup = json.load(sys.stdin)
+    sys.setrecursionlimit(setup["recursion"])
+    host = Host()
+    host.root = Evaluator(host, setup, host.names())
+    try:
+        while True:
+            host.serve_one()
+    except LostError:
+        pass
+    sys.stdout.flush()
+    os._exit(0)

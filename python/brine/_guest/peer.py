@@ -1,0 +1,210 @@
+"""One end of a connection between a host and its guest: calls, and what answers them.
+
+SPEC.md has the messages. Both ends are alike: each may call what the other has let it have.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from brine._guest.cbor import MalformedError, NotPlainError, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VERSION = 1
+HELLO, CALL, RETURN, THROW, RELEASE, REVOKED = range(6)
+
+MAX_MESSAGE_BYTES = 1 << 20
+MAX_TEXT_CHARS = 4096
+MAX_OPEN_CALLS = 16
+
+ROOT = 0
+"""The handle of the other end itself."""
+
+
+class LostError(ConnectionError):
+    """The other end is gone."""
+
+
+class ProtocolError(ConnectionError):
+    """The other end said what it must not say. Nothing more is said to it."""
+
+
+class PowerError(Exception):
+    """A power was not used: `reason` says why, as SPEC.md has it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Thrown(Exception):
+    """What the other end raised: the name of its type, its text, and where, if it says that."""
+
+    def __init__(self, kind: str, message: str, text: str = "") -> None:
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind, self.message, self.text = kind, message, text
+
+
+class Peer:
+    """One end. A subclass says what is exported, and what becomes of a call."""
+
+    def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
+        self._read, self._write = read, write
+        self._arrived = bytearray()
+        self._open: list[int] = []
+        self._last = 0
+        self.answering = self.message_bytes = 0
+        self._given: list[int] = []
+        """The handles of what the message gives that is being made."""
+
+    def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Call what the other end has, and wait for its answer. What it calls meanwhile is answered."""
+        if len(self._open) >= MAX_OPEN_CALLS:
+            raise RecursionError("calls are nested too deeply")
+        self._last += 1
+        number = self._last
+        self._send([CALL, number, handle, method, arguments, keywords])
+        self._open.append(number)
+        try:
+            return self._answer(number)
+        finally:
+            self._open.pop()
+
+    def _answer(self, number: int) -> Any:
+        while True:
+            match self._receive():
+                case [int(kind), int(answered), value] if kind == RETURN:
+                    self._refuse_other(answered, number)
+                    return value
+                case [int(kind), int(answered), str(name), str(message), *text] if kind == THROW:
+                    self._refuse_other(answered, number)
+                    self._raise(name, message, "".join(map(str, text)))
+                case message:
+                    self._handle(message)
+
+    @staticmethod
+    def _refuse_other(answered: int, number: int) -> None:
+        if answered != number:
+            raise ProtocolError("an answer came that nobody waits for")
+
+    def serve_one(self) -> None:
+        """Wait for a message, and do what it asks for."""
+        self._handle(self._receive())
+
+    def _handle(self, message: Any) -> None:
+        match message:
+            case [
+                int(kind),
+                int(number),
+                int(handle),
+                str(method),
+                list(arguments),
+                dict(keywords),
+            ] if kind == CALL:
+                if not all(type(name) is str for name in keywords):
+                    raise ProtocolError("a keyword is no text")
+                self._serve(number, handle, method, arguments, keywords)
+            case [int(kind), int(handle), int(count)] if kind == RELEASE and count > 0:
+                self._release(handle, count)
+            case [int(kind), int(handle)] if kind == REVOKED:
+                self._note_revoked(handle)
+            case _:
+                raise ProtocolError("a message is none that may come now")
+
+    def _serve(
+        self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
+    ) -> None:
+        self.answering = number
+        try:
+            answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            answer = [THROW, number, *self._told(error)]
+        try:
+            self._send(answer)
+        except NotPlainError as error:
+            self._send([THROW, number, *self._told(PowerError("power-data", str(error)))])
+
+    def _send(self, message: list[Any]) -> None:
+        self._before_sending()
+        self._given.clear()
+        try:
+            data = encode(message, self._parts_of)
+            if len(data) > MAX_MESSAGE_BYTES:
+                raise NotPlainError(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
+        except NotPlainError:
+            # What is not sent gives nothing.
+            self._take_back(self._given)
+            raise
+        self._write(len(data).to_bytes(4, "big") + data)
+
+    def _receive(self) -> Any:
+        arrived = self._arrived
+        while True:
+            if len(arrived) >= 4:
+                length = int.from_bytes(arrived[:4], "big")
+                if length > MAX_MESSAGE_BYTES:
+                    raise ProtocolError("a message is too large")
+                end = 4 + length
+                if len(arrived) >= end:
+                    self.message_bytes = end
+                    data = bytes(arrived[4:end])
+                    del arrived[:end]
+                    try:
+                        return decode(data, self._of_parts)
+                    except MalformedError as error:
+                        raise ProtocolError(str(error)) from None
+            more = self._read()
+            if not more:
+                raise LostError("the other end is gone")
+            arrived += more
+
+    def _told(self, error: BaseException) -> list[str]:
+        """Say what was raised, as a name and a text. Nothing else of it crosses."""
+        kind = type(error)
+        if isinstance(error, PowerError):
+            return ["PowerError", f"{error.reason}: {error}"]
+        name = (
+            kind.__qualname__
+            if kind.__module__ == "builtins"
+            else f"{kind.__module__}.{kind.__qualname__}"
+        )
+        try:
+            message = str(error)
+        except Exception:  # noqa: BLE001
+            message = "it cannot say what it is"
+        return [harmless(name)[:256], harmless(message)[:MAX_TEXT_CHARS]]
+
+    def _raise(self, name: str, message: str, text: str) -> NoReturn:
+        raise Thrown(name, message, text)
+
+    def _before_sending(self) -> None:
+        """Do what is to be done before a message is sent."""
+
+    def _take_back(self, given: list[int]) -> None:
+        """Take back what a message that is not sent would have given."""
+
+    def _invoke(
+        self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
+    ) -> Any:
+        raise NotImplementedError
+
+    def _release(self, handle: int, count: int) -> None:
+        raise ProtocolError(f"{count} of {handle} are released, which were not had")
+
+    def _note_revoked(self, handle: int) -> None:
+        raise ProtocolError(f"{handle} is revoked by somebody who does not have it")
+
+    def _parts_of(self, value: object) -> list[Any]:
+        raise NotPlainError(f"{type(value).__qualname__} is no data")
+
+    def _of_parts(self, parts: list[Any]) -> Any:
+        raise MalformedError(f"{str(parts[0])[:64]!r} is none that may come")
+
+
+def harmless(text: str) -> str:
+    """Return text that has a form in UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,153 @@
+"""Guests as processes: each is a job of its own, which `brine run` confines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from brine._brine import Key, Signer
+from brine._errors import InputOutputError, UnsupportedError
+
+CONTEXT = "brine.Sandbox"
+POWER = "host"
+START_SECONDS = 30.0
+END_SECONDS = 10.0
+
+BOOT = (
+    "import sys, types; package = types.ModuleType('brine'); package.__path__ = [sys.argv[1]]; "
+    "sys.modules['brine'] = package; from brine._guest.evaluator import main; main()"
+)
+"""Starts the guest without what else is in the package: it would take longer than the guest itself."""
+
+
+class GuestProcess:
+    """A confined process, and the socket to it. Nobody believes what it says."""
+
+    def __init__(self, setup: dict[str, Any], limits: dict[str, str]) -> None:
+        key = Key.generate()
+        # It exists in this process alone, and signs this job alone.
+        signer = Signer(key, context=CONTEXT, expires="1h")
+        job, _ = signer.sign_job(json.dumps(setup).encode(), grants=[f"power={POWER}"])
+        with tempfile.TemporaryDirectory(prefix="brine-") as name:
+            directory = Path(name)
+            policy = directory / "policy.toml"
+            policy.write_text(_policy(str(key.public), limits))
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(directory / "socket"))
+                listener.listen(1)
+                self._process = _start(_command(key, policy, directory / "socket"), job)
+                try:
+                    self.socket = _accepted(listener, self._process)
+                except BaseException:
+                    self.kill()
+                    raise
+
+    def kill(self) -> None:
+        """End it, without waiting for anything that it does."""
+        self._process.terminate()
+
+    def end(self) -> tuple[dict[str, object], str]:
+        """Wait for its end, and return the verdict on it and what it wrote to standard error."""
+        try:
+            _, said = self._process.communicate(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            _, said = self._process.communicate()
+        for line in reversed(said.decode("utf-8", "replace").splitlines()):
+            if line.startswith("{"):
+                verdict: dict[str, object] = json.loads(line)
+                return verdict, str(verdict.get("errors", ""))
+        return {"message": said.decode("utf-8", "replace")[-1000:]}, ""
+
+
+def _command(key: Key, policy: Path, place: Path) -> list[str]:
+    options = ["--json", "--die-with-parent", "-p", str(key.public), "-c", CONTEXT]
+    options += ["--policy", str(policy), "--power", f"{POWER}={place}"]
+    options += [f"--system={directory}" for directory in _shown()]
+    guest = [sys.executable, "-I", "-c", BOOT, str(Path(__file__).parent)]
+    return [_program(), "run", *options, "--", *guest]
+
+
+def _policy(signer: str, limits: dict[str, str]) -> str:
+    values = ", ".join(f"{name} = {json.dumps(value)}" for name, value in limits.items())
+    return f"[[allow]]\nsigners = [{json.dumps(signer)}]\npowers = [{json.dumps(POWER)}]\nlimits = {{ {values} }}\n"
+
+
+def _shown() -> list[str]:
+    """Return where Python and its libraries are, as far as a job does not see that anyway."""
+    prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    program = Path(sys.executable)
+    places = [Path(place) for place in prefixes]
+    places += [program.parent, program.resolve().parent, Path(__file__).parent]
+    real = {place.resolve() for place in places if place.exists()}
+    outside = [place for place in real if not place.is_relative_to("/usr") and place != Path("/")]
+    inner = {place for place in outside if any(other in place.parents for other in outside)}
+    return sorted(str(place) for place in set(outside) - inner)
+
+
+def _program() -> str:
+    beside = Path(sysconfig.get_path("scripts"), "brine")
+    found = str(beside) if beside.exists() else shutil.which("brine")
+    if found is None:
+        raise UnsupportedError(
+            "the program brine is not installed, which confines guests", reason="no-program"
+        )
+    return found
+
+
+def _start(command: list[str], job: bytes) -> subprocess.Popen[bytes]:
+    """Start a program that ends with the thread that starts it: one that lives as long as this process."""
+    process = _starter().submit(_popen, command).result()
+    assert process.stdin is not None
+    try:
+        process.stdin.write(job)
+        process.stdin.close()
+    except BrokenPipeError:
+        # Why it ended before that, its verdict says.
+        pass
+    process.stdin = None
+    return process
+
+
+def _popen(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        # What is typed at a terminal asks this process to end, and it ends the guest.
+        process_group=0,
+    )
+
+
+def _starter() -> ThreadPoolExecutor:
+    found = _starters.get(os.getpid())
+    if found is None:
+        found = _starters[os.getpid()] = ThreadPoolExecutor(1, "brine-starter")
+    return found
+
+
+_starters: dict[int, ThreadPoolExecutor] = {}
+
+
+def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:
+    """Wait until the program connects; `None` if it ends before, for a reason that its verdict has."""
+    listener.settimeout(0.05)
+    for _ in range(int(START_SECONDS / 0.05)):
+        try:
+            connected, _ = listener.accept()
+        except TimeoutError:
+            if process.poll() is not None:
+                return None
+        else:
+            return connected
+    raise InputOutputError("the guest did not start in time", reason="not-started")

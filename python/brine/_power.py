@@ -1,0 +1,259 @@
+"""Powers: objects of the host that a guest may use as far as it is let, and no further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from brine._brine import length_in_seconds
+from brine._errors import UsageError
+from brine._guest.peer import PowerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPECIAL = frozenset(
+    f"__{name}__"
+    for name in (
+        "call contains delitem enter exit getitem iter len next setitem".split()  # noqa: SIM905
+    )
+)
+"""The methods with two underscores that can be given. The others reach into an object."""
+
+
+class Facet:
+    """What of an object a guest may use.
+
+    - ``methods`` can be called, and ``attributes`` read.
+    - ``returns`` has, for the name of a method or an attribute, the facet of what it returns: that stays in the host, too,
+      and the guest gets a power over it. Of a list or a tuple, each item does. What no facet is for is copied, and must be
+      plain data.
+    - ``takes_functions`` has the methods that functions of the guest can be given to. Each is dead when the method returns.
+    - With ``reentrant``, functions of the guest may call the same power again while one of its methods runs.
+    """
+
+    __slots__ = ("attributes", "methods", "reentrant", "returns", "takes_functions")
+
+    def __init__(
+        self,
+        methods: Iterable[str] = (),
+        attributes: Iterable[str] = (),
+        *,
+        returns: Mapping[str, Facet] | None = None,
+        takes_functions: Iterable[str] = (),
+        reentrant: bool = False,
+    ) -> None:
+        self.methods = _names("methods", methods)
+        self.attributes = _names("attributes", attributes)
+        self.returns = dict(returns or {})
+        self.takes_functions = _names("takes_functions", takes_functions)
+        self.reentrant = reentrant
+        for name in self.attributes:
+            if name.startswith("_"):
+                raise UsageError(f"attributes: {name!r} begins with an underscore", reason="usage")
+        if twice := self.methods & self.attributes:
+            raise UsageError(f"{min(twice)!r} is a method and an attribute", reason="usage")
+        for what, names in (
+            ("returns", set(self.returns)),
+            ("takes_functions", self.takes_functions),
+        ):
+            if unknown := names - self.methods - self.attributes:
+                raise UsageError(f"{what}: {min(unknown)!r} is not given", reason="usage")
+
+    def only(self, names: frozenset[str]) -> Facet:
+        """Return the same with fewer methods and attributes."""
+        if unknown := names - self.methods - self.attributes:
+            raise UsageError(
+                f"{min(unknown)!r} is not given, and so it cannot be kept", reason="usage"
+            )
+        return Facet(
+            self.methods & names,
+            self.attributes & names,
+            returns={name: facet for name, facet in self.returns.items() if name in names},
+            takes_functions=self.takes_functions & names,
+            reentrant=self.reentrant,
+        )
+
+
+def _names(what: str, names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise UsageError(f'{what}: expected a list, like ["get"]', reason="usage")
+    found = frozenset(names)
+    for name in found:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise UsageError(f"{what}: {name!r} is no name", reason="usage")
+        if name.startswith("_") and name not in SPECIAL:
+            raise UsageError(f"{what}: {name!r} begins with an underscore", reason="usage")
+    return found
+
+
+class Power:
+    """An object that stays in the host, and what of it a guest may use.
+
+    ``Power(obj, ["get"])`` gives one method. The other arguments are those of `Facet`. ``on_call`` is told of each call
+    before it is made, with the name of the method and its arguments; what it raises is raised in the guest instead.
+
+    ``only``, ``limited`` and ``watched`` return weaker powers over the same object. ``revoke`` ends a power with all that
+    came from it: those weaker powers, and what its methods returned.
+    """
+
+    def __init__(
+        self,
+        obj: object,
+        methods: Iterable[str] | Facet = (),
+        attributes: Iterable[str] = (),
+        *,
+        returns: Mapping[str, Facet] | None = None,
+        takes_functions: Iterable[str] = (),
+        reentrant: bool = False,
+        on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object] | None = None,
+    ) -> None:
+        self._obj = obj
+        self._facet = (
+            methods
+            if isinstance(methods, Facet)
+            else Facet(
+                methods,
+                attributes,
+                returns=returns,
+                takes_functions=takes_functions,
+                reentrant=reentrant,
+            )
+        )
+        self._watchers: tuple[Callable[[str, tuple[Any, ...], dict[str, Any]], object], ...] = (
+            () if on_call is None else (on_call,)
+        )
+        self._limits: tuple[_Limit, ...] = ()
+        self._parent: Power | None = None
+        self._revoked = False
+
+    def only(self, *names: str) -> Power:
+        """Return a power with these methods and attributes alone."""
+        return self._weaker(self._facet.only(frozenset(names)))
+
+    def limited(
+        self,
+        *,
+        calls: int | None = None,
+        bytes: int | str | None = None,
+        until: datetime | timedelta | None = None,
+    ) -> Power:
+        """Return a power for so many calls, so many bytes of messages both ways, or until a moment. What comes from it
+        counts, too."""
+        weaker = self._weaker(self._facet)
+        weaker._limits += (_Limit(calls, None if bytes is None else size(bytes), until),)
+        return weaker
+
+    def watched(self, on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object]) -> Power:
+        """Return a power of whose calls somebody is told before they are made."""
+        weaker = self._weaker(self._facet)
+        weaker._watchers += (on_call,)
+        return weaker
+
+    def revoke(self) -> None:
+        """End it, with all that came from it. Calls that are under way end as they would."""
+        self._revoked = True
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether it, or what it came from, was revoked."""
+        power: Power | None = self
+        while power is not None:
+            if power._revoked:
+                return True
+            power = power._parent
+        return False
+
+    def __repr__(self) -> str:
+        return f"<brine.Power over {type(self._obj).__qualname__}>"
+
+    def _weaker(self, facet: Facet, obj: object = None) -> Power:
+        weaker = Power(self._obj if obj is None else obj, facet)
+        weaker._watchers, weaker._limits, weaker._parent = self._watchers, self._limits, self
+        return weaker
+
+    def _of_result(self, name: str, value: Any) -> Any:
+        """Return what crosses of what a method returned."""
+        facet = self._facet.returns.get(name)
+        if facet is None or value is None:
+            return value
+        if type(value) in (list, tuple):
+            return type(value)(
+                None if item is None else self._weaker(facet, item) for item in value
+            )
+        return self._weaker(facet, value)
+
+    def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Do what a guest asks for, if it may."""
+        if self.is_revoked:
+            raise PowerError("power-revoked", "the power was revoked")
+        is_read = name.startswith(".")
+        plain_name = name[1:] if is_read else name
+        if plain_name not in (self._facet.attributes if is_read else self._facet.methods):
+            raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
+        for limit in self._limits:
+            limit.count_call()
+        for watcher in self._watchers:
+            watcher(plain_name, tuple(arguments), dict(keywords))
+        if is_read:
+            return self._of_result(plain_name, getattr(self._obj, plain_name))
+        return self._of_result(plain_name, getattr(self._obj, plain_name)(*arguments, **keywords))
+
+    def _count_bytes(self, count: int) -> None:
+        for limit in self._limits:
+            limit.count_bytes(count)
+
+
+class _Limit:
+    """What is left of a power that is limited."""
+
+    def __init__(
+        self, calls: int | None, most_bytes: int | None, until: datetime | timedelta | None
+    ) -> None:
+        self.calls, self.bytes = calls, most_bytes
+        if isinstance(until, datetime):
+            if until.tzinfo is None:
+                raise UsageError("until: it has no time zone", reason="usage")
+            until = until - datetime.now(UTC)
+        self.end = None if until is None else monotonic() + until.total_seconds()
+
+    def count_call(self) -> None:
+        """Take a call from what is left."""
+        if self.end is not None and monotonic() >= self.end:
+            raise PowerError("power-spent", "the time of the power is over")
+        if self.calls is not None:
+            if self.calls <= 0:
+                raise PowerError("power-spent", "the power has no calls left")
+            self.calls -= 1
+        if self.bytes is not None and self.bytes <= 0:
+            raise PowerError("power-spent", "the power has no bytes left")
+
+    def count_bytes(self, count: int) -> None:
+        """Take bytes from what is left. What goes beyond it ends the power, and not the call."""
+        if self.bytes is not None:
+            self.bytes -= count
+
+
+def size(text: int | str) -> int:
+    """Read a size, as in "64MiB"."""
+    if isinstance(text, int):
+        return text
+    for unit, factor in _UNITS.items():
+        number = text.removesuffix(unit)
+        if number != text and number.isdecimal():
+            return int(number) * factor
+    if text.isdecimal():
+        return int(text)
+    raise UsageError(f'expected a size, as in "64MiB", and not {text!r}', reason="usage")
+
+
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def seconds(length: str | float | timedelta) -> float:
+    """Read a length of time, as in "2s"."""
+    if isinstance(length, timedelta):
+        return length.total_seconds()
+    return float(length) if isinstance(length, int | float) else length_in_seconds(length)

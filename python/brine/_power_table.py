@@ -1,0 +1,187 @@
+"""What a host has given to one guest: a table of powers, and the calls that come for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brine._guest.cbor import MalformedError, NotPlainError
+from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError, ProtocolError
+from brine._power import Power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_POWERS = 10_000
+"""The most powers that one guest has at one time."""
+
+MAX_FUNCTION_CALLS = 10_000
+"""How often functions of the guest can be called in one call of a method."""
+
+
+class GuestFunction:
+    """A function of the guest, for the method that it was given to."""
+
+    def __init__(self, guest: Guest, handle: int) -> None:
+        self._guest, self._handle = guest, handle
+        self._is_alive = True
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call it, in the guest."""
+        if not self._is_alive:
+            raise RuntimeError("the function was given for one call, which is over")
+        self._guest.count_function_call()
+        return self._guest.call(self._handle, "__call__", list(arguments), keywords)
+
+
+class Guest(Peer):
+    """A guest, for its host.
+
+    Handles are numbers that the host draws in order, for this guest alone, and never again. One that it did not give, or
+    that was released, names nothing.
+    """
+
+    def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
+        self.bytes_written = 0
+
+        def counted_write(data: bytes) -> None:
+            self.bytes_written += len(data)
+            write(data)
+
+        super().__init__(read, counted_write)
+        self._powers: dict[int, _Given] = {}
+        self._handles: dict[int, int] = {}
+        self._last_handle = 0
+        self._functions: list[GuestFunction] = []
+        self._has_revoked = False
+        self._told_revoked: set[int] = set()
+        self._function_calls = 0
+        self._busy: list[Power] = []
+
+    def hello(self, names: dict[str, Any]) -> None:
+        """Give the first data and powers, by name."""
+        self._send([HELLO, VERSION, names])
+
+    def count_function_call(self) -> None:
+        """Count the call of a function of the guest."""
+        self._function_calls += 1
+        if self._function_calls > MAX_FUNCTION_CALLS:
+            raise RuntimeError(
+                f"functions of the guest were called more than {MAX_FUNCTION_CALLS} times"
+            )
+
+    def given(self) -> int:
+        """Return how many powers the guest has."""
+        return len(self._powers)
+
+    def _power(self, handle: int) -> Power:
+        found = self._powers.get(handle)
+        if found is None:
+            raise PowerError("power-unknown", "there is no such power, or it was released")
+        return found.power
+
+    def _invoke(
+        self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
+    ) -> Any:
+        power = self._power(handle)
+        if power.is_revoked and handle not in self._told_revoked:
+            self._told_revoked.add(handle)
+            self._send([REVOKED, handle])
+        if self._busy and not power._facet.reentrant:
+            raise PowerError(
+                "power-busy", "a method of the host runs, and this power waits for its end"
+            )
+        functions, self._functions = self._functions, []
+        if self._has_revoked:
+            raise PowerError("power-revoked", "an argument is a power that was revoked")
+        if functions and method not in power._facet.takes_functions:
+            raise PowerError("power-argument", f"{method[:64]!r} takes no functions")
+        self._busy.append(power)
+        if len(self._busy) == 1:
+            self._function_calls = 0
+        try:
+            return power._call(method, arguments, keywords)
+        finally:
+            self._busy.pop()
+            for function in functions:
+                function._is_alive = False
+
+    def _serve(
+        self,
+        number: int,
+        handle: int,
+        method: str,
+        arguments: list[Any],
+        keywords: dict[str, Any],
+    ) -> None:
+        given, before = self._powers.get(handle), self.bytes_written - self.message_bytes
+        super()._serve(number, handle, method, arguments, keywords)
+        if given is not None:
+            given.power._count_bytes(self.bytes_written - before)
+
+    def _receive(self) -> Any:
+        self._functions, self._has_revoked = [], False
+        message = super()._receive()
+        if self._functions and not (type(message) is list and message and message[0] == CALL):
+            raise ProtocolError("a function is given where nothing takes one")
+        return message
+
+    def _release(self, handle: int, count: int) -> None:
+        given = self._powers.get(handle)
+        if given is None or count > given.count:
+            raise ProtocolError("more is released than was given")
+        self._forget(handle, count)
+
+    def _forget(self, handle: int, count: int) -> None:
+        given = self._powers[handle]
+        given.count -= count
+        if given.count == 0:
+            del self._powers[handle], self._handles[id(given.power)]
+            self._told_revoked.discard(handle)
+
+    def _take_back(self, given: list[int]) -> None:
+        for handle in given:
+            self._forget(handle, 1)
+
+    def _parts_of(self, value: object) -> list[Any]:
+        if isinstance(value, GuestFunction) and value._guest is self:
+            return ["yours", value._handle]
+        if not isinstance(value, Power):
+            raise NotPlainError(f"{type(value).__qualname__} is neither data nor a power")
+        handle = self._handles.get(id(value))
+        if handle is None:
+            if len(self._powers) >= MAX_POWERS:
+                raise NotPlainError(f"the guest has {MAX_POWERS} powers, and gets no more")
+            self._last_handle += 1
+            handle = self._last_handle
+            # It is kept with the handle, so that its place in memory is nobody else's.
+            self._powers[handle], self._handles[id(value)] = _Given(value), handle
+        self._powers[handle].count += 1
+        self._given.append(handle)
+        facet = value._facet
+        return [
+            "power",
+            handle,
+            {"methods": sorted(facet.methods), "attributes": sorted(facet.attributes)},
+        ]
+
+    def _of_parts(self, parts: list[Any]) -> Any:
+        match parts:
+            case ["yours", int(handle)] if handle in self._powers:
+                power = self._powers[handle].power
+                self._has_revoked |= power.is_revoked
+                return power._obj
+            case ["function", int(handle)]:
+                function = GuestFunction(self, handle)
+                self._functions.append(function)
+                return function
+            case _:
+                raise MalformedError("it is neither data nor a power")
+
+
+class _Given:
+    """A power that the guest has, and how often it was given."""
+
+    __slots__ = ("count", "power")
+
+    def __init__(self, power: Power) -> None:
+        self.power, self.count = power, 0

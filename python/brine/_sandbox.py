@@ -1,0 +1,240 @@
+"""Code that is trusted only so far: evaluated in a confined process, with what it was given and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from brine import _code
+from brine._errors import UnsupportedError, UsageError
+from brine._guest.cbor import NotPlainError
+from brine._guest.language import STATEMENTS
+from brine._guest.peer import LostError, ProtocolError, Thrown
+from brine._guest_process import GuestProcess
+from brine._job_errors import JobTimeoutError, RemoteError
+from brine._power import seconds, size
+from brine._power_table import Guest
+from brine._sandbox_errors import GuestError, RuleError, of_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
+
+RECURSION = 500
+READ_BYTES = 1 << 16
+FIRST_VERSION_OF_ORIGINS = (3, 12)
+
+
+def safe_eval(
+    code: str,
+    ns: Mapping[str, Any] | None = None,
+    operations: Iterable[str] = (),
+    modules: Iterable[str] = (),
+    *,
+    builtins: Iterable[str] | None = None,
+    code_from: Iterable[str] | None = None,
+    no_code_from: Iterable[str] = (),
+    memory: int | str = "64MiB",
+    cpu: str | float | timedelta = "2s",
+    wall: str | float | timedelta = "5s",
+) -> Any:
+    """Evaluate code in a guest of its own, and return the value of the expression at its end.
+
+    ``ns`` is what the code finds by name: plain data, which is copied, and `Power` over what stays here. ``operations`` are
+    the statements that it may use, as in ``["import", "def", "for", "while"]``; expressions, assignments and ``if`` need
+    none. The other arguments are those of `Sandbox`.
+    """
+    with Sandbox(
+        ns,
+        operations,
+        modules,
+        builtins=builtins,
+        code_from=code_from,
+        no_code_from=no_code_from,
+        memory=memory,
+        cpu=cpu,
+        wall=wall,
+    ) as sandbox:
+        return sandbox.evaluate(code)
+
+
+class Sandbox:
+    """A guest: a confined process that evaluates code, with names that last from one evaluation to the next.
+
+    It has no files, no network and no other process; ``memory`` bounds all that it has, ``cpu`` its processor time as a
+    whole, and ``wall`` each evaluation. Give each party whose code you run a guest of its own: code of one can do anything to
+    code of another in the same guest.
+
+    - ``ns`` is what code finds by name: plain data, and `Power`.
+    - ``operations`` are the statements that it may use: ``assert``, ``async``, ``class``, ``def``, ``del``, ``for``,
+      ``global``, ``import``, ``match``, ``nonlocal``, ``raise``, ``try``, ``type``, ``while`` and ``with``.
+    - ``modules`` are those that ``import`` finds, with all that is below them.
+    - ``builtins`` are the builtins that it has, by default those that touch nothing outside.
+    - ``code_from`` has the only modules whose functions may run, and ``no_code_from`` those whose functions may not, also
+      where another module leads to them. They take CPython 3.12 or later.
+
+    The process and the kernel hold what the guest can reach. The rules of the language are held by the interpreter alone:
+    they are for mistakes, and not for attackers.
+    """
+
+    def __init__(
+        self,
+        ns: Mapping[str, Any] | None = None,
+        operations: Iterable[str] = (),
+        modules: Iterable[str] = (),
+        *,
+        builtins: Iterable[str] | None = None,
+        code_from: Iterable[str] | None = None,
+        no_code_from: Iterable[str] = (),
+        memory: int | str = "64MiB",
+        cpu: str | float | timedelta = "2s",
+        wall: str | float | timedelta = "5s",
+        lifetime: str | float | timedelta = "1h",
+    ) -> None:
+        statements = _listed("operations", operations)
+        if unknown := set(statements) - set(STATEMENTS):
+            raise UsageError(f"operations: there is no {min(unknown)!r}", reason="usage")
+        setup = {
+            "operations": statements,
+            "modules": _listed("modules", modules),
+            "builtins": None if builtins is None else _listed("builtins", builtins),
+            "code_from": None if code_from is None else _listed("code_from", code_from),
+            "no_code_from": _listed("no_code_from", no_code_from),
+            "recursion": RECURSION,
+        }
+        if (
+            code_from is not None or setup["no_code_from"]
+        ) and sys.version_info < FIRST_VERSION_OF_ORIGINS:
+            raise UnsupportedError(
+                "code_from and no_code_from take CPython 3.12 or later", reason="python-version"
+            )
+        self._wall = seconds(wall)
+        self._end = 0.0
+        self._is_at_work = False
+        limits = {
+            "memory": str(size(memory)),
+            "cpu": f"{max(1, round(seconds(cpu) * 1000))}ms",
+            "wall": f"{max(1, round(seconds(lifetime) * 1000))}ms",
+            "processes": "16",
+            "files": "64",
+            "output": "1MiB",
+            "scratch": "1MiB",
+        }
+        self._process: GuestProcess | None = GuestProcess(setup, limits)
+        self._socket = self._process.socket
+        self._guest = Guest(self._read, self._write)
+        self._asked(lambda: self._guest.hello(dict(ns or {})))
+
+    def evaluate(self, code: str, **names: Any) -> Any:
+        """Run code, and return the value of the expression at its end; `None` if it ends with a statement.
+
+        ``names`` are more names, which last.
+        """
+        return self._value(self._asked(lambda: self._guest.call(0, "evaluate", [code, names], {})))
+
+    def call(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
+        """Call a function in the guest: one of an importable module by its name, and others by their code."""
+        pickled = _code.dumps(function, 5)
+        given = [pickled, list(arguments), keywords]
+        return self._value(self._asked(lambda: self._guest.call(0, "call", given, {})))
+
+    def close(self) -> None:
+        """End the guest. Powers that it had are as they were."""
+        process, self._process = self._process, None
+        if process is not None:
+            if self._socket is not None:
+                self._socket.close()
+            process.kill()
+            process.end()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the guest."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<brine.Sandbox {'ended' if self._process is None else 'at work'}>"
+
+    def _asked(self, work: Callable[[], Any]) -> Any:
+        """Do something with the guest. Whatever it says that is wrong ends it."""
+        if self._process is None:
+            raise UsageError("the guest has ended", reason="usage")
+        if self._is_at_work:
+            raise UsageError(
+                "the guest is at work: a power cannot use the sandbox that uses it", reason="usage"
+            )
+        self._is_at_work, self._end = True, monotonic() + self._wall
+        try:
+            return work()
+        except NotPlainError as error:
+            raise UsageError(
+                f"only plain data and powers cross: {error}", reason="not-plain"
+            ) from None
+        except TimeoutError:
+            self.close()
+            raise JobTimeoutError(
+                "the guest took longer than it may", None, "timed-out", 124
+            ) from None
+        except ProtocolError as error:
+            self.close()
+            raise GuestError(
+                f"the guest said what none says: {error}", None, "powers-protocol", 1
+            ) from None
+        except (LostError, OSError):
+            process, self._process = self._process, None
+            if self._socket is not None:
+                self._socket.close()
+            raise of_verdict(*process.end()) from None
+        except Thrown as thrown:
+            raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
+        finally:
+            self._is_at_work = False
+
+    def _value(self, answer: Any) -> Any:
+        match answer:
+            case {"value": value, **rest} if not rest:
+                return value
+            case {"raised": [str(kind), str(message), str(text)], **rest} if not rest:
+                raise RemoteError.of(kind, message, text)
+            case {"broken": [str(rule), str(message), line, column], **rest} if not rest:
+                if rule == "code-from":
+                    self.close()
+                raise RuleError.of(rule, message, _place(line), _place(column))
+            case _:
+                self.close()
+                raise GuestError("the guest said what none says", None, "powers-protocol", 1)
+
+    def _read(self) -> bytes:
+        if self._socket is None:
+            return b""
+        self._socket.settimeout(self._left())
+        return self._socket.recv(READ_BYTES)
+
+    def _write(self, data: bytes) -> None:
+        if self._socket is None:
+            raise LostError("the guest is gone")
+        self._socket.settimeout(self._left())
+        self._socket.sendall(data)
+
+    def _left(self) -> float:
+        left = self._end - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def _place(number: Any) -> int | None:
+    return number if type(number) is int else None
+
+
+def _listed(what: str, names: Iterable[str]) -> list[str]:
+    if isinstance(names, str):
+        raise UsageError(f"{what}: expected a list of names", reason="usage")
+    found = sorted(set(names))
+    if not all(isinstance(name, str) for name in found):
+        raise UsageError(f"{what}: expected a list of names", reason="usage")
+    return found
