@@ -34,7 +34,13 @@ class Facet:
     - With ``reentrant``, functions of the guest may call the same power again while one of its methods runs.
     """
 
-    __slots__ = ("attributes", "methods", "reentrant", "returns", "takes_functions")
+    __slots__ = {  # noqa: RUF023
+        "methods": "The names of the methods that can be called.",
+        "attributes": "The names of the attributes that can be read.",
+        "returns": "The facets of what methods and attributes return, by their names.",
+        "takes_functions": "The methods that functions of the guest can be given to.",
+        "reentrant": "Whether functions of the guest may call it while one of its methods runs.",
+    }
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -109,7 +110,7 @@ class Sandbox:
             raise UnsupportedError(
                 "code_from and no_code_from take CPython 3.12 or later", reason="python-version"
             )
-        self._wall = seconds(wall)
+        self._wall, self._maker = seconds(wall), os.getpid()
         self._end = 0.0
         self._is_at_work = False
         limits = {
@@ -142,7 +143,7 @@ class Sandbox:
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""
         process, self._process = self._process, None
-        if process is not None:
+        if process is not None and self._maker == os.getpid():
             if self._socket is not None:
                 self._socket.close()
             process.kill()
@@ -163,6 +164,8 @@ class Sandbox:
         """Do something with the guest. Whatever it says that is wrong ends it."""
         if self._process is None:
             raise UsageError("the guest has ended", reason="usage")
+        if self._maker != os.getpid():
+            raise UsageError("the guest belongs to the process that made it", reason="usage")
         if self._is_at_work:
             raise UsageError(
                 "the guest is at work: a power cannot use the sandbox that uses it", reason="usage"
@@ -191,6 +194,10 @@ class Sandbox:
             raise of_verdict(*process.end()) from None
         except Thrown as thrown:
             raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
+        except BaseException:
+            # What it answers now is to nobody's question.
+            self.close()
+            raise
         finally:
             self._is_at_work = False
 

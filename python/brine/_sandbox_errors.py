@@ -10,8 +10,11 @@ class RuleError(JobError):
 
     outcome = "refused"
     rule: str = ""
+    """Which rule: `operations`, `syntax` or `code-from`."""
     line: int | None = None
+    """The line, from 1 on, if that is known."""
     column: int | None = None
+    """The column in it, from 1 on."""
 
     @classmethod
     def of(cls, rule: str, message: str, line: int | None, column: int | None) -> RuleError:

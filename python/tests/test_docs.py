@@ -13,11 +13,16 @@ import executor_kit
 from programs import program
 
 PROJECT = Path(__file__).parent.parent.parent
-PAGES = [PROJECT / "README.md", PROJECT / "python/README.md", *PROJECT.glob("docs/python/*.md")]
+PAGES = [
+    PROJECT / "README.md",
+    PROJECT / "python/README.md",
+    PROJECT / "docs/powers.md",
+    *PROJECT.glob("docs/python/*.md"),
+]
 WITHOUT_EXAMPLES = {"docs/python/install.md", "docs/python/README.md"}
 
 
-NEED_A_WORKER = {"docs/python/executor.md"}
+NEED_A_WORKER = {"docs/python/executor.md", "docs/powers.md"}
 
 
 def run_page(

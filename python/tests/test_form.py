@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PYTHON = Path(__file__).parent.parent
-SOURCES = [*PYTHON.glob("src/*.rs"), *PYTHON.glob("brine/*.py"), *PYTHON.glob("*.py")]
+SOURCES = [*PYTHON.glob("src/*.rs"), *PYTHON.glob("brine/**/*.py"), *PYTHON.glob("*.py")]
 MOST_LINES = 400
 
 

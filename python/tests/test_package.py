@@ -183,9 +183,13 @@ def test_the_wheel_says_what_it_is(distribution: importlib.metadata.Distribution
 
 def test_the_wheel_is_whole(distribution: importlib.metadata.Distribution) -> None:
     installed = {file.name for file in distribution.files or []}
-    sources = {file.name for file in (PROJECT / "python/brine").iterdir() if file.suffix != ".so"}
-    sources.discard("__pycache__")
-    assert sources <= installed
+    package = PROJECT / "python/brine"
+    sources = {
+        str(file.relative_to(package)) for file in package.rglob("*.py*") if file.suffix != ".pyc"
+    }
+    paths = {str(file).removeprefix("brine/") for file in distribution.files or []}
+    assert "_guest/peer.py" in sources
+    assert sources <= paths
     assert {"LICENSE-APACHE", "LICENSE-MIT", "_brine.abi3.so", "py.typed"} <= installed
 
 
