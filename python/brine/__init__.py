@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
     from brine._power import Facet, Power
+    from brine._power_server import PowerServer
     from brine._queues import SignedJoinableQueue, SignedQueue
     from brine._sandbox import Sandbox, safe_eval
     from brine._sandbox_errors import GuestError, RuleError
@@ -73,6 +74,7 @@ _LATE = {
     "MessageQueue": "brine._message_queue",
     "NoAnswerError": "brine._job_errors",
     "Power": "brine._power",
+    "PowerServer": "brine._power_server",
     "RemoteError": "brine._job_errors",
     "RuleError": "brine._sandbox_errors",
     "Sandbox": "brine._sandbox",
@@ -127,6 +129,7 @@ __all__ = [
     "MessageQueue",
     "NoAnswerError",
     "Power",
+    "PowerServer",
     "PublicKey",
     "RemoteError",
     "ReplayedError",

@@ -1,0 +1,114 @@
+"""Powers for jobs: served at a Unix socket, to which ``brine run`` and ``brine work`` connect a job."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from brine._guest.peer import LostError, ProtocolError
+from brine._power_table import Guest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+READ_BYTES = 1 << 16
+MAX_GUESTS = 64
+
+
+class PowerServer:
+    """Gives powers to jobs, at a Unix socket that ``--power NAME=PATH`` names.
+
+    ``names`` is what each job gets by name: data and `Power`; or a function that makes that for each job, so that no two share
+    what they are limited to. ``seconds`` is how long a job may take to read what it is sent, and ``on_end`` is told of each
+    job that has ended, with why if it said what none says.
+
+    Each job is served by a thread of its own, so that methods of one object can run at the same time. Nobody but this
+    user can connect.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        names: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        *,
+        seconds: float = 30.0,
+        on_end: Callable[[Exception | None], object] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._names, self._seconds, self._on_end = names, seconds, on_end
+        self._room = threading.BoundedSemaphore(MAX_GUESTS)
+        self._guests: set[socket.socket] = set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        mask = os.umask(0o177)
+        try:
+            self._listener.bind(str(self.path))
+        finally:
+            os.umask(mask)
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._accept, name="brine-powers", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Serve nobody any more. Jobs that are at work lose their powers."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for guest in list(self._guests):
+            with contextlib.suppress(OSError):
+                guest.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Serve nobody any more."""
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._room.acquire()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self._guests.add(connection)
+        why: Exception | None = None
+        try:
+            self._serve_guest(connection)
+        except LostError:
+            pass
+        except (ProtocolError, OSError) as error:
+            why = error
+        finally:
+            self._guests.discard(connection)
+            connection.close()
+            self._room.release()
+            if self._on_end is not None:
+                self._on_end(why)
+
+    def _serve_guest(self, connection: socket.socket) -> None:
+        def read() -> bytes:
+            # A job may think for as long as it likes.
+            connection.settimeout(None)
+            return connection.recv(READ_BYTES)
+
+        def write(data: bytes) -> None:
+            connection.settimeout(self._seconds)
+            connection.sendall(data)
+
+        guest = Guest(read, write)
+        names = self._names() if callable(self._names) else self._names
+        guest.hello(dict(names))
+        while True:
+            guest.serve_one()

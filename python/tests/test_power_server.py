@@ -1,0 +1,120 @@
+"""Powers for jobs, over the socket that ``brine run`` gives them: in Python, and in a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import brine
+from programs import program
+from sandbox_kit import refuse_without_confinement
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+class Orders:
+    """An object of the operator's."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def get(self, number: int) -> float:
+        """Return what an order costs."""
+        self.asked.append(number)
+        return 12.5
+
+
+def page_script(word: str) -> str:
+    """Return the shell script of docs/powers.md that has a word."""
+    page = (PROJECT / "docs/powers.md").read_text()
+    scripts = [part.partition("```")[0] for part in page.split("```sh\n")[1:]]
+    (found,) = [script for script in scripts if word in script]
+    return found
+
+
+@pytest.fixture
+def operator(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of somebody who has a key, and runs what is signed with it."""
+    refuse_without_confinement()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRINE_HOME", str(home))
+    paths = [os.path.dirname(program("brine")), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(paths))
+    if not (home / "keys").exists():
+        subprocess.run(["brinekey", "gen", "--no-passphrase"], check=True, capture_output=True)
+    policy = '[[allow]]\nsigners = ["default"]\npowers = ["orders"]\n'
+    Path("policy.toml").write_text(policy)
+    return tmp_path
+
+
+def run(script: str) -> str:
+    """Run a line of a shell that ends well, and return its output."""
+    done = subprocess.run(
+        ["sh", "-ec", script], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_shell_reads_the_page_and_uses_a_power(operator: Path) -> None:
+    orders = Orders()
+    with brine.PowerServer("orders.sock", {"orders": brine.Power(orders, ["get"])}):
+        shown = run(page_script("read_message"))
+    # An array of three: return, 1, and 12.5 in eight bytes.
+    assert shown.split() == ["83", "02", "01", "fb", "40", "29", "00", "00", "00", "00", "00", "00"]
+    assert orders.asked == [7]
+
+
+def test_a_job_in_python_uses_a_power(operator: Path) -> None:
+    ends: list[Exception | None] = []
+    orders = Orders()
+    Path("script.py").write_text("from brine.guest import power\nprint(power().get(7))\n")
+    directory = Path(brine.__file__).parent.parent
+    shown = [f"--system={path}" for path in {sys.prefix, sys.base_prefix, str(directory)}]
+    command = f"brine run job --policy policy.toml --power orders=orders.sock {' '.join(shown)} -- {sys.executable} -"
+    ended = threading.Event()
+
+    def end(why: Exception | None) -> None:
+        ends.append(why)
+        ended.set()
+
+    with brine.PowerServer(
+        "orders.sock", lambda: {"orders": brine.Power(orders, ["get"])}, on_end=end
+    ):
+        run("brine sign --job --grant power=orders script.py > job")
+        for _ in range(2):
+            ended.clear()
+            assert run(command) == "12.5\n"
+            assert ended.wait(20)
+    assert ends == [None, None]
+    assert not Path("orders.sock").exists()
+
+
+def test_a_job_that_says_what_none_says_loses_its_powers(operator: Path) -> None:
+    ends: list[Any] = []
+    ended = threading.Event()
+
+    def end(why: Exception | None) -> None:
+        ends.append(why)
+        ended.set()
+
+    with brine.PowerServer("orders.sock", {"orders": brine.Power(Orders(), ["get"])}, on_end=end):
+        Path("job.sh").write_text("printf '\\377\\377\\377\\377' >&3; cat <&3 | wc -c")
+        line = "brine sign --job --grant power=orders job.sh | brine run --policy policy.toml --power orders=orders.sock -- sh"
+        assert int(run(line)) > 0
+        assert ended.wait(20)
+    assert "a message is too large" in str(ends[0])
+
+
+def test_nobody_else_can_connect(tmp_path: Path) -> None:
+    with brine.PowerServer(tmp_path / "socket", {}) as server:
+        assert server.path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(OSError, match="Address already in use"):
+        (tmp_path / "there").touch()
+        brine.PowerServer(tmp_path / "there", {})
