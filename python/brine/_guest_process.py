@@ -16,6 +16,7 @@ from typing import Any
 
 from brine._brine import Key, Signer
 from brine._errors import InputOutputError, UnsupportedError
+from brine._guest.cbor import encode
 
 CONTEXT = "brine.Sandbox"
 POWER = "host"
@@ -36,7 +37,7 @@ class GuestProcess:
         key = Key.generate()
         # It exists in this process alone, and signs this job alone.
         signer = Signer(key, context=CONTEXT, expires="1h")
-        job, _ = signer.sign_job(json.dumps(setup).encode(), grants=[f"power={POWER}"])
+        job, _ = signer.sign_job(encode(setup, list), grants=[f"power={POWER}"])
         with tempfile.TemporaryDirectory(prefix="brine-") as name:
             directory = Path(name)
             policy = directory / "policy.toml"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import brine
+from brine._guest.cbor import encode
 from brine._guest.language import STATEMENTS
 from brine._guest_process import BOOT
 from brine._power_table import Guest
@@ -120,7 +121,7 @@ def unconfined() -> Iterator[Callable[[str], Any]]:
     ) as process:
         theirs.close()
         assert process.stdin is not None
-        process.stdin.write(json.dumps(setup).encode())
+        process.stdin.write(encode(setup, list))
         process.stdin.close()
         guest = Guest(lambda: ours.recv(1 << 16), ours.sendall)
         guest.hello({"power": brine.Power(Vault(), ["get"])})

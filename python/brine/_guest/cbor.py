@@ -6,10 +6,11 @@ Tuples and sets are tag 27 with their name, and so is what is no data: a host an
 from __future__ import annotations
 
 from struct import pack, unpack_from
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 MAX_DEPTH = 32
 MAX_BIG_INTEGER_BYTES = 1024

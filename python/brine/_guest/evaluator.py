@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
 import sys
-import traceback
-from typing import TYPE_CHECKING, Any
 
+from brine._guest.cbor import decode
 from brine._guest.language import Broken, Language, Origins
 from brine._guest.peer import RETURN, LostError, PowerError, ProtocolError, harmless
 from brine._guest.stubs import Host
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Never
+    from typing import Any, Never
 
 MAX_TRACE_CHARS = 16 * 1024
 
@@ -48,6 +46,8 @@ class Evaluator:
         self, pickled: bytes, arguments: list[Any], keywords: dict[str, Any]
     ) -> dict[str, Any]:
         """Call a function that was pickled with its code."""
+
+        import pickle
 
         def run() -> Any:
             function = pickle.loads(pickled)
@@ -97,6 +97,9 @@ def _told(error: BaseException) -> list[str]:
     except BaseException:  # noqa: BLE001
         message = "it cannot say what it is"
     try:
+        # It takes a while to import, and most code raises nothing.
+        import traceback
+
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename != "<guest>":
             trace = trace.tb_next
@@ -108,7 +111,7 @@ def _told(error: BaseException) -> list[str]:
 
 def main() -> None:
     """Serve the host until it is gone."""
-    setup = json.load(sys.stdin)
+    setup = decode(sys.stdin.buffer.read(), list)
     sys.setrecursionlimit(setup["recursion"])
     host = Host()
     host.root = Evaluator(host, setup, host.names())

@@ -9,13 +9,15 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from inspect import CO_OPTIMIZED
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import CodeType, ModuleType
-    from typing import Never
+    from typing import Any, Never
+
+CO_OPTIMIZED = 1
+"""The flag of the code of functions. The module `inspect` has it, and takes longer to import than all else here."""
 
 STATEMENTS: dict[str, tuple[type[ast.AST], ...]] = {
     "assert": (ast.Assert,),

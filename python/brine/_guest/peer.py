@@ -5,12 +5,12 @@ SPEC.md has the messages. Both ends are alike: each may call what the other has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
 from brine._guest.cbor import MalformedError, NotPlainError, decode, encode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, NoReturn
 
 VERSION = 1
 HELLO, CALL, RETURN, THROW, RELEASE, REVOKED = range(6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from types import FunctionType, MethodType
-from typing import Any, NoReturn
 
 from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import (
@@ -18,6 +17,10 @@ from brine._guest.peer import (
     ProtocolError,
     Thrown,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 FIRST_DESCRIPTOR = 3
 READ_BYTES = 1 << 16
