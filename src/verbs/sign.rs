@@ -127,7 +127,7 @@ enum Form {
     /// Signatures beside the files that they are for.
     Detached,
     /// One envelope of kind job.
-    Job(Grants),
+    Job(Box<Grants>),
     /// An envelope for each record.
     Records((Framing, Framing)),
     /// One envelope, whatever the size.
@@ -138,7 +138,10 @@ impl Form {
     fn resolve(args: &Sign) -> Result<Self, Failure> {
         if args.job.is_job() {
             let grants = Grants::collect(args.job.grants.iter().cloned());
-            return grants.map(Self::Job).map_err(|error| Failure::usage(error.to_string()));
+            return grants
+                .map(Box::new)
+                .map(Self::Job)
+                .map_err(|error| Failure::usage(error.to_string()));
         }
         Ok(match args.records.framings() {
             Some(framings) => Self::Records(framings),

@@ -112,8 +112,11 @@ fn stopped_by(job: &PlanParts, stop: &std::os::fd::OwnedFd) -> JobOutcome {
     let payload = tempfile::tempfile().unwrap();
     let stop = Some(stop.as_fd());
     let plan = &Plan::from(job.clone());
-    launch(Launch { plan, payload, input: None, stop, program_init: &brine() }, &mut Vec::new())
-        .unwrap()
+    launch(
+        Launch { plan, payload, input: None, powers: Vec::new(), stop, program_init: &brine() },
+        &mut Vec::new(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -142,6 +145,7 @@ fn what_a_job_complains_of_is_there_while_it_runs() {
                 plan,
                 payload,
                 input: None,
+                powers: Vec::new(),
                 stop: Some(stop.as_fd()),
                 program_init: &brine(),
             };

@@ -201,8 +201,11 @@ fn an_output_that_cannot_be_written_ends_the_job() {
     let payload = tempfile::tempfile().unwrap();
     let program_init = &brine();
     let plan = &Plan::from(job);
-    let error = launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Full)
-        .unwrap_err();
+    let error = launch(
+        Launch { plan, payload, input: None, powers: Vec::new(), stop: None, program_init },
+        &mut Full,
+    )
+    .unwrap_err();
     assert!(matches!(error, LaunchError::Output(_)), "{error}");
     assert_eq!(error.status(), 4);
     assert_eq!(marked(&mark), [""; 0]);
@@ -216,9 +219,11 @@ fn a_layer_that_cannot_be_had_is_an_error_that_names_it() {
     let payload = tempfile::tempfile().unwrap();
     let program_init = Path::new("/bin/true");
     let plan = &Plan::from(job);
-    let error =
-        launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Vec::new())
-            .unwrap_err();
+    let error = launch(
+        Launch { plan, payload, input: None, powers: Vec::new(), stop: None, program_init },
+        &mut Vec::new(),
+    )
+    .unwrap_err();
     assert_eq!((error.reason(), error.status()), ("system", 4), "{error}");
     if is_root() {
         // Root makes them by its own power; who has none is asked in the second run of these tests.
@@ -302,7 +307,14 @@ fn a_job_is_run_for_another_test() {
     let payload = tempfile::tempfile().unwrap();
     let plan = &Plan::from(job);
     let launched = launch(
-        Launch { plan, payload, input: None, stop: None, program_init: &brine() },
+        Launch {
+            plan,
+            payload,
+            input: None,
+            powers: Vec::new(),
+            stop: None,
+            program_init: &brine(),
+        },
         &mut Vec::new(),
     );
     match launched {
@@ -374,9 +386,11 @@ fn an_error_says_if_the_job_is_not_known_to_be_dead() {
     let plan = &Plan::from(shell(&format!(": {mark}; yes")));
     let payload = tempfile::tempfile().unwrap();
     let program_init = &brine();
-    let error =
-        launch(Launch { plan, payload, input: None, stop: None, program_init }, &mut Meddler)
-            .unwrap_err();
+    let error = launch(
+        Launch { plan, payload, input: None, powers: Vec::new(), stop: None, program_init },
+        &mut Meddler,
+    )
+    .unwrap_err();
     assert!(matches!(error, LaunchError::StillThere { .. }), "{error}");
     assert_eq!((error.reason(), error.status()), ("output", 4));
     assert!(
@@ -469,7 +483,14 @@ fn many_jobs_are_run_for_another_test() {
         payload.rewind().unwrap();
         let mut output = Vec::new();
         let outcome = launch(
-            Launch { plan, payload, input: None, stop: None, program_init: &brine() },
+            Launch {
+                plan,
+                payload,
+                input: None,
+                powers: Vec::new(),
+                stop: None,
+                program_init: &brine(),
+            },
             &mut output,
         )
         .unwrap();

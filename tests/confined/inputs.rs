@@ -20,8 +20,10 @@ fn run(job: PlanParts, input: Option<File>) -> Result<(JobOutcome, Vec<u8>), Lau
     payload.write_all(b"payload").unwrap();
     payload.rewind().unwrap();
     let mut output = Vec::new();
-    let outcome =
-        launch(Launch { plan, payload, input, stop: None, program_init: &brine() }, &mut output)?;
+    let outcome = launch(
+        Launch { plan, payload, input, powers: Vec::new(), stop: None, program_init: &brine() },
+        &mut output,
+    )?;
     Ok((outcome, output))
 }
 
