@@ -40,6 +40,7 @@ class PowerServer:
     ) -> None:
         self.path = Path(path)
         self._names, self._seconds, self._on_end = names, seconds, on_end
+        self._is_closed = False
         self._room = threading.BoundedSemaphore(MAX_GUESTS)
         self._guests: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
@@ -54,6 +55,7 @@ class PowerServer:
 
     def close(self) -> None:
         """Serve nobody any more. Jobs that are at work lose their powers."""
+        self._is_closed = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -79,6 +81,9 @@ class PowerServer:
             except OSError:
                 return
             self._room.acquire()
+            if self._is_closed:
+                connection.close()
+                return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

@@ -122,7 +122,7 @@ class Guest(Peer):
         self._functions, self._has_revoked = [], False
         message = super()._receive()
         if self._functions and not (type(message) is list and message and message[0] == CALL):
-            raise ProtocolError("a function is given where nothing takes one")
+            raise self._broken("a function is given where nothing takes one")
         return message
 
     def _release(self, handle: int, count: int) -> None:

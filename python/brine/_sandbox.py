@@ -66,7 +66,7 @@ class Sandbox:
     """A guest: a confined process that evaluates code, with names that last from one evaluation to the next.
 
     It has no files, no network and no other process; ``memory`` bounds all that it has, ``cpu`` its processor time as a
-    whole, and ``wall`` each evaluation. Give each party whose code you run a guest of its own: code of one can do anything to
+    whole, ``wall`` each evaluation, and ``lifetime`` how long it is there at all. Give each party whose code you run a guest of its own: code of one can do anything to
     code of another in the same guest.
 
     - ``ns`` is what code finds by name: plain data, and `Power`.
@@ -127,7 +127,11 @@ class Sandbox:
         self._process: GuestProcess | None = GuestProcess(setup, limits)
         self._socket = self._process.socket
         self._guest = Guest(self._read, self._write)
-        self._asked(lambda: self._guest.hello(dict(ns or {})))
+        try:
+            self._asked(lambda: self._guest.hello(dict(ns or {})))
+        except BaseException:
+            self.close()
+            raise
 
     def evaluate(self, code: str, **names: Any) -> Any:
         """Run code, and return the value of the expression at its end; `None` if it ends with a statement.

@@ -347,3 +347,23 @@ def test_a_power_does_not_use_the_sandbox_that_uses_it() -> None:
         again = brine.Power(one, ["evaluate"])
         code = "try:\n    again.evaluate('1')\nexcept BaseException as error:\n    found = str(error)\nfound"
         assert "a power cannot use the sandbox that uses it" in one.evaluate(code, again=again)
+
+
+def test_what_a_method_raises_is_never_taken_for_the_end_of_the_guest(power: brine.Power) -> None:
+    class Away:
+        def get(self) -> None:
+            raise ConnectionRefusedError("the database is away")
+
+        def late(self) -> None:
+            raise TimeoutError("it took long")
+
+    with brine.Sandbox({"away": brine.Power(Away(), ["get", "late"])}, ALL) as one:
+        assert raised(one, "away.get()")[1].endswith("the database is away")
+        assert raised(one, "away.late()") == ("TimeoutError", "it took long")
+        assert one.evaluate("1") == 1
+
+
+def test_a_guest_that_is_given_what_does_not_cross_is_not_left_behind() -> None:
+    with pytest.raises(brine.UsageError) as refused:
+        brine.Sandbox({"x": object()})
+    assert refused.value.reason == "not-plain"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from typing import Any
@@ -282,6 +283,22 @@ def test_a_wrong_answer_to_the_host_ends_the_guest(answer: list[Any]) -> None:
         guest.say(*answer)
         with pytest.raises(ProtocolError):
             guest.table.serve_one()
+
+
+def test_what_a_method_catches_of_a_hostile_guest_holds_all_the_same() -> None:
+    class Careless:
+        def each(self, function: Any) -> str:
+            with contextlib.suppress(Exception):
+                function(1)
+            return "went on"
+
+    careless = brine.Power(Careless(), ["each"], takes_functions=["each"])
+    with raw_guest({"careless": careless}) as guest:
+        guest.say(CALL, 1, 1, "each", [Tagged(["function", 5])], {})
+        guest.say(RETURN, 77, None)
+        for _ in range(2):
+            with pytest.raises(ProtocolError, match="nobody waits for"):
+                guest.table.serve_one()
 
 
 def test_revocation_in_the_middle_of_a_call_ends_what_comes_next() -> None:

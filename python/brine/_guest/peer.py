@@ -56,6 +56,8 @@ class Peer:
         self._open: list[int] = []
         self._last = 0
         self.answering = self.message_bytes = 0
+        self._fault: ConnectionError | None = None
+        """Why nothing more is said. A method of the host may have caught it: it holds all the same."""
         self._given: list[int] = []
         """The handles of what the message gives that is being made."""
 
@@ -84,16 +86,26 @@ class Peer:
                 case message:
                     self._handle(message)
 
-    @staticmethod
-    def _refuse_other(answered: int, number: int) -> None:
+    def _broken(self, why: str) -> ProtocolError:
+        self._fault = ProtocolError(why)
+        return self._fault
+
+    def _refuse_other(self, answered: int, number: int) -> None:
         if answered != number:
-            raise ProtocolError("an answer came that nobody waits for")
+            raise self._broken("an answer came that nobody waits for")
 
     def serve_one(self) -> None:
         """Wait for a message, and do what it asks for."""
         self._handle(self._receive())
 
     def _handle(self, message: Any) -> None:
+        try:
+            self._do(message)
+        except ProtocolError as error:
+            self._fault = error
+            raise
+
+    def _do(self, message: Any) -> None:
         match message:
             case [
                 int(kind),
@@ -119,7 +131,7 @@ class Peer:
         self.answering = number
         try:
             answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
-        except ConnectionError:
+        except (LostError, ProtocolError):
             raise
         except Exception as error:  # noqa: BLE001
             answer = [THROW, number, *self._told(error)]
@@ -129,6 +141,8 @@ class Peer:
             self._send([THROW, number, *self._told(PowerError("power-data", str(error)))])
 
     def _send(self, message: list[Any]) -> None:
+        if self._fault is not None:
+            raise self._fault
         self._before_sending()
         self._given.clear()
         try:
@@ -142,6 +156,15 @@ class Peer:
         self._write(len(data).to_bytes(4, "big") + data)
 
     def _receive(self) -> Any:
+        if self._fault is not None:
+            raise self._fault
+        try:
+            return self._received()
+        except (LostError, ProtocolError) as error:
+            self._fault = error
+            raise
+
+    def _received(self) -> Any:
         arrived = self._arrived
         while True:
             if len(arrived) >= 4:
