@@ -61,6 +61,7 @@ const HEADINGS: [(&str, &[&str]); 7] = [
             "outer_tags",
             "try_keys",
             "system",
+            "powers",
             "without",
         ],
     ),
