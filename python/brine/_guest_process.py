@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from brine._guest.cbor import encode
 CONTEXT = "brine.Sandbox"
 POWER = "host"
 START_SECONDS = 30.0
+VERDICT_SECONDS = 2.0
 END_SECONDS = 10.0
 
 BOOT = (
@@ -43,7 +45,10 @@ class GuestProcess:
             policy = directory / "policy.toml"
             policy.write_text(_policy(str(key.public), limits))
             with socket.socket(socket.AF_UNIX) as listener:
-                listener.bind(str(directory / "socket"))
+                try:
+                    listener.bind(str(directory / "socket"))
+                except OSError as error:
+                    raise InputOutputError(f"{directory}: {error}", reason="not-started") from None
                 listener.listen(1)
                 self._process = _start(_command(key, policy, directory / "socket"), job)
                 try:
@@ -58,10 +63,17 @@ class GuestProcess:
 
     def end(self) -> tuple[dict[str, object], str]:
         """Wait for its end, and return the verdict on it and what it wrote to standard error."""
-        try:
-            _, said = self._process.communicate(timeout=END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        for seconds, more in (
+            (VERDICT_SECONDS, self._process.terminate),
+            (END_SECONDS, self._process.kill),
+        ):
+            try:
+                _, said = self._process.communicate(timeout=seconds)
+                break
+            except subprocess.TimeoutExpired:
+                # It has hung up, and goes on.
+                more()
+        else:
             _, said = self._process.communicate()
         for line in reversed(said.decode("utf-8", "replace").splitlines()):
             if line.startswith("{"):
@@ -107,7 +119,11 @@ def _program() -> str:
 
 def _start(command: list[str], job: bytes) -> subprocess.Popen[bytes]:
     """Start a program that ends with the thread that starts it: one that lives as long as this process."""
-    process = _starter().submit(_popen, command).result()
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    _starter().put((command, answer))
+    process = answer.get()
+    if not isinstance(process, subprocess.Popen):
+        raise InputOutputError(f"brine could not be started: {process}", reason="not-started")
     assert process.stdin is not None
     try:
         process.stdin.write(job)
@@ -130,14 +146,29 @@ def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _starter() -> ThreadPoolExecutor:
-    found = _starters.get(os.getpid())
-    if found is None:
-        found = _starters[os.getpid()] = ThreadPoolExecutor(1, "brine-starter")
+def _starter() -> queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]:
+    """Return what is asked to start programs: a thread that lives as long as this process."""
+    with _lock:
+        found = _starters.get(os.getpid())
+        if found is None:
+            found = _starters[os.getpid()] = queue.SimpleQueue()
+            threading.Thread(
+                target=_start_all, args=(found,), name="brine-starter", daemon=True
+            ).start()
     return found
 
 
-_starters: dict[int, ThreadPoolExecutor] = {}
+def _start_all(asked: queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]) -> None:
+    while True:
+        command, answer = asked.get()
+        try:
+            answer.put(_popen(command))
+        except BaseException as error:  # noqa: BLE001
+            answer.put(error)
+
+
+_starters: dict[int, queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]] = {}
+_lock = threading.Lock()
 
 
 def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:

@@ -31,7 +31,7 @@ class Facet:
       and the guest gets a power over it. Of a list or a tuple, each item does. What no facet is for is copied, and must be
       plain data.
     - ``takes_functions`` has the methods that functions of the guest can be given to. Each is dead when the method returns.
-    - With ``reentrant``, functions of the guest may call the same power again while one of its methods runs.
+    - With ``reentrant``, functions of the guest may call the power while a method of any power runs.
     """
 
     __slots__ = {  # noqa: RUF023
@@ -116,6 +116,10 @@ class Power:
         reentrant: bool = False,
         on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object] | None = None,
     ) -> None:
+        if isinstance(methods, Facet) and (attributes or returns or takes_functions or reentrant):
+            raise UsageError(
+                "a facet says all that is given; nothing goes beside it", reason="usage"
+            )
         self._obj = obj
         self._facet = (
             methods
@@ -133,6 +137,7 @@ class Power:
         )
         self._limits: tuple[_Limit, ...] = ()
         self._parent: Power | None = None
+        self._other_parent: Power | None = None
         self._revoked = False
 
     def only(self, *names: str) -> Power:
@@ -165,12 +170,8 @@ class Power:
     @property
     def is_revoked(self) -> bool:
         """Whether it, or what it came from, was revoked."""
-        power: Power | None = self
-        while power is not None:
-            if power._revoked:
-                return True
-            power = power._parent
-        return False
+        parents = (self._parent, self._other_parent)
+        return self._revoked or any(one is not None and one.is_revoked for one in parents)
 
     def __repr__(self) -> str:
         return f"<brine.Power over {type(self._obj).__qualname__}>"
@@ -180,11 +181,26 @@ class Power:
         weaker._watchers, weaker._limits, weaker._parent = self._watchers, self._limits, self
         return weaker
 
+    def _also(self, other: Power) -> Power:
+        """Return another power, which ends when this one does, and counts here, too."""
+        both = other._weaker(other._facet)
+        both._watchers += self._watchers
+        both._limits += self._limits
+        both._other_parent = self
+        return both
+
     def _of_result(self, name: str, value: Any) -> Any:
         """Return what crosses of what a method returned."""
         facet = self._facet.returns.get(name)
+        if isinstance(value, Power):
+            # What is given on is bound by both.
+            return self._also(
+                value if facet is None else value.only(*facet.methods, *facet.attributes)
+            )
         if facet is None or value is None:
             return value
+        if type(value) in (bool, bytes, dict, float, frozenset, int, set, str):
+            raise PowerError("power-data", f"{name!r} returned data, and was to return an object")
         if type(value) in (list, tuple):
             return type(value)(
                 None if item is None else self._weaker(facet, item) for item in value
@@ -199,6 +215,8 @@ class Power:
         plain_name = name[1:] if is_read else name
         if plain_name not in (self._facet.attributes if is_read else self._facet.methods):
             raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
+        for limit in self._limits:
+            limit.refuse_spent()
         for limit in self._limits:
             limit.count_call()
         for watcher in self._watchers:
@@ -218,6 +236,12 @@ class _Limit:
     def __init__(
         self, calls: int | None, most_bytes: int | None, until: datetime | timedelta | None
     ) -> None:
+        if calls is None and most_bytes is None and until is None:
+            raise UsageError("limited: nothing says by what", reason="usage")
+        if calls is not None and (type(calls) is not int or calls < 0):
+            raise UsageError("calls: expected a number", reason="usage")
+        if until is not None and not isinstance(until, datetime | timedelta):
+            raise UsageError("until: expected a datetime or a timedelta", reason="usage")
         self.calls, self.bytes = calls, most_bytes
         if isinstance(until, datetime):
             if until.tzinfo is None:
@@ -225,16 +249,19 @@ class _Limit:
             until = until - datetime.now(UTC)
         self.end = None if until is None else monotonic() + until.total_seconds()
 
-    def count_call(self) -> None:
-        """Take a call from what is left."""
+    def refuse_spent(self) -> None:
+        """Raise if nothing is left."""
         if self.end is not None and monotonic() >= self.end:
             raise PowerError("power-spent", "the time of the power is over")
-        if self.calls is not None:
-            if self.calls <= 0:
-                raise PowerError("power-spent", "the power has no calls left")
-            self.calls -= 1
+        if self.calls is not None and self.calls <= 0:
+            raise PowerError("power-spent", "the power has no calls left")
         if self.bytes is not None and self.bytes <= 0:
             raise PowerError("power-spent", "the power has no bytes left")
+
+    def count_call(self) -> None:
+        """Take a call from what is left."""
+        if self.calls is not None:
+            self.calls -= 1
 
     def count_bytes(self, count: int) -> None:
         """Take bytes from what is left. What goes beyond it ends the power, and not the call."""
@@ -244,8 +271,10 @@ class _Limit:
 
 def size(text: int | str) -> int:
     """Read a size, as in "64MiB"."""
-    if isinstance(text, int):
+    if type(text) is int and text > 0:
         return text
+    if not isinstance(text, str):
+        raise UsageError(f'expected a size, as in "64MiB", and not {text!r}', reason="usage")
     for unit, factor in _UNITS.items():
         number = text.removesuffix(unit)
         if number != text and number.isdecimal():
@@ -260,6 +289,21 @@ _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 def seconds(length: str | float | timedelta) -> float:
     """Read a length of time, as in "2s"."""
-    if isinstance(length, timedelta):
-        return length.total_seconds()
-    return float(length) if isinstance(length, int | float) else length_in_seconds(length)
+    if isinstance(length, str):
+        found = length_in_seconds(length)
+    elif isinstance(length, timedelta):
+        found = length.total_seconds()
+    elif isinstance(length, int | float) and not isinstance(length, bool):
+        found = float(length)
+    else:
+        raise UsageError(
+            f'expected a length of time, as in "2s", and not {length!r}', reason="usage"
+        )
+    if not 0 < found <= MOST_SECONDS:
+        raise UsageError(
+            f"expected a length of time up to 366 days, and not {length!r}", reason="usage"
+        )
+    return found
+
+
+MOST_SECONDS = 366.0 * 24 * 3600

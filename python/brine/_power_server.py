@@ -6,17 +6,21 @@ import contextlib
 import os
 import socket
 import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from brine._guest.peer import LostError, ProtocolError
+from brine._errors import InputOutputError, UsageError
+from brine._guest.peer import LostError
 from brine._power_table import Guest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 READ_BYTES = 1 << 16
 MAX_GUESTS = 64
+PAUSE_SECONDS = 0.05
 
 
 class PowerServer:
@@ -24,7 +28,7 @@ class PowerServer:
 
     ``names`` is what each job gets by name: data and `Power`; or a function that makes that for each job, so that no two share
     what they are limited to. ``seconds`` is how long a job may take to read what it is sent, and ``on_end`` is told of each
-    job that has ended, with why if it said what none says.
+    job that has ended, with why if that was not its own end.
 
     Each job is served by a thread of its own, so that methods of one object can run at the same time. Nobody but this
     user can connect.
@@ -40,22 +44,34 @@ class PowerServer:
     ) -> None:
         self.path = Path(path)
         self._names, self._seconds, self._on_end = names, seconds, on_end
-        self._is_closed = False
+        if not callable(names) and not isinstance(names, Mapping):
+            raise UsageError(
+                "names: expected a mapping, or a function that makes one", reason="usage"
+            )
+        self._is_closed, self._maker = False, os.getpid()
         self._room = threading.BoundedSemaphore(MAX_GUESTS)
         self._guests: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
-        mask = os.umask(0o177)
         try:
             self._listener.bind(str(self.path))
-        finally:
-            os.umask(mask)
+        except OSError as error:
+            self._listener.close()
+            raise InputOutputError(f"{self.path}: {error}", reason="io") from None
+        # Nobody is heard before it listens.
+        self.path.chmod(0o600)
         self._listener.listen()
         self._thread = threading.Thread(target=self._accept, name="brine-powers", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Serve nobody any more. Jobs that are at work lose their powers."""
+        if self._is_closed:
+            return
         self._is_closed = True
+        if self._maker != os.getpid():
+            # It is the parent's.
+            self._listener.close()
+            return
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -79,7 +95,11 @@ class PowerServer:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                return
+                if self._is_closed:
+                    return
+                # Too many files are open, for now.
+                time.sleep(PAUSE_SECONDS)
+                continue
             self._room.acquire()
             if self._is_closed:
                 connection.close()
@@ -91,9 +111,9 @@ class PowerServer:
         why: Exception | None = None
         try:
             self._serve_guest(connection)
-        except LostError:
+        except (LostError, BrokenPipeError, ConnectionResetError):
             pass
-        except (ProtocolError, OSError) as error:
+        except Exception as error:  # noqa: BLE001
             why = error
         finally:
             self._guests.discard(connection)
@@ -104,8 +124,8 @@ class PowerServer:
 
     def _serve_guest(self, connection: socket.socket) -> None:
         def read() -> bytes:
-            # A job may think for as long as it likes.
-            connection.settimeout(None)
+            # A job may think for as long as it likes, but not while one of our methods waits for it.
+            connection.settimeout(self._seconds if guest.is_at_work else None)
             return connection.recv(READ_BYTES)
 
         def write(data: bytes) -> None:

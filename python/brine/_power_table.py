@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from brine._guest.cbor import MalformedError, NotPlainError
@@ -23,12 +24,16 @@ class GuestFunction:
 
     def __init__(self, guest: Guest, handle: int) -> None:
         self._guest, self._handle = guest, handle
-        self._is_alive = True
+        self._is_alive, self._thread = True, threading.get_ident()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it, in the guest."""
         if not self._is_alive:
             raise RuntimeError("the function was given for one call, which is over")
+        if self._thread != threading.get_ident():
+            raise RuntimeError(
+                "a function of the guest is called by the thread that it was given to"
+            )
         self._guest.count_function_call()
         return self._guest.call(self._handle, "__call__", list(arguments), keywords)
 
@@ -41,10 +46,10 @@ class Guest(Peer):
     """
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
-        self.bytes_written = 0
+        self.bytes_moved = 0
 
         def counted_write(data: bytes) -> None:
-            self.bytes_written += len(data)
+            self.bytes_moved += len(data)
             write(data)
 
         super().__init__(read, counted_write)
@@ -68,6 +73,11 @@ class Guest(Peer):
             raise RuntimeError(
                 f"functions of the guest were called more than {MAX_FUNCTION_CALLS} times"
             )
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a method runs that the guest called."""
+        return bool(self._busy)
 
     def given(self) -> int:
         """Return how many powers the guest has."""
@@ -93,6 +103,8 @@ class Guest(Peer):
         functions, self._functions = self._functions, []
         if self._has_revoked:
             raise PowerError("power-revoked", "an argument is a power that was revoked")
+        if method.startswith(".") and (arguments or keywords):
+            raise PowerError("power-method", "an attribute takes no arguments")
         if functions and method not in power._facet.takes_functions:
             raise PowerError("power-argument", f"{method[:64]!r} takes no functions")
         self._busy.append(power)
@@ -113,14 +125,15 @@ class Guest(Peer):
         arguments: list[Any],
         keywords: dict[str, Any],
     ) -> None:
-        given, before = self._powers.get(handle), self.bytes_written - self.message_bytes
+        given, before = self._powers.get(handle), self.bytes_moved - self.message_bytes
         super()._serve(number, handle, method, arguments, keywords)
         if given is not None:
-            given.power._count_bytes(self.bytes_written - before)
+            given.power._count_bytes(self.bytes_moved - before)
 
     def _receive(self) -> Any:
         self._functions, self._has_revoked = [], False
         message = super()._receive()
+        self.bytes_moved += self.message_bytes
         if self._functions and not (type(message) is list and message and message[0] == CALL):
             raise self._broken("a function is given where nothing takes one")
         return message

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins as _builtins
 import contextlib
 import os
+import socket
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -14,10 +16,10 @@ from brine._guest.cbor import NotPlainError
 from brine._guest.language import STATEMENTS
 from brine._guest.peer import LostError, ProtocolError, Thrown
 from brine._guest_process import GuestProcess
-from brine._job_errors import JobTimeoutError, RemoteError
+from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
 from brine._power_table import Guest
-from brine._sandbox_errors import GuestError, RuleError, of_verdict
+from brine._sandbox_errors import RULES, GuestError, RuleError, of_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -95,6 +97,11 @@ class Sandbox:
         wall: str | float | timedelta = "5s",
         lifetime: str | float | timedelta = "1h",
     ) -> None:
+        absent = [name for name in builtins or () if not hasattr(_builtins, str(name))]
+        if absent:
+            raise UsageError(f"builtins: there is no {absent[0]!r}", reason="usage")
+        if not all(type(name) is str for name in ns or ()):
+            raise UsageError("ns: expected names", reason="usage")
         statements = _listed("operations", operations)
         if unknown := set(statements) - set(STATEMENTS):
             raise UsageError(f"operations: there is no {min(unknown)!r}", reason="usage")
@@ -133,7 +140,7 @@ class Sandbox:
             self.close()
             raise
 
-    def evaluate(self, code: str, **names: Any) -> Any:
+    def evaluate(self, code: str, /, **names: Any) -> Any:
         """Run code, and return the value of the expression at its end; `None` if it ends with a statement.
 
         ``names`` are more names, which last.
@@ -149,11 +156,17 @@ class Sandbox:
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""
         process, self._process = self._process, None
-        if process is not None and self._maker == os.getpid():
-            if self._socket is not None:
+        if process is None or self._maker != os.getpid():
+            return
+        if self._socket is not None:
+            if self._is_at_work:
+                # Somebody reads from it, who closes it.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+            else:
                 self._socket.close()
-            process.kill()
-            process.end()
+        process.kill()
+        process.end()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -194,10 +207,7 @@ class Sandbox:
                 f"the guest said what none says: {error}", None, "powers-protocol", 1
             ) from None
         except (LostError, OSError):
-            process, self._process = self._process, None
-            if self._socket is not None:
-                self._socket.close()
-            raise of_verdict(*process.end()) from None
+            raise self._ended() from None
         except Thrown as thrown:
             raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
         except BaseException:
@@ -207,13 +217,24 @@ class Sandbox:
         finally:
             self._is_at_work = False
 
+    def _ended(self) -> JobError:
+        """Say why the guest is gone. Another thread, or a method of a power, may have closed it meanwhile."""
+        process, self._process = self._process, None
+        if self._socket is not None:
+            self._socket.close()
+        if process is None:
+            return GuestError("the sandbox was closed", None, "guest-ended", 1)
+        return of_verdict(*process.end(), self._socket is not None)
+
     def _value(self, answer: Any) -> Any:
         match answer:
             case {"value": value, **rest} if not rest:
                 return value
             case {"raised": [str(kind), str(message), str(text)], **rest} if not rest:
                 raise RemoteError.of(kind, message, text)
-            case {"broken": [str(rule), str(message), line, column], **rest} if not rest:
+            case {"broken": [str(rule), str(message), line, column], **rest} if (
+                not rest and rule in RULES
+            ):
                 if rule == "code-from":
                     self.close()
                 raise RuleError.of(rule, message, _place(line), _place(column))
@@ -225,7 +246,7 @@ class Sandbox:
         if self._socket is None:
             return b""
         # A guest that answers at once is heard without being waited for, which takes longer than what it does.
-        spun = monotonic() + SPIN_SECONDS
+        spun = monotonic() + min(SPIN_SECONDS, self._left())
         self._socket.setblocking(False)
         while monotonic() < spun:
             with contextlib.suppress(BlockingIOError):
@@ -253,7 +274,7 @@ def _place(number: Any) -> int | None:
 def _listed(what: str, names: Iterable[str]) -> list[str]:
     if isinstance(names, str):
         raise UsageError(f"{what}: expected a list of names", reason="usage")
-    found = sorted(set(names))
+    found = list(names)
     if not all(isinstance(name, str) for name in found):
         raise UsageError(f"{what}: expected a list of names", reason="usage")
-    return found
+    return sorted(set(found))

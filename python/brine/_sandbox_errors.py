@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brine._errors import printable
 from brine._job_errors import JobError, JobMemoryError, JobTimeoutError
 
 
@@ -31,7 +32,10 @@ class GuestError(JobError):
     outcome = "failed"
 
 
-def of_verdict(verdict: dict[str, object], errors: str) -> JobError:
+RULES = frozenset({"operations", "syntax", "code-from"})
+
+
+def of_verdict(verdict: dict[str, object], errors: str, has_started: bool) -> JobError:
     """Say why a guest ended, by the verdict of the program that confined it."""
     outcome = str(verdict.get("outcome", "failed"))
     if outcome == "timed-out":
@@ -43,7 +47,7 @@ def of_verdict(verdict: dict[str, object], errors: str) -> JobError:
     if outcome == "violated":
         call = verdict.get("violated_call") or verdict.get("violated")
         return GuestError(f"the guest tried what no job may do: {call}", None, "violated", 137)
-    if "outcome" not in verdict:
+    if "outcome" not in verdict and not has_started:
         message = str(verdict.get("message", "brine could not run it"))
         hint = verdict.get("hint")
         error = GuestError(
@@ -57,5 +61,5 @@ def of_verdict(verdict: dict[str, object], errors: str) -> JobError:
             f"the guest ended before it answered ({outcome})", None, "guest-ended", 1
         )
     if errors.strip():
-        error.add_note("it said:\n" + errors.strip()[-4096:])
+        error.add_note("it said:\n" + printable(errors.strip()[-4096:]))
     return error

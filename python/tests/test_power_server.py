@@ -115,6 +115,6 @@ def test_a_job_that_says_what_none_says_loses_its_powers(operator: Path) -> None
 def test_nobody_else_can_connect(tmp_path: Path) -> None:
     with brine.PowerServer(tmp_path / "socket", {}) as server:
         assert server.path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(OSError, match="Address already in use"):
+    with pytest.raises(brine.InputOutputError, match="Address already in use"):
         (tmp_path / "there").touch()
         brine.PowerServer(tmp_path / "there", {})

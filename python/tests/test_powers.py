@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -367,3 +369,65 @@ def test_a_guest_that_is_given_what_does_not_cross_is_not_left_behind() -> None:
     with pytest.raises(brine.UsageError) as refused:
         brine.Sandbox({"x": object()})
     assert refused.value.reason == "not-plain"
+
+
+def test_a_power_that_a_method_returns_is_bound_by_both() -> None:
+    class Desk:
+        def lend(self) -> brine.Power:
+            return brine.Power(Shop(), ["add", "get"])
+
+    desk = brine.Power(Desk(), ["lend"]).limited(calls=3)
+    with brine.Sandbox({"desk": desk}, ALL) as one:
+        assert one.evaluate("lent = desk.lend()\nlent.add(1), lent.add(2)") == (1, 2)
+        assert raised(one, "lent.add(3)") == ("PowerError", "the power has no calls left")
+    narrow = brine.Power(Desk(), ["lend"], returns={"lend": brine.Facet(["add"])})
+    with brine.Sandbox({"desk": narrow}, ALL) as one:
+        assert one.evaluate("lent = desk.lend()\nlent.add(1)") == 1
+        assert raised(one, "lent.get(1)")[0] == "AttributeError"
+        narrow.revoke()
+        assert raised(one, "lent.add(1)") == ("PowerError", "the power was revoked")
+
+
+def test_data_is_no_object_to_give_a_power_over(shop: Shop) -> None:
+    power = brine.Power(shop, ["add"], returns={"add": brine.Facet(["bit_length"])})
+    with brine.Sandbox({"shop": power}, ALL) as one:
+        assert "was to return an object" in raised(one, "shop.add(1)")[1]
+
+
+def test_a_refused_call_takes_nothing(power: brine.Power) -> None:
+    outer = power.limited(calls=3)
+    inner = outer.limited(bytes=1)
+    with brine.Sandbox({"outer": outer, "inner": inner}, ALL) as one:
+        one.evaluate("inner.add(1)")
+        for _ in range(5):
+            assert raised(one, "inner.add(1)")[1] == "the power has no bytes left"
+        assert one.evaluate("outer.add(1) + outer.add(1)") == 2
+
+
+def test_an_honest_guest_gives_any_number_of_functions(sandbox: brine.Sandbox) -> None:
+    assert sandbox.evaluate("for i in range(1500): shop.each(lambda n: n)\n1") == 1
+
+
+def test_functions_are_called_by_the_thread_that_has_them() -> None:
+    class Pool:
+        def each(self, function: Callable[[int], Any]) -> list[Any]:
+            with ThreadPoolExecutor(2) as pool:
+                return list(pool.map(function, range(3)))
+
+    with brine.Sandbox({"p": brine.Power(Pool(), ["each"], takes_functions=["each"])}, ALL) as one:
+        assert "by the thread that it was given to" in raised(one, "p.each(lambda n: n)")[1]
+        assert one.evaluate("1") == 1
+
+
+def test_a_sandbox_can_be_closed_while_it_is_at_work() -> None:
+    class Ends:
+        def stop(self) -> None:
+            one.close()
+
+    one = brine.Sandbox({"p": brine.Power(Ends(), ["stop"])}, ALL)
+    with pytest.raises(brine.GuestError, match="the sandbox was closed"):
+        one.evaluate("p.stop()")
+    other = brine.Sandbox(operations=["while"], wall="30s", cpu="20s")
+    threading.Timer(0.3, other.close).start()
+    with pytest.raises(brine.GuestError, match="the sandbox was closed"):
+        other.evaluate("while True: pass")

@@ -365,3 +365,90 @@ def test_random_bytes_and_mutations_change_nothing() -> None:
     guest.close()
     assert sum(counts.values()) == rounds
     assert min(counts["answered"], counts["ended"]) > rounds // 20, counts
+
+
+def test_keys_that_were_chosen_to_be_slow_are_refused() -> None:
+    prime = (1 << 61) - 1
+    for kind, message in (
+        ("set", [RETURN, 1, Tagged(["set", *[number * prime for number in range(1, 20_000)]])]),
+        ("map", [RETURN, 1, {number * prime: 0 for number in range(1, 20_000)}]),
+    ):
+        start = time.monotonic()
+        with pytest.raises(MalformedError, match="keys were chosen to be slow"):
+            decode(encode(message, list), refuse_parts)
+        assert time.monotonic() - start < 5, kind
+    wide = {number: 0 for number in range(20_000)}
+    assert decode(encode(wide, list), refuse_parts) == wide
+
+
+class Touchy(Book):
+    """An object whose special methods nobody was given."""
+
+    touched = 0
+
+    def __hash__(self) -> int:
+        Touchy.touched += 1
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        Touchy.touched += 1
+        return self is other
+
+    def __str__(self) -> str:
+        Touchy.touched += 1
+        return "shown"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [CALL, 1, 1, "take", [Tagged(["set", Tagged(["yours", 1]), 5])], {}],
+        [CALL, 1, 1, "take", [Tagged(["frozenset", Tagged(["tuple", Tagged(["yours", 1])])])], {}],
+        [THROW, 1, "E", "m", Tagged(["yours", 1])],
+        [THROW, 1, "E", "m", "text", "more"],
+    ],
+)
+def test_no_method_runs_that_was_not_given(message: list[Any]) -> None:
+    Touchy.touched = 0
+    with raw_guest({"book": power(Touchy())}) as guest:
+        guest.say(*message)
+        with pytest.raises(ProtocolError):
+            guest.table.serve_one()
+    assert Touchy.touched == 0
+
+
+def test_an_attribute_takes_no_arguments() -> None:
+    with raw_guest({"book": brine.Power(Book(), [], ["made"])}) as guest:
+        assert guest.asked(CALL, 1, 1, ".made", [], {}) == [RETURN, 1, 0]
+        assert guest.asked(CALL, 2, 1, ".made", [1], {})[3].startswith("power-method")
+
+
+def test_bytes_of_what_functions_answer_count() -> None:
+    class Loop:
+        def loop(self, function: Any) -> int:
+            return len([function() for _ in range(10)])
+
+    loop = brine.Power(Loop(), ["loop"], takes_functions=["loop"]).limited(bytes="8KiB")
+    with raw_guest({"loop": loop}) as guest:
+        guest.say(CALL, 1, 1, "loop", [Tagged(["function", 5])], {})
+        for number in range(1, 11):
+            guest.say(RETURN, number, "x" * 1000)
+        guest.table.serve_one()
+        assert [guest.heard()[0] for _ in range(11)] == [CALL] * 10 + [RETURN]
+        assert guest.asked(CALL, 2, 1, "loop", [], {})[3].startswith("power-spent")
+
+
+def test_a_message_that_was_sent_in_part_is_the_last() -> None:
+    class Pushes:
+        def push(self, function: Any) -> None:
+            for _ in range(3):
+                with contextlib.suppress(Exception):
+                    function(b"x" * 900_000)
+
+    guest = RawGuest({"pushes": brine.Power(Pushes(), ["push"], takes_functions=["push"])}, 0.3)
+    guest.say(CALL, 1, 1, "push", [Tagged(["function", 5])], {})
+    start = time.monotonic()
+    with pytest.raises(TimeoutError):
+        guest.table.serve_one()
+    assert time.monotonic() - start < 3
+    guest.close()

@@ -398,3 +398,60 @@ class TestOrigins:
                 one.evaluate(code)
             with pytest.raises(brine.UsageError, match="the guest has ended"):
                 one.evaluate("1")
+
+
+def test_a_guest_that_hangs_up_and_goes_on_is_ended() -> None:
+    code = "import os, time, socket\nsocket.socket(fileno=3).shutdown(2)\ntime.sleep(60)"
+    with brine.Sandbox(operations=["import"], modules=["os", "time", "socket"], wall="2s") as one:
+        start = time.monotonic()
+        with pytest.raises(brine.GuestError) as raised:
+            one.evaluate(code)
+        assert raised.value.reason == "guest-ended"
+        assert time.monotonic() - start < 8
+
+
+def test_what_a_guest_complains_of_changes_no_terminal() -> None:
+    code = "import os\nos.write(2, b'\\x1b[31mred')\nos._exit(3)"
+    with (
+        brine.Sandbox(operations=["import"], modules=["os"]) as one,
+        pytest.raises(brine.GuestError) as raised,
+    ):
+        one.evaluate(code)
+    assert not any("\x1b" in note for note in raised.value.__notes__)
+
+
+def test_guests_serve_other_threads_when_the_main_one_has_ended() -> None:
+    script = (
+        "import brine, threading, time\n"
+        "one = brine.Sandbox()\n"
+        "def later():\n"
+        "    time.sleep(0.5)\n"
+        "    print(one.evaluate('6 * 7'), brine.safe_eval('1 + 1'))\n"
+        "    one.close()\n"
+        "threading.Thread(target=later).start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert done.stdout == "42 2\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"wall": float("inf")},
+        {"wall": float("nan")},
+        {"wall": None},
+        {"cpu": -5},
+        {"memory": 1.5},
+        {"memory": -1},
+        {"memory": True},
+        {"operations": [1, "for"]},
+        {"operations": [["for"]]},
+        {"builtins": ["lenn"]},
+        {"ns": {1: 5}},
+    ],
+)
+def test_what_no_argument_can_be_is_said(bad: dict[str, Any]) -> None:
+    with pytest.raises(brine.UsageError):
+        brine.safe_eval("1", **bad)

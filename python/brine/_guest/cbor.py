@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 32
 MAX_BIG_INTEGER_BYTES = 1024
+MAX_SAME_HASH = 16
 
 OBJECT = b"\xd8\x1b"
 """Tag 27: a serialised object, as an array of the name of its type and its parts."""
@@ -172,16 +173,43 @@ def _map(
     if 2 * count > len(data) - at:
         raise MalformedError("a message is cut")
     found: dict[Any, Any] = {}
+    keys = _Keys()
     for _ in range(count):
         key, at = _take(data, at, other, depth + 1)
         item, at = _take(data, at, other, depth + 1)
-        try:
-            if key in found:
-                raise MalformedError("a map has a key twice")
-            found[key] = item
-        except TypeError:
-            raise MalformedError("a map has a key that none can be") from None
+        keys.judge(key)
+        if key in found:
+            raise MalformedError("a map has a key twice")
+        found[key] = item
     return found, at
+
+
+class _Keys:
+    """Holds keys and items of sets to what they may be: plain data, few of which share a hash.
+
+    Integers with one hash are easily found, and finding one among many of them takes time in proportion to their number.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+
+    def judge(self, key: Any) -> None:
+        if not _is_plain_key(key):
+            raise MalformedError("a key, or what is in a set, is none that can be")
+        found = hash(key)
+        count = self._counts[found] = self._counts.get(found, 0) + 1
+        if count > MAX_SAME_HASH:
+            raise MalformedError("keys were chosen to be slow")
+
+
+def _is_plain_key(key: Any) -> bool:
+    kind = type(key)
+    if kind is tuple or kind is frozenset:
+        return all(map(_is_plain_key, key))
+    return kind in _KEY_KINDS
+
+
+_KEY_KINDS = frozenset({bool, bytes, float, int, str, type(None)})
 
 
 def _tagged(
@@ -198,10 +226,12 @@ def _tagged(
     make = _MAKERS.get(value[0])
     if make is None:
         return other(value), at
-    try:
-        return make(value[1:]), at
-    except TypeError:
-        raise MalformedError("a set has what none can have") from None
+    items = value[1:]
+    if make is not tuple:
+        keys = _Keys()
+        for item in items:
+            keys.judge(item)
+    return make(items), at
 
 
 def _float(data: bytes, at: int, size: int) -> tuple[float, int]:

@@ -56,7 +56,7 @@ class Peer:
         self._open: list[int] = []
         self._last = 0
         self.answering = self.message_bytes = 0
-        self._fault: ConnectionError | None = None
+        self._fault: OSError | None = None
         """Why nothing more is said. A method of the host may have caught it: it holds all the same."""
         self._given: list[int] = []
         """The handles of what the message gives that is being made."""
@@ -80,9 +80,14 @@ class Peer:
                 case [int(kind), int(answered), value] if kind == RETURN:
                     self._refuse_other(answered, number)
                     return value
-                case [int(kind), int(answered), str(name), str(message), *text] if kind == THROW:
+                case [int(kind), int(answered), str(name), str(message)] if kind == THROW:
                     self._refuse_other(answered, number)
-                    self._raise(name, message, "".join(map(str, text)))
+                    self._raise(name, message, "")
+                case [int(kind), int(answered), str(name), str(message), str(text)] if (
+                    kind == THROW
+                ):
+                    self._refuse_other(answered, number)
+                    self._raise(name, message, text)
                 case message:
                     self._handle(message)
 
@@ -131,10 +136,11 @@ class Peer:
         self.answering = number
         try:
             answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
-        except (LostError, ProtocolError):
-            raise
         except Exception as error:  # noqa: BLE001
             answer = [THROW, number, *self._told(error)]
+        if self._fault is not None:
+            # A method may have caught it, or not.
+            raise self._fault
         try:
             self._send(answer)
         except NotPlainError as error:
@@ -153,14 +159,19 @@ class Peer:
             # What is not sent gives nothing.
             self._take_back(self._given)
             raise
-        self._write(len(data).to_bytes(4, "big") + data)
+        try:
+            self._write(len(data).to_bytes(4, "big") + data)
+        except OSError as error:
+            # A part of it may be on its way.
+            self._fault = error
+            raise
 
     def _receive(self) -> Any:
         if self._fault is not None:
             raise self._fault
         try:
             return self._received()
-        except (LostError, ProtocolError) as error:
+        except (LostError, ProtocolError, OSError) as error:
             self._fault = error
             raise
 

@@ -92,6 +92,15 @@ class Host(Peer):
         self._send([RELEASE, handle, count])
         self._released += pending
 
+    def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Call a power. The functions that are given with the call are the host's until it is answered."""
+        before = self._last_function
+        try:
+            return super().call(handle, method, arguments, keywords)
+        finally:
+            for given in [given for given in self._functions if given > before]:
+                del self._functions[given]
+
     def _send(self, message: list[Any]) -> None:
         self._sending = message[0]
         super()._send(message)
