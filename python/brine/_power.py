@@ -86,10 +86,12 @@ class Facet:
 def _names(what: str, names: Iterable[str]) -> frozenset[str]:
     if isinstance(names, str):
         raise UsageError(f'{what}: expected a list, like ["get"]', reason="usage")
-    found = frozenset(names)
-    for name in found:
+    listed = list(names)
+    for name in listed:
         if not isinstance(name, str) or not name.isidentifier():
             raise UsageError(f"{what}: {name!r} is no name", reason="usage")
+    found = frozenset(listed)
+    for name in found:
         if name.startswith("_") and name not in SPECIAL:
             raise UsageError(f"{what}: {name!r} begins with an underscore", reason="usage")
     return found
@@ -142,7 +144,7 @@ class Power:
 
     def only(self, *names: str) -> Power:
         """Return a power with these methods and attributes alone."""
-        return self._weaker(self._facet.only(frozenset(names)))
+        return self._weaker(self._facet.only(_names("only", names)))
 
     def limited(
         self,

@@ -100,8 +100,10 @@ class Sandbox:
         absent = [name for name in builtins or () if not hasattr(_builtins, str(name))]
         if absent:
             raise UsageError(f"builtins: there is no {absent[0]!r}", reason="usage")
-        if not all(type(name) is str for name in ns or ()):
-            raise UsageError("ns: expected names", reason="usage")
+        if not all(type(name) is str and name != "PowerError" for name in ns or ()):
+            raise UsageError(
+                "ns: expected names, and PowerError has a meaning already", reason="usage"
+            )
         statements = _listed("operations", operations)
         if unknown := set(statements) - set(STATEMENTS):
             raise UsageError(f"operations: there is no {min(unknown)!r}", reason="usage")

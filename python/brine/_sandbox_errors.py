@@ -12,17 +12,24 @@ class RuleError(JobError):
     outcome = "refused"
     rule: str = ""
     """Which rule: `operations`, `syntax` or `code-from`."""
-    line: int | None = None
-    """The line, from 1 on, if that is known."""
-    column: int | None = None
-    """The column in it, from 1 on."""
+    _place: tuple[int | None, int | None] = (None, None)
+
+    @property
+    def line(self) -> int | None:
+        """The line, from 1 on, if that is known."""
+        return self._place[0]
+
+    @property
+    def column(self) -> int | None:
+        """The column in it, from 1 on, if that is known."""
+        return self._place[1]
 
     @classmethod
     def of(cls, rule: str, message: str, line: int | None, column: int | None) -> RuleError:
         """Say which rule was broken."""
         where = "" if line is None else f"line {line}, column {column}: "
         error = cls(f"{where}{message}", None, rule, 5)
-        error.rule, error.line, error.column = rule, line, column
+        error.rule, error._place = rule, (line, column)
         return error
 
 

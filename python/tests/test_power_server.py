@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import queue
+import resource
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import brine
+from brine._guest.cbor import encode
+from conftest import in_child
 from programs import program
-from sandbox_kit import refuse_without_confinement
+from sandbox_kit import Tagged, refuse_without_confinement
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -118,3 +124,60 @@ def test_nobody_else_can_connect(tmp_path: Path) -> None:
     with pytest.raises(brine.InputOutputError, match="Address already in use"):
         (tmp_path / "there").touch()
         brine.PowerServer(tmp_path / "there", {})
+
+
+class Waits:
+    """An object whose method waits for the job."""
+
+    def each(self, function: Any) -> Any:
+        """Call a function."""
+        return function(1)
+
+
+def ended_by(server: brine.PowerServer, ends: queue.SimpleQueue[Any], say: bytes) -> Any:
+    """Say something to a server, and return what it says of the end."""
+    with socket.socket(socket.AF_UNIX) as job:
+        job.connect(str(server.path))
+        job.sendall(say)
+        return ends.get(timeout=20)
+
+
+def test_a_method_does_not_wait_for_a_silent_job_for_ever(tmp_path: Path) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    waits = brine.Power(Waits(), ["each"], takes_functions=["each"])
+    call = encode([1, 1, 1, "each", [Tagged(["function", 1])], {}], list)
+    with brine.PowerServer(tmp_path / "s", {"w": waits}, seconds=0.3, on_end=ends.put) as server:
+        say = len(call).to_bytes(4, "big") + call
+        assert isinstance(ended_by(server, ends, say), TimeoutError)
+
+
+def test_names_that_cannot_be_given_are_told(tmp_path: Path) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "a", lambda: {"x": 1 // 0}, on_end=ends.put) as server:
+        assert isinstance(ended_by(server, ends, b""), ZeroDivisionError)
+    with brine.PowerServer(tmp_path / "b", {"x": object()}, on_end=ends.put) as server:
+        assert "neither data nor a power" in str(ended_by(server, ends, b""))
+    with pytest.raises(brine.UsageError, match="expected a mapping"):
+        brine.PowerServer(tmp_path / "c", [1])  # type: ignore[arg-type]
+
+
+def test_a_fork_ends_nothing_of_its_parent(tmp_path: Path) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "s", {}, on_end=ends.put) as server:
+        assert in_child(server.close) == 0
+        assert server.path.exists()
+        assert "a message is too large" in str(ended_by(server, ends, b"\xff" * 4))
+
+
+def test_a_server_outlasts_a_time_without_descriptors(tmp_path: Path) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "s", {}, on_end=ends.put) as server:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket(socket.AF_UNIX) as job:
+            used = len(os.listdir("/proc/self/fd")) - 1
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+            job.connect(str(server.path))
+            time.sleep(0.3)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            job.sendall(b"\xff" * 4)
+            assert "a message is too large" in str(ends.get(timeout=20))
