@@ -18,6 +18,7 @@ from typing import Any
 from brine._brine import Key, Signer
 from brine._errors import InputOutputError, UnsupportedError
 from brine._guest.cbor import encode
+from brine._sandbox_errors import of_verdict
 
 CONTEXT = "brine.Sandbox"
 POWER = "host"
@@ -52,10 +53,13 @@ class GuestProcess:
                 listener.listen(1)
                 self._process = _start(_command(key, policy, directory / "socket"), job)
                 try:
-                    self.socket = _accepted(listener, self._process)
+                    connected = _accepted(listener, self._process)
                 except BaseException:
                     self.kill()
                     raise
+        if connected is None:
+            raise of_verdict(*self.end(), has_started=False)
+        self.socket = connected
 
     def kill(self) -> None:
         """End it, without waiting for anything that it does."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from brine import _code
 from brine._brine import cbor_decode, cbor_encode
+from brine._guest.peer import harmless
 
 VERSION = 1
 """The version of calls and answers."""
@@ -129,15 +130,10 @@ def _told(error: BaseException) -> dict[str, str]:
     except Exception:  # noqa: BLE001
         lines = ""
     return {
-        "type": _text(name)[:256],
-        "message": _text(message)[:MAX_MESSAGE_CHARS],
-        "traceback": _text(lines)[-MAX_TRACEBACK_CHARS:],
+        "type": harmless(name)[:256],
+        "message": harmless(message)[:MAX_MESSAGE_CHARS],
+        "traceback": harmless(lines)[-MAX_TRACEBACK_CHARS:],
     }
-
-
-def _text(text: str) -> str:
-    """Return text that has a form in UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _encoded(answer: dict[str, object]) -> bytes:

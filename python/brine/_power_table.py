@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from brine._guest.cbor import MalformedError, NotPlainError
-from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError, ProtocolError
+from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
 from brine._power import Power
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Guest(Peer):
     def _release(self, handle: int, count: int) -> None:
         given = self._powers.get(handle)
         if given is None or count > given.count:
-            raise ProtocolError("more is released than was given")
+            raise self._broken("more is released than was given")
         self._forget(handle, count)
 
     def _forget(self, handle: int, count: int) -> None:

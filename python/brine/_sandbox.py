@@ -14,7 +14,7 @@ from brine import _code
 from brine._errors import UnsupportedError, UsageError
 from brine._guest.cbor import NotPlainError
 from brine._guest.language import STATEMENTS
-from brine._guest.peer import LostError, ProtocolError, Thrown
+from brine._guest.peer import ROOT, ProtocolError, Thrown
 from brine._guest_process import GuestProcess
 from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
@@ -147,26 +147,27 @@ class Sandbox:
 
         ``names`` are more names, which last.
         """
-        return self._value(self._asked(lambda: self._guest.call(0, "evaluate", [code, names], {})))
+        return self._value(
+            self._asked(lambda: self._guest.call(ROOT, "evaluate", [code, names], {}))
+        )
 
     def call(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
         """Call a function in the guest: one of an importable module by its name, and others by their code."""
         pickled = _code.dumps(function, 5)
         given = [pickled, list(arguments), keywords]
-        return self._value(self._asked(lambda: self._guest.call(0, "call", given, {})))
+        return self._value(self._asked(lambda: self._guest.call(ROOT, "call", given, {})))
 
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""
         process, self._process = self._process, None
         if process is None or self._maker != os.getpid():
             return
-        if self._socket is not None:
-            if self._is_at_work:
-                # Somebody reads from it, who closes it.
-                with contextlib.suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
-            else:
-                self._socket.close()
+        if self._is_at_work:
+            # Somebody reads from it, who closes it.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        else:
+            self._socket.close()
         process.kill()
         process.end()
 
@@ -208,7 +209,7 @@ class Sandbox:
             raise GuestError(
                 f"the guest said what none says: {error}", None, "powers-protocol", 1
             ) from None
-        except (LostError, OSError):
+        except OSError:
             raise self._ended() from None
         except Thrown as thrown:
             raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
@@ -222,11 +223,10 @@ class Sandbox:
     def _ended(self) -> JobError:
         """Say why the guest is gone. Another thread, or a method of a power, may have closed it meanwhile."""
         process, self._process = self._process, None
-        if self._socket is not None:
-            self._socket.close()
+        self._socket.close()
         if process is None:
             return GuestError("the sandbox was closed", None, "guest-ended", 1)
-        return of_verdict(*process.end(), self._socket is not None)
+        return of_verdict(*process.end(), has_started=True)
 
     def _value(self, answer: Any) -> Any:
         match answer:
@@ -245,8 +245,6 @@ class Sandbox:
                 raise GuestError("the guest said what none says", None, "powers-protocol", 1)
 
     def _read(self) -> bytes:
-        if self._socket is None:
-            return b""
         # A guest that answers at once is heard without being waited for, which takes longer than what it does.
         spun = monotonic() + min(SPIN_SECONDS, self._left())
         self._socket.setblocking(False)
@@ -257,8 +255,6 @@ class Sandbox:
         return self._socket.recv(READ_BYTES)
 
     def _write(self, data: bytes) -> None:
-        if self._socket is None:
-            raise LostError("the guest is gone")
         self._socket.settimeout(self._left())
         self._socket.sendall(data)
 

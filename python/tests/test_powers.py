@@ -408,6 +408,10 @@ def test_an_honest_guest_gives_any_number_of_functions(sandbox: brine.Sandbox) -
     assert sandbox.evaluate("for i in range(1500): shop.each(lambda n: n)\n1") == 1
 
 
+def test_a_function_is_given_also_where_something_was_dropped(sandbox: brine.Sandbox) -> None:
+    assert sandbox.evaluate("shop.get(1)\nshop.get(2)\nshop.each(lambda n: n)") == [0, 1, 2]
+
+
 def test_functions_are_called_by_the_thread_that_has_them() -> None:
     class Pool:
         def each(self, function: Callable[[int], Any]) -> list[Any]:

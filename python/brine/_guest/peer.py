@@ -92,6 +92,7 @@ class Peer:
                     self._handle(message)
 
     def _broken(self, why: str) -> ProtocolError:
+        """Return what is raised, and from now on, because the other end said what it must not say."""
         self._fault = ProtocolError(why)
         return self._fault
 
@@ -104,13 +105,6 @@ class Peer:
         self._handle(self._receive())
 
     def _handle(self, message: Any) -> None:
-        try:
-            self._do(message)
-        except ProtocolError as error:
-            self._fault = error
-            raise
-
-    def _do(self, message: Any) -> None:
         match message:
             case [
                 int(kind),
@@ -121,14 +115,14 @@ class Peer:
                 dict(keywords),
             ] if kind == CALL:
                 if not all(type(name) is str for name in keywords):
-                    raise ProtocolError("a keyword is no text")
+                    raise self._broken("a keyword is no text")
                 self._serve(number, handle, method, arguments, keywords)
             case [int(kind), int(handle), int(count)] if kind == RELEASE and count > 0:
                 self._release(handle, count)
             case [int(kind), int(handle)] if kind == REVOKED:
                 self._note_revoked(handle)
             case _:
-                raise ProtocolError("a message is none that may come now")
+                raise self._broken("a message is none that may come now")
 
     def _serve(
         self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
@@ -149,7 +143,6 @@ class Peer:
     def _send(self, message: list[Any]) -> None:
         if self._fault is not None:
             raise self._fault
-        self._before_sending()
         self._given.clear()
         try:
             data = encode(message, self._parts_of)
@@ -171,7 +164,7 @@ class Peer:
             raise self._fault
         try:
             return self._received()
-        except (LostError, ProtocolError, OSError) as error:
+        except OSError as error:
             self._fault = error
             raise
 
@@ -215,9 +208,6 @@ class Peer:
     def _raise(self, name: str, message: str, text: str) -> NoReturn:
         raise Thrown(name, message, text)
 
-    def _before_sending(self) -> None:
-        """Do what is to be done before a message is sent."""
-
     def _take_back(self, given: list[int]) -> None:
         """Take back what a message that is not sent would have given."""
 
@@ -227,10 +217,10 @@ class Peer:
         raise NotImplementedError
 
     def _release(self, handle: int, count: int) -> None:
-        raise ProtocolError(f"{count} of {handle} are released, which were not had")
+        raise self._broken(f"{count} of {handle} are released, which were not had")
 
     def _note_revoked(self, handle: int) -> None:
-        raise ProtocolError(f"{handle} is revoked by somebody who does not have it")
+        raise self._broken(f"{handle} is revoked by somebody who does not have it")
 
     def _parts_of(self, value: object) -> list[Any]:
         raise NotPlainError(f"{type(value).__qualname__} is no data")

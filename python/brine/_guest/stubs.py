@@ -11,6 +11,7 @@ from brine._guest.peer import (
     CALL,
     HELLO,
     RELEASE,
+    ROOT,
     VERSION,
     Peer,
     PowerError,
@@ -81,17 +82,6 @@ class Host(Peer):
             case _:
                 raise ProtocolError("the host speaks another version")
 
-    def _before_sending(self) -> None:
-        while self._released:
-            handle, count = self._released.pop()
-            # It has no parts that could give anything, and so this does not come back here.
-            self._send_release(handle, count)
-
-    def _send_release(self, handle: int, count: int) -> None:
-        pending, self._released = self._released, []
-        self._send([RELEASE, handle, count])
-        self._released += pending
-
     def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Call a power. The functions that are given with the call are the host's until it is answered."""
         before = self._last_function
@@ -102,22 +92,21 @@ class Host(Peer):
                 del self._functions[given]
 
     def _send(self, message: list[Any]) -> None:
+        released, self._released = self._released, []
+        for handle, count in released:
+            super()._send([RELEASE, handle, count])
         self._sending = message[0]
         super()._send(message)
 
     def _invoke(
         self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
     ) -> Any:
-        if handle == 0 and self.root is not None:
+        if handle == ROOT and self.root is not None:
             return getattr(self.root, method)(*arguments, **keywords)
         function = self._functions.get(handle)
         if function is None or method != "__call__":
             raise PowerError("power-unknown", "there is no such function")
         return function(*arguments, **keywords)
-
-    def _release(self, handle: int, count: int) -> None:
-        del count
-        self._functions.pop(handle, None)
 
     def _note_revoked(self, handle: int) -> None:
         """Use it and you will hear so."""
