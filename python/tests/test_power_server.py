@@ -138,7 +138,9 @@ def ended_by(server: brine.PowerServer, ends: queue.SimpleQueue[Any], say: bytes
     """Say something to a server, and return what it says of the end."""
     with socket.socket(socket.AF_UNIX) as job:
         job.connect(str(server.path))
-        job.sendall(say)
+        if say:
+            # Who says nothing may find that the server has hung up.
+            job.sendall(say)
         return ends.get(timeout=20)
 
 
