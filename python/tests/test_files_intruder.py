@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import mmap
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,13 +24,21 @@ CONTENT = bytes(range(256)) * 4096 * 6
 """More than is held in memory of an envelope."""
 
 
-def descriptor(name: str) -> str:
-    """Find the path under ``/proc`` of an open file whose name begins in this way."""
-    for number in os.listdir("/proc/self/fd"):
-        path = f"/proc/self/fd/{number}"
-        if os.path.exists(path) and name in os.readlink(path) and os.stat(path).st_size > 1 << 20:
-            return path
-    pytest.fail(f"nothing like {name} is open")
+IN_MEMORY = re.escape("/memfd:brine (deleted)")
+ON_DISK = re.escape(tempfile.gettempdir()) + r"/.* \(deleted\)"
+
+
+def descriptor(pattern: str) -> str:
+    """Find the path under ``/proc`` of the one large open file whose name matches a pattern."""
+    gc.collect()
+    numbers = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    paths = [
+        path
+        for path in numbers
+        if os.path.exists(path) and re.fullmatch(pattern, os.readlink(path))
+    ]
+    (found,) = (path for path in paths if os.stat(path).st_size > 1 << 20)
+    return found
 
 
 class Intruder(io.BytesIO):
@@ -42,7 +52,7 @@ class Intruder(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() >= self.after and not self.done:
-            self.done.append(self.act(descriptor("memfd:brine")))
+            self.done.append(self.act(descriptor(IN_MEMORY)))
         return super().read(size)
 
 
@@ -93,7 +103,7 @@ def test_a_large_payload_that_is_changed_while_it_waits_is_not_given_out(
     path.write_bytes(signed("single", alice))
     with brine.open(path, trust=trust) as file:
         assert file.read(1000) == CONTENT[:1000]
-        with open(descriptor(f"{tempfile.gettempdir()}/"), "r+b", buffering=0) as copy:
+        with open(descriptor(ON_DISK), "r+b", buffering=0) as copy:
             copy.seek(3 << 20)
             copy.write(b"EVIL")
         found = b""
