@@ -41,16 +41,14 @@ pub(super) fn run(args: &CallArgs) -> Result<Outcome, Failure> {
     let judge = Judge::resolve(&JudgeArgs { context: Some(reply.to_string()), ..judge(args) })?;
     let judge = Judge { expectations: judge.expectations.kind(Kind::Result), ..judge };
     expect::refuse_nobody(&judge, &self::judge(args))?;
-    let job = signed_job(args, path, &reply)?;
+    let (job, mut jobs) = signed_job(args, path, &reply)?;
     let id = JobId::of_envelope(&job, &[])?;
     // If this process is killed, others delete it when nobody can wait for the result any more.
-    let made = queue::made_to_look();
-    let kept = QueueOptions { lifetime: Some(args.wait.saturating_add(MARGIN)), ..made };
+    let lifetime = Some(args.wait.saturating_add(MARGIN));
+    let kept = QueueOptions { lifetime, ..queue::made_to_look() };
     let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
-    let until = Instant::now().checked_add(args.wait);
-    let patience = Patience { signals: Some(signals.clone()), until };
+    let patience = Patience { signals: Some(signals.clone()), until: until(args) };
     let mut answers = queue::open_within(&beside(&args.url, &reply)?, kept, &patience)?;
-    let mut jobs = queue::open_within(&args.url, made, &patience)?;
     let sent = patience.wait(|| jobs.send(job.clone(), Duration::ZERO))?;
     let answered = wait_for_answer(args, &judge, &id, &mut answers, &patience);
     let answered = answered.map_err(|failure| match failure {
@@ -95,15 +93,29 @@ fn judge(args: &CallArgs) -> JudgeArgs {
     }
 }
 
-/// Makes the job: it asks for its result, and expires when nobody waits for that any more.
-fn signed_job(args: &CallArgs, path: &Path, reply: &ReplyQueue) -> Result<Vec<u8>, Failure> {
+/// Makes the job, and opens the queue for it. The job asks for its result, and expires when nobody waits for that any
+/// more.
+fn signed_job(
+    args: &CallArgs,
+    path: &Path,
+    reply: &ReplyQueue,
+) -> Result<(Vec<u8>, AnyQueue), Failure> {
     let wanted = args.grants.iter().cloned().chain([Grant::Reply(reply.clone())]);
     let grants = Grants::collect(wanted).map_err(|error| Failure::usage(error.to_string()))?;
     let passphrases = Source::find(&args.passphrase);
     let key = key_place::open_named(&args.key, &passphrases, args.trust.permissions)?;
     let stated = Stated::on_queue(&args.statement, &args.url)?;
     let input = InputFile::open(Some(path))?;
-    Ok(SignedJob::of(input, &grants, &stated, Some(args.wait), key.as_ref())?.envelope)
+    // Its ledger takes what is signed from now on, whoever makes it. Signals end this process as they do.
+    let patience = Patience { signals: None, until: until(args) };
+    let jobs = queue::open_within(&args.url, queue::made_to_look(), &patience)?;
+    let job = SignedJob::of(input, &grants, &stated, Some(args.wait), key.as_ref())?;
+    Ok((job.envelope, jobs))
+}
+
+/// Returns when nobody waits any more, if that begins now.
+fn until(args: &CallArgs) -> Option<Instant> {
+    Instant::now().checked_add(args.wait)
 }
 
 /// Waits for the result of a job. Anybody who can write to the queue can put something else there.

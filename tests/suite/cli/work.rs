@@ -111,6 +111,16 @@ fn nobody_at_work_is_a_time_limit() {
     assert_refused(&output, 124, "queue \"work\" gave no result within 1s");
 }
 
+/// A worker that made the queue after the job was signed would leave the job there: its ledger knows of nothing before.
+#[test]
+fn a_call_signs_when_the_queue_is_there() {
+    let person = operator();
+    let input = "{ for _ in $(seq 600); do test -e q && break; sleep 0.05; done; test -e q && touch before; echo true; }";
+    let output = run(&person, &format!("{input} | brine call --wait 1s URL"));
+    assert_refused(&output, 124, "queue \"work\" gave no result within 1s");
+    assert!(person.path("before").exists(), "the queue is made after the job is signed");
+}
+
 /// Whatever is on the queue, the worker goes on.
 #[test]
 fn what_is_no_job_of_a_trusted_signer_is_a_dead_letter() {
