@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 from brine._errors import InputOutputError, UsageError
 from brine._guest.peer import LostError
 from brine._power_table import Guest
+from brine._wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READ_BYTES = 1 << 16
 MAX_GUESTS = 64
 PAUSE_SECONDS = 0.05
 
@@ -123,16 +123,15 @@ class PowerServer:
                 self._on_end(why)
 
     def _serve_guest(self, connection: socket.socket) -> None:
-        def read() -> bytes:
+        def read_until() -> float | None:
             # A job may think for as long as it likes, but not while one of our methods waits for it.
-            connection.settimeout(self._seconds if guest.is_at_work else None)
-            return connection.recv(READ_BYTES)
+            return write_until() if guest.is_at_work else None
 
-        def write(data: bytes) -> None:
-            connection.settimeout(self._seconds)
-            connection.sendall(data)
+        def write_until() -> float:
+            return time.monotonic() + self._seconds
 
-        guest = Guest(read, write)
+        wire = Wire(connection, read_until, write_until)
+        guest = Guest(wire.read, wire.write)
         names = self._names() if callable(self._names) else self._names
         guest.hello(dict(names))
         while True:

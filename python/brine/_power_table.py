@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
 from brine._power import Power
@@ -44,6 +45,8 @@ class Guest(Peer):
     Handles are numbers that the host draws in order, for this guest alone, and never again. One that it did not give, or
     that was released, names nothing.
     """
+
+    _encode, _decode = staticmethod(power_message_encode), staticmethod(power_message_decode)
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
         self.bytes_moved = 0

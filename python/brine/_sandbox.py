@@ -20,14 +20,13 @@ from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
 from brine._power_table import Guest
 from brine._sandbox_errors import RULES, GuestError, RuleError, of_verdict
+from brine._wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
 RECURSION = 500
-READ_BYTES = 1 << 16
-SPIN_SECONDS = 100e-6
 FIRST_VERSION_OF_ORIGINS = (3, 12)
 
 
@@ -135,7 +134,8 @@ class Sandbox:
         }
         self._process: GuestProcess | None = GuestProcess(setup, limits)
         self._socket = self._process.socket
-        self._guest = Guest(self._read, self._write)
+        wire = Wire(self._socket, self._until, self._until)
+        self._guest = Guest(wire.read, wire.write)
         try:
             self._asked(lambda: self._guest.hello(dict(ns or {})))
         except BaseException:
@@ -244,25 +244,10 @@ class Sandbox:
                 self.close()
                 raise GuestError("the guest said what none says", None, "powers-protocol", 1)
 
-    def _read(self) -> bytes:
-        # A guest that answers at once is heard without being waited for, which takes longer than what it does.
-        spun = monotonic() + min(SPIN_SECONDS, self._left())
-        self._socket.setblocking(False)
-        while monotonic() < spun:
-            with contextlib.suppress(BlockingIOError):
-                return self._socket.recv(READ_BYTES)
-        self._socket.settimeout(self._left())
-        return self._socket.recv(READ_BYTES)
-
-    def _write(self, data: bytes) -> None:
-        self._socket.settimeout(self._left())
-        self._socket.sendall(data)
-
-    def _left(self) -> float:
-        left = self._end - monotonic()
-        if left <= 0:
+    def _until(self) -> float:
+        if monotonic() >= self._end:
             raise TimeoutError
-        return left
+        return self._end
 
 
 def _place(number: Any) -> int | None:

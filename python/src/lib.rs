@@ -21,9 +21,11 @@ mod of_process;
 mod open_queue;
 mod patience;
 mod plain_data;
+mod power_message;
 mod queue;
 mod queued_message;
 mod replay;
+mod scalars;
 mod signer;
 mod signing_keys;
 mod stream_reader;
@@ -54,6 +56,8 @@ mod _brine {
     use super::moment::length_in_seconds;
     #[pymodule_export]
     use super::plain_data::{cbor_decode, cbor_encode};
+    #[pymodule_export]
+    use super::power_message::{power_message_decode, power_message_encode};
     #[pymodule_export]
     use super::queue::{Queue, Sent};
     #[pymodule_export]

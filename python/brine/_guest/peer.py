@@ -50,6 +50,8 @@ class Thrown(Exception):
 class Peer:
     """One end. A subclass says what is exported, and what becomes of a call."""
 
+    _encode, _decode = staticmethod(encode), staticmethod(decode)
+
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
         self._read, self._write = read, write
         self._arrived = bytearray()
@@ -145,7 +147,7 @@ class Peer:
             raise self._fault
         self._given.clear()
         try:
-            data = encode(message, self._parts_of)
+            data = self._encode(message, self._parts_of)
             if len(data) > MAX_MESSAGE_BYTES:
                 raise NotPlainError(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
         except NotPlainError:
@@ -181,7 +183,7 @@ class Peer:
                     data = bytes(arrived[4:end])
                     del arrived[:end]
                     try:
-                        return decode(data, self._of_parts)
+                        return self._decode(data, self._of_parts)
                     except MalformedError as error:
                         raise ProtocolError(str(error)) from None
             more = self._read()

@@ -130,19 +130,14 @@ impl<'a> Printer<'a> {
     }
 
     fn simple(&mut self, offset: usize, head: &Head) -> Result<(), Malformed> {
-        let text = match (head.info, head.argument) {
+        let text = match (head.info, head.float()) {
             (20, _) => "false".to_owned(),
             (21, _) => "true".to_owned(),
             (22, _) => "null".to_owned(),
             (23, _) => "undefined".to_owned(),
-            (25, bits) => format!("{}_1", float(half_to_f64(bits))),
-            (26, bits) => {
-                let bits = u32::try_from(bits).unwrap_or_default();
-                format!("{}_2", float(f64::from(f32::from_bits(bits))))
-            }
-            (27, bits) => format!("{}_3", float(f64::from_bits(bits))),
             (31, _) => return Err(Malformed::new(offset, Flaw::IndefiniteLength)),
-            (_, number) => format!("simple({number})"),
+            (info, Some(value)) => format!("{}_{}", float(value), info.saturating_sub(24)),
+            (_, None) => format!("simple({})", head.argument),
         };
         self.push(&text);
         Ok(())
@@ -248,19 +243,6 @@ fn float(value: f64) -> String {
     } else {
         format!("{value:?}")
     }
-}
-
-/// RFC 8949, Appendix D.
-fn half_to_f64(bits: u64) -> f64 {
-    let exponent = i32::try_from(bits >> 10 & 0x1f).unwrap_or_default();
-    let mantissa = f64::from(u32::try_from(bits & 0x3ff).unwrap_or_default());
-    let magnitude = match exponent {
-        0 => mantissa * 2f64.powi(-24),
-        31 if mantissa == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (mantissa + 1024.0) * 2f64.powi(exponent - 25),
-    };
-    if bits >> 15 == 0 { magnitude } else { -magnitude }
 }
 
 const BREAK: u8 = 0xff;

@@ -1,5 +1,33 @@
 //! Floats (IEEE 754), without rounding.
 
+use super::{Head, Major};
+
+impl Head {
+    /// Returns the float of 16, 32 or 64 bits that the head is (RFC 8949, Section 3.3).
+    #[must_use]
+    pub fn float(&self) -> Option<f64> {
+        let bits = self.argument;
+        match (self.major, self.info) {
+            (Major::Simple, 25) => u16::try_from(bits).ok().map(of_half),
+            (Major::Simple, 26) => u32::try_from(bits).ok().map(|bits| f32::from_bits(bits).into()),
+            (Major::Simple, 27) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+}
+
+/// RFC 8949, Appendix D.
+fn of_half(half: u16) -> f64 {
+    let fraction = f64::from(half & 0x3ff);
+    let magnitude = match half >> 10 & 0x1f {
+        0 => fraction * 2_f64.powi(-24),
+        31 if half & 0x3ff == 0 => f64::INFINITY,
+        31 => f64::NAN,
+        exponent => (fraction + 1024.0) * 2_f64.powi(i32::from(exponent) - 25),
+    };
+    if half & 0x8000 == 0 { magnitude } else { -magnitude }
+}
+
 /// Returns the whole part of a binary float (IEEE 754) with fields of these widths, if it has one of 0 or more.
 ///
 /// It is taken from the bits, so that nothing is rounded.

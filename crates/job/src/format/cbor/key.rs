@@ -26,7 +26,7 @@ impl ItemHasher {
             Major::Unsigned | Major::Negative | Major::Tag => {
                 hasher.update(&head.argument.to_be_bytes());
             }
-            Major::Simple => match float(head) {
+            Major::Simple => match head.float().map(f64::to_bits) {
                 Some(bits) => {
                     hasher.update(b"float");
                     hasher.update(&bits.to_be_bytes());
@@ -106,29 +106,4 @@ impl MapKeys {
         pairs.iter().flatten().for_each(|digest| hasher.add(digest));
         Some(hasher.finish())
     }
-}
-
-/// Returns the bits of a float, as a double has them.
-fn float(head: &Head) -> Option<u64> {
-    let argument = head.argument;
-    match head.info {
-        25 => Some(widened(u16::try_from(argument).unwrap_or_default()).to_bits()),
-        26 => {
-            Some(f64::from(f32::from_bits(u32::try_from(argument).unwrap_or_default())).to_bits())
-        }
-        27 => Some(argument),
-        _ => None,
-    }
-}
-
-/// Returns the value of half a float (RFC 8949, Appendix D).
-fn widened(half: u16) -> f64 {
-    let fraction = f64::from(half & 0x3ff);
-    let magnitude = match half >> 10 & 0x1f {
-        0 => fraction * 2_f64.powi(-24),
-        31 if half & 0x3ff == 0 => f64::INFINITY,
-        31 => f64::NAN,
-        exponent => (fraction + 1024.0) * 2_f64.powi(i32::from(exponent) - 25),
-    };
-    if half & 0x8000 == 0 { magnitude } else { -magnitude }
 }
