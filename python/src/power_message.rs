@@ -144,23 +144,10 @@ impl<'py> Reader<'_, 'py> {
             return Err(malformed("a message is nested too deeply"));
         }
         let inner = depth.saturating_add(1);
-        if head.major == Major::Tag {
-            self.announced(1)?;
-        }
         match (head.major, head.info) {
             (Major::Array, _) => Ok(PyList::new(py, self.items(head.argument, inner)?)?.into_any()),
             (Major::Map, _) => self.map(head.argument, inner),
-            (Major::Tag, _) if [BIGNUM, NEGATIVE_BIGNUM].contains(&head.argument) => {
-                let digits = self.value(inner)?;
-                match digits.cast_exact::<PyBytes>().map(|digits| digits.as_bytes()) {
-                    Ok(digits) if digits.len() <= MAX_BIG_INTEGER_BYTES => {
-                        scalars::of_bignum(py, head.argument, digits)
-                    }
-                    _ => Err(malformed("an integer is not one")),
-                }
-            }
-            (Major::Tag, _) if head.argument == OBJECT => self.object(inner),
-            (Major::Tag, _) => Err(malformed("a tag is none that is known")),
+            (Major::Tag, _) => self.tagged(head.argument, inner),
             (Major::Simple, _) => {
                 let float =
                     head.float().ok_or_else(|| malformed("a value is none that is known"))?;
@@ -202,23 +189,41 @@ impl<'py> Reader<'_, 'py> {
         Ok(found.into_any())
     }
 
-    fn object(&mut self, depth: usize) -> PyResult<Bound<'py, PyAny>> {
-        let parts = self.value(depth)?;
-        let no_object = || malformed("a tag is none that is known");
-        let parts = parts.cast_into::<PyList>().map_err(|_| no_object())?;
-        let name = parts.iter().next().ok_or_else(no_object)?;
-        let name = name.cast_into::<PyString>().map_err(|_| no_object())?;
+    /// Reads what a tag is of: digits, or an array. What another tag makes is neither, whatever it is for the host.
+    fn tagged(&mut self, tag: u64, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.announced(1)?;
+        let head = self.input.head()?;
+        match (tag, head.major) {
+            (BIGNUM | NEGATIVE_BIGNUM, Major::Bytes) => {
+                let digits = self.input.take(head.argument)?;
+                if digits.len() > MAX_BIG_INTEGER_BYTES {
+                    return Err(malformed("an integer is too large"));
+                }
+                scalars::of_bignum(self.other.py(), tag, digits)
+            }
+            (OBJECT, Major::Array) if depth < MAX_DEPTH => {
+                let parts = self.items(head.argument, depth.saturating_add(1))?;
+                self.object(parts)
+            }
+            (OBJECT, Major::Array) => Err(malformed("a message is nested too deeply")),
+            _ => Err(malformed("a tag is none that is known")),
+        }
+    }
+
+    fn object(&self, parts: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let name = parts.first().and_then(|name| name.cast_exact::<PyString>().ok());
+        let name = name.ok_or_else(|| malformed("an object has no name"))?.clone();
         let py = self.other.py();
         let items = || parts.iter().skip(1);
         let judged = || {
             let mut keys = Keys::of(count(parts.len()));
-            items().try_for_each(|item| keys.judge(&item))
+            items().try_for_each(|item| keys.judge(item))
         };
         match name.to_str()? {
             TUPLE => Ok(PyTuple::new(py, items().collect::<Vec<_>>())?.into_any()),
             SET => judged().and_then(|()| Ok(PySet::new(py, items())?.into_any())),
             FROZENSET => judged().and_then(|()| Ok(PyFrozenSet::new(py, items())?.into_any())),
-            _ => self.other.call1((parts,)),
+            _ => self.other.call1((PyList::new(py, parts)?,)),
         }
     }
 }

@@ -417,6 +417,18 @@ def test_no_method_runs_that_was_not_given(message: list[Any]) -> None:
     assert Touchy.touched == 0
 
 
+def test_an_object_of_the_host_is_no_part_of_a_message() -> None:
+    # For the host, these are an array and digits.
+    for data, tag in ((["tuple", "secret"], 27), (b"\x07", 2)):
+        book = Book()
+        with raw_guest({"book": power(book), "data": brine.Power(data, ["__len__"])}) as guest:
+            given = bytes([0xD8, tag]) + encode(Tagged(["yours", 2]), list)
+            guest.say_bytes(b"\x86\x01\x01\x01\x64take\x81" + given + b"\xa0")
+            with pytest.raises(ProtocolError, match="a tag is none that is known"):
+                guest.table.serve_one()
+        assert book.heard == []
+
+
 def test_an_attribute_takes_no_arguments() -> None:
     with raw_guest({"book": brine.Power(Book(), [], ["made"])}) as guest:
         assert guest.asked(CALL, 1, 1, ".made", [], {}) == [RETURN, 1, 0]

@@ -168,6 +168,8 @@ class _Reader:
             return self._items(number, depth + 1)
         if major == 0xA0:
             return self._map(number, depth + 1)
+        if self.data[self.at] & 0xE0 != _TAGGED.get(number):
+            raise MalformedError("a tag is none that is known")
         self._count(1)
         return self._tagged(number, self.take(depth + 1))
 
@@ -205,12 +207,12 @@ class _Reader:
 
     def _tagged(self, tag: int, value: Any) -> Any:
         if tag in (2, 3):
-            if type(value) is not bytes or len(value) > MAX_BIG_INTEGER_BYTES:
-                raise MalformedError("an integer is not one")
+            if len(value) > MAX_BIG_INTEGER_BYTES:
+                raise MalformedError("an integer is too large")
             number = int.from_bytes(value, "big")
             return number if tag == 2 else ~number
-        if tag != 27 or type(value) is not list or not value or type(value[0]) is not str:
-            raise MalformedError("a tag is none that is known")
+        if not value or type(value[0]) is not str:
+            raise MalformedError("an object has no name")
         make = _MAKERS.get(value[0])
         if make is None:
             return self._other(value)
@@ -229,6 +231,9 @@ class _Reader:
 
 
 _SIMPLE = {20: False, 21: True, 22: None}
+
+_TAGGED = {2: 0x40, 3: 0x40, 27: 0x80}
+"""The tags, and the major type of what each is a tag of: an object that is a list for its host is no array."""
 
 
 class _Keys:
