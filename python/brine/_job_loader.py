@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import traceback
 from typing import Any, NoReturn
 
 from brine import _code
 from brine._brine import cbor_decode, cbor_encode
-from brine._guest.peer import harmless
+from brine._guest.raised import named, traced
 
 VERSION = 1
 """The version of calls and answers."""
@@ -115,24 +114,13 @@ def _returned(value: object, code: bool) -> bytes:
 
 
 def _told(error: BaseException) -> dict[str, str]:
-    """Say what was raised, as text. The first frame is this module's."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in {"builtins", "__main__"}:
-        name = f"{kind.__module__}.{name}"
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001
-        message = "it cannot say what it is"
-    try:
-        inner = error.__traceback__.tb_next if error.__traceback__ else None
-        lines = "".join(traceback.format_exception(kind, error, inner))
-    except Exception:  # noqa: BLE001
-        lines = ""
+    """Say what was raised. The first frame is this module's."""
+    name, message = named(error, MAX_MESSAGE_CHARS)
+    first = error.__traceback__.tb_next if error.__traceback__ else None
     return {
-        "type": harmless(name)[:256],
-        "message": harmless(message)[:MAX_MESSAGE_CHARS],
-        "traceback": harmless(lines)[-MAX_TRACEBACK_CHARS:],
+        "type": name,
+        "message": message,
+        "traceback": traced(error, first, MAX_TRACEBACK_CHARS),
     }
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from brine._brine import length_in_seconds
+from brine._brine import size_in_bytes, time_limit_in_seconds
 from brine._errors import UsageError
 from brine._guest.peer import PowerError
+from brine._overtime import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +139,7 @@ class Power:
             () if on_call is None else (on_call,)
         )
         self._limits: tuple[_Limit, ...] = ()
+        self._most_seconds: float | None = None
         self._parent: Power | None = None
         self._other_parent: Power | None = None
         self._revoked = False
@@ -152,11 +154,25 @@ class Power:
         calls: int | None = None,
         bytes: int | str | None = None,
         until: datetime | timedelta | None = None,
+        each: str | float | timedelta | None = None,
     ) -> Power:
         """Return a power for so many calls, so many bytes of messages both ways, or until a moment. What comes from it
-        counts, too."""
+        counts, too.
+
+        ``each`` is how long a call may take. Its methods run in threads of their own then. One that takes longer is
+        waited for no more, and runs to its end; until then the guest can use no other power that is not reentrant.
+        """
         weaker = self._weaker(self._facet)
-        weaker._limits += (_Limit(calls, None if bytes is None else size(bytes), until),)
+        if each is not None:
+            if self._facet.takes_functions:
+                name = min(self._facet.takes_functions)
+                raise UsageError(
+                    f"each: {name!r} takes functions, which run in the thread that has them",
+                    reason="usage",
+                )
+            weaker._most_seconds = _least(self._most_seconds, seconds(each))
+        if each is None or (calls, bytes, until) != (None, None, None):
+            weaker._limits += (_Limit(calls, None if bytes is None else size(bytes), until),)
         return weaker
 
     def watched(self, on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object]) -> Power:
@@ -181,6 +197,7 @@ class Power:
     def _weaker(self, facet: Facet, obj: object = None) -> Power:
         weaker = Power(self._obj if obj is None else obj, facet)
         weaker._watchers, weaker._limits, weaker._parent = self._watchers, self._limits, self
+        weaker._most_seconds = self._most_seconds
         return weaker
 
     def _also(self, other: Power) -> Power:
@@ -188,6 +205,7 @@ class Power:
         both = other._weaker(other._facet)
         both._watchers += self._watchers
         both._limits += self._limits
+        both._most_seconds = _least(other._most_seconds, self._most_seconds)
         both._other_parent = self
         return both
 
@@ -223,9 +241,13 @@ class Power:
             limit.count_call()
         for watcher in self._watchers:
             watcher(plain_name, tuple(arguments), dict(keywords))
-        if is_read:
-            return self._of_result(plain_name, getattr(self._obj, plain_name))
-        return self._of_result(plain_name, getattr(self._obj, plain_name)(*arguments, **keywords))
+
+        def work() -> Any:
+            found = getattr(self._obj, plain_name)
+            return found if is_read else found(*arguments, **keywords)
+
+        done = work() if self._most_seconds is None else within(self._most_seconds, work)
+        return self._of_result(plain_name, done)
 
     def _count_bytes(self, count: int) -> None:
         for limit in self._limits:
@@ -273,26 +295,15 @@ class _Limit:
 
 def size(text: int | str) -> int:
     """Read a size, as in "64MiB"."""
-    if type(text) is int and text > 0:
-        return text
-    if not isinstance(text, str):
+    if type(text) is not int and not isinstance(text, str):
         raise UsageError(f'expected a size, as in "64MiB", and not {text!r}', reason="usage")
-    for unit, factor in _UNITS.items():
-        number = text.removesuffix(unit)
-        if number != text and number.isdecimal():
-            return int(number) * factor
-    if text.isdecimal():
-        return int(text)
-    raise UsageError(f'expected a size, as in "64MiB", and not {text!r}', reason="usage")
-
-
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+    return size_in_bytes(str(text))
 
 
 def seconds(length: str | float | timedelta) -> float:
     """Read a length of time, as in "2s"."""
     if isinstance(length, str):
-        found = length_in_seconds(length)
+        found = time_limit_in_seconds(length)
     elif isinstance(length, timedelta):
         found = length.total_seconds()
     elif isinstance(length, int | float) and not isinstance(length, bool):
@@ -306,6 +317,10 @@ def seconds(length: str | float | timedelta) -> float:
             f"expected a length of time up to 366 days, and not {length!r}", reason="usage"
         )
     return found
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return min((length for length in (one, other) if length is not None), default=None)
 
 
 MOST_SECONDS = 366.0 * 24 * 3600

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from brine._errors import InputOutputError, UsageError
+from brine._guest.cbor import NotPlainError
 from brine._guest.peer import LostError
 from brine._power_table import Guest
 from brine._wire import Wire
@@ -44,15 +46,14 @@ class PowerServer:
     ) -> None:
         self.path = Path(path)
         self._names, self._seconds, self._on_end = names, seconds, on_end
-        if not callable(names) and not isinstance(names, Mapping):
-            raise UsageError(
-                "names: expected a mapping, or a function that makes one", reason="usage"
-            )
+        if not callable(names):
+            _refuse_unsendable(names)
         self._is_closed, self._maker = False, os.getpid()
         self._room = threading.BoundedSemaphore(MAX_GUESTS)
         self._guests: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX)
         try:
+            _remove_leftover(self.path)
             self._listener.bind(str(self.path))
         except OSError as error:
             self._listener.close()
@@ -100,7 +101,8 @@ class PowerServer:
                 # Too many files are open, for now.
                 time.sleep(PAUSE_SECONDS)
                 continue
-            self._room.acquire()
+            while not self._is_closed and not self._room.acquire(timeout=PAUSE_SECONDS):
+                pass
             if self._is_closed:
                 connection.close()
                 return
@@ -136,3 +138,26 @@ class PowerServer:
         guest.hello(dict(names))
         while True:
             guest.serve_one()
+
+
+def _refuse_unsendable(names: Mapping[str, Any]) -> None:
+    if not isinstance(names, Mapping):
+        raise UsageError("names: expected a mapping, or a function that makes one", reason="usage")
+    try:
+        Guest(lambda: b"", lambda _: None).hello(dict(names))
+    except NotPlainError as error:
+        raise UsageError(f"names: {error}", reason="not-plain") from None
+
+
+def _remove_leftover(path: Path) -> None:
+    """Remove a socket of a server that was killed. A socket of another type finds out, and disturbs nobody (unix(7))."""
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.connect(str(path))
+    except ConnectionRefusedError:
+        path.unlink()
+    except OSError:
+        # It is not there, or somebody listens.
+        pass

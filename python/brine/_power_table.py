@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
+from brine._overtime import OvertimeError
 from brine._power import Power
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ MAX_POWERS = 10_000
 
 MAX_FUNCTION_CALLS = 10_000
 """How often functions of the guest can be called in one call of a method."""
+
+MAX_OVERTIME = 16
+"""How many methods may run on that took longer than they may, also where all are reentrant."""
 
 
 class GuestFunction:
@@ -64,6 +68,7 @@ class Guest(Peer):
         self._told_revoked: set[int] = set()
         self._function_calls = 0
         self._busy: list[Power] = []
+        self._overtime: list[threading.Event] = []
 
     def hello(self, names: dict[str, Any]) -> None:
         """Give the first data and powers, by name."""
@@ -99,7 +104,9 @@ class Guest(Peer):
         if power.is_revoked and handle not in self._told_revoked:
             self._told_revoked.add(handle)
             self._send([REVOKED, handle])
-        if self._busy and not power._facet.reentrant:
+        self._overtime = [ended for ended in self._overtime if not ended.is_set()]
+        is_busy = bool(self._busy or self._overtime) and not power._facet.reentrant
+        if is_busy or len(self._overtime) >= MAX_OVERTIME:
             raise PowerError(
                 "power-busy", "a method of the host runs, and this power waits for its end"
             )
@@ -115,6 +122,9 @@ class Guest(Peer):
             self._function_calls = 0
         try:
             return power._call(method, arguments, keywords)
+        except OvertimeError as error:
+            self._overtime.append(error.ended)
+            raise
         finally:
             self._busy.pop()
             for function in functions:

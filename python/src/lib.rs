@@ -16,6 +16,7 @@ mod key;
 mod key_of_process;
 mod lease;
 mod ledger;
+mod limit;
 mod moment;
 mod of_process;
 mod open_queue;
@@ -52,6 +53,8 @@ mod _brine {
     use super::key::{Key, PublicKey};
     #[pymodule_export]
     use super::lease::Lease;
+    #[pymodule_export]
+    use super::limit::{size_in_bytes, time_limit_in_seconds};
     #[pymodule_export]
     use super::moment::length_in_seconds;
     #[pymodule_export]

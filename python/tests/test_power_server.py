@@ -8,6 +8,7 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_a_shell_reads_the_page_and_uses_a_power(operator: Path) -> None:
     # An array of three: return, 1, and 12.5 in eight bytes.
     assert shown.split() == ["83", "02", "01", "fb", "40", "29", "00", "00", "00", "00", "00", "00"]
     assert orders.asked == [7]
+
+
+def test_a_worker_serves_powers_as_the_page_says(operator: Path) -> None:
+    with brine.PowerServer("orders.sock", {"orders": brine.Power(Orders(), ["get"])}):
+        shown = run(page_script("read_message"))
+    python = f"ln -sf {sys.executable} python3; PATH=$PWD:$PATH"
+    assert run(f"{python}; {page_script('shop:powers')} wait") == shown
 
 
 def test_a_job_in_python_uses_a_power(operator: Path) -> None:
@@ -157,8 +165,10 @@ def test_names_that_cannot_be_given_are_told(tmp_path: Path) -> None:
     ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with brine.PowerServer(tmp_path / "a", lambda: {"x": 1 // 0}, on_end=ends.put) as server:
         assert isinstance(ended_by(server, ends, b""), ZeroDivisionError)
-    with brine.PowerServer(tmp_path / "b", {"x": object()}, on_end=ends.put) as server:
+    with brine.PowerServer(tmp_path / "b", lambda: {"x": object()}, on_end=ends.put) as server:
         assert "neither data nor a power" in str(ended_by(server, ends, b""))
+    with pytest.raises(brine.UsageError, match="neither data nor a power"):
+        brine.PowerServer(tmp_path / "c", {"x": object()})
     with pytest.raises(brine.UsageError, match="expected a mapping"):
         brine.PowerServer(tmp_path / "c", [1])  # type: ignore[arg-type]
 
@@ -183,3 +193,110 @@ def test_a_server_outlasts_a_time_without_descriptors(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             job.sendall(b"\xff" * 4)
             assert "a message is too large" in str(ends.get(timeout=20))
+
+
+MODULE = """
+import brine
+
+class Orders:
+    def __init__(self):
+        self.asked = 0
+    def get(self, number):
+        print("on the standard output of a host, which says nothing to the worker")
+        self.asked += 1
+        return self.asked
+
+shared = brine.Power(Orders(), ["get"])
+
+class Shop:
+    powers = {
+        "orders": shared,
+        "own": lambda: {"orders": brine.Power(Orders(), ["get"]), "most": 7},
+    }
+
+wrong = {"orders": 5}
+"""
+
+
+def test_a_worker_serves_the_powers_of_a_module(operator: Path) -> None:
+    Path("shop.py").write_text(MODULE)
+    # Nothing here is taken for the package.
+    Path("brine.py").write_text("raise ImportError('this is not the package')")
+    Path("policy.toml").write_text(
+        '[[allow]]\nsigners = ["default"]\npowers = ["orders", "own"]\nreplies = ["reply/*"]\n'
+    )
+    Path("job.py").write_text(
+        "from brine.guest import power, powers\nprint(power(3).get(1), powers(4)['orders'].get(1))\n"
+    )
+    shown = {sys.prefix, sys.base_prefix, str(Path(brine.__file__).parent.parent)}
+    system = " ".join(f"--system={path}" for path in sorted(shown))
+    python = f"ln -sf {sys.executable} python3; PATH=$PWD:$PATH"
+    said = run(
+        f"{python}; brine work --powers shop:Shop.powers --policy policy.toml --wait 20s {system}"
+        f" sqlite:q?queue=work -- {sys.executable} - 2> errors & worker=$!;"
+        " call='brine call --wait 30s --grant power=own --grant power=orders sqlite:q?queue=work job.py';"
+        " $call; $call; kill -INT $worker; wait $worker || true; cat errors"
+    )
+    # What one job has for itself begins anew in the next.
+    assert said.startswith("1 1\n2 1\n"), said
+    assert said.count("on the standard output of a host") == 4
+    assert not list(Path(tempfile.gettempdir()).glob("brine-*/orders"))
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("none:powers", "ModuleNotFoundError: No module named 'none'"),
+        ("shop:none", "AttributeError: module 'shop' has no attribute 'none'"),
+        ("shop", "UsageError: expected MODULE:OBJECT"),
+        ("shop:Shop", "UsageError: expected a mapping from names of powers, and not type"),
+        ("shop:wrong", "UsageError: names: expected a mapping"),
+    ],
+)
+def test_a_worker_says_why_it_cannot_serve(operator: Path, named: str, why: str) -> None:
+    Path("shop.py").write_text(MODULE)
+    line = f"ln -sf {sys.executable} python3; PATH=$PWD:$PATH brine work --powers {named} sqlite:q?queue=work -- sh 2>&1 || true"
+    said = run(line)
+    assert f'the powers of "{named}" cannot be served: {why}' in said, said
+
+
+def test_a_server_takes_the_place_of_one_that_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    for left in ("nothing", "a socket"):
+        with brine.PowerServer(path, {}):
+            pass
+        if left == "a socket":
+            with socket.socket(socket.AF_UNIX) as leftover:
+                leftover.bind(str(path))
+            with brine.PowerServer(path, {}):
+                assert path.is_socket()
+                with pytest.raises(brine.InputOutputError, match="in use"):
+                    brine.PowerServer(path, {})
+    path.write_text("precious")
+    with pytest.raises(brine.InputOutputError, match="in use"):
+        brine.PowerServer(path, {})
+    assert path.read_text() == "precious"
+
+
+def test_a_server_is_closed_while_all_its_places_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brine._power_server.MAX_GUESTS", 1)
+    work, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def get(self) -> None:
+            work.set()
+            go_on.wait(30)
+
+    server = brine.PowerServer(tmp_path / "s", {"slow": brine.Power(Slow(), ["get"])})
+    call = encode([1, 1, 1, "get", [], {}], list)
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+        one.connect(str(server.path))
+        one.sendall(len(call).to_bytes(4, "big") + call)
+        assert work.wait(20)
+        other.connect(str(server.path))
+        start = time.monotonic()
+        server.close()
+        assert time.monotonic() - start < 10
+    go_on.set()

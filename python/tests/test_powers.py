@@ -435,3 +435,75 @@ def test_a_sandbox_can_be_closed_while_it_is_at_work() -> None:
     threading.Timer(0.3, other.close).start()
     with pytest.raises(brine.GuestError, match="the sandbox was closed"):
         other.evaluate("while True: pass")
+
+
+class Clock:
+    """An object whose methods take as long as they are told."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def wait(self) -> str:
+        """Wait until somebody says so."""
+        self.go_on.wait(30)
+        return "waited"
+
+    def now(self) -> int:
+        """Return at once."""
+        return 7
+
+    def late(self) -> None:
+        """Raise what waiting raises, too."""
+        raise TimeoutError("the shop is closed")
+
+
+def test_a_call_takes_no_longer_than_it_may() -> None:
+    clock = Clock()
+    power = brine.Power(clock, ["wait", "now", "late"]).limited(each="200ms")
+    names = {
+        "clock": power,
+        "other": brine.Power(clock, ["now"]),
+        "always": brine.Power(clock, ["now"], reentrant=True),
+    }
+    reason = "try:\n    value = %s\nexcept PowerError as error:\n    value = error.reason\nvalue"
+    with brine.Sandbox(names, ["try"], wall="20s") as sandbox:
+        start = time.monotonic()
+        assert sandbox.evaluate(reason % "clock.wait()") == "power-time"
+        assert time.monotonic() - start < 10
+        # It runs on, and so nothing else does that is not meant to.
+        assert sandbox.evaluate(reason % "clock.now()") == "power-busy"
+        assert sandbox.evaluate(reason % "other.now()") == "power-busy"
+        assert sandbox.evaluate("always.now()") == 7
+        clock.go_on.set()
+        for _ in range(200):
+            if sandbox.evaluate(reason % "clock.now()") == 7:
+                break
+            time.sleep(0.01)
+        assert sandbox.evaluate("clock.now(), clock.wait()") == (7, "waited")
+        # What a method raises is its own.
+        with pytest.raises(brine.RemoteError, match="TimeoutError: the shop is closed"):
+            sandbox.evaluate("clock.late()")
+
+
+def test_methods_that_take_longer_do_not_pile_up() -> None:
+    clock = Clock()
+    power = brine.Power(clock, ["wait"], reentrant=True).limited(each="10ms")
+    code = "def reason():\n    try:\n        clock.wait()\n    except PowerError as error:\n        return error.reason\n[reason() for _ in range(20)]"
+    with brine.Sandbox({"clock": power}, ["def", "try"], wall="20s") as sandbox:
+        assert sandbox.evaluate(code) == ["power-time"] * 16 + ["power-busy"] * 4
+    clock.go_on.set()
+
+
+def test_the_least_time_holds() -> None:
+    clock = Clock()
+    power = brine.Power(clock, ["wait"]).limited(each="30s").limited(each="100ms", calls=9)
+    for weaker in (power, power.limited(each="30s"), power.only("wait")):
+        with (
+            brine.Sandbox({"clock": weaker}, wall="20s") as sandbox,
+            pytest.raises(brine.RemoteError, match="takes longer than 0.1 s"),
+        ):
+            sandbox.evaluate("clock.wait()")
+    clock.go_on.set()
+    each = brine.Power(clock, ["wait"], takes_functions=["wait"])
+    with pytest.raises(brine.UsageError, match="'wait' takes functions"):
+        each.limited(each="1s")

@@ -345,7 +345,9 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
         brine.safe_eval("1", operations=["lambda"])
     with pytest.raises(brine.UsageError, match="expected a list"):
         brine.safe_eval("1", operations="import")
-    with pytest.raises(brine.UsageError, match='expected a size, as in "64MiB"'):
+    with pytest.raises(
+        brine.UsageError, match='expected a size like 65536, 64KiB or 256MiB, and not "64MB"'
+    ):
         brine.safe_eval("1", memory="64MB")
     for bad in ({"cpu": "2 parsecs"}, {"wall": "soon"}):
         with pytest.raises(brine.UsageError):

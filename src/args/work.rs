@@ -63,6 +63,14 @@ pub struct WorkArgs {
     #[arg(long = "power", value_name = "NAME=SOCKET", value_parser = PowerPlace::parse)]
     pub powers: Vec<PowerPlace>,
 
+    /// Give jobs the powers of OBJECT, which Python finds in MODULE, as in shop:powers
+    ///
+    /// OBJECT is a mapping from names of powers to what a job gets for each: a brine.Power, a mapping of names to powers and
+    /// data, or a function that makes such a mapping for each job. A process of Python serves it for as long as the worker is at work:
+    /// PROGRAM of --python, or the python beside brine, or else python3. It looks for MODULE in the working directory, too.
+    #[arg(long = "powers", value_name = "MODULE:OBJECT")]
+    pub power_object: Option<String>,
+
     /// Sign results with KEY: a name in the key store, a key file, or agent:NAME
     ///
     /// A key with a passphrase needs --passphrase-file.

@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     #[error("the job has the power {name}, and nobody gives it")]
     PowerAbsent { name: brine_job::PowerName },
 
+    #[error("nobody gives the power {name}: {}: {source}", quoted(.socket))]
+    PowerSilent { name: brine_job::PowerName, socket: PathBuf, source: io::Error },
+
     #[error("{} is not a key name", quoted(.0))]
     BadName(String),
 

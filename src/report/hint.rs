@@ -95,6 +95,9 @@ pub(super) fn of(failure: &Failure) -> Option<String> {
                 "\"--power {name}=SOCKET\" names the program that does, by its socket"
             ));
         }
+        Failure::PowerSilent { .. } => {
+            "the program that does must listen there, on a stream socket, and let this user write to it"
+        }
         Failure::NotFound { .. } => {
             "a path has a slash in it, as in ./NAME; others are sought in PATH"
         }

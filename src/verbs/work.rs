@@ -2,9 +2,11 @@
 
 mod hand;
 mod job_process;
+mod power_host;
 mod python_program;
 mod told;
 
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -15,6 +17,7 @@ use brine_queue::{AnyQueue, Queue as _, ReceiveBounds};
 
 use self::hand::Hand;
 use self::job_process::JobProcess;
+use self::power_host::PowerHost;
 use self::python_program::PythonProgram;
 use super::expect::{self, Judge};
 use super::queue_watch::{NumbersPlan, QueueWatch};
@@ -35,7 +38,7 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     // One that is not there would refuse every job.
     find_program(&args.command)?;
     let python = args.python.as_ref().map(|typed| PythonProgram::find(typed.as_deref()));
-    let worker = Worker::new(args, python.transpose()?)?;
+    let worker = Worker::new(args, python.transpose()?, power_host(args)?)?;
     expect::refuse_nobody(&worker.judge, &args.judge)?;
     let options = queue::made_to_consume(args.lease, args.judge.max_age);
     let queue = queue::open(&args.url, options)?;
@@ -94,6 +97,15 @@ fn refuse_misuse(args: &WorkArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Starts what serves the powers of jobs, if it was asked for.
+fn power_host(args: &WorkArgs) -> Result<Option<PowerHost>, Failure> {
+    let Some(object) = &args.power_object else { return Ok(None) };
+    let python = args.python.as_ref().and_then(Option::as_deref);
+    // Nothing but verdicts is written where they are read by programs.
+    let errors = if args.json { Stdio::null() } else { Stdio::inherit() };
+    PowerHost::start(object, python, errors).map(Some)
+}
+
 /// Refuses to take jobs where none could be run.
 #[cfg(all(feature = "sandbox", target_os = "linux"))]
 const fn refuse_without_sandbox() -> Result<(), Failure> {
@@ -110,6 +122,7 @@ struct Worker<'a> {
     args: &'a WorkArgs,
     judge: Judge,
     process: JobProcess,
+    power_host: Option<Mutex<PowerHost>>,
     /// What each process is told, by which jobs are judged before.
     run: Run,
     ground: JobGround,
@@ -119,17 +132,24 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(args: &'a WorkArgs, python: Option<PythonProgram>) -> Result<Self, Failure> {
+    fn new(
+        args: &'a WorkArgs,
+        python: Option<PythonProgram>,
+        power_host: Option<PowerHost>,
+    ) -> Result<Self, Failure> {
         let context = queue::context(args.judge.context.as_ref(), &args.url);
         let asked = JudgeArgs { context: Some(context), ..args.judge.clone() };
         let judge = Judge::resolve(&asked)?;
         let judge = Judge { expectations: judge.expectations.kind(Kind::Job), ..judge };
-        let process = JobProcess::new(args, &asked, python)?;
+        let served = power_host.as_ref().map_or([].as_slice(), |host| host.places.as_slice());
+        let powers = [args.powers.as_slice(), served].concat();
+        let process = JobProcess::new(args, &asked, python, &powers)?;
         let run = process.typed()?;
         let ground = JobGround::survey(&run, &mut Refusals::of(&run))?;
         let signals = EndSignals::catch().map_err(|error| Failure::io("signals", error))?;
         let has_failed = AtomicBool::new(false);
-        Ok(Self { args, judge, process, run, ground, signals, has_failed })
+        let power_host = power_host.map(Mutex::new);
+        Ok(Self { args, judge, process, power_host, run, ground, signals, has_failed })
     }
 
     /// Another process that has locked the queue is waited for until a signal asks to end.
@@ -144,6 +164,9 @@ impl<'a> Worker<'a> {
         let mut hand = Hand { worker: self, queue, ledger, watch };
         let mut idle_since = Instant::now();
         while !self.signals.have_arrived() && !self.has_failed.load(Ordering::SeqCst) {
+            if let Some(host) = &self.power_host {
+                host.lock().unwrap_or_else(PoisonError::into_inner).refuse_ended()?;
+            }
             let found = match patience.wait(|| hand.queue.receive(ReceiveBounds::ONE, LOOK)) {
                 Err(error) if error.may_pass() && self.signals.have_arrived() => return Ok(()),
                 found => found?,

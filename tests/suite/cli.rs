@@ -59,4 +59,5 @@ mod trust;
 mod untyped;
 mod verify_command;
 mod work;
+mod work_powers;
 mod work_python;

@@ -7,14 +7,13 @@ import sys
 
 from brine._guest.cbor import decode
 from brine._guest.language import Broken, Language, Origins
-from brine._guest.peer import RETURN, LostError, PowerError, ProtocolError, harmless
+from brine._guest.peer import RETURN, LostError, PowerError, ProtocolError
+from brine._guest.raised import harmless, named, traced
 from brine._guest.stubs import Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Never
-
-MAX_TRACE_CHARS = 16 * 1024
 
 
 class Evaluator:
@@ -89,24 +88,10 @@ def _broken(broken: Broken) -> dict[str, Any]:
 
 
 def _told(error: BaseException) -> list[str]:
-    kind = type(error)
-    is_known = kind.__module__ == "builtins" or kind.__module__.startswith("brine._guest.")
-    name = kind.__qualname__ if is_known else f"{kind.__module__}.{kind.__qualname__}"
-    try:
-        message = str(error)
-    except BaseException:  # noqa: BLE001
-        message = "it cannot say what it is"
-    try:
-        # It takes a while to import, and most code raises nothing.
-        import traceback
-
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename != "<guest>":
-            trace = trace.tb_next
-        text = "".join(traceback.format_exception(kind, error, trace or error.__traceback__))
-    except BaseException:  # noqa: BLE001
-        text = ""
-    return [harmless(name)[:256], harmless(message)[:4096], harmless(text)[-MAX_TRACE_CHARS:]]
+    first = error.__traceback__
+    while first is not None and first.tb_frame.f_code.co_filename != "<guest>":
+        first = first.tb_next
+    return [*named(error), traced(error, first or error.__traceback__)]
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ SPEC.md has the messages. Both ends are alike: each may call what the other has 
 from __future__ import annotations
 
 from brine._guest.cbor import MalformedError, NotPlainError, decode, encode
+from brine._guest.raised import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ VERSION = 1
 HELLO, CALL, RETURN, THROW, RELEASE, REVOKED = range(6)
 
 MAX_MESSAGE_BYTES = 1 << 20
-MAX_TEXT_CHARS = 4096
 MAX_OPEN_CALLS = 16
 
 ROOT = 0
@@ -133,14 +133,14 @@ class Peer:
         try:
             answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
         except Exception as error:  # noqa: BLE001
-            answer = [THROW, number, *self._told(error)]
+            answer = [THROW, number, *_told(error)]
         if self._fault is not None:
             # A method may have caught it, or not.
             raise self._fault
         try:
             self._send(answer)
         except NotPlainError as error:
-            self._send([THROW, number, *self._told(PowerError("power-data", str(error)))])
+            self._send([THROW, number, *_told(PowerError("power-data", str(error)))])
 
     def _send(self, message: list[Any]) -> None:
         if self._fault is not None:
@@ -191,22 +191,6 @@ class Peer:
                 raise LostError("the other end is gone")
             arrived += more
 
-    def _told(self, error: BaseException) -> list[str]:
-        """Say what was raised, as a name and a text. Nothing else of it crosses."""
-        kind = type(error)
-        if isinstance(error, PowerError):
-            return ["PowerError", f"{error.reason}: {error}"]
-        name = (
-            kind.__qualname__
-            if kind.__module__ == "builtins"
-            else f"{kind.__module__}.{kind.__qualname__}"
-        )
-        try:
-            message = str(error)
-        except Exception:  # noqa: BLE001
-            message = "it cannot say what it is"
-        return [harmless(name)[:256], harmless(message)[:MAX_TEXT_CHARS]]
-
     def _raise(self, name: str, message: str, text: str) -> NoReturn:
         raise Thrown(name, message, text)
 
@@ -231,6 +215,7 @@ class Peer:
         raise MalformedError(f"{str(parts[0])[:64]!r} is none that may come")
 
 
-def harmless(text: str) -> str:
-    """Return text that has a form in UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def _told(error: BaseException) -> list[str]:
+    if isinstance(error, PowerError):
+        return ["PowerError", f"{error.reason}: {error}"]
+    return named(error)

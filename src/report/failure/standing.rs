@@ -58,7 +58,9 @@ impl Failure {
             #[cfg(not(all(feature = "sandbox", target_os = "linux")))]
             Self::NoSandbox => Status::NotConfined,
             Self::NotExecutable { .. } => Status::NotExecutable,
-            Self::NotFound { .. } | Self::PowerAbsent { .. } => Status::NotFound,
+            Self::NotFound { .. } | Self::PowerAbsent { .. } | Self::PowerSilent { .. } => {
+                Status::NotFound
+            }
             Self::Key(_)
             | Self::KeyFile { .. }
             | Self::InJobsReach { .. }
@@ -106,6 +108,7 @@ impl Failure {
             Self::NotExecutable { .. } => "not-executable",
             Self::NotFound { .. } => "program-not-found",
             Self::PowerAbsent { .. } => "power-absent",
+            Self::PowerSilent { .. } => "power-silent",
             Self::PolicyFile { source, .. } => source.reason(),
             Self::PolicyUnusable { .. } => "policy-unusable",
             Self::NoSuchKey { .. } => "no-such-key",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use brine_job::{ImportList, Plan, Policy};
 
-use super::collect;
 use super::refusals::Refusals;
+use super::{collect, powers};
 use crate::args::judge::JudgeArgs;
 use crate::args::run::Run;
 use crate::report::Failure;
@@ -31,6 +31,7 @@ impl JobGround {
     /// may have left.
     pub(in crate::verbs) fn survey(args: &Run, refusals: &mut Refusals) -> Result<Self, Failure> {
         let rule = args.judge.trust.permissions.into();
+        refusals.pass(powers::refuse_twice(&args.powers))?;
         Self::of(Arc::new(policy::watch(args.policy.as_deref(), rule)?), args, refusals)
     }
 

@@ -1,32 +1,61 @@
 //! The powers of a job: what programs of the operator do for it, over a socket each.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
-use brine_core::text::quoted;
 use brine_job::{Plan, PowerName};
+use rustix::io::Errno;
 
-use crate::args::run::Run;
+use crate::args::run::{PowerPlace, Run};
 use crate::report::Failure;
 
 /// Connects to the program behind each power that the job has, in their order.
 pub(super) fn open(args: &Run, plan: &Plan) -> Result<Vec<OwnedFd>, Failure> {
     let connected = plan.parts().powers.iter().map(|name| {
-        let socket = socket_of(args, name)?;
-        let connected = UnixStream::connect(socket).map(OwnedFd::from);
-        connected.map_err(|error| Failure::io(quoted(socket).to_string(), error))
+        let place = place_of(args, name)?;
+        let connected = UnixStream::connect(&place.socket).map(OwnedFd::from);
+        connected.map_err(|error| silent(place, error))
     });
     connected.collect()
 }
 
 /// Refuses a job that has a power which nobody gives.
 pub(super) fn refuse_absent(args: &Run, plan: &Plan) -> Result<(), Failure> {
-    plan.parts().powers.iter().try_for_each(|name| socket_of(args, name).map(drop))
+    plan.parts().powers.iter().try_for_each(|name| {
+        let place = place_of(args, name)?;
+        refuse_silence(place).map_err(|error| silent(place, error))
+    })
 }
 
-fn socket_of<'a>(args: &'a Run, name: &PowerName) -> Result<&'a Path, Failure> {
+/// Refuses a power that two programs give.
+pub(super) fn refuse_twice(powers: &[PowerPlace]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match powers.iter().find(|place| !seen.insert(&place.name)) {
+        None => Ok(()),
+        Some(PowerPlace { name, .. }) => Err(Failure::mistyped(
+            format!("the power {name} is given twice"),
+            "one program gives a power",
+        )),
+    }
+}
+
+/// Finds out whether a program has the socket, without connecting to it: a socket of another type cannot, and the system
+/// says so (unix(7), EPROTOTYPE).
+fn refuse_silence(place: &PowerPlace) -> io::Result<()> {
+    match UnixDatagram::unbound()?.connect(&place.socket) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::PROTOTYPE) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn place_of<'a>(args: &'a Run, name: &PowerName) -> Result<&'a PowerPlace, Failure> {
     let found = args.powers.iter().find(|place| place.name == *name);
-    let place = found.ok_or_else(|| Failure::PowerAbsent { name: name.clone() })?;
-    Ok(&place.socket)
+    found.ok_or_else(|| Failure::PowerAbsent { name: name.clone() })
+}
+
+fn silent(place: &PowerPlace, source: io::Error) -> Failure {
+    let PowerPlace { name, socket } = place.clone();
+    Failure::PowerSilent { name, socket, source }
 }

@@ -49,6 +49,7 @@ impl JobProcess {
         args: &WorkArgs,
         judge: &JudgeArgs,
         python: Option<PythonProgram>,
+        powers: &[PowerPlace],
     ) -> Result<Self, Failure> {
         let passphrases = match Source::find(&args.passphrase()) {
             Source::Terminal => Source::without_terminal(None),
@@ -71,7 +72,7 @@ impl JobProcess {
         for (limit, value) in &args.limits {
             options.push(format!("--limit={}={}", limit.name(), limit.show(*value)).into());
         }
-        options.extend(args.powers.iter().map(PowerPlace::typed));
+        options.extend(powers.iter().map(PowerPlace::typed));
         options.extend(args.system.iter().map(|path| retyped::word("--system", path)));
         let command = match python {
             Some(python) => {

@@ -25,13 +25,9 @@ impl PythonProgram {
     /// What its output must be.
     pub(super) const FORMAT: &str = "--format=cbor";
 
-    /// Finds the program that was typed, or else the one beside this program, or else `python3`, and asks it where its
-    /// libraries are. What it answers is the operator's word, as the program is.
+    /// Finds the program, and asks it where its libraries are. What it answers is the operator's word, as the program is.
     pub(super) fn find(typed: Option<&Path>) -> Result<Self, Failure> {
-        let typed = typed.map(Path::to_owned).or_else(beside_this_program);
-        let name = typed.unwrap_or_else(|| PathBuf::from("python3")).into_os_string();
-        let found = find_program(&[name])?.map(|found| found.path);
-        let program = found.ok_or_else(|| Failure::NotFound { program: PathBuf::new() })?;
+        let program = path(typed)?;
         let mut asked = Command::new(&program);
         asked.args([OsStr::new("-I"), OsStr::new("-c"), OsStr::new(SURVEY)]).stdin(Stdio::null());
         let answer = asked.output();
@@ -59,6 +55,14 @@ impl PythonProgram {
         let command = [program.into_os_string()].into_iter().chain(arguments).collect();
         Some(Self { command, system })
     }
+}
+
+/// Finds the program that was typed, or else the one beside this program, or else `python3`.
+pub(super) fn path(typed: Option<&Path>) -> Result<PathBuf, Failure> {
+    let typed = typed.map(Path::to_owned).or_else(beside_this_program);
+    let name = typed.unwrap_or_else(|| PathBuf::from("python3")).into_os_string();
+    let found = find_program(&[name])?.map(|found| found.path);
+    found.ok_or_else(|| Failure::NotFound { program: PathBuf::new() })
 }
 
 /// Returns the Python of the virtual environment that this program was installed to, if there is one.
