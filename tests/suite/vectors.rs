@@ -72,6 +72,11 @@ fn through_program(vector: &Vector, person: &Person) -> (Vec<u8>, String) {
     let verdict: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|_| {
         panic!("{}: {:?}", vector.name, String::from_utf8_lossy(&output.stderr))
     });
+    if vector.is_job() && verdict["reason"] == "power-absent" {
+        // The policy allows it, and nobody here gives it.
+        assert!(output.stdout.is_empty(), "{}: {output:?}", vector.name);
+        return (Vec::new(), "ok".to_owned());
+    }
     if vector.is_job() && is_of_this_system(&verdict) {
         // The policy allows it, and what it names does not exist here.
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
