@@ -7,6 +7,8 @@ import contextlib
 import os
 import socket
 import sys
+import warnings
+import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -133,6 +135,9 @@ class Sandbox:
             "scratch": "1MiB",
         }
         self._process: GuestProcess | None = GuestProcess(setup, limits)
+        self._leftover = weakref.finalize(self, _end_leftover, self._process, self._maker)
+        # When this process ends, its guests do.
+        self._leftover.atexit = False
         self._socket = self._process.socket
         wire = Wire(self._socket, self._until, self._until)
         self._guest = Guest(wire.read, wire.write)
@@ -160,6 +165,7 @@ class Sandbox:
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""
         process, self._process = self._process, None
+        self._leftover.detach()
         if process is None or self._maker != os.getpid():
             return
         if self._is_at_work:
@@ -223,6 +229,7 @@ class Sandbox:
     def _ended(self) -> JobError:
         """Say why the guest is gone. Another thread, or a method of a power, may have closed it meanwhile."""
         process, self._process = self._process, None
+        self._leftover.detach()
         self._socket.close()
         if process is None:
             return GuestError("the sandbox was closed", None, "guest-ended", 1)
@@ -248,6 +255,13 @@ class Sandbox:
         if monotonic() >= self._end:
             raise TimeoutError
         return self._end
+
+
+def _end_leftover(process: GuestProcess, maker: int) -> None:
+    """End a guest whose sandbox nobody has any more."""
+    if maker == os.getpid():
+        warnings.warn("a sandbox was not closed", ResourceWarning, stacklevel=2)
+        process.kill()
 
 
 def _place(number: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -457,3 +458,17 @@ def test_guests_serve_other_threads_when_the_main_one_has_ended() -> None:
 def test_what_no_argument_can_be_is_said(bad: dict[str, Any]) -> None:
     with pytest.raises(brine.UsageError):
         brine.safe_eval("1", **bad)
+
+
+def test_a_guest_that_was_forgotten_ends() -> None:
+    forgotten = [brine.Sandbox()]
+    process = forgotten[0]._process
+    assert process is not None
+
+    def forget() -> None:
+        forgotten.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="not closed"):
+        forget()
+    assert process._process.wait(20) != 0
