@@ -1,0 +1,102 @@
+"""What integrations into frameworks of tasks share: messages are signed, verified, and handled once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from brine import _allow
+from brine._brine import AllowList, Signer, Verifier, length_in_seconds
+from brine._errors import Error, UsageError
+from brine._objects import CONTENT_TYPE, from_verified, pickled, unpickled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from brine._allow import Allow
+    from brine._brine import KeyLike, Trust, Verified
+    from brine._unsigned import Unsigned
+
+
+class OpenedTask:
+    """A task that has verified, with the envelope that it came in."""
+
+    def __init__(self, envelope: bytes, verified: Verified, content: Any) -> None:
+        self.envelope, self.verified, self.content = envelope, verified, content
+        self.is_consumed = False
+
+
+class TaskSignatures:
+    """Signs and verifies what one queue of a framework carries.
+
+    What is signed is bound to the framework and the queue by its context, and to what it is, there, by bytes that are
+    signed with it (`about`): nothing stands for anything else.
+    """
+
+    def __init__(
+        self,
+        context: str,
+        *,
+        key: KeyLike | Sequence[KeyLike] | None,
+        trust: Trust | None,
+        expires: timedelta | str,
+        replay_db: str | Path,
+        allow: Allow,
+        always_allowed: Sequence[str],
+        fallback: Unsigned | None,
+    ) -> None:
+        if not isinstance(expires, timedelta | str):
+            raise UsageError('expires: expected a length of time like "1d"', reason="usage")
+        self.context = context
+        self._lifetime = timedelta(seconds=length_in_seconds(expires))
+        self._key, self._trust, self._replay_db = key, trust, replay_db
+        self._allow = _with(allow, always_allowed)
+        _allow.check(self._allow)
+        self._fallback = fallback
+
+    def sign(self, content: object, about: bytes, until: datetime | None = None) -> bytes:
+        """Sign an object. It expires a lifetime from now, or from `until` if it is not handled before."""
+        return self.sign_pickle(pickled(content, False), about, until)
+
+    def sign_pickle(self, data: bytes, about: bytes, until: datetime | None = None) -> bytes:
+        """Sign an object that is pickled already."""
+        now = datetime.now(UTC)
+        expires = max(now, until or now) + self._lifetime
+        signer = Signer(self._key, context=self.context, expires=expires, aad=about)
+        return signer.sign(data, content_type=CONTENT_TYPE)
+
+    def open(self, envelope: bytes, about: bytes) -> OpenedTask | Any:
+        """Verify, and load the object with the names of the list. What was never signed comes without an envelope, if
+        that is let through."""
+        try:
+            verified = self._verifier(about, None).verify(envelope)
+        except Error as error:
+            if self._fallback is None or error.reason != "not-an-envelope":
+                raise
+            content = unpickled(bytes(envelope), _allow.allow_list(self._allow, None))
+            self._fallback.note()
+            return content
+        if verified.expires is None:
+            raise UsageError("it does not expire", reason="replay-expiry-missing")
+        return OpenedTask(bytes(envelope), verified, from_verified(verified, allow=self._allow))
+
+    def consume(self, task: OpenedTask, about: bytes) -> None:
+        """Judge a task again, as of now, and note that it is handled: it never is again."""
+        task.is_consumed = True
+        self._verifier(about, self._replay_db).verify(task.envelope)
+
+    def _verifier(self, about: bytes, replay_db: str | Path | None) -> Verifier:
+        return Verifier(self._trust, context=self.context, aad=about, replay_db=replay_db)
+
+
+def _with(allow: Allow, always: Sequence[str]) -> Allow:
+    if isinstance(allow, Mapping):
+        return {signer: _joined(names, always) for signer, names in allow.items()}
+    return _joined(allow, always)
+
+
+def _joined(names: _allow.Names, always: Sequence[str]) -> list[str | AllowList]:
+    listed = [names] if isinstance(names, str | AllowList) else names
+    return [*listed, *always]

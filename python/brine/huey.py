@@ -1,0 +1,286 @@
+"""Huey, with everything signed that steers a task, and its results.
+
+import brine.huey
+from huey import SqliteHuey
+
+huey = brine.huey.sign(SqliteHuey("shop", filename="shop.db"), expires="1d", replay_db="shop.replay")
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import huey as _huey
+from huey.constants import EmptyData
+from huey.exceptions import HueyException
+from huey.registry import Message
+
+from brine._errors import Error, UnsupportedError, UsageError
+from brine._objects import pickled
+from brine._task_signatures import OpenedTask, TaskSignatures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+
+    from brine._allow import Allow
+    from brine._brine import KeyLike, Trust
+    from brine._unsigned import Unsigned
+
+__all__ = ["Refused", "refused", "sign"]
+
+KNOWN_MAJOR = "3"
+REFUSED = "brine.refused."
+
+ALLOWED = (
+    "huey.registry:Message",
+    "huey.utils:Error",
+    "huey.utils:_Skipped",
+)
+"""What Huey itself puts into its messages and results."""
+
+_H = TypeVar("_H")
+
+logger = logging.getLogger("brine")
+
+
+def sign(
+    huey: _H,
+    *,
+    expires: timedelta | str,
+    replay_db: str | Path,
+    key: KeyLike | Sequence[KeyLike] | None = None,
+    trust: Trust | None = None,
+    allow: Allow = "std",
+    fallback: Unsigned | None = None,
+) -> _H:
+    """Have a Huey sign its tasks and results, take signed ones alone, and run each once. Returns the same Huey.
+
+    - ``expires`` is how long a task waits at most, from its time on if it has one, and how long a result can be read.
+    - ``replay_db`` remembers which tasks were run. ``brine replay init`` makes it.
+    - ``allow`` is what arguments and results may be, as in `brine.loads`.
+    - ``fallback`` lets tasks pass that were never signed, while a system moves, and counts them.
+
+    The context is ``huey:`` and the name of the Huey. A task that runs has its signer as ``task.signer``.
+    """
+    if not isinstance(huey, _huey.Huey):
+        raise UsageError(f"expected a Huey, and not {type(huey).__qualname__}", reason="usage")
+    if _huey.__version__.split(".", maxsplit=1)[0] != KNOWN_MAJOR:
+        raise UnsupportedError(
+            f"Huey {_huey.__version__} is not known here: versions {KNOWN_MAJOR}.x are",
+            reason="framework-version",
+        )
+    signatures = TaskSignatures(
+        f"huey:{huey.name}",
+        key=key,
+        trust=trust,
+        expires=expires,
+        replay_db=replay_db,
+        allow=allow,
+        always_allowed=ALLOWED,
+        fallback=fallback,
+    )
+    made: Any = huey
+    kind = type(huey)
+    # What Huey does is done by methods of its class; this is one more in front of them.
+    made.__class__ = type(f"Signed{kind.__name__}", (_SignedHuey, kind), {})
+    made._brine = signatures
+    made.serializer = _Values(signatures)
+    made.storage = _SignedStorage(made.storage, signatures)
+    return huey
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A message that was refused, and is kept."""
+
+    reason: str
+    message: str
+    at: datetime
+    content: bytes
+
+
+def refused(huey: Any) -> list[Refused]:
+    """Return the messages that a Huey refused, in the order of time."""
+    kept = huey.storage.inner.result_items()
+    found = [_parsed(value) for key, value in kept.items() if _text(key).startswith(REFUSED)]
+    return sorted(found, key=lambda one: one.at)
+
+
+def _parsed(value: bytes) -> Refused:
+    told = json.loads(value)
+    content = base64.b64decode(told["content"])
+    return Refused(told["reason"], told["message"], datetime.fromisoformat(told["at"]), content)
+
+
+TASK = b"task"
+"""What the signature of a task is about. That of a value is about its key."""
+
+
+class _SignedHuey:
+    """What a Huey does otherwise."""
+
+    _brine: TaskSignatures
+    storage: Any
+    _registry: Any
+    utc: bool
+
+    def create_storage(self) -> Any:
+        made = super().create_storage()  # type: ignore[misc]
+        return _SignedStorage(made, self._brine)
+
+    def serialize_task(self, task: Any) -> bytes:
+        message = self._registry.create_message(task)
+        opened: OpenedTask | None = getattr(task, "_brine_opened", None)
+        if opened is not None and not opened.is_consumed and _is_same(message, opened.content):
+            # It waits for its time, as its signer meant it.
+            return opened.envelope
+        return self._brine.sign(message, TASK, self._moment(task.eta))
+
+    def _moment(self, eta: datetime | None) -> datetime | None:
+        if eta is None or eta.tzinfo is not None:
+            return eta
+        return eta.replace(tzinfo=UTC) if self.utc else eta.astimezone()
+
+    def deserialize_task(self, data: bytes) -> Any:
+        opened = self._brine.open(data, TASK)
+        message = opened.content if isinstance(opened, OpenedTask) else opened
+        if type(message) is not Message:
+            raise UsageError("it is no message of Huey", reason="task-form")
+        task = self._registry.create_task(message)
+        task.signer = None
+        if isinstance(opened, OpenedTask):
+            task.signer, task._brine_opened = opened.verified.signer, opened
+        return task
+
+    def dequeue(self) -> Any:
+        while (data := self.storage.dequeue()) is not None:
+            for task in self._read([data]):
+                return task
+        return None
+
+    def read_schedule(self, timestamp: datetime | None = None) -> list[Any]:
+        at = self._get_timestamp() if timestamp is None else timestamp  # type: ignore[attr-defined]
+        return self._read(self.storage.read_schedule(at))
+
+    def _read(self, messages: Iterable[bytes]) -> list[Any]:
+        found = []
+        for data in messages:
+            try:
+                found.append(self.deserialize_task(data))
+            except (Error, HueyException, TypeError, ValueError) as error:
+                self.storage.refuse(data, error)
+        return found
+
+    def _execute(self, task: Any, timestamp: datetime) -> Any:
+        opened = getattr(task, "_brine_opened", None)
+        if opened is not None and not opened.is_consumed:
+            try:
+                self._brine.consume(opened, TASK)
+            except Error as error:
+                self.storage.refuse(opened.envelope, error)
+                return None
+        return super()._execute(task, timestamp)  # type: ignore[misc]
+
+
+def _is_same(message: Any, other: Any) -> bool:
+    return pickled(message, False) == pickled(other, False)
+
+
+class _Values:
+    """Pickles values, and loads what has verified with the names of the list."""
+
+    def __init__(self, signatures: TaskSignatures) -> None:
+        self._signatures = signatures
+
+    def serialize(self, data: object) -> bytes:
+        return pickled(data, False)
+
+    def deserialize(self, data: bytes) -> Any:
+        if not isinstance(data, _VerifiedValue):
+            raise UsageError("nobody has verified it", reason="usage")
+        return data.content
+
+
+class _VerifiedValue(bytes):
+    """The bytes of a value that has verified."""
+
+    content: Any
+
+
+class _SignedStorage:
+    """A storage whose values are signed with their keys."""
+
+    def __init__(self, inner: Any, signatures: TaskSignatures) -> None:
+        self.inner, self._signatures = inner, signatures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def put_data(self, key: str, value: bytes, is_result: bool = False) -> Any:
+        return self.inner.put_data(key, self._signed(key, value), is_result)
+
+    def put_if_empty(self, key: str, value: bytes, *more: Any) -> Any:
+        return self.inner.put_if_empty(key, self._signed(key, value), *more)
+
+    def peek_data(self, key: str) -> Any:
+        return self._opened(key, self.inner.peek_data(key))
+
+    def pop_data(self, key: str) -> Any:
+        return self._opened(key, self.inner.pop_data(key))
+
+    def peek_many(self, keys: Sequence[str]) -> dict[str, Any]:
+        found = {}
+        for key, value in self.inner.peek_many(keys).items():
+            try:
+                found[key] = self._opened(key, value)
+            except Error:
+                # It was refused, and says nothing about the task.
+                continue
+        return found
+
+    def result_items(self) -> dict[str, Any]:
+        kept = self.inner.result_items()
+        return {key: value for key, value in kept.items() if not _text(key).startswith(REFUSED)}
+
+    def refuse(self, content: bytes, error: Exception) -> None:
+        """Keep what was refused, with the reason."""
+        reason = error.reason if isinstance(error, Error) else "task-form"
+        logger.error("refused a message of %s: %s", self._signatures.context, error)
+        told = {
+            "reason": reason,
+            "message": str(error),
+            "at": datetime.now(UTC).isoformat(),
+            "content": base64.b64encode(bytes(content)).decode(),
+        }
+        self.inner.put_data(f"{REFUSED}{uuid.uuid4()}", json.dumps(told).encode())
+
+    def _signed(self, key: str, value: bytes) -> bytes:
+        return self._signatures.sign_pickle(value, _about(key))
+
+    def _opened(self, key: str, value: Any) -> Any:
+        if value is EmptyData:
+            return value
+        try:
+            opened = self._signatures.open(bytes(value), _about(key))
+        except Error as error:
+            self.refuse(value, error)
+            raise
+        found = _VerifiedValue(value)
+        found.content = opened.content if isinstance(opened, OpenedTask) else opened
+        return found
+
+
+def _about(key: str) -> bytes:
+    return b"value of " + _text(key).encode()
+
+
+def _text(key: str | bytes) -> str:
+    return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else key
