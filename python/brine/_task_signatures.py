@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from brine._unsigned import Unsigned
 
 
+TASK = b"task"
+"""What the signature of a task is about. That of a value is about its key."""
+
+
 class OpenedTask:
     """A task that has verified, with the envelope that it came in."""
 
@@ -51,7 +55,11 @@ class TaskSignatures:
             raise UsageError('expires: expected a length of time like "1d"', reason="usage")
         self.context = context
         self._lifetime = timedelta(seconds=length_in_seconds(expires))
-        self._key, self._trust, self._replay_db = key, trust, replay_db
+        # It is found out here that there is none.
+        self._keys = Signer(key, context=context).keys
+        self._trust, self._replay_db = trust, replay_db
+        self._judge: Verifier | None = None
+        self._ledger: Verifier | None = None
         self._allow = _with(allow, always_allowed)
         _allow.check(self._allow)
         self._fallback = fallback
@@ -64,14 +72,14 @@ class TaskSignatures:
         """Sign an object that is pickled already."""
         now = datetime.now(UTC)
         expires = max(now, until or now) + self._lifetime
-        signer = Signer(self._key, context=self.context, expires=expires, aad=about)
+        signer = Signer(self._keys, context=self.context, expires=expires, aad=about)
         return signer.sign(data, content_type=CONTENT_TYPE)
 
     def open(self, envelope: bytes, about: bytes) -> OpenedTask | Any:
         """Verify, and load the object with the names of the list. What was never signed comes without an envelope, if
         that is let through."""
         try:
-            verified = self._verifier(about, None).verify(envelope)
+            verified = self._verifier(about).verify(envelope)
         except Error as error:
             if self._fallback is None or error.reason != "not-an-envelope":
                 raise
@@ -82,13 +90,22 @@ class TaskSignatures:
             raise UsageError("it does not expire", reason="replay-expiry-missing")
         return OpenedTask(bytes(envelope), verified, from_verified(verified, allow=self._allow))
 
-    def consume(self, task: OpenedTask, about: bytes) -> None:
+    def consume(self, task: OpenedTask) -> None:
         """Judge a task again, as of now, and note that it is handled: it never is again."""
         task.is_consumed = True
-        self._verifier(about, self._replay_db).verify(task.envelope)
+        if self._ledger is None:
+            self._ledger = Verifier(
+                self._trust, context=self.context, aad=TASK, replay_db=self._replay_db
+            )
+        self._ledger.verify(task.envelope)
 
-    def _verifier(self, about: bytes, replay_db: str | Path | None) -> Verifier:
-        return Verifier(self._trust, context=self.context, aad=about, replay_db=replay_db)
+    def _verifier(self, about: bytes) -> Verifier:
+        # Tasks are many, and about one thing; values are about their keys.
+        if about != TASK:
+            return Verifier(self._trust, context=self.context, aad=about)
+        if self._judge is None:
+            self._judge = Verifier(self._trust, context=self.context, aad=TASK)
+        return self._judge
 
 
 def _with(allow: Allow, always: Sequence[str]) -> Allow:

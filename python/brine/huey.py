@@ -23,7 +23,7 @@ from huey.registry import Message
 
 from brine._errors import Error, UnsupportedError, UsageError
 from brine._objects import pickled
-from brine._task_signatures import OpenedTask, TaskSignatures
+from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,6 +77,8 @@ def sign(
             f"Huey {_huey.__version__} is not known here: versions {KNOWN_MAJOR}.x are",
             reason="framework-version",
         )
+    if isinstance(huey, _SignedHuey):
+        raise UsageError("it is signed already", reason="usage")
     signatures = TaskSignatures(
         f"huey:{huey.name}",
         key=key,
@@ -118,10 +120,6 @@ def _parsed(value: bytes) -> Refused:
     told = json.loads(value)
     content = base64.b64decode(told["content"])
     return Refused(told["reason"], told["message"], datetime.fromisoformat(told["at"]), content)
-
-
-TASK = b"task"
-"""What the signature of a task is about. That of a value is about its key."""
 
 
 class _SignedHuey:
@@ -183,7 +181,7 @@ class _SignedHuey:
         opened = getattr(task, "_brine_opened", None)
         if opened is not None and not opened.is_consumed:
             try:
-                self._brine.consume(opened, TASK)
+                self._brine.consume(opened)
             except Error as error:
                 self.storage.refuse(opened.envelope, error)
                 return None

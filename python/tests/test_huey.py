@@ -168,7 +168,9 @@ def test_what_waits_for_its_time_is_judged_when_it_comes(
     shop.add.schedule((3, 4), delay=0.3)
     worker.raw.enqueue(shop.queued())
     worker.work()
-    worker.huey._brine._trust = brine.Trust.of({"worker": mallory.public})
+    signatures = worker.huey._brine
+    signatures._trust = brine.Trust.of({"worker": mallory.public})
+    signatures._judge = signatures._ledger = None
     time.sleep(0.4)
     worker.work()
     assert worker.ran == [(1, 2, "alice")]
@@ -358,11 +360,9 @@ def test_strangers_revoked_and_expired_signers(
     # It waits for two days.
     shop.add(2)
 
-    def later(about: bytes, replay_db: Path | None) -> brine.Verifier:
-        now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
-        return brine.Verifier(trust, context="huey:shop", aad=about, now=now)
-
-    monkeypatch.setattr(shop.huey._brine, "_verifier", later)
+    now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+    later = brine.Verifier(trust, context="huey:shop", aad=b"task", now=now)
+    monkeypatch.setattr(shop.huey._brine, "_judge", later)
     shop.work()
     assert shop.ran == []
     assert shop.reasons()[2:] == ["expired"]
@@ -488,6 +488,8 @@ def test_what_makes_no_sense_is_refused(
         signed(object())
     with pytest.raises(brine.UsageError, match="expected a length of time"):
         signed(expires=5)
+    with pytest.raises(brine.UsageError, match="it is signed already"):
+        signed(signed().huey)
     monkeypatch.setattr("huey.__version__", "4.0.0")
     with pytest.raises(brine.UnsupportedError, match=r"Huey 4\.0\.0 is not known here"):
         signed()
