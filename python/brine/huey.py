@@ -177,6 +177,13 @@ class _SignedHuey:
                 self.storage.refuse(data, error)
         return found
 
+    def is_revoked(self, *arguments: Any, **named: Any) -> bool:
+        try:
+            return bool(super().is_revoked(*arguments, **named))  # type: ignore[misc]
+        except Error:
+            # A record that was refused says nothing about the task.
+            return False
+
     def _execute(self, task: Any, timestamp: datetime) -> Any:
         opened = getattr(task, "_brine_opened", None)
         if opened is not None and not opened.is_consumed:
@@ -270,6 +277,8 @@ class _SignedStorage:
             opened = self._signatures.open(bytes(value), _about(key))
         except Error as error:
             self.refuse(value, error)
+            # It is kept where it is no value of this key.
+            self.inner.delete_data(key)
             raise
         found = _VerifiedValue(value)
         found.content = opened.content if isinstance(opened, OpenedTask) else opened
