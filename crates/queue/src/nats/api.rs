@@ -101,24 +101,18 @@ impl Link {
         until: Instant,
     ) -> Result<ApiAnswer<T>, QueueError> {
         let subject = format!("$JS.API.{subject}");
-        let question = serde_json::to_vec(question).map_err(not_json)?;
+        let question =
+            serde_json::to_vec(question).map_err(|error| QueueError::Database(error.into()))?;
         let mut delay = GrowingDelay::default();
         loop {
             let why = match self.ask(&subject, None, &question, until).await? {
                 Answer::Nobody => "JetStream is not there".to_owned(),
-                Answer::Message { message, .. } => {
-                    let mut answer: Value =
-                        serde_json::from_slice(&message.payload).map_err(not_json)?;
-                    let error = answer.get_mut("error").map(Value::take);
-                    let Some(error) = error.filter(|error| !error.is_null()) else {
-                        return Ok(Ok(serde_json::from_value(answer).map_err(not_json)?));
-                    };
-                    let fault: ApiFault = serde_json::from_value(error).map_err(not_json)?;
-                    if !fault.can_pass() {
-                        return Ok(Err(fault));
-                    }
-                    fault.to_string()
-                }
+                Answer::Message { message, .. } => match read(&message.payload) {
+                    Ok(Err(fault)) if fault.can_pass() => fault.to_string(),
+                    Ok(answer) => return Ok(answer),
+                    // A server that starts or ends says less than it should, for a moment.
+                    Err(error) => unreadable(&error),
+                },
             };
             let pause = delay.next()?;
             if Instant::now() + pause >= until {
@@ -159,7 +153,8 @@ impl Link {
             }
             sleep(pause).await;
         };
-        let answer: PublishAnswer = serde_json::from_slice(&message.payload).map_err(not_json)?;
+        let answer: PublishAnswer = serde_json::from_slice(&message.payload)
+            .map_err(|error| self.failure(unreadable(&error)))?;
         match answer {
             PublishAnswer { error: Some(fault), .. } => Ok(Stored::Refused { fault, sent_again }),
             PublishAnswer { seq: Some(sequence), .. } => Ok(Stored::As { sequence }),
@@ -168,7 +163,39 @@ impl Link {
     }
 }
 
+/// Reads an answer of JetStream.
+fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<ApiAnswer<T>, serde_json::Error> {
+    let mut answer: Value = serde_json::from_slice(payload)?;
+    match answer.get_mut("error").map(Value::take).filter(|error| !error.is_null()) {
+        None => serde_json::from_value(answer).map(Ok),
+        Some(error) => serde_json::from_value(error).map(Err),
+    }
+}
+
 /// What stands there is not repeated: the server can be anybody's.
-fn not_json(error: serde_json::Error) -> QueueError {
-    QueueError::Database(format!("an answer of the server cannot be read: {error}").into())
+fn unreadable(error: &serde_json::Error) -> String {
+    format!("an answer of the server cannot be read: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Told {
+        config: u8,
+    }
+
+    #[test]
+    fn an_answer_is_what_was_asked_for_or_a_fault_or_says_nothing() {
+        let told: ApiAnswer<Told> = read(br#"{"error": null, "config": 7}"#).unwrap();
+        assert_eq!(told.unwrap().config, 7);
+        let fault = read::<Told>(br#"{"error": {"code": 503, "err_code": 10008}}"#).unwrap();
+        assert!(fault.unwrap_err().can_pass());
+        // What a server says that is about to end.
+        let error = read::<Told>(br#"{"type": "io.nats.jetstream.api.v1.stream_info_response"}"#);
+        let said = "an answer of the server cannot be read: missing field `config`";
+        assert_eq!(unreadable(&error.unwrap_err()), said);
+        assert!(read::<Told>(b"{").is_err());
+    }
 }
