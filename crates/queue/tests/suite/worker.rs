@@ -89,8 +89,10 @@ impl Worker {
         assert!(output.lines().any(|line| line.unwrap().ends_with(THERE)));
     }
 
-    /// Kills the process with SIGKILL.
+    /// Kills the process with SIGKILL. It must still be at work.
     pub(crate) fn kill(&mut self) {
+        let ended = self.0.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended by itself: {ended:?}");
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
