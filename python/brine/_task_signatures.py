@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from brine import _allow
 from brine._brine import AllowList, Signer, Verifier, length_in_seconds
 from brine._errors import Error, UsageError
-from brine._objects import CONTENT_TYPE, from_verified, pickled, unpickled
+from brine._objects import CONTENT_TYPE, from_verified, unpickled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,9 @@ class OpenedTask:
 class TaskSignatures:
     """Signs and verifies what one queue of a framework carries.
 
-    What is signed is bound to the framework and the queue by its context, and to what it is, there, by bytes that are
-    signed with it (`about`): nothing stands for anything else.
+    What is signed is bound to the framework and the queue by its context, and to what it is there by bytes that are
+    signed with it (`about`): nothing stands for anything else. Results have a context of their own, ``context:results``,
+    so that who may send tasks need not be believed about results.
     """
 
     def __init__(
@@ -64,22 +65,21 @@ class TaskSignatures:
         _allow.check(self._allow)
         self._fallback = fallback
 
-    def sign(self, content: object, about: bytes, until: datetime | None = None) -> bytes:
-        """Sign an object. It expires a lifetime from now, or from `until` if it is not handled before."""
-        return self.sign_pickle(pickled(content, False), about, until)
-
-    def sign_pickle(self, data: bytes, about: bytes, until: datetime | None = None) -> bytes:
-        """Sign an object that is pickled already."""
+    def sign(
+        self, data: bytes, about: bytes, until: datetime | None = None, *, is_result: bool = False
+    ) -> bytes:
+        """Sign a pickle. It expires a lifetime from now, or from `until` if it is not handled before."""
         now = datetime.now(UTC)
         expires = max(now, until or now) + self._lifetime
-        signer = Signer(self._keys, context=self.context, expires=expires, aad=about)
+        context = self._context_of(is_result)
+        signer = Signer(self._keys, context=context, expires=expires, aad=about)
         return signer.sign(data, content_type=CONTENT_TYPE)
 
-    def open(self, envelope: bytes, about: bytes) -> OpenedTask | Any:
+    def open(self, envelope: bytes, about: bytes, *, is_result: bool = False) -> OpenedTask | Any:
         """Verify, and load the object with the names of the list. What was never signed comes without an envelope, if
         that is let through."""
         try:
-            verified = self._verifier(about).verify(envelope)
+            verified = self._verifier(about, is_result).verify(envelope)
         except Error as error:
             if self._fallback is None or error.reason != "not-an-envelope":
                 raise
@@ -99,13 +99,16 @@ class TaskSignatures:
             )
         self._ledger.verify(task.envelope)
 
-    def _verifier(self, about: bytes) -> Verifier:
+    def _verifier(self, about: bytes, is_result: bool) -> Verifier:
         # Tasks are many, and about one thing; values are about their keys.
         if about != TASK:
-            return Verifier(self._trust, context=self.context, aad=about)
+            return Verifier(self._trust, context=self._context_of(is_result), aad=about)
         if self._judge is None:
             self._judge = Verifier(self._trust, context=self.context, aad=TASK)
         return self._judge
+
+    def _context_of(self, is_result: bool) -> str:
+        return f"{self.context}:results" if is_result else self.context
 
 
 def _with(allow: Allow, always: Sequence[str]) -> Allow:

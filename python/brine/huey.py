@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import huey as _huey
 from huey.constants import EmptyData
-from huey.exceptions import HueyException
 from huey.registry import Message
 
 from brine._errors import Error, UnsupportedError, UsageError
@@ -68,7 +67,7 @@ def sign(
     - ``allow`` is what arguments and results may be, as in `brine.loads`.
     - ``fallback`` lets tasks pass that were never signed, while a system moves, and counts them.
 
-    The context is ``huey:`` and the name of the Huey. A task that runs has its signer as ``task.signer``.
+    The context of tasks is ``huey:`` and the name of the Huey, that of results the same and ``:results``. A task that runs has its signer as ``task.signer``.
     """
     if not isinstance(huey, _huey.Huey):
         raise UsageError(f"expected a Huey, and not {type(huey).__qualname__}", reason="usage")
@@ -140,7 +139,7 @@ class _SignedHuey:
         if opened is not None and not opened.is_consumed and _is_same(message, opened.content):
             # It waits for its time, as its signer meant it.
             return opened.envelope
-        return self._brine.sign(message, TASK, self._moment(task.eta))
+        return self._brine.sign(pickled(message, False), TASK, self._moment(task.eta))
 
     def _moment(self, eta: datetime | None) -> datetime | None:
         if eta is None or eta.tzinfo is not None:
@@ -173,7 +172,7 @@ class _SignedHuey:
         for data in messages:
             try:
                 found.append(self.deserialize_task(data))
-            except (Error, HueyException, TypeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001
                 self.storage.refuse(data, error)
         return found
 
@@ -268,13 +267,13 @@ class _SignedStorage:
         self.inner.put_data(f"{REFUSED}{uuid.uuid4()}", json.dumps(told).encode())
 
     def _signed(self, key: str, value: bytes) -> bytes:
-        return self._signatures.sign_pickle(value, _about(key))
+        return self._signatures.sign(value, _about(key), is_result=_is_result(key))
 
     def _opened(self, key: str, value: Any) -> Any:
         if value is EmptyData:
             return value
         try:
-            opened = self._signatures.open(bytes(value), _about(key))
+            opened = self._signatures.open(bytes(value), _about(key), is_result=_is_result(key))
         except Error as error:
             self.refuse(value, error)
             # It is kept where it is no value of this key.
@@ -287,6 +286,11 @@ class _SignedStorage:
 
 def _about(key: str) -> bytes:
     return b"value of " + _text(key).encode()
+
+
+def _is_result(key: str) -> bool:
+    # That a task is revoked, or all of a name, is said by whoever may send it.
+    return not _text(key).startswith(("r:", "rt:"))
 
 
 def _text(key: str | bytes) -> str:

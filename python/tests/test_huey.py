@@ -372,6 +372,55 @@ def test_strangers_revoked_and_expired_signers(
     assert shop.reasons()[2:] == ["expired"]
 
 
+def test_who_sends_tasks_is_not_believed_about_results(
+    alice: brine.Key, mallory: brine.Key, ledger: Path
+) -> None:
+    trusted = f"""
+[[signer]]
+name = "producer"
+key = "{alice.public}"
+contexts = ["huey:shop"]
+
+[[signer]]
+name = "consumer"
+key = "{mallory.public}"
+contexts = ["huey:shop", "huey:shop:results"]
+"""
+    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": ledger}
+    producer = Shop(brine.huey.sign(MemoryHuey("shop"), key=alice, **given))
+    consumer = Shop(brine.huey.sign(MemoryHuey("shop"), key=mallory, **given))
+    result = producer.add(1, 2)
+    consumer.raw.enqueue(producer.queued())
+    consumer.work()
+    producer.raw.put_data(result.id, consumer.raw.peek_data(result.id), True)
+    assert result.get() == 3
+    # The producer makes a result itself.
+    forged = producer.add(1, 2)
+    producer.huey.put_result(forged.id, 1_000_000)
+    with pytest.raises(brine.UntrustedError) as caught:
+        forged.get()
+    assert caught.value.reason == "context-not-allowed"
+
+
+def test_a_message_of_a_trusted_signer_that_is_none_is_refused(
+    alice: brine.Key, signed: Callable[..., Shop]
+) -> None:
+    shop = signed()
+    signer = brine.Signer(alice, context="huey:shop", expires="1h", aad=b"task")
+    wrong = [
+        7,
+        Message("x", "no.such_task"),
+        Message("x", f"{__name__}.add", on_complete=5),
+        Message("x", f"{__name__}.add", chord_config=(1,)),
+    ]
+    for content in wrong:
+        shop.raw.enqueue(brine.dumps(content, signer=signer))
+    shop.add(1)
+    shop.work()
+    assert len(shop.ran) == 1
+    assert shop.reasons() == ["task-form"] * 4
+
+
 def test_a_control_record_that_nobody_signed_revokes_nothing(signed: Callable[..., Shop]) -> None:
     plain = Shop(MemoryHuey("shop"))
     plain.add(1)
