@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from brine._brine import size_in_bytes, time_limit_in_seconds
 from brine._errors import UsageError
+from brine._guest.cbor import MAX_DEPTH
 from brine._guest.peer import PowerError
 from brine._overtime import within
 
@@ -140,9 +142,9 @@ class Power:
         )
         self._limits: tuple[_Limit, ...] = ()
         self._most_seconds: float | None = None
-        self._parent: Power | None = None
-        self._other_parent: Power | None = None
-        self._revoked = False
+        self._own = _Standing()
+        self._standings: tuple[_Standing, ...] = (self._own,)
+        """Its own, and those of all that it came from: what is revoked there is revoked here."""
 
     def only(self, *names: str) -> Power:
         """Return a power with these methods and attributes alone."""
@@ -164,8 +166,7 @@ class Power:
         """
         weaker = self._weaker(self._facet)
         if each is not None:
-            if self._facet.takes_functions:
-                name = min(self._facet.takes_functions)
+            if name := _taker(self._facet, []):
                 raise UsageError(
                     f"each: {name!r} takes functions, which run in the thread that has them",
                     reason="usage",
@@ -183,49 +184,65 @@ class Power:
 
     def revoke(self) -> None:
         """End it, with all that came from it. Calls that are under way end as they would."""
-        self._revoked = True
+        self._own.is_revoked = True
 
     @property
     def is_revoked(self) -> bool:
         """Whether it, or what it came from, was revoked."""
-        parents = (self._parent, self._other_parent)
-        return self._revoked or any(one is not None and one.is_revoked for one in parents)
+        return any(standing.is_revoked for standing in self._standings)
 
     def __repr__(self) -> str:
         return f"<brine.Power over {type(self._obj).__qualname__}>"
 
     def _weaker(self, facet: Facet, obj: object = None) -> Power:
         weaker = Power(self._obj if obj is None else obj, facet)
-        weaker._watchers, weaker._limits, weaker._parent = self._watchers, self._limits, self
+        weaker._watchers, weaker._limits = self._watchers, self._limits
         weaker._most_seconds = self._most_seconds
+        weaker._standings = _joined(self._standings, weaker._standings)
         return weaker
 
     def _also(self, other: Power) -> Power:
         """Return another power, which ends when this one does, and counts here, too."""
         both = other._weaker(other._facet)
-        both._watchers += self._watchers
-        both._limits += self._limits
+        both._watchers = _joined(both._watchers, self._watchers)
+        both._limits = _joined(both._limits, self._limits)
         both._most_seconds = _least(other._most_seconds, self._most_seconds)
-        both._other_parent = self
+        # Nobody but the guest has it: what is revoked is what it came from.
+        both._standings = _joined(other._standings, self._standings)
         return both
 
     def _of_result(self, name: str, value: Any) -> Any:
         """Return what crosses of what a method returned."""
         facet = self._facet.returns.get(name)
-        if isinstance(value, Power):
+        kind = type(value)
+        if is_power(value):
             # What is given on is bound by both.
             return self._also(
                 value if facet is None else value.only(*facet.methods, *facet.attributes)
             )
-        if facet is None or value is None:
+        if facet is None:
+            return self._bound(value, 0)
+        if value is None:
             return value
-        if type(value) in (bool, bytes, dict, float, frozenset, int, set, str):
+        if kind in (bool, bytes, dict, float, frozenset, int, set, str):
             raise PowerError("power-data", f"{name!r} returned data, and was to return an object")
-        if type(value) in (list, tuple):
-            return type(value)(
-                None if item is None else self._weaker(facet, item) for item in value
-            )
-        return self._weaker(facet, value)
+        if kind in (list, tuple):
+            return kind(None if item is None else self._of_result(name, item) for item in value)
+        # The guest alone has it.
+        given = self._weaker(facet, value)
+        given._standings = self._standings
+        return given
+
+    def _bound(self, value: Any, depth: int) -> Any:
+        """Bind the powers in a value as one that is returned by itself."""
+        kind = type(value)
+        if is_power(value):
+            return self._also(value)
+        if depth >= MAX_DEPTH or kind not in (list, tuple, dict):
+            return value
+        if kind is dict:
+            return {key: self._bound(item, depth + 1) for key, item in value.items()}
+        return kind(self._bound(item, depth + 1) for item in value)
 
     def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Do what a guest asks for, if it may."""
@@ -235,14 +252,15 @@ class Power:
         plain_name = name[1:] if is_read else name
         if plain_name not in (self._facet.attributes if is_read else self._facet.methods):
             raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
-        for limit in self._limits:
-            limit.refuse_spent()
-        for limit in self._limits:
-            limit.count_call()
-        for watcher in self._watchers:
-            watcher(plain_name, tuple(arguments), dict(keywords))
+        with _lock:
+            for limit in self._limits:
+                limit.refuse_spent()
+            for limit in self._limits:
+                limit.count_call()
 
         def work() -> Any:
+            for watcher in self._watchers:
+                watcher(plain_name, tuple(arguments), dict(keywords))
             found = getattr(self._obj, plain_name)
             return found if is_read else found(*arguments, **keywords)
 
@@ -250,8 +268,52 @@ class Power:
         return self._of_result(plain_name, done)
 
     def _count_bytes(self, count: int) -> None:
-        for limit in self._limits:
-            limit.count_bytes(count)
+        with _lock:
+            for limit in self._limits:
+                limit.count_bytes(count)
+
+
+def is_power(value: object) -> TypeGuard[Power]:
+    """Return whether an object is a power. It is not asked, since it can be anything."""
+    return issubclass(type(value), Power)
+
+
+_lock = threading.Lock()
+"""Limits are shared by the threads that serve guests."""
+
+
+class _Standing:
+    """Whether a power was revoked."""
+
+    __slots__ = ("is_revoked",)
+
+    def __init__(self) -> None:
+        self.is_revoked = False
+
+
+_T = TypeVar("_T")
+
+
+def _joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
+    """Put two lists together, with what is in both once."""
+    known = set(map(id, some))
+    joined = some + tuple(item for item in more if id(item) not in known)
+    if len(joined) > MAX_ORIGINS:
+        raise PowerError("power-data", f"a power comes from more than {MAX_ORIGINS} others")
+    return joined
+
+
+MAX_ORIGINS = 1000
+
+
+def _taker(facet: Facet, seen: list[Facet]) -> str | None:
+    """Return a method that takes functions, of this facet or of what its methods return."""
+    if any(facet is one for one in seen):
+        return None
+    seen.append(facet)
+    names = [min(facet.takes_functions)] if facet.takes_functions else []
+    names += [name for inner in facet.returns.values() if (name := _taker(inner, seen))]
+    return names[0] if names else None
 
 
 class _Limit:

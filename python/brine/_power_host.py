@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import re
 import sys
+import threading
+import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from brine._errors import UsageError
+from brine._guest.raised import named
 from brine._power import Power
 from brine._power_server import PowerServer
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
 def main() -> None:
@@ -24,20 +30,31 @@ def main() -> None:
     asked, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    with ExitStack() as servers:
-        try:
-            served = _served(text)
-            for name, names in served.items():
-                servers.enter_context(_server(Path(directory, name), name, names))
-            answer: dict[str, Any] = {"powers": list(served)}
-        except BaseException as error:  # noqa: BLE001
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        os.write(answers, json.dumps(answer).encode() + b"\n")
-        os.close(answers)
-        if "error" in answer:
-            sys.exit(1)
-        while os.read(asked, 1 << 16):
-            pass
+    places: list[Path] = []
+    threading.Thread(target=_end_with, args=(asked, places), daemon=True).start()
+    try:
+        for name, names in _served(text).items():
+            _server(Path(directory, name), name, names)
+            places.append(Path(directory, name))
+        answer: dict[str, Any] = {"powers": [place.name for place in places]}
+    except BaseException as error:  # noqa: BLE001
+        answer = {"error": ": ".join(named(error))}
+    os.write(answers, json.dumps(answer).encode() + b"\n")
+    os.close(answers)
+    if "error" in answer:
+        os._exit(1)
+    while True:
+        time.sleep(3600)
+
+
+def _end_with(asked: int, places: list[Path]) -> None:
+    """End when the worker does, whatever else this process does."""
+    while os.read(asked, 1 << 16):
+        pass
+    for place in places:
+        with contextlib.suppress(OSError):
+            place.unlink()
+    os._exit(0)
 
 
 def _served(text: str) -> dict[str, Any]:
@@ -51,7 +68,7 @@ def _served(text: str) -> dict[str, Any]:
             reason="usage",
         )
     for power in found:
-        if not isinstance(power, str) or "/" in power:
+        if not isinstance(power, str) or not NAME.fullmatch(power):
             raise UsageError(f"{power!r} is no name of a power", reason="usage")
     return {power: _names(power, given) for power, given in found.items()}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import secrets
 import socket
 import stat
 import threading
@@ -15,11 +18,13 @@ from typing import TYPE_CHECKING, Any, Self
 from brine._errors import InputOutputError, UsageError
 from brine._guest.cbor import NotPlainError
 from brine._guest.peer import LostError
+from brine._power import seconds as length
 from brine._power_table import Guest
 from brine._wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+    from datetime import timedelta
 
 MAX_GUESTS = 64
 PAUSE_SECONDS = 0.05
@@ -41,26 +46,18 @@ class PowerServer:
         path: str | os.PathLike[str],
         names: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         *,
-        seconds: float = 30.0,
+        seconds: str | float | timedelta = 30.0,
         on_end: Callable[[Exception | None], object] | None = None,
     ) -> None:
-        self.path = Path(path)
-        self._names, self._seconds, self._on_end = names, seconds, on_end
+        # The working directory may change.
+        self.path = Path(path).absolute()
+        self._names, self._seconds, self._on_end = names, length(seconds), on_end
         if not callable(names):
             _refuse_unsendable(names)
         self._is_closed, self._maker = False, os.getpid()
         self._room = threading.BoundedSemaphore(MAX_GUESTS)
         self._guests: set[socket.socket] = set()
-        self._listener = socket.socket(socket.AF_UNIX)
-        try:
-            _remove_leftover(self.path)
-            self._listener.bind(str(self.path))
-        except OSError as error:
-            self._listener.close()
-            raise InputOutputError(f"{self.path}: {error}", reason="io") from None
-        # Nobody is heard before it listens.
-        self.path.chmod(0o600)
-        self._listener.listen()
+        self._listener, self._place = _listening(self.path)
         self._thread = threading.Thread(target=self._accept, name="brine-powers", daemon=True)
         self._thread.start()
 
@@ -80,7 +77,8 @@ class PowerServer:
             with contextlib.suppress(OSError):
                 guest.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+            if _place_of(self.path) == self._place:
+                self.path.unlink()
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -103,13 +101,18 @@ class PowerServer:
                 continue
             while not self._is_closed and not self._room.acquire(timeout=PAUSE_SECONDS):
                 pass
+            self._guests.add(connection)
             if self._is_closed:
                 connection.close()
                 return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            except RuntimeError as error:
+                # There are too many threads, for now.
+                self._ended(connection, error)
+                time.sleep(PAUSE_SECONDS)
 
     def _serve(self, connection: socket.socket) -> None:
-        self._guests.add(connection)
         why: Exception | None = None
         try:
             self._serve_guest(connection)
@@ -118,16 +121,23 @@ class PowerServer:
         except Exception as error:  # noqa: BLE001
             why = error
         finally:
-            self._guests.discard(connection)
-            connection.close()
-            self._room.release()
-            if self._on_end is not None:
-                self._on_end(why)
+            self._ended(connection, why)
+
+    def _ended(self, connection: socket.socket, why: Exception | None) -> None:
+        self._guests.discard(connection)
+        with contextlib.suppress(OSError):
+            # A child that this process forked may have it, too.
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
+        self._room.release()
+        if self._on_end is not None:
+            self._on_end(why)
 
     def _serve_guest(self, connection: socket.socket) -> None:
         def read_until() -> float | None:
             # A job may think for as long as it likes, but not while one of our methods waits for it.
-            return write_until() if guest.is_at_work else None
+            since = guest.waits_since
+            return None if since is None else since + self._seconds
 
         def write_until() -> float:
             return time.monotonic() + self._seconds
@@ -143,21 +153,63 @@ class PowerServer:
 def _refuse_unsendable(names: Mapping[str, Any]) -> None:
     if not isinstance(names, Mapping):
         raise UsageError("names: expected a mapping, or a function that makes one", reason="usage")
+    if not all(type(name) is str for name in names):
+        raise UsageError("names: expected text", reason="usage")
     try:
         Guest(lambda: b"", lambda _: None).hello(dict(names))
     except NotPlainError as error:
         raise UsageError(f"names: {error}", reason="not-plain") from None
 
 
-def _remove_leftover(path: Path) -> None:
-    """Remove a socket of a server that was killed. A socket of another type finds out, and disturbs nobody (unix(7))."""
+def _listening(path: Path) -> tuple[socket.socket, tuple[int, int]]:
+    """Listen at a path, at which nobody does, and return what the socket there is. It is never there before it listens,
+    and takes the place of one whose server was killed."""
+    listener = socket.socket(socket.AF_UNIX)
+    made = path.with_name(f".{secrets.token_hex(8)}")
     try:
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            return
+        with _locked(path.parent):
+            if not _is_free(path):
+                raise OSError(errno.EADDRINUSE, "another server listens there, or it is no socket")
+            listener.bind(str(made))
+            try:
+                made.chmod(0o600)
+                listener.listen()
+                place = _place_of(made)
+                made.rename(path)
+            except BaseException:
+                made.unlink()
+                raise
+    except OSError as error:
+        listener.close()
+        raise InputOutputError(f"{path}: {error}", reason="io") from None
+    return listener, place
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Generator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _place_of(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def _is_free(path: Path) -> bool:
+    """Return whether nothing is there, or a socket that a server left behind. A socket of another type finds out, and
+    disturbs nobody (unix(7))."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             probe.connect(str(path))
-    except ConnectionRefusedError:
-        path.unlink()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
     except OSError:
-        # It is not there, or somebody listens.
-        pass
+        return False
+    return False

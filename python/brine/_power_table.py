@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
 from brine._overtime import OvertimeError
-from brine._power import Power
+from brine._power import Power, is_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,10 +65,12 @@ class Guest(Peer):
         self._handles: dict[int, int] = {}
         self._last_handle = 0
         self._functions: list[GuestFunction] = []
-        self._has_revoked = False
+        self._named = 0
         self._told_revoked: set[int] = set()
         self._function_calls = 0
         self._busy: list[Power] = []
+        self.waits_since: float | None = None
+        """Since when a function of the guest is waited for, on the clock of `time.monotonic`."""
         self._overtime: list[threading.Event] = []
 
     def hello(self, names: dict[str, Any]) -> None:
@@ -111,8 +114,7 @@ class Guest(Peer):
                 "power-busy", "a method of the host runs, and this power waits for its end"
             )
         functions, self._functions = self._functions, []
-        if self._has_revoked:
-            raise PowerError("power-revoked", "an argument is a power that was revoked")
+        arguments, keywords = self._resolved(arguments), self._resolved(keywords)
         if method.startswith(".") and (arguments or keywords):
             raise PowerError("power-method", "an attribute takes no arguments")
         if functions and method not in power._facet.takes_functions:
@@ -144,10 +146,12 @@ class Guest(Peer):
             given.power._count_bytes(self.bytes_moved - before)
 
     def _receive(self) -> Any:
-        self._functions, self._has_revoked = [], False
+        self._functions = []
+        self._named = 0
         message = super()._receive()
         self.bytes_moved += self.message_bytes
-        if self._functions and not (type(message) is list and message and message[0] == CALL):
+        is_call = type(message) is list and message and type(message[0]) is int
+        if self._functions and not (is_call and message[0] == CALL):
             raise self._broken("a function is given where nothing takes one")
         return message
 
@@ -169,9 +173,10 @@ class Guest(Peer):
             self._forget(handle, 1)
 
     def _parts_of(self, value: object) -> list[Any]:
-        if isinstance(value, GuestFunction) and value._guest is self:
+        # What an object says that it is, is not asked for.
+        if type(value) is GuestFunction and value._guest is self and value._is_alive:
             return ["yours", value._handle]
-        if not isinstance(value, Power):
+        if not is_power(value):
             raise NotPlainError(f"{type(value).__qualname__} is neither data nor a power")
         handle = self._handles.get(id(value))
         if handle is None:
@@ -192,16 +197,50 @@ class Guest(Peer):
 
     def _of_parts(self, parts: list[Any]) -> Any:
         match parts:
-            case ["yours", int(handle)] if handle in self._powers:
-                power = self._powers[handle].power
-                self._has_revoked |= power.is_revoked
-                return power._obj
-            case ["function", int(handle)]:
+            case ["yours", handle] if type(handle) is int and handle in self._powers:
+                self._named += 1
+                return _Named(self._powers[handle].power)
+            case ["function", handle] if type(handle) is int:
                 function = GuestFunction(self, handle)
                 self._functions.append(function)
                 return function
             case _:
                 raise MalformedError("it is neither data nor a power")
+
+    def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """Call what the guest has, and wait for its answer."""
+        is_first, self.waits_since = self.waits_since is None, self.waits_since or monotonic()
+        try:
+            return self._resolved(super().call(handle, method, arguments, keywords))
+        finally:
+            if is_first:
+                self.waits_since = None
+
+    def _resolved(self, value: Any) -> Any:
+        """Return a value of a message with the objects that it names."""
+        return _with_objects(value) if self._named else value
+
+
+class _Named:
+    """What a guest names of what it was given, until it is known that it stands where a value may stand."""
+
+    __slots__ = ("power",)
+
+    def __init__(self, power: Power) -> None:
+        self.power = power
+
+
+def _with_objects(value: Any) -> Any:
+    kind = type(value)
+    if kind is _Named:
+        if value.power.is_revoked:
+            raise PowerError("power-revoked", "a power that is given back was revoked")
+        return value.power._obj
+    if kind is list or kind is tuple:
+        return kind(map(_with_objects, value))
+    if kind is dict:
+        return {key: _with_objects(item) for key, item in value.items()}
+    return value
 
 
 class _Given:

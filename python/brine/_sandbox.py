@@ -196,7 +196,8 @@ class Sandbox:
             raise UsageError("the guest belongs to the process that made it", reason="usage")
         if self._is_at_work:
             raise UsageError(
-                "the guest is at work: a power cannot use the sandbox that uses it", reason="usage"
+                "the guest is at work: neither another thread nor a power that it uses can use it meanwhile",
+                reason="usage",
             )
         self._is_at_work, self._end = True, monotonic() + self._wall
         try:

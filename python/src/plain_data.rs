@@ -54,7 +54,7 @@ impl Writer {
             return Ok(false);
         }
         match scalars::write(&mut self.encoder, value, &BOUNDS)? {
-            Scalar::Written => return Ok(true),
+            Scalar::Written | Scalar::WrittenWithTag => return Ok(true),
             Scalar::Refused(_) => return Ok(false),
             Scalar::Other => {}
         }

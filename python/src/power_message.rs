@@ -22,6 +22,7 @@ const MAX_MESSAGE_BYTES: usize = 1 << 20;
 const MAX_VALUES: usize = 1 << 17;
 const MAX_BIG_INTEGER_BYTES: usize = 1024;
 const MAX_SAME_HASH: usize = 16;
+const MAX_NUMBER_KEYS: usize = 1024;
 
 const BOUNDS: Bounds = Bounds { string: MAX_MESSAGE_BYTES, integer: MAX_BIG_INTEGER_BYTES };
 
@@ -63,25 +64,34 @@ struct Writer<'a, 'py> {
 
 impl<'py> Writer<'_, 'py> {
     fn value(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<()> {
-        self.values = self.values.saturating_add(1);
-        if self.values > MAX_VALUES {
-            return Err(NotPlainError::new_err(format!(
-                "a message has more than {MAX_VALUES} values"
-            )));
-        }
+        self.count()?;
         if self.encoder.as_bytes().len() > MAX_MESSAGE_BYTES {
             return Err(NotPlainError::new_err(format!(
                 "a message is larger than {MAX_MESSAGE_BYTES} bytes"
             )));
         }
-        match scalars::write(&mut self.encoder, value, &BOUNDS)? {
+        let written = scalars::write(&mut self.encoder, value, &BOUNDS)?;
+        match written {
             Scalar::Written => Ok(()),
+            Scalar::WrittenWithTag if depth >= MAX_DEPTH => {
+                Err(NotPlainError::new_err(format!("it is nested more than {MAX_DEPTH} deep")))
+            }
+            Scalar::WrittenWithTag => self.count(),
             Scalar::Refused(why) => Err(NotPlainError::new_err(why)),
             Scalar::Other if depth >= MAX_DEPTH => {
                 Err(NotPlainError::new_err(format!("it is nested more than {MAX_DEPTH} deep")))
             }
             Scalar::Other => self.parts(value, depth.saturating_add(1)),
         }
+    }
+
+    fn count(&mut self) -> PyResult<()> {
+        self.values = self.values.saturating_add(1);
+        if self.values > MAX_VALUES {
+            let why = format!("a message has more than {MAX_VALUES} values");
+            return Err(NotPlainError::new_err(why));
+        }
+        Ok(())
     }
 
     /// Writes a value that may have parts, which are so deep.
@@ -93,9 +103,9 @@ impl<'py> Writer<'_, 'py> {
         }
         if let Ok(dict) = value.cast_exact::<PyDict>() {
             let items: Vec<_> = dict.iter().collect();
+            judge(items.iter().map(|(key, _)| key), NotPlainError::new_err)?;
             self.encoder.map(count(items.len()));
             return items.iter().try_for_each(|(key, item)| {
-                refuse_as_key(key, NotPlainError::new_err)?;
                 self.value(key, depth)?;
                 self.value(item, depth)
             });
@@ -120,7 +130,7 @@ impl<'py> Writer<'_, 'py> {
             return Ok(None);
         };
         if name != TUPLE {
-            items.iter().try_for_each(|item| refuse_as_key(item, NotPlainError::new_err))?;
+            judge(items.iter(), NotPlainError::new_err)?;
         }
         let name = PyString::new(value.py(), name).into_any();
         PyList::new(value.py(), [vec![name], items].concat()).map(Some)
@@ -174,19 +184,20 @@ impl<'py> Reader<'_, 'py> {
 
     fn map(&mut self, pairs: u64, depth: usize) -> PyResult<Bound<'py, PyAny>> {
         self.announced(pairs.saturating_mul(2))?;
+        let read: PyResult<Vec<_>> =
+            (0..pairs).map(|_| Ok((self.value(depth)?, self.value(depth)?))).collect();
+        let items = read?;
+        judge(items.iter().map(|(key, _)| key), MalformedError::new_err)?;
         let found = PyDict::new(self.other.py());
-        let mut keys = Keys::of(pairs);
-        for number in 1..=pairs {
-            let key = self.value(depth)?;
-            let item = self.value(depth)?;
-            keys.judge(&key)?;
+        for (key, item) in &items {
             found.set_item(key, item)?;
-            // Keys that are equal in Python need not be in CBOR, such as 1 and true.
-            if count(found.len()) != number {
-                return Err(malformed("a map has a key twice"));
-            }
         }
-        Ok(found.into_any())
+        // Keys that are equal in Python need not be in CBOR, such as 1 and true.
+        if found.len() == items.len() {
+            Ok(found.into_any())
+        } else {
+            Err(malformed("a map has a key twice"))
+        }
     }
 
     /// Reads what a tag is of: digits, or an array. What another tag makes is neither, whatever it is for the host.
@@ -215,10 +226,7 @@ impl<'py> Reader<'_, 'py> {
         let name = name.ok_or_else(|| malformed("an object has no name"))?.clone();
         let py = self.other.py();
         let items = || parts.iter().skip(1);
-        let judged = || {
-            let mut keys = Keys::of(count(parts.len()));
-            items().try_for_each(|item| keys.judge(item))
-        };
+        let judged = || judge(items(), MalformedError::new_err);
         match name.to_str()? {
             TUPLE => Ok(PyTuple::new(py, items().collect::<Vec<_>>())?.into_any()),
             SET => judged().and_then(|()| Ok(PySet::new(py, items())?.into_any())),
@@ -228,37 +236,33 @@ impl<'py> Reader<'_, 'py> {
     }
 }
 
-/// Holds keys, and what is in sets, to what they may be: plain data, few of which share a hash.
+/// Holds keys, and what is in a set, to what they may be: plain data that are found quickly.
 ///
-/// Integers with one hash are easily found, and finding one among many of them takes time in proportion to their number.
-struct Keys {
-    counts: Option<HashMap<isize, usize>>,
-}
-
-impl Keys {
-    /// Expects so many keys. Of a few, any can share a hash.
-    fn of(number: u64) -> Self {
-        Self { counts: (number > count(MAX_SAME_HASH)).then(HashMap::new) }
-    }
-
-    fn judge(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
-        refuse_as_key(key, MalformedError::new_err)?;
-        let Some(counts) = &mut self.counts else { return Ok(()) };
+/// Who knows how a dictionary looks for numbers can choose such as it finds slowly: some that share a hash, or many that it
+/// looks for in the same places. What text and bytes are looked for by is drawn anew by each process.
+fn judge<'k, 'py: 'k>(
+    keys: impl ExactSizeIterator<Item = &'k Bound<'py, PyAny>>,
+    refusal: fn(&'static str) -> PyErr,
+) -> PyResult<()> {
+    let is_counted = keys.len() > MAX_SAME_HASH;
+    let mut counts = HashMap::new();
+    for key in keys {
+        if !is_plain_key(key) {
+            return Err(refusal("a key, or what is in a set, is none that can be"));
+        }
+        let is_drawn = key.cast_exact::<PyString>().is_ok() || key.cast_exact::<PyBytes>().is_ok();
+        if !is_counted || is_drawn {
+            continue;
+        }
         let same = counts.entry(key.hash()?).or_insert(0_usize);
         *same = same.saturating_add(1);
-        if *same > MAX_SAME_HASH {
-            return Err(malformed("keys were chosen to be slow"));
+        if *same > MAX_SAME_HASH || counts.len() > MAX_NUMBER_KEYS {
+            return Err(refusal(
+                "keys are too many that are neither text nor bytes, or too many are alike",
+            ));
         }
-        Ok(())
     }
-}
-
-/// Refuses what no dictionary or set takes, or takes only after a method of it has run.
-fn refuse_as_key(key: &Bound<'_, PyAny>, refusal: fn(&'static str) -> PyErr) -> PyResult<()> {
-    if is_plain_key(key) {
-        return Ok(());
-    }
-    Err(refusal("a key, or what is in a set, is none that can be"))
+    Ok(())
 }
 
 fn is_plain_key(key: &Bound<'_, PyAny>) -> bool {

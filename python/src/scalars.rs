@@ -15,6 +15,8 @@ pub(crate) struct Bounds {
 /// What became of a value.
 pub(crate) enum Scalar {
     Written,
+    /// It is a tag, and what that is of: an integer beyond 64 bits.
+    WrittenWithTag,
     /// It is not written, for this reason.
     Refused(&'static str),
     /// It is of another type, and may have parts.
@@ -81,7 +83,7 @@ fn write_int(
     let bytes = magnitude.call_method1("to_bytes", (length, "big"))?;
     encoder.tag(if is_negative { NEGATIVE_BIGNUM } else { BIGNUM });
     encoder.bytes(bytes.cast::<PyBytes>()?.as_bytes());
-    Ok(Scalar::Written)
+    Ok(Scalar::WrittenWithTag)
 }
 
 /// What is read, up to its end.

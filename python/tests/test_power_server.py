@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import resource
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 
 import brine
 from brine._guest.cbor import encode
-from conftest import in_child
+from conftest import in_child, wait_until
 from programs import program
 from sandbox_kit import Tagged, refuse_without_confinement
 
@@ -129,7 +129,7 @@ def test_a_job_that_says_what_none_says_loses_its_powers(operator: Path) -> None
 def test_nobody_else_can_connect(tmp_path: Path) -> None:
     with brine.PowerServer(tmp_path / "socket", {}) as server:
         assert server.path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(brine.InputOutputError, match="Address already in use"):
+    with pytest.raises(brine.InputOutputError, match="another server listens there"):
         (tmp_path / "there").touch()
         brine.PowerServer(tmp_path / "there", {})
 
@@ -232,15 +232,15 @@ def test_a_worker_serves_the_powers_of_a_module(operator: Path) -> None:
     system = " ".join(f"--system={path}" for path in sorted(shown))
     python = f"ln -sf {sys.executable} python3; PATH=$PWD:$PATH"
     said = run(
-        f"{python}; brine work --powers shop:Shop.powers --policy policy.toml --wait 20s {system}"
+        f"{python}; mkdir tmp; TMPDIR=$PWD/tmp brine work --powers shop:Shop.powers --policy policy.toml --wait 20s {system}"
         f" sqlite:q?queue=work -- {sys.executable} - 2> errors & worker=$!;"
         " call='brine call --wait 30s --grant power=own --grant power=orders sqlite:q?queue=work job.py';"
-        " $call; $call; kill -INT $worker; wait $worker || true; cat errors"
+        " $call; $call; kill $worker; wait $worker || true; cat errors"
     )
     # What one job has for itself begins anew in the next.
     assert said.startswith("1 1\n2 1\n"), said
     assert said.count("on the standard output of a host") == 4
-    assert not list(Path(tempfile.gettempdir()).glob("brine-*/orders"))
+    assert list(Path("tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -270,10 +270,10 @@ def test_a_server_takes_the_place_of_one_that_was_killed(tmp_path: Path) -> None
                 leftover.bind(str(path))
             with brine.PowerServer(path, {}):
                 assert path.is_socket()
-                with pytest.raises(brine.InputOutputError, match="in use"):
+                with pytest.raises(brine.InputOutputError, match="another server listens there"):
                     brine.PowerServer(path, {})
     path.write_text("precious")
-    with pytest.raises(brine.InputOutputError, match="in use"):
+    with pytest.raises(brine.InputOutputError, match="another server listens there"):
         brine.PowerServer(path, {})
     assert path.read_text() == "precious"
 
@@ -300,3 +300,134 @@ def test_a_server_is_closed_while_all_its_places_are_taken(
         server.close()
         assert time.monotonic() - start < 10
     go_on.set()
+
+
+def test_a_server_removes_its_own_socket_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = brine.PowerServer("s", {})
+    Path("s").unlink()
+    with brine.PowerServer("s", {}) as other:
+        server.close()
+        assert other.path.is_socket()
+    server = brine.PowerServer("s", {})
+    Path("s").unlink()
+    Path("s").write_text("precious")
+    server.close()
+    assert Path("s").read_text() == "precious"
+    Path("s").unlink()
+    server = brine.PowerServer("s", {})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    server.close()
+    assert list(tmp_path.glob("s")) == []
+    # A link to a leftover is somebody's.
+    with socket.socket(socket.AF_UNIX) as leftover:
+        leftover.bind(str(tmp_path / "old"))
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    with pytest.raises(
+        brine.InputOutputError, match="another server listens there, or it is no socket"
+    ):
+        brine.PowerServer(tmp_path / "link", {})
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_of_servers_that_start_at_once_one_has_the_place(tmp_path: Path) -> None:
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX) as leftover:
+            leftover.bind(str(tmp_path / "s"))
+        made: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def make(made: queue.SimpleQueue[Any] = made) -> None:
+            try:
+                made.put(brine.PowerServer(tmp_path / "s", {}))
+            except brine.InputOutputError as error:
+                made.put(error)
+
+        threads = [threading.Thread(target=make) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        found = [made.get(timeout=20) for _ in threads]
+        servers = [one for one in found if isinstance(one, brine.PowerServer)]
+        assert len(servers) == 1, found
+        with socket.socket(socket.AF_UNIX) as job:
+            job.connect(str(tmp_path / "s"))
+            assert job.recv(4)
+        servers[0].close()
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(b"\0\x01\0\0", b"\0"), (b"", b"\0\0\0\x0b\x86\x01\x01\x01\x63get\x81\x07\xa0")],
+    ids=["byte by byte", "calls"],
+)
+def test_a_guest_that_says_something_else_does_not_hold_a_method_for_ever(
+    tmp_path: Path, first: bytes, then: bytes
+) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    waits = brine.Power(Waits(), ["each"], takes_functions=["each"])
+    call = encode([1, 1, 1, "each", [Tagged(["function", 1])], {}], list)
+    with brine.PowerServer(tmp_path / "s", {"w": waits}, seconds="1s", on_end=ends.put) as server:
+        with socket.socket(socket.AF_UNIX) as job:
+            job.connect(str(server.path))
+            job.sendall(len(call).to_bytes(4, "big") + call + first)
+            start = time.monotonic()
+            while time.monotonic() - start < 20 and ends.empty():
+                with contextlib.suppress(OSError):
+                    job.sendall(then)
+                    job.setblocking(False)
+                    job.recv(1 << 16)
+                time.sleep(0.05)
+        assert isinstance(ends.get(timeout=5), TimeoutError)
+        assert time.monotonic() - start < 10
+
+
+def test_a_server_outlasts_a_time_without_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "s", {}, on_end=ends.put) as server:
+        start = threading.Thread.start
+
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", fail)
+        assert "can't start new thread" in str(ended_by(server, ends, b""))
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert "a message is too large" in str(ended_by(server, ends, b"\xff" * 4))
+
+
+STUBBORN = """
+import atexit, brine, os, signal, threading, time
+from pathlib import Path
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+atexit.register(time.sleep, 600)
+threading.Thread(target=time.sleep, args=(600,)).start()
+
+class Orders:
+    def get(self): return 1
+
+powers = {"orders": brine.Power(Orders(), ["get"])}
+Path("pid").write_text(str(os.getpid()))
+if os.environ.get("HANGS"):
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("hangs", ["", "1"])
+@pytest.mark.parametrize("how", ["TERM", "KILL"])
+def test_a_host_ends_with_its_worker(operator: Path, how: str, hangs: str) -> None:
+    Path("stubborn.py").write_text(STUBBORN)
+    run(
+        f"ln -sf {sys.executable} python3; mkdir tmp; PATH=$PWD:$PATH TMPDIR=$PWD/tmp HANGS={hangs}"
+        " brine work --powers stubborn:powers sqlite:q?queue=work -- sh 2> errors & worker=$!;"
+        f" until test -s pid; do sleep 0.05; done; sleep 0.3; kill -{how} $worker; wait $worker || true"
+    )
+    pid = int(Path("pid").read_text())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20)
+    if how != "KILL" and not hangs:
+        assert list(Path("tmp").iterdir()) == []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import brine
-from brine._guest.cbor import MAX_DEPTH, MalformedError, decode, encode
+from brine._brine import power_message_decode, power_message_encode
+from brine._guest.cbor import MAX_DEPTH, MalformedError, NotPlainError, decode, encode
 from brine._guest.peer import (
     CALL,
     HELLO,
@@ -20,6 +21,7 @@ from brine._guest.peer import (
     REVOKED,
     THROW,
     LostError,
+    PowerError,
     ProtocolError,
 )
 from brine._power_table import MAX_POWERS
@@ -367,18 +369,30 @@ def test_random_bytes_and_mutations_change_nothing() -> None:
     assert min(counts["answered"], counts["ended"]) > rounds // 20, counts
 
 
-def test_keys_that_were_chosen_to_be_slow_are_refused() -> None:
+def test_keys_that_are_found_slowly_are_refused() -> None:
     prime = (1 << 61) - 1
-    for kind, message in (
-        ("set", [RETURN, 1, Tagged(["set", *[number * prime for number in range(1, 20_000)]])]),
-        ("map", [RETURN, 1, {number * prime: 0 for number in range(1, 20_000)}]),
-    ):
-        start = time.monotonic()
-        with pytest.raises(MalformedError, match="keys were chosen to be slow"):
-            decode(encode(message, list), refuse_parts)
-        assert time.monotonic() - start < 5, kind
-    wide = {number: 0 for number in range(20_000)}
-    assert decode(encode(wide, list), refuse_parts) == wide
+    alike = [number * prime for number in range(1, 20_000)]
+    many = list(range(1025))
+    for numbers in (alike, many, [float(number) for number in many], [(n,) for n in many]):
+        head = b"\x83\x02\x01"
+        count = len(numbers).to_bytes(4, "big")
+        keys = b"".join(encode(number, list) for number in numbers)
+        as_set = b"\xd8\x1b\x9a" + (len(numbers) + 1).to_bytes(4, "big") + b"\x63set" + keys
+        pairs = b"".join(encode(number, list) + b"\xf6" for number in numbers)
+        for data in (head + as_set, head + b"\xba" + count + pairs):
+            for read in (decode, power_message_decode):
+                start = time.monotonic()
+                with pytest.raises(MalformedError, match="keys are too many"):
+                    read(data, refuse_parts)
+                assert time.monotonic() - start < 5
+        for value in (set(numbers), dict.fromkeys(numbers)):
+            for write in (encode, power_message_encode):
+                with pytest.raises(NotPlainError, match="keys are too many"):
+                    write(value, list)
+    # What text is looked for by, nobody knows.
+    wide = {f"{number}": number for number in range(20_000)}
+    assert power_message_decode(encode(wide, list), refuse_parts) == wide
+    assert decode(encode(set(range(1024)), list), refuse_parts) == set(range(1024))
 
 
 class Touchy(Book):
@@ -427,6 +441,115 @@ def test_an_object_of_the_host_is_no_part_of_a_message() -> None:
             with pytest.raises(ProtocolError, match="a tag is none that is known"):
                 guest.table.serve_one()
         assert book.heard == []
+
+
+class Alive:
+    """An object of which everything is noted that is asked of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        Alive.asked.append(name)
+        raise AttributeError(name)
+
+    def __eq__(self, other: object) -> bool:
+        Alive.asked.append("==")
+        return True
+
+    def __hash__(self) -> int:
+        Alive.asked.append("hash")
+        return 1
+
+    def __iter__(self) -> Any:
+        Alive.asked.append("iter")
+        return iter(())
+
+    def __len__(self) -> int:
+        Alive.asked.append("len")
+        return 2
+
+
+SELF = Tagged(["yours", 2])
+WELL = [CALL, 1, 1, "take", [1], {}]
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("given", ["alive", "list", "dict", "int", "text"])
+def test_nothing_of_the_host_stands_in_the_frame_of_a_message(given: str, place: int) -> None:
+    objects: dict[str, Any] = {
+        "alive": Alive(),
+        "list": ["secret"],
+        "dict": {"password": "secret"},
+        "int": type("Int", (int,), {})(1),
+        "text": type("Text", (str,), {})("take"),
+    }
+    book = Book()
+    with raw_guest({"book": power(book), "it": brine.Power(objects[given], ["x"])}) as guest:
+        Alive.asked.clear()
+        guest.say(*WELL[:place], SELF, *WELL[place + 1 :])
+        with pytest.raises(ProtocolError):
+            guest.table.serve_one()
+        guest.say_bytes(encode(SELF, list))
+        with pytest.raises(ProtocolError):
+            guest.table.serve_one()
+    assert (book.heard, Alive.asked) == ([], [])
+
+
+def test_an_object_is_given_back_where_a_value_stands() -> None:
+    book, it = Book(), Alive()
+    with raw_guest({"book": power(book), "it": brine.Power(it, ["x"])}) as guest:
+        Alive.asked.clear()
+        nested = Tagged(["tuple", SELF, {"deep": [SELF]}])
+        assert guest.asked(CALL, 1, 1, "take", [SELF, nested], {"named": SELF})[0] == RETURN
+        assert Alive.asked == []
+        (arguments, keywords), *_ = book.heard
+        assert arguments[0] is it
+        assert arguments[1][0] is arguments[1][1]["deep"][0] is keywords["named"] is it
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [True, 1, 1, "get", [], {}],
+        [CALL, True, 1, "get", [], {}],
+        [CALL, -5, 1, "get", [], {}],
+        [CALL, 1 << 64, 1, "get", [], {}],
+        [CALL, 1, True, "get", [], {}],
+        [RELEASE, 1, True],
+    ],
+)
+def test_numbers_are_numbers(message: list[Any]) -> None:
+    with raw_guest({"book": power(Book())}) as guest:
+        guest.say(*message)
+        with pytest.raises(ProtocolError):
+            guest.table.serve_one()
+    with raw_guest({"book": power(Book())}) as guest:
+        guest.say_bytes(encode((CALL, 1, 1, "get", [], {}), list))
+        with pytest.raises(ProtocolError):
+            guest.table.serve_one()
+
+
+def test_a_revoked_power_is_no_object_as_the_value_of_a_function_either() -> None:
+    given = brine.Power(Book(), ["get"])
+    kept: list[Any] = []
+
+    class Each:
+        def each(self, function: Any) -> str:
+            given.revoke()
+            try:
+                kept.append(function(1))
+            except PowerError as error:
+                return str(error)
+            return "got it"
+
+    each = brine.Power(Each(), ["each"], takes_functions=["each"])
+    with raw_guest({"each": each, "it": given}) as guest:
+        guest.say(CALL, 1, 1, "each", [Tagged(["function", 5])], {})
+        guest.say(RETURN, 1, SELF)
+        guest.table.serve_one()
+        assert guest.heard()[0] == CALL
+        assert guest.heard()[2] == "a power that is given back was revoked"
+    assert kept == []
 
 
 def test_an_attribute_takes_no_arguments() -> None:

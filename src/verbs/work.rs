@@ -73,7 +73,10 @@ pub(super) fn run(args: &WorkArgs) -> Result<Outcome, Failure> {
     if let Some(failure) = failed {
         return Err(failure);
     }
-    worker.signals.end_process();
+    let signals = worker.signals.clone();
+    // What it started ends before it.
+    drop(worker);
+    signals.end_process();
     Ok(Outcome::Silent)
 }
 

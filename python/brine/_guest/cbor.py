@@ -10,13 +10,14 @@ from struct import pack, unpack_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
     from typing import Any
 
 MAX_DEPTH = 32
 MAX_VALUES = 1 << 17
 MAX_BIG_INTEGER_BYTES = 1024
 MAX_SAME_HASH = 16
+MAX_NUMBER_KEYS = 1024
 
 OBJECT = b"\xd8\x1b"
 """Tag 27: a serialised object, as an array of the name of its type and its parts."""
@@ -52,7 +53,7 @@ class _Writer:
             self._head(0x60, len(data))
             out += data
         elif kind is int:
-            self._integer(value)
+            self._integer(value, depth)
         elif value is None:
             out.append(0xF6)
         elif kind is bool:
@@ -69,7 +70,7 @@ class _Writer:
             for item in value:
                 self.put(item, depth + 1)
         elif kind is dict:
-            _refuse_as_keys(value, NotPlainError)
+            _judge(value, NotPlainError)
             self._counted(2 * len(value))
             self._head(0xA0, len(value))
             for key, item in value.items():
@@ -78,7 +79,7 @@ class _Writer:
         else:
             name = _NAMES.get(kind)
             if name in ("set", "frozenset"):
-                _refuse_as_keys(value, NotPlainError)
+                _judge(value, NotPlainError)
             out += OBJECT
             self._counted(1)
             self.put([name, *value] if name else self._other(value), depth + 1)
@@ -101,12 +102,15 @@ class _Writer:
         else:
             self.out += pack(">BQ", major | 27, number)
 
-    def _integer(self, value: int) -> None:
+    def _integer(self, value: int, depth: int) -> None:
         negative = value < 0
         number = ~value if negative else value
         if number < 1 << 64:
             self._head(0x20 if negative else 0, number)
             return
+        if depth >= MAX_DEPTH:
+            raise NotPlainError(f"it is nested more than {MAX_DEPTH} deep")
+        self._counted(1)
         length = (number.bit_length() + 7) // 8
         if length > MAX_BIG_INTEGER_BYTES:
             raise NotPlainError("an integer is too large")
@@ -195,14 +199,11 @@ class _Reader:
 
     def _map(self, number: int, depth: int) -> dict[Any, Any]:
         self._count(2 * number)
-        found: dict[Any, Any] = {}
-        keys = _Keys()
-        for _ in range(number):
-            key, item = self.take(depth), self.take(depth)
-            keys.judge(key)
-            if key in found:
-                raise MalformedError("a map has a key twice")
-            found[key] = item
+        pairs = [(self.take(depth), self.take(depth)) for _ in range(number)]
+        _judge([key for key, _ in pairs], MalformedError)
+        found = dict(pairs)
+        if len(found) != number:
+            raise MalformedError("a map has a key twice")
         return found
 
     def _tagged(self, tag: int, value: Any) -> Any:
@@ -218,9 +219,7 @@ class _Reader:
             return self._other(value)
         items = value[1:]
         if make is not tuple:
-            keys = _Keys()
-            for item in items:
-                keys.judge(item)
+            _judge(items, MalformedError)
         return make(items)
 
     def _float(self, size: int) -> float:
@@ -236,26 +235,26 @@ _TAGGED = {2: 0x40, 3: 0x40, 27: 0x80}
 """The tags, and the major type of what each is a tag of: an object that is a list for its host is no array."""
 
 
-class _Keys:
-    """Holds keys and items of sets to what they may be: plain data, few of which share a hash.
+def _judge(keys: Collection[Any], refusal: type[Exception]) -> None:
+    """Hold keys, and what is in a set, to what they may be: plain data that are found quickly.
 
-    Integers with one hash are easily found, and finding one among many of them takes time in proportion to their number.
+    Who knows how a dictionary looks for numbers can choose such as it finds slowly: some that share a hash, or many that
+    it looks for in the same places. What text and bytes are looked for by is drawn anew by each process.
     """
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-
-    def judge(self, key: Any) -> None:
-        _refuse_as_keys((key,), MalformedError)
-        found = hash(key)
-        count = self._counts[found] = self._counts.get(found, 0) + 1
-        if count > MAX_SAME_HASH:
-            raise MalformedError("keys were chosen to be slow")
-
-
-def _refuse_as_keys(values: Iterable[Any], refusal: type[Exception]) -> None:
-    if not all(map(_is_plain_key, values)):
+    if not all(map(_is_plain_key, keys)):
         raise refusal("a key, or what is in a set, is none that can be")
+    if len(keys) <= MAX_SAME_HASH:
+        return
+    counts: dict[int, int] = {}
+    for key in keys:
+        if type(key) is str or type(key) is bytes:
+            continue
+        found = hash(key)
+        counts[found] = counts.get(found, 0) + 1
+        if counts[found] > MAX_SAME_HASH or len(counts) > MAX_NUMBER_KEYS:
+            raise refusal(
+                "keys are too many that are neither text nor bytes, or too many are alike"
+            )
 
 
 def _is_plain_key(key: Any) -> bool:

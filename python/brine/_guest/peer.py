@@ -18,6 +18,7 @@ HELLO, CALL, RETURN, THROW, RELEASE, REVOKED = range(6)
 
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_OPEN_CALLS = 16
+MAX_ID = (1 << 64) - 1
 
 ROOT = 0
 """The handle of the other end itself."""
@@ -78,20 +79,15 @@ class Peer:
 
     def _answer(self, number: int) -> Any:
         while True:
-            match self._receive():
-                case [int(kind), int(answered), value] if kind == RETURN:
-                    self._refuse_other(answered, number)
-                    return value
-                case [int(kind), int(answered), str(name), str(message)] if kind == THROW:
-                    self._refuse_other(answered, number)
-                    self._raise(name, message, "")
-                case [int(kind), int(answered), str(name), str(message), str(text)] if (
-                    kind == THROW
-                ):
-                    self._refuse_other(answered, number)
-                    self._raise(name, message, text)
-                case message:
-                    self._handle(message)
+            message = self._receive()
+            kinds, kind = _shape(message)
+            if kind == RETURN and len(kinds) == 3 and kinds[1] is int:
+                self._refuse_other(message[1], number)
+                return message[2]
+            if kind == THROW and kinds[1:] in _THROWN:
+                self._refuse_other(message[1], number)
+                self._raise(message[2], message[3], message[4] if len(kinds) == 5 else "")
+            self._handle(message)
 
     def _broken(self, why: str) -> ProtocolError:
         """Return what is raised, and from now on, because the other end said what it must not say."""
@@ -107,24 +103,20 @@ class Peer:
         self._handle(self._receive())
 
     def _handle(self, message: Any) -> None:
-        match message:
-            case [
-                int(kind),
-                int(number),
-                int(handle),
-                str(method),
-                list(arguments),
-                dict(keywords),
-            ] if kind == CALL:
-                if not all(type(name) is str for name in keywords):
-                    raise self._broken("a keyword is no text")
-                self._serve(number, handle, method, arguments, keywords)
-            case [int(kind), int(handle), int(count)] if kind == RELEASE and count > 0:
-                self._release(handle, count)
-            case [int(kind), int(handle)] if kind == REVOKED:
-                self._note_revoked(handle)
-            case _:
-                raise self._broken("a message is none that may come now")
+        kinds, kind = _shape(message)
+        if kind == CALL and kinds[1:] == _CALL:
+            _, number, handle, method, arguments, keywords = message
+            if not 0 <= number <= MAX_ID:
+                raise self._broken("a call has a number that is none")
+            if not all(type(name) is str for name in keywords):
+                raise self._broken("a keyword is no text")
+            self._serve(number, handle, method, arguments, keywords)
+        elif kind == RELEASE and kinds[1:] == (int, int) and message[2] > 0:
+            self._release(message[1], message[2])
+        elif kind == REVOKED and kinds[1:] == (int,):
+            self._note_revoked(message[1])
+        else:
+            raise self._broken("a message is none that may come now")
 
     def _serve(
         self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
@@ -213,6 +205,18 @@ class Peer:
 
     def _of_parts(self, parts: list[Any]) -> Any:
         raise MalformedError(f"{str(parts[0])[:64]!r} is none that may come")
+
+
+_CALL = (int, int, str, list, dict)
+_THROWN = ((int, str, str), (int, str, str, str))
+
+
+def _shape(message: Any) -> tuple[tuple[type, ...], int | None]:
+    """Return the types of the parts of a message, and its kind. Nothing of what the parts are is asked for."""
+    if type(message) is not list:
+        return (), None
+    kinds = tuple(map(type, message))
+    return kinds, message[0] if kinds and kinds[0] is int else None
 
 
 def _told(error: BaseException) -> list[str]:

@@ -10,7 +10,7 @@ MAX_NAME_CHARS = 256
 MAX_TEXT_CHARS = 4096
 MAX_TRACE_CHARS = 16 * 1024
 
-UNNAMED = ("builtins", "__main__", "brine._guest.peer", "brine._guest.cbor")
+UNNAMED = ("builtins", "__main__", "brine._errors", "brine._guest.peer", "brine._guest.cbor")
 """The modules that the name of a type is told without."""
 
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
 
 use brine_job::{Plan, PowerName};
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use crate::args::run::{PowerPlace, Run};
 use crate::report::Failure;
@@ -15,11 +19,23 @@ use crate::report::Failure;
 pub(super) fn open(args: &Run, plan: &Plan) -> Result<Vec<OwnedFd>, Failure> {
     let connected = plan.parts().powers.iter().map(|name| {
         let place = place_of(args, name)?;
-        let connected = UnixStream::connect(&place.socket).map(OwnedFd::from);
-        connected.map_err(|error| silent(place, error))
+        connect(&place.socket).map_err(|error| silent(place, error))
     });
     connected.collect()
 }
+
+/// Connects to a socket, and waits for a while if too many others wait there.
+fn connect(socket: &Path) -> io::Result<OwnedFd> {
+    let kept = SocketFlags::CLOEXEC;
+    let made = socket_with(AddressFamily::UNIX, SocketType::STREAM, kept, None)?;
+    set_socket_timeout(&made, Timeout::Send, Some(LONGEST))?;
+    rustix::net::connect(&made, &SocketAddrUnix::new(socket)?)?;
+    set_socket_timeout(&made, Timeout::Send, None)?;
+    Ok(made)
+}
+
+/// How long a program may take until there is room for one more job.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Refuses a job that has a power which nobody gives.
 pub(super) fn refuse_absent(args: &Run, plan: &Plan) -> Result<(), Failure> {
@@ -45,8 +61,10 @@ pub(super) fn refuse_twice(powers: &[PowerPlace]) -> Result<(), Failure> {
 /// says so (unix(7), EPROTOTYPE).
 fn refuse_silence(place: &PowerPlace) -> io::Result<()> {
     match UnixDatagram::unbound()?.connect(&place.socket) {
-        Err(error) if Errno::from_io_error(&error) != Some(Errno::PROTOTYPE) => Err(error),
-        _ => Ok(()),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::PROTOTYPE) => Ok(()),
+        Err(error) => Err(error),
+        // It is of that other type itself.
+        Ok(()) => Err(Errno::PROTOTYPE.into()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The Python that serves powers to the jobs of a worker.
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,7 +38,9 @@ impl PowerHost {
     ) -> Result<Self, Failure> {
         let program = python_program::path(python)?;
         let failed = |error| Failure::io(format!("--powers {object}"), error);
-        let directory = tempfile::Builder::new().prefix("brine-").tempdir().map_err(failed)?;
+        let own = Permissions::from_mode(0o700);
+        let mut made = tempfile::Builder::new();
+        let directory = made.prefix("brine-").permissions(own).tempdir().map_err(failed)?;
         // Nothing in the working directory is taken for the package.
         let mut command = Command::new(&program);
         command.args(["-P", "-c", HOST]).args([OsStr::new(object), directory.path().as_os_str()]);

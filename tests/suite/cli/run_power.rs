@@ -1,7 +1,7 @@
 //! `brine run --power`: what programs of the operator do for a job, over a socket each.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::thread;
 
 use crate::common::{Person, assert_refused};
@@ -89,4 +89,8 @@ fn a_power_takes_a_policy_a_program_and_somebody_who_listens() {
     drop(UnixListener::bind(person.path("orders.sock")).unwrap());
     refused(run, 127, &message("Connection refused"), listen);
     refused(&format!("{RUN} --explain -- sh"), 127, &message("Connection refused"), listen);
+    std::fs::remove_file(person.path("orders.sock")).unwrap();
+    // It is no stream socket.
+    let _other = UnixDatagram::bind(person.path("orders.sock")).unwrap();
+    refused(run, 127, &message("Protocol wrong type"), listen);
 }
