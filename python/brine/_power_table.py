@@ -85,11 +85,6 @@ class Guest(Peer):
                 f"functions of the guest were called more than {MAX_FUNCTION_CALLS} times"
             )
 
-    @property
-    def is_at_work(self) -> bool:
-        """Whether a method runs that the guest called."""
-        return bool(self._busy)
-
     def given(self) -> int:
         """Return how many powers the guest has."""
         return len(self._powers)

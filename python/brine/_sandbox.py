@@ -16,7 +16,7 @@ from brine import _code
 from brine._errors import UnsupportedError, UsageError
 from brine._guest.cbor import NotPlainError
 from brine._guest.language import STATEMENTS
-from brine._guest.peer import ROOT, ProtocolError, Thrown
+from brine._guest.peer import ROOT, PowerError, ProtocolError, Thrown
 from brine._guest_process import GuestProcess
 from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
@@ -206,6 +206,8 @@ class Sandbox:
             raise UsageError(
                 f"only plain data and powers cross: {error}", reason="not-plain"
             ) from None
+        except PowerError as error:
+            raise UsageError(str(error), reason=error.reason) from None
         except TimeoutError:
             self.close()
             raise JobTimeoutError(

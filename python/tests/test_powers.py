@@ -599,3 +599,14 @@ def test_honest_data_that_does_not_cross_is_refused_and_the_guest_goes_on() -> N
         one.evaluate("keeps.keep(lambda: 1)")
         assert raised(one, "keeps.last()")[0] == "PowerError"
         assert one.evaluate("1") == 1
+
+
+def test_a_revoked_power_is_no_value_either(power: brine.Power) -> None:
+    lent = power.only("add")
+    with brine.Sandbox({"shop": lent}, ALL) as one:
+        assert type(one.evaluate("shop")) is Shop
+        lent.revoke()
+        with pytest.raises(brine.UsageError, match="given back was revoked") as caught:
+            one.evaluate("[shop]")
+        assert caught.value.reason == "power-revoked"
+        assert one.evaluate("1") == 1
