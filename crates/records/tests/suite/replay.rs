@@ -197,10 +197,14 @@ impl Worker {
         ended
     }
 
-    /// Kills it some time after its first batch: up to as long as four of them take, wherever that is.
+    /// Kills it some time after its second batch: up to as long as four of these take, wherever that is.
     /// Returns whether it was still at work.
     fn kill_at_random(mut self, random: &mut Random) -> bool {
         self.go();
+        // With the first, it opens the database.
+        if !self.hear("batch") {
+            return false;
+        }
         let start = Instant::now();
         if !self.hear("batch") {
             return false;
