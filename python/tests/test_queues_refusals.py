@@ -292,16 +292,23 @@ def test_control_c_in_get_leaves_the_queue_in_order() -> None:
     queue = brine.SignedQueue[Any](ctx=FORK)
     main = threading.main_thread().ident
     assert main is not None
+    ended = threading.Event()
 
     def interrupt() -> None:
         wait_until(lambda: queue._rlock._semlock._is_zero())
         time.sleep(0.05)
         signal.pthread_kill(main, signal.SIGINT)
+        # One that comes right before a call that waits is not seen by that call.
+        while not ended.wait(2):
+            signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        queue.get()
+        try:
+            queue.get()
+        finally:
+            ended.set()
     thread.join()
     queue.put("after")
     assert queue.get(timeout=5) == "after"
