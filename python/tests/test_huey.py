@@ -200,9 +200,13 @@ def test_revoking_locks_and_periodic_tasks(shop: Shop) -> None:
     assert shop.ran == ["tick"]
 
 
-def test_a_real_consumer(tmp_path: Path, signed: Callable[..., Shop]) -> None:
+def test_a_real_consumer(
+    tmp_path: Path, signed: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = signed(SqliteHuey("shop", filename=str(tmp_path / "shop.db")))
     consumer = shop.huey.create_consumer(workers=2, periodic=False, initial_delay=0.01)
+    # The signals of this process are the other tests'.
+    monkeypatch.setattr(consumer, "_set_signal_handlers", lambda: None)
     consumer.start()
     try:
         results = [shop.add(number, 1) for number in range(50)]
