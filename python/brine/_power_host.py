@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -20,8 +19,6 @@ from brine._guest.raised import named
 from brine._power import Power
 from brine._power_server import PowerServer
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-
 
 def main() -> None:
     """Serve an object, and say on standard output for which powers, or why not."""
@@ -33,10 +30,11 @@ def main() -> None:
     places: list[Path] = []
     threading.Thread(target=_end_with, args=(asked, places), daemon=True).start()
     try:
-        for name, names in _served(text).items():
-            _server(Path(directory, name), name, names)
-            places.append(Path(directory, name))
-        answer: dict[str, Any] = {"powers": [place.name for place in places]}
+        served = _served(text)
+        for number, (name, names) in enumerate(served.items()):
+            _server(Path(directory, f"{number}"), name, names)
+            places.append(Path(directory, f"{number}"))
+        answer: dict[str, Any] = {"powers": list(served)}
     except BaseException as error:  # noqa: BLE001
         answer = {"error": ": ".join(named(error))}
     os.write(answers, json.dumps(answer).encode() + b"\n")
@@ -68,7 +66,7 @@ def _served(text: str) -> dict[str, Any]:
             reason="usage",
         )
     for power in found:
-        if not isinstance(power, str) or not NAME.fullmatch(power):
+        if not isinstance(power, str):
             raise UsageError(f"{power!r} is no name of a power", reason="usage")
     return {power: _names(power, given) for power, given in found.items()}
 

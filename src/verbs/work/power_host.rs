@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,17 +60,13 @@ impl PowerHost {
                 return Err(cannot_serve(object, &format!("{program} ended before it listened")));
             }
         };
-        for name in answer {
-            let socket = host.socket(&name);
+        for (number, name) in answer.into_iter().enumerate() {
+            let socket = host.directory.path().join(number.to_string());
             let name = PowerName::parse(&name)
                 .map_err(|what| cannot_serve(object, &format!("{name:?}: {what}")))?;
             host.places.push(PowerPlace { name, socket });
         }
         Ok(host)
-    }
-
-    fn socket(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
     }
 
     /// Says so if it has ended, which no job asked for.
@@ -101,7 +97,7 @@ impl Drop for PowerHost {
     }
 }
 
-/// What it says when it listens, or why it does not.
+/// What it says when it listens, or why it does not. The socket of each power is named by its number, from 0 on.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
