@@ -73,14 +73,11 @@ impl<'py> Writer<'_, 'py> {
         let written = scalars::write(&mut self.encoder, value, &BOUNDS)?;
         match written {
             Scalar::Written => Ok(()),
-            Scalar::WrittenWithTag if depth >= MAX_DEPTH => {
+            Scalar::Refused(why) => Err(NotPlainError::new_err(why)),
+            Scalar::WrittenWithTag | Scalar::Other if depth >= MAX_DEPTH => {
                 Err(NotPlainError::new_err(format!("it is nested more than {MAX_DEPTH} deep")))
             }
             Scalar::WrittenWithTag => self.count(),
-            Scalar::Refused(why) => Err(NotPlainError::new_err(why)),
-            Scalar::Other if depth >= MAX_DEPTH => {
-                Err(NotPlainError::new_err(format!("it is nested more than {MAX_DEPTH} deep")))
-            }
             Scalar::Other => self.parts(value, depth.saturating_add(1)),
         }
     }
