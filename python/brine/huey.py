@@ -93,7 +93,7 @@ def sign(
     # What Huey does is done by methods of its class; this is one more in front of them.
     made.__class__ = type(f"Signed{kind.__name__}", (_SignedHuey, kind), {})
     made._brine = signatures
-    made.serializer = _Values(signatures)
+    made.serializer = _Values()
     made.storage = _SignedStorage(made.storage, signatures)
     return huey
 
@@ -134,12 +134,12 @@ class _SignedHuey:
         return _SignedStorage(made, self._brine)
 
     def serialize_task(self, task: Any) -> bytes:
-        message = self._registry.create_message(task)
+        message = pickled(self._registry.create_message(task), False)
         opened: OpenedTask | None = getattr(task, "_brine_opened", None)
-        if opened is not None and not opened.is_consumed and _is_same(message, opened.content):
-            # It waits for its time, as its signer meant it.
+        # One that waits for its time goes on as its signer meant it.
+        if opened and not opened.is_consumed and message == pickled(opened.content, False):
             return opened.envelope
-        return self._brine.sign(pickled(message, False), TASK, self._moment(task.eta))
+        return self._brine.sign(message, TASK, self._moment(task.eta))
 
     def _moment(self, eta: datetime | None) -> datetime | None:
         if eta is None or eta.tzinfo is not None:
@@ -194,15 +194,8 @@ class _SignedHuey:
         return super()._execute(task, timestamp)  # type: ignore[misc]
 
 
-def _is_same(message: Any, other: Any) -> bool:
-    return pickled(message, False) == pickled(other, False)
-
-
 class _Values:
     """Pickles values, and loads what has verified with the names of the list."""
-
-    def __init__(self, signatures: TaskSignatures) -> None:
-        self._signatures = signatures
 
     def serialize(self, data: object) -> bytes:
         return pickled(data, False)

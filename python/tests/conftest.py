@@ -81,6 +81,14 @@ def trust(alice: brine.Key) -> brine.Trust:
 
 
 @pytest.fixture
+def seen(tmp_path: Path) -> Path:
+    """A replay database of the first day."""
+    path = tmp_path / "seen"
+    brine.replay_init(path, accept_older=True)
+    return path
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home as `brinekey gen` makes it: one key, called default, which is trusted."""
     home = tmp_path / "home"

@@ -20,14 +20,6 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
-def seen(tmp_path: Path) -> Path:
-    """A replay database of the first day."""
-    path = tmp_path / "seen"
-    brine.replay_init(path, accept_older=True)
-    return path
-
-
-@pytest.fixture
 def signer(alice: brine.Key) -> brine.Signer:
     return brine.Signer(alice)
 
