@@ -8,11 +8,7 @@ huey = brine.huey.sign(SqliteHuey("shop", filename="shop.db"), expires="1d", rep
 
 from __future__ import annotations
 
-import base64
-import json
-import logging
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +18,7 @@ from huey.registry import Message
 
 from brine._errors import Error, UnsupportedError, UsageError
 from brine._objects import pickled
+from brine._refused_tasks import Refused, log
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
@@ -46,8 +43,6 @@ ALLOWED = (
 """What Huey itself puts into its messages and results."""
 
 _H = TypeVar("_H")
-
-logger = logging.getLogger("brine")
 
 
 def sign(
@@ -98,27 +93,13 @@ def sign(
     return huey
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A message that was refused, and is kept."""
-
-    reason: str
-    message: str
-    at: datetime
-    content: bytes
-
-
 def refused(huey: Any) -> list[Refused]:
     """Return the messages that a Huey refused, in the order of time."""
     kept = huey.storage.inner.result_items()
-    found = [_parsed(value) for key, value in kept.items() if _text(key).startswith(REFUSED)]
+    found = [
+        Refused.from_json(value) for key, value in kept.items() if _text(key).startswith(REFUSED)
+    ]
     return sorted(found, key=lambda one: one.at)
-
-
-def _parsed(value: bytes) -> Refused:
-    told = json.loads(value)
-    content = base64.b64decode(told["content"])
-    return Refused(told["reason"], told["message"], datetime.fromisoformat(told["at"]), content)
 
 
 class _SignedHuey:
@@ -249,15 +230,8 @@ class _SignedStorage:
 
     def refuse(self, content: bytes, error: Exception) -> None:
         """Keep what was refused, with the reason."""
-        reason = error.reason if isinstance(error, Error) else "task-form"
-        logger.error("refused a message of %s: %s", self._signatures.context, error)
-        told = {
-            "reason": reason,
-            "message": str(error),
-            "at": datetime.now(UTC).isoformat(),
-            "content": base64.b64encode(bytes(content)).decode(),
-        }
-        self.inner.put_data(f"{REFUSED}{uuid.uuid4()}", json.dumps(told).encode())
+        log(self._signatures.context, error)
+        self.inner.put_data(f"{REFUSED}{uuid.uuid4()}", Refused.of(error, content).to_json())
 
     def _signed(self, key: str, value: bytes) -> bytes:
         return self._signatures.sign(value, _about(key), is_result=_is_result(key))

@@ -1,7 +1,9 @@
 //! Replay databases in a process that may fork.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{self, Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use brine_cli::embed::{JudgingClock, Refused, ReplayText, replay_database};
 use brine_core::{Clock as _, Error, Timestamp};
@@ -20,8 +22,13 @@ use crate::judge::lock;
 pub(crate) struct Ledger {
     path: PathBuf,
     text: ReplayText,
+    /// The device and the number of the file that was there.
+    file: Option<(u64, u64)>,
     database: Mutex<Option<ReplayDatabase>>,
 }
+
+/// All that are open: whoever uses the same database in the same way uses the same connection.
+static LEDGERS: Mutex<Vec<Weak<Ledger>>> = Mutex::new(Vec::new());
 
 /// How a lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +44,19 @@ impl Ledger {
         // Later, another directory may be the current one.
         let path = path::absolute(path)
             .map_err(|source| ReplayError::File { path: path.to_owned(), source })?;
+        let mut all = lock(&LEDGERS);
+        all.retain(|ledger| ledger.strong_count() > 0);
+        let file = identity(&path);
+        let same = |ledger: &Arc<Self>| {
+            ledger.path == path && ledger.text == text && ledger.file == file && file.is_some()
+        };
+        if let Some(ledger) = all.iter().filter_map(Weak::upgrade).find(same) {
+            return Ok(ledger);
+        }
         let database = Mutex::new(Some(replay_database(&path, &text)?));
-        let ledger = Arc::new(Self { path, text, database });
+        let ledger = Arc::new(Self { path, text, file, database });
         register(&ledger);
+        all.push(Arc::downgrade(&ledger));
         Ok(ledger)
     }
 
@@ -89,4 +106,8 @@ impl ClosedForForks for Ledger {
     fn close(&self) {
         *lock(&self.database) = None;
     }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

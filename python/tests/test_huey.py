@@ -164,7 +164,7 @@ def test_what_waits_for_its_time_is_judged_when_it_comes(
     worker.work()
     signatures = worker.huey._brine
     signatures._trust = brine.Trust.of({"worker": mallory.public})
-    signatures._judge = signatures._ledger = None
+    signatures._judge, signatures._ledgers = None, {}
     time.sleep(0.4)
     worker.work()
     assert worker.ran == [(1, 2, "alice")]

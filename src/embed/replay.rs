@@ -12,7 +12,7 @@ use crate::verbs::replay;
 use crate::world::clock;
 
 /// How a replay database is used, as people write it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayText {
     /// How long other processes leave a record to this one if it dies, like `1m`.
     pub lease: Option<String>,

@@ -1,0 +1,56 @@
+"""What was refused of the tasks of a framework, as it is kept."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from brine._errors import Error, InputOutputError, KeyFileError
+
+logger = logging.getLogger("brine")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A message that was refused, and is kept. ``place`` says where it lay, if the framework knows."""
+
+    reason: str
+    message: str
+    at: datetime
+    content: bytes
+    place: str = ""
+
+    @classmethod
+    def of(cls, error: Exception, content: bytes, place: str = "") -> Self:
+        """Return it as of now, with the reason."""
+        reason = error.reason if isinstance(error, Error) else "task-form"
+        return cls(reason, str(error), datetime.now(UTC), bytes(content), place)
+
+    def to_json(self) -> bytes:
+        """Return it as it is kept."""
+        content = base64.b64encode(self.content).decode()
+        told = {**asdict(self), "at": self.at.isoformat(), "content": content}
+        return json.dumps(told).encode()
+
+    @classmethod
+    def from_json(cls, kept: bytes) -> Self:
+        """Return what was kept."""
+        told = json.loads(kept)
+        at = datetime.fromisoformat(told.pop("at"))
+        return cls(at=at, content=base64.b64decode(told.pop("content")), **told)
+
+
+def log(context: str, error: Exception) -> None:
+    """Say that a message was refused."""
+    logger.error("refused a message of %s: %s", context, error)
+
+
+def is_verdict(error: Exception) -> bool:
+    """Whether an error says something about a message, and not about the ledger, the trust file or the system."""
+    if isinstance(error, InputOutputError):
+        return error.reason == "out-of-memory"
+    return not isinstance(error, KeyFileError)
