@@ -6,11 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import executor_kit
 from programs import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from server_kit import Server
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGES = [
@@ -24,9 +30,14 @@ WITHOUT_EXAMPLES = {"docs/python/install.md", "docs/python/README.md"}
 
 NEED_A_WORKER = {"docs/python/executor.md", "docs/powers.md"}
 
+NEED_REDIS = {"docs/python/arq.md"}
+
+NEED_MODULES = {"docs/python/arq.md": ["arq"]}
+"""Frameworks that are not installed with all others, since they need other versions of what these need."""
+
 
 def run_page(
-    page: Path, directory: Path, programs: tuple[str, ...] = ()
+    page: Path, directory: Path, programs: tuple[str, ...] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the examples of a page in a process of its own, which finds some programs and this Python."""
     command = [sys.executable, str(Path(__file__).with_name("doc_page.py")), str(page)]
@@ -38,19 +49,27 @@ def run_page(
         capture_output=True,
         text=True,
         timeout=55,
-        env={**os.environ, "PATH": os.pathsep.join(found)},
+        env={**os.environ, "PATH": os.pathsep.join(found), **environment},
     )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_examples_of_a_page_run(page: Path, home: Path, tmp_path: Path) -> None:
+def test_examples_of_a_page_run(
+    page: Path, home: Path, tmp_path: Path, servers: Callable[[str], Server]
+) -> None:
     needed: tuple[str, ...] = ()
-    if str(page.relative_to(PROJECT)) in NEED_A_WORKER:
+    environment = {}
+    name = str(page.relative_to(PROJECT))
+    for module in NEED_MODULES.get(name, ()):
+        pytest.importorskip(module)
+    if name in NEED_A_WORKER:
         executor_kit.refuse_uninstalled()
         needed = (program("brine"),)
-    done = run_page(page, tmp_path, needed)
+    if name in NEED_REDIS:
+        environment["REDIS_URL"] = f"redis://127.0.0.1:{servers('redis').start_of.port}/8"
+    done = run_page(page, tmp_path, needed, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    if str(page.relative_to(PROJECT)) not in WITHOUT_EXAMPLES:
+    if name not in WITHOUT_EXAMPLES:
         assert " 0 examples" not in done.stdout, "the page has no examples"
 
 
