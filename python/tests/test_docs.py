@@ -32,8 +32,11 @@ NEED_A_WORKER = {"docs/python/executor.md", "docs/powers.md"}
 
 NEED_REDIS = {"docs/python/arq.md"}
 
-NEED_MODULES = {"docs/python/arq.md": ["arq"]}
-"""Frameworks that are not installed with all others, since they need other versions of what these need."""
+NEED_MODULES = {
+    "docs/python/arq.md": ["arq"],
+    "docs/python/recipes.md": ["joblib", "pandas", "sklearn"],
+}
+"""What may be missing: some of it needs other versions of what others need."""
 
 
 def run_page(
