@@ -30,11 +30,12 @@ WITHOUT_EXAMPLES = {"docs/python/install.md", "docs/python/README.md"}
 
 NEED_A_WORKER = {"docs/python/executor.md", "docs/powers.md"}
 
-NEED_REDIS = {"docs/python/arq.md"}
+NEED_REDIS = {"docs/python/arq.md", "docs/python/taskiq.md"}
 
 NEED_MODULES = {
     "docs/python/arq.md": ["arq"],
     "docs/python/recipes.md": ["joblib", "pandas", "sklearn"],
+    "docs/python/taskiq.md": ["taskiq", "taskiq_redis"],
 }
 """What may be missing: some of it needs other versions of what others need."""
 
@@ -69,7 +70,10 @@ def test_examples_of_a_page_run(
         executor_kit.refuse_uninstalled()
         needed = (program("brine"),)
     if name in NEED_REDIS:
-        environment["REDIS_URL"] = f"redis://127.0.0.1:{servers('redis').start_of.port}/8"
+        database = sorted(NEED_REDIS).index(name)
+        environment["REDIS_URL"] = (
+            f"redis://127.0.0.1:{servers('redis').start_of.port}/{10 + database}"
+        )
     done = run_page(page, tmp_path, needed, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     if name not in WITHOUT_EXAMPLES:
