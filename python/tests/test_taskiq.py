@@ -274,6 +274,27 @@ def test_a_copy_of_a_task_that_runs_is_not_acknowledged(signed: Callable[..., Sh
     asyncio.run(play(signed()))
 
 
+def test_a_task_is_held_as_long_as_it_runs(
+    signed: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = brine._taskiq_broker
+    monkeypatch.setattr(held, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(held, "_keeper", held.LeaseKeeper(1))
+
+    async def play(shop: Shop) -> None:
+        await shop.slow.kiq()
+        first = asyncio.create_task(shop.put(shop.sent[0]))
+        # It would have run out twice.
+        await asyncio.sleep(2.5)
+        with pytest.raises(brine.InputOutputError):
+            await shop.put(shop.sent[0])
+        assert (shop.attempts, shop.reasons()) == (1, ["replay-busy"])
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+    asyncio.run(play(signed()))
+
+
 def test_what_is_refused_is_kept_and_then_acknowledged(signed: Callable[..., Shop]) -> None:
     async def play(shop: Shop) -> None:
         kept: list[list[str]] = []
