@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PrivateAttr, ValidationError
 from taskiq.abc.formatter import TaskiqFormatter
 from taskiq.abc.middleware import TaskiqMiddleware
+from taskiq.acks import AcknowledgeType
 from taskiq.exceptions import NoResultError
 from taskiq.message import BrokerMessage, TaskiqMessage
 
@@ -138,8 +139,10 @@ class _Message(TaskiqMessage):
 def _checked(content: Any) -> _Message:
     try:
         read = _Message.model_validate(content)
-        # taskiq reads them after this, and has no place for what it cannot read.
-        read.model_copy(deep=True).parse_labels()
+        # taskiq reads its labels after this, and has no place for what it cannot read.
+        copied = read.model_copy(deep=True)
+        copied.parse_labels()
+        AcknowledgeType(str(copied.labels.get("ack_type", "when_saved")).lower())
     except (ValidationError, ValueError, TypeError) as error:
         raise UsageError(f"it is no message of taskiq: {error}", reason="task-form") from error
     return read

@@ -406,6 +406,7 @@ WRONG: list[Any] = [
     {**MESSAGE, "args": 7},
     {**MESSAGE, "labels": {"a": "text"}, "labels_types": {"a": 2}},
     {**MESSAGE, "labels": {"a": "text"}, "labels_types": {"a": 99}},
+    {**MESSAGE, "labels": {"ack_type": "never"}},
 ]
 """What a trusted signer can sign, and is no task."""
 
