@@ -94,7 +94,7 @@ def _gadgets(allow: AllowList) -> tuple[tuple[str, str], ...]:
     return tuple(name for name in allow.gadgets() if name not in _HARMLESS)
 
 
-_HARMLESS = {("multiprocessing.managers", "Token")}
-"""What stands in a module of gadgets, and keeps three values. Lists of managers have it."""
+_HARMLESS = {("asyncio.exceptions", "CancelledError"), ("multiprocessing.managers", "Token")}
+"""What stands in a module of gadgets, and keeps values: an exception, and what lists of managers have."""
 
 LONGEST_SHOWN = 80
