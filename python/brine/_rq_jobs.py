@@ -1,0 +1,318 @@
+"""Jobs of RQ that are signed in Redis, and their results."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from redis.exceptions import ResponseError
+from rq.defaults import DEFAULT_FAILURE_TTL
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import Job, JobStatus, parse_job_id
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.utils import as_text, current_timestamp, decode_redis_hash
+
+from brine._errors import Error, UntrustedError, UsageError
+from brine._objects import pickled
+from brine._rq_refusals import keep
+from brine._rq_results import JobValues, SignedResult, inflated
+from brine._rq_signatures import (
+    NEXT,
+    SIGNED_ALONE,
+    STATE,
+    UNUSED,
+    JobContent,
+    runs_left,
+    steering,
+)
+from brine._task_signatures import TASK, OpenedTask, TaskSignatures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rq.results import Result
+
+    from brine._rq_signatures import QueueSignatures
+
+WAITING = frozenset(
+    ("created", "queued", "deferred", "scheduled", "rate_limited", "ready_to_enqueue")
+)
+OVER = frozenset(("finished", "failed", "stopped", "canceled"))
+
+
+class SignedJob(Job):
+    """A job that is signed when it is written, and verified when it is read.
+
+    What is not as its signer meant it raises `brine.Error`. ``signer`` is who signed it, as the trust file calls them.
+    """
+
+    signatures: ClassVar[QueueSignatures]
+    queue_class: ClassVar[Any]
+
+    def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None):  # noqa: A002, ANN204, ARG002
+        super().__init__(id, connection=connection)
+        self.serializer: Any = JobValues(self)
+        self.signer: str | None = None
+        self.not_before: int | None = None
+        self.is_unsigned = False
+        self._envelope = b""
+        self._content: JobContent | None = None
+        self._came: OpenedTask | None = None
+        self._is_over = False
+        self._next_was_used: bytes | None = None
+
+    @property
+    def own(self) -> TaskSignatures:
+        return self.signatures.of(self.origin)
+
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        if self.is_unsigned:
+            # It is as it came, and nobody else's key makes it a signed one.
+            return super().to_dict(include_meta, include_result=False)
+        fields = super().to_dict(include_meta=False, include_result=False)
+        if self._content is None or (fields["status"] in WAITING and self._is_signed_again(fields)):
+            self._sign(steering(fields))
+        assert self._content is not None
+        # What steers is written as it was signed. A job that has begun is no other job for what it does to itself.
+        fields.update(self._content.fields)
+        fields["data"] = self._envelope
+        if include_meta and self.meta:
+            fields["meta"] = self._signed_meta()
+        return fields
+
+    def _is_signed_again(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a job that waits is another one than before. Here, somebody who may sign has made it so."""
+        content = self._content
+        assert content is not None
+        return (
+            self._is_over
+            or steering(fields) != content.fields
+            or (self.data, self.not_before) != (content.data, content.not_before)
+        )
+
+    def _sign(self, fields: dict[str, bytes]) -> None:
+        following = self._next_of(fields)
+        until = None if self.not_before is None else datetime.fromtimestamp(self.not_before, UTC)
+        if following is None and runs_left(fields):
+            # A job that begins at its last moment can fail later.
+            later = (until or datetime.now(UTC)) + self.own.lifetime
+            following = self.own.sign(pickled(self.id, False), NEXT, later)
+        self._content = JobContent(self.id, fields, self.data, self.not_before, following)
+        self._envelope = self.own.sign(pickled(vars(self._content), False), TASK, until)
+        self._came, self._is_over = None, False
+
+    def _next_of(self, fields: Mapping[str, bytes]) -> bytes | None:
+        """Return the right to a run after this one that goes on. One that is used up makes room for a new one."""
+        before = self._content
+        if before is None:
+            return None
+        if runs_left(fields) < runs_left(before.fields):
+            self._use_next()
+            return None
+        is_same = fields.get("origin") == before.fields.get("origin")
+        return before.next if is_same and not self._is_over else None
+
+    def _use_next(self) -> None:
+        """Use the right to one more run, which can be used once: a job in Redis can be made to look as if it had failed."""
+        right = None if self._content is None else self._content.next
+        if right is not None and right != self._next_was_used:
+            self.own.consume(self.own.open(right, NEXT))
+            self._next_was_used = right
+
+    def restore(self, raw_data: Any) -> None:
+        stored = decode_redis_hash(raw_data)
+        if "data" not in stored:
+            raise NoSuchJobError(f"no job: {self.id}")
+        self.origin = as_text(stored.get("origin", b""))
+        data = stored["data"]
+        if self.signatures.takes_unsigned:
+            data = inflated(data)
+        opened = self.own.open(data, TASK)
+        if isinstance(opened, OpenedTask):
+            self._restore_signed(stored, opened)
+        else:
+            values = SIGNED_ALONE | UNUSED
+            kept = {name: value for name, value in stored.items() if name not in values}
+            super().restore({**kept, "data": b""})
+            self.data, self.is_unsigned = data, True
+            self._set_call(opened)
+        self.meta = self._opened_meta(stored.get("meta"))
+        self._is_over = as_text(stored.get("status", b"")) in OVER
+
+    def _restore_signed(self, stored: Mapping[str, bytes], opened: OpenedTask) -> None:
+        content = JobContent.parsed(opened.content)
+        content.check(self.id, stored)
+        state = {name: stored[name] for name in STATE & stored.keys()}
+        super().restore({**state, **content.fields, "data": b""})
+        self.data = content.data
+        self._envelope, self._content, self._came = opened.envelope, content, opened
+        self.signer, self.not_before = opened.verified.signer, content.not_before
+
+    def begin(self) -> None:
+        """Judge a job again, as of now, and note that it runs: what it came in never does again."""
+        came = self._came
+        if came is None or came.is_consumed:
+            return
+        self._load_call(came)
+        self.own.consume(came)
+
+    def perform(self) -> Any:
+        self.begin()
+        return super().perform()
+
+    def _load_call(self, came: OpenedTask) -> None:
+        assert self._content is not None
+        self._set_call(self.own.load(self._content.data, came.verified.signer))
+
+    def _set_call(self, call: Any) -> None:
+        if not isinstance(call, tuple) or len(call) != 4:
+            raise UsageError("it calls nothing", reason="task-form")
+        self._func_name, self._instance, self._args, self._kwargs = call
+
+    def _deserialize_data(self) -> None:
+        try:
+            if self._came is None:
+                raise UsageError("nobody has verified it", reason="usage")
+            self._load_call(self._came)
+        except Error as error:
+            raise DeserializationError from error
+
+    def requeue(self, at_front: bool = False) -> Job:
+        self._is_over = True
+        return super().requeue(at_front)
+
+    def _signed_meta(self) -> bytes:
+        return self.own.sign(pickled(self.meta, False), self.about("meta"))
+
+    def _opened_meta(self, value: bytes | None) -> dict[str, Any]:
+        if not value:
+            return {}
+        opened = self.own.open(value, self.about("meta"))
+        found = opened.content if isinstance(opened, OpenedTask) else opened
+        if not isinstance(found, dict):
+            raise UsageError("it is no meta of a job", reason="task-form")
+        return found
+
+    def about(self, what: str) -> bytes:
+        return f"{what} of {self.id}".encode()
+
+    def save_meta(self) -> None:
+        self.connection.hset(self.key, "meta", self._signed_meta())  # type: ignore[arg-type]
+
+    def get_meta(self, refresh: bool = True) -> dict[str, Any]:
+        if refresh:
+            self.meta = self._opened_meta(self.connection.hget(self.key, "meta"))  # type: ignore[arg-type]
+        return self.meta
+
+    def results(self) -> list[Result]:
+        return SignedResult.all(self, serializer=self.serializer)
+
+    def latest_result(self, timeout: int = 0) -> Result | None:
+        return SignedResult.fetch_latest(self, serializer=self.serializer, timeout=timeout)
+
+    def delete_dependents(self, pipeline: Any = None) -> None:
+        for job in self.fetch_many(self.dependent_ids, self.connection):
+            if job is not None:
+                job.delete(pipeline=pipeline, remove_from_queue=False)
+        (self.connection if pipeline is None else pipeline).delete(self.dependents_key)
+
+    @property
+    def started_job_registry(self) -> Any:
+        return SignedStartedJobRegistry(
+            self.origin, connection=self.connection, job_class=self.__class__
+        )
+
+
+class WorkersJob(SignedJob):
+    """A job as a worker reads it. What is refused is kept, and is no job for RQ, which goes on with the next one."""
+
+    @classmethod
+    def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:  # noqa: A002, ARG003
+        (job,) = cls.fetch_many([id], connection)
+        if job is None:
+            raise NoSuchJobError(f"no job: {id}")
+        return job
+
+    @classmethod
+    def fetch_many(
+        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None  # noqa: ARG003
+    ) -> list[Job | None]:
+        ids = [parse_job_id(as_text(job_id)) for job_id in job_ids]
+        with connection.pipeline(transaction=False) as pipeline:
+            for job_id in ids:
+                pipeline.hgetall(cls.key_for(job_id))
+            found = pipeline.execute(raise_on_error=False)
+        return [cls._found(*one, connection) for one in zip(ids, found, strict=True)]
+
+    @classmethod
+    def _found(cls, job_id: str, found: Any, connection: Any) -> Job | None:
+        stored: dict[str, bytes] = {}
+        if not found:
+            return None
+        try:
+            if isinstance(found, ResponseError):
+                raise UsageError(f"it is no hash: {found}", reason="task-form")
+            stored = decode_redis_hash(found)
+            job = cls(job_id, connection=connection)
+            job.restore(stored)
+        except NoSuchJobError:
+            return None
+        except Exception as error:  # noqa: BLE001
+            _refuse(connection, job_id, stored, error)
+            return None
+        return job
+
+    def refuse(self, error: Exception) -> None:
+        """Keep this job, which does not run, with the reason."""
+        _refuse(self.connection, self.id, decode_redis_hash(self.connection.hgetall(self.key)), error)
+
+    def restore(self, raw_data: Any) -> None:
+        super().restore(raw_data)
+        # It is over in Redis, where anybody can write. It runs again if `requeue` says so.
+        self._is_over = False
+
+    def _is_signed_again(self, fields: Mapping[str, Any]) -> bool:
+        """Whether it is to run once more. Only a retry, a repeat and `requeue` make it another job than it was."""
+        content = self._content
+        assert content is not None
+        now, count = steering(fields), "number_of_retries"
+        return (
+            self._is_over
+            or runs_left(now) < runs_left(content.fields)
+            or now.get(count) != content.fields.get(count)
+        )
+
+    def retry(self, queue: Any, pipeline: Any) -> None:
+        try:
+            if queue.name != self.origin:
+                raise UntrustedError(f"it is of queue {self.origin!r}", reason="context-mismatch")
+            self._use_next()
+        except Error as error:
+            self.refuse(error)
+            self.set_status(JobStatus.FAILED, pipeline=pipeline)
+            self._handle_failure(f"no retry: {error}", pipeline)
+        else:
+            super().retry(queue, pipeline)
+
+
+class SignedStartedJobRegistry(StartedJobRegistry):
+    """What a queue has at work. Jobs that a lost worker leaves behind are handled as signed ones."""
+
+    def get_queue(self) -> Any:
+        kind: Any = self.job_class
+        return kind.queue_class(self.name, connection=self.connection, job_class=kind)
+
+
+def _refuse(connection: Any, job_id: str, stored: Mapping[str, bytes], error: Exception) -> None:
+    """Keep what is refused. A job that waits is marked as failed, for whoever waits for it."""
+    keep(connection, job_id, stored, error)
+    if stored.get("status", b"").decode(errors="replace") not in WAITING:
+        return
+    key = SignedJob.key_for(job_id)
+    origin = stored.get("origin", b"").decode(errors="replace")
+    with connection.pipeline() as pipeline:
+        pipeline.hset(key, "status", JobStatus.FAILED.value)
+        pipeline.expire(key, DEFAULT_FAILURE_TTL)
+        registry = FailedJobRegistry(origin, connection=connection)
+        pipeline.zadd(registry.key, {job_id: current_timestamp() + DEFAULT_FAILURE_TTL})
+        pipeline.execute()

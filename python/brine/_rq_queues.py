@@ -1,0 +1,157 @@
+"""Queues of RQ whose jobs are signed, and what enqueues in the name of others: schedulers, cron, groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rq import Queue
+from rq.cron import CronScheduler
+from rq.group import Group
+from rq.job import Job
+from rq.scheduler import RQScheduler
+from rq.serializers import DefaultSerializer
+from rq.utils import as_text, import_attribute, now
+
+from brine._errors import UntrustedError, UsageError
+from brine._rq_jobs import SignedJob, SignedStartedJobRegistry
+from brine._rq_refusals import keep
+from brine._rq_results import JobValues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+DEFAULT_SERIALIZERS = (None, DefaultSerializer, "rq.serializers.DefaultSerializer", "pickle")
+
+
+class SignedQueue(Queue):
+    """A queue that takes jobs of its own class, and no others."""
+
+    def __init__(  # noqa: ANN204
+        self,
+        name: str = "default",
+        connection: Any = None,
+        *arguments: Any,
+        job_class: Any = None,
+        serializer: Any = None,
+        **named: Any,
+    ):
+        kind = type(self).job_class
+        check_class("job_class", job_class, kind, Job)
+        check_serializer(serializer)
+        if isinstance(job_class, type) and issubclass(job_class, SignedJob):
+            kind = job_class
+        super().__init__(name, connection, *arguments, job_class=kind, **named)
+        self.serializer: Any = JobValues()
+        # It is found out here that there can be no such queue.
+        kind.signatures.of(name)  # type: ignore[attr-defined]
+
+    @classmethod
+    def dequeue_any(cls, queues: Any, *arguments: Any, **named: Any) -> Any:
+        """Return the next job, and its queue. A job that was sent to another queue is refused."""
+        while True:
+            try:
+                found = super().dequeue_any(queues, *arguments, **named)
+            except UnicodeDecodeError as error:
+                for queue in queues:
+                    queue.drop(error.object)
+                continue
+            if found is None or found[0].origin == found[1].name:
+                return found
+            job, queue = found
+            told = f"it was sent to queue {job.origin!r}, and lay in {queue.name!r}"
+            queue.set_aside(job, UntrustedError(told, reason="context-mismatch"))
+
+    def drop(self, name: bytes) -> None:
+        """Keep what lay in the queue and names no job."""
+        keep(self.connection, None, {"data": name}, UsageError("it is no name of a job", reason="task-form"))
+        self.connection.lrem(self.intermediate_queue_key, 0, name)  # type: ignore[arg-type]
+
+    def set_aside(self, job: Any, error: Exception) -> None:
+        """Keep a job that was taken from here, with the reason for which it is refused."""
+        job.refuse(error)
+        self.intermediate_queue.remove(job.id)
+
+    def schedule_job(self, job: Any, datetime: datetime, *arguments: Any, **named: Any) -> Any:
+        job.not_before = int(datetime.timestamp())
+        return super().schedule_job(job, datetime, *arguments, **named)
+
+    @property
+    def started_job_registry(self) -> Any:
+        return SignedStartedJobRegistry(
+            self.name, connection=self.connection, job_class=self.job_class
+        )
+
+
+class SignedScheduler(RQScheduler):
+    """Moves jobs whose time has come to their queues."""
+
+    job_class: ClassVar[Any]
+
+    def enqueue_scheduled_jobs(self) -> None:
+        self._status = self.Status.WORKING
+        if not self._scheduled_job_registries and self._acquired_locks:
+            self.prepare_registries()
+        for registry in self._scheduled_job_registries:
+            queue = self.job_class.queue_class(
+                registry.name, connection=self.connection, job_class=self.job_class
+            )
+            for job_id in registry.get_jobs_to_schedule():
+                with self.connection.pipeline() as pipeline:
+                    registry.remove(job_id, pipeline=pipeline)
+                    job = queue.fetch_job(job_id)
+                    if job is not None:
+                        _enqueue(queue, job, pipeline)
+                    pipeline.execute()
+        self._status = self.Status.STARTED
+
+
+def _enqueue(queue: Any, job: Any, pipeline: Any) -> None:
+    # Older versions have neither of these.
+    at_front = getattr(job, "should_enqueue_at_front", lambda: bool(job.enqueue_at_front))()
+    is_limited = getattr(job, "has_rate_limit", False)
+    enqueue = queue._enqueue_rate_limited_job if is_limited else queue._enqueue_job
+    enqueue(job, pipeline=pipeline, at_front=at_front)
+
+
+class SignedCronScheduler(CronScheduler):
+    """Enqueues signed jobs at the times of a table."""
+
+    job_class: ClassVar[Any]
+
+    def enqueue_jobs(self) -> list[Any]:
+        due = [entry for entry in self.get_jobs() if entry.should_run()]
+        for entry in due:
+            queue = self.job_class.queue_class(entry.queue_name, connection=self.connection)
+            queue.enqueue(entry.func, args=entry.args, kwargs=entry.kwargs, **entry.job_options)
+            entry.set_enqueue_time(now())
+        return due
+
+
+class SignedGroup(Group):
+    """Jobs that were enqueued together."""
+
+    job_class: ClassVar[Any]
+
+    def get_jobs(self) -> list[Any]:
+        self.cleanup()
+        ids = [as_text(job_id) for job_id in self.connection.smembers(self.key)]
+        return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
+
+
+def check_class(what: str, given: Any, own: type, stock: type) -> None:
+    """Raise `UsageError` for a class with which something would be left unsigned."""
+    kind = import_attribute(given) if isinstance(given, str) else given
+    if kind in (None, stock) or (isinstance(kind, type) and issubclass(kind, _signed_base(own))):
+        return
+    raise UsageError(f"{what}: what is signed has a {own.__name__} of its own", reason="usage")
+
+
+def _signed_base(kind: type) -> type:
+    return SignedJob if issubclass(kind, SignedJob) else SignedQueue
+
+
+def check_serializer(given: Any) -> None:
+    """Raise `UsageError` for a serializer that would take the place of the signed one."""
+    if not (isinstance(given, JobValues) or given in DEFAULT_SERIALIZERS):
+        raise UsageError("serializer: what is signed has one of its own", reason="usage")

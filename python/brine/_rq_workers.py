@@ -1,0 +1,161 @@
+"""Workers of RQ that run signed jobs, and obey signed commands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import rq.registry
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.command import PUBSUB_CHANNEL_TEMPLATE, handle_command
+from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.job import Job, JobStatus
+from rq.utils import ensure_job_list, now
+from rq.worker import BaseWorker
+from rq.worker_registration import clean_worker_registry
+
+from brine._errors import Error, UsageError
+from brine._objects import pickled
+from brine._rq_queues import SignedQueue, check_class, check_serializer
+from brine._rq_refusals import keep, logger
+from brine._rq_results import JobValues
+from brine._task_signatures import OpenedTask
+
+if TYPE_CHECKING:
+    from brine._rq_signatures import QueueSignatures
+
+REGISTRIES = ("FinishedJobRegistry", "FailedJobRegistry", "DeferredJobRegistry", "ReadyJobRegistry")
+"""What is cleaned, besides jobs at work. The last one is not in all versions."""
+
+
+class SignedWorker(BaseWorker):
+    """What a worker does otherwise."""
+
+    signatures: ClassVar[QueueSignatures]
+    scheduler_class: ClassVar[Any]
+
+    def __init__(  # noqa: ANN204
+        self,
+        queues: Any,
+        *arguments: Any,
+        job_class: Any = None,
+        queue_class: Any = None,
+        serializer: Any = None,
+        **named: Any,
+    ):
+        check_class("job_class", job_class, type(self).job_class, Job)
+        check_class("queue_class", queue_class, type(self).queue_class, Queue)
+        check_serializer(serializer)
+        own = [self._own_queue(queue) for queue in ensure_job_list(queues)]
+        super().__init__(own, *arguments, **named)
+        self.serializer: Any = JobValues()
+
+    def _own_queue(self, queue: Any) -> Any:
+        """Return a queue whose jobs are refused, and not raised, where they are not as they were signed."""
+        if not isinstance(queue, Queue):
+            return queue
+        return self.queue_class(
+            queue.name,
+            connection=queue.connection,
+            job_class=self.job_class,
+            death_penalty_class=queue.death_penalty_class,
+        )
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        if self._is_early(job):
+            self._put_back(job, queue)
+            return
+        try:
+            job.begin()
+        except Error as error:
+            queue.set_aside(job, error)
+            return
+        super().execute_job(job, queue)
+
+    def _is_early(self, job: Any) -> bool:
+        return job.not_before is not None and datetime.now(UTC).timestamp() < job.not_before
+
+    def _put_back(self, job: Any, queue: Any) -> None:
+        """Have a job wait for its time, as its signer meant it."""
+        with self.connection.pipeline() as pipeline:
+            job.set_status(JobStatus.SCHEDULED, pipeline=pipeline)
+            due = datetime.fromtimestamp(job.not_before, UTC)
+            queue.scheduled_job_registry.schedule(job, due, pipeline=pipeline)
+            pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+            pipeline.execute()
+
+    def handle_payload(self, message: Any) -> None:
+        """Do what a command says, if it was signed for this worker, within its minute, and for the first time."""
+        commands = self.signatures.commands
+        try:
+            opened = commands.open(message["data"], about(self.name))
+            if not isinstance(opened, OpenedTask) or not isinstance(opened.content, dict):
+                raise UsageError("it is no command", reason="task-form")
+            commands.consume(opened)
+        except Exception as error:  # noqa: BLE001
+            keep(self.connection, None, {"data": message["data"]}, error)
+            return
+        handle_command(self, opened.content)
+
+    def clean_registries(self) -> None:
+        for queue in self.queues:
+            if queue.acquire_maintenance_lock():
+                try:
+                    self._clean(queue)
+                except RedisError:
+                    raise
+                except Exception:
+                    # What anybody writes to Redis ends no worker.
+                    logger.exception("the registries of queue %s cannot be cleaned", queue.name)
+                finally:
+                    queue.release_maintenance_lock()
+        self.last_cleaned_at = now()
+
+    def _clean(self, queue: Any) -> None:
+        queue.started_job_registry.cleanup(exception_handlers=self._exc_handlers)
+        for name in REGISTRIES:
+            kind = getattr(rq.registry, name, None)
+            if kind is not None:
+                kind(queue.name, connection=queue.connection, job_class=queue.job_class).cleanup()
+        limits = getattr(rq.registry, "RateLimitRegistry", None)
+        for limit in limits.all(queue.connection) if limits else ():
+            limit.cleanup()
+        clean_worker_registry(queue)
+        queue.intermediate_queue.cleanup(self, queue)
+
+    def _start_scheduler(
+        self,
+        burst: bool = False,
+        logging_level: Any = "INFO",
+        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,
+        log_format: str = DEFAULT_LOGGING_FORMAT,
+    ) -> None:
+        scheduler = self.scheduler_class(
+            self.queues,
+            connection=self.connection,
+            logging_level=self.log.level if logging_level is None else logging_level,
+            date_format=date_format,
+            log_format=log_format,
+            serializer=self.serializer,
+        )
+        self.scheduler = scheduler
+        scheduler.acquire_locks()
+        if scheduler.acquired_locks and burst:
+            scheduler.enqueue_scheduled_jobs()
+            scheduler.release_locks()
+        elif scheduler.acquired_locks:
+            scheduler.start()
+
+
+def about(worker: str) -> bytes:
+    """Return what a command is about: one worker."""
+    return b"command to " + worker.encode()
+
+
+def send_command(
+    signatures: QueueSignatures, connection: Any, worker: str, command: dict[str, Any]
+) -> None:
+    """Sign a command to a worker, and publish it."""
+    signed = signatures.commands.sign(pickled(command, False), about(worker))
+    connection.publish(PUBSUB_CHANNEL_TEMPLATE % worker, signed)
