@@ -49,7 +49,7 @@ class SignedJob(Job):
     signatures: ClassVar[QueueSignatures]
     queue_class: ClassVar[Any]
 
-    def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None):  # noqa: A002, ANN204, ARG002
+    def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None):
         super().__init__(id, connection=connection)
         self.serializer: Any = JobValues(self)
         self.signer: str | None = None
@@ -65,7 +65,7 @@ class SignedJob(Job):
     def own(self) -> TaskSignatures:
         return self.signatures.of(self.origin)
 
-    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:  # noqa: ARG002
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         if self.is_unsigned:
             # It is as it came, and nobody else's key makes it a signed one.
             return super().to_dict(include_meta, include_result=False)
@@ -227,7 +227,7 @@ class WorkersJob(SignedJob):
     """A job as a worker reads it. What is refused is kept, and is no job for RQ, which goes on with the next one."""
 
     @classmethod
-    def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:  # noqa: A002, ARG003
+    def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:
         (job,) = cls.fetch_many([id], connection)
         if job is None:
             raise NoSuchJobError(f"no job: {id}")
@@ -235,7 +235,7 @@ class WorkersJob(SignedJob):
 
     @classmethod
     def fetch_many(
-        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None  # noqa: ARG003
+        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
     ) -> list[Job | None]:
         ids = [parse_job_id(as_text(job_id)) for job_id in job_ids]
         with connection.pipeline(transaction=False) as pipeline:
@@ -263,8 +263,15 @@ class WorkersJob(SignedJob):
         return job
 
     def refuse(self, error: Exception) -> None:
-        """Keep this job, which does not run, with the reason."""
-        _refuse(self.connection, self.id, decode_redis_hash(self.connection.hgetall(self.key)), error)
+        """Keep this job, which does not run, with the reason. If it waits, it is marked as failed."""
+        _refuse(self.connection, self.id, self._stored(), error)
+
+    def keep(self, error: Exception) -> None:
+        """Keep a copy of this job, which is somebody else's, with the reason."""
+        keep(self.connection, self.id, self._stored(), error)
+
+    def _stored(self) -> dict[str, bytes]:
+        return decode_redis_hash(self.connection.hgetall(self.key))  # type: ignore[arg-type]
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)

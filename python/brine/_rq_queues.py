@@ -10,7 +10,7 @@ from rq.group import Group
 from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
-from rq.utils import as_text, import_attribute, now
+from rq.utils import as_text, get_version, import_attribute, now
 
 from brine._errors import UntrustedError, UsageError
 from brine._rq_jobs import SignedJob, SignedStartedJobRegistry
@@ -27,7 +27,9 @@ DEFAULT_SERIALIZERS = (None, DefaultSerializer, "rq.serializers.DefaultSerialize
 class SignedQueue(Queue):
     """A queue that takes jobs of its own class, and no others."""
 
-    def __init__(  # noqa: ANN204
+    workers_job: ClassVar[Any]
+
+    def __init__(
         self,
         name: str = "default",
         connection: Any = None,
@@ -47,30 +49,55 @@ class SignedQueue(Queue):
         kind.signatures.of(name)  # type: ignore[attr-defined]
 
     @classmethod
-    def dequeue_any(cls, queues: Any, *arguments: Any, **named: Any) -> Any:
-        """Return the next job, and its queue. A job that was sent to another queue is refused."""
+    def dequeue_any(
+        cls,
+        queues: Iterable[Queue],
+        timeout: int | None,
+        connection: Any,
+        job_class: Any = None,
+        serializer: Any = None,
+        death_penalty_class: Any = None,
+    ) -> tuple[Job, Queue] | None:
+        """Return the next job that is one, and its queue."""
+        keys = [queue.key for queue in queues]
         while True:
-            try:
-                found = super().dequeue_any(queues, *arguments, **named)
-            except UnicodeDecodeError as error:
-                for queue in queues:
-                    queue.drop(error.object)
-                continue
-            if found is None or found[0].origin == found[1].name:
-                return found
-            job, queue = found
-            told = f"it was sent to queue {job.origin!r}, and lay in {queue.name!r}"
-            queue.set_aside(job, UntrustedError(told, reason="context-mismatch"))
+            if len(keys) == 1 and get_version(connection) >= (6, 2, 0):
+                found = cls.lmove(connection, keys[0], timeout)
+            else:
+                found = cls.lpop(keys, timeout, connection=connection)
+            if found is None:
+                return None
+            queue: Any = cls.from_queue_key(
+                as_text(found[0]),
+                connection=connection,
+                job_class=cls.workers_job,
+                death_penalty_class=death_penalty_class,
+            )
+            if (job := queue.taken(found[1])) is not None:
+                return job, queue
 
-    def drop(self, name: bytes) -> None:
-        """Keep what lay in the queue and names no job."""
-        keep(self.connection, None, {"data": name}, UsageError("it is no name of a job", reason="task-form"))
-        self.connection.lrem(self.intermediate_queue_key, 0, name)  # type: ignore[arg-type]
+    def taken(self, name: bytes) -> Job | None:
+        """Return the job that was taken from here by its name. One that is refused stays nowhere but with its reason."""
+        try:
+            (job,) = self.job_class.fetch_many([name.decode()], self.connection)
+        except UnicodeDecodeError as error:
+            keep(self.connection, None, {"data": name}, error)
+            job = None
+        if job is not None and job.origin != self.name:
+            told = f"it was sent to queue {job.origin!r}, and lay in {self.name!r}"
+            job.keep(UntrustedError(told, reason="context-mismatch"))  # type: ignore[attr-defined]
+            job = None
+        if job is None:
+            self._forget(name)
+        return job
+
+    def _forget(self, name: bytes | str) -> None:
+        self.connection.lrem(self.intermediate_queue_key, 1, name)  # type: ignore[arg-type]
 
     def set_aside(self, job: Any, error: Exception) -> None:
         """Keep a job that was taken from here, with the reason for which it is refused."""
         job.refuse(error)
-        self.intermediate_queue.remove(job.id)
+        self._forget(job.id)
 
     def schedule_job(self, job: Any, datetime: datetime, *arguments: Any, **named: Any) -> Any:
         job.not_before = int(datetime.timestamp())

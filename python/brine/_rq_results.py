@@ -58,9 +58,7 @@ class JobValues:
             return fields, None
         return fields, job.own.load(b64decode(value), opened.verified.signer)
 
-    def _unsigned(
-        self, job: Any, fields: dict[str, bytes]
-    ) -> tuple[dict[str, bytes], Any]:
+    def _unsigned(self, job: Any, fields: dict[str, bytes]) -> tuple[dict[str, bytes], Any]:
         inflated(b64decode(fields.get("exc_string", b"")))
         value = fields.pop(VALUE, None)
         if value is None:

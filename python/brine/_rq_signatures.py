@@ -48,7 +48,9 @@ class QueueSignatures:
     def _of(self, queue: str) -> TaskSignatures:
         context = f"rq:{queue}"
         if context == COMMANDS or context.endswith(":results"):
-            raise UsageError(f"no queue can be called {queue!r}: it is another context", reason="usage")
+            raise UsageError(
+                f"no queue can be called {queue!r}: it is another context", reason="usage"
+            )
         return TaskSignatures(context, **self._options)
 
 

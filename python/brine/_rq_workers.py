@@ -17,7 +17,7 @@ from rq.worker_registration import clean_worker_registry
 
 from brine._errors import Error, UsageError
 from brine._objects import pickled
-from brine._rq_queues import SignedQueue, check_class, check_serializer
+from brine._rq_queues import check_class, check_serializer
 from brine._rq_refusals import keep, logger
 from brine._rq_results import JobValues
 from brine._task_signatures import OpenedTask
@@ -35,7 +35,7 @@ class SignedWorker(BaseWorker):
     signatures: ClassVar[QueueSignatures]
     scheduler_class: ClassVar[Any]
 
-    def __init__(  # noqa: ANN204
+    def __init__(
         self,
         queues: Any,
         *arguments: Any,
@@ -105,7 +105,7 @@ class SignedWorker(BaseWorker):
                     self._clean(queue)
                 except RedisError:
                     raise
-                except Exception:
+                except Exception:  # noqa: BLE001
                     # What anybody writes to Redis ends no worker.
                     logger.exception("the registries of queue %s cannot be cleaned", queue.name)
                 finally:

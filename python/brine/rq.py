@@ -85,6 +85,7 @@ class Signed:
         self.Queue: Any = type("SignedQueue", (SignedQueue,), {"job_class": self.Job})
         self.Job.queue_class = self.Queue
         workers_job = type("SignedJob", (WorkersJob, self.Job), {})
+        self.Queue.workers_job = workers_job
         self.Group: Any = type("SignedGroup", (SignedGroup,), {"job_class": self.Job})
         self.CronScheduler: Any = type(
             "SignedCronScheduler", (SignedCronScheduler,), {"job_class": self.Job}
@@ -93,10 +94,14 @@ class Signed:
             "signatures": signatures,
             "job_class": workers_job,
             "queue_class": self.Queue,
-            "scheduler_class": type("SignedScheduler", (SignedScheduler,), {"job_class": workers_job}),
+            "scheduler_class": type(
+                "SignedScheduler", (SignedScheduler,), {"job_class": workers_job}
+            ),
         }
         self.Worker: Any = type("SignedWorker", (SignedWorker, _rq.Worker), of_workers)
-        self.SimpleWorker: Any = type("SignedSimpleWorker", (SignedWorker, _rq.SimpleWorker), of_workers)
+        self.SimpleWorker: Any = type(
+            "SignedSimpleWorker", (SignedWorker, _rq.SimpleWorker), of_workers
+        )
 
     def send_command(self, connection: Any, worker_name: str, command: str, **details: Any) -> None:
         """Send a worker a command of RQ: ``"shutdown"``, ``"kill-horse"``, or ``"stop-job"`` with ``job_id``."""
