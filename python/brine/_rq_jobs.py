@@ -51,6 +51,7 @@ class SignedJob(Job):
 
     def __init__(self, id: str | None = None, connection: Any = None, serializer: Any = None):
         super().__init__(id, connection=connection)
+        self.connection: Any = connection
         self.serializer: Any = JobValues(self)
         self.signer: str | None = None
         self.not_before: int | None = None
@@ -74,11 +75,11 @@ class SignedJob(Job):
             self._sign(steering(fields))
         assert self._content is not None
         # What steers is written as it was signed. A job that has begun is no other job for what it does to itself.
-        fields.update(self._content.fields)
-        fields["data"] = self._envelope
+        state = {name: value for name, value in fields.items() if name in STATE}
+        written = {**state, **self._content.fields, "data": self._envelope}
         if include_meta and self.meta:
-            fields["meta"] = self._signed_meta()
-        return fields
+            written["meta"] = self._signed_meta()
+        return written
 
     def _is_signed_again(self, fields: Mapping[str, Any]) -> bool:
         """Whether a job that waits is another one than before. Here, somebody who may sign has made it so."""
@@ -197,15 +198,16 @@ class SignedJob(Job):
         return f"{what} of {self.id}".encode()
 
     def save_meta(self) -> None:
-        self.connection.hset(self.key, "meta", self._signed_meta())  # type: ignore[arg-type]
+        self.connection.hset(self.key, "meta", self._signed_meta())
 
     def get_meta(self, refresh: bool = True) -> dict[str, Any]:
         if refresh:
-            self.meta = self._opened_meta(self.connection.hget(self.key, "meta"))  # type: ignore[arg-type]
+            self.meta = self._opened_meta(self.connection.hget(self.key, "meta"))
         return self.meta
 
     def results(self) -> list[Result]:
-        return SignedResult.all(self, serializer=self.serializer)
+        found: list[Result] = SignedResult.all(self, serializer=self.serializer)
+        return found
 
     def latest_result(self, timeout: int = 0) -> Result | None:
         return SignedResult.fetch_latest(self, serializer=self.serializer, timeout=timeout)
@@ -218,9 +220,7 @@ class SignedJob(Job):
 
     @property
     def started_job_registry(self) -> Any:
-        return SignedStartedJobRegistry(
-            self.origin, connection=self.connection, job_class=self.__class__
-        )
+        return started_jobs(self.queue_class, self.origin, self.connection)
 
 
 class WorkersJob(SignedJob):
@@ -271,7 +271,7 @@ class WorkersJob(SignedJob):
         keep(self.connection, self.id, self._stored(), error)
 
     def _stored(self) -> dict[str, bytes]:
-        return decode_redis_hash(self.connection.hgetall(self.key))  # type: ignore[arg-type]
+        return decode_redis_hash(self.connection.hgetall(self.key))
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)
@@ -305,9 +305,20 @@ class WorkersJob(SignedJob):
 class SignedStartedJobRegistry(StartedJobRegistry):
     """What a queue has at work. Jobs that a lost worker leaves behind are handled as signed ones."""
 
+    queue_class: Any
+
     def get_queue(self) -> Any:
-        kind: Any = self.job_class
-        return kind.queue_class(self.name, connection=self.connection, job_class=kind)
+        return self.queue_class(self.name, connection=self.connection, job_class=self.job_class)
+
+    def __contains__(self, item: Any) -> bool:
+        return super().__contains__(getattr(item, "id", item))
+
+
+def started_jobs(queue_class: Any, name: str, connection: Any) -> SignedStartedJobRegistry:
+    """Return what a queue has at work, as workers see it, whoever looks."""
+    found = SignedStartedJobRegistry(name, connection, job_class=queue_class.workers_job)
+    found.queue_class = queue_class
+    return found
 
 
 def _refuse(connection: Any, job_id: str, stored: Mapping[str, bytes], error: Exception) -> None:

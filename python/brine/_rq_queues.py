@@ -13,7 +13,7 @@ from rq.serializers import DefaultSerializer
 from rq.utils import as_text, get_version, import_attribute, now
 
 from brine._errors import UntrustedError, UsageError
-from brine._rq_jobs import SignedJob, SignedStartedJobRegistry
+from brine._rq_jobs import SignedJob, started_jobs
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
 
@@ -33,20 +33,21 @@ class SignedQueue(Queue):
         self,
         name: str = "default",
         connection: Any = None,
-        *arguments: Any,
+        default_timeout: int | None = None,
+        is_async: bool = True,
         job_class: Any = None,
         serializer: Any = None,
         **named: Any,
     ):
-        kind = type(self).job_class
+        kind: Any = type(self).job_class
         check_class("job_class", job_class, kind, Job)
         check_serializer(serializer)
         if isinstance(job_class, type) and issubclass(job_class, SignedJob):
             kind = job_class
-        super().__init__(name, connection, *arguments, job_class=kind, **named)
+        super().__init__(name, connection, default_timeout, is_async, job_class=kind, **named)
         self.serializer: Any = JobValues()
         # It is found out here that there can be no such queue.
-        kind.signatures.of(name)  # type: ignore[attr-defined]
+        kind.signatures.of(name)
 
     @classmethod
     def dequeue_any(
@@ -105,9 +106,7 @@ class SignedQueue(Queue):
 
     @property
     def started_job_registry(self) -> Any:
-        return SignedStartedJobRegistry(
-            self.name, connection=self.connection, job_class=self.job_class
-        )
+        return started_jobs(type(self), self.name, self.connection)
 
 
 class SignedScheduler(RQScheduler):
@@ -161,7 +160,7 @@ class SignedGroup(Group):
     job_class: ClassVar[Any]
 
     def get_jobs(self) -> list[Any]:
-        self.cleanup()
+        self.cleanup()  # type: ignore[no-untyped-call]
         ids = [as_text(job_id) for job_id in self.connection.smembers(self.key)]
         return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
 

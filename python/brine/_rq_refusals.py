@@ -44,7 +44,7 @@ def keep(
 ) -> None:
     """Keep what is refused, and log it. The same is kept once, however often it comes."""
     reason = error.reason if isinstance(error, Error) else "task-form"
-    told = {"reason": reason, "message": str(error), "job_id": job_id}
+    told: dict[str, Any] = {"reason": reason, "message": str(error), "job_id": job_id}
     name = hashlib.sha256(json.dumps(told).encode() + content.get("data", b"")).hexdigest()
     told["at"] = datetime.now(UTC).isoformat()
     told["content"] = {key: base64.b64encode(value).decode() for key, value in content.items()}
@@ -55,5 +55,6 @@ def keep(
 
 def _parsed(value: bytes) -> Refused:
     told = json.loads(value)
-    content = {key: base64.b64decode(text) for key, text in told.pop("content").items()}
-    return Refused(**{**told, "at": datetime.fromisoformat(told["at"])}, content=content)
+    content = {key: base64.b64decode(text) for key, text in told["content"].items()}
+    at = datetime.fromisoformat(told["at"])
+    return Refused(told["reason"], told["message"], at, told["job_id"], content)

@@ -37,9 +37,9 @@ class QueueSignatures:
     """The signatures of each queue by its name, and of commands to workers."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = {**options, "always_allowed": ALLOWED}
+        self._options: dict[str, Any] = {**options, "always_allowed": ALLOWED}
         # It is found out here that the options make no sense.
-        shorter = {**self._options, "expires": COMMANDS_EXPIRE, "fallback": None}
+        shorter: dict[str, Any] = {**self._options, "expires": COMMANDS_EXPIRE, "fallback": None}
         TaskSignatures(COMMANDS, **self._options)
         self.commands = TaskSignatures(COMMANDS, **shorter)
         self.takes_unsigned = self._options["fallback"] is not None

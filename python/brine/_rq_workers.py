@@ -9,7 +9,7 @@ import rq.registry
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.command import PUBSUB_CHANNEL_TEMPLATE, handle_command
-from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT, DEFAULT_RESULT_TTL
 from rq.job import Job, JobStatus
 from rq.utils import ensure_job_list, now
 from rq.worker import BaseWorker
@@ -38,7 +38,10 @@ class SignedWorker(BaseWorker):
     def __init__(
         self,
         queues: Any,
-        *arguments: Any,
+        name: str | None = None,
+        default_result_ttl: int = DEFAULT_RESULT_TTL,
+        connection: Any = None,
+        *,
         job_class: Any = None,
         queue_class: Any = None,
         serializer: Any = None,
@@ -48,7 +51,7 @@ class SignedWorker(BaseWorker):
         check_class("queue_class", queue_class, type(self).queue_class, Queue)
         check_serializer(serializer)
         own = [self._own_queue(queue) for queue in ensure_job_list(queues)]
-        super().__init__(own, *arguments, **named)
+        super().__init__(own, name, default_result_ttl, connection, **named)
         self.serializer: Any = JobValues()
 
     def _own_queue(self, queue: Any) -> Any:
@@ -99,7 +102,8 @@ class SignedWorker(BaseWorker):
         handle_command(self, opened.content)
 
     def clean_registries(self) -> None:
-        for queue in self.queues:
+        queues: list[Any] = self.queues
+        for queue in queues:
             if queue.acquire_maintenance_lock():
                 try:
                     self._clean(queue)
@@ -110,7 +114,7 @@ class SignedWorker(BaseWorker):
                     logger.exception("the registries of queue %s cannot be cleaned", queue.name)
                 finally:
                     queue.release_maintenance_lock()
-        self.last_cleaned_at = now()
+        self.last_cleaned_at: Any = now()
 
     def _clean(self, queue: Any) -> None:
         queue.started_job_registry.cleanup(exception_handlers=self._exc_handlers)

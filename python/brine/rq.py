@@ -81,28 +81,26 @@ class Signed:
     def __init__(self, signatures: QueueSignatures) -> None:
         self._signatures = signatures
         self.serializer = JobValues()
-        self.Job: Any = type("SignedJob", (SignedJob,), {"signatures": signatures})
-        self.Queue: Any = type("SignedQueue", (SignedQueue,), {"job_class": self.Job})
-        self.Job.queue_class = self.Queue
-        workers_job = type("SignedJob", (WorkersJob, self.Job), {})
-        self.Queue.workers_job = workers_job
-        self.Group: Any = type("SignedGroup", (SignedGroup,), {"job_class": self.Job})
-        self.CronScheduler: Any = type(
-            "SignedCronScheduler", (SignedCronScheduler,), {"job_class": self.Job}
-        )
+        job, queue = _made(SignedJob, signatures=signatures), _made(SignedQueue)
+        workers_job = _made(WorkersJob, job)
+        job.queue_class = queue
+        queue.job_class, queue.workers_job = job, workers_job
         of_workers = {
             "signatures": signatures,
             "job_class": workers_job,
-            "queue_class": self.Queue,
-            "scheduler_class": type(
-                "SignedScheduler", (SignedScheduler,), {"job_class": workers_job}
-            ),
+            "queue_class": queue,
+            "scheduler_class": _made(SignedScheduler, job_class=workers_job),
         }
-        self.Worker: Any = type("SignedWorker", (SignedWorker, _rq.Worker), of_workers)
-        self.SimpleWorker: Any = type(
-            "SignedSimpleWorker", (SignedWorker, _rq.SimpleWorker), of_workers
-        )
+        self.Job, self.Queue = job, queue
+        self.Worker = _made(SignedWorker, _rq.Worker, **of_workers)
+        self.SimpleWorker = _made(SignedWorker, _rq.SimpleWorker, **of_workers)
+        self.Group = _made(SignedGroup, job_class=job)
+        self.CronScheduler = _made(SignedCronScheduler, job_class=job)
 
     def send_command(self, connection: Any, worker_name: str, command: str, **details: Any) -> None:
         """Send a worker a command of RQ: ``"shutdown"``, ``"kill-horse"``, or ``"stop-job"`` with ``job_id``."""
         send_command(self._signatures, connection, worker_name, {"command": command, **details})
+
+
+def _made(*kinds: type, **attributes: Any) -> Any:
+    return type(kinds[0].__name__, kinds, attributes)

@@ -55,7 +55,7 @@ def remember(key: str) -> Any:
     """Change the meta of the job that runs."""
     job = rq.get_current_job()
     job.meta[key] = job.meta.get(key, 0) + 1
-    job.timeout = 7
+    job.timeout, job.enqueue_at_front = 7, True
     job.save()
     job.save_meta()
     return job.get_meta()[key]
@@ -166,6 +166,15 @@ class Shop:
         """Have a job look as if its worker were lost while it ran."""
         self.connection.hset(job.key, "status", "started")
         self.connection.zadd(StartedJobRegistry(self.name, self.connection).key, {f"{job.id}:x": 1})
+
+    def let_time_pass(self) -> None:
+        """Have what lost workers left behind look as it does some minutes later."""
+        queue = self.queue
+        for entry in self.connection.zrange(queue.started_job_registry.key, 0, -1):
+            self.connection.zadd(queue.started_job_registry.key, {entry: 1})
+        for name in queue.intermediate_queue.get_job_ids():
+            self.connection.set(queue.intermediate_queue.get_first_seen_key(name), 1)
+        self.connection.delete(queue.registry_cleaning_key)
 
 
 def stored(shop: Shop, job: Any) -> dict[str, bytes]:

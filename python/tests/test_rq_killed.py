@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import brine
-from conftest import wait_until
+from conftest import in_child, wait_until
 from server_kit import server
 
 rq = pytest.importorskip("rq")
@@ -40,6 +41,9 @@ signed = brine.rq.sign(key=key, trust=trust, expires="1d", replay_db=directory /
 worker = signed.SimpleWorker(["shop"], connection=Redis(port=int(sys.argv[2])))
 worker.work(burst=sys.argv[3] == "burst", logging_level="CRITICAL")
 """
+
+pytest_plugins = ("rq_fixtures",)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 TASKS = int(os.environ.get("BRINE_TASKS", "300"))
 
@@ -96,15 +100,6 @@ class Soak:
         """Return the numbers of the jobs that ran."""
         path = self.directory / "ran"
         return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-    def let_time_pass(self) -> None:
-        """Have what lost workers left behind look as it does some minutes later."""
-        queue = self.shop.queue
-        for entry in self.connection.zrange(queue.started_job_registry.key, 0, -1):
-            self.connection.zadd(queue.started_job_registry.key, {entry: 1})
-        for name in queue.intermediate_queue.get_job_ids():
-            self.connection.set(queue.intermediate_queue.get_first_seen_key(name), 1)
-        self.connection.delete(queue.registry_cleaning_key)
 
     def is_done(self) -> bool:
         """Tell whether nothing is left to do."""
@@ -167,6 +162,8 @@ def work_through(soak: Soak, random: secrets.SystemRandom) -> None:
     for kill in range(kills):
         wanted = (kill + 1) * TASKS // (kills + 1)
         wait_until(lambda wanted=wanted: len(soak.ran()) >= wanted, 60 + TASKS)
+        # At any place of what a worker does for a job.
+        time.sleep(random.random() / 20)
         if kill == kills // 2:
             soak.place.stop()
             for worker in workers:
@@ -181,5 +178,37 @@ def work_through(soak: Soak, random: secrets.SystemRandom) -> None:
     for worker in workers:
         soak.interrupt(worker)
     while not soak.is_done():
-        soak.let_time_pass()
+        soak.shop.let_time_pass()
         assert soak.start("burst").wait(60 + TASKS) == 0
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+@pytest.mark.parametrize("where", ["execute_job", "prepare_execution", "handle_job_success"])
+def test_a_worker_that_is_killed_at_one_place(
+    where: str,
+    retries: int,
+    tmp_path: Path,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BRINE_RAN", str(tmp_path / "ran"))
+    retry = Retry(max=retries) if retries else None
+    job = shop.queue.enqueue(rq_kit.note_number, 1, retry=retry)
+
+    def killed() -> None:
+        worker = shop.worker()
+        worker.subscribe = lambda: None
+        setattr(worker, where, lambda *_, **__: os._exit(9))
+        worker.work(burst=True, logging_level="CRITICAL")
+
+    assert in_child(killed) == 9
+    shop.push(job.id)
+    for _ in range(3):
+        shop.let_time_pass()
+        shop.work()
+    ran = len((tmp_path / "ran").read_text().splitlines()) if (tmp_path / "ran").exists() else 0
+    began, before = where != "execute_job", where != "handle_job_success"
+    # Before it began, it is another's to begin. Then it is one run, or as many as it was signed for.
+    assert ran == (1 if not began else retries + (0 if before else 1))
+    assert job.get_status() == ("finished" if not began or retries else "failed")
+    assert set(shop.reasons()) <= {"replayed"}
