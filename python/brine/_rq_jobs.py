@@ -93,7 +93,7 @@ class SignedJob(Job):
 
     def _sign(self, fields: dict[str, bytes]) -> None:
         following = self._next_of(fields)
-        until = None if self.not_before is None else datetime.fromtimestamp(self.not_before, UTC)
+        until = self._until
         if following is None and runs_left(fields):
             # A job that begins at its last moment can fail later.
             later = (until or datetime.now(UTC)) + self.own.lifetime
@@ -101,6 +101,10 @@ class SignedJob(Job):
         self._content = JobContent(self.id, fields, self.data, self.not_before, following)
         self._envelope = self.own.sign(pickled(vars(self._content), False), TASK, until)
         self._came, self._is_over = None, False
+
+    @property
+    def _until(self) -> datetime | None:
+        return None if self.not_before is None else datetime.fromtimestamp(self.not_before, UTC)
 
     def _next_of(self, fields: Mapping[str, bytes]) -> bytes | None:
         """Return the right to a run after this one that goes on. One that is used up makes room for a new one."""
@@ -136,6 +140,7 @@ class SignedJob(Job):
             kept = {name: value for name, value in stored.items() if name not in values}
             super().restore({**kept, "data": b""})
             self.data, self.is_unsigned = data, True
+            self._content, self._came, self.signer, self.not_before = None, None, None, None
             self._set_call(opened)
         self.meta = self._opened_meta(stored.get("meta"))
         self._is_over = as_text(stored.get("status", b"")) in OVER
@@ -145,7 +150,7 @@ class SignedJob(Job):
         content.check(self.id, stored)
         state = {name: stored[name] for name in STATE & stored.keys()}
         super().restore({**state, **content.fields, "data": b""})
-        self.data = content.data
+        self.data, self.is_unsigned = content.data, False
         self._envelope, self._content, self._came = opened.envelope, content, opened
         self.signer, self.not_before = opened.verified.signer, content.not_before
 
@@ -154,16 +159,17 @@ class SignedJob(Job):
         came = self._came
         if came is None or came.is_consumed:
             return
-        self._load_call(came)
+        self._load_call()
         self.own.consume(came)
 
     def perform(self) -> Any:
         self.begin()
         return super().perform()
 
-    def _load_call(self, came: OpenedTask) -> None:
-        assert self._content is not None
-        self._set_call(self.own.load(self._content.data, came.verified.signer))
+    def _load_call(self) -> None:
+        if self._content is None or self.signer is None:
+            raise UsageError("nobody has verified it", reason="usage")
+        self._set_call(self.own.load(self._content.data, self.signer))
 
     def _set_call(self, call: Any) -> None:
         if not isinstance(call, tuple) or len(call) != 4:
@@ -172,9 +178,7 @@ class SignedJob(Job):
 
     def _deserialize_data(self) -> None:
         try:
-            if self._came is None:
-                raise UsageError("nobody has verified it", reason="usage")
-            self._load_call(self._came)
+            self._load_call()
         except Error as error:
             raise DeserializationError from error
 
@@ -183,7 +187,7 @@ class SignedJob(Job):
         return super().requeue(at_front)
 
     def _signed_meta(self) -> bytes:
-        return self.own.sign(pickled(self.meta, False), self.about("meta"))
+        return self.own.sign(pickled(self.meta, False), self.about("meta"), self._until)
 
     def _opened_meta(self, value: bytes | None) -> dict[str, Any]:
         if not value:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rq import Queue
 from rq.cron import CronScheduler
 from rq.group import Group
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
 from rq.utils import as_text, get_version, import_attribute, now
 
 from brine._errors import UntrustedError, UsageError
-from brine._rq_jobs import SignedJob, started_jobs
+from brine._rq_jobs import started_jobs
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
 
@@ -39,15 +39,14 @@ class SignedQueue(Queue):
         serializer: Any = None,
         **named: Any,
     ):
-        kind: Any = type(self).job_class
-        check_class("job_class", job_class, kind, Job)
+        own: Any = type(self).job_class
+        check_class("job_class", job_class, (Job, own, self.workers_job))
         check_serializer(serializer)
-        if isinstance(job_class, type) and issubclass(job_class, SignedJob):
-            kind = job_class
+        kind = self.workers_job if job_class is self.workers_job else own
         super().__init__(name, connection, default_timeout, is_async, job_class=kind, **named)
         self.serializer: Any = JobValues()
         # It is found out here that there can be no such queue.
-        kind.signatures.of(name)
+        own.signatures.of(name)
 
     @classmethod
     def dequeue_any(
@@ -100,8 +99,14 @@ class SignedQueue(Queue):
         job.refuse(error)
         self._forget(job.id)
 
+    def enqueue_job(self, job: Any, *arguments: Any, **named: Any) -> Any:
+        job.not_before = None
+        return super().enqueue_job(job, *arguments, **named)
+
     def schedule_job(self, job: Any, datetime: datetime, *arguments: Any, **named: Any) -> Any:
         job.not_before = int(datetime.timestamp())
+        # Older versions say so later, or not at all.
+        job._status = JobStatus.SCHEDULED
         return super().schedule_job(job, datetime, *arguments, **named)
 
     @property
@@ -165,16 +170,11 @@ class SignedGroup(Group):
         return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
 
 
-def check_class(what: str, given: Any, own: type, stock: type) -> None:
+def check_class(what: str, given: Any, known: tuple[type, ...]) -> None:
     """Raise `UsageError` for a class with which something would be left unsigned."""
     kind = import_attribute(given) if isinstance(given, str) else given
-    if kind in (None, stock) or (isinstance(kind, type) and issubclass(kind, _signed_base(own))):
-        return
-    raise UsageError(f"{what}: what is signed has a {own.__name__} of its own", reason="usage")
-
-
-def _signed_base(kind: type) -> type:
-    return SignedJob if issubclass(kind, SignedJob) else SignedQueue
+    if kind is not None and kind not in known:
+        raise UsageError(f"{what}: what is signed has classes of its own", reason="usage")
 
 
 def check_serializer(given: Any) -> None:

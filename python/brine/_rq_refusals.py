@@ -49,7 +49,7 @@ def keep(
     told["at"] = datetime.now(UTC).isoformat()
     told["content"] = {key: base64.b64encode(value).decode() for key, value in content.items()}
     if connection.hsetnx(KEPT, name, json.dumps(told)):
-        what = "a message" if job_id is None else f"job {job_id}"
+        what = "a message" if job_id is None else f"job {job_id!r}"
         logger.error("refused %s of RQ: %s", what, error)
 
 

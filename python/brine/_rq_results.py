@@ -63,7 +63,10 @@ class JobValues:
         value = fields.pop(VALUE, None)
         if value is None:
             return fields, None
-        return fields, job.own.open(b64decode(value), job.about("result"), is_result=True)
+        found = job.own.open(b64decode(value), job.about("result"), is_result=True)
+        if isinstance(found, OpenedTask):
+            raise UsageError("it is no result of RQ", reason="task-form")
+        return fields, found
 
     def _of_job(self) -> Any:
         if self._job is None:

@@ -47,8 +47,9 @@ class SignedWorker(BaseWorker):
         serializer: Any = None,
         **named: Any,
     ):
-        check_class("job_class", job_class, type(self).job_class, Job)
-        check_class("queue_class", queue_class, type(self).queue_class, Queue)
+        own_queue: Any = self.queue_class
+        check_class("job_class", job_class, (Job, self.job_class, own_queue.job_class))
+        check_class("queue_class", queue_class, (Queue, own_queue))
         check_serializer(serializer)
         own = [self._own_queue(queue) for queue in ensure_job_list(queues)]
         super().__init__(own, name, default_result_ttl, connection, **named)
@@ -93,7 +94,7 @@ class SignedWorker(BaseWorker):
         commands = self.signatures.commands
         try:
             opened = commands.open(message["data"], about(self.name))
-            if not isinstance(opened, OpenedTask) or not isinstance(opened.content, dict):
+            if not isinstance(opened, OpenedTask) or not _is_command(opened.content):
                 raise UsageError("it is no command", reason="task-form")
             commands.consume(opened)
         except Exception as error:  # noqa: BLE001
@@ -146,10 +147,16 @@ class SignedWorker(BaseWorker):
         self.scheduler = scheduler
         scheduler.acquire_locks()
         if scheduler.acquired_locks and burst:
-            scheduler.enqueue_scheduled_jobs()
-            scheduler.release_locks()
+            try:
+                scheduler.enqueue_scheduled_jobs()
+            finally:
+                scheduler.release_locks()
         elif scheduler.acquired_locks:
             scheduler.start()
+
+
+def _is_command(content: Any) -> bool:
+    return isinstance(content, dict) and isinstance(content.get("command"), str)
 
 
 def about(worker: str) -> bytes:

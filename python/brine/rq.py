@@ -17,7 +17,6 @@ from brine._errors import UnsupportedError
 from brine._rq_jobs import SignedJob, WorkersJob
 from brine._rq_queues import SignedCronScheduler, SignedGroup, SignedQueue, SignedScheduler
 from brine._rq_refusals import Refused, refused
-from brine._rq_results import JobValues
 from brine._rq_signatures import QueueSignatures
 from brine._rq_workers import SignedWorker, send_command
 
@@ -80,7 +79,6 @@ class Signed:
 
     def __init__(self, signatures: QueueSignatures) -> None:
         self._signatures = signatures
-        self.serializer = JobValues()
         job, queue = _made(SignedJob, signatures=signatures), _made(SignedQueue)
         workers_job = _made(WorkersJob, job)
         job.queue_class = queue

@@ -25,6 +25,8 @@ from rq.registry import FailedJobRegistry
 
 import brine.rq
 import rq_kit
+from brine._rq_signatures import NEXT
+from brine._task_signatures import TASK
 from rq_kit import Shop, stored
 
 if TYPE_CHECKING:
@@ -162,6 +164,27 @@ def test_meta(shop: Shop) -> None:
     # A job that changes itself while it runs stays what was signed.
     found = shop.kind.Job.fetch(job.id, connection=shop.connection)
     assert found.timeout == 180
+
+
+def test_what_waits_for_long_can_be_read_for_as_long(shop: Shop) -> None:
+    when = datetime.now(UTC) + timedelta(days=30)
+    job = shop.queue.enqueue_at(when, rq_kit.flaky, 1, retry=Retry(max=1), meta={"by": "alice"})
+    signatures, fields = shop.kind._signatures.of("shop"), stored(shop, job)
+    opened = signatures.open(fields["data"], TASK)
+    meta = signatures.open(fields["meta"], job.about("meta"))
+    following = signatures.open(opened.content["next"], NEXT)
+    last = when.replace(microsecond=0) + timedelta(days=1)
+    assert opened.verified.expires == meta.verified.expires == last
+    # It can fail after it began at its last moment.
+    assert following.verified.expires == last + timedelta(days=1)
+
+
+def test_a_job_that_is_wanted_earlier(shop: Shop) -> None:
+    job = shop.queue.enqueue_in(timedelta(hours=1), rq_kit.add, 1)
+    shop.queue.scheduled_job_registry.remove(job)
+    shop.queue.enqueue_job(shop.kind.Job.fetch(job.id, connection=shop.connection))
+    shop.work()
+    assert (job.return_value(), shop.reasons()) == (1, [])
 
 
 def test_what_an_operator_does(shop: Shop) -> None:
@@ -402,6 +425,23 @@ def test_commands(tmp_path: Path, connection: Any, module: Any) -> None:
         worker.kill()
         worker.wait()
     assert shop.reasons() == []
+
+
+def test_a_scheduler_beside_a_worker(tmp_path: Path, connection: Any, module: Any) -> None:
+    shop = Shop(connection, module)
+    job = shop.queue.enqueue_in(timedelta(seconds=1), rq_kit.add, 1)
+    repeated = shop.queue.enqueue(rq_kit.add, 2, repeat=Repeat(times=1, interval=1))
+    given = ("--name", "one", "--with-scheduler", "--worker-class", "signing_shop.signed.Worker")
+    worker = program(tmp_path, connection, "worker", *given, "shop")
+    try:
+        wait_until(lambda: job.return_value() == 1 and len(repeated.results()) == 2, 50)
+        module.send_command(connection, "one", "shutdown")
+        told, _ = worker.communicate(timeout=50)
+        assert worker.returncode == 0, told
+    finally:
+        worker.kill()
+        worker.wait()
+    assert (len(shop.ran), shop.reasons()) == (3, [])
 
 
 def test_a_horse_that_dies_is_retried(tmp_path: Path, connection: Any, module: Any) -> None:
