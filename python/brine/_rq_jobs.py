@@ -14,7 +14,7 @@ from rq.utils import as_text, current_timestamp, decode_redis_hash
 
 from brine._errors import Error, UntrustedError, UsageError
 from brine._objects import pickled
-from brine._rq_refusals import keep
+from brine._rq_refusals import is_verdict, keep
 from brine._rq_results import JobValues, SignedResult, inflated
 from brine._rq_signatures import (
     NEXT,
@@ -261,7 +261,9 @@ class WorkersJob(SignedJob):
             job.restore(stored)
         except NoSuchJobError:
             return None
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
+            if not is_verdict(error):
+                raise
             _refuse(connection, job_id, stored, error)
             return None
         return job
@@ -299,6 +301,8 @@ class WorkersJob(SignedJob):
                 raise UntrustedError(f"it is of queue {self.origin!r}", reason="context-mismatch")
             self._use_next()
         except Error as error:
+            if not is_verdict(error):
+                raise
             self.refuse(error)
             self.set_status(JobStatus.FAILED, pipeline=pipeline)
             self._handle_failure(f"no retry: {error}", pipeline)

@@ -12,7 +12,7 @@ from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
 from rq.utils import as_text, get_version, import_attribute, now
 
-from brine._errors import UntrustedError, UsageError
+from brine._errors import Error, UntrustedError, UsageError
 from brine._rq_jobs import started_jobs
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
@@ -83,6 +83,9 @@ class SignedQueue(Queue):
         except UnicodeDecodeError as error:
             keep(self.connection, None, {"data": name}, error)
             job = None
+        except Error:
+            self.give_back(name)
+            raise
         if job is not None and job.origin != self.name:
             told = f"it was sent to queue {job.origin!r}, and lay in {self.name!r}"
             job.keep(UntrustedError(told, reason="context-mismatch"))  # type: ignore[attr-defined]
@@ -93,6 +96,11 @@ class SignedQueue(Queue):
 
     def _forget(self, name: bytes | str) -> None:
         self.connection.lrem(self.intermediate_queue_key, 1, name)  # type: ignore[arg-type]
+
+    def give_back(self, name: Any) -> None:
+        """Put back what was taken from here, where nothing can be judged."""
+        self.connection.lpush(self.key, name)
+        self._forget(name)
 
     def set_aside(self, job: Any, error: Exception) -> None:
         """Keep a job that was taken from here, with the reason for which it is refused."""

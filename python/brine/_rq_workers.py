@@ -18,7 +18,7 @@ from rq.worker_registration import clean_worker_registry
 from brine._errors import Error, UsageError
 from brine._objects import pickled
 from brine._rq_queues import check_class, check_serializer
-from brine._rq_refusals import keep, logger
+from brine._rq_refusals import is_verdict, keep, logger
 from brine._rq_results import JobValues
 from brine._task_signatures import OpenedTask
 
@@ -73,6 +73,10 @@ class SignedWorker(BaseWorker):
         try:
             job.begin()
         except Error as error:
+            if not is_verdict(error):
+                # It ends the worker, and the job waits for one that can judge it.
+                queue.give_back(job.id)
+                raise
             queue.set_aside(job, error)
             return
         super().execute_job(job, queue)

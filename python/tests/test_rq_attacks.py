@@ -404,6 +404,22 @@ def test_a_command_of_yesterday(shop: Shop) -> None:
     assert (stopped, shop.reasons()) == ([], ["expired"])
 
 
+def test_without_a_ledger_or_a_trust_file_no_job_is_refused(
+    tmp_path: Path, shop: Shop, signed: Callable[..., Any], home: Path
+) -> None:
+    job = shop.queue.enqueue(rq_kit.add, 1)
+    blind = Shop(shop.connection, signed(replay_db=tmp_path / "none"))
+    (home / "trust.toml").write_text("this is no trust file")
+    lost = Shop(shop.connection, signed(trust=None))
+    for one in (blind, lost):
+        one.work()
+        assert shop.connection.lrange(shop.queue.key, 0, -1) == [job.id.encode()]
+        assert shop.connection.llen(shop.queue.intermediate_queue_key) == 0
+        assert (job.get_status(), shop.reasons(), shop.ran) == ("queued", [], [])
+    shop.work()
+    assert (job.return_value(), shop.reasons()) == (1, [])
+
+
 class Evil:
     """Runs a command when it is loaded."""
 
