@@ -1,16 +1,15 @@
-"""Queues of RQ whose jobs are signed, and what enqueues in the name of others: schedulers, cron, groups."""
+"""Queues of RQ whose jobs are signed, and what belongs to them: schedulers and groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rq import Queue
-from rq.cron import CronScheduler
 from rq.group import Group
 from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
-from rq.utils import as_text, get_version, import_attribute, now
+from rq.utils import as_text, get_version, import_attribute
 
 from brine._errors import Error, UntrustedError, UsageError
 from brine._rq_jobs import started_jobs
@@ -151,20 +150,6 @@ def _enqueue(queue: Any, job: Any, pipeline: Any) -> None:
     is_limited = getattr(job, "has_rate_limit", False)
     enqueue = queue._enqueue_rate_limited_job if is_limited else queue._enqueue_job
     enqueue(job, pipeline=pipeline, at_front=at_front)
-
-
-class SignedCronScheduler(CronScheduler):
-    """Enqueues signed jobs at the times of a table."""
-
-    job_class: ClassVar[Any]
-
-    def enqueue_jobs(self) -> list[Any]:
-        due = [entry for entry in self.get_jobs() if entry.should_run()]
-        for entry in due:
-            queue = self.job_class.queue_class(entry.queue_name, connection=self.connection)
-            queue.enqueue(entry.func, args=entry.args, kwargs=entry.kwargs, **entry.job_options)
-            entry.set_enqueue_time(now())
-        return due
 
 
 class SignedGroup(Group):

@@ -9,13 +9,14 @@ queue = signed.Queue("shop", connection=Redis())
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import rq as _rq
 
 from brine._errors import UnsupportedError
 from brine._rq_jobs import SignedJob, WorkersJob
-from brine._rq_queues import SignedCronScheduler, SignedGroup, SignedQueue, SignedScheduler
+from brine._rq_queues import SignedGroup, SignedQueue, SignedScheduler
 from brine._rq_refusals import Refused, refused
 from brine._rq_signatures import QueueSignatures
 from brine._rq_workers import SignedWorker, send_command
@@ -93,7 +94,14 @@ class Signed:
         self.Worker = _made(SignedWorker, _rq.Worker, **of_workers)
         self.SimpleWorker = _made(SignedWorker, _rq.SimpleWorker, **of_workers)
         self.Group = _made(SignedGroup, job_class=job)
-        self.CronScheduler = _made(SignedCronScheduler, job_class=job)
+
+    @cached_property
+    def CronScheduler(self) -> Any:
+        """Cron of RQ."""
+        # What RQ imports for this starts a process to find out where it is.
+        from brine._rq_cron import SignedCronScheduler
+
+        return _made(SignedCronScheduler, job_class=self.Job)
 
     def send_command(self, connection: Any, worker_name: str, command: str, **details: Any) -> None:
         """Send a worker a command of RQ: ``"shutdown"``, ``"kill-horse"``, or ``"stop-job"`` with ``job_id``."""

@@ -389,6 +389,18 @@ def test_the_program(tmp_path: Path, connection: Any, module: Any) -> None:
     assert "'timeout' is not what was signed" in told
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="RQ would pickle classes")
+def test_a_pool_of_workers(tmp_path: Path, connection: Any, module: Any) -> None:
+    shop = Shop(connection, module)
+    jobs = [shop.queue.enqueue(rq_kit.add, number) for number in range(6)]
+    given = ("--burst", "--num-workers", "2", "--worker-class", "signing_shop.signed.Worker")
+    pool = program(tmp_path, connection, "worker-pool", *given, "shop")
+    told, _ = pool.communicate(timeout=50)
+    assert pool.returncode == 0, told
+    assert [job.return_value() for job in jobs] == list(range(6))
+    assert shop.reasons() == []
+
+
 def test_the_program_requeues(tmp_path: Path, connection: Any, module: Any) -> None:
     shop = Shop(connection, module)
     job = shop.queue.enqueue(rq_kit.flaky, 1)

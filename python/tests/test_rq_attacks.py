@@ -263,6 +263,13 @@ def test_strangers_and_revoked_and_expired_signers(
     assert shop.ran == []
 
 
+def test_what_anybody_sent_long_ago_runs_where_nobody_signs(open_shop: Shop) -> None:
+    job = open_shop.queue.enqueue(rq_kit.add, 1)
+    open_shop.forge(job, created_at="2001-01-01T00:00:00.000000Z")
+    open_shop.work()
+    assert len(open_shop.ran) == 1
+
+
 def test_what_became_void_between_reading_and_running(shop: Shop, mallory: brine.Key) -> None:
     shop.queue.enqueue(rq_kit.add, 1)
     signatures = shop.kind._signatures.of("shop")
