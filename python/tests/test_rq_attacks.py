@@ -349,6 +349,23 @@ def test_a_scheduled_job_that_is_moved_forward(open_shop: Shop, shop: Shop) -> N
     assert shop.reasons() == []
 
 
+def test_a_due_job_that_looks_as_if_it_had_failed(open_shop: Shop, shop: Shop) -> None:
+    """A worker that moves it to its queue does not sign it again, so that there are no two that can run."""
+    for one, expected in ((open_shop, 2), (shop, 1)):
+        job = one.queue.enqueue_at(datetime.now(UTC) - timedelta(seconds=5), rq_kit.add, 1)
+        fields = stored(one, job)
+        one.forge(job, status="failed")
+        one.work(with_scheduler=True)
+        one.work()
+        one.connection.delete(job.key)
+        one.connection.hset(job.key, mapping=fields)
+        one.push(job.id)
+        one.work()
+        assert len(one.ran) == expected
+        one.connection.delete("ran")
+    assert shop.reasons() == ["replayed"]
+
+
 def test_commands_that_nobody_signed(
     open_shop: Shop, shop: Shop, signed: Callable[..., Any], alice: brine.Key
 ) -> None:
