@@ -169,7 +169,7 @@ class SignedJob(Job):
     def _load_call(self) -> None:
         if self._content is None or self.signer is None:
             raise UsageError("nobody has verified it", reason="usage")
-        self._set_call(self.own.load(self._content.data, self.signer))
+        self._set_call(self.own.load_pickle(self._content.data, self.signer))
 
     def _set_call(self, call: Any) -> None:
         if not isinstance(call, tuple) or len(call) != 4:

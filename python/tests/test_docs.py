@@ -30,7 +30,7 @@ WITHOUT_EXAMPLES = {"docs/python/install.md", "docs/python/README.md"}
 
 NEED_A_WORKER = {"docs/python/executor.md", "docs/powers.md"}
 
-NEED_REDIS = {"docs/python/arq.md", "docs/python/taskiq.md"}
+NEED_REDIS = {"docs/python/arq.md", "docs/python/rq.md", "docs/python/taskiq.md"}
 
 NEED_MODULES = {
     "docs/python/arq.md": ["arq"],
