@@ -14,7 +14,8 @@ from rq.utils import as_text, current_timestamp, decode_redis_hash
 
 from brine._errors import Error, UntrustedError, UsageError
 from brine._objects import pickled
-from brine._rq_refusals import is_verdict, keep
+from brine._refused_tasks import is_verdict
+from brine._rq_refusals import keep
 from brine._rq_results import JobValues, SignedResult, inflated
 from brine._rq_signatures import (
     NEXT,

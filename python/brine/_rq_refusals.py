@@ -5,19 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from brine._errors import Error, InputOutputError, KeyFileError
+from brine._errors import Error
+from brine._refused_tasks import logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEPT = "rq:brine:refused"
-
-logger = logging.getLogger("brine")
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,6 @@ def keep(
     if connection.hsetnx(KEPT, name, json.dumps(told)):
         what = "a message" if job_id is None else f"job {job_id!r}"
         logger.error("refused %s of RQ: %s", what, error)
-
-
-def is_verdict(error: Exception) -> bool:
-    """Whether an error says something about a job, and not about the ledger, the trust file or the system."""
-    if isinstance(error, InputOutputError):
-        return error.reason == "out-of-memory"
-    return not isinstance(error, KeyFileError)
 
 
 def _parsed(value: bytes) -> Refused:

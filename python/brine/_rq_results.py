@@ -56,7 +56,7 @@ class JobValues:
         value = fields.pop(VALUE, None)
         if value is None:
             return fields, None
-        return fields, job.own.load(b64decode(value), opened.verified.signer)
+        return fields, job.own.load_pickle(b64decode(value), opened.verified.signer)
 
     def _unsigned(self, job: Any, fields: dict[str, bytes]) -> tuple[dict[str, bytes], Any]:
         inflated(b64decode(fields.get("exc_string", b"")))

@@ -17,8 +17,9 @@ from rq.worker_registration import clean_worker_registry
 
 from brine._errors import Error, UsageError
 from brine._objects import pickled
+from brine._refused_tasks import is_verdict, logger
 from brine._rq_queues import check_class, check_serializer
-from brine._rq_refusals import is_verdict, keep, logger
+from brine._rq_refusals import keep
 from brine._rq_results import JobValues
 from brine._task_signatures import OpenedTask
 

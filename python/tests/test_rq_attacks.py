@@ -27,7 +27,7 @@ import rq_kit
 from brine._objects import pickled
 from brine._rq_signatures import NEXT, STATE, JobContent
 from brine._rq_workers import about
-from brine._task_signatures import TASK
+from brine._task_signatures import LEASE, TASK
 from rq_kit import ATTEMPTS, Shop, stored
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def test_strangers_and_revoked_and_expired_signers(
     assert shop.reasons()[2:] == ["expired"]
     shop.queue.enqueue(rq_kit.add, 4)
     signatures._trust = brine.Trust.of({"somebody": mallory.public})
-    signatures._judge = signatures._ledger = None
+    signatures._judge, signatures._ledgers = None, {}
     shop.work()
     assert shop.reasons()[3:] == ["unknown-signer"]
     assert shop.ran == []
@@ -274,7 +274,7 @@ def test_what_became_void_between_reading_and_running(shop: Shop, mallory: brine
     shop.queue.enqueue(rq_kit.add, 1)
     signatures = shop.kind._signatures.of("shop")
     somebody = brine.Trust.of({"somebody": mallory.public})
-    signatures._ledger = brine.Verifier(
+    signatures._ledgers[LEASE] = brine.Verifier(
         somebody, context="rq:shop", aad=TASK, replay_db=signatures._replay_db
     )
     shop.work()
