@@ -1,0 +1,145 @@
+"""Messages of Dramatiq in envelopes: what is signed, and what a message must look like that was."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.common import current_millis, dq_name, q_name
+
+from brine._errors import UsageError
+from brine._objects import pickled, unpickled
+from brine._task_signatures import TASK, OpenedTask, TaskSignatures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brine._brine import AllowList
+
+FORM = {
+    "queue_name": str,
+    "actor_name": str,
+    "args": tuple,
+    "kwargs": dict,
+    "options": dict,
+    "message_id": str,
+    "message_timestamp": int,
+}
+"""The fields of a message."""
+
+REDIS_ID = "redis_message_id"
+"""The option under whose value a message lies in Redis."""
+
+
+class Resent(bytes):
+    """The envelope of a message that waited for its time, and goes on as its signer meant it."""
+
+    redis_id: str
+
+
+class Messages:
+    """Signs and verifies the messages of a broker. Each queue has a context of its own."""
+
+    def __init__(self, signatures: Callable[[str], TaskSignatures]) -> None:
+        self._make = signatures
+        self._of_queue: dict[str, TaskSignatures] = {}
+
+    def of(self, queue: str) -> TaskSignatures:
+        """Return the signatures of a queue, which are those of its delayed messages as well."""
+        name = q_name(queue)
+        if name not in self._of_queue:
+            self._of_queue[name] = self._make(f"dramatiq:{name}")
+        return self._of_queue[name]
+
+    def encode(self, fields: dict[str, Any], opened: OpenedTask | None) -> bytes:
+        """Sign a message. One that was opened before and is the same goes on in its envelope."""
+        if opened is not None and not opened.is_consumed and _is_due(opened.content, fields):
+            resent = Resent(opened.envelope)
+            resent.redis_id = opened.content["options"].get(REDIS_ID, "")
+            return resent
+        eta = fields["options"].get("eta")
+        is_timed = isinstance(eta, int | float)
+        until = datetime.fromtimestamp(eta / 1000, UTC) if is_timed else None
+        return self.of(fields["queue_name"]).sign(pickled(fields, False), TASK, until)
+
+    def decode(self, data: bytes, queue: str) -> tuple[dict[str, Any], OpenedTask | None]:
+        """Verify a message that came from a queue, and return its fields."""
+        opened = self.of(queue).open(data, TASK)
+        is_signed = isinstance(opened, OpenedTask)
+        fields = _checked(opened.content if is_signed else opened)
+        # Dramatiq changes options where they are.
+        fields = {**fields, "options": dict(fields["options"])}
+        if queue != fields["queue_name"]:
+            _arrive(fields, queue)
+        return fields, opened if is_signed else None
+
+
+def seconds_until_due(message: Any) -> float:
+    """Take the time off a message that is in its queue already, and return how long it is until then.
+
+    Dramatiq would put it into the queue a second time, where it is.
+    """
+    eta = message.options.get("eta")
+    if message.queue_name == dq_name(message.queue_name) or not isinstance(eta, int | float):
+        return 0
+    del message.options["eta"]
+    return (eta - current_millis()) / 1000
+
+
+def unsigned(data: bytes, allow: AllowList) -> Any:
+    """Load a message or a result that was never signed: JSON, or a pickle with the names of the list."""
+    if data[:1] == b"\x80":
+        return unpickled(data, allow)
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"it is no JSON: {error}", reason="task-form") from error
+    if isinstance(found, dict) and isinstance(found.get("args"), list):
+        found["args"] = tuple(found["args"])
+    return found
+
+
+def placeholder(queue: str) -> dict[str, Any]:
+    """Return the fields of a message that stands for one that was refused, until it is removed."""
+    return {
+        "queue_name": queue,
+        "actor_name": "brine.refused",
+        "args": (),
+        "kwargs": {},
+        "options": {REDIS_ID: ""},
+        "message_id": str(uuid.uuid4()),
+    }
+
+
+def _checked(fields: Any) -> dict[str, Any]:
+    if type(fields) is not dict or fields.keys() != FORM.keys():
+        raise UsageError("it is no message of Dramatiq", reason="task-form")
+    wrong = [name for name, kind in FORM.items() if type(fields[name]) is not kind]
+    if wrong:
+        raise UsageError(f"it is no message of Dramatiq: {wrong[0]}", reason="task-form")
+    return fields
+
+
+def _arrive(fields: dict[str, Any], queue: str) -> None:
+    """Have a delayed message arrive in its queue."""
+    if fields["queue_name"] != dq_name(queue):
+        raise UsageError(f"it is for the queue {fields['queue_name']!r}", reason="task-form")
+    fields["queue_name"] = queue
+
+
+def _is_due(signed: dict[str, Any], fields: dict[str, Any]) -> bool:
+    """Tell whether the fields are those that were signed, as Dramatiq moves them to their queue when their time has come."""
+    return _parts(signed) == _parts(fields)
+
+
+def _parts(fields: dict[str, Any]) -> dict[str, Any]:
+    # What was not changed is the same object. Nothing that a signer sent is asked whether it is equal.
+    kept = {name: id(value) for name, value in fields["options"].items() if name not in _MOVED}
+    args, kwargs = id(fields["args"]), id(fields["kwargs"])
+    queue = q_name(fields["queue_name"])
+    return {**fields, "options": kept, "args": args, "kwargs": kwargs, "queue_name": queue}
+
+
+_MOVED = {"eta", REDIS_ID}
