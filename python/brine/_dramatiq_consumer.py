@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from brine._dramatiq_messages import Messages
     from brine._task_signatures import OpenedTask
 
-LEASE = "1m"
-"""How long others leave a task alone whose worker died."""
-
 MOST_SECONDS = 5
 """How long a message waits at most, until it is asked again whether another worker has done it."""
 
@@ -90,9 +87,9 @@ def _as_signed(message: Any) -> Any:
 class Gate(Middleware):
     """Judges each message again where its task starts, and lets it start once."""
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, lease: str) -> None:
         self._messages = messages
-        self._keeper = LeaseKeeper(length_in_seconds(LEASE))
+        self._keeper = LeaseKeeper(length_in_seconds(lease))
         self.is_stopping = threading.Event()
 
     def before_worker_boot(self, _broker: Broker, _worker: Worker) -> None:

@@ -21,14 +21,16 @@ class SignedRedisConsumer(SignedConsumer):
         self._place = f"{root}:{self._queue}.msgs"
         self._fetched: Any = None
         self._ids: set[str] = set()
+        self._new: set[str] = set()
         self._given_out: set[str] = set()
         self._by_data: dict[bytes, list[str]] | None = None
 
     def check(self, fields: dict[str, Any]) -> None:
         self._look()
         own = fields["options"].get(REDIS_ID)
-        if own not in self._ids or own in self._given_out:
+        if own not in self._new:
             raise UsageError("it does not lie under its id", reason="task-place")
+        self._new.remove(own)
         self._given_out.add(own)
 
     def ack(self, message: Any) -> None:
@@ -60,6 +62,7 @@ class SignedRedisConsumer(SignedConsumer):
         except RedisError as error:
             raise InputOutputError(str(error), reason="redis") from error
         self._ids = {_text(name) for name in names}
+        self._new = self._ids - self._given_out
         self._by_data = None
         self._fetched = self.inner.message_cache
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dramatiq as _dramatiq
 from dramatiq.results import Results
 
-from brine._dramatiq_consumer import LEASE, Gate, SignedConsumer
+from brine._dramatiq_consumer import Gate, SignedConsumer
 from brine._dramatiq_encoder import encoding
 from brine._dramatiq_messages import Messages, Resent, unsigned
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Refused", "refused", "sign"]
 
 KNOWN_MAJOR = "2"
+
+LEASE = "1m"
+"""How long others leave a task alone whose worker died."""
 
 _B = TypeVar("_B")
 
@@ -89,7 +92,7 @@ def sign(
     made: Any = broker
     # What a broker does is done by methods of its class; this is one more in front of them.
     made.__class__ = type(f"Signed{kind.__name__}", (signed, kind), {})
-    made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages)
+    made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages, LEASE)
     first = type(made.middleware[0]) if made.middleware else None
     made.add_middleware(made._brine_gate, before=first)
     for middleware in made.middleware:

@@ -1,0 +1,421 @@
+"""Attacks on Dramatiq, by somebody who can read and write the store and has no key.
+
+Each succeeds on a broker without signatures, and ends as a refusal, whose reason is kept, on one that is signed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import pickle
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("dramatiq")
+
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+
+import brine
+import brine.dramatiq
+from conftest import wait_until
+from dramatiq_kit import BROKERS, Shop, broker_of, with_results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = Path(__file__).parent.parent.parent / "docs/python/dramatiq.md"
+
+
+@pytest.fixture
+def signed(alice: brine.Key, trust: brine.Trust, seen: Path) -> Callable[..., Shop]:
+    """Signs a broker in the name of alice."""
+
+    def sign(made: Any = None, queue: str = "shop", **options: Any) -> Shop:
+        given = {"key": alice, "trust": trust, "expires": "1d", "replay_db": seen, **options}
+        return Shop(brine.dramatiq.sign(made or with_results(StubBroker()), **given), queue)
+
+    return sign
+
+
+@pytest.fixture(params=BROKERS)
+def pair(
+    request: pytest.FixtureRequest, servers: Callable[[str], Any], signed: Callable[..., Shop]
+) -> tuple[Shop, Shop]:
+    """A shop without signatures and a signed one, on each broker."""
+    queue = f"shop-{secrets.token_hex(4)}"
+    plain = Shop(broker_of(request.param, servers), f"{queue}-plain")
+    return plain, signed(broker_of(request.param, servers), queue)
+
+
+def changed(data: bytes, **fields: Any) -> bytes:
+    """Change fields of a message that nobody has signed."""
+    return json.dumps({**json.loads(data), **fields}).encode()
+
+
+def test_relabelled_messages(pair: tuple[Shop, Shop]) -> None:
+    plain, shop = pair
+    plain.add.send(7)
+    plain.put(changed(plain.queued(), actor_name="delete_user"))
+    with plain.at_work():
+        wait_until(lambda: plain.deleted == [7])
+    shop.add.send(7)
+    data = shop.queued()
+    assert data.count(b"add") == 1
+    shop.put(data.replace(b"add", b"foo"))
+    shop.work(refused=1)
+    assert (shop.deleted, shop.ran, shop.reasons()) == ([], [], ["signature-bad"])
+    assert brine.dramatiq.refused(shop.broker)[0].content == data.replace(b"add", b"foo")
+    wait_until(lambda: shop.left() == 0)
+
+
+def test_replays(pair: tuple[Shop, Shop]) -> None:
+    plain, shop = pair
+    for one in pair:
+        one.add.send(1)
+    again, data = plain.queued(), shop.queued()
+    for turn in range(3):
+        plain.put(again)
+        plain.work(ran=turn + 1)
+        shop.put(data)
+        shop.work(ran=1, refused=turn)
+    assert (len(plain.ran), len(shop.ran)) == (3, 1)
+    assert shop.reasons() == ["replayed"] * 2
+    wait_until(lambda: shop.left() == 0)
+
+
+def test_garbage_neither_loops_nor_ends_the_worker(pair: tuple[Shop, Shop]) -> None:
+    _, shop = pair
+    for data in (b"", b"garbage", b"{}", pickle.dumps(Evil()), b"\xd2\x84"):
+        shop.put(data)
+        shop.put(data, is_delayed=True)
+    shop.add.send(1)
+    shop.work(ran=1, refused=10)
+    assert shop.ran == [(1, 0, "alice")]
+    assert sorted(set(shop.reasons())) == ["cut-short", "not-an-envelope"]
+    wait_until(lambda: shop.left() == 0)
+    # Nobody is told of them again.
+    shop.work()
+    assert len(shop.reasons()) == 10
+
+
+def test_nothing_is_parsed_before_it_has_verified(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[Shop, Shop]
+) -> None:
+    plain, shop = pair
+    nested = b"[" * 1_000_000
+    parsed: list[int] = []
+    loads = json.loads
+
+    def load(text: str) -> Any:
+        parsed.append(len(text))
+        return loads(text)
+
+    monkeypatch.setattr("dramatiq.encoder.json.loads", load)
+    for one in pair:
+        one.broker.declare_queue(one.queue)
+        one.put(nested)
+    consumer = shop.broker.consume(shop.queue, timeout=100)
+    wait_until(lambda: next(consumer) is None and bool(shop.reasons()))
+    assert shop.reasons() == ["not-an-envelope"]
+    # What was kept is longer.
+    assert len(nested) not in parsed
+    consumer.close()
+    consumer = plain.broker.consume(plain.queue, timeout=100)
+    with contextlib.suppress(dramatiq.DecodeError):
+        wait_until(lambda: next(consumer) is None and len(nested) in parsed)
+    assert len(nested) in parsed
+    consumer.close()
+
+
+def test_messages_of_another_queue(pair: tuple[Shop, Shop], signed: Callable[..., Shop]) -> None:
+    plain, shop = pair
+    other = Shop(with_results(StubBroker()), "other")
+    other.add.send(1)
+    plain.put(changed(other.queued(), queue_name=plain.queue))
+    plain.work(ran=1)
+    assert plain.ran == [(1, 0, "nobody")]
+    other = signed(queue="other")
+    other.add.send(1)
+    shop.put(other.queued())
+    shop.work(refused=1)
+    assert (shop.ran, shop.reasons()) == ([], ["context-mismatch"])
+
+
+def test_results_of_another_task(signed: Callable[..., Shop]) -> None:
+    for shop in (Shop(with_results(StubBroker())), signed()):
+        with shop.at_work():
+            one, other = shop.add.send(1, 1), shop.add.send(100, 100)
+            assert [shop.result(one), shop.result(other)] == [2, 200]
+        results, key = shop.backend.results, shop.backend.build_message_key
+        results[key(one)] = results[key(other)]
+        if hasattr(shop.broker, "_brine"):
+            with pytest.raises(brine.AlteredError) as caught:
+                shop.result(one)
+            assert caught.value.reason == "signature-bad"
+        else:
+            assert shop.result(one) == 200
+
+
+def test_a_message_as_a_result_and_a_result_as_a_message(signed: Callable[..., Shop]) -> None:
+    shop = signed()
+    message = shop.add.send(1, 1)
+    data = shop.queued()
+    key = shop.backend.build_message_key(message)
+    shop.backend.results[key] = (data, float("inf"))
+    with pytest.raises(brine.AlteredError) as caught:
+        shop.result(message)
+    assert caught.value.reason == "signature-bad"
+    shop.put(data)
+    with shop.at_work():
+        wait_until(lambda: shop.backend.results[key][0] != data)
+    shop.put(shop.backend.results[key][0])
+    shop.work(refused=1)
+    assert shop.reasons() == ["signature-bad"]
+
+
+def test_who_sends_tasks_is_not_believed_about_results(
+    alice: brine.Key, mallory: brine.Key, seen: Path
+) -> None:
+    trusted = f"""
+[[signer]]
+name = "producer"
+key = "{alice.public}"
+contexts = ["dramatiq:shop"]
+
+[[signer]]
+name = "worker"
+key = "{mallory.public}"
+contexts = ["dramatiq:shop", "dramatiq:shop:results"]
+"""
+    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    producer = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=alice, **given))
+    worker = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=mallory, **given))
+    producer.backend.results = worker.backend.results
+    message = producer.add.send(1, 2)
+    worker.put(producer.queued())
+    with worker.at_work():
+        assert producer.result(message) == 3
+    # The producer makes a result itself.
+    producer.backend.store_result(message, 1_000_000, 60_000)
+    with pytest.raises(brine.UntrustedError) as caught:
+        producer.result(message)
+    assert caught.value.reason == "context-not-allowed"
+
+
+def test_strangers_expired_and_endless_messages(
+    alice: brine.Key, mallory: brine.Key, trust: brine.Trust, signed: Callable[..., Shop]
+) -> None:
+    shop, stranger, brief = signed(), signed(key=mallory), signed(expires="1s")
+    stranger.add.send(1)
+    shop.put(stranger.queued())
+    shop.work(refused=1)
+    endless = brine.Signer(alice, context="dramatiq:shop", aad=b"task")
+    shop.put(brine.dumps(fields(), signer=endless))
+    shop.work(refused=2)
+    brief.add.send(1)
+    data = brief.queued()
+    now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+    later = brine.Verifier(trust, context="dramatiq:shop", aad=b"task", now=now)
+    shop.broker._brine.of("shop")._judge = later
+    shop.put(data)
+    with shop.at_work():
+        wait_until(lambda: len(shop.reasons()) == 3)
+    assert shop.ran == []
+    assert shop.reasons() == ["unknown-signer", "replay-expiry-missing", "expired"]
+
+
+def fields(**others: Any) -> dict[str, Any]:
+    """Return the fields of a message."""
+    message = dramatiq.Message("shop", "add", (1,), {}, {"redis_message_id": "1"})
+    return {**message.asdict(), **others}
+
+
+def test_a_message_of_a_trusted_signer_that_is_none_is_refused(
+    alice: brine.Key, signed: Callable[..., Shop]
+) -> None:
+    shop = signed()
+    signer = brine.Signer(alice, context="dramatiq:shop", expires="1h", aad=b"task")
+    wrong: list[Any] = [7, [], {}, {**fields(), "more": 1}]
+    wrong += [{name: value for name, value in fields().items() if name != "args"}]
+    wrong += [fields(**{name: None}) for name in fields()]
+    # It would be sought by the worker under the queue that it names.
+    wrong += [fields(queue_name="other"), fields(queue_name="other.DQ")]
+    for content in wrong:
+        shop.put(brine.dumps(content, signer=signer))
+    shop.add.send(1)
+    shop.work(ran=1, refused=len(wrong))
+    assert shop.ran == [(1, 0, "alice")]
+    assert shop.reasons() == ["task-form"] * len(wrong)
+
+
+def test_messages_that_lie_elsewhere_in_redis(
+    servers: Callable[[str], Any], signed: Callable[..., Shop]
+) -> None:
+    shop = signed(broker_of("redis", servers), f"shop-{secrets.token_hex(4)}")
+    shop.add.send(1)
+    data = shop.queued()
+    shop.numbers.clear()
+    # Dramatiq would acknowledge the id that the message names, and get the other again from every worker that ends.
+    shop.put(data)
+    shop.work(refused=1)
+    assert (shop.ran, shop.reasons(), shop.left()) == ([], ["task-place"], 0)
+
+
+class Evil:
+    """Runs a command when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("ran"),))
+
+
+def test_a_signer_sends_no_more_than_the_list_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: Callable[..., Shop]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = signed()
+    shop.add.send(Evil())
+    shop.work(refused=1)
+    assert not Path("ran").exists()
+    assert shop.reasons() == ["import-not-allowed"]
+    allowed = signed(allow={"alice": ["std", "decimal:Decimal"], "*": []})
+    allowed.add.send(1, 2)
+    allowed.work(ran=1)
+    assert allowed.ran == [(1, 2, "alice")]
+
+
+def test_pickles_run_without_signatures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: Callable[..., Shop]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = dramatiq.get_encoder()
+    monkeypatch.setattr("dramatiq.message.global_encoder", dramatiq.PickleEncoder())
+    plain = Shop(with_results(StubBroker()))
+    plain.put(pickle.dumps(Evil()))
+    with plain.at_work():
+        wait_until(lambda: Path("ran").exists())
+    monkeypatch.setattr("dramatiq.message.global_encoder", before)
+    Path("ran").unlink()
+    shop = signed()
+    shop.put(pickle.dumps(Evil()))
+    shop.work(refused=1)
+    assert not Path("ran").exists()
+    assert shop.reasons() == ["not-an-envelope"]
+
+
+FIELDS = {
+    "queue_name": "other",
+    "actor_name": "delete_user",
+    "args": (99,),
+    "kwargs": {"b": 99},
+    "options": {"pipe_target": {}},
+    "message_id": "other",
+    "message_timestamp": 99,
+}
+"""Another value for each field of a message."""
+
+OPTIONS = {
+    "eta": 1,
+    "retries": -99,
+    "max_retries": 99,
+    "min_backoff": 99,
+    "max_backoff": 99,
+    "max_age": 99,
+    "time_limit": 99,
+    "throws": None,
+    "on_failure": "delete_user",
+    "on_success": "delete_user",
+    "on_retry_exhausted": "delete_user",
+    "pipe_target": {"actor_name": "delete_user"},
+    "pipe_ignore": True,
+    "group_completion_uuid": "other",
+    "group_completion_callbacks": [{"actor_name": "delete_user"}],
+    "store_results": False,
+    "result_ttl": 99,
+    "broker_priority": 9,
+    "redis_message_id": "other",
+    "requeue_timestamp": 99,
+    "traceback": "other",
+}
+"""Another value for each option that the middleware of Dramatiq reads or writes."""
+
+
+@pytest.mark.parametrize("name", [*FIELDS, *(f"options.{name}" for name in OPTIONS)])
+def test_every_field_is_under_the_signature(name: str, signed: Callable[..., Shop]) -> None:
+    field, _, option = name.partition(".")
+    shop = signed()
+    shop.add.send(1)
+    opened = shop.broker._brine.of("shop").open(shop.queued(), b"task")
+    value = {option: OPTIONS[option]} if option else FIELDS[field]
+    inner = pickle.dumps(opened.content, 5)
+    other = pickle.dumps({**opened.content, field: value}, 5)
+    assert other != inner
+    forged = bytearray(opened.envelope)
+    at = bytes(forged).index(inner)
+    # As long as the other, so that nothing else is wrong.
+    forged[at : at + len(inner)] = other[: len(inner)].ljust(len(inner), b".")
+    shop.put(bytes(forged))
+    shop.work(refused=1)
+    assert (shop.ran, shop.deleted, shop.reasons()) == ([], [], ["signature-bad"])
+
+
+def test_the_tables_have_every_field_and_option() -> None:
+    assert set(FIELDS) == {field.name for field in dramatiq.Message.__dataclass_fields__.values()}
+    told = PAGE.read_text()
+    for name in (*FIELDS, *OPTIONS):
+        assert f"`{name}`" in told, name
+    for middleware in dramatiq.middleware.default_middleware:
+        # It is asked of the actor alone.
+        assert middleware().actor_options - OPTIONS.keys() <= {"retry_when", "notify_shutdown"}
+
+
+def test_moving_to_signatures(signed: Callable[..., Shop]) -> None:
+    unsigned = Shop(with_results(StubBroker()))
+    unsigned.add.send(1)
+    old = unsigned.queued()
+    fallback = brine.Unsigned()
+    shop = signed(fallback=fallback)
+    shop.put(old)
+    shop.put(pickle.dumps(json.loads(old) | {"args": (2,)}))
+    shop.put(pickle.dumps(Evil()))
+    shop.put(b"{")
+    with pytest.warns(brine.UnsignedWarning):
+        shop.work(ran=2, refused=2)
+    assert sorted(shop.ran) == [(1, 0, None), (2, 0, None)]
+    assert fallback.count == 2
+    assert shop.reasons() == ["import-not-allowed", "task-form"]
+
+
+def test_rotation_with_messages_in_flight(
+    alice: brine.Key, mallory: brine.Key, seen: Path
+) -> None:
+    keys = {"old": alice.public, "new": mallory.public}
+    given = {"trust": brine.Trust.of(keys), "expires": "1d", "replay_db": seen}
+    old = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=alice, **given))
+    new = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=mallory, **given))
+    old.add.send(1)
+    new.put(old.queued())
+    new.add.send(2)
+    new.work(ran=2)
+    assert sorted(new.ran) == [(1, 0, "old"), (2, 0, "new")]
+
+
+def test_nobody_is_refused_for_a_trust_file_that_cannot_be_read(
+    home: Path, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brine._dramatiq_consumer.MOST_SECONDS", 0.05)
+    broker = with_results(StubBroker())
+    shop = Shop(brine.dramatiq.sign(broker, expires="1d", replay_db=seen))
+    shop.add.send(1)
+    trusted = (home / "trust.toml").read_text()
+    (home / "trust.toml").write_text("nonsense")
+    with shop.at_work():
+        wait_until(lambda: shop.broker.queues["shop"].qsize() == 0)
+        assert (shop.ran, shop.reasons()) == ([], [])
+        (home / "trust.toml").write_text(trusted)
+        wait_until(lambda: shop.ran == [(1, 0, "default")])
+    assert shop.reasons() == []
