@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dramatiq import Encoder, get_encoder, set_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     Encode = Callable[[dict[str, Any]], bytes]
     Decode = Callable[[bytes], dict[str, Any]]
@@ -32,7 +32,7 @@ class _Switch(Encoder):
 
 
 @contextmanager
-def encoding(encode: Encode) -> Iterator[None]:
+def encoding(encode: Encode) -> Generator[None]:
     """Have messages encoded by a function in this block."""
     _take_over()
     before = _encode.set(encode)
@@ -43,7 +43,7 @@ def encoding(encode: Encode) -> Iterator[None]:
 
 
 @contextmanager
-def decoding(decode: Decode) -> Iterator[None]:
+def decoding(decode: Decode) -> Generator[None]:
     """Have messages decoded by a function in this block."""
     _take_over()
     before = _decode.set(decode)

@@ -68,7 +68,7 @@ class Messages:
         """Verify a message that came from a queue, and return its fields."""
         opened = self.of(queue).open(data, TASK)
         is_signed = isinstance(opened, OpenedTask)
-        fields = _checked(opened.content if is_signed else opened)
+        fields = _checked(opened.content if is_signed else _with_tuple(opened))
         # Dramatiq changes options where they are.
         fields = {**fields, "options": dict(fields["options"])}
         if queue != fields["queue_name"]:
@@ -93,12 +93,9 @@ def unsigned(data: bytes, allow: AllowList) -> Any:
     if data[:1] == b"\x80":
         return unpickled(data, allow)
     try:
-        found = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"it is no JSON: {error}", reason="task-form") from error
-    if isinstance(found, dict) and isinstance(found.get("args"), list):
-        found["args"] = tuple(found["args"])
-    return found
 
 
 def placeholder(queue: str) -> dict[str, Any]:
@@ -111,6 +108,13 @@ def placeholder(queue: str) -> dict[str, Any]:
         "options": {REDIS_ID: ""},
         "message_id": str(uuid.uuid4()),
     }
+
+
+def _with_tuple(fields: Any) -> Any:
+    """Return what JSON has as a list as the tuple that Dramatiq makes of it."""
+    if type(fields) is dict and type(fields.get("args")) is list:
+        return {**fields, "args": tuple(fields["args"])}
+    return fields
 
 
 def _checked(fields: Any) -> dict[str, Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis import RedisError
-
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_messages import REDIS_ID
 from brine._errors import InputOutputError, UsageError
@@ -57,6 +55,8 @@ class SignedRedisConsumer(SignedConsumer):
         """Ask once for all that was fetched under which ids it lies."""
         if self._fetched is self.inner.message_cache:
             return
+        from redis import RedisError
+
         try:
             names = self._broker.client.smembers(self._acks)
         except RedisError as error:

@@ -13,7 +13,7 @@ from brine._objects import pickled
 from brine._task_signatures import OpenedTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from brine._dramatiq_messages import Messages
 
@@ -46,7 +46,7 @@ class _SignedBackend:
 
 
 @contextmanager
-def _about(message: Any) -> Iterator[None]:
+def _about(message: Any) -> Generator[None]:
     before = _message.set(message)
     try:
         yield

@@ -9,15 +9,17 @@ broker = brine.dramatiq.sign(RedisBroker(), expires="1d", replay_db="shop.replay
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import dramatiq as _dramatiq
 from dramatiq.results import Results
 
-from brine._dramatiq_consumer import Gate, SignedConsumer
+from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_encoder import encoding
+from brine._dramatiq_gate import Gate
 from brine._dramatiq_messages import Messages, Resent, unsigned
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
+from brine._dramatiq_redis import SignedRedisConsumer
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
 from brine._refused import Refused
@@ -90,14 +92,13 @@ def sign(
     # What is wrong with the parameters is found out here.
     messages.of("default")
     made: Any = broker
+    for middleware in made.middleware:
+        _sign_results_of(middleware, messages)
     # What a broker does is done by methods of its class; this is one more in front of them.
     made.__class__ = type(f"Signed{kind.__name__}", (signed, kind), {})
     made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages, LEASE)
     first = type(made.middleware[0]) if made.middleware else None
     made.add_middleware(made._brine_gate, before=first)
-    for middleware in made.middleware:
-        if isinstance(middleware, Results):
-            sign_results(middleware.backend, messages)
     return broker
 
 
@@ -108,17 +109,22 @@ def refused(broker: Any) -> list[Refused]:
     return sorted(broker._brine_place.all(), key=lambda one: one.at)
 
 
+def _sign_results_of(middleware: Any, messages: Messages) -> None:
+    if isinstance(middleware, Results):
+        sign_results(middleware.backend, messages)
+
+
 class _SignedBroker:
     """What a broker does otherwise."""
 
     _brine: Messages
     _brine_gate: Gate
     _brine_place: Any
+    _brine_consumer: ClassVar[type[SignedConsumer]] = SignedConsumer
 
     def add_middleware(self, middleware: Any, **place: Any) -> None:
+        _sign_results_of(middleware, self._brine)
         super().add_middleware(middleware, **place)  # type: ignore[misc]
-        if isinstance(middleware, Results):
-            sign_results(middleware.backend, self._brine)
 
     def enqueue(self, message: Any, **options: Any) -> Any:
         opened = getattr(message, "_brine_opened", None)
@@ -127,19 +133,13 @@ class _SignedBroker:
 
     def consume(self, queue_name: str, *more: Any, **options: Any) -> SignedConsumer:
         inner = super().consume(queue_name, *more, **options)  # type: ignore[misc]
-        return self._brine_consumer(inner, queue_name)
-
-    def _brine_consumer(self, *given: Any) -> SignedConsumer:
-        return SignedConsumer(*given, self, self._brine, self._brine_gate)
+        return self._brine_consumer(inner, queue_name, self, self._brine, self._brine_gate)
 
 
 class _SignedRedisBroker(_SignedBroker):
     """Redis has messages under ids, which they are acknowledged by."""
 
-    def _brine_consumer(self, *given: Any) -> SignedConsumer:
-        from brine._dramatiq_redis import SignedRedisConsumer
-
-        return SignedRedisConsumer(*given, self, self._brine, self._brine_gate)
+    _brine_consumer = SignedRedisConsumer
 
     def do_enqueue(self, queue_name: str, message_id: str, data: bytes) -> Any:
         # Who takes it acknowledges the id that is signed.

@@ -193,7 +193,9 @@ def test_two_brokers_in_one_process(signed: Callable[..., Shop]) -> None:
     assert one.reasons() == other.reasons() == []
 
 
-def test_results_that_come_later_and_twice(alice: brine.Key, trust: brine.Trust, seen: Path) -> None:
+def test_results_that_come_later_and_twice(
+    alice: brine.Key, trust: brine.Trust, seen: Path
+) -> None:
     given = {"key": alice, "trust": trust, "expires": "1d", "replay_db": seen}
     shop = Shop(with_results(brine.dramatiq.sign(StubBroker(), **given)))
     with shop.at_work():

@@ -390,9 +390,7 @@ def test_moving_to_signatures(signed: Callable[..., Shop]) -> None:
     assert shop.reasons() == ["import-not-allowed", "task-form"]
 
 
-def test_rotation_with_messages_in_flight(
-    alice: brine.Key, mallory: brine.Key, seen: Path
-) -> None:
+def test_rotation_with_messages_in_flight(alice: brine.Key, mallory: brine.Key, seen: Path) -> None:
     keys = {"old": alice.public, "new": mallory.public}
     given = {"trust": brine.Trust.of(keys), "expires": "1d", "replay_db": seen}
     old = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=alice, **given))

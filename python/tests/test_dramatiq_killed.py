@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from conftest import wait_until
 from server_kit import server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from server_kit import Server
@@ -31,8 +32,9 @@ COUNT = int(os.environ.get("BRINE_TASKS", "240"))
 
 THREADS = 2
 
-COMMON = """
-def broker_of(kind, port):
+
+def broker_of(kind: str, port: int) -> Any:
+    """Return the broker of a server."""
     if kind == "redis":
         from dramatiq.brokers.redis import RedisBroker
 
@@ -43,13 +45,15 @@ def broker_of(kind, port):
     from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
     return RabbitmqBroker(host="127.0.0.1", port=port, confirm_delivery=True)
-"""
+
 
 WORKER = f"""
 import os, signal, sys, threading, time
 from pathlib import Path
+from typing import Any
 import brine, brine.dramatiq, dramatiq, dramatiq.worker
-{COMMON}
+
+{inspect.getsource(broker_of)}
 directory, kind, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.2
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.2
@@ -78,8 +82,6 @@ while not end.wait(0.1) and os.getppid() != 1:
 worker.stop()
 """
 
-exec(COMMON)
-
 
 class Field:
     """A server, a producer, and workers that come and go."""
@@ -94,7 +96,7 @@ class Field:
     def connect(self) -> None:
         """Connect a broker to the server."""
         trust = brine.Trust.of({"alice": self.alice.public})
-        made = globals()["broker_of"](self.kind, self.server.start_of.port)
+        made = broker_of(self.kind, self.server.start_of.port)
         self.broker = brine.dramatiq.sign(
             made, key=self.alice, trust=trust, expires="1d", replay_db=self.seen
         )

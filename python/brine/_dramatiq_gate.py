@@ -1,0 +1,123 @@
+"""Where tasks of Dramatiq start: each message is judged again, and its task begins once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from dramatiq.middleware import Middleware, SkipMessage
+
+from brine._brine import length_in_seconds
+from brine._errors import Error, InputOutputError, KeyFileError
+from brine._lease_keeper import LeaseKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dramatiq import Broker, Worker
+
+    from brine._brine import Lease
+    from brine._dramatiq_messages import Messages
+    from brine._task_signatures import OpenedTask
+
+logger = logging.getLogger("brine")
+
+
+class Begun:
+    """A task that has begun here, and that nobody else begins meanwhile."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self.is_settled = False
+
+    def renew(self) -> bool:
+        self._lease.renew()
+        return True
+
+    def end(self) -> None:
+        """Note that the task was done."""
+        self.is_settled = True
+        try:
+            self._lease.commit()
+        except Error as error:
+            logger.error("the end of a task was not noted: %s", error)
+
+
+class SignedMessage:
+    """What the proxy of a message has besides."""
+
+    _message: Any
+    queue_name: str
+    failed: bool
+    fail: Callable[[], None]
+    signer: str | None = None
+    """Who signed it. It is None for one that was let through without a signature."""
+    data: bytes = b""
+    refusal: Exception | None = None
+    begun: Begun | None = None
+    is_waiting = False
+    waited = 0.1
+    _brine_opened: OpenedTask | None = None
+
+    def end(self) -> None:
+        """Note that its task was done, if it has begun."""
+        if self.begun is not None:
+            self.begun.end()
+
+    def copy(self, **changes: Any) -> Any:
+        made = self._message.copy(**changes)
+        object.__setattr__(made, "_brine_opened", self._brine_opened)
+        return made
+
+
+_kinds: dict[type, type] = {}
+
+
+def as_signed(message: Any) -> Any:
+    """Give a proxy what a signed message has besides."""
+    kind = type(message)
+    if kind not in _kinds:
+        _kinds[kind] = type(f"Signed{kind.__name__}", (SignedMessage, kind), {})
+    message.__class__ = _kinds[kind]
+    return message
+
+
+class Gate(Middleware):
+    """Judges each message again where its task starts, and lets it start once."""
+
+    def __init__(self, messages: Messages, lease: str) -> None:
+        self._messages = messages
+        self._keeper = LeaseKeeper(length_in_seconds(lease))
+        self.is_stopping = threading.Event()
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        self.is_stopping.clear()
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        self.is_stopping.set()
+
+    def before_process_message(self, broker: Broker, message: Any) -> None:
+        if not isinstance(message, SignedMessage):
+            # It was taken before the broker was signed.
+            message.fail()
+            raise SkipMessage("nobody has verified it")
+        if message._brine_opened is None:
+            return
+        try:
+            lease = self._messages.of(message.queue_name).lease(message._brine_opened)
+        except Exception as error:
+            # The consumer takes the mark off again, before a failure is stored as the result of the task.
+            message.fail()
+            message.refusal = error
+            message.is_waiting = is_no_fault_of_the_message(error)
+            raise SkipMessage(str(error)) from error
+        message.begun = Begun(lease)
+        self._keeper.keep(message.begun)
+
+
+def is_no_fault_of_the_message(error: Exception) -> bool:
+    """Tell whether a message can be judged later: another worker has it, or files that judge it cannot be read."""
+    if isinstance(error, InputOutputError):
+        return error.reason != "out-of-memory"
+    return isinstance(error, KeyFileError)
