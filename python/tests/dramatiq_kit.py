@@ -154,6 +154,16 @@ class Shop:
         return sum(self.broker.queues[name].unfinished_tasks for name in names)
 
 
+def signing(**given: Any) -> Callable[..., Shop]:
+    """Return what signs a broker, in memory unless told, and opens a shop on it."""
+
+    def sign(made: Any = None, queue: str = "shop", **options: Any) -> Shop:
+        broker = made or with_results(StubBroker())
+        return Shop(brine.dramatiq.sign(broker, **{"expires": "1d", **given, **options}), queue)
+
+    return sign
+
+
 def about(message: Any) -> bytes:
     """Return what the result of a message is signed with."""
     return f"result of {message.message_id}".encode()

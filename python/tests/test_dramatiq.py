@@ -13,6 +13,7 @@ pytest.importorskip("dramatiq")
 
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import SkipMessage
 from dramatiq.rate_limits import ConcurrentRateLimiter
 from dramatiq.rate_limits.backends import StubBackend as StubLimits
 from dramatiq.results import ResultFailure, Results
@@ -20,7 +21,7 @@ from dramatiq.results import ResultFailure, Results
 import brine
 import brine.dramatiq
 from conftest import wait_until
-from dramatiq_kit import BROKERS, Shop, about, broker_of, with_results
+from dramatiq_kit import BROKERS, Shop, about, broker_of, signing, with_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def signed(alice: brine.Key, trust: brine.Trust, seen: Path) -> Callable[..., Shop]:
     """Signs a broker in the name of alice."""
-
-    def sign(made: Any = None, queue: str = "shop", **options: Any) -> Shop:
-        given = {"key": alice, "trust": trust, "expires": "1d", "replay_db": seen, **options}
-        return Shop(brine.dramatiq.sign(made or with_results(StubBroker()), **given), queue)
-
-    return sign
+    return signing(key=alice, trust=trust, replay_db=seen)
 
 
 @pytest.fixture(params=BROKERS)
@@ -177,6 +173,38 @@ def test_one_whose_signer_was_revoked_while_it_waited_is_refused(
         queue._judge = queue._ledger = None
         wait_until(lambda: len(shop.reasons()) == 1)
     assert (shop.ran, shop.reasons()) == ([], ["unknown-signer"])
+
+
+def test_messages_wait_for_a_ledger(
+    tmp_path: Path,
+    seen: Path,
+    alice: brine.Key,
+    trust: brine.Trust,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    later = tmp_path / "later"
+    shop = signing(key=alice, trust=trust, replay_db=later)()
+    shop.add.send(1)
+    with shop.at_work():
+        wait_until(lambda: "messages of dramatiq:shop wait: " in caplog.text)
+        assert (shop.ran, shop.reasons()) == ([], [])
+        seen.rename(later)
+        wait_until(lambda: shop.ran == [(1, 0, "alice")])
+    assert shop.reasons() == []
+
+
+def test_what_was_taken_before_the_broker_was_signed_does_not_run(
+    alice: brine.Key, trust: brine.Trust, seen: Path
+) -> None:
+    broker = with_results(StubBroker())
+    shop = Shop(broker)
+    consumer = broker.consume("shop")
+    shop.add.send(1)
+    message = next(consumer)
+    brine.dramatiq.sign(broker, key=alice, trust=trust, expires="1d", replay_db=seen)
+    with pytest.raises(SkipMessage, match="nobody has verified it"):
+        broker.emit_before("process_message", message)
+    assert message.failed
 
 
 def test_two_brokers_in_one_process(signed: Callable[..., Shop]) -> None:
