@@ -27,7 +27,9 @@ class SignedRedisConsumer(SignedConsumer):
         self._look()
         own = fields["options"].get(REDIS_ID)
         if own not in self._new:
-            raise UsageError("it does not lie under its id", reason="task-place")
+            raise UsageError(
+                "it does not lie under its id, or was taken already", reason="task-place"
+            )
         self._new.remove(own)
         self._given_out.add(own)
 

@@ -169,10 +169,11 @@ def about(message: Any) -> bytes:
     return f"result of {message.message_id}".encode()
 
 
-def with_results(broker: Any) -> Any:
-    """Give a broker results in memory, and the current message."""
-    backend = StubBackend()
-    backend.results = {}
+def with_results(broker: Any, backend: Any = None) -> Any:
+    """Give a broker results, in memory unless told, and the current message."""
+    if backend is None:
+        backend = StubBackend()
+        backend.results = {}
     broker.add_middleware(Results(backend=backend))
     broker.add_middleware(CurrentMessage())
     return broker
@@ -185,11 +186,11 @@ def broker_of(kind: str, servers: Callable[[str], Any]) -> Any:
     if kind == "redis":
         pytest.importorskip("redis")
         from dramatiq.brokers.redis import RedisBroker
+        from dramatiq.results.backends.redis import RedisBackend
 
-        port = servers("redis").start_of.port
-        return with_results(
-            RedisBroker(host="127.0.0.1", port=port, namespace=f"shop-{secrets.token_hex(4)}")
-        )
+        port, name = servers("redis").start_of.port, f"shop-{secrets.token_hex(4)}"
+        broker = RedisBroker(host="127.0.0.1", port=port, namespace=name)
+        return with_results(broker, RedisBackend(client=broker.client, namespace=f"{name}-results"))
     pytest.importorskip("pika")
     from dramatiq.brokers.rabbitmq import RabbitmqBroker
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -173,6 +176,50 @@ def test_one_whose_signer_was_revoked_while_it_waited_is_refused(
         queue._judge = queue._ledger = None
         wait_until(lambda: len(shop.reasons()) == 1)
     assert (shop.ran, shop.reasons()) == ([], ["unknown-signer"])
+
+
+SHOP = """
+import dramatiq, sys
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends.redis import RedisBackend
+import brine, brine.dramatiq
+
+broker = brine.dramatiq.sign(
+    RedisBroker(host="127.0.0.1", port={port}, namespace="command"), expires="1d", replay_db="{seen}"
+)
+backend = RedisBackend(client=broker.client, namespace="command-results")
+broker.add_middleware(Results(backend=backend))
+dramatiq.set_broker(broker)
+
+@dramatiq.actor(store_results=True)
+def add(a, b):
+    return a + b
+
+if __name__ == "__main__":
+    results = [add.send(number, 1) for number in range(20)]
+    assert [one.get_result(block=True) for one in results] == list(range(1, 21))
+    assert brine.dramatiq.refused(broker) == []
+"""
+
+
+def test_the_command_of_dramatiq_with_several_processes(
+    tmp_path: Path, home: Path, seen: Path, servers: Callable[[str], Any]
+) -> None:
+    pytest.importorskip("redis")
+    port = servers("redis").start_of.port
+    (tmp_path / "shop.py").write_text(SHOP.format(port=port, seen=seen))
+    environment = {**os.environ, "BRINE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    given: dict[str, Any] = {"cwd": tmp_path, "env": environment}
+    command = [sys.executable, "-m", "dramatiq", "shop", "--processes", "2", "--threads", "2"]
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(command, stdout=log, stderr=log, **given)
+    try:
+        subprocess.run([sys.executable, "shop.py"], check=True, timeout=50, **given)
+    finally:
+        worker.terminate()
+        status = worker.wait(30)
+    assert (status, "Traceback" in (tmp_path / "log").read_text()) == (0, False)
 
 
 def test_messages_wait_for_a_ledger(

@@ -1,6 +1,7 @@
 """Attacks on Dramatiq, by somebody who can read and write the store and has no key.
 
-Each succeeds on a broker without signatures, and ends as a refusal, whose reason is kept, on one that is signed.
+Each succeeds on a broker without signatures, and ends as a refusal, whose reason is kept, on one that is signed. Dramatiq has no
+signatures of its own.
 """
 
 from __future__ import annotations
