@@ -41,8 +41,22 @@ class SignedConsumer(Consumer):
         self._read: tuple[bytes, OpenedTask | Exception | None] | None = None
 
     def __next__(self) -> Any:
-        if (message := self._waited()) is not None:
-            return message
+        message = self._waited() or self._received()
+        if message is None:
+            return None
+        if message.refusal is not None:
+            try:
+                self._refuse(message)
+            except ConnectionClosed:
+                # Others that were fetched with it are still to be judged.
+                self._wait(message, MOST_SECONDS)
+            return None
+        if (seconds := seconds_until_due(message)) > 0:
+            self._wait(message, seconds)
+            return None
+        return message
+
+    def _received(self) -> Any:
         try:
             with decoding(self._decode):
                 found: Any = next(self.inner)
@@ -57,13 +71,8 @@ class SignedConsumer(Consumer):
         message.data = data
         if isinstance(judged, Exception):
             message.refusal = judged
-            self._refuse(message)
-            return None
-        if judged is not None:
+        elif judged is not None:
             message._brine_opened, message.signer = judged, judged.verified.signer
-        if (seconds := seconds_until_due(message)) > 0:
-            self._wait(message, seconds)
-            return None
         return message
 
     def _decode(self, data: bytes) -> dict[str, Any]:
@@ -92,6 +101,7 @@ class SignedConsumer(Consumer):
             if getattr(message.refusal, "reason", None) != "replay-busy":
                 self._say_that_nothing_is_judged(message.refusal)
             message.failed = message.is_waiting = False
+            message.refusal = None
             message.waited = min(2 * message.waited, MOST_SECONDS)
             self._wait(message, message.waited)
         elif message.refusal is not None:
@@ -127,7 +137,6 @@ class SignedConsumer(Consumer):
         for at, (until, message) in enumerate(self._waiting):
             if until <= time.monotonic():
                 del self._waiting[at]
-                message.refusal = None
                 return message
         return None
 

@@ -36,7 +36,9 @@ class Begun:
         return True
 
     def end(self) -> None:
-        """Note that the task was done."""
+        """Note that the task was done, once."""
+        if self.is_settled:
+            return
         self.is_settled = True
         try:
             self._lease.commit()

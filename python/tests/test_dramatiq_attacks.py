@@ -128,6 +128,38 @@ def test_nothing_is_parsed_before_it_has_verified(
     consumer.close()
 
 
+def test_what_cannot_be_kept_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[Shop, Shop]
+) -> None:
+    monkeypatch.setattr("brine._dramatiq_consumer.MOST_SECONDS", 0.05)
+    _, shop = pair
+    monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.05)
+    place, keep = shop.broker._brine_place, shop.broker._brine_place.keep
+    failed: list[bytes] = []
+    times = 4
+
+    def fail(told: bytes) -> None:
+        if len(failed) < times:
+            failed.append(told)
+            raise OSError("away")
+        keep(told)
+
+    monkeypatch.setattr(place, "keep", fail)
+    message = shop.add.send(1)
+    data = shop.queued()
+    for one in (b"one", b"two", data):
+        shop.put(one)
+    shop.work(ran=1, refused=2)
+    # What is refused where its task starts is kept by a worker's thread.
+    times = 8
+    shop.put(data)
+    shop.work(ran=1, refused=3)
+    found = [one.content for one in brine.dramatiq.refused(shop.broker)]
+    assert (len(failed), sorted(found)) == (8, sorted([b"one", b"two", data]))
+    assert shop.result(message) == 1
+    wait_until(lambda: shop.left() == 0)
+
+
 def test_messages_of_another_queue(pair: tuple[Shop, Shop], signed: Callable[..., Shop]) -> None:
     plain, shop = pair
     other = Shop(with_results(StubBroker()), "other")
