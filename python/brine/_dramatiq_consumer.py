@@ -72,7 +72,7 @@ class SignedConsumer(Consumer):
         if isinstance(judged, Exception):
             message.refusal = judged
         elif judged is not None:
-            message._brine_opened, message.signer = judged, judged.verified.signer
+            message.opened, message.signer = judged, judged.verified.signer
         return message
 
     def _decode(self, data: bytes) -> dict[str, Any]:

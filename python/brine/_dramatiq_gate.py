@@ -60,7 +60,7 @@ class SignedMessage:
     begun: Begun | None = None
     is_waiting = False
     waited = 0.1
-    _brine_opened: OpenedTask | None = None
+    opened: OpenedTask | None = None
 
     def end(self) -> None:
         """Note that its task was done, if it has begun."""
@@ -69,8 +69,14 @@ class SignedMessage:
 
     def copy(self, **changes: Any) -> Any:
         made = self._message.copy(**changes)
-        object.__setattr__(made, "_brine_opened", self._brine_opened)
+        object.__setattr__(made, "_brine_copy_of", self)
         return made
+
+
+def not_begun(message: Any) -> OpenedTask | None:
+    """Return the task of a message, or of one that it is a copy of, if it has not begun here."""
+    origin = getattr(message, "_brine_copy_of", message)
+    return origin.opened if isinstance(origin, SignedMessage) and not origin.begun else None
 
 
 _kinds: dict[type, type] = {}
@@ -104,10 +110,10 @@ class Gate(Middleware):
             # It was taken before the broker was signed.
             message.fail()
             raise SkipMessage("nobody has verified it")
-        if message._brine_opened is None:
+        if message.opened is None:
             return
         try:
-            lease = self._messages.of(message.queue_name).lease(message._brine_opened)
+            lease = self._messages.of(message.queue_name).lease(message.opened)
         except Exception as error:
             # The consumer takes the mark off again, before a failure is stored as the result of the task.
             message.fail()

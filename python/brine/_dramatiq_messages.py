@@ -53,12 +53,13 @@ class Messages:
             self._of_queue[name] = self._make(f"dramatiq:{name}")
         return self._of_queue[name]
 
-    def encode(self, fields: dict[str, Any], opened: OpenedTask | None) -> bytes:
-        """Sign a message. One that was opened before and is the same goes on in its envelope."""
-        if opened is not None and not opened.is_consumed and _is_due(opened.content, fields):
-            resent = Resent(opened.envelope)
-            resent.redis_id = opened.content["options"].get(REDIS_ID, "")
-            return resent
+    def encode(self, fields: dict[str, Any], waiting: OpenedTask | None) -> bytes:
+        """Sign a message. One that has waited, and has not begun, goes on in its envelope."""
+        if waiting is not None:
+            if not _is_due(waiting.content, fields):
+                # Each copy would become a new message, which nobody knows for a copy.
+                raise UsageError("a message that has not begun is not sent anew", reason="usage")
+            return _resent(waiting)
         eta = fields["options"].get("eta")
         is_timed = isinstance(eta, int | float)
         until = datetime.fromtimestamp(eta / 1000, UTC) if is_timed else None
@@ -133,17 +134,20 @@ def _arrive(fields: dict[str, Any], queue: str) -> None:
     fields["queue_name"] = queue
 
 
+def _resent(opened: OpenedTask) -> Resent:
+    resent = Resent(opened.envelope)
+    resent.redis_id = opened.content["options"].get(REDIS_ID, "")
+    return resent
+
+
 def _is_due(signed: dict[str, Any], fields: dict[str, Any]) -> bool:
-    """Tell whether the fields are those that were signed, as Dramatiq moves them to their queue when their time has come."""
-    return _parts(signed) == _parts(fields)
+    """Tell whether it is the message that was signed, which Dramatiq moves to its queue when its time has come.
 
-
-def _parts(fields: dict[str, Any]) -> dict[str, Any]:
+    What middleware then adds to the options, as traces, is left behind.
+    """
+    is_moved = signed["queue_name"] == dq_name(fields["queue_name"]) != fields["queue_name"]
     # What was not changed is the same object. Nothing that a signer sent is asked whether it is equal.
-    kept = {name: id(value) for name, value in fields["options"].items() if name not in _MOVED}
-    args, kwargs = id(fields["args"]), id(fields["kwargs"])
-    queue = q_name(fields["queue_name"])
-    return {**fields, "options": kept, "args": args, "kwargs": kwargs, "queue_name": queue}
+    return is_moved and all(signed[name] is fields[name] for name in _UNMOVED)
 
 
-_MOVED = {"eta", REDIS_ID}
+_UNMOVED = ("actor_name", "args", "kwargs", "message_id", "message_timestamp")

@@ -43,7 +43,7 @@ class SignedRedisConsumer(SignedConsumer):
         super().nack(message)
 
     def remove(self, message: Any) -> None:
-        if message._brine_opened is not None:
+        if message.opened is not None:
             super().remove(message)
             return
         # One with the same content that lies under its id, and was given out, is left alone.

@@ -16,7 +16,7 @@ from dramatiq.results import Results
 
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_encoder import encoding
-from brine._dramatiq_gate import Gate
+from brine._dramatiq_gate import Gate, not_begun
 from brine._dramatiq_messages import Messages, Resent, unsigned
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
 from brine._dramatiq_redis import SignedRedisConsumer
@@ -127,8 +127,7 @@ class _SignedBroker:
         super().add_middleware(middleware, **place)  # type: ignore[misc]
 
     def enqueue(self, message: Any, **options: Any) -> Any:
-        opened = getattr(message, "_brine_opened", None)
-        with encoding(partial(self._brine.encode, opened=opened)):
+        with encoding(partial(self._brine.encode, waiting=not_begun(message))):
             return super().enqueue(message, **options)  # type: ignore[misc]
 
     def consume(self, queue_name: str, *more: Any, **options: Any) -> SignedConsumer:

@@ -152,6 +152,45 @@ def test_what_waits_for_its_time_goes_on_in_its_envelope(
     wait_until(lambda: shop.left() == 0)
 
 
+class Traces(dramatiq.Middleware):
+    """Writes into the options of each message that is sent."""
+
+    def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
+        message.options["trace"] = secrets.token_hex(4)
+
+
+class Another(dramatiq.Middleware):
+    """Tries to send another message in the place of one that waits, and one anew that is skipped."""
+
+    def before_delay_message(self, broker: Any, message: Any) -> None:
+        with pytest.raises(brine.UsageError, match="not sent anew"):
+            broker.enqueue(message.copy(args=(10, 10), queue_name=message.queue_name[:-3]))
+
+    def after_skip_message(self, broker: Any, message: Any) -> None:
+        # That of the delay queue could only go on as it is.
+        message = message.copy(options={"retries": 1}, kwargs={"b": 2})
+        with pytest.raises(brine.UsageError, match="not sent anew"):
+            broker.enqueue(message)
+
+
+@pytest.mark.parametrize("middleware", [Traces, Another])
+def test_copies_of_one_that_waits_are_none_the_better_for_middleware(
+    shop: Shop, middleware: type[dramatiq.Middleware], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.broker.add_middleware(middleware())
+    shop.add.send_with_options(args=(1, 2), delay=100)
+    data = shop.queued(is_delayed=True)
+    for times in range(3):
+        shop.put(data, is_delayed=True)
+        with shop.at_work():
+            wait_until(lambda: len(shop.ran) == 1)
+            wait_until(lambda times=times: len(shop.reasons()) >= times)
+            wait_until(lambda: shop.left() == 0)
+    assert len(shop.ran) == 1
+    assert set(shop.reasons()) == {"replayed"}
+    assert not [one for one in caplog.records if one.levelname == "CRITICAL"]
+
+
 def test_a_delayed_message_that_is_moved_runs_no_earlier(shop: Shop) -> None:
     message = shop.add.send_with_options(args=(1, 2), delay=700)
     due = message.options["eta"]

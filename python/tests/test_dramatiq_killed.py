@@ -102,8 +102,8 @@ class Field:
         )
         encode = self.broker._brine.encode
 
-        def remember(fields: dict[str, Any], opened: Any) -> bytes:
-            data = encode(fields, opened)
+        def remember(fields: dict[str, Any], waiting: Any) -> bytes:
+            data = encode(fields, waiting)
             self.sent.append((fields["queue_name"], data))
             return data
 
