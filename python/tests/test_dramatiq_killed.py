@@ -168,7 +168,12 @@ def field(
     data = tmp_path / "data"
     data.mkdir()
     with server(request.param, data) as one:
-        yield Field(tmp_path, one, alice, seen)
+        made = Field(tmp_path, one, alice, seen)
+        yield made
+        # It is shown if the test failed.
+        done = set(made.lines("end"))
+        print("left:", made.left(), "not done:", [n for n in range(COUNT) if n not in done])
+        print((tmp_path / "log").read_text()[-8000:])
 
 
 def stopped(worker: subprocess.Popen[bytes]) -> None:
