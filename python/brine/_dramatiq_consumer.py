@@ -10,9 +10,9 @@ from dramatiq import Consumer
 from dramatiq.errors import ConnectionClosed
 
 from brine._dramatiq_encoder import decoding
-from brine._dramatiq_gate import as_signed, is_no_fault_of_the_message
+from brine._dramatiq_gate import as_signed
 from brine._dramatiq_messages import placeholder, seconds_until_due
-from brine._refused import told
+from brine._refused_tasks import Refused, is_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +81,7 @@ class SignedConsumer(Consumer):
                 fields, opened = self._messages.decode(data, self._queue)
                 self.check(fields)
             except Exception as error:
-                if is_no_fault_of_the_message(error):
+                if not is_verdict(error):
                     # Nothing can be judged, so nothing else can be done meanwhile.
                     self._say_that_nothing_is_judged(error)
                     if self._gate.is_stopping.wait(MOST_SECONDS):
@@ -145,7 +145,7 @@ class SignedConsumer(Consumer):
 
     def _refuse(self, message: Any) -> None:
         try:
-            self._broker._brine_place.keep(told(message.data, message.refusal))
+            self._broker._brine_place.keep(Refused.of(message.refusal, message.data, self._queue))
             self.remove(message)
         except Exception as error:
             # Dramatiq tries again, or has it delivered again.

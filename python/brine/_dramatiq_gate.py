@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from dramatiq.middleware import Middleware, SkipMessage
 
-from brine._brine import length_in_seconds
-from brine._errors import Error, InputOutputError, KeyFileError
+from brine import _task_signatures
+from brine._errors import Error
 from brine._lease_keeper import LeaseKeeper
+from brine._refused_tasks import is_verdict, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from brine._brine import Lease
     from brine._dramatiq_messages import Messages
     from brine._task_signatures import OpenedTask
-
-logger = logging.getLogger("brine")
 
 
 class Begun:
@@ -94,9 +92,9 @@ def as_signed(message: Any) -> Any:
 class Gate(Middleware):
     """Judges each message again where its task starts, and lets it start once."""
 
-    def __init__(self, messages: Messages, lease: str) -> None:
+    def __init__(self, messages: Messages) -> None:
         self._messages = messages
-        self._keeper = LeaseKeeper(length_in_seconds(lease))
+        self._keeper = LeaseKeeper(_task_signatures.LEASE.total_seconds())
         self.is_stopping = threading.Event()
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
@@ -118,14 +116,7 @@ class Gate(Middleware):
             # The consumer takes the mark off again, before a failure is stored as the result of the task.
             message.fail()
             message.refusal = error
-            message.is_waiting = is_no_fault_of_the_message(error)
+            message.is_waiting = not is_verdict(error)
             raise SkipMessage(str(error)) from error
         message.begun = Begun(lease)
         self._keeper.keep(message.begun)
-
-
-def is_no_fault_of_the_message(error: Exception) -> bool:
-    """Tell whether a message can be judged later: another worker has it, or files that judge it cannot be read."""
-    if isinstance(error, InputOutputError):
-        return error.reason != "out-of-memory"
-    return isinstance(error, KeyFileError)

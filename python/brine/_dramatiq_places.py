@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from brine._refused import parsed
-
-if TYPE_CHECKING:
-    from brine._refused import Refused
+from brine._refused_tasks import Refused
 
 NAME = "brine.refused"
 """The queue in RabbitMQ, and with the namespace before it the list in Redis."""
@@ -17,13 +14,13 @@ class StubPlace:
     """A list in memory."""
 
     def __init__(self, _broker: Any) -> None:
-        self._kept: list[bytes] = []
+        self._kept: list[Refused] = []
 
-    def keep(self, told: bytes) -> None:
-        self._kept.append(told)
+    def keep(self, one: Refused) -> None:
+        self._kept.append(one)
 
     def all(self) -> list[Refused]:
-        return [parsed(text) for text in self._kept]
+        return list(self._kept)
 
 
 class RedisPlace:
@@ -32,11 +29,11 @@ class RedisPlace:
     def __init__(self, broker: Any) -> None:
         self._client, self._key = broker.client, f"{broker.namespace}:{NAME}"
 
-    def keep(self, told: bytes) -> None:
-        self._client.rpush(self._key, told)
+    def keep(self, one: Refused) -> None:
+        self._client.rpush(self._key, one.to_json())
 
     def all(self) -> list[Refused]:
-        return [parsed(text) for text in self._client.lrange(self._key, 0, -1)]
+        return [Refused.from_json(text) for text in self._client.lrange(self._key, 0, -1)]
 
 
 class RabbitmqPlace:
@@ -45,7 +42,7 @@ class RabbitmqPlace:
     def __init__(self, broker: Any) -> None:
         self._parameters = broker.parameters
 
-    def keep(self, told: bytes) -> None:
+    def keep(self, one: Refused) -> None:
         import pika
 
         with pika.BlockingConnection(self._parameters) as connection:
@@ -53,7 +50,7 @@ class RabbitmqPlace:
             # It is on the disk before the message is acknowledged.
             channel.confirm_delivery()
             properties = pika.BasicProperties(delivery_mode=2)
-            channel.basic_publish("", NAME, told, properties, mandatory=True)
+            channel.basic_publish("", NAME, one.to_json(), properties, mandatory=True)
 
     def all(self) -> list[Refused]:
         import pika
@@ -63,7 +60,7 @@ class RabbitmqPlace:
             channel = self._channel(connection)
             # What is not acknowledged goes back when the connection ends.
             while (text := channel.basic_get(NAME)[2]) is not None:
-                found.append(parsed(text))
+                found.append(Refused.from_json(text))
         return found
 
     def _channel(self, connection: Any) -> Any:

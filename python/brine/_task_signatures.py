@@ -138,9 +138,9 @@ class TaskSignatures:
         self._ledger(task.about, LEASE).verify(task.envelope)
         task.is_consumed = True
 
-    def lease(self, task: OpenedTask, length: timedelta = LEASE) -> Lease:
+    def lease(self, task: OpenedTask, length: timedelta | None = None) -> Lease:
         """Judge a task again, as of now, and keep others from handling it until the lease is settled, or runs out."""
-        lease = self._ledger(task.about, length).lease(task.envelope)
+        lease = self._ledger(task.about, length or LEASE).lease(task.envelope)
         task.is_consumed = True
         return lease
 

@@ -22,7 +22,7 @@ from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
 from brine._dramatiq_redis import SignedRedisConsumer
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
-from brine._refused import Refused
+from brine._refused_tasks import Refused
 from brine._task_signatures import TaskSignatures
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Refused", "refused", "sign"]
 
 KNOWN_MAJOR = "2"
-
-LEASE = "1m"
-"""How long others leave a task alone whose worker died."""
 
 _B = TypeVar("_B")
 
@@ -85,7 +82,6 @@ def sign(
             allow=allow,
             always_allowed=(),
             fallback=fallback,
-            lease=LEASE,
             load_unsigned=unsigned,
         )
     )
@@ -96,7 +92,7 @@ def sign(
         _sign_results_of(middleware, messages)
     # What a broker does is done by methods of its class; this is one more in front of them.
     made.__class__ = type(f"Signed{kind.__name__}", (signed, kind), {})
-    made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages, LEASE)
+    made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages)
     first = type(made.middleware[0]) if made.middleware else None
     made.add_middleware(made._brine_gate, before=first)
     return broker

@@ -131,7 +131,7 @@ def test_what_waits_for_its_time_goes_on_in_its_envelope(
     signatures._trust = brine.Trust.of(keys)
     shop.add.send_with_options(args=(1, 2), delay=100)
     # The worker has a key of its own.
-    signatures._keys = brine.Signer(mallory, context=signatures.context).keys
+    signatures.keys = brine.Signer(mallory, context=signatures.context).keys
     with shop.at_work():
         wait_until(lambda: len(shop.ran) == 1)
         wait_until(lambda: shop.left() == 0)
@@ -212,7 +212,7 @@ def test_one_whose_signer_was_revoked_while_it_waited_is_refused(
         delayed = worker.consumers[f"{shop.queue}.DQ"]
         wait_until(lambda: delayed.delay_queue.qsize() == 1)
         queue._trust = brine.Trust.of({"worker": mallory.public})
-        queue._judge = queue._ledger = None
+        queue._judge, queue._ledgers = None, {}
         wait_until(lambda: len(shop.reasons()) == 1)
     assert (shop.ran, shop.reasons()) == ([], ["unknown-signer"])
 

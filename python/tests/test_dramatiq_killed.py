@@ -48,7 +48,7 @@ def broker_of(kind: str, port: int) -> Any:
 
 
 WORKER = f"""
-import os, signal, sys, threading, time
+import datetime, os, signal, sys, threading, time
 from pathlib import Path
 from typing import Any
 import brine, brine.dramatiq, dramatiq, dramatiq.worker
@@ -57,7 +57,7 @@ import brine, brine.dramatiq, dramatiq, dramatiq.worker
 directory, kind, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.2
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.2
-brine.dramatiq.LEASE = "2s"
+brine._task_signatures.LEASE = datetime.timedelta(seconds=2)
 key = brine.Key.from_pem((directory / "key").read_text())
 given = {{"trust": brine.Trust.of({{"alice": key.public}}), "expires": "1d"}}
 broker = brine.dramatiq.sign(broker_of(kind, port), key=key, replay_db=directory / "seen", **given)

@@ -176,7 +176,15 @@ def test_the_wheel_says_what_it_is(distribution: importlib.metadata.Distribution
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0 OR MIT"
     assert metadata.get_all("License-File") == ["LICENSE-APACHE", "LICENSE-MIT"]
-    assert metadata.get_all("Provides-Extra") == ["code", "numpy", "arq", "dramatiq", "huey", "rq", "taskiq"]
+    assert metadata.get_all("Provides-Extra") == [
+        "code",
+        "numpy",
+        "arq",
+        "dramatiq",
+        "huey",
+        "rq",
+        "taskiq",
+    ]
     required = distribution.requires or []
     assert all("extra ==" in requirement for requirement in required)
 
