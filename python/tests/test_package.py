@@ -171,20 +171,15 @@ def test_the_interpreter_can_import_it_again() -> None:
     assert python(f"{again}; print(len(brine.Key.generate().id))") == "64\n"
 
 
+EXTRAS = ["code", "numpy", "arq", "celery", "dramatiq", "huey", "rq", "taskiq"]
+
+
 def test_the_wheel_says_what_it_is(distribution: importlib.metadata.Distribution) -> None:
     metadata = distribution.metadata
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0 OR MIT"
     assert metadata.get_all("License-File") == ["LICENSE-APACHE", "LICENSE-MIT"]
-    assert metadata.get_all("Provides-Extra") == [
-        "code",
-        "numpy",
-        "arq",
-        "dramatiq",
-        "huey",
-        "rq",
-        "taskiq",
-    ]
+    assert metadata.get_all("Provides-Extra") == EXTRAS
     required = distribution.requires or []
     assert all("extra ==" in requirement for requirement in required)
 
