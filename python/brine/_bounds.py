@@ -5,10 +5,76 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from brine._errors import UsageError
 from brine._guest.peer import PowerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from brine._facet import Facet
+
+Watcher: TypeAlias = "Callable[[str, tuple[Any, ...], dict[str, Any]], object]"
+
+
+class Bounds(NamedTuple):
+    """All that binds a power. Where two powers meet, what binds either binds what comes of them."""
+
+    facets: tuple[Facet, ...] = ()
+    """What all of them give is given."""
+    watchers: tuple[Watcher, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    """Its own, and those of all that it came from."""
+    most_seconds: float | None = None
+
+    def joined(self, other: Bounds) -> Bounds:
+        """Return what binds as both do."""
+        lengths = [each for each in (self.most_seconds, other.most_seconds) if each is not None]
+        return Bounds(
+            _joined(self.facets, other.facets),
+            _joined(self.watchers, other.watchers),
+            _joined(self.limits, other.limits),
+            _joined(self.standings, other.standings),
+            min(lengths, default=None),
+        )
+
+    def only(self, names: frozenset[str]) -> Bounds:
+        """Return the same with fewer methods and attributes."""
+        return self._replace(facets=tuple(facet.only(names) for facet in self.facets))
+
+    def of_result(self, name: str) -> Bounds:
+        """Return what binds what a method returns: the same, but for the facets, which are those that are for it."""
+        found = (facet.returns.get(name) for facet in self.facets)
+        return self._replace(facets=tuple(facet for facet in found if facet is not None))
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods that can be called."""
+        return frozenset.intersection(*(facet.methods for facet in self.facets))
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that can be read."""
+        return frozenset.intersection(*(facet.attributes for facet in self.facets))
+
+    @property
+    def takes_functions(self) -> frozenset[str]:
+        """The methods that functions can be given to. These run in the thread that has them, and no limit of time does."""
+        if self.most_seconds is not None:
+            return frozenset()
+        return frozenset.intersection(*(facet.takes_functions for facet in self.facets))
+
+    @property
+    def is_reentrant(self) -> bool:
+        """Whether functions of the guest may call it while a method runs."""
+        return all(facet.reentrant for facet in self.facets)
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the power, or one that it came from, was revoked."""
+        return any(standing.is_revoked for standing in self.standings)
 
 
 class Standing:
@@ -62,20 +128,16 @@ class Limit:
 _T = TypeVar("_T")
 
 
-def joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
+def _joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
     """Put two lists together, with what is in both once."""
     known = set(map(id, some))
     both = some + tuple(item for item in more if id(item) not in known)
     if len(both) > MAX_ORIGINS:
-        raise PowerError("power-data", f"a power comes from more than {MAX_ORIGINS} others")
+        raise UsageError(f"a power comes from more than {MAX_ORIGINS} others", reason="usage")
     return both
 
 
 MAX_ORIGINS = 1000
-
-
-def least(one: float | None, other: float | None) -> float | None:
-    return min((length for length in (one, other) if length is not None), default=None)
 
 
 lock = threading.Lock()

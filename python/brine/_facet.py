@@ -45,7 +45,7 @@ class Facet:
     ) -> None:
         self.methods = names_of("methods", methods)
         self.attributes = names_of("attributes", attributes)
-        self.returns = dict(returns or {})
+        self.returns = _facets(returns or {})
         self.takes_functions = names_of("takes_functions", takes_functions)
         self.reentrant = reentrant
         for name in self.attributes:
@@ -76,7 +76,7 @@ class Facet:
 
 
 def names_of(what: str, names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):
+    if isinstance(names, str) or not isinstance(names, Iterable):
         raise UsageError(f'{what}: expected a list, like ["get"]', reason="usage")
     listed = list(names)
     for name in listed:
@@ -87,6 +87,20 @@ def names_of(what: str, names: Iterable[str]) -> frozenset[str]:
         if name.startswith("_") and name not in SPECIAL:
             raise UsageError(f"{what}: {name!r} begins with an underscore", reason="usage")
     return found
+
+
+def _facets(returns: Mapping[str, Facet]) -> dict[str, Facet]:
+    if not isinstance(returns, Mapping):
+        raise UsageError(
+            'returns: expected a mapping, like {"find": Facet(["get"])}', reason="usage"
+        )
+    for name, facet in returns.items():
+        if not isinstance(facet, Facet):
+            raise UsageError(
+                f"returns: {name!r}: expected a Facet, and not {type(facet).__qualname__}",
+                reason="usage",
+            )
+    return dict(returns)
 
 
 def taker(facet: Facet, seen: list[Facet]) -> str | None:

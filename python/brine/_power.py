@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from brine._bounds import Limit, Standing, joined, least, lock
+from brine._bounds import Bounds, Limit, Standing, Watcher, lock
 from brine._brine import size_in_bytes, time_limit_in_seconds
 from brine._errors import UsageError
 from brine._facet import Facet, names_of, taker
@@ -14,7 +14,7 @@ from brine._guest.peer import PowerError
 from brine._overtime import within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 
@@ -37,14 +37,13 @@ class Power:
         returns: Mapping[str, Facet] | None = None,
         takes_functions: Iterable[str] = (),
         reentrant: bool = False,
-        on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object] | None = None,
+        on_call: Watcher | None = None,
     ) -> None:
         if isinstance(methods, Facet) and (attributes or returns or takes_functions or reentrant):
             raise UsageError(
                 "a facet says all that is given; nothing goes beside it", reason="usage"
             )
-        self._obj = obj
-        self._facet = (
+        facet = (
             methods
             if isinstance(methods, Facet)
             else Facet(
@@ -55,18 +54,13 @@ class Power:
                 reentrant=reentrant,
             )
         )
-        self._watchers: tuple[Callable[[str, tuple[Any, ...], dict[str, Any]], object], ...] = (
-            () if on_call is None else (on_call,)
-        )
-        self._limits: tuple[Limit, ...] = ()
-        self._most_seconds: float | None = None
-        self._own = Standing()
-        self._standings: tuple[Standing, ...] = (self._own,)
-        """Its own, and those of all that it came from: what is revoked there is revoked here."""
+        self._obj, self._own = obj, Standing()
+        watchers = () if on_call is None else (_watcher(on_call),)
+        self._bounds = Bounds((facet,), watchers, standings=(self._own,))
 
     def only(self, *names: str) -> Power:
         """Return a power with these methods and attributes alone."""
-        return self._weaker(self._facet.only(names_of("only", names)))
+        return self._weaker(self._bounds.only(names_of("only", names)))
 
     def limited(
         self,
@@ -82,23 +76,22 @@ class Power:
         ``each`` is how long a call may take. Its methods run in threads of their own then. One that takes longer is
         waited for no more, and runs to its end; until then the guest can use no other power that is not reentrant.
         """
-        weaker = self._weaker(self._facet)
+        bounds = Bounds()
         if each is not None:
-            if name := taker(self._facet, []):
+            if names := [name for facet in self._bounds.facets if (name := taker(facet, []))]:
                 raise UsageError(
-                    f"each: {name!r} takes functions, which run in the thread that has them",
+                    f"each: {names[0]!r} takes functions, which run in the thread that has them",
                     reason="usage",
                 )
-            weaker._most_seconds = least(self._most_seconds, seconds(each))
+            bounds = bounds._replace(most_seconds=seconds(each))
         if each is None or (calls, bytes, until) != (None, None, None):
-            weaker._limits += (Limit(calls, None if bytes is None else size(bytes), until),)
-        return weaker
+            limit = Limit(calls, None if bytes is None else size(bytes), until)
+            bounds = bounds._replace(limits=(limit,))
+        return self._weaker(self._bounds.joined(bounds))
 
-    def watched(self, on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object]) -> Power:
+    def watched(self, on_call: Watcher) -> Power:
         """Return a power of whose calls somebody is told before they are made."""
-        weaker = self._weaker(self._facet)
-        weaker._watchers += (on_call,)
-        return weaker
+        return self._weaker(self._bounds.joined(Bounds(watchers=(_watcher(on_call),))))
 
     def revoke(self) -> None:
         """End it, with all that came from it. Calls that are under way end as they would."""
@@ -107,93 +100,93 @@ class Power:
     @property
     def is_revoked(self) -> bool:
         """Whether it, or what it came from, was revoked."""
-        return any(standing.is_revoked for standing in self._standings)
+        return self._bounds.is_revoked
 
     def __repr__(self) -> str:
         return f"<brine.Power over {type(self._obj).__qualname__}>"
 
-    def _weaker(self, facet: Facet, obj: object = None) -> Power:
-        weaker = Power(self._obj if obj is None else obj, facet)
-        weaker._watchers, weaker._limits = self._watchers, self._limits
-        weaker._most_seconds = self._most_seconds
-        weaker._standings = joined(self._standings, weaker._standings)
+    def _weaker(self, bounds: Bounds) -> Power:
+        """Return a power over the same object, which can be revoked by itself."""
+        weaker = _over(self._obj, bounds)
+        weaker._bounds = bounds.joined(Bounds(standings=(weaker._own,)))
         return weaker
-
-    def _also(self, other: Power) -> Power:
-        """Return another power, which ends when this one does, and counts here, too."""
-        both = other._weaker(other._facet)
-        both._watchers = joined(both._watchers, self._watchers)
-        both._limits = joined(both._limits, self._limits)
-        both._most_seconds = least(other._most_seconds, self._most_seconds)
-        # Nobody but the guest has it: what is revoked is what it came from.
-        both._standings = joined(other._standings, self._standings)
-        return both
 
     def _of_result(self, name: str, value: Any) -> Any:
         """Return what crosses of what a method returned."""
-        facet = self._facet.returns.get(name)
+        inner = self._bounds.of_result(name)
+        if not inner.facets or is_power(value):
+            return _bound(value, inner, 0)
         kind = type(value)
-        if is_power(value):
-            # What is given on is bound by both.
-            return self._also(
-                value if facet is None else value.only(*facet.methods, *facet.attributes)
-            )
-        if facet is None:
-            return self._bound(value, 0)
         if value is None:
             return value
         if kind in (bool, bytes, dict, float, frozenset, int, set, str):
             raise PowerError("power-data", f"{name!r} returned data, and was to return an object")
         if kind in (list, tuple):
-            return kind(None if item is None else self._of_result(name, item) for item in value)
-        # The guest alone has it.
-        given = self._weaker(facet, value)
-        given._standings = self._standings
-        return given
-
-    def _bound(self, value: Any, depth: int) -> Any:
-        """Bind the powers in a value as one that is returned by itself."""
-        kind = type(value)
-        if is_power(value):
-            return self._also(value)
-        if depth >= MAX_DEPTH or kind not in (list, tuple, dict):
-            return value
-        if kind is dict:
-            return {key: self._bound(item, depth + 1) for key, item in value.items()}
-        return kind(self._bound(item, depth + 1) for item in value)
+            return kind(self._of_result(name, item) for item in value)
+        # Where a facet is missing, it has to be data, which it is not.
+        return _over(value, inner) if len(inner.facets) == len(self._bounds.facets) else value
 
     def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Do what a guest asks for, if it may."""
-        if self.is_revoked:
+        bounds = self._bounds
+        if bounds.is_revoked:
             raise PowerError("power-revoked", "the power was revoked")
         is_read = name.startswith(".")
         plain_name = name[1:] if is_read else name
-        if plain_name not in (self._facet.attributes if is_read else self._facet.methods):
+        if plain_name not in (bounds.attributes if is_read else bounds.methods):
             raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
         with lock:
-            for limit in self._limits:
+            for limit in bounds.limits:
                 limit.refuse_spent()
-            for limit in self._limits:
+            for limit in bounds.limits:
                 limit.count_call()
 
         def work() -> Any:
-            for watcher in self._watchers:
+            for watcher in bounds.watchers:
                 watcher(plain_name, tuple(arguments), dict(keywords))
             found = getattr(self._obj, plain_name)
             return found if is_read else found(*arguments, **keywords)
 
-        done = work() if self._most_seconds is None else within(self._most_seconds, work)
+        done = work() if bounds.most_seconds is None else within(bounds.most_seconds, work)
         return self._of_result(plain_name, done)
 
     def _count_bytes(self, count: int) -> None:
         with lock:
-            for limit in self._limits:
+            for limit in self._bounds.limits:
                 limit.count_bytes(count)
 
 
 def is_power(value: object) -> TypeGuard[Power]:
     """Return whether an object is a power. It is not asked, since it can be anything."""
     return issubclass(type(value), Power)
+
+
+def _over(obj: object, bounds: Bounds) -> Power:
+    """Return a power with these bounds alone, which the guest has and the host does not: nobody can revoke it by itself."""
+    power = Power(obj)
+    power._bounds = bounds
+    return power
+
+
+def _bound(value: Any, bounds: Bounds, depth: int) -> Any:
+    """Bind the powers in a value, too: as one that is returned by itself."""
+    kind = type(value)
+    if is_power(value):
+        try:
+            return _over(value._obj, value._bounds.joined(bounds))
+        except UsageError as error:
+            raise PowerError("power-data", error.message) from None
+    if depth >= MAX_DEPTH or kind not in (list, tuple, dict):
+        return value
+    if kind is dict:
+        return {key: _bound(item, bounds, depth + 1) for key, item in value.items()}
+    return kind(_bound(item, bounds, depth + 1) for item in value)
+
+
+def _watcher(on_call: Watcher) -> Watcher:
+    if not callable(on_call):
+        raise UsageError("on_call: expected a function", reason="usage")
+    return on_call
 
 
 def size(text: int | str) -> int:

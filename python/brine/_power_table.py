@@ -103,7 +103,7 @@ class Guest(Peer):
             self._told_revoked.add(handle)
             self._send([REVOKED, handle])
         self._overtime = [ended for ended in self._overtime if not ended.is_set()]
-        is_busy = bool(self._busy or self._overtime) and not power._facet.reentrant
+        is_busy = bool(self._busy or self._overtime) and not power._bounds.is_reentrant
         if is_busy or len(self._overtime) >= MAX_OVERTIME:
             raise PowerError(
                 "power-busy", "a method of the host runs, and this power waits for its end"
@@ -112,7 +112,7 @@ class Guest(Peer):
         arguments, keywords = self._resolved(arguments), self._resolved(keywords)
         if method.startswith(".") and (arguments or keywords):
             raise PowerError("power-method", "an attribute takes no arguments")
-        if functions and method not in power._facet.takes_functions:
+        if functions and method not in power._bounds.takes_functions:
             raise PowerError("power-argument", f"{method[:64]!r} takes no functions")
         self._busy.append(power)
         if len(self._busy) == 1:
@@ -183,11 +183,11 @@ class Guest(Peer):
             self._powers[handle], self._handles[id(value)] = _Given(value), handle
         self._powers[handle].count += 1
         self._given.append(handle)
-        facet = value._facet
+        bounds = value._bounds
         return [
             "power",
             handle,
-            {"methods": sorted(facet.methods), "attributes": sorted(facet.attributes)},
+            {"methods": sorted(bounds.methods), "attributes": sorted(bounds.attributes)},
         ]
 
     def _of_parts(self, parts: list[Any]) -> Any:

@@ -1,0 +1,208 @@
+"""What bounds a power holds for all that comes from it, and what makes no sense is refused where it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import brine
+from brine._guest.peer import CALL, RETURN, THROW
+from sandbox_kit import RawGuest, Tagged, raw_guest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Row:
+    """What is at the bottom."""
+
+    def read(self) -> str:
+        """Return what may be read."""
+        return "read"
+
+    def wipe(self) -> str:
+        """Do what no guest may."""
+        raise AssertionError
+
+
+class Table:
+    """What leads to rows."""
+
+    def row(self) -> Any:
+        """Return an object."""
+        return Row()
+
+    def given_row(self) -> Any:
+        """Return a power that gives more."""
+        return brine.Power(Row(), ["read", "wipe"])
+
+    def count(self) -> int:
+        """Return data."""
+        return 7
+
+    def each(self, function: Callable[[int], Any]) -> Any:
+        """Call a function."""
+        return function(1)
+
+
+class Door:
+    """An object whose method returns what a test says."""
+
+    def __init__(self, inside: Any) -> None:
+        self.inside = inside
+
+    def open(self) -> Any:
+        """Return it."""
+        return self.inside
+
+
+READ, WIPE = brine.Facet(["read"]), brine.Facet(["read", "wipe"])
+
+
+def door(inside: Any, facet: brine.Facet) -> brine.Power:
+    """Return a power that leads to something, with a facet for that."""
+    return brine.Power(Door(inside), ["open"], returns={"open": facet})
+
+
+def followed(guest: RawGuest, *path: str) -> Any:
+    """Call methods, each of what the one before it returned, and return the last answer."""
+    answer, handle = None, 1
+    for number, method in enumerate(path, 1):
+        answer = guest.asked(CALL, number, handle, method, [], {})
+        given = answer[2][0] if type(answer[2]) is list else answer[2]
+        handle = given[1] if type(given) is Tagged else 0
+    return answer
+
+
+def table(**more: Any) -> brine.Power:
+    """Return a power over a table."""
+    names = ["row", "given_row", "count", "each"]
+    return brine.Power(Table(), names, takes_functions=["each"], **more)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("method", ["row", "given_row"])
+@pytest.mark.parametrize(("own", "said"), [(READ, WIPE), (WIPE, READ)])
+def test_two_facets_give_what_both_give_at_every_depth(
+    depth: int, method: str, own: brine.Facet, said: brine.Facet
+) -> None:
+    facet = brine.Facet([method], returns={method: said})
+    inside: Any = [table(returns={method: own})]
+    for _ in range(depth):
+        inside, facet = door(inside, facet), brine.Facet(["open"], returns={"open": facet})
+    with raw_guest({"door": inside}) as guest:
+        kind, _, (_, _, interface) = followed(guest, *["open"] * depth, method)
+        assert (kind, interface["methods"]) == (RETURN, ["read"])
+
+
+def test_an_object_crosses_only_where_both_facets_give_it() -> None:
+    for own, said in ((None, READ), (READ, None)):
+        inner = table(returns={"row": own, "given_row": own} if own else {})
+        names = ["row", "given_row", "count"]
+        facet = brine.Facet(names, returns=dict.fromkeys(names[:2], said) if said else {})
+        with raw_guest({"door": door(inner, facet)}) as guest:
+            kind, _, name, text = followed(guest, "open", "row")
+            assert (kind, name) == (THROW, "PowerError")
+            assert text == "power-data: Row is neither data nor a power"
+            # A power has a facet of its own, and the other one holds, too.
+            assert followed(guest, "open", "given_row")[2][2]["methods"] == ["read"]
+            assert followed(guest, "open", "count") == [RETURN, 2, 7]
+
+
+def test_data_crosses_only_where_no_facet_asks_for_an_object() -> None:
+    inner = table(returns={"count": READ})
+    with raw_guest({"door": door(inner, brine.Facet(["count"]))}) as guest:
+        text = "power-data: 'count' returned data, and was to return an object"
+        assert followed(guest, "open", "count")[3] == text
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "is_taken"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_functions_and_reentrance_are_given_by_both(own: bool, said: bool, is_taken: bool) -> None:
+    def more(is_given: bool) -> dict[str, Any]:
+        return {"takes_functions": ["each"] if is_given else [], "reentrant": is_given}
+
+    inner = brine.Power(Table(), ["each"], **more(own))
+    with raw_guest({"door": door(inner, brine.Facet(["each"], **more(said)))}) as guest:
+        followed(guest, "open")
+        guest.say(CALL, 2, 2, "each", [Tagged(["function", 5])], {})
+        if is_taken:
+            guest.say(CALL, 3, 2, "each", [0], {})
+            guest.say(RETURN, 1, "answer")
+        guest.table.serve_one()
+        heard = [guest.heard() for _ in range(3 if is_taken else 1)]
+        if is_taken:
+            assert heard[1][2:] == ["TypeError", "'int' object is not callable"]
+            assert heard[2] == [RETURN, 2, "answer"]
+        else:
+            assert heard[0][3] == "power-argument: 'each' takes no functions"
+
+
+def test_what_came_through_a_limit_of_time_takes_no_functions() -> None:
+    for inner in (table(), [table()], {"it": table()}):
+        limited = brine.Power(Door(inner), ["open"]).limited(each="20s")
+        with raw_guest({"door": limited}) as guest:
+            followed(guest, "open")
+            function = Tagged(["function", 5])
+            answer = guest.asked(CALL, 2, 2, "each", [function], {})
+            assert answer[3] == "power-argument: 'each' takes no functions"
+            assert guest.asked(CALL, 3, 2, "count", [], {}) == [RETURN, 3, 7]
+
+
+def test_a_facet_that_gives_itself_is_taken_as_far_as_a_guest_goes() -> None:
+    facet = brine.Facet(["me", "wipe"])
+    facet.returns["me"] = facet
+
+    class Node(Row):
+        def me(self) -> Any:
+            return self
+
+    outer = door(brine.Power(Node(), facet), brine.Facet(["me"], returns={"me": facet}))
+    with raw_guest({"door": outer}) as guest:
+        assert followed(guest, "open")[2][2]["methods"] == ["me"]
+        assert followed(guest, "open", *["me"] * 50)[2][2]["methods"] == ["me", "wipe"]
+
+
+@pytest.mark.parametrize(
+    "weaken",
+    [
+        lambda power: power.only("count"),
+        lambda power: power.watched(print),
+        lambda power: power.limited(calls=1),
+        lambda power: power.limited(each="1s"),
+    ],
+    ids=["only", "watched", "limited", "each"],
+)
+def test_a_power_that_is_weakened_too_often_is_refused_by_its_name(weaken: Any) -> None:
+    power = brine.Power(Table(), ["count"])
+    for _ in range(999):
+        power = weaken(power)
+    with pytest.raises(brine.UsageError, match="a power comes from more than 1000 others"):
+        weaken(power)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: brine.Power(Table(), None), "methods: expected a list"),
+        (lambda: brine.Power(Table(), 5), "methods: expected a list"),
+        (lambda: brine.Power(Table(), attributes=5), "attributes: expected a list"),
+        (lambda: brine.Facet(["row"], takes_functions=None), "takes_functions: expected a list"),
+        (lambda: brine.Facet(["row"], returns=READ), "returns: expected a mapping"),
+        (lambda: brine.Facet(["row"], returns={"row": ["read"]}), "'row': expected a Facet"),
+        (
+            lambda: brine.Facet(["row"], returns={"row": brine.Power(Row(), ["read"])}),
+            "'row': expected a Facet",
+        ),
+        (lambda: brine.Facet(["row"], returns={"row": None}), "'row': expected a Facet"),
+        (lambda: brine.Power(Table(), on_call=5), "on_call: expected a function"),
+        (lambda: brine.Power(Table()).watched(None), "on_call: expected a function"),
+    ],
+)
+def test_what_makes_no_power_is_refused_where_it_is_made(make: Any, message: str) -> None:
+    with pytest.raises(brine.UsageError, match=message) as refused:
+        make()
+    assert refused.value.reason == "usage"
