@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
-from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
+from brine._guest.peer import CALL, HELLO, REVOKED, ROOT, VERSION, Peer, PowerError
 from brine._overtime import OvertimeError
 from brine._power import Power, is_power
 
@@ -210,6 +210,15 @@ class Guest(Peer):
         finally:
             if is_first:
                 self.waits_since = None
+
+    def call_root(self, method: str, arguments: list[Any]) -> Any:
+        """Call the guest itself, and return its answer: of data alone, but for what it has as its `value`."""
+        answer = super().call(ROOT, method, arguments, {})
+        if type(answer) is dict and list(answer) == ["value"]:
+            return {"value": self._resolved(answer["value"])}
+        if self._named:
+            raise self._broken("an object of the host stands where none may")
+        return answer
 
     def _resolved(self, value: Any) -> Any:
         """Return a value of a message with the objects that it names."""

@@ -16,7 +16,7 @@ from brine import _code
 from brine._errors import UnsupportedError, UsageError
 from brine._guest.cbor import NotPlainError
 from brine._guest.language import STATEMENTS
-from brine._guest.peer import ROOT, PowerError, ProtocolError, Thrown
+from brine._guest.peer import PowerError, ProtocolError, Thrown
 from brine._guest_process import GuestProcess
 from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
@@ -152,15 +152,13 @@ class Sandbox:
 
         ``names`` are more names, which last.
         """
-        return self._value(
-            self._asked(lambda: self._guest.call(ROOT, "evaluate", [code, names], {}))
-        )
+        return self._value(self._asked(lambda: self._guest.call_root("evaluate", [code, names])))
 
     def call(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
         """Call a function in the guest: one of an importable module by its name, and others by their code."""
         pickled = _code.dumps(function, 5)
         given = [pickled, list(arguments), keywords]
-        return self._value(self._asked(lambda: self._guest.call(ROOT, "call", given, {})))
+        return self._value(self._asked(lambda: self._guest.call_root("call", given)))
 
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""

@@ -495,6 +495,55 @@ def test_nothing_of_the_host_stands_in_the_frame_of_a_message(given: str, place:
     assert (book.heard, Alive.asked) == ([], [])
 
 
+@pytest.mark.parametrize("given", ["alive", "list", "dict", "text"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SELF,
+        [SELF],
+        {"value": 1, "more": SELF},
+        {"value": SELF, "raised": SELF},
+        {"raised": SELF},
+        {"raised": [SELF, "a", "b"]},
+        {"raised": ["a", "b", SELF]},
+        {"broken": SELF},
+        {"broken": ["syntax", "message", SELF, 1]},
+    ],
+    ids=str,
+)
+def test_nothing_of_the_host_stands_in_the_frame_of_an_evaluation(given: str, answer: Any) -> None:
+    objects = {
+        "alive": Alive(),
+        "list": ["kind", "secret", "text"],
+        "dict": {"value": "secret"},
+        "text": type("Text", (str,), {})("syntax"),
+    }
+    with raw_guest({"book": power(Book()), "it": brine.Power(objects[given], ["x"])}) as guest:
+        Alive.asked.clear()
+        guest.say(RETURN, 1, answer)
+        with pytest.raises(ProtocolError, match="an object of the host stands where none may"):
+            guest.table.call_root("evaluate", ["1", {}])
+    assert Alive.asked == []
+
+
+def test_an_object_is_given_back_as_the_value_of_an_evaluation() -> None:
+    it = Alive()
+    lent = brine.Power(it, ["x"])
+    with raw_guest({"book": power(Book()), "it": lent}) as guest:
+        Alive.asked.clear()
+        for number, (value, where) in enumerate(
+            [(SELF, ()), ([SELF], (0,)), ({"a": SELF}, ("a",))], 1
+        ):
+            guest.say(RETURN, number, {"value": value})
+            found = guest.table.call_root("evaluate", ["1", {}])["value"]
+            assert (found[where[0]] if where else found) is it
+        lent.revoke()
+        guest.say(RETURN, 4, {"value": SELF})
+        with pytest.raises(PowerError, match="given back was revoked"):
+            guest.table.call_root("evaluate", ["1", {}])
+    assert Alive.asked == []
+
+
 def test_an_object_is_given_back_where_a_value_stands() -> None:
     book, it = Book(), Alive()
     with raw_guest({"book": power(book), "it": brine.Power(it, ["x"])}) as guest:
