@@ -77,6 +77,32 @@ class Bounds(NamedTuple):
         return any(standing.is_revoked for standing in self.standings)
 
 
+def take_call(limits: tuple[Limit, ...], message_bytes: int) -> None:
+    """Take a call from what is left, or raise if nothing is, and take nothing then.
+
+    The bytes of the message that asks for it were taken already. They may have been the last.
+    """
+    with _lock:
+        for limit in limits:
+            limit.refuse_spent(message_bytes)
+        for limit in limits:
+            limit.count_call()
+
+
+def take_bytes(limits: tuple[Limit, ...], count: int) -> None:
+    """Take bytes from what is left. What goes beyond it ends the power."""
+    with _lock:
+        for limit in limits:
+            limit.count_bytes(count)
+
+
+def refuse_spent_bytes(limits: tuple[Limit, ...]) -> None:
+    """Raise if no bytes are left."""
+    with _lock:
+        for limit in limits:
+            limit.refuse_spent_bytes()
+
+
 class Standing:
     """Whether a power was revoked."""
 
@@ -105,13 +131,17 @@ class Limit:
             until = until - datetime.now(UTC)
         self.end = None if until is None else monotonic() + until.total_seconds()
 
-    def refuse_spent(self) -> None:
-        """Raise if nothing is left."""
+    def refuse_spent(self, message_bytes: int) -> None:
+        """Raise if nothing is left, or was before a message."""
         if self.end is not None and monotonic() >= self.end:
             raise PowerError("power-spent", "the time of the power is over")
         if self.calls is not None and self.calls <= 0:
             raise PowerError("power-spent", "the power has no calls left")
-        if self.bytes is not None and self.bytes <= 0:
+        self.refuse_spent_bytes(message_bytes)
+
+    def refuse_spent_bytes(self, message_bytes: int = 0) -> None:
+        """Raise if no bytes are left, or were before a message."""
+        if self.bytes is not None and self.bytes + message_bytes <= 0:
             raise PowerError("power-spent", "the power has no bytes left")
 
     def count_call(self) -> None:
@@ -120,7 +150,7 @@ class Limit:
             self.calls -= 1
 
     def count_bytes(self, count: int) -> None:
-        """Take bytes from what is left. What goes beyond it ends the power, and not the call."""
+        """Take bytes from what is left."""
         if self.bytes is not None:
             self.bytes -= count
 
@@ -140,5 +170,5 @@ def _joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
 MAX_ORIGINS = 1000
 
 
-lock = threading.Lock()
+_lock = threading.Lock()
 """Limits are shared by the threads that serve guests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from brine._bounds import Bounds, Limit, Standing, Watcher, lock
+from brine._bounds import Bounds, Limit, Standing, Watcher, take_call
 from brine._brine import size_in_bytes, time_limit_in_seconds
 from brine._errors import UsageError
 from brine._facet import Facet, names_of, taker
@@ -126,8 +126,10 @@ class Power:
         # Where a facet is missing, it has to be data, which it is not.
         return _over(value, inner) if len(inner.facets) == len(self._bounds.facets) else value
 
-    def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Do what a guest asks for, if it may."""
+    def _call(
+        self, name: str, arguments: list[Any], keywords: dict[str, Any], message_bytes: int
+    ) -> Any:
+        """Do what a guest asks for in a message of so many bytes, if it may."""
         bounds = self._bounds
         if bounds.is_revoked:
             raise PowerError("power-revoked", "the power was revoked")
@@ -135,11 +137,7 @@ class Power:
         plain_name = name[1:] if is_read else name
         if plain_name not in (bounds.attributes if is_read else bounds.methods):
             raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
-        with lock:
-            for limit in bounds.limits:
-                limit.refuse_spent()
-            for limit in bounds.limits:
-                limit.count_call()
+        take_call(bounds.limits, message_bytes)
 
         def work() -> Any:
             for watcher in bounds.watchers:
@@ -149,11 +147,6 @@ class Power:
 
         done = work() if bounds.most_seconds is None else within(bounds.most_seconds, work)
         return self._of_result(plain_name, done)
-
-    def _count_bytes(self, count: int) -> None:
-        with lock:
-            for limit in self._bounds.limits:
-                limit.count_bytes(count)
 
 
 def is_power(value: object) -> TypeGuard[Power]:

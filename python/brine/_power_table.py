@@ -6,6 +6,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from brine._bounds import refuse_spent_bytes, take_bytes
 from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import CALL, HELLO, REVOKED, ROOT, VERSION, Peer, PowerError
@@ -14,6 +15,8 @@ from brine._power import Power, is_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from brine._bounds import Limit
 
 MAX_POWERS = 10_000
 """The most powers that one guest has at one time."""
@@ -40,7 +43,7 @@ class GuestFunction:
             raise RuntimeError(
                 "a function of the guest is called by the thread that it was given to"
             )
-        self._guest.count_function_call()
+        self._guest.take_function_call()
         return self._guest.call(self._handle, "__call__", list(arguments), keywords)
 
 
@@ -54,13 +57,9 @@ class Guest(Peer):
     _encode, _decode = staticmethod(power_message_encode), staticmethod(power_message_decode)
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
-        self.bytes_moved = 0
-
-        def counted_write(data: bytes) -> None:
-            self.bytes_moved += len(data)
-            write(data)
-
-        super().__init__(read, counted_write)
+        super().__init__(read, write)
+        self._limits: tuple[Limit, ...] = ()
+        """The limits of the calls that are under way, which pay for each message meanwhile."""
         self._powers: dict[int, _Given] = {}
         self._handles: dict[int, int] = {}
         self._last_handle = 0
@@ -77,8 +76,9 @@ class Guest(Peer):
         """Give the first data and powers, by name."""
         self._send([HELLO, VERSION, names])
 
-    def count_function_call(self) -> None:
-        """Count the call of a function of the guest."""
+    def take_function_call(self) -> None:
+        """Take the call of a function of the guest from what is left, or raise."""
+        refuse_spent_bytes(self._limits)
         self._function_calls += 1
         if self._function_calls > MAX_FUNCTION_CALLS:
             raise RuntimeError(
@@ -118,7 +118,7 @@ class Guest(Peer):
         if len(self._busy) == 1:
             self._function_calls = 0
         try:
-            return power._call(method, arguments, keywords)
+            return power._call(method, arguments, keywords, self.message_bytes)
         except OvertimeError as error:
             self._overtime.append(error.ended)
             raise
@@ -135,16 +135,23 @@ class Guest(Peer):
         arguments: list[Any],
         keywords: dict[str, Any],
     ) -> None:
-        given, before = self._powers.get(handle), self.bytes_moved - self.message_bytes
-        super()._serve(number, handle, method, arguments, keywords)
-        if given is not None:
-            given.power._count_bytes(self.bytes_moved - before)
+        given, outer = self._powers.get(handle), self._limits
+        limits = () if given is None else given.power._bounds.limits
+        inner = tuple(limit for limit in limits if limit not in outer)
+        take_bytes(inner, self.message_bytes)
+        self._limits = outer + inner
+        try:
+            super()._serve(number, handle, method, arguments, keywords)
+        finally:
+            self._limits = outer
+
+    def _count(self, count: int) -> None:
+        take_bytes(self._limits, count)
 
     def _receive(self) -> Any:
         self._functions = []
         self._named = 0
         message = super()._receive()
-        self.bytes_moved += self.message_bytes
         is_call = type(message) is list and message and type(message[0]) is int
         if self._functions and not (is_call and message[0] == CALL):
             raise self._broken("a function is given where nothing takes one")

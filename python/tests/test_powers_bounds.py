@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import brine
-from brine._guest.peer import CALL, RETURN, THROW
+from brine._guest.cbor import encode
+from brine._guest.peer import CALL, RETURN, THROW, ProtocolError
 from sandbox_kit import RawGuest, Tagged, raw_guest
 
 if TYPE_CHECKING:
@@ -206,3 +207,94 @@ def test_what_makes_no_power_is_refused_where_it_is_made(make: Any, message: str
     with pytest.raises(brine.UsageError, match=message) as refused:
         make()
     assert refused.value.reason == "usage"
+
+
+class Store:
+    """An object that takes from a guest whatever it answers."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def loop(self, function: Callable[[], bytes]) -> None:
+        """Call a function as often as that goes."""
+        for _ in range(100):
+            self.taken += len(function())
+
+    def fetch(self) -> bytes:
+        """Return much."""
+        return bytes(900_000)
+
+
+def store(most_bytes: str) -> brine.Power:
+    """Return a power over a store that is limited."""
+    given = brine.Power(Store(), ["loop", "fetch"], takes_functions=["loop"])
+    return given.limited(bytes=most_bytes)
+
+
+BIG = [RETURN, 1, bytes(200_000)]
+LOOP = [CALL, 1, 1, "loop", [Tagged(["function", 5])], {}]
+
+
+def framed(message: list[Any]) -> bytes:
+    """Return the bytes of a message without its length."""
+    return encode(message, list)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ([framed(LOOP), framed([RETURN, 999, bytes(200_000)])], ProtocolError),
+        ([framed(LOOP), framed([99, bytes(200_000)])], ProtocolError),
+        ([framed(LOOP), framed(BIG) + b"more"], ProtocolError),
+        ([framed(LOOP), framed(BIG)], None),
+        ([framed([CALL, 1, 1, "loop", [Tagged(["function", 5]), bytes(200_000)], {}])], None),
+        ([framed([CALL, 1, 1, "fetch", [], {}])], TimeoutError),
+    ],
+    ids=["a wrong answer", "no message", "no item", "answers", "arguments", "what is not read"],
+)
+def test_bytes_count_however_a_call_ends(said: list[bytes], ends: Any) -> None:
+    power = store("100KiB")
+    guest = RawGuest({"store": power}, 0.3)
+    for message in said:
+        guest.say_bytes(message)
+    if ends is None:
+        guest.table.serve_one()
+    else:
+        with pytest.raises(ends):
+            guest.table.serve_one()
+    guest.close()
+    with raw_guest({"store": power}) as other:
+        text = "power-spent: the power has no bytes left"
+        assert other.asked(CALL, 1, 1, "fetch", [], {})[3] == text
+
+
+def test_functions_bring_no_more_bytes_than_are_left() -> None:
+    power = store("8KiB")
+    with raw_guest({"store": power}) as guest:
+        guest.say(*LOOP)
+        for number in range(1, 9):
+            guest.say(RETURN, number, bytes(1000))
+        guest.table.serve_one()
+        assert [guest.heard()[0] for _ in range(8)] == [CALL] * 8
+        text = "power-spent: the power has no bytes left"
+        assert guest.heard() == [THROW, 1, "PowerError", text]
+    assert power._obj.taken == 8000
+
+
+def test_bytes_of_a_call_inside_of_a_call_count_once() -> None:
+    class Wide:
+        def each(self, function: Callable[[], Any]) -> Any:
+            return function()
+
+        def put(self, data: bytes) -> int:
+            return len(data)
+
+    wide = brine.Power(Wide(), ["each", "put"], takes_functions=["each"], reentrant=True)
+    with raw_guest({"wide": wide.limited(bytes="5KiB")}) as guest:
+        guest.say(CALL, 1, 1, "each", [Tagged(["function", 5])], {})
+        guest.say(CALL, 2, 1, "put", [bytes(3000)], {})
+        guest.say(RETURN, 1, None)
+        guest.table.serve_one()
+        assert [guest.heard() for _ in range(3)][1:] == [[RETURN, 2, 3000], [RETURN, 1, None]]
+        assert guest.asked(CALL, 3, 1, "put", [bytes(3000)], {}) == [RETURN, 3, 3000]
+        assert guest.asked(CALL, 4, 1, "put", [b""], {})[3].startswith("power-spent")

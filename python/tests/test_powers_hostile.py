@@ -607,21 +607,6 @@ def test_an_attribute_takes_no_arguments() -> None:
         assert guest.asked(CALL, 2, 1, ".made", [1], {})[3].startswith("power-method")
 
 
-def test_bytes_of_what_functions_answer_count() -> None:
-    class Loop:
-        def loop(self, function: Any) -> int:
-            return len([function() for _ in range(10)])
-
-    loop = brine.Power(Loop(), ["loop"], takes_functions=["loop"]).limited(bytes="8KiB")
-    with raw_guest({"loop": loop}) as guest:
-        guest.say(CALL, 1, 1, "loop", [Tagged(["function", 5])], {})
-        for number in range(1, 11):
-            guest.say(RETURN, number, "x" * 1000)
-        guest.table.serve_one()
-        assert [guest.heard()[0] for _ in range(11)] == [CALL] * 10 + [RETURN]
-        assert guest.asked(CALL, 2, 1, "loop", [], {})[3].startswith("power-spent")
-
-
 def test_a_message_that_was_sent_in_part_is_the_last() -> None:
     class Pushes:
         def push(self, function: Any) -> None:

@@ -146,6 +146,7 @@ class Peer:
             # What is not sent gives nothing.
             self._take_back(self._given)
             raise
+        self._count(4 + len(data))
         try:
             self._write(len(data).to_bytes(4, "big") + data)
         except OSError as error:
@@ -172,6 +173,7 @@ class Peer:
                 end = 4 + length
                 if len(arrived) >= end:
                     self.message_bytes = end
+                    self._count(end)
                     data = bytes(arrived[4:end])
                     del arrived[:end]
                     try:
@@ -185,6 +187,9 @@ class Peer:
 
     def _raise(self, name: str, message: str, text: str) -> NoReturn:
         raise Thrown(name, message, text)
+
+    def _count(self, count: int) -> None:
+        """Note that a message of so many bytes crosses, whatever becomes of it."""
 
     def _take_back(self, given: list[int]) -> None:
         """Take back what a message that is not sent would have given."""
