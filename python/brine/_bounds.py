@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from brine._errors import UsageError
+from brine._fork import LockOfProcess
 from brine._guest.peer import PowerError
 
 if TYPE_CHECKING:
@@ -170,5 +170,5 @@ def _joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
 MAX_ORIGINS = 1000
 
 
-_lock = threading.Lock()
+_lock = LockOfProcess()
 """Limits are shared by the threads that serve guests."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from brine._brine import Key, Signer
 from brine._errors import InputOutputError, UnsupportedError
+from brine._fork import LockOfProcess
 from brine._guest.cbor import encode
 from brine._sandbox_errors import of_verdict
 
@@ -172,7 +173,7 @@ def _start_all(asked: queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]
 
 
 _starters: dict[int, queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]] = {}
-_lock = threading.Lock()
+_lock = LockOfProcess()
 
 
 def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:

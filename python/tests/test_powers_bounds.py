@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import brine
+from brine import _bounds, _guest_process
 from brine._guest.cbor import encode
 from brine._guest.peer import CALL, RETURN, THROW, ProtocolError
+from conftest import in_child
 from sandbox_kit import RawGuest, Tagged, raw_guest
 
 if TYPE_CHECKING:
@@ -298,3 +300,17 @@ def test_bytes_of_a_call_inside_of_a_call_count_once() -> None:
         assert [guest.heard() for _ in range(3)][1:] == [[RETURN, 2, 3000], [RETURN, 1, None]]
         assert guest.asked(CALL, 3, 1, "put", [bytes(3000)], {}) == [RETURN, 3, 3000]
         assert guest.asked(CALL, 4, 1, "put", [b""], {})[3].startswith("power-spent")
+
+
+def test_a_child_waits_for_no_lock_of_its_parent() -> None:
+    power = brine.Power(Table(), ["count"]).limited(calls=1)
+
+    def use() -> None:
+        with raw_guest({"table": power}) as guest:
+            assert guest.asked(CALL, 1, 1, "count", [], {}) == [RETURN, 1, 7]
+            assert guest.asked(CALL, 2, 1, "count", [], {})[3].startswith("power-spent")
+        _guest_process._starter()
+
+    # Another thread may have them when a process forks.
+    with _bounds._lock, _guest_process._lock:
+        assert in_child(use, 10) == 0
