@@ -12,13 +12,14 @@ from brine._facet import Facet, names_of, taker
 from brine._guest.cbor import MAX_DEPTH
 from brine._guest.peer import PowerError
 from brine._overtime import within
+from brine._stays import Stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 
-class Power:
+class Power(Stays):
     """An object that stays in the host, and what of it a guest may use.
 
     ``Power(obj, ["get"])`` gives one method. The other arguments are those of `Facet`. ``on_call`` is told of each call
@@ -27,6 +28,8 @@ class Power:
     ``only``, ``limited`` and ``watched`` return weaker powers over the same object. ``revoke`` ends a power with all that
     came from it: those weaker powers, and what its methods returned.
     """
+
+    _instead = "give it to the guest by name, or to a function as an argument of Sandbox.call"
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from brine._guest.cbor import NotPlainError
 from brine._guest.peer import LostError
 from brine._power import seconds as length
 from brine._power_table import Guest
+from brine._stays import Stays
 from brine._wire import Wire
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ MAX_GUESTS = 64
 PAUSE_SECONDS = 0.05
 
 
-class PowerServer:
+class PowerServer(Stays):
     """Gives powers to jobs, at a Unix socket that ``--power NAME=PATH`` names.
 
     ``names`` is what each job gets by name: data and `Power`; or a function that makes that for each job, so that no two share

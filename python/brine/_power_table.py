@@ -12,6 +12,7 @@ from brine._guest.cbor import MalformedError, NotPlainError
 from brine._guest.peer import CALL, HELLO, REVOKED, ROOT, VERSION, Peer, PowerError
 from brine._overtime import OvertimeError
 from brine._power import Power, is_power
+from brine._stays import Stays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ MAX_OVERTIME = 16
 """How many methods may run on that took longer than they may, also where all are reentrant."""
 
 
-class GuestFunction:
+class GuestFunction(Stays):
     """A function of the guest, for the method that it was given to."""
 
     def __init__(self, guest: Guest, handle: int) -> None:
@@ -47,7 +48,7 @@ class GuestFunction:
         return self._guest.call(self._handle, "__call__", list(arguments), keywords)
 
 
-class Guest(Peer):
+class Guest(Stays, Peer):
     """A guest, for its host.
 
     Handles are numbers that the host draws in order, for this guest alone, and never again. One that it did not give, or

@@ -22,6 +22,7 @@ from brine._job_errors import JobError, JobTimeoutError, RemoteError
 from brine._power import seconds, size
 from brine._power_table import Guest
 from brine._sandbox_errors import RULES, GuestError, RuleError, of_verdict
+from brine._stays import Stays
 from brine._wire import Wire
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def safe_eval(
         return sandbox.evaluate(code)
 
 
-class Sandbox:
+class Sandbox(Stays):
     """A guest: a confined process that evaluates code, with names that last from one evaluation to the next.
 
     It has no files, no network and no other process; ``memory`` bounds all that it has, ``cpu`` its processor time as a
