@@ -44,15 +44,16 @@ class GuestProcess:
         job, _ = signer.sign_job(encode(setup, list), grants=[f"power={POWER}"])
         with tempfile.TemporaryDirectory(prefix="brine-") as name:
             directory = Path(name)
-            policy = directory / "policy.toml"
-            policy.write_text(_policy(str(key.public), limits))
+            (directory / "policy.toml").write_text(_policy(str(key.public), limits))
+            # A file, and no pipe: a program that ends before it reads one would be told of by SIGPIPE.
+            (directory / "job").write_bytes(job)
             with socket.socket(socket.AF_UNIX) as listener:
                 try:
                     listener.bind(str(directory / "socket"))
                 except OSError as error:
                     raise InputOutputError(f"{directory}: {error}", reason="not-started") from None
                 listener.listen(1)
-                self._process = _start(_command(key, policy, directory / "socket"), job)
+                self._process = _start(_command(key, directory))
                 try:
                     connected = _accepted(listener, self._process)
                 except BaseException:
@@ -87,12 +88,13 @@ class GuestProcess:
         return {"message": said.decode("utf-8", "replace")[-1000:]}, ""
 
 
-def _command(key: Key, policy: Path, place: Path) -> list[str]:
+def _command(key: Key, directory: Path) -> list[str]:
     options = ["--json", "--die-with-parent", "-p", str(key.public), "-c", CONTEXT]
-    options += ["--policy", str(policy), "--power", f"{POWER}={place}"]
-    options += [f"--system={directory}" for directory in _shown()]
+    options += ["--policy", str(directory / "policy.toml")]
+    options += ["--power", f"{POWER}={directory / 'socket'}"]
+    options += [f"--system={place}" for place in _shown()]
     guest = [sys.executable, "-I", "-c", BOOT, str(Path(__file__).parent)]
-    return [_program(), "run", *options, "--", *guest]
+    return [_program(), "run", str(directory / "job"), *options, "--", *guest]
 
 
 def _policy(signer: str, limits: dict[str, str]) -> str:
@@ -122,28 +124,20 @@ def _program() -> str:
     return found
 
 
-def _start(command: list[str], job: bytes) -> subprocess.Popen[bytes]:
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
     """Start a program that ends with the thread that starts it: one that lives as long as this process."""
     answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
     _starter().put((command, answer))
     process = answer.get()
     if not isinstance(process, subprocess.Popen):
         raise InputOutputError(f"brine could not be started: {process}", reason="not-started")
-    assert process.stdin is not None
-    try:
-        process.stdin.write(job)
-        process.stdin.close()
-    except BrokenPipeError:
-        # Why it ended before that, its verdict says.
-        pass
-    process.stdin = None
     return process
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         # What is typed at a terminal asks this process to end, and it ends the guest.
