@@ -9,7 +9,6 @@ import socket
 import sys
 import warnings
 import weakref
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from brine import _code
@@ -23,7 +22,7 @@ from brine._power import seconds, size
 from brine._power_table import Guest
 from brine._sandbox_errors import RULES, GuestError, RuleError, of_verdict
 from brine._stays import Stays
-from brine._wire import Wire
+from brine._wire import Deadline, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -124,7 +123,7 @@ class Sandbox(Stays):
                 "code_from and no_code_from take CPython 3.12 or later", reason="python-version"
             )
         self._wall, self._maker = seconds(wall), os.getpid()
-        self._end = 0.0
+        self._deadline = Deadline()
         self._is_at_work = False
         limits = {
             "memory": str(size(memory)),
@@ -140,7 +139,7 @@ class Sandbox(Stays):
         # When this process ends, its guests do.
         self._leftover.atexit = False
         self._socket = self._process.socket
-        wire = Wire(self._socket, self._until, self._until)
+        wire = Wire(self._socket, self._deadline, self._deadline)
         self._guest = Guest(wire.read, wire.write)
         try:
             self._asked(lambda: self._guest.hello(dict(ns or {})))
@@ -168,7 +167,7 @@ class Sandbox(Stays):
         if process is None or self._maker != os.getpid():
             return
         if self._is_at_work:
-            # Somebody reads from it, who closes it.
+            # Somebody reads from it, who closes it then.
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         else:
@@ -198,7 +197,8 @@ class Sandbox(Stays):
                 "the guest is at work: neither another thread nor a power that it uses can use it meanwhile",
                 reason="usage",
             )
-        self._is_at_work, self._end = True, monotonic() + self._wall
+        self._is_at_work = True
+        self._deadline.begin(self._wall)
         try:
             return work()
         except NotPlainError as error:
@@ -226,7 +226,13 @@ class Sandbox(Stays):
             self.close()
             raise
         finally:
-            self._is_at_work = False
+            self._put_down()
+
+    def _put_down(self) -> None:
+        self._is_at_work = False
+        if self._process is None:
+            # It was closed meanwhile, by whomever.
+            self._socket.close()
 
     def _ended(self) -> JobError:
         """Say why the guest is gone. Another thread, or a method of a power, may have closed it meanwhile."""
@@ -252,11 +258,6 @@ class Sandbox(Stays):
             case _:
                 self.close()
                 raise GuestError("the guest said what none says", None, "powers-protocol", 1)
-
-    def _until(self) -> float:
-        if monotonic() >= self._end:
-            raise TimeoutError
-        return self._end
 
 
 def _end_leftover(process: GuestProcess, maker: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,3 +56,50 @@ def test_a_program_that_reads_nothing_is_an_error_and_no_signal(
         assert refused.value.reason == "not-started"
 
     assert in_child(with_default_signals(start)) == 0
+
+
+ENDS: dict[str, tuple[str, type[BaseException] | None]] = {
+    "a value": ("1", None),
+    "a time limit": ("while True: pass", brine.JobTimeoutError),
+    "what no guest says": ("import os\nos.write(3, b'\\xff' * 4)", brine.GuestError),
+    "its end": ("import os\nos._exit(0)", brine.GuestError),
+    "a method that closes it": ("ends.close()", brine.GuestError),
+    "a method that is interrupted": ("ends.interrupt()", KeyboardInterrupt),
+}
+
+
+@pytest.mark.parametrize(("code", "error"), ENDS.values(), ids=ENDS)
+def test_a_sandbox_that_is_closed_holds_no_socket(code: str, error: Any) -> None:
+    refuse_without_confinement()
+
+    class Ends:
+        def close(self) -> None:
+            one.close()
+
+        def interrupt(self) -> None:
+            raise KeyboardInterrupt
+
+    ends = brine.Power(Ends(), ["close", "interrupt"])
+    rules: dict[str, Any] = {"operations": ["while", "import"], "modules": ["os"]}
+    with brine.Sandbox({"ends": ends}, **rules, wall="2s", cpu="30s") as one:
+        if error is None:
+            one.evaluate(code)
+        else:
+            with pytest.raises(error):
+                one.evaluate(code)
+            assert one._socket.fileno() == -1
+    assert one._socket.fileno() == -1
+
+
+def test_a_sandbox_ends_when_the_last_name_of_it_goes() -> None:
+    refuse_without_confinement()
+    one = [brine.Sandbox()]
+    one[0].evaluate("1")
+    left = [weakref.ref(one[0]), weakref.ref(one[0]._socket)]
+    gc.disable()
+    try:
+        with pytest.warns(ResourceWarning, match="not closed"):
+            one.clear()
+        assert [reference() for reference in left] == [None, None]
+    finally:
+        gc.enable()
