@@ -76,7 +76,7 @@ def _names(name: str, given: Any) -> Any:
 
 
 def _server(path: Path, name: str, names: Any) -> PowerServer:
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         if why is not None:
             print(f"brine: the power {name}: {type(why).__name__}: {why}", file=sys.stderr)
 

@@ -69,8 +69,10 @@ class Guest(Stays, Peer):
         self._told_revoked: set[int] = set()
         self._function_calls = 0
         self._busy: list[Power] = []
-        self.waits_since: float | None = None
+        self._waits_since: float | None = None
         """Since when a function of the guest is waited for, on the clock of `time.monotonic`."""
+        self._waited = 0.0
+        """How many seconds that took before, in the call that is under way."""
         self._overtime: list[threading.Event] = []
 
     def hello(self, names: dict[str, Any]) -> None:
@@ -117,7 +119,7 @@ class Guest(Stays, Peer):
             raise PowerError("power-argument", f"{method[:64]!r} takes no functions")
         self._busy.append(power)
         if len(self._busy) == 1:
-            self._function_calls = 0
+            self._function_calls, self._waited = 0, 0.0
         try:
             return power._call(method, arguments, keywords, self.message_bytes)
         except OvertimeError as error:
@@ -212,12 +214,18 @@ class Guest(Stays, Peer):
 
     def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Call what the guest has, and wait for its answer."""
-        is_first, self.waits_since = self.waits_since is None, self.waits_since or monotonic()
+        if self._waits_since is not None:
+            return self._resolved(super().call(handle, method, arguments, keywords))
+        self._waits_since = monotonic()
         try:
             return self._resolved(super().call(handle, method, arguments, keywords))
         finally:
-            if is_first:
-                self.waits_since = None
+            self._waited += monotonic() - self._waits_since
+            self._waits_since = None
+
+    def waits_until(self, seconds: float) -> float | None:
+        """Return until when a method may wait for functions of the guest, for so many seconds in all; `None` if none waits."""
+        return None if self._waits_since is None else self._waits_since + seconds - self._waited
 
     def call_root(self, method: str, arguments: list[Any]) -> Any:
         """Call the guest itself, and return its answer: of data alone, but for what it has as its `value`."""

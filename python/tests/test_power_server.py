@@ -18,6 +18,7 @@ import pytest
 
 import brine
 from brine._guest.cbor import encode
+from brine._power_server import MAX_PATH_BYTES
 from conftest import in_child, wait_until
 from programs import program
 from sandbox_kit import Tagged, refuse_without_confinement
@@ -86,7 +87,7 @@ def test_a_worker_serves_powers_as_the_page_says(operator: Path) -> None:
 
 
 def test_a_job_in_python_uses_a_power(operator: Path) -> None:
-    ends: list[Exception | None] = []
+    ends: list[BaseException | None] = []
     orders = Orders()
     Path("script.py").write_text("from brine.guest import power\nprint(power().get(7))\n")
     directory = Path(brine.__file__).parent.parent
@@ -94,7 +95,7 @@ def test_a_job_in_python_uses_a_power(operator: Path) -> None:
     command = f"brine run job --policy policy.toml --power orders=orders.sock {' '.join(shown)} -- {sys.executable} -"
     ended = threading.Event()
 
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         ends.append(why)
         ended.set()
 
@@ -114,7 +115,7 @@ def test_a_job_that_says_what_none_says_loses_its_powers(operator: Path) -> None
     ends: list[Any] = []
     ended = threading.Event()
 
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         ends.append(why)
         ended.set()
 
@@ -159,6 +160,79 @@ def test_a_method_does_not_wait_for_a_silent_job_for_ever(tmp_path: Path) -> Non
     with brine.PowerServer(tmp_path / "s", {"w": waits}, seconds=0.3, on_end=ends.put) as server:
         say = len(call).to_bytes(4, "big") + call
         assert isinstance(ended_by(server, ends, say), TimeoutError)
+
+
+def test_a_method_waits_for_all_functions_of_a_call_together(tmp_path: Path) -> None:
+    class Asks:
+        def each(self, function: Any) -> None:
+            for _ in range(30):
+                function()
+
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    asks = brine.Power(Asks(), ["each"], takes_functions=["each"])
+    with (
+        brine.PowerServer(tmp_path / "s", {"asks": asks}, seconds=0.5, on_end=ends.put) as server,
+        socket.socket(socket.AF_UNIX) as job,
+    ):
+        job.connect(str(server.path))
+        call = encode([1, 1, 1, "each", [Tagged(["function", 1])], {}], list)
+        job.sendall(len(call).to_bytes(4, "big") + call)
+        with contextlib.suppress(OSError):
+            for number in range(1, 31):
+                # It answers each function in less time than a call may take.
+                time.sleep(0.1)
+                answer = encode([2, number, None], list)
+                job.sendall(len(answer).to_bytes(4, "big") + answer)
+        assert isinstance(ends.get(timeout=20), TimeoutError)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_ends_a_thread_is_told_as_the_end_of_a_job(
+    tmp_path: Path, kind: type[BaseException]
+) -> None:
+    def leave() -> Any:
+        raise kind("left")
+
+    class Leaves:
+        get = staticmethod(leave)
+
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "names", leave, on_end=ends.put) as server:
+        assert type(ended_by(server, ends, b"")) is kind
+    power = brine.Power(Leaves(), ["get"])
+    with brine.PowerServer(tmp_path / "method", {"it": power}, on_end=ends.put) as server:
+        call = encode([1, 1, 1, "get", [], {}], list)
+        assert type(ended_by(server, ends, len(call).to_bytes(4, "big") + call)) is kind
+
+
+def test_a_path_where_nobody_could_connect_is_refused(tmp_path: Path) -> None:
+    # A name may be short where the directory is not, and the other way round.
+    room = MAX_PATH_BYTES - len(os.fsencode(tmp_path)) - 1
+    deep = tmp_path / ("d" * (room - 2 - len("/s"))) / "s"
+    deep.parent.mkdir()
+    for path in (tmp_path / ("s" * (room + 1)), deep, deep.with_name("s" * 100)):
+        with pytest.raises(brine.UsageError, match="is too long for a socket") as refused:
+            brine.PowerServer(path, {})
+        assert refused.value.reason == "usage"
+        assert list(path.parent.glob("*s*")) == []
+    with (
+        brine.PowerServer(tmp_path / ("s" * room), {}) as server,
+        socket.socket(socket.AF_UNIX) as job,
+    ):
+        job.connect(str(server.path))
+        assert job.recv(4)
+
+
+def test_a_server_closes_also_where_its_directory_is_gone(tmp_path: Path) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir()
+    server = brine.PowerServer(directory / "s", {})
+    server.path.unlink()
+    directory.rmdir()
+    directory.write_text("a file")
+    server.close()
+    assert not server._thread.is_alive()
+    assert directory.read_text() == "a file"
 
 
 def test_names_that_cannot_be_given_are_told(tmp_path: Path) -> None:

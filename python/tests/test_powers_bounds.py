@@ -8,7 +8,7 @@ import pytest
 
 import brine
 from brine import _bounds, _guest_process
-from brine._guest.cbor import encode
+from brine._guest.cbor import decode, encode
 from brine._guest.peer import CALL, RETURN, THROW, ProtocolError
 from conftest import in_child
 from sandbox_kit import RawGuest, Tagged, raw_guest
@@ -314,3 +314,45 @@ def test_a_child_waits_for_no_lock_of_its_parent() -> None:
     # Another thread may have them when a process forks.
     with _bounds._lock, _guest_process._lock:
         assert in_child(use, 10) == 0
+
+
+def test_only_what_a_guest_takes_is_time_that_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, ends = [0.0], []
+    monkeypatch.setattr("brine._power_table.monotonic", lambda: clock[0])
+
+    class Slow:
+        def each(self, function: Callable[[], Any]) -> None:
+            for _ in range(3):
+                function()
+                clock[0] += 100
+
+    power = brine.Power(Slow(), ["each"], takes_functions=["each"])
+    with raw_guest({"slow": power}) as guest:
+        read = guest.table._read
+
+        def waited() -> bytes:
+            ends.append(guest.table.waits_until(5))
+            clock[0] += 1
+            return read()
+
+        monkeypatch.setattr(guest.table, "_read", waited)
+        for _ in range(2):
+            begin = clock[0] + 1
+            guest.say(CALL, 7, 1, "each", [Tagged(["function", 5])], {})
+            monkeypatch.setattr(guest.table, "_write", answer(guest))
+            guest.table.serve_one()
+            assert ends == [None, begin + 5, begin + 101 + 4, begin + 202 + 3]
+            ends.clear()
+
+
+def answer(guest: RawGuest) -> Callable[[bytes], None]:
+    """Return what writes for a host to a guest that answers each function at once."""
+
+    def write(data: bytes) -> None:
+        message = decode(data[4:], Tagged)
+        if message[0] == CALL:
+            guest.say(RETURN, message[1], None)
+
+    return write
