@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import brine
-from brine._guest.cbor import encode
+from brine._guest.cbor import decode, encode
 from brine._power_server import MAX_PATH_BYTES
 from conftest import in_child, wait_until
 from programs import program
@@ -77,6 +77,15 @@ def test_a_shell_reads_the_page_and_uses_a_power(operator: Path) -> None:
     # An array of three: return, 1, and 12.5 in eight bytes.
     assert shown.split() == ["83", "02", "01", "fb", "40", "29", "00", "00", "00", "00", "00", "00"]
     assert orders.asked == [7]
+
+
+def test_the_job_of_the_page_takes_no_revocation_for_its_answer(operator: Path) -> None:
+    power = brine.Power(Orders(), ["get"])
+    power.revoke()
+    with brine.PowerServer("orders.sock", {"orders": power}):
+        shown = bytes.fromhex(run(page_script("read_message")))
+    said = [3, 1, "PowerError", "power-revoked: the power was revoked"]
+    assert decode(shown, Tagged) == said
 
 
 def test_a_worker_serves_powers_as_the_page_says(operator: Path) -> None:
