@@ -222,7 +222,7 @@ class Sandbox(Stays):
         except Thrown as thrown:
             raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
         except BaseException:
-            # What it answers now is to nobody's question.
+            # An answer that still comes would be taken for that of the next question.
             self.close()
             raise
         finally:

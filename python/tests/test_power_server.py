@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import brine
+from brine import _power_host
 from brine._guest.cbor import decode, encode
 from brine._power_server import MAX_PATH_BYTES
 from conftest import in_child, wait_until
@@ -212,6 +213,22 @@ def test_what_ends_a_thread_is_told_as_the_end_of_a_job(
     with brine.PowerServer(tmp_path / "method", {"it": power}, on_end=ends.put) as server:
         call = encode([1, 1, 1, "get", [], {}], list)
         assert type(ended_by(server, ends, len(call).to_bytes(4, "big") + call)) is kind
+
+
+def test_a_worker_is_told_what_ends_a_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def leave() -> Any:
+        raise SystemExit("left")
+
+    with _power_host._server(tmp_path / "s", "own", leave) as server:
+        with socket.socket(socket.AF_UNIX) as job:
+            job.connect(str(server.path))
+            assert job.recv(1) == b""
+        wait_until(lambda: said.append(capsys.readouterr().err) or "SystemExit" in "".join(said))
+    assert "".join(said) == "brine: the power own: SystemExit: left\n"
 
 
 def test_a_path_where_nobody_could_connect_is_refused(tmp_path: Path) -> None:

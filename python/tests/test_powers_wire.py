@@ -65,6 +65,7 @@ ENDS: dict[str, tuple[str, type[BaseException] | None]] = {
     "its end": ("import os\nos._exit(0)", brine.GuestError),
     "a method that closes it": ("ends.close()", brine.GuestError),
     "a method that is interrupted": ("ends.interrupt()", KeyboardInterrupt),
+    "a method that exits": ("ends.exit()", SystemExit),
 }
 
 
@@ -79,7 +80,10 @@ def test_a_sandbox_that_is_closed_holds_no_socket(code: str, error: Any) -> None
         def interrupt(self) -> None:
             raise KeyboardInterrupt
 
-    ends = brine.Power(Ends(), ["close", "interrupt"])
+        def exit(self) -> None:
+            raise SystemExit
+
+    ends = brine.Power(Ends(), ["close", "interrupt", "exit"])
     rules: dict[str, Any] = {"operations": ["while", "import"], "modules": ["os"]}
     with brine.Sandbox({"ends": ends}, **rules, wall="2s", cpu="30s") as one:
         if error is None:

@@ -109,7 +109,7 @@ class Host(Peer):
         return function(*arguments, **keywords)
 
     def _note_revoked(self, handle: int) -> None:
-        """Use it and you will hear so."""
+        """Do nothing: each call of it is refused, and says so."""
 
     def _take_back(self, given: list[int]) -> None:
         for handle in given:
