@@ -48,6 +48,8 @@ class Facet:
         self.returns = _facets(returns or {})
         self.takes_functions = names_of("takes_functions", takes_functions)
         self.reentrant = reentrant
+        if type(reentrant) is not bool:
+            raise UsageError("reentrant: expected True or False", reason="usage")
         for name in self.attributes:
             if name.startswith("_"):
                 raise UsageError(f"attributes: {name!r} begins with an underscore", reason="usage")

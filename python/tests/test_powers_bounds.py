@@ -203,6 +203,13 @@ def test_a_power_that_is_weakened_too_often_is_refused_by_its_name(weaken: Any) 
         (lambda: brine.Facet(["row"], returns={"row": None}), "'row': expected a Facet"),
         (lambda: brine.Power(Table(), on_call=5), "on_call: expected a function"),
         (lambda: brine.Power(Table()).watched(None), "on_call: expected a function"),
+        (lambda: brine.Power(Table(), reentrant="no"), "reentrant: expected True or False"),
+        (lambda: brine.Power(Table()).only(5), "only: 5 is no name"),
+        (lambda: brine.Power(Table()).limited(), "limited: nothing says by what"),
+        (lambda: brine.Power(Table()).limited(calls=True), "calls: expected a number"),
+        (lambda: brine.Power(Table()).limited(bytes=-1), "expected a size"),
+        (lambda: brine.Power(Table()).limited(until=5), "until: expected a datetime"),
+        (lambda: brine.Power(Table()).limited(each=0), "expected a length of time"),
     ],
 )
 def test_what_makes_no_power_is_refused_where_it_is_made(make: Any, message: str) -> None:
