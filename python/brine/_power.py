@@ -159,9 +159,12 @@ def is_power(value: object) -> TypeGuard[Power]:
 
 def _over(obj: object, bounds: Bounds) -> Power:
     """Return a power with these bounds alone, which the guest has and the host does not: nobody can revoke it by itself."""
-    power = Power(obj)
+    power = Power(obj, _NOTHING)
     power._bounds = bounds
     return power
+
+
+_NOTHING = Facet()
 
 
 def _bound(value: Any, bounds: Bounds, depth: int) -> Any:
