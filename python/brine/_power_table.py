@@ -88,6 +88,10 @@ class Guest(Stays, Peer):
                 f"functions of the guest were called more than {MAX_FUNCTION_CALLS} times"
             )
 
+    def given(self) -> int:
+        """Return how many powers the guest has."""
+        return len(self._powers)
+
     def _power(self, handle: int) -> Power:
         found = self._powers.get(handle)
         if found is None:

@@ -18,6 +18,7 @@ from sandbox_kit import refuse_without_confinement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def with_default_signals(work: Callable[[], Any]) -> Callable[[], Any]:
@@ -44,16 +45,20 @@ def test_a_guest_that_has_hung_up_is_an_error_and_no_signal() -> None:
 
 
 def test_a_program_that_reads_nothing_is_an_error_and_no_signal(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse_without_confinement()
-    monkeypatch.setattr(_guest_process, "_program", lambda: "/bin/false")
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho 'it runs nothing today' >&2\nexit 125\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(_guest_process, "_program", lambda: str(program))
 
     def start() -> None:
         with pytest.raises(brine.GuestError) as refused:
             # More than a pipe holds.
             brine.Sandbox(modules=["m" * 200_000])
         assert refused.value.reason == "not-started"
+        assert "the guest was not started: it runs nothing today" in refused.value.message
 
     assert in_child(with_default_signals(start)) == 0
 
