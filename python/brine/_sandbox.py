@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 RECURSION = 500
+MAX_PLACE = 1 << 31
 FIRST_VERSION_OF_ORIGINS = (3, 12)
 
 
@@ -268,7 +269,8 @@ def _end_leftover(process: GuestProcess, maker: int) -> None:
 
 
 def _place(number: Any) -> int | None:
-    return number if type(number) is int else None
+    """Return a line or a column, if a guest has said one that can be."""
+    return number if type(number) is int and 0 < number <= MAX_PLACE else None
 
 
 def _listed(what: str, names: Iterable[str]) -> list[str]:

@@ -27,8 +27,8 @@ class RuleError(JobError):
     @classmethod
     def of(cls, rule: str, message: str, line: int | None, column: int | None) -> RuleError:
         """Say which rule was broken."""
-        where = "" if line is None else f"line {line}, column {column}: "
-        error = cls(f"{where}{message}", None, rule, 5)
+        where = [f"{what} {place}" for what, place in (("line", line), ("column", column)) if place]
+        error = cls(": ".join(filter(None, [", ".join(where), message])), None, rule, 5)
         error.rule, error._place = rule, (line, column)
         return error
 
