@@ -237,7 +237,7 @@ class Sandbox:
         self._socket.close()
         if process is None:
             return GuestError("the sandbox was closed", None, "guest-ended", 1)
-        return of_verdict(*process.end(), has_started=True)
+        return of_verdict(*process.end())
 
     def _value(self, answer: Any) -> Any:
         match answer:

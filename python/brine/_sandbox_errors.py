@@ -42,7 +42,7 @@ class GuestError(JobError):
 RULES = frozenset({"operations", "syntax", "code-from"})
 
 
-def of_verdict(verdict: dict[str, object], errors: str, has_started: bool) -> JobError:
+def of_verdict(verdict: dict[str, object], errors: str) -> JobError:
     """Say why a guest ended, by the verdict of the program that confined it."""
     outcome = str(verdict.get("outcome", "failed"))
     if outcome == "timed-out":
@@ -54,8 +54,8 @@ def of_verdict(verdict: dict[str, object], errors: str, has_started: bool) -> Jo
     if outcome == "violated":
         call = verdict.get("violated_call") or verdict.get("violated")
         return GuestError(f"the guest tried what no job may do: {call}", None, "violated", 137)
-    if "outcome" not in verdict and not has_started:
-        message = str(verdict.get("message", "brine could not run it"))
+    if "outcome" not in verdict and (message := str(verdict.get("message", "")).strip()):
+        # The program has connected by then, or not: what it says is why it ran nothing.
         hint = verdict.get("hint")
         error = GuestError(
             f"the guest was not started: {message}",
