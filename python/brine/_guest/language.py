@@ -113,6 +113,10 @@ BUILTINS = frozenset(
 """The builtins that code has unless others are named. All exceptions are among them, too."""
 
 
+RESERVED = frozenset({"PowerError", "__builtins__", "__name__"})
+"""The names that code finds in any case."""
+
+
 class Broken(Exception):
     """A rule of the language is broken: which one, and where."""
 
