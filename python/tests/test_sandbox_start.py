@@ -121,27 +121,34 @@ def test_a_guest_whose_program_was_killed_has_ended() -> None:
 def test_a_guest_that_nobody_waits_for_any_more_is_ended(
     has_started: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, is_caught = _guest_process._popen, threading.Event()
+    real, is_caught, is_raised = _guest_process._popen, threading.Event(), threading.Event()
     started: list[subprocess.Popen[bytes]] = []
 
     def interrupting(command: list[str]) -> subprocess.Popen[bytes]:
         if has_started:
             started.append(real(command))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        assert is_caught.wait(30)
+        # A signal that comes right before a wait does not end it.
+        while not is_caught.wait(0.02):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         if not has_started:
             started.append(real(command))
         return started[0]
 
+    def interrupt(*_: object) -> None:
+        if not is_raised.is_set():
+            is_raised.set()
+            raise KeyboardInterrupt
+
     monkeypatch.setattr(_guest_process, "_popen", interrupting)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
             brine.safe_eval("1")
     finally:
-        signal.signal(signal.SIGINT, before)
         is_caught.set()
-    wait_until(lambda: bool(started) and started[0].returncode is not None)
+        wait_until(lambda: bool(started))
+        signal.signal(signal.SIGINT, before)
+    wait_until(lambda: started[0].returncode is not None)
     stream = started[0].stderr
     assert stream is not None
     wait_until(lambda: stream.closed)
