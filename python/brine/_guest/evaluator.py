@@ -90,8 +90,7 @@ def main() -> None:
     host = Host()
     host.root = Evaluator(host, setup, host.names())
     try:
-        while True:
-            host.serve_one()
+        host.serve()
     except LostError:
         pass
     sys.stdout.flush()

@@ -100,11 +100,14 @@ class Host(Peer):
                 for given in [given for given in self._functions if given > before]:
                     del self._functions[given]
 
-    def serve_one(self) -> None:
-        """Wait for a message, and do what it asks for. Other threads can call meanwhile what they have."""
+    def serve(self) -> Never:
+        """Do what the host asks for, until it is gone. Other threads call what they have while the root does something.
+
+        Between two of its calls, they wait: the host would take a call of theirs for nothing that may come.
+        """
         with self._lock:
-            message = self._receive()
-        self._handle(message)
+            while True:
+                self.serve_one()
 
     def end(self, answer: Any, message: str) -> Never:
         """Answer what the host has called first, and end. Calls that are open inside of that are ended before.
@@ -143,7 +146,11 @@ class Host(Peer):
         self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
     ) -> Any:
         if handle == ROOT and self.root is not None:
-            return getattr(self.root, method)(*arguments, **keywords)
+            self._lock.release()
+            try:
+                return getattr(self.root, method)(*arguments, **keywords)
+            finally:
+                self._lock.acquire()
         function = self._functions.get(handle)
         if self._is_ending:
             raise _ENDING
