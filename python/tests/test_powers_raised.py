@@ -178,7 +178,6 @@ def test_a_traceback_shows_each_exception_and_nothing_of_brine() -> None:
         "Traceback (most recent call last):\n"
         '  File "<guest>", line 9, in <module>\n'
         "ExceptionGroup: group (1 sub-exception)\n"
-        "  | Traceback (most recent call last):\n"
         "  | ValueError: several\n"
         "  | a note"
     )

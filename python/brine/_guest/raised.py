@@ -66,18 +66,21 @@ def _trail(error: BaseException, depth: int) -> Iterator[str]:
     elif error.__context__ is not None and not error.__suppress_context__:
         yield from _trail(error.__context__, depth + 1)
         yield "\nDuring handling of the above exception, another exception occurred:\n"
-    yield "Traceback (most recent call last):"
-    step = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if not code.co_filename.startswith(OWN_DIRECTORY):
-            yield f'  File "{code.co_filename}", line {step.tb_lineno}, in {code.co_name}'
-        step = step.tb_next
+    frames = list(_frames(error.__traceback__))
+    yield from ["Traceback (most recent call last):", *frames] if frames else ()
     yield ": ".join(part for part in named(error) if part)
     yield from (str(note) for note in getattr(error, "__notes__", ()))
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
             yield from (f"  | {line}" for line in _trail(member, depth + 1))
+
+
+def _frames(step: TracebackType | None) -> Iterator[str]:
+    while step is not None:
+        code = step.tb_frame.f_code
+        if not code.co_filename.startswith(OWN_DIRECTORY):
+            yield f'  File "{code.co_filename}", line {step.tb_lineno}, in {code.co_name}'
+        step = step.tb_next
 
 
 def harmless(text: str) -> str:
