@@ -148,8 +148,9 @@ class TestWhatBrineDoesItself:
             assert one._guest.given() < 4
 
     def test_modules_are_imported(self, rules: dict[str, Any]) -> None:
-        with brine.Sandbox(operations=ALL, modules=["math", "decimal"], **rules) as one:
+        with brine.Sandbox(operations=ALL, modules=["decimal", "json", "math"], **rules) as one:
             assert one.evaluate("import math, decimal\nfrom math import pi\nround(pi)") == 3
+            assert one.evaluate("from json import decoder\nimport json.tool as t\nt.__name__")
 
     def test_functions_travel_with_their_code(self, rules: dict[str, Any]) -> None:
         pytest.importorskip("cloudpickle")
@@ -169,6 +170,12 @@ WAYS = {
     "a finalizer": "class E:\n    def __del__(self): time.sleep(0)\ne = E()\ne.me = e\ndel e\ngc.collect()",
     "a type": "itertools.count()",
     "what looks for a module": "class F:\n    def find_spec(self, *_): time.sleep(0)\nsys.meta_path.insert(0, F())\nimport decimal",
+    "what brine does unwatched": "sys.modules['brine._guest.origins'].unwatched(lambda: time.sleep(0))",
+    "what brine does unwatched, in C": "sys.modules['brine._guest.origins'].unwatched(time.time)",
+    "what brine does unwatched, of a module": "sys.modules['brine._guest.origins'].unwatched(lambda: textwrap.dedent(''))",
+    "what brine does unwatched, in a thread": "run = sys.modules['brine._guest.origins'].unwatched\nt = threading.Thread(target=run, args=(lambda: time.sleep(0),))\nt.start()\nt.join()",
+    "a pickle": "import pickle\nclass A:\n    def __reduce__(self): return textwrap.dedent, ('',)\ndesk._brine_host.root.call(pickle.dumps(A()), [], {})",
+    "a pickle in a thread": "import pickle\nclass A:\n    def __reduce__(self): return textwrap.dedent, ('',)\nt = threading.Thread(target=desk._brine_host.root.call, args=(pickle.dumps(A()), [], {}))\nt.start()\nt.join()",
     "a finally": "try: time.sleep(0)\nfinally: x = 1",
     "a thread": "t = threading.Thread(target=lambda: time.sleep(0))\nt.start()\nt.join()",
     "a thread that does only that": "t = threading.Thread(target=textwrap.dedent, args=('',))\nt.start()\nt.join()",
@@ -177,7 +184,17 @@ WAYS = {
 
 @pytest.mark.parametrize("code", WAYS.values(), ids=WAYS)
 def test_no_way_leads_around_it(code: str) -> None:
-    modules = ["decimal", "gc", "itertools", "json", "sys", "textwrap", "threading", "time"]
+    modules = [
+        "decimal",
+        "gc",
+        "itertools",
+        "json",
+        "pickle",
+        "sys",
+        "textwrap",
+        "threading",
+        "time",
+    ]
     banned = ["itertools", "textwrap", "time"]
     power = brine.Power(
         Desk(),
@@ -189,6 +206,37 @@ def test_no_way_leads_around_it(code: str) -> None:
     with brine.Sandbox({"desk": power}, ALL, modules, no_code_from=banned) as one:
         one.evaluate("import gc, itertools, sys, textwrap, threading, time\ngc.disable()")
         assert "may not run" in refused(one, code)[0]
+
+
+def test_looking_runs_nothing_of_the_guest() -> None:
+    """What ran there would not be looked at."""
+    code = (
+        "ran = []\n"
+        "class Kind(type):\n"
+        "    __mro__ = property(lambda self: ran.append('mro'))\n"
+        "    __dict__ = property(lambda self: ran.append('dict'))\n"
+        "    __module__ = property(lambda self: ran.append('module'))\n"
+        "    __flags__ = property(lambda self: ran.append('flags'))\n"
+        "class Callable(metaclass=Kind):\n"
+        "    __class__ = property(lambda self: ran.append('class'))\n"
+        "    def __call__(self): return 1\n"
+        "class Map(dict, metaclass=Kind):\n"
+        "    def get(self, key): return super().get(key)\n"
+        "Callable()()\n"
+        "get = Map().get\nget(1)\ndict.get(Map(), 1)\nitems = Map().items\nitems()\n"
+        "ran"
+    )
+    for rules in ({"no_code_from": ["time"]}, {"code_from": []}):
+        with brine.Sandbox(operations=ALL, **rules) as one:
+            assert one.evaluate(code) == []
+
+
+def test_a_rule_that_is_broken_very_deep_is_told() -> None:
+    code = (
+        "import time\ndef f(n):\n    try: f(n + 1)\n    except RecursionError: time.sleep(0)\nf(0)"
+    )
+    with brine.Sandbox(operations=ALL, modules=["time"], no_code_from=["time"]) as one:
+        assert refused(one, code)[1] == 4
 
 
 def test_a_thread_that_breaks_the_rule_while_another_calls_says_so() -> None:

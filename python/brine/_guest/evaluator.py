@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Never
 
+END_RECURSION = 100
+"""How much deeper than code of the guest it goes to end it."""
+
 
 class Evaluator:
     """What the host calls, as the other end itself."""
@@ -74,6 +77,7 @@ class Evaluator:
 
     def _end(self, module: str, name: str, line: int | None) -> Never:
         """End the guest, since code runs that may not. Nothing that could catch it runs any more."""
+        sys.setrecursionlimit(sys.getrecursionlimit() + END_RECURSION)
         what = f"{harmless(name)[:200]!r} of the module {harmless(module)[:200]!r}"
         broken = Broken("code-from", f"{what} may not run", line)
         self._host.end(_broken(broken), broken.message)

@@ -6,6 +6,7 @@ This is a rule of the language, which the interpreter alone holds.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 from brine._guest.raised import OWN_DIRECTORY
 
@@ -33,7 +34,8 @@ GUEST_FILES = frozenset({GUEST, "<dynamic-code>"})
 def unwatched(work: Callable[[], T]) -> T:
     """Do work of brine's that runs code of other modules, such as parsing. What the guest runs inside of it is looked at.
 
-    Its frame is the mark: there is no state that another thread, a finalizer or an exception could find switched off.
+    Its frame is the mark: there is no state that another thread, a finalizer or an exception could find switched off. It
+    counts where brine begins it: not where code of the guest leads to it, nor in a thread of the guest.
     """
     return work()
 
@@ -55,6 +57,8 @@ class Origins:
         self._never = _with_halves(never)
         self._end = end
         self._of_file: dict[str, str] = {}
+        self._allowed: set[str] = set()
+        self._thread = get_ident()
 
     def begin(self) -> None:
         """Look at everything that runs from now on."""
@@ -73,43 +77,61 @@ class Origins:
 
     def _calls(self, code: CodeType, offset: int, called: Any, first: object) -> None:
         del offset, first
-        is_in_c = isinstance(called, _C_FUNCTIONS) or (
-            type(called) is type and called.__flags__ & TYPE_IS_IMMUTABLE
-        )
-        if is_in_c and not code.co_filename.startswith(OWN_DIRECTORY):
-            self._judge(self._module_in_c(called), called.__qualname__)
+        # Nothing is asked of an object of the guest: what it answers with would run here, where nobody looks.
+        kind = type(called)
+        is_in_c = kind in _C_FUNCTIONS or (kind is type and called.__flags__ & TYPE_IS_IMMUTABLE)
+        is_own = code.co_filename.startswith(OWN_DIRECTORY) and code is not unwatched.__code__
+        if is_in_c and not is_own:
+            self._judge(self._module_in_c(called), called.__name__)
 
     def _module_in_c(self, called: Any) -> str:
         """Return the module of a function in C. A method is of no module, unless it is of one that is banned.
 
         Where a module may use types of others, as for a regular expression, their methods come with them.
         """
-        module = getattr(called, "__module__", None)
+        module = _MODULE(called) if type(called) is type else getattr(called, "__module__", None)
         if module is None and self._never:
-            owner = getattr(called, "__objclass__", None) or _owner(called)
-            module = owner.__module__ if _packages(owner.__module__) & self._never else None
-        return "builtins" if module is None else str(module)
+            owner = _MODULE(getattr(called, "__objclass__", None) or _owner(called))
+            module = owner if type(owner) is str and _packages(owner) & self._never else None
+        return module if type(module) is str else "builtins"
 
     def _judge(self, module: str, name: str) -> None:
+        if module in self._allowed:
+            return
         packages = _packages(module)
         if banned := packages & self._never:
             found = min(banned)
         elif self._only is not None and not packages & self._only:
             found = max(packages, key=len)
         else:
+            self._allowed.add(module)
             return
         # The frame of what starts, or of what calls a function in C.
         frame = sys._getframe(2)
-        if not _is_unwatched(frame):
+        if not self._is_unwatched(frame):
             self._end(found, name, _line(frame))
+
+    def _is_unwatched(self, frame: FrameType | None) -> bool:
+        """Return whether brine or an import runs this, and no code of the guest in between.
+
+        The rule is about functions that are called, and an import calls many.
+        """
+        while frame is not None and frame.f_code.co_filename not in GUEST_FILES:
+            if frame.f_code in _IMPORTING:
+                return True
+            if frame.f_code is unwatched.__code__:
+                return self._thread == get_ident() and _guest_frame(frame) is None
+            frame = frame.f_back
+        return False
 
     def _module_of(self, file: str) -> str:
         found = self._of_file.get(file)
         if found is None:
             for name, module in list(sys.modules.items()):
-                origin = getattr(getattr(module, "__spec__", None), "origin", None)
-                if isinstance(origin, str):
-                    self._of_file.setdefault(origin, name)
+                is_module = issubclass(type(module), _MODULE_KIND)
+                spec = _NAMES(module).get("__spec__") if is_module else None
+                if type(spec) is _SPEC_KIND and type(spec.origin) is str:
+                    self._of_file.setdefault(spec.origin, name)
             is_frozen = file.startswith(_FROZEN)
             module_name = file[len(_FROZEN) : -1] if is_frozen else file
             found = self._of_file.setdefault(file, module_name)
@@ -122,29 +144,25 @@ def _packages(module: str) -> set[str]:
     return {".".join(parts[: end + 1]) for end in range(len(parts))}
 
 
-def _owner(method: Any) -> type:
+def _owner(method: Any) -> Any:
     """Return the type that has a method that is bound to an object."""
-    kinds = type(method.__self__).__mro__
-    return next((kind for kind in kinds if method.__name__ in vars(kind)), object)
+    for kind in _MRO(type(method.__self__)):
+        if type(_MEMBERS(kind).get(method.__name__)) in _C_FUNCTIONS:
+            return kind
+    return object
 
 
-def _is_unwatched(frame: FrameType | None) -> bool:
-    """Return whether brine or an import runs this, and no code of the guest in between.
-
-    The rule is about functions that are called, and an import calls many.
-    """
+def _guest_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame of code of the guest, from a frame on."""
     while frame is not None and frame.f_code.co_filename not in GUEST_FILES:
-        if frame.f_code in _UNWATCHED:
-            return True
         frame = frame.f_back
-    return False
+    return frame
 
 
 def _line(frame: FrameType | None) -> int | None:
     """Return the line of the code of the guest that led here."""
-    while frame is not None and frame.f_code.co_filename not in GUEST_FILES:
-        frame = frame.f_back
-    return None if frame is None else frame.f_lineno
+    found = _guest_frame(frame)
+    return None if found is None else found.f_lineno
 
 
 def _with_halves(names: Iterable[str]) -> frozenset[str]:
@@ -169,18 +187,22 @@ _HALVES = {
 }
 """What modules are made of, beside a module with an underscore before the name."""
 
-_C_FUNCTIONS = (
-    type(len),
-    type(str.join),
-    type("".join),
-    type(object.__init__),
-    type(object().__str__),
-)
+_MRO = type.__dict__["__mro__"].__get__
+_MEMBERS = type.__dict__["__dict__"].__get__
+_MODULE = type.__dict__["__module__"].__get__
+_MODULE_KIND, _SPEC_KIND = type(sys), type(sys.__spec__)
+_NAMES = _MODULE_KIND.__dict__["__dict__"].__get__
+"""What a class or a module has, whatever it says when it is asked."""
+
+_C_FUNCTIONS = frozenset({type(len), type(str.join), type(object.__init__), type(object().__str__)})
 _FROZEN = "<frozen "
 _IMPORT = sys.modules["_frozen_importlib"]
-_UNWATCHED = frozenset(
-    {unwatched.__code__, _IMPORT._find_and_load.__code__, _IMPORT._lock_unlock_module.__code__}
+_IMPORTING = frozenset(
+    getattr(_IMPORT, name).__code__
+    for name in ("_find_and_load", "_handle_fromlist", "_lock_unlock_module")
 )
+"""What the statement `import` calls."""
+
 _ALWAYS = GUEST_FILES | {
     "__guest__",
     "_frozen_importlib",
