@@ -192,7 +192,15 @@ def _end_soon(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     # Where there can be no more threads, the next program that is started waits for it.
     with contextlib.suppress(RuntimeError):
-        threading.Thread(target=process.communicate, name="brine-end", daemon=True).start()
+        threading.Thread(
+            target=_read_to_end, args=(process,), name="brine-end", daemon=True
+        ).start()
+
+
+def _read_to_end(process: subprocess.Popen[bytes]) -> None:
+    # Its standard input can be half closed.
+    with contextlib.suppress(OSError, ValueError):
+        process.communicate()
 
 
 def _starter() -> queue.SimpleQueue[_Start]:

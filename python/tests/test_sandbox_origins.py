@@ -174,6 +174,8 @@ WAYS = {
     "what brine does unwatched, in C": "sys.modules['brine._guest.origins'].unwatched(time.time)",
     "what brine does unwatched, of a module": "sys.modules['brine._guest.origins'].unwatched(lambda: textwrap.dedent(''))",
     "what brine does unwatched, in a thread": "run = sys.modules['brine._guest.origins'].unwatched\nt = threading.Thread(target=run, args=(lambda: time.sleep(0),))\nt.start()\nt.join()",
+    "what is asked of a value": "class A:\n    @property\n    def __class__(self): return time.sleep(0)\nA()",
+    "what is asked of a function's value": "class A:\n    @property\n    def __class__(self): return time.sleep(0)\ndesk.stubborn(lambda: A())",
     "a pickle": "import pickle\nclass A:\n    def __reduce__(self): return textwrap.dedent, ('',)\ndesk._brine_host.root.call(pickle.dumps(A()), [], {})",
     "a pickle in a thread": "import pickle\nclass A:\n    def __reduce__(self): return textwrap.dedent, ('',)\nt = threading.Thread(target=desk._brine_host.root.call, args=(pickle.dumps(A()), [], {}))\nt.start()\nt.join()",
     "a finally": "try: time.sleep(0)\nfinally: x = 1",

@@ -129,7 +129,7 @@ class Origins:
         if found is None:
             for name, module in list(sys.modules.items()):
                 is_module = issubclass(type(module), _MODULE_KIND)
-                spec = _NAMES(module).get("__spec__") if is_module else None
+                spec: Any = _NAMES(module).get("__spec__") if is_module else None
                 if type(spec) is _SPEC_KIND and type(spec.origin) is str:
                     self._of_file.setdefault(spec.origin, name)
             is_frozen = file.startswith(_FROZEN)
@@ -190,7 +190,8 @@ _HALVES = {
 _MRO = type.__dict__["__mro__"].__get__
 _MEMBERS = type.__dict__["__dict__"].__get__
 _MODULE = type.__dict__["__module__"].__get__
-_MODULE_KIND, _SPEC_KIND = type(sys), type(sys.__spec__)
+_MODULE_KIND: Any = type(sys)
+_SPEC_KIND: Any = type(sys.__spec__)
 _NAMES = _MODULE_KIND.__dict__["__dict__"].__get__
 """What a class or a module has, whatever it says when it is asked."""
 

@@ -125,11 +125,17 @@ class Peer:
     ) -> None:
         self._answering.append(number)
         try:
+            self._answer_call(number, handle, method, arguments, keywords)
+        finally:
+            self._answering.pop()
+
+    def _answer_call(
+        self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
+    ) -> None:
+        try:
             answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
         except Exception as error:  # noqa: BLE001
             answer = [THROW, number, *_thrown(error)]
-        finally:
-            self._answering.pop()
         if self._fault is not None:
             # A method may have caught it, or not.
             raise self._fault
