@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -53,14 +54,15 @@ class GuestProcess:
                 except OSError as error:
                     raise InputOutputError(f"{directory}: {error}", reason="not-started") from None
                 listener.listen(1)
-                self._process = _start(_command(key, directory))
+                start = _Start(_command(key, directory))
                 try:
+                    self._process = start.process()
                     connected = _accepted(listener, self._process)
                 except BaseException:
-                    self.kill()
+                    start.give_up()
                     raise
         if connected is None:
-            raise of_verdict(*self.end(), has_started=False)
+            raise of_verdict(*self.end())
         self.socket = connected
 
     def kill(self) -> None:
@@ -124,14 +126,49 @@ def _program() -> str:
     return found
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a program that ends with the thread that starts it: one that lives as long as this process."""
-    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    _starter().put((command, answer))
-    process = answer.get()
-    if not isinstance(process, subprocess.Popen):
-        raise InputOutputError(f"brine could not be started: {process}", reason="not-started")
-    return process
+class _Start:
+    """A program that is started by a thread that lives as long as this process, since it ends with what starts it.
+
+    Whoever waits for it can be interrupted at any moment, before it has started or after that: then nobody has it, and it is
+    ended.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._answer: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_given_up = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def process(self) -> subprocess.Popen[bytes]:
+        """Have it started."""
+        _starter().put(self)
+        error = self._answer.get()
+        process = self._process
+        if process is None:
+            raise InputOutputError(f"brine could not be started: {error}", reason="not-started")
+        return process
+
+    def begin(self) -> None:
+        """Start it, in the thread that lives as long as this process."""
+        error = None
+        try:
+            process = _popen(self._command)
+        except BaseException as raised:  # noqa: BLE001
+            error = raised
+        else:
+            with self._lock:
+                self._process = process
+                if self._is_given_up:
+                    _end_soon(process)
+        self._answer.put(error)
+
+    def give_up(self) -> None:
+        """End it, now or as soon as it has started."""
+        with self._lock:
+            self._is_given_up = True
+            if self._process is not None:
+                _end_soon(self._process)
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
@@ -145,7 +182,23 @@ def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _starter() -> queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]:
+def _end_soon(process: subprocess.Popen[bytes]) -> None:
+    """End a process that nobody waits for, and wait for it elsewhere."""
+    process.terminate()
+    # Where there can be no more threads, the next program that is started waits for it.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(
+            target=_read_to_end, args=(process,), name="brine-end", daemon=True
+        ).start()
+
+
+def _read_to_end(process: subprocess.Popen[bytes]) -> None:
+    # Its standard input can be half closed.
+    with contextlib.suppress(OSError, ValueError):
+        process.communicate()
+
+
+def _starter() -> queue.SimpleQueue[_Start]:
     """Return what is asked to start programs: a thread that lives as long as this process."""
     with _lock:
         found = _starters.get(os.getpid())
@@ -157,16 +210,12 @@ def _starter() -> queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]:
     return found
 
 
-def _start_all(asked: queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]) -> None:
+def _start_all(asked: queue.SimpleQueue[_Start]) -> None:
     while True:
-        command, answer = asked.get()
-        try:
-            answer.put(_popen(command))
-        except BaseException as error:  # noqa: BLE001
-            answer.put(error)
+        asked.get().begin()
 
 
-_starters: dict[int, queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]] = {}
+_starters: dict[int, queue.SimpleQueue[_Start]] = {}
 _lock = LockOfProcess()
 
 

@@ -62,7 +62,7 @@ def _served(text: str) -> dict[str, Any]:
     found = reduce(getattr, name.split("."), importlib.import_module(module))
     if not isinstance(found, Mapping):
         raise UsageError(
-            f"expected a mapping from names of powers, and not {type(found).__qualname__}",
+            f'expected a mapping from names of powers, like {{"orders": power}}, and not {type(found).__qualname__}',
             reason="usage",
         )
     for power in found:

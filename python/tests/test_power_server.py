@@ -349,7 +349,10 @@ def test_a_worker_serves_the_powers_of_a_module(operator: Path) -> None:
         ("none:powers", "ModuleNotFoundError: No module named 'none'"),
         ("shop:none", "AttributeError: module 'shop' has no attribute 'none'"),
         ("shop", "UsageError: expected MODULE:OBJECT"),
-        ("shop:Shop", "UsageError: expected a mapping from names of powers, and not type"),
+        (
+            "shop:Shop",
+            'UsageError: expected a mapping from names of powers, like {"orders": power}, and not type',
+        ),
         ("shop:wrong", "UsageError: names: expected a mapping"),
     ],
 )
