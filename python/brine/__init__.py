@@ -39,6 +39,7 @@ from brine._unsigned import Unsigned, UnsignedWarning
 
 if TYPE_CHECKING:
     from brine._executor import Executor, JobFuture
+    from brine._facet import Facet
     from brine._job_errors import (
         JobError,
         JobInterruptedError,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from brine._message_queue import Message, MessageQueue, queue
     from brine._paths import VerifiedPath, verified_path
     from brine._pipes import SignedConnection, signed_pipe
-    from brine._power import Facet, Power
+    from brine._power import Power
     from brine._power_server import PowerServer
     from brine._queues import SignedJoinableQueue, SignedQueue
     from brine._sandbox import Sandbox, safe_eval
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 # What takes a while to import, and is imported when it is asked for.
 _LATE = {
     "Executor": "brine._executor",
-    "Facet": "brine._power",
+    "Facet": "brine._facet",
     "GuestError": "brine._sandbox_errors",
     "JobError": "brine._job_errors",
     "JobFuture": "brine._executor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -17,6 +18,7 @@ from typing import Any
 
 from brine._brine import Key, Signer
 from brine._errors import InputOutputError, UnsupportedError
+from brine._fork import LockOfProcess
 from brine._guest.cbor import encode
 from brine._sandbox_errors import of_verdict
 
@@ -43,22 +45,24 @@ class GuestProcess:
         job, _ = signer.sign_job(encode(setup, list), grants=[f"power={POWER}"])
         with tempfile.TemporaryDirectory(prefix="brine-") as name:
             directory = Path(name)
-            policy = directory / "policy.toml"
-            policy.write_text(_policy(str(key.public), limits))
+            (directory / "policy.toml").write_text(_policy(str(key.public), limits))
+            # A file, and no pipe: a program that ends before it reads one would be told of by SIGPIPE.
+            (directory / "job").write_bytes(job)
             with socket.socket(socket.AF_UNIX) as listener:
                 try:
                     listener.bind(str(directory / "socket"))
                 except OSError as error:
                     raise InputOutputError(f"{directory}: {error}", reason="not-started") from None
                 listener.listen(1)
-                self._process = _start(_command(key, policy, directory / "socket"), job)
+                start = _Start(_command(key, directory))
                 try:
+                    self._process = start.process()
                     connected = _accepted(listener, self._process)
                 except BaseException:
-                    self.kill()
+                    start.give_up()
                     raise
         if connected is None:
-            raise of_verdict(*self.end(), has_started=False)
+            raise of_verdict(*self.end())
         self.socket = connected
 
     def kill(self) -> None:
@@ -86,12 +90,13 @@ class GuestProcess:
         return {"message": said.decode("utf-8", "replace")[-1000:]}, ""
 
 
-def _command(key: Key, policy: Path, place: Path) -> list[str]:
+def _command(key: Key, directory: Path) -> list[str]:
     options = ["--json", "--die-with-parent", "-p", str(key.public), "-c", CONTEXT]
-    options += ["--policy", str(policy), "--power", f"{POWER}={place}"]
-    options += [f"--system={directory}" for directory in _shown()]
+    options += ["--policy", str(directory / "policy.toml")]
+    options += ["--power", f"{POWER}={directory / 'socket'}"]
+    options += [f"--system={place}" for place in _shown()]
     guest = [sys.executable, "-I", "-c", BOOT, str(Path(__file__).parent)]
-    return [_program(), "run", *options, "--", *guest]
+    return [_program(), "run", str(directory / "job"), *options, "--", *guest]
 
 
 def _policy(signer: str, limits: dict[str, str]) -> str:
@@ -121,28 +126,55 @@ def _program() -> str:
     return found
 
 
-def _start(command: list[str], job: bytes) -> subprocess.Popen[bytes]:
-    """Start a program that ends with the thread that starts it: one that lives as long as this process."""
-    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    _starter().put((command, answer))
-    process = answer.get()
-    if not isinstance(process, subprocess.Popen):
-        raise InputOutputError(f"brine could not be started: {process}", reason="not-started")
-    assert process.stdin is not None
-    try:
-        process.stdin.write(job)
-        process.stdin.close()
-    except BrokenPipeError:
-        # Why it ended before that, its verdict says.
-        pass
-    process.stdin = None
-    return process
+class _Start:
+    """A program that is started by a thread that lives as long as this process, since it ends with what starts it.
+
+    Whoever waits for it can be interrupted at any moment, before it has started or after that: then nobody has it, and it is
+    ended.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._answer: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_given_up = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def process(self) -> subprocess.Popen[bytes]:
+        """Have it started."""
+        _starter().put(self)
+        error = self._answer.get()
+        process = self._process
+        if process is None:
+            raise InputOutputError(f"brine could not be started: {error}", reason="not-started")
+        return process
+
+    def begin(self) -> None:
+        """Start it, in the thread that lives as long as this process."""
+        error = None
+        try:
+            process = _popen(self._command)
+        except BaseException as raised:  # noqa: BLE001
+            error = raised
+        else:
+            with self._lock:
+                self._process = process
+                if self._is_given_up:
+                    _end_soon(process)
+        self._answer.put(error)
+
+    def give_up(self) -> None:
+        """End it, now or as soon as it has started."""
+        with self._lock:
+            self._is_given_up = True
+            if self._process is not None:
+                _end_soon(self._process)
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         # What is typed at a terminal asks this process to end, and it ends the guest.
@@ -150,7 +182,23 @@ def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _starter() -> queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]:
+def _end_soon(process: subprocess.Popen[bytes]) -> None:
+    """End a process that nobody waits for, and wait for it elsewhere."""
+    process.terminate()
+    # Where there can be no more threads, the next program that is started waits for it.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(
+            target=_read_to_end, args=(process,), name="brine-end", daemon=True
+        ).start()
+
+
+def _read_to_end(process: subprocess.Popen[bytes]) -> None:
+    # Its standard input can be half closed.
+    with contextlib.suppress(OSError, ValueError):
+        process.communicate()
+
+
+def _starter() -> queue.SimpleQueue[_Start]:
     """Return what is asked to start programs: a thread that lives as long as this process."""
     with _lock:
         found = _starters.get(os.getpid())
@@ -162,17 +210,13 @@ def _starter() -> queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]:
     return found
 
 
-def _start_all(asked: queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]) -> None:
+def _start_all(asked: queue.SimpleQueue[_Start]) -> None:
     while True:
-        command, answer = asked.get()
-        try:
-            answer.put(_popen(command))
-        except BaseException as error:  # noqa: BLE001
-            answer.put(error)
+        asked.get().begin()
 
 
-_starters: dict[int, queue.SimpleQueue[tuple[list[str], queue.SimpleQueue[Any]]]] = {}
-_lock = threading.Lock()
+_starters: dict[int, queue.SimpleQueue[_Start]] = {}
+_lock = LockOfProcess()
 
 
 def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:

@@ -2,105 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from brine._bounds import Bounds, Limit, Standing, Watcher, take_call
 from brine._brine import size_in_bytes, time_limit_in_seconds
 from brine._errors import UsageError
+from brine._facet import Facet, names_of, taker
 from brine._guest.cbor import MAX_DEPTH
 from brine._guest.peer import PowerError
 from brine._overtime import within
+from brine._stays import Stays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-SPECIAL = frozenset(
-    f"__{name}__"
-    for name in (
-        "call contains delitem enter exit getitem iter len next setitem".split()  # noqa: SIM905
-    )
-)
-"""The methods with two underscores that can be given. The others reach into an object."""
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 
-class Facet:
-    """What of an object a guest may use.
-
-    - ``methods`` can be called, and ``attributes`` read.
-    - ``returns`` has, for the name of a method or an attribute, the facet of what it returns: that stays in the host, too,
-      and the guest gets a power over it. Of a list or a tuple, each item does. What no facet is for is copied, and must be
-      plain data.
-    - ``takes_functions`` has the methods that functions of the guest can be given to. Each is dead when the method returns.
-    - With ``reentrant``, functions of the guest may call the power while a method of any power runs.
-    """
-
-    __slots__ = {  # noqa: RUF023
-        "methods": "The names of the methods that can be called.",
-        "attributes": "The names of the attributes that can be read.",
-        "returns": "The facets of what methods and attributes return, by their names.",
-        "takes_functions": "The methods that functions of the guest can be given to.",
-        "reentrant": "Whether functions of the guest may call it while one of its methods runs.",
-    }
-
-    def __init__(
-        self,
-        methods: Iterable[str] = (),
-        attributes: Iterable[str] = (),
-        *,
-        returns: Mapping[str, Facet] | None = None,
-        takes_functions: Iterable[str] = (),
-        reentrant: bool = False,
-    ) -> None:
-        self.methods = _names("methods", methods)
-        self.attributes = _names("attributes", attributes)
-        self.returns = dict(returns or {})
-        self.takes_functions = _names("takes_functions", takes_functions)
-        self.reentrant = reentrant
-        for name in self.attributes:
-            if name.startswith("_"):
-                raise UsageError(f"attributes: {name!r} begins with an underscore", reason="usage")
-        if twice := self.methods & self.attributes:
-            raise UsageError(f"{min(twice)!r} is a method and an attribute", reason="usage")
-        for what, names in (
-            ("returns", set(self.returns)),
-            ("takes_functions", self.takes_functions),
-        ):
-            if unknown := names - self.methods - self.attributes:
-                raise UsageError(f"{what}: {min(unknown)!r} is not given", reason="usage")
-
-    def only(self, names: frozenset[str]) -> Facet:
-        """Return the same with fewer methods and attributes."""
-        if unknown := names - self.methods - self.attributes:
-            raise UsageError(
-                f"{min(unknown)!r} is not given, and so it cannot be kept", reason="usage"
-            )
-        return Facet(
-            self.methods & names,
-            self.attributes & names,
-            returns={name: facet for name, facet in self.returns.items() if name in names},
-            takes_functions=self.takes_functions & names,
-            reentrant=self.reentrant,
-        )
-
-
-def _names(what: str, names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):
-        raise UsageError(f'{what}: expected a list, like ["get"]', reason="usage")
-    listed = list(names)
-    for name in listed:
-        if not isinstance(name, str) or not name.isidentifier():
-            raise UsageError(f"{what}: {name!r} is no name", reason="usage")
-    found = frozenset(listed)
-    for name in found:
-        if name.startswith("_") and name not in SPECIAL:
-            raise UsageError(f"{what}: {name!r} begins with an underscore", reason="usage")
-    return found
-
-
-class Power:
+class Power(Stays):
     """An object that stays in the host, and what of it a guest may use.
 
     ``Power(obj, ["get"])`` gives one method. The other arguments are those of `Facet`. ``on_call`` is told of each call
@@ -109,6 +28,8 @@ class Power:
     ``only``, ``limited`` and ``watched`` return weaker powers over the same object. ``revoke`` ends a power with all that
     came from it: those weaker powers, and what its methods returned.
     """
+
+    _instead = "give it to the guest by name, or to a function as an argument of Sandbox.call"
 
     def __init__(
         self,
@@ -119,14 +40,13 @@ class Power:
         returns: Mapping[str, Facet] | None = None,
         takes_functions: Iterable[str] = (),
         reentrant: bool = False,
-        on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object] | None = None,
+        on_call: Watcher | None = None,
     ) -> None:
         if isinstance(methods, Facet) and (attributes or returns or takes_functions or reentrant):
             raise UsageError(
                 "a facet says all that is given; nothing goes beside it", reason="usage"
             )
-        self._obj = obj
-        self._facet = (
+        facet = (
             methods
             if isinstance(methods, Facet)
             else Facet(
@@ -137,18 +57,13 @@ class Power:
                 reentrant=reentrant,
             )
         )
-        self._watchers: tuple[Callable[[str, tuple[Any, ...], dict[str, Any]], object], ...] = (
-            () if on_call is None else (on_call,)
-        )
-        self._limits: tuple[_Limit, ...] = ()
-        self._most_seconds: float | None = None
-        self._own = _Standing()
-        self._standings: tuple[_Standing, ...] = (self._own,)
-        """Its own, and those of all that it came from: what is revoked there is revoked here."""
+        self._obj, self._own = obj, Standing()
+        watchers = () if on_call is None else (_watcher(on_call),)
+        self._bounds = Bounds((facet,), watchers, standings=(self._own,))
 
     def only(self, *names: str) -> Power:
         """Return a power with these methods and attributes alone."""
-        return self._weaker(self._facet.only(_names("only", names)))
+        return self._weaker(self._bounds.only(names_of("only", names)))
 
     def limited(
         self,
@@ -164,23 +79,22 @@ class Power:
         ``each`` is how long a call may take. Its methods run in threads of their own then. One that takes longer is
         waited for no more, and runs to its end; until then the guest can use no other power that is not reentrant.
         """
-        weaker = self._weaker(self._facet)
+        bounds = Bounds()
         if each is not None:
-            if name := _taker(self._facet, []):
+            if names := [name for facet in self._bounds.facets if (name := taker(facet, []))]:
                 raise UsageError(
-                    f"each: {name!r} takes functions, which run in the thread that has them",
+                    f"each: {names[0]!r} takes functions, which run in the thread that has them",
                     reason="usage",
                 )
-            weaker._most_seconds = _least(self._most_seconds, seconds(each))
+            bounds = bounds._replace(most_seconds=seconds(each))
         if each is None or (calls, bytes, until) != (None, None, None):
-            weaker._limits += (_Limit(calls, None if bytes is None else size(bytes), until),)
-        return weaker
+            limit = Limit(calls, None if bytes is None else size(bytes), until)
+            bounds = bounds._replace(limits=(limit,))
+        return self._weaker(self._bounds.joined(bounds))
 
-    def watched(self, on_call: Callable[[str, tuple[Any, ...], dict[str, Any]], object]) -> Power:
+    def watched(self, on_call: Watcher) -> Power:
         """Return a power of whose calls somebody is told before they are made."""
-        weaker = self._weaker(self._facet)
-        weaker._watchers += (on_call,)
-        return weaker
+        return self._weaker(self._bounds.joined(Bounds(watchers=(_watcher(on_call),))))
 
     def revoke(self) -> None:
         """End it, with all that came from it. Calls that are under way end as they would."""
@@ -189,88 +103,53 @@ class Power:
     @property
     def is_revoked(self) -> bool:
         """Whether it, or what it came from, was revoked."""
-        return any(standing.is_revoked for standing in self._standings)
+        return self._bounds.is_revoked
 
     def __repr__(self) -> str:
         return f"<brine.Power over {type(self._obj).__qualname__}>"
 
-    def _weaker(self, facet: Facet, obj: object = None) -> Power:
-        weaker = Power(self._obj if obj is None else obj, facet)
-        weaker._watchers, weaker._limits = self._watchers, self._limits
-        weaker._most_seconds = self._most_seconds
-        weaker._standings = _joined(self._standings, weaker._standings)
+    def _weaker(self, bounds: Bounds) -> Power:
+        """Return a power over the same object, which can be revoked by itself."""
+        weaker = _over(self._obj, bounds)
+        weaker._bounds = bounds.joined(Bounds(standings=(weaker._own,)))
         return weaker
-
-    def _also(self, other: Power) -> Power:
-        """Return another power, which ends when this one does, and counts here, too."""
-        both = other._weaker(other._facet)
-        both._watchers = _joined(both._watchers, self._watchers)
-        both._limits = _joined(both._limits, self._limits)
-        both._most_seconds = _least(other._most_seconds, self._most_seconds)
-        # Nobody but the guest has it: what is revoked is what it came from.
-        both._standings = _joined(other._standings, self._standings)
-        return both
 
     def _of_result(self, name: str, value: Any) -> Any:
         """Return what crosses of what a method returned."""
-        facet = self._facet.returns.get(name)
+        inner = self._bounds.of_result(name)
+        if not inner.facets or is_power(value):
+            return _bound(value, inner, 0)
         kind = type(value)
-        if is_power(value):
-            # What is given on is bound by both.
-            return self._also(
-                value if facet is None else value.only(*facet.methods, *facet.attributes)
-            )
-        if facet is None:
-            return self._bound(value, 0)
         if value is None:
             return value
         if kind in (bool, bytes, dict, float, frozenset, int, set, str):
             raise PowerError("power-data", f"{name!r} returned data, and was to return an object")
         if kind in (list, tuple):
-            return kind(None if item is None else self._of_result(name, item) for item in value)
-        # The guest alone has it.
-        given = self._weaker(facet, value)
-        given._standings = self._standings
-        return given
+            return kind(self._of_result(name, item) for item in value)
+        # Where a facet is missing, it has to be data, which it is not.
+        return _over(value, inner) if len(inner.facets) == len(self._bounds.facets) else value
 
-    def _bound(self, value: Any, depth: int) -> Any:
-        """Bind the powers in a value as one that is returned by itself."""
-        kind = type(value)
-        if is_power(value):
-            return self._also(value)
-        if depth >= MAX_DEPTH or kind not in (list, tuple, dict):
-            return value
-        if kind is dict:
-            return {key: self._bound(item, depth + 1) for key, item in value.items()}
-        return kind(self._bound(item, depth + 1) for item in value)
-
-    def _call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        """Do what a guest asks for, if it may."""
-        if self.is_revoked:
+    def _call(
+        self, name: str, arguments: list[Any], keywords: dict[str, Any], message_bytes: int
+    ) -> Any:
+        """Do what a guest asks for in a message of so many bytes, if it may."""
+        bounds = self._bounds
+        if bounds.is_revoked:
             raise PowerError("power-revoked", "the power was revoked")
         is_read = name.startswith(".")
         plain_name = name[1:] if is_read else name
-        if plain_name not in (self._facet.attributes if is_read else self._facet.methods):
+        if plain_name not in (bounds.attributes if is_read else bounds.methods):
             raise PowerError("power-method", f"the power has no {plain_name[:64]!r}")
-        with _lock:
-            for limit in self._limits:
-                limit.refuse_spent()
-            for limit in self._limits:
-                limit.count_call()
+        take_call(bounds.limits, message_bytes)
 
         def work() -> Any:
-            for watcher in self._watchers:
+            for watcher in bounds.watchers:
                 watcher(plain_name, tuple(arguments), dict(keywords))
             found = getattr(self._obj, plain_name)
             return found if is_read else found(*arguments, **keywords)
 
-        done = work() if self._most_seconds is None else within(self._most_seconds, work)
+        done = work() if bounds.most_seconds is None else within(bounds.most_seconds, work)
         return self._of_result(plain_name, done)
-
-    def _count_bytes(self, count: int) -> None:
-        with _lock:
-            for limit in self._limits:
-                limit.count_bytes(count)
 
 
 def is_power(value: object) -> TypeGuard[Power]:
@@ -278,81 +157,35 @@ def is_power(value: object) -> TypeGuard[Power]:
     return issubclass(type(value), Power)
 
 
-_lock = threading.Lock()
-"""Limits are shared by the threads that serve guests."""
+def _over(obj: object, bounds: Bounds) -> Power:
+    """Return a power with these bounds alone, which the guest has and the host does not: nobody can revoke it by itself."""
+    power = Power(obj, _NOTHING)
+    power._bounds = bounds
+    return power
 
 
-class _Standing:
-    """Whether a power was revoked."""
-
-    __slots__ = ("is_revoked",)
-
-    def __init__(self) -> None:
-        self.is_revoked = False
+_NOTHING = Facet()
 
 
-_T = TypeVar("_T")
+def _bound(value: Any, bounds: Bounds, depth: int) -> Any:
+    """Bind the powers in a value, too: as one that is returned by itself."""
+    kind = type(value)
+    if is_power(value):
+        try:
+            return _over(value._obj, value._bounds.joined(bounds))
+        except UsageError as error:
+            raise PowerError("power-data", error.message) from None
+    if depth >= MAX_DEPTH or kind not in (list, tuple, dict):
+        return value
+    if kind is dict:
+        return {key: _bound(item, bounds, depth + 1) for key, item in value.items()}
+    return kind(_bound(item, bounds, depth + 1) for item in value)
 
 
-def _joined(some: tuple[_T, ...], more: tuple[_T, ...]) -> tuple[_T, ...]:
-    """Put two lists together, with what is in both once."""
-    known = set(map(id, some))
-    joined = some + tuple(item for item in more if id(item) not in known)
-    if len(joined) > MAX_ORIGINS:
-        raise PowerError("power-data", f"a power comes from more than {MAX_ORIGINS} others")
-    return joined
-
-
-MAX_ORIGINS = 1000
-
-
-def _taker(facet: Facet, seen: list[Facet]) -> str | None:
-    """Return a method that takes functions, of this facet or of what its methods return."""
-    if any(facet is one for one in seen):
-        return None
-    seen.append(facet)
-    names = [min(facet.takes_functions)] if facet.takes_functions else []
-    names += [name for inner in facet.returns.values() if (name := _taker(inner, seen))]
-    return names[0] if names else None
-
-
-class _Limit:
-    """What is left of a power that is limited."""
-
-    def __init__(
-        self, calls: int | None, most_bytes: int | None, until: datetime | timedelta | None
-    ) -> None:
-        if calls is None and most_bytes is None and until is None:
-            raise UsageError("limited: nothing says by what", reason="usage")
-        if calls is not None and (type(calls) is not int or calls < 0):
-            raise UsageError("calls: expected a number", reason="usage")
-        if until is not None and not isinstance(until, datetime | timedelta):
-            raise UsageError("until: expected a datetime or a timedelta", reason="usage")
-        self.calls, self.bytes = calls, most_bytes
-        if isinstance(until, datetime):
-            if until.tzinfo is None:
-                raise UsageError("until: it has no time zone", reason="usage")
-            until = until - datetime.now(UTC)
-        self.end = None if until is None else monotonic() + until.total_seconds()
-
-    def refuse_spent(self) -> None:
-        """Raise if nothing is left."""
-        if self.end is not None and monotonic() >= self.end:
-            raise PowerError("power-spent", "the time of the power is over")
-        if self.calls is not None and self.calls <= 0:
-            raise PowerError("power-spent", "the power has no calls left")
-        if self.bytes is not None and self.bytes <= 0:
-            raise PowerError("power-spent", "the power has no bytes left")
-
-    def count_call(self) -> None:
-        """Take a call from what is left."""
-        if self.calls is not None:
-            self.calls -= 1
-
-    def count_bytes(self, count: int) -> None:
-        """Take bytes from what is left. What goes beyond it ends the power, and not the call."""
-        if self.bytes is not None:
-            self.bytes -= count
+def _watcher(on_call: Watcher) -> Watcher:
+    if not callable(on_call):
+        raise UsageError("on_call: expected a function", reason="usage")
+    return on_call
 
 
 def size(text: int | str) -> int:
@@ -379,10 +212,6 @@ def seconds(length: str | float | timedelta) -> float:
             f"expected a length of time up to 366 days, and not {length!r}", reason="usage"
         )
     return found
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    return min((length for length in (one, other) if length is not None), default=None)
 
 
 MOST_SECONDS = 366.0 * 24 * 3600

@@ -62,7 +62,7 @@ def _served(text: str) -> dict[str, Any]:
     found = reduce(getattr, name.split("."), importlib.import_module(module))
     if not isinstance(found, Mapping):
         raise UsageError(
-            f"expected a mapping from names of powers, and not {type(found).__qualname__}",
+            f'expected a mapping from names of powers, like {{"orders": power}}, and not {type(found).__qualname__}',
             reason="usage",
         )
     for power in found:
@@ -76,7 +76,7 @@ def _names(name: str, given: Any) -> Any:
 
 
 def _server(path: Path, name: str, names: Any) -> PowerServer:
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         if why is not None:
             print(f"brine: the power {name}: {type(why).__name__}: {why}", file=sys.stderr)
 

@@ -20,6 +20,7 @@ from brine._guest.cbor import NotPlainError
 from brine._guest.peer import LostError
 from brine._power import seconds as length
 from brine._power_table import Guest
+from brine._stays import Stays
 from brine._wire import Wire
 
 if TYPE_CHECKING:
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 MAX_GUESTS = 64
+MAX_PATH_BYTES = 107
+"""unix(7): 108, with the zero at its end."""
 PAUSE_SECONDS = 0.05
 
 
-class PowerServer:
+class PowerServer(Stays):
     """Gives powers to jobs, at a Unix socket that ``--power NAME=PATH`` names.
 
     ``names`` is what each job gets by name: data and `Power`; or a function that makes that for each job, so that no two share
-    what they are limited to. ``seconds`` is how long a job may take to read what it is sent, and ``on_end`` is told of each
-    job that has ended, with why if that was not its own end.
+    what they are limited to. ``seconds`` is how long a job may take to read what it is sent, and, in each call of a method,
+    for all that its functions answer together. ``on_end`` is told of each job that has ended, with why if that was not its
+    own end.
 
     Each job is served by a thread of its own, so that methods of one object can run at the same time. Nobody but this
     user can connect.
@@ -47,7 +51,7 @@ class PowerServer:
         names: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         *,
         seconds: str | float | timedelta = 30.0,
-        on_end: Callable[[Exception | None], object] | None = None,
+        on_end: Callable[[BaseException | None], object] | None = None,
     ) -> None:
         # The working directory may change.
         self.path = Path(path).absolute()
@@ -76,10 +80,10 @@ class PowerServer:
         for guest in list(self._guests):
             with contextlib.suppress(OSError):
                 guest.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(FileNotFoundError):
+        self._thread.join()
+        with contextlib.suppress(OSError):
             if _place_of(self.path) == self._place:
                 self.path.unlink()
-        self._thread.join()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -113,17 +117,18 @@ class PowerServer:
                 time.sleep(PAUSE_SECONDS)
 
     def _serve(self, connection: socket.socket) -> None:
-        why: Exception | None = None
+        why: BaseException | None = None
         try:
             self._serve_guest(connection)
         except (LostError, BrokenPipeError, ConnectionResetError):
             pass
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
+            # It ends this job, and nobody else hears of it.
             why = error
         finally:
             self._ended(connection, why)
 
-    def _ended(self, connection: socket.socket, why: Exception | None) -> None:
+    def _ended(self, connection: socket.socket, why: BaseException | None) -> None:
         self._guests.discard(connection)
         with contextlib.suppress(OSError):
             # A child that this process forked may have it, too.
@@ -136,11 +141,10 @@ class PowerServer:
     def _serve_guest(self, connection: socket.socket) -> None:
         def read_until() -> float | None:
             # A job may think for as long as it likes, but not while one of our methods waits for it.
-            since = guest.waits_since
-            return None if since is None else since + self._seconds
+            return guest.waits_until(self._seconds)
 
         def write_until() -> float:
-            return time.monotonic() + self._seconds
+            return guest.waits_until(self._seconds) or time.monotonic() + self._seconds
 
         wire = Wire(connection, read_until, write_until)
         guest = Guest(wire.read, wire.write)
@@ -164,8 +168,14 @@ def _refuse_unsendable(names: Mapping[str, Any]) -> None:
 def _listening(path: Path) -> tuple[socket.socket, tuple[int, int]]:
     """Listen at a path, at which nobody does, and return what the socket there is. It is never there before it listens,
     and takes the place of one whose server was killed."""
-    listener = socket.socket(socket.AF_UNIX)
     made = path.with_name(f".{secrets.token_hex(8)}")
+    longest = max(len(os.fsencode(place)) for place in (path, made))
+    if longest > MAX_PATH_BYTES:
+        raise UsageError(
+            f"{path} is too long for a socket: it takes {longest} bytes there, and at most {MAX_PATH_BYTES}",
+            reason="usage",
+        )
+    listener = socket.socket(socket.AF_UNIX)
     try:
         with _locked(path.parent):
             if not _is_free(path):

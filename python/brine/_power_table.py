@@ -6,14 +6,18 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from brine._bounds import refuse_spent_bytes, take_bytes
 from brine._brine import power_message_decode, power_message_encode
 from brine._guest.cbor import MalformedError, NotPlainError
-from brine._guest.peer import CALL, HELLO, REVOKED, VERSION, Peer, PowerError
+from brine._guest.peer import CALL, HELLO, REVOKED, ROOT, VERSION, Peer, PowerError
 from brine._overtime import OvertimeError
 from brine._power import Power, is_power
+from brine._stays import Stays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from brine._bounds import Limit
 
 MAX_POWERS = 10_000
 """The most powers that one guest has at one time."""
@@ -25,7 +29,7 @@ MAX_OVERTIME = 16
 """How many methods may run on that took longer than they may, also where all are reentrant."""
 
 
-class GuestFunction:
+class GuestFunction(Stays):
     """A function of the guest, for the method that it was given to."""
 
     def __init__(self, guest: Guest, handle: int) -> None:
@@ -40,11 +44,11 @@ class GuestFunction:
             raise RuntimeError(
                 "a function of the guest is called by the thread that it was given to"
             )
-        self._guest.count_function_call()
+        self._guest.take_function_call()
         return self._guest.call(self._handle, "__call__", list(arguments), keywords)
 
 
-class Guest(Peer):
+class Guest(Stays, Peer):
     """A guest, for its host.
 
     Handles are numbers that the host draws in order, for this guest alone, and never again. One that it did not give, or
@@ -54,13 +58,9 @@ class Guest(Peer):
     _encode, _decode = staticmethod(power_message_encode), staticmethod(power_message_decode)
 
     def __init__(self, read: Callable[[], bytes], write: Callable[[bytes], None]) -> None:
-        self.bytes_moved = 0
-
-        def counted_write(data: bytes) -> None:
-            self.bytes_moved += len(data)
-            write(data)
-
-        super().__init__(read, counted_write)
+        super().__init__(read, write)
+        self._limits: tuple[Limit, ...] = ()
+        """The limits of the calls that are under way, which pay for each message meanwhile."""
         self._powers: dict[int, _Given] = {}
         self._handles: dict[int, int] = {}
         self._last_handle = 0
@@ -69,16 +69,19 @@ class Guest(Peer):
         self._told_revoked: set[int] = set()
         self._function_calls = 0
         self._busy: list[Power] = []
-        self.waits_since: float | None = None
+        self._waits_since: float | None = None
         """Since when a function of the guest is waited for, on the clock of `time.monotonic`."""
+        self._waited = 0.0
+        """How many seconds that took before, in the call that is under way."""
         self._overtime: list[threading.Event] = []
 
     def hello(self, names: dict[str, Any]) -> None:
         """Give the first data and powers, by name."""
         self._send([HELLO, VERSION, names])
 
-    def count_function_call(self) -> None:
-        """Count the call of a function of the guest."""
+    def take_function_call(self) -> None:
+        """Take the call of a function of the guest from what is left, or raise."""
+        refuse_spent_bytes(self._limits)
         self._function_calls += 1
         if self._function_calls > MAX_FUNCTION_CALLS:
             raise RuntimeError(
@@ -103,7 +106,7 @@ class Guest(Peer):
             self._told_revoked.add(handle)
             self._send([REVOKED, handle])
         self._overtime = [ended for ended in self._overtime if not ended.is_set()]
-        is_busy = bool(self._busy or self._overtime) and not power._facet.reentrant
+        is_busy = bool(self._busy or self._overtime) and not power._bounds.is_reentrant
         if is_busy or len(self._overtime) >= MAX_OVERTIME:
             raise PowerError(
                 "power-busy", "a method of the host runs, and this power waits for its end"
@@ -112,13 +115,13 @@ class Guest(Peer):
         arguments, keywords = self._resolved(arguments), self._resolved(keywords)
         if method.startswith(".") and (arguments or keywords):
             raise PowerError("power-method", "an attribute takes no arguments")
-        if functions and method not in power._facet.takes_functions:
+        if functions and method not in power._bounds.takes_functions:
             raise PowerError("power-argument", f"{method[:64]!r} takes no functions")
         self._busy.append(power)
         if len(self._busy) == 1:
-            self._function_calls = 0
+            self._function_calls, self._waited = 0, 0.0
         try:
-            return power._call(method, arguments, keywords)
+            return power._call(method, arguments, keywords, self.message_bytes)
         except OvertimeError as error:
             self._overtime.append(error.ended)
             raise
@@ -135,16 +138,23 @@ class Guest(Peer):
         arguments: list[Any],
         keywords: dict[str, Any],
     ) -> None:
-        given, before = self._powers.get(handle), self.bytes_moved - self.message_bytes
-        super()._serve(number, handle, method, arguments, keywords)
-        if given is not None:
-            given.power._count_bytes(self.bytes_moved - before)
+        given, outer = self._powers.get(handle), self._limits
+        limits = () if given is None else given.power._bounds.limits
+        inner = tuple(limit for limit in limits if limit not in outer)
+        take_bytes(inner, self.message_bytes)
+        self._limits = outer + inner
+        try:
+            super()._serve(number, handle, method, arguments, keywords)
+        finally:
+            self._limits = outer
+
+    def _count(self, count: int) -> None:
+        take_bytes(self._limits, count)
 
     def _receive(self) -> Any:
         self._functions = []
         self._named = 0
         message = super()._receive()
-        self.bytes_moved += self.message_bytes
         is_call = type(message) is list and message and type(message[0]) is int
         if self._functions and not (is_call and message[0] == CALL):
             raise self._broken("a function is given where nothing takes one")
@@ -183,11 +193,11 @@ class Guest(Peer):
             self._powers[handle], self._handles[id(value)] = _Given(value), handle
         self._powers[handle].count += 1
         self._given.append(handle)
-        facet = value._facet
+        bounds = value._bounds
         return [
             "power",
             handle,
-            {"methods": sorted(facet.methods), "attributes": sorted(facet.attributes)},
+            {"methods": sorted(bounds.methods), "attributes": sorted(bounds.attributes)},
         ]
 
     def _of_parts(self, parts: list[Any]) -> Any:
@@ -204,12 +214,27 @@ class Guest(Peer):
 
     def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Call what the guest has, and wait for its answer."""
-        is_first, self.waits_since = self.waits_since is None, self.waits_since or monotonic()
+        if self._waits_since is not None:
+            return self._resolved(super().call(handle, method, arguments, keywords))
+        self._waits_since = monotonic()
         try:
             return self._resolved(super().call(handle, method, arguments, keywords))
         finally:
-            if is_first:
-                self.waits_since = None
+            self._waited += monotonic() - self._waits_since
+            self._waits_since = None
+
+    def waits_until(self, seconds: float) -> float | None:
+        """Return until when a method may wait for functions of the guest, for so many seconds in all; `None` if none waits."""
+        return None if self._waits_since is None else self._waits_since + seconds - self._waited
+
+    def call_root(self, method: str, arguments: list[Any]) -> Any:
+        """Call the guest itself, and return its answer: of data alone, but for what it has as its `value`."""
+        answer = super().call(ROOT, method, arguments, {})
+        if type(answer) is dict and list(answer) == ["value"]:
+            return {"value": self._resolved(answer["value"])}
+        if self._named:
+            raise self._broken("an object of the host stands where none may")
+        return answer
 
     def _resolved(self, value: Any) -> Any:
         """Return a value of a message with the objects that it names."""

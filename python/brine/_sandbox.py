@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import builtins as _builtins
 import contextlib
 import os
 import socket
-import sys
 import warnings
 import weakref
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from brine import _code
-from brine._errors import UnsupportedError, UsageError
+from brine import _code, _sandbox_setup
+from brine._errors import Error, UsageError
 from brine._guest.cbor import NotPlainError
-from brine._guest.language import STATEMENTS
-from brine._guest.peer import ROOT, PowerError, ProtocolError, Thrown
+from brine._guest.peer import PowerError, ProtocolError, Thrown
 from brine._guest_process import GuestProcess
 from brine._job_errors import JobError, JobTimeoutError, RemoteError
-from brine._power import seconds, size
+from brine._power import seconds
 from brine._power_table import Guest
 from brine._sandbox_errors import RULES, GuestError, RuleError, of_verdict
-from brine._wire import Wire
+from brine._stays import Stays
+from brine._wire import Deadline, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
-RECURSION = 500
-FIRST_VERSION_OF_ORIGINS = (3, 12)
+MAX_PLACE = 1 << 31
 
 
 def safe_eval(
@@ -65,12 +61,12 @@ def safe_eval(
         return sandbox.evaluate(code)
 
 
-class Sandbox:
+class Sandbox(Stays):
     """A guest: a confined process that evaluates code, with names that last from one evaluation to the next.
 
     It has no files, no network and no other process; ``memory`` bounds all that it has, ``cpu`` its processor time as a
-    whole, ``wall`` each evaluation, and ``lifetime`` how long it is there at all. Give each party whose code you run a guest of its own: code of one can do anything to
-    code of another in the same guest.
+    whole, ``wall`` each evaluation, and ``lifetime`` how long it is there at all. Give each party whose code you run a guest
+    of its own: code of one can do anything to code of another in the same guest.
 
     - ``ns`` is what code finds by name: plain data, and `Power`.
     - ``operations`` are the statements that it may use: ``assert``, ``async``, ``class``, ``def``, ``del``, ``for``,
@@ -78,7 +74,7 @@ class Sandbox:
     - ``modules`` are those that ``import`` finds, with all that is below them.
     - ``builtins`` are the builtins that it has, by default those that touch nothing outside.
     - ``code_from`` has the only modules whose functions may run, and ``no_code_from`` those whose functions may not, also
-      where another module leads to them. They take CPython 3.12 or later.
+      where another module leads to them. A name stands for the half in C of a module, too. They take CPython 3.12 or later.
 
     The process and the kernel hold what the guest can reach. The rules of the language are held by the interpreter alone:
     they are for mistakes, and not for attackers.
@@ -98,51 +94,21 @@ class Sandbox:
         wall: str | float | timedelta = "5s",
         lifetime: str | float | timedelta = "1h",
     ) -> None:
-        absent = [name for name in builtins or () if not hasattr(_builtins, str(name))]
-        if absent:
-            raise UsageError(f"builtins: there is no {absent[0]!r}", reason="usage")
-        if not all(type(name) is str and name != "PowerError" for name in ns or ()):
-            raise UsageError(
-                "ns: expected names, and PowerError has a meaning already", reason="usage"
-            )
-        statements = _listed("operations", operations)
-        if unknown := set(statements) - set(STATEMENTS):
-            raise UsageError(f"operations: there is no {min(unknown)!r}", reason="usage")
-        setup = {
-            "operations": statements,
-            "modules": _listed("modules", modules),
-            "builtins": None if builtins is None else _listed("builtins", builtins),
-            "code_from": None if code_from is None else _listed("code_from", code_from),
-            "no_code_from": _listed("no_code_from", no_code_from),
-            "recursion": RECURSION,
-        }
-        if (
-            code_from is not None or setup["no_code_from"]
-        ) and sys.version_info < FIRST_VERSION_OF_ORIGINS:
-            raise UnsupportedError(
-                "code_from and no_code_from take CPython 3.12 or later", reason="python-version"
-            )
+        setup = _sandbox_setup.rules(operations, modules, builtins, code_from, no_code_from)
+        limits = _sandbox_setup.limits(memory, cpu, lifetime)
+        names = _sandbox_setup.names("ns", ns)
         self._wall, self._maker = seconds(wall), os.getpid()
-        self._end = 0.0
+        self._deadline = Deadline()
         self._is_at_work = False
-        limits = {
-            "memory": str(size(memory)),
-            "cpu": f"{max(1, round(seconds(cpu) * 1000))}ms",
-            "wall": f"{max(1, round(seconds(lifetime) * 1000))}ms",
-            "processes": "16",
-            "files": "64",
-            "output": "1MiB",
-            "scratch": "1MiB",
-        }
         self._process: GuestProcess | None = GuestProcess(setup, limits)
         self._leftover = weakref.finalize(self, _end_leftover, self._process, self._maker)
         # When this process ends, its guests do.
         self._leftover.atexit = False
         self._socket = self._process.socket
-        wire = Wire(self._socket, self._until, self._until)
+        wire = Wire(self._socket, self._deadline, self._deadline)
         self._guest = Guest(wire.read, wire.write)
         try:
-            self._asked(lambda: self._guest.hello(dict(ns or {})))
+            self._asked(lambda: self._guest.hello(names))
         except BaseException:
             self.close()
             raise
@@ -152,15 +118,26 @@ class Sandbox:
 
         ``names`` are more names, which last.
         """
-        return self._value(
-            self._asked(lambda: self._guest.call(ROOT, "evaluate", [code, names], {}))
-        )
+        if not isinstance(code, str):
+            raise UsageError("code: expected text", reason="usage")
+        given = [code, _sandbox_setup.names("names", names)]
+        return self._value(self._asked(lambda: self._guest.call_root("evaluate", given)))
 
     def call(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
-        """Call a function in the guest: one of an importable module by its name, and others by their code."""
-        pickled = _code.dumps(function, 5)
+        """Call a function in the guest: one of an importable module by its name, and others by their code.
+
+        ``operations``, ``modules`` and ``builtins`` do not hold it: they are about code that is evaluated, and this was compiled
+        here. What it may do is bounded by the process, and by ``code_from`` and ``no_code_from``.
+        """
+        try:
+            pickled = _code.dumps(function, 5)
+        except Error:
+            raise
+        except Exception as error:
+            # Whatever it has can refuse to be pickled, in words of its own.
+            raise UsageError(f"the function cannot be sent: {error}", reason="not-plain") from error
         given = [pickled, list(arguments), keywords]
-        return self._value(self._asked(lambda: self._guest.call(ROOT, "call", given, {})))
+        return self._value(self._asked(lambda: self._guest.call_root("call", given)))
 
     def close(self) -> None:
         """End the guest. Powers that it had are as they were."""
@@ -169,7 +146,7 @@ class Sandbox:
         if process is None or self._maker != os.getpid():
             return
         if self._is_at_work:
-            # Somebody reads from it, who closes it.
+            # Somebody reads from it, who closes it then.
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         else:
@@ -199,7 +176,8 @@ class Sandbox:
                 "the guest is at work: neither another thread nor a power that it uses can use it meanwhile",
                 reason="usage",
             )
-        self._is_at_work, self._end = True, monotonic() + self._wall
+        self._is_at_work = True
+        self._deadline.begin(self._wall)
         try:
             return work()
         except NotPlainError as error:
@@ -223,11 +201,17 @@ class Sandbox:
         except Thrown as thrown:
             raise RemoteError.of(thrown.kind, thrown.message, thrown.text) from None
         except BaseException:
-            # What it answers now is to nobody's question.
+            # An answer that still comes would be taken for that of the next question.
             self.close()
             raise
         finally:
-            self._is_at_work = False
+            self._put_down()
+
+    def _put_down(self) -> None:
+        self._is_at_work = False
+        if self._process is None:
+            # It was closed meanwhile, by whomever.
+            self._socket.close()
 
     def _ended(self) -> JobError:
         """Say why the guest is gone. Another thread, or a method of a power, may have closed it meanwhile."""
@@ -236,7 +220,7 @@ class Sandbox:
         self._socket.close()
         if process is None:
             return GuestError("the sandbox was closed", None, "guest-ended", 1)
-        return of_verdict(*process.end(), has_started=True)
+        return of_verdict(*process.end())
 
     def _value(self, answer: Any) -> Any:
         match answer:
@@ -254,11 +238,6 @@ class Sandbox:
                 self.close()
                 raise GuestError("the guest said what none says", None, "powers-protocol", 1)
 
-    def _until(self) -> float:
-        if monotonic() >= self._end:
-            raise TimeoutError
-        return self._end
-
 
 def _end_leftover(process: GuestProcess, maker: int) -> None:
     """End a guest whose sandbox nobody has any more."""
@@ -268,13 +247,5 @@ def _end_leftover(process: GuestProcess, maker: int) -> None:
 
 
 def _place(number: Any) -> int | None:
-    return number if type(number) is int else None
-
-
-def _listed(what: str, names: Iterable[str]) -> list[str]:
-    if isinstance(names, str):
-        raise UsageError(f"{what}: expected a list of names", reason="usage")
-    found = list(names)
-    if not all(isinstance(name, str) for name in found):
-        raise UsageError(f"{what}: expected a list of names", reason="usage")
-    return sorted(set(found))
+    """Return a line or a column, if a guest has said one that can be."""
+    return number if type(number) is int and 0 < number <= MAX_PLACE else None

@@ -27,8 +27,8 @@ class RuleError(JobError):
     @classmethod
     def of(cls, rule: str, message: str, line: int | None, column: int | None) -> RuleError:
         """Say which rule was broken."""
-        where = "" if line is None else f"line {line}, column {column}: "
-        error = cls(f"{where}{message}", None, rule, 5)
+        where = [f"{what} {place}" for what, place in (("line", line), ("column", column)) if place]
+        error = cls(": ".join(filter(None, [", ".join(where), message])), None, rule, 5)
         error.rule, error._place = rule, (line, column)
         return error
 
@@ -42,7 +42,7 @@ class GuestError(JobError):
 RULES = frozenset({"operations", "syntax", "code-from"})
 
 
-def of_verdict(verdict: dict[str, object], errors: str, has_started: bool) -> JobError:
+def of_verdict(verdict: dict[str, object], errors: str) -> JobError:
     """Say why a guest ended, by the verdict of the program that confined it."""
     outcome = str(verdict.get("outcome", "failed"))
     if outcome == "timed-out":
@@ -54,8 +54,8 @@ def of_verdict(verdict: dict[str, object], errors: str, has_started: bool) -> Jo
     if outcome == "violated":
         call = verdict.get("violated_call") or verdict.get("violated")
         return GuestError(f"the guest tried what no job may do: {call}", None, "violated", 137)
-    if "outcome" not in verdict and not has_started:
-        message = str(verdict.get("message", "brine could not run it"))
+    if "outcome" not in verdict and (message := str(verdict.get("message", "")).strip()):
+        # The program has connected by then, or not: what it says is why it ran nothing.
         hint = verdict.get("hint")
         error = GuestError(
             f"the guest was not started: {message}",

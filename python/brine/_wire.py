@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import socket
 from select import POLLIN, POLLOUT, poll
 from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 READ_BYTES = 1 << 16
+
+MSG_NOSIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
+"""The other end may be gone, which is an error, also where SIGPIPE would end this process."""
+
+
+class Deadline:
+    """Says until when may be waited, or raises when that is over."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Let it be so many seconds from now on."""
+        self._end = monotonic() + seconds
+
+    def __call__(self) -> float:
+        """Return the moment, on the clock of `time.monotonic`."""
+        if monotonic() >= self._end:
+            raise TimeoutError
+        return self._end
 
 
 class Wire:
@@ -49,7 +69,7 @@ class Wire:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self._socket.send(rest) :]
+                rest = rest[self._socket.send(rest, MSG_NOSIGNAL) :]
             except BlockingIOError:
                 _wait(self._writable, end)
 

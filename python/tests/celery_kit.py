@@ -65,6 +65,8 @@ class Shop:
         """Have a worker at work in a thread."""
         given = {"pool": "solo", "perform_ping_check": False, "loglevel": "ERROR", **options}
         with start_worker(self.app, shutdown_timeout=30, **given) as worker:
+            # Otherwise it looks only every ten seconds whether it is to end.
+            worker.timer.call_repeatedly(0.1, bool)
             yield worker
 
     def work(self, **options: Any) -> None:

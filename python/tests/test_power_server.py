@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 import brine
-from brine._guest.cbor import encode
+from brine import _power_host
+from brine._guest.cbor import decode, encode
+from brine._power_server import MAX_PATH_BYTES
 from conftest import in_child, wait_until
 from programs import program
 from sandbox_kit import Tagged, refuse_without_confinement
@@ -78,6 +80,15 @@ def test_a_shell_reads_the_page_and_uses_a_power(operator: Path) -> None:
     assert orders.asked == [7]
 
 
+def test_the_job_of_the_page_takes_no_revocation_for_its_answer(operator: Path) -> None:
+    power = brine.Power(Orders(), ["get"])
+    power.revoke()
+    with brine.PowerServer("orders.sock", {"orders": power}):
+        shown = bytes.fromhex(run(page_script("read_message")))
+    said = [3, 1, "PowerError", "power-revoked: the power was revoked"]
+    assert decode(shown, Tagged) == said
+
+
 def test_a_worker_serves_powers_as_the_page_says(operator: Path) -> None:
     with brine.PowerServer("orders.sock", {"orders": brine.Power(Orders(), ["get"])}):
         shown = run(page_script("read_message"))
@@ -86,7 +97,7 @@ def test_a_worker_serves_powers_as_the_page_says(operator: Path) -> None:
 
 
 def test_a_job_in_python_uses_a_power(operator: Path) -> None:
-    ends: list[Exception | None] = []
+    ends: list[BaseException | None] = []
     orders = Orders()
     Path("script.py").write_text("from brine.guest import power\nprint(power().get(7))\n")
     directory = Path(brine.__file__).parent.parent
@@ -94,7 +105,7 @@ def test_a_job_in_python_uses_a_power(operator: Path) -> None:
     command = f"brine run job --policy policy.toml --power orders=orders.sock {' '.join(shown)} -- {sys.executable} -"
     ended = threading.Event()
 
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         ends.append(why)
         ended.set()
 
@@ -114,7 +125,7 @@ def test_a_job_that_says_what_none_says_loses_its_powers(operator: Path) -> None
     ends: list[Any] = []
     ended = threading.Event()
 
-    def end(why: Exception | None) -> None:
+    def end(why: BaseException | None) -> None:
         ends.append(why)
         ended.set()
 
@@ -159,6 +170,95 @@ def test_a_method_does_not_wait_for_a_silent_job_for_ever(tmp_path: Path) -> Non
     with brine.PowerServer(tmp_path / "s", {"w": waits}, seconds=0.3, on_end=ends.put) as server:
         say = len(call).to_bytes(4, "big") + call
         assert isinstance(ended_by(server, ends, say), TimeoutError)
+
+
+def test_a_method_waits_for_all_functions_of_a_call_together(tmp_path: Path) -> None:
+    class Asks:
+        def each(self, function: Any) -> None:
+            for _ in range(30):
+                function()
+
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    asks = brine.Power(Asks(), ["each"], takes_functions=["each"])
+    with (
+        brine.PowerServer(tmp_path / "s", {"asks": asks}, seconds=0.5, on_end=ends.put) as server,
+        socket.socket(socket.AF_UNIX) as job,
+    ):
+        job.connect(str(server.path))
+        call = encode([1, 1, 1, "each", [Tagged(["function", 1])], {}], list)
+        job.sendall(len(call).to_bytes(4, "big") + call)
+        with contextlib.suppress(OSError):
+            for number in range(1, 31):
+                # It answers each function in less time than a call may take.
+                time.sleep(0.1)
+                answer = encode([2, number, None], list)
+                job.sendall(len(answer).to_bytes(4, "big") + answer)
+        assert isinstance(ends.get(timeout=20), TimeoutError)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_ends_a_thread_is_told_as_the_end_of_a_job(
+    tmp_path: Path, kind: type[BaseException]
+) -> None:
+    def leave() -> Any:
+        raise kind("left")
+
+    class Leaves:
+        get = staticmethod(leave)
+
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with brine.PowerServer(tmp_path / "names", leave, on_end=ends.put) as server:
+        assert type(ended_by(server, ends, b"")) is kind
+    power = brine.Power(Leaves(), ["get"])
+    with brine.PowerServer(tmp_path / "method", {"it": power}, on_end=ends.put) as server:
+        call = encode([1, 1, 1, "get", [], {}], list)
+        assert type(ended_by(server, ends, len(call).to_bytes(4, "big") + call)) is kind
+
+
+def test_a_worker_is_told_what_ends_a_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def leave() -> Any:
+        raise SystemExit("left")
+
+    with _power_host._server(tmp_path / "s", "own", leave) as server:
+        with socket.socket(socket.AF_UNIX) as job:
+            job.connect(str(server.path))
+            assert job.recv(1) == b""
+        wait_until(lambda: said.append(capsys.readouterr().err) or "SystemExit" in "".join(said))
+    assert "".join(said) == "brine: the power own: SystemExit: left\n"
+
+
+def test_a_path_where_nobody_could_connect_is_refused(tmp_path: Path) -> None:
+    # A name may be short where the directory is not, and the other way round.
+    room = MAX_PATH_BYTES - len(os.fsencode(tmp_path)) - 1
+    deep = tmp_path / ("d" * (room - 2 - len("/s"))) / "s"
+    deep.parent.mkdir()
+    for path in (tmp_path / ("s" * (room + 1)), deep, deep.with_name("s" * 100)):
+        with pytest.raises(brine.UsageError, match="is too long for a socket") as refused:
+            brine.PowerServer(path, {})
+        assert refused.value.reason == "usage"
+        assert list(path.parent.glob("*s*")) == []
+    with (
+        brine.PowerServer(tmp_path / ("s" * room), {}) as server,
+        socket.socket(socket.AF_UNIX) as job,
+    ):
+        job.connect(str(server.path))
+        assert job.recv(4)
+
+
+def test_a_server_closes_also_where_its_directory_is_gone(tmp_path: Path) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir()
+    server = brine.PowerServer(directory / "s", {})
+    server.path.unlink()
+    directory.rmdir()
+    directory.write_text("a file")
+    server.close()
+    assert not server._thread.is_alive()
+    assert directory.read_text() == "a file"
 
 
 def test_names_that_cannot_be_given_are_told(tmp_path: Path) -> None:
@@ -249,7 +349,10 @@ def test_a_worker_serves_the_powers_of_a_module(operator: Path) -> None:
         ("none:powers", "ModuleNotFoundError: No module named 'none'"),
         ("shop:none", "AttributeError: module 'shop' has no attribute 'none'"),
         ("shop", "UsageError: expected MODULE:OBJECT"),
-        ("shop:Shop", "UsageError: expected a mapping from names of powers, and not type"),
+        (
+            "shop:Shop",
+            'UsageError: expected a mapping from names of powers, like {"orders": power}, and not type',
+        ),
         ("shop:wrong", "UsageError: names: expected a mapping"),
     ],
 )

@@ -495,6 +495,55 @@ def test_nothing_of_the_host_stands_in_the_frame_of_a_message(given: str, place:
     assert (book.heard, Alive.asked) == ([], [])
 
 
+@pytest.mark.parametrize("given", ["alive", "list", "dict", "text"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SELF,
+        [SELF],
+        {"value": 1, "more": SELF},
+        {"value": SELF, "raised": SELF},
+        {"raised": SELF},
+        {"raised": [SELF, "a", "b"]},
+        {"raised": ["a", "b", SELF]},
+        {"broken": SELF},
+        {"broken": ["syntax", "message", SELF, 1]},
+    ],
+    ids=str,
+)
+def test_nothing_of_the_host_stands_in_the_frame_of_an_evaluation(given: str, answer: Any) -> None:
+    objects = {
+        "alive": Alive(),
+        "list": ["kind", "secret", "text"],
+        "dict": {"value": "secret"},
+        "text": type("Text", (str,), {})("syntax"),
+    }
+    with raw_guest({"book": power(Book()), "it": brine.Power(objects[given], ["x"])}) as guest:
+        Alive.asked.clear()
+        guest.say(RETURN, 1, answer)
+        with pytest.raises(ProtocolError, match="an object of the host stands where none may"):
+            guest.table.call_root("evaluate", ["1", {}])
+    assert Alive.asked == []
+
+
+def test_an_object_is_given_back_as_the_value_of_an_evaluation() -> None:
+    it = Alive()
+    lent = brine.Power(it, ["x"])
+    with raw_guest({"book": power(Book()), "it": lent}) as guest:
+        Alive.asked.clear()
+        for number, (value, where) in enumerate(
+            [(SELF, ()), ([SELF], (0,)), ({"a": SELF}, ("a",))], 1
+        ):
+            guest.say(RETURN, number, {"value": value})
+            found = guest.table.call_root("evaluate", ["1", {}])["value"]
+            assert (found[where[0]] if where else found) is it
+        lent.revoke()
+        guest.say(RETURN, 4, {"value": SELF})
+        with pytest.raises(PowerError, match="given back was revoked"):
+            guest.table.call_root("evaluate", ["1", {}])
+    assert Alive.asked == []
+
+
 def test_an_object_is_given_back_where_a_value_stands() -> None:
     book, it = Book(), Alive()
     with raw_guest({"book": power(book), "it": brine.Power(it, ["x"])}) as guest:
@@ -556,21 +605,6 @@ def test_an_attribute_takes_no_arguments() -> None:
     with raw_guest({"book": brine.Power(Book(), [], ["made"])}) as guest:
         assert guest.asked(CALL, 1, 1, ".made", [], {}) == [RETURN, 1, 0]
         assert guest.asked(CALL, 2, 1, ".made", [1], {})[3].startswith("power-method")
-
-
-def test_bytes_of_what_functions_answer_count() -> None:
-    class Loop:
-        def loop(self, function: Any) -> int:
-            return len([function() for _ in range(10)])
-
-    loop = brine.Power(Loop(), ["loop"], takes_functions=["loop"]).limited(bytes="8KiB")
-    with raw_guest({"loop": loop}) as guest:
-        guest.say(CALL, 1, 1, "loop", [Tagged(["function", 5])], {})
-        for number in range(1, 11):
-            guest.say(RETURN, number, "x" * 1000)
-        guest.table.serve_one()
-        assert [guest.heard()[0] for _ in range(11)] == [CALL] * 10 + [RETURN]
-        assert guest.asked(CALL, 2, 1, "loop", [], {})[3].startswith("power-spent")
 
 
 def test_a_message_that_was_sent_in_part_is_the_last() -> None:

@@ -6,14 +6,18 @@ import os
 import sys
 
 from brine._guest.cbor import decode
-from brine._guest.language import Broken, Language, Origins
-from brine._guest.peer import RETURN, LostError, PowerError, ProtocolError
-from brine._guest.raised import harmless, named, traced
+from brine._guest.language import Broken, Language
+from brine._guest.origins import Origins, unwatched
+from brine._guest.peer import LostError, PowerError, ProtocolError, told
+from brine._guest.raised import harmless, trail
 from brine._guest.stubs import Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Never
+
+END_RECURSION = 100
+"""How much deeper than code of the guest it goes to end it."""
 
 
 class Evaluator:
@@ -30,7 +34,7 @@ class Evaluator:
         """Run code in the namespace that lasts, and return the value of the expression at its end."""
         self._namespace.update(names)
         try:
-            statements, value = self._language.compiled(source)
+            statements, value = unwatched(lambda: self._language.compiled(source))
         except Broken as broken:
             return _broken(broken)
         return self._answered(lambda: self._run(statements, value))
@@ -49,7 +53,7 @@ class Evaluator:
         import pickle
 
         def run() -> Any:
-            function = pickle.loads(pickled)
+            function = unwatched(lambda: pickle.loads(pickled))
             self._watch()
             return function(*arguments, **keywords)
 
@@ -60,8 +64,7 @@ class Evaluator:
         only, never = self._setup["code_from"], self._setup["no_code_from"]
         if (only is not None or never) and not self._is_watched:
             self._is_watched = True
-            self._language.origins = Origins(only, never, self._end)
-            self._language.origins.begin()
+            Origins(only, never, self._end).begin()
 
     def _answered(self, work: Any) -> dict[str, Any]:
         try:
@@ -69,29 +72,19 @@ class Evaluator:
         except (LostError, ProtocolError):
             raise
         except BaseException as error:  # noqa: BLE001
-            return {"raised": _told(error)}
+            return {"raised": [*told(error), trail(error)]}
         return {"value": value}
 
-    def _end(self, module: str, name: str) -> Never:
+    def _end(self, module: str, name: str, line: int | None) -> Never:
         """End the guest, since code runs that may not. Nothing that could catch it runs any more."""
-        broken = Broken(
-            "code-from", f"{harmless(name)[:200]!r} of the module {module!r} may not run"
-        )
-        try:
-            self._host._send([RETURN, self._host.answering, _broken(broken)])
-        finally:
-            os._exit(3)
+        sys.setrecursionlimit(sys.getrecursionlimit() + END_RECURSION)
+        what = f"{harmless(name)[:200]!r} of the module {harmless(module)[:200]!r}"
+        broken = Broken("code-from", f"{what} may not run", line)
+        self._host.end(_broken(broken), broken.message)
 
 
 def _broken(broken: Broken) -> dict[str, Any]:
     return {"broken": [broken.rule, broken.message, broken.line, broken.column]}
-
-
-def _told(error: BaseException) -> list[str]:
-    first = error.__traceback__
-    while first is not None and first.tb_frame.f_code.co_filename != "<guest>":
-        first = first.tb_next
-    return [*named(error), traced(error, first or error.__traceback__)]
 
 
 def main() -> None:
@@ -101,8 +94,7 @@ def main() -> None:
     host = Host()
     host.root = Evaluator(host, setup, host.names())
     try:
-        while True:
-            host.serve_one()
+        host.serve()
     except LostError:
         pass
     sys.stdout.flush()

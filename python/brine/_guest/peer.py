@@ -6,7 +6,7 @@ SPEC.md has the messages. Both ends are alike: each may call what the other has 
 from __future__ import annotations
 
 from brine._guest.cbor import MalformedError, NotPlainError, decode, encode
-from brine._guest.raised import named
+from brine._guest.raised import MAX_NAME_CHARS, MAX_TEXT_CHARS, harmless, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Peer:
         self._arrived = bytearray()
         self._open: list[int] = []
         self._last = 0
-        self.answering = self.message_bytes = 0
+        self._answering: list[int] = []
+        """The numbers of the calls that are being answered, one inside of the other."""
+        self.message_bytes = 0
         self._fault: OSError | None = None
         """Why nothing more is said. A method of the host may have caught it: it holds all the same."""
         self._given: list[int] = []
@@ -121,18 +123,26 @@ class Peer:
     def _serve(
         self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
     ) -> None:
-        self.answering = number
+        self._answering.append(number)
+        try:
+            self._answer_call(number, handle, method, arguments, keywords)
+        finally:
+            self._answering.pop()
+
+    def _answer_call(
+        self, number: int, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
+    ) -> None:
         try:
             answer = [RETURN, number, self._invoke(handle, method, arguments, keywords)]
         except Exception as error:  # noqa: BLE001
-            answer = [THROW, number, *_told(error)]
+            answer = [THROW, number, *_thrown(error)]
         if self._fault is not None:
             # A method may have caught it, or not.
             raise self._fault
         try:
             self._send(answer)
         except NotPlainError as error:
-            self._send([THROW, number, *_told(PowerError("power-data", str(error)))])
+            self._send([THROW, number, *told(PowerError("power-data", str(error)))])
 
     def _send(self, message: list[Any]) -> None:
         if self._fault is not None:
@@ -146,6 +156,7 @@ class Peer:
             # What is not sent gives nothing.
             self._take_back(self._given)
             raise
+        self._count(4 + len(data))
         try:
             self._write(len(data).to_bytes(4, "big") + data)
         except OSError as error:
@@ -172,6 +183,7 @@ class Peer:
                 end = 4 + length
                 if len(arrived) >= end:
                     self.message_bytes = end
+                    self._count(end)
                     data = bytes(arrived[4:end])
                     del arrived[:end]
                     try:
@@ -185,6 +197,9 @@ class Peer:
 
     def _raise(self, name: str, message: str, text: str) -> NoReturn:
         raise Thrown(name, message, text)
+
+    def _count(self, count: int) -> None:
+        """Note that a message of so many bytes crosses, whatever becomes of it."""
 
     def _take_back(self, given: list[int]) -> None:
         """Take back what a message that is not sent would have given."""
@@ -219,7 +234,23 @@ def _shape(message: Any) -> tuple[tuple[type, ...], int | None]:
     return kinds, message[0] if kinds and kinds[0] is int else None
 
 
-def _told(error: BaseException) -> list[str]:
+def told(error: BaseException) -> list[str]:
+    """Return the name of the type of an exception, and its text, with the reason of a `PowerError`.
+
+    What the other end has raised is told as what it was there.
+    """
+    if isinstance(error, Thrown):
+        return [harmless(error.kind)[:MAX_NAME_CHARS], harmless(error.message)[:MAX_TEXT_CHARS]]
+    name, text = named(error)
     if isinstance(error, PowerError):
-        return ["PowerError", f"{error.reason}: {error}"]
-    return named(error)
+        return ["PowerError", f"{error.reason}: {text}"]
+    return [name, text]
+
+
+def _thrown(error: BaseException) -> list[str]:
+    """Return the same for an exception that is made again at the other end, from its text."""
+    name, text = told(error)
+    if type(error) is KeyError and [type(key) for key in error.args] == [str]:
+        # Its text is the key as Python writes it.
+        text = harmless(error.args[0])[:MAX_TEXT_CHARS]
+    return [name, text]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import weakref
+from _thread import RLock
 from types import FunctionType, MethodType
 
 from brine._guest.cbor import MalformedError, NotPlainError
@@ -11,21 +13,26 @@ from brine._guest.peer import (
     CALL,
     HELLO,
     RELEASE,
+    RETURN,
     ROOT,
+    THROW,
     VERSION,
     Peer,
     PowerError,
     ProtocolError,
     Thrown,
+    told,
 )
+from brine._guest.raised import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, Never, NoReturn
 
 FIRST_DESCRIPTOR = 3
 READ_BYTES = 1 << 16
 MAX_FUNCTIONS = 1000
+END_SECONDS = 1
 
 
 class Power:
@@ -60,7 +67,7 @@ class RemoteMethod:
 
 
 class Host(Peer):
-    """The host, for its guest."""
+    """The host, for its guest. Threads use it in turn: what one of them calls is answered before another calls."""
 
     def __init__(self, descriptor: int = FIRST_DESCRIPTOR) -> None:
         super().__init__(
@@ -73,6 +80,7 @@ class Host(Peer):
         self._kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], type[Power]] = {}
         self.root: Any = None
         self._sending = HELLO
+        self._lock, self._is_ending = RLock(), False
 
     def names(self) -> dict[str, Any]:
         """Wait for what the host gives at first, by name."""
@@ -84,32 +92,78 @@ class Host(Peer):
 
     def call(self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Call a power. The functions that are given with the call are the host's until it is answered."""
-        before = self._last_function
+        with self._lock:
+            before = self._last_function
+            try:
+                return super().call(handle, method, arguments, keywords)
+            finally:
+                for given in [given for given in self._functions if given > before]:
+                    del self._functions[given]
+
+    def serve(self) -> Never:
+        """Do what the host asks for, until it is gone. Other threads call what they have while the root does something.
+
+        Between two of its calls, they wait: the host would take a call of theirs for nothing that may come.
+        """
+        with self._lock:
+            while True:
+                self.serve_one()
+
+    def end(self, answer: Any, message: str) -> Never:
+        """Answer what the host has called first, and end. Calls that are open inside of that are ended before.
+
+        Where another thread is in the middle of one, the message goes to standard error.
+        """
         try:
-            return super().call(handle, method, arguments, keywords)
+            if not self._lock.acquire(timeout=END_SECONDS):
+                _write(2, message.encode())
+            else:
+                self._is_ending = True
+                while self._open or len(self._answering) > 1:
+                    self._end_innermost()
+                self._send([RETURN, self._answering[0], answer])
         finally:
-            for given in [given for given in self._functions if given > before]:
-                del self._functions[given]
+            os._exit(3)
+
+    def _end_innermost(self) -> None:
+        if len(self._open) < len(self._answering):
+            self._send([THROW, self._answering.pop(), *told(_ENDING)])
+        else:
+            try:
+                self._answer(self._open.pop())
+            except Exception:  # noqa: BLE001, S110
+                # However it was answered, it is over.
+                pass
 
     def _send(self, message: list[Any]) -> None:
-        released, self._released = self._released, []
-        for handle, count in released:
-            super()._send([RELEASE, handle, count])
-        self._sending = message[0]
-        super()._send(message)
+        with self._lock:
+            while self._released:
+                super()._send([RELEASE, *self._released.pop()])
+            self._sending = message[0]
+            super()._send(message)
 
     def _invoke(
         self, handle: int, method: str, arguments: list[Any], keywords: dict[str, Any]
     ) -> Any:
         if handle == ROOT and self.root is not None:
-            return getattr(self.root, method)(*arguments, **keywords)
+            self._lock.release()
+            try:
+                return getattr(self.root, method)(*arguments, **keywords)
+            finally:
+                self._lock.acquire()
         function = self._functions.get(handle)
+        if self._is_ending:
+            raise _ENDING
         if function is None or method != "__call__":
             raise PowerError("power-unknown", "there is no such function")
-        return function(*arguments, **keywords)
+        try:
+            return function(*arguments, **keywords)
+        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+            # They end the function, and not what has called the host.
+            raise Thrown(*named(error)) from None
 
     def _note_revoked(self, handle: int) -> None:
-        """Use it and you will hear so."""
+        """Do nothing: each call of it is refused, and says so."""
 
     def _take_back(self, given: list[int]) -> None:
         for handle in given:
@@ -143,21 +197,22 @@ class Host(Peer):
         if found is not None and stub is not None:
             found[1][0] += 1
             return stub
+        if found is not None:
+            self._drop(handle, found[1])
         kind = self._kind(
             tuple(interface.get("methods", ())), tuple(interface.get("attributes", ()))
         )
         stub = kind()
         stub._brine_handle, stub._brine_host = handle, self
         count = [1]
-        self._stubs[handle] = (weakref.ref(stub), count)
-        weakref.finalize(stub, self._drop, handle, count).atexit = False
+        self._stubs[handle] = (weakref.ref(stub, lambda _: self._drop(handle, count)), count)
         return stub
 
     def _drop(self, handle: int, count: list[int]) -> None:
         found = self._stubs.get(handle)
         if found is not None and found[1] is count:
             del self._stubs[handle]
-        self._released.append((handle, count[0]))
+            self._released.append((handle, count[0]))
 
     def _kind(self, methods: tuple[str, ...], attributes: tuple[str, ...]) -> type[Power]:
         kind = self._kinds.get((methods, attributes))
@@ -209,26 +264,21 @@ def _write(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-EXCEPTIONS = {
-    kind.__name__: kind
-    for kind in (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        EOFError,
-        IndexError,
-        KeyError,
-        LookupError,
-        NotImplementedError,
-        OSError,
-        OverflowError,
-        PermissionError,
-        RuntimeError,
-        StopIteration,
-        TimeoutError,
-        TypeError,
-        ValueError,
-        ZeroDivisionError,
-    )
+_ENDING = PowerError("power-unknown", "the guest ends")
+
+_OF_MORE_THAN_TEXT = (
+    BaseExceptionGroup,
+    UnicodeDecodeError,
+    UnicodeEncodeError,
+    UnicodeTranslateError,
+)
+
+EXCEPTIONS: dict[str, type[Exception]] = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, _OF_MORE_THAN_TEXT)
 }
-"""What is raised in the guest as it was in the host. Anything else is a `Thrown`."""
+"""What is raised in the guest as it was in the host: the exceptions of Python that are made from a text. Anything else is a
+`Thrown`."""
