@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
+from kombu.asynchronous import set_event_loop
 
 import brine.celery
 from conftest import wait_until
@@ -63,6 +64,8 @@ class Shop:
     @contextmanager
     def at_work(self, **options: Any) -> Iterator[Any]:
         """Have a worker at work in a thread."""
+        # Older versions take the loop of the last worker, which looks at timers of that one.
+        set_event_loop(None)
         given = {"pool": "solo", "perform_ping_check": False, "loglevel": "ERROR", **options}
         with start_worker(self.app, shutdown_timeout=30, **given) as worker:
             # Otherwise it looks only every ten seconds whether it is to end.

@@ -29,9 +29,18 @@ fn connect(socket: &Path) -> io::Result<OwnedFd> {
     let kept = SocketFlags::CLOEXEC;
     let made = socket_with(AddressFamily::UNIX, SocketType::STREAM, kept, None)?;
     set_socket_timeout(&made, Timeout::Send, Some(LONGEST))?;
-    rustix::net::connect(&made, &SocketAddrUnix::new(socket)?)?;
+    rustix::net::connect(&made, &SocketAddrUnix::new(socket)?).map_err(|error| match error {
+        Errno::AGAIN => full(),
+        other => other.into(),
+    })?;
     set_socket_timeout(&made, Timeout::Send, None)?;
     Ok(made)
+}
+
+/// What connect(2) calls a resource that is unavailable.
+fn full() -> io::Error {
+    let late = format!("no room for one more within {} s", LONGEST.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, late)
 }
 
 /// How long a program may take until there is room for one more job.
