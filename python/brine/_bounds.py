@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -11,11 +12,9 @@ from brine._fork import LockOfProcess
 from brine._guest.peer import PowerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from brine._facet import Facet
 
-Watcher: TypeAlias = "Callable[[str, tuple[Any, ...], dict[str, Any]], object]"
+Watcher: TypeAlias = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
 
 
 class Bounds(NamedTuple):

@@ -159,7 +159,9 @@ class SignedGroup(Group):
 
     def get_jobs(self) -> list[Any]:
         self.cleanup()  # type: ignore[no-untyped-call]
-        ids = [as_text(job_id) for job_id in self.connection.smembers(self.key)]
+        # The types of some clients say that it may have to be awaited.
+        members: Any = self.connection.smembers(self.key)
+        ids = [as_text(job_id) for job_id in members]
         return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
 
 
