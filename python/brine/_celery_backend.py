@@ -6,6 +6,7 @@ import itertools
 import logging
 import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from celery.backends.base import BaseKeyValueStoreBackend, DisabledBackend
@@ -82,7 +83,7 @@ def signed_backend(backend: Any, signatures: CelerySignatures) -> Any:
             reason="framework-backend",
         )
     made: Any = backend
-    codec = Codec(signatures, signatures.results, RESULT, made.serializer, made.accept)
+    codec = _codec_of(signatures, made.serializer, tuple(sorted(made.accept)))
     made.__class__ = type(f"Signed{type(backend).__name__}", (_SignedBackend, type(backend)), {})
     made._brine, made._brine_chord = codec, threading.local()
     made.serializer = codec.name
@@ -96,6 +97,12 @@ def signed_backend(backend: Any, signatures: CelerySignatures) -> Any:
             "Consumer", (_AnswersConsumer, consumer.Consumer), {"codec": codec}
         )
     return backend
+
+
+@lru_cache
+def _codec_of(signatures: CelerySignatures, inner: str, accept: tuple[str, ...]) -> Codec:
+    # Each thread has a backend of its own. kombu keeps what is registered for ever.
+    return Codec(signatures, signatures.results, RESULT, inner, accept)
 
 
 class _SignedBackend:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celery.utils.imports import symbol_by_name
 
 from brine._celery_backend import Codec
+from brine._celery_channel import guard_channel
 from brine._celery_messages import CONTENT_TYPE
 from brine._errors import ReplayedError
 
@@ -53,6 +54,8 @@ class _SignedMailbox:
         return super()._publish_reply(*arguments, **named)  # type: ignore[misc]
 
     def _collect(self, *arguments: Any, callback: Any = None, **named: Any) -> Any:
+        made: Any = self
+        named["channel"] = guard_channel(named.get("channel") or made.connection.default_channel)
         found = super()._collect(*arguments, **named)  # type: ignore[misc]
         answers = [answer for one in found if (answer := self._opened(one)) is not None]
         for answer in answers if callback else []:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery.app.amqp import AMQP
 from celery.utils.imports import symbol_by_name
-from celery.utils.time import maybe_iso8601
+from celery.utils.time import maybe_iso8601, maybe_make_aware
 from kombu.entity import Queue
 from kombu.messaging import Consumer
 from kombu.serialization import dumps, loads
 
-from brine._celery_channel import leave_as_it_came
+from brine._celery_channel import REFUSED, as_bytes, guard_channel
 from brine._errors import UsageError
 from brine._objects import pickled
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from brine._brine import Lease
 
 CONTENT_TYPE = "application/cose"
 PICKLE = "application/x-python-serialize"
 
-REFUSED_QUEUE: Any = Queue("brine.refused", durable=True)
+ALLOWED = ("celery.canvas:signature",)
+"""What Celery itself puts into pickles."""
+
+REFUSED_QUEUE: Any = Queue(REFUSED, durable=True)
 """Where messages are kept that were refused, with the reason in a header."""
 
 
@@ -61,12 +65,15 @@ class CelerySignatures:
 
     def unpack(self, told: Any, accept: Any, signer: str | None) -> Any:
         """Load what has verified. Pickles name only what is on the list for the signer."""
-        if told["type"] == PICKLE and _is_accepted(PICKLE, accept):
+        content_type, encoding = told["type"], told["encoding"]
+        if not isinstance(content_type, str) or not isinstance(encoding, str) or not content_type:
+            raise UsageError("it says in no known way how it is written", reason="task-form")
+        if content_type == PICKLE and _is_accepted(PICKLE, accept):
             return self.results.load_pickle(told["data"], signer)
-        return loads(told["data"], told["type"], told["encoding"], accept=accept)
+        return loads(told["data"], content_type, encoding, accept=accept)
 
     def _of(self, context: str, **options: Any) -> TaskSignatures:
-        return TaskSignatures(context, always_allowed=(), **{**self._options, **options})
+        return TaskSignatures(context, always_allowed=ALLOWED, **{**self._options, **options})
 
 
 def signed_amqp(kind: Any, signatures: CelerySignatures) -> type[AMQP]:
@@ -142,7 +149,7 @@ class _SigningProducer:
             exchange or routing_key, task, is_known=task in self._app.tasks
         )
         return self._producer.publish(
-            signatures.sign(message, TASK, _moment(headers.get("eta"))),
+            signatures.sign(message, TASK, _moment(headers.get("eta"), self._app.timezone)),
             exchange=exchange,
             routing_key=routing_key,
             headers=headers,
@@ -155,8 +162,9 @@ class _SigningProducer:
         )
 
 
-def _moment(eta: str | None) -> datetime | None:
-    return maybe_iso8601(eta) if eta else None
+def _moment(eta: str | None, zone: tzinfo) -> datetime | None:
+    moment = maybe_iso8601(eta)
+    return maybe_make_aware(moment, zone) if moment else None
 
 
 class VerifiedTask:
@@ -185,7 +193,7 @@ class _SignedConsumer:
 
     def revive(self, channel: Any) -> Any:
         revived = super().revive(channel)  # type: ignore[misc]
-        leave_as_it_came(self.channel)
+        guard_channel(self.channel)
         return revived
 
     def _basic_consume(self, queue: Any, *arguments: Any, **named: Any) -> Any:
@@ -201,15 +209,21 @@ class _SignedConsumer:
         except Exception as error:  # noqa: BLE001
             self.refuse(message, queue, error)
             return None
-        # It is one of kombu now, whatever the transport gave.
-        return self.on_message(message)
+        try:
+            return self.on_message(message)
+        except self.connection_errors:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self.refuse(message, queue, error)
+            return None
 
     on_message: Any
+    connection_errors: tuple[type[Exception], ...] = ()
 
     def _open(self, queue: str, message: Any) -> None:
         message.accept = self.accept
         message.brine = None
-        body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
+        body = as_bytes(message.body)
         signatures = self._signatures_of(queue, message)
         verified = signatures.verify(body, TASK)
         if verified is None:
@@ -218,7 +232,7 @@ class _SignedConsumer:
             message.headers = {**message.headers, "signer": None}
             signatures.note_unsigned()
             return
-        told = signatures.load(verified)
+        told = _checked(signatures.load(verified))
         _check_place(told, self.app.amqp.queues[queue], queue)
         message.headers = {**told["headers"], "signer": verified.signer}
         message.properties.update(
@@ -229,7 +243,9 @@ class _SignedConsumer:
         message.delivery_info.update(exchange=told["exchange"], routing_key=told["routing_key"])
         message.content_type, message.content_encoding = told["type"], told["encoding"]
         message.body = told["data"]
-        message._decoded_cache = self.signatures.unpack(told, self.accept, verified.signer)
+        message._decoded_cache = _checked_body(
+            self.signatures.unpack(told, self.accept, verified.signer)
+        )
         message.brine = VerifiedTask(OpenedTask(body, TASK, verified, told), queue, signatures)
 
     def _signatures_of(self, queue: str, message: Any) -> TaskSignatures:
@@ -237,20 +253,76 @@ class _SignedConsumer:
         name = message.headers.get("task")
         if not isinstance(name, str):
             raise UsageError("it names no task", reason="task-form")
-        info = message.delivery_info
-        place = info.get("exchange") or queue
-        return self.signatures.of_task(str(place), name, is_known=name in self.app.tasks)
+        declared = self.app.amqp.queues[queue].exchange.name
+        place = (
+            declared if declared and message.delivery_info.get("exchange") == declared else queue
+        )
+        return self.signatures.of_task(place, name, is_known=name in self.app.tasks)
+
+
+TEXTS = ("exchange", "routing_key", "type", "encoding")
+OPTIONAL_TEXTS = ("eta", "expires", "group", "root_id", "parent_id", "shadow", "lang", "origin")
+NUMBERS = ("retries", "group_index", "replaced_task_nesting")
+
+
+def _checked(told: Any) -> dict[str, Any]:
+    """Refuse what would end a worker of Celery, where anybody believed has signed it."""
+    headers = told.get("headers") if isinstance(told, dict) else None
+    if not isinstance(headers, dict):
+        raise UsageError("it is no message of Celery", reason="task-form")
+    limits = headers.get("timelimit") or [None, None]
+    fits = (
+        isinstance(headers.get("id"), str)
+        and isinstance(headers.get("task"), str)
+        and all(isinstance(told.get(name), str) for name in TEXTS)
+        and all(isinstance(headers.get(name), str | None) for name in OPTIONAL_TEXTS)
+        and all(isinstance(headers.get(name), int | None) for name in NUMBERS)
+        and isinstance(limits, list | tuple)
+        and len(limits) == 2
+        and all(isinstance(limit, int | float | None) for limit in limits)
+        and isinstance(told.get("reply_to"), str | None)
+        and isinstance(told.get("correlation_id"), str | None)
+        and isinstance(told.get("priority"), int | None)
+    )
+    if not fits:
+        raise UsageError("it is no message of Celery", reason="task-form")
+    return dict(told)
+
+
+def _checked_body(body: Any) -> Any:
+    match body:
+        case [list() | tuple(), dict(), dict() | None]:
+            return body
+        case _:
+            raise UsageError("it is no task of Celery", reason="task-form")
 
 
 def _check_place(told: dict[str, Any], declared: Any, queue: str) -> None:
-    """Refuse what was signed for another queue, or for another exchange than that of the queue."""
-    exchange = told["exchange"]
-    fits = exchange == declared.exchange.name if exchange else told["routing_key"] == queue
-    if not fits:
-        raise UsageError(
-            f"it was signed for {exchange or told['routing_key']!r}, and not for {queue!r}",
-            reason="task-place",
-        )
+    """Refuse what was signed for another queue, or for a place that does not lead to this one."""
+    exchange, key = told["exchange"], told["routing_key"]
+    leads_here = (
+        exchange == declared.exchange.name and _is_bound(declared, key)
+        if exchange
+        else key == queue
+    )
+    if not leads_here:
+        place = f"{exchange}/{key}" if exchange else key
+        raise UsageError(f"it was signed for {place!r}, and not for {queue!r}", reason="task-place")
+
+
+def _is_bound(declared: Any, key: str) -> bool:
+    """Whether the exchange of a queue gives it messages with a routing key."""
+    pattern = declared.routing_key or ""
+    kind = declared.exchange.type
+    if kind == "topic":
+        words = (_WORDS.get(word, re.escape(word)) for word in pattern.split("."))
+        # "#" is no word at all, too.
+        found = r"\.".join(words).replace(r"\.\S*", r"(\.\S*)?")
+        return re.fullmatch(found, key) is not None
+    return key == pattern or kind != "direct"
+
+
+_WORDS = {"*": r"[^.]+", "#": r"\S*"}
 
 
 class _OfQueue:

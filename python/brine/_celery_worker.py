@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery.worker.consumer import Consumer
@@ -10,6 +11,7 @@ from kombu.exceptions import ContentDisallowed, OperationalError
 from kombu.messaging import Producer
 
 from brine import _task_signatures
+from brine._celery_channel import as_bytes, guard_connection
 from brine._celery_messages import REFUSED_QUEUE
 from brine._errors import Error
 from brine._lease_keeper import LeaseKeeper
@@ -29,6 +31,7 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
 
     app: Any
     timer: Any
+    qos: Any
     task_consumer: Any
 
     def __init__(
@@ -42,9 +45,14 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
         gossip = getattr(self, "gossip", None)
         if gossip is not None:
             gossip.election_handlers.clear()
+            gossip.on_message = _unless_it_fails(gossip.on_message)
+
+    def connection_for_read(self, *arguments: Any, **named: Any) -> Any:
+        return guard_connection(super().connection_for_read(*arguments, **named))
 
     def create_task_handler(self, *arguments: Any, **named: Any) -> Any:
         self.task_consumer.refuse = self._refuse_unread
+        self.task_consumer.connection_errors = self.connection_errors
         return super().create_task_handler(*arguments, **named)
 
     def _refuse_unread(self, message: Any, queue: str, error: Exception) -> None:
@@ -54,7 +62,8 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
             self.timer.call_after(LATER_SECONDS, receive, (queue, message))
             return
         self._put(message, queue, error)
-        message.ack_log_error(logger, self.connection_errors)
+        if not message.acknowledged:
+            message.ack_log_error(logger, self.connection_errors)
 
     def _begin(self, request: Any) -> None:
         """Hand a request to the pool, if it may begin now."""
@@ -65,14 +74,14 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
             except Error as error:
                 self._not_begun(request, error)
                 return
-            held = _Held(lease, request)
-            self._leases.keep(held)
+            self._leases.keep(_Held(lease, request, self.timer))
         self._hand_on(request)
 
     def _not_begun(self, request: Any, error: Error) -> None:
         if not is_verdict(error):
-            # Another has begun it, for one: it will have been done, or its process has died.
-            self.timer.call_after(LATER_SECONDS, self._begin, (request,))
+            # Another has begun it, for one: it will have been done, or its process has died. What waits takes no place.
+            self.qos.increment_eventually()
+            self.timer.call_after(LATER_SECONDS, self._begin_again, (request,))
             return
         try:
             self._put(request.message, request.message.brine.queue, error)
@@ -81,6 +90,10 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
             return
         task_ready(request)
         request.acknowledge()
+
+    def _begin_again(self, request: Any) -> None:
+        self.qos.decrement_eventually()
+        self._begin(request)
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
         self.keep(message, Error("it is no message of Celery", reason="task-form"))
@@ -110,9 +123,8 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
         Raise `ConnectionError` if it is not, for which Celery connects anew, and the broker gives the message again.
         """
         verified = getattr(message, "brine", None)
-        kept = Refused.of(
-            _cause(error), verified.envelope if verified else _bytes(message.body), queue
-        )
+        content = verified.envelope if verified else as_bytes(message.body)
+        kept = Refused.of(_cause(error), content, queue)
         log(f"celery:{queue}", error)
         if self._refusals is None:
             options = {**self.app.conf.broker_transport_options, "confirm_publish": True}
@@ -135,34 +147,46 @@ class SignedConsumer(Consumer):  # type: ignore[misc]
 class _Held:
     """A task that has begun, until it is acknowledged, rejected or forgotten."""
 
-    def __init__(self, lease: Lease, request: Any) -> None:
-        self._lease, self.is_settled = lease, False
-        self._ack, self._reject = request._on_ack, request._on_reject
-        request._on_ack, request._on_reject = self._acknowledge, self._rejected
+    def __init__(self, lease: Lease, request: Any, timer: Any) -> None:
+        self._lease, self._timer, self.is_settled = lease, timer, False
+        self._acknowledge, self._reject = request._on_ack, request._on_reject
+        request._on_ack, request._on_reject = self._acknowledged, self._rejected
         request.brine_held = self
 
     def renew(self) -> bool:
         self._lease.renew()
         return True
 
-    def _acknowledge(self, *arguments: Any) -> None:
-        """Note that it was begun before the broker forgets it."""
-        if self._settle(self._lease.commit):
-            self._ack(*arguments)
+    def _acknowledged(self, *arguments: Any) -> None:
+        self._settle(self._lease.commit, partial(self._acknowledge, *arguments))
 
     def _rejected(self, logger_of: Any, errors: Any, requeue: bool = False) -> None:
-        if self._settle(self._lease.give_back if requeue else self._lease.commit):
-            self._reject(logger_of, errors, requeue)
+        end = self._lease.give_back if requeue else self._lease.commit
+        self._settle(end, partial(self._reject, logger_of, errors, requeue))
 
-    def _settle(self, end: Callable[[], None]) -> bool:
-        self.is_settled = True
+    def _settle(self, end: Callable[[], None], tell_broker: Callable[[], None]) -> None:
+        """Note how it ended, and then tell the broker. While that cannot be noted, it is held, and tried again."""
         try:
             end()
         except Error as error:
-            logger.error("a task was not noted as begun: %s", error)
-            # Where another has taken it over, it is the other's to note. Otherwise the broker keeps it.
-            return error.reason == "replay-lease-lost"
-        return True
+            logger.error("it cannot be noted that a task was begun: %s", error)
+            if error.reason != "replay-lease-lost":
+                self._timer.call_after(LATER_SECONDS, self._settle, (end, tell_broker))
+                return
+        self.is_settled = True
+        tell_broker()
+
+
+def _unless_it_fails(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what does the same, and goes on where an event cannot be read: these are for monitoring."""
+
+    def guarded(*arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except Exception as error:  # noqa: BLE001
+            logger.error("left an event out: %s", error)
+
+    return guarded
 
 
 def _cause(error: Exception) -> Exception:
@@ -171,7 +195,3 @@ def _cause(error: Exception) -> Exception:
         return Error("it is not signed", reason="not-an-envelope")
     cause = error.__context__
     return cause if isinstance(cause, Error) and not isinstance(error, Error) else error
-
-
-def _bytes(body: Any) -> bytes:
-    return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)

@@ -53,4 +53,4 @@ def is_verdict(error: Exception) -> bool:
     """Whether an error says something about a message, and not about the ledger, the trust file or the system."""
     if isinstance(error, InputOutputError):
         return error.reason == "out-of-memory"
-    return not isinstance(error, KeyFileError)
+    return not isinstance(error, KeyFileError | OSError | MemoryError)

@@ -89,7 +89,7 @@ class TaskSignatures:
     ) -> bytes:
         """Sign a pickle. It expires a lifetime from now, or from `until` if it is not handled before."""
         now = datetime.now(UTC)
-        expires = max(now, until or now) + (lifetime or self.lifetime)
+        expires = _added(max(now, until or now), lifetime or self.lifetime)
         context = self._context_of(is_result)
         signer = Signer(self.keys, context=context, expires=expires, aad=about)
         return signer.sign(data, content_type=CONTENT_TYPE)
@@ -168,6 +168,12 @@ class TaskSignatures:
 
     def _context_of(self, is_result: bool) -> str:
         return f"{self.context}:results" if is_result else self.context
+
+
+def _added(moment: datetime, length: timedelta) -> datetime:
+    """Return a later moment, and the last one that there is instead of none."""
+    last = datetime.max.replace(tzinfo=UTC, microsecond=0)
+    return moment + length if moment < last - length else last
 
 
 def _with(allow: Allow, always: Sequence[str]) -> Allow:

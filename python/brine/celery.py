@@ -8,6 +8,8 @@ app = brine.celery.sign(Celery("shop", broker="redis://"), expires="1d", replay_
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +17,7 @@ import celery as _celery
 from celery.utils.imports import instantiate
 
 from brine._celery_backend import signed_backend
+from brine._celery_channel import guard_channel
 from brine._celery_control import signed_control
 from brine._celery_messages import REFUSED_QUEUE, CelerySignatures, signed_amqp
 from brine._errors import UnsupportedError, UsageError
@@ -83,6 +86,8 @@ def sign(
     made.conf.worker_consumer = "brine._celery_worker:SignedConsumer"
     for name in ("amqp", "control"):
         made.__dict__.pop(name, None)
+    # One that was made before signs nothing.
+    made._backend_cache, made._local = None, threading.local()
     return app
 
 
@@ -90,11 +95,13 @@ def refused(app: _celery.Celery) -> list[Refused]:
     """Return the messages that the workers of an app refused, in the order of time. They stay where they are."""
     found = []
     with app.connection_for_read() as connection:
-        queue = REFUSED_QUEUE(connection.default_channel)
+        queue = REFUSED_QUEUE(guard_channel(connection.default_channel))
         queue.declare()
         kept = list(iter(queue.get, None))
         for one in kept:
-            found.append(Refused.from_json(one.body))
+            # Nobody signs this queue: what somebody else has put there is left out.
+            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                found.append(Refused.from_json(one.body))
             one.requeue()
     return sorted(found, key=lambda one: one.at)
 

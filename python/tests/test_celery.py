@@ -75,6 +75,8 @@ def test_tasks_chains_groups_chords_retries_errors_and_schedules(shop: Shop) -> 
         before = time.time()
         assert add.apply_async((1, 1), countdown=1).get(timeout=60) == 2
         assert time.time() - before >= 1
+        soon = datetime.datetime.now() + datetime.timedelta(seconds=0.5)
+        assert add.apply_async((2, 2), eta=soon).get(timeout=60) == 4
         late = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
         with pytest.raises(Exception, match="expired"):
             add.apply_async((1, 1), expires=late).get(timeout=60)
@@ -112,6 +114,8 @@ def test_pickles_name_what_is_on_the_list(plain: Celery, options: dict[str, Any]
     shop = Shop(brine.celery.sign(plain, **options))
     with shop.at_work():
         assert shop.add.delay({1, 2}.union, 0) is not None
+        assert chain(shop.add.s(1, 1), shop.add.s(10))().get(timeout=60) == 12
+        shop.ran.clear()
         day, length = datetime.date(2026, 1, 1), datetime.timedelta(1)
         assert shop.add.delay(day, length).get(timeout=60) == datetime.date(2026, 1, 2)
         shop.add.delay(subprocess.Popen, 0)

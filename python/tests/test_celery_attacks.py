@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import pickle
 import zlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -25,6 +26,8 @@ from celery.worker import state as worker_state
 from kombu import Exchange, Queue
 
 import brine.celery
+from brine._celery_messages import _is_bound
+from brine._celery_worker import _Held
 from celery_kit import Broker, Shop
 from conftest import wait_until
 
@@ -153,6 +156,153 @@ def test_junk_ends_no_worker(junk: bytes, plain: Celery, options: dict[str, Any]
     assert (len(shop.ran), shop.reasons()) == (1, ["task-form"])
     [kept] = brine.celery.refused(plain)
     assert kept.content.replace(b" ", b"") == junk.replace(b" ", b"")
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"body": None},
+    {"body": {"a": 1}},
+    {"body": 250_000_000},
+    {"body": "\ud800", "properties": {"delivery_info": {"exchange": "", "routing_key": "celery"}}},
+    {"headers": [1]},
+    {"headers": None},
+    {
+        "properties": {
+            "delivery_tag": {"a": 1},
+            "delivery_info": {"exchange": "", "routing_key": "x"},
+        }
+    },
+    {"properties": {"delivery_info": [1]}},
+    {"properties": {"delivery_info": {}}},
+    {"content-type": 7, "content-encoding": []},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=range(len(CHANGES)))
+def test_odd_messages_end_no_worker(
+    changes: dict[str, Any], plain: Celery, options: dict[str, Any]
+) -> None:
+    shop = Shop(brine.celery.sign(plain, **options))
+    place = Broker(plain)
+    shop.add.delay(1)
+    odd = {**place.take(), **changes}
+    place.redis.lpush("celery", json.dumps(odd))
+    shop.add.delay(2)
+    shop.work()
+    # What says nothing that is believed runs all the same: it is under the signature.
+    ran = [ran[0] for ran in shop.ran]
+    assert (ran, len(shop.reasons())) in (([2], 1), ([1, 2], 0))
+
+
+def test_what_a_trusted_key_signed_and_is_no_task(
+    plain: Celery, options: dict[str, Any], tmp_path: Path
+) -> None:
+    """One key that is trusted for a task must not end workers, and pickles name what is on the list."""
+    plain.conf.accept_content = ["json", "pickle"]
+    shop = Shop(brine.celery.sign(plain, **options))
+    place = Broker(plain)
+    shop.add.delay(1)
+    sent = place.take()
+    signatures = plain._brine.of_task("celery", "add", is_known=True)
+    right = signatures.load(signatures.verify(base64.b64decode(sent["body"]), b"task"))
+    evil = pickle.dumps([[Opens(tmp_path / "ran")], {}, {}])
+    wrong: list[Any] = [
+        7,
+        {**right, "data": "7"},
+        {**right, "data": "[1]"},
+        {**right, "type": ""},
+        {**right, "type": b"application/x-python-serialize", "encoding": "binary", "data": evil},
+        {**right, "encoding": None},
+        {**right, "headers": {**right["headers"], "id": {}}},
+        {**right, "headers": {"task": "add"}},
+        {**right, "headers": {**right["headers"], "timelimit": 7}},
+        {**right, "headers": {**right["headers"], "eta": 7}},
+    ]
+    named = {**right, "type": "application/x-python-serialize", "encoding": "binary", "data": evil}
+    for told in [*wrong, named]:
+        body = base64.b64encode(signatures.sign(pickle.dumps(told), b"task")).decode()
+        place.put({**sent, "body": body})
+    shop.add.delay(2)
+    shop.work()
+    assert [ran[0] for ran in shop.ran] == [2]
+    assert sorted(shop.reasons()) == sorted(["task-form"] * len(wrong) + ["import-not-allowed"])
+    assert not (tmp_path / "ran").exists()
+
+
+class Opens:
+    """Opens a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+def test_strangers_choose_no_contexts_that_are_kept(plain: Celery, options: dict[str, Any]) -> None:
+    shop = Shop(brine.celery.sign(plain, **options))
+    place = Broker(plain)
+    shop.add.delay(1)
+    message = place.take()
+    for number in range(30):
+        message["headers"]["task"] = "add" if number % 2 else f"task-{number}"
+        message["properties"]["delivery_info"] = {"exchange": f"place-{number}", "routing_key": "x"}
+        place.put({**message, "body": "anKr"})
+    shop.work()
+    assert shop.reasons() == ["not-an-envelope"] * 30
+    assert set(plain._brine._tasks) == {"celery:celery:add"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "key", "leads"),
+    [
+        ("direct", "a", "a", True),
+        ("direct", "a", "b", False),
+        ("topic", "low.#", "low.any.thing", True),
+        ("topic", "low.#", "low", True),
+        ("topic", "low.#", "lower.any", False),
+        ("topic", "*.b", "a.b", True),
+        ("topic", "*.b", "a.a.b", False),
+        ("fanout", "", "any", True),
+    ],
+)
+def test_a_routing_key_leads_to_the_queues_that_are_bound_by_it(
+    kind: str, bound: str, key: str, leads: bool
+) -> None:
+    queue = Queue("low", Exchange("work", type=kind), routing_key=bound)
+    assert _is_bound(queue, key) is leads
+
+
+def test_junk_in_the_control_queues_ends_no_worker(plain: Celery, options: dict[str, Any]) -> None:
+    shop = Shop(brine.celery.sign(plain, **options))
+    place = Broker(plain)
+    with shop.at_work(hostname="one@here"):
+        wait_until(lambda: bool(shop.app.control.ping(timeout=0.5)))
+        for junk in (b"7", b"junk", json.dumps({**FORGED_COMMAND, "headers": [1]}).encode()):
+            place.redis.publish("/3.celery.pidbox", junk)
+        assert shop.add.delay(1).get(timeout=60) == 1
+        wait_until(lambda: bool(shop.app.control.ping(timeout=0.5)))
+
+
+def test_a_backend_that_was_used_before_signing(plain: Celery, options: dict[str, Any]) -> None:
+    assert plain.backend is not None
+    brine.celery.sign(plain, **options)
+    forged = {"status": "SUCCESS", "result": 7, "traceback": None, "children": [], "task_id": "x"}
+    Broker(plain).results.set("celery-task-meta-x", json.dumps(forged))
+    with pytest.raises(brine.UnsupportedError) as caught:
+        plain.AsyncResult("x").get(timeout=60)
+    assert caught.value.reason == "not-an-envelope"
+
+
+def test_junk_among_what_was_refused_is_left_out(plain: Celery, options: dict[str, Any]) -> None:
+    shop = Shop(brine.celery.sign(plain, **options))
+    place = Broker(plain)
+    place.redis.lpush("celery", b"junk")
+    shop.work()
+    for body in (b"junk", b"[]", b'{"more": 1}'):
+        place.put({**FORGED_COMMAND, "body": base64.b64encode(body).decode()}, "brine.refused")
+    place.redis.lpush("brine.refused", b"7")
+    assert shop.reasons() == ["task-form"]
+    assert shop.reasons() == ["task-form"]
 
 
 def test_bombs(shops: Iterator[tuple[Shop, bool]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,6 +501,37 @@ def test_elections_name_no_task(shops: Iterator[tuple[Shop, bool]]) -> None:
             controller=worker,
         )
         assert bool(made.gossip.election_handlers) is not is_signed
+
+
+def test_what_cannot_be_noted_is_held_and_noted_later(trust: brine.Trust) -> None:
+    """A ledger that is locked when a task is done does not have it run again."""
+    done: list[str] = []
+    later: list[Any] = []
+    faults = [brine.InputOutputError("locked", reason="replay-locked"), None]
+
+    class FakeLease:
+        def commit(self) -> None:
+            fault = faults.pop(0)
+            if fault is not None:
+                raise fault
+            done.append("noted")
+
+    class FakeTimer:
+        def call_after(self, _seconds: float, work: Any, arguments: Any) -> None:
+            later.append((work, arguments))
+
+    class FakeRequest:
+        def __init__(self) -> None:
+            self._on_ack: Any = lambda *_: done.append("acknowledged")
+            self._on_reject: Any = None
+
+    request = FakeRequest()
+    held = _Held(cast("Any", FakeLease()), request, FakeTimer())
+    request._on_ack(None, ())
+    assert (done, held.is_settled, len(later)) == ([], False, 1)
+    work, arguments = later[0]
+    work(*arguments)
+    assert (done, held.is_settled) == (["noted", "acknowledged"], True)
 
 
 def test_migration(plain: Celery, options: dict[str, Any]) -> None:
