@@ -15,6 +15,7 @@ from arq.utils import timestamp_ms, to_ms, to_unix_ms
 from redis.asyncio.client import Pipeline
 
 from brine._errors import Error, UsageError
+from brine._frameworks import put_in_front
 from brine._objects import pickled
 from brine._refused_tasks import Refused, log, logger
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
@@ -37,9 +38,8 @@ def sign_pool(pool: Any, signatures: TaskSignatures) -> None:
         raise UsageError("it is signed already", reason="usage")
     if (pool.job_serializer, pool.job_deserializer) not in ((None, None), (serialize, deserialize)):
         raise UsageError("a pool that is signed has no serializer", reason="usage")
-    kind = type(pool)
     # What arq does with Redis is done by methods of this class; this is one more in front of them.
-    pool.__class__ = type(f"Signed{kind.__name__}", (SignedPool, kind), {})
+    put_in_front(pool, SignedPool)
     pool.signatures = signatures
     pool.job_serializer, pool.job_deserializer = serialize, deserialize
     pool.expires_extra_ms = to_ms(signatures.lifetime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 import time
 from functools import lru_cache
@@ -16,6 +15,8 @@ from kombu.serialization import loads, prepare_accept_content, register, registr
 
 from brine._celery_messages import CONTENT_TYPE
 from brine._errors import UnsupportedError, UsageError
+from brine._frameworks import put_in_front
+from brine._refused_tasks import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from brine._brine import Verified
     from brine._celery_messages import CelerySignatures
     from brine._task_signatures import TaskSignatures
-
-logger = logging.getLogger("brine")
 
 RESULT = b"result"
 _numbers = itertools.count(1)
@@ -84,7 +83,7 @@ def signed_backend(backend: Any, signatures: CelerySignatures) -> Any:
         )
     made: Any = backend
     codec = _codec_of(signatures, made.serializer, tuple(sorted(made.accept)))
-    made.__class__ = type(f"Signed{type(backend).__name__}", (_SignedBackend, type(backend)), {})
+    put_in_front(made, _SignedBackend)
     made._brine, made._brine_chord = codec, threading.local()
     made.serializer = codec.name
     made.content_type, made.content_encoding, made.encoder = CONTENT_TYPE, "binary", codec.encode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,11 @@ from brine._celery_backend import Codec
 from brine._celery_channel import guard_channel
 from brine._celery_messages import CONTENT_TYPE
 from brine._errors import ReplayedError
+from brine._refused_tasks import logger
 
 if TYPE_CHECKING:
     from brine._brine import Verified
     from brine._celery_messages import CelerySignatures
-
-logger = logging.getLogger("brine")
 
 COMMAND = b"command"
 REPLY = b"reply"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from dramatiq.errors import ConnectionClosed
 from brine._dramatiq_encoder import decoding
 from brine._dramatiq_gate import as_signed
 from brine._dramatiq_messages import placeholder, seconds_until_due
-from brine._refused_tasks import Refused, is_verdict
+from brine._refused_tasks import Refused, is_verdict, log, logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 5
 """How long a message that cannot be judged now waits at most, until it is judged again."""
-
-logger = logging.getLogger("brine")
 
 
 class _StoppedError(BaseException):
@@ -150,7 +147,7 @@ class SignedConsumer(Consumer):
         except Exception as error:
             # Dramatiq tries again, or has it delivered again.
             raise _unreachable(error) from error
-        logger.error("refused a message of dramatiq:%s: %s", self._queue, message.refusal)
+        log(f"dramatiq:{self._queue}", message.refusal)
 
 
 def _unreachable(error: BaseException | None) -> Exception:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dramatiq import Encoder
 
 from brine._errors import UsageError
+from brine._frameworks import put_in_front
 from brine._objects import pickled
 from brine._task_signatures import OpenedTask
 
@@ -24,8 +25,7 @@ def sign_results(backend: Any, messages: Messages) -> None:
     """Have a backend sign its results, and give out what has verified."""
     if isinstance(backend, _SignedBackend):
         raise UsageError("the result backend is signed already", reason="usage")
-    kind = type(backend)
-    backend.__class__ = type(f"Signed{kind.__name__}", (_SignedBackend, kind), {})
+    put_in_front(backend, _SignedBackend)
     backend.encoder = _Results(messages)
 
 

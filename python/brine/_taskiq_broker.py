@@ -21,6 +21,7 @@ from taskiq.exceptions import NoResultError
 from taskiq.message import BrokerMessage, TaskiqMessage
 
 from brine._errors import Error, UsageError
+from brine._frameworks import put_in_front
 from brine._lease_keeper import LeaseKeeper
 from brine._objects import pickled
 from brine._refused_tasks import Refused, log, logger
@@ -47,8 +48,7 @@ def sign_broker(
 ) -> None:
     """Make a broker one that signs."""
     sign_results(broker.result_backend, signatures)
-    kind = type(broker)
-    broker.__class__ = type(f"Signed{kind.__name__}", (SignedBroker, kind), {})
+    put_in_front(broker, SignedBroker)
     broker.signatures, broker.refused = signatures, refused
     broker.formatter = _SignedFormatter(broker, fallback)
     once = _Once()

@@ -12,6 +12,7 @@ from taskiq.brokers.inmemory_broker import InmemoryResultBackend
 from taskiq.result_backends.dummy import DummyResultBackend
 
 from brine._errors import UsageError
+from brine._frameworks import put_in_front
 from brine._objects import pickled
 from brine._task_signatures import OpenedTask, TaskSignatures
 
@@ -31,9 +32,8 @@ def sign_results(backend: Any, signatures: TaskSignatures) -> None:
             f"results in a {type(backend).__qualname__} cannot be signed: it has no serializer",
             reason="usage",
         )
-    kind = type(backend)
     # A serializer does not know whose result it has. The methods that do are in front of it.
-    backend.__class__ = type(f"Signed{kind.__name__}", (_SignedResults, kind), {})
+    put_in_front(backend, _SignedResults)
     backend.serializer = _SignedValues(signatures)
 
 

@@ -23,7 +23,8 @@ from arq.worker import func
 
 from brine._arq_jobs import guarded
 from brine._arq_pool import REFUSED, SignedPool, deserialize, serialize, sign_pool
-from brine._errors import UnsupportedError, UsageError
+from brine._errors import UsageError
+from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
 from brine._task_signatures import TaskSignatures
 
@@ -82,11 +83,7 @@ def sign(
     The context of jobs is ``arq:`` and the name of the queue, that of results the same and ``:results``. A job that runs
     has its signer as ``ctx["signer"]``.
     """
-    if not VERSION.startswith(tuple(f"{minor}." for minor in KNOWN_MINORS)):
-        known = ", ".join(KNOWN_MINORS)
-        raise UnsupportedError(
-            f"arq {VERSION} is not known here: versions {known} are", reason="framework-version"
-        )
+    refuse_unknown_version("arq", VERSION, *KNOWN_MINORS)
 
     def for_queue(name: str) -> TaskSignatures:
         return TaskSignatures(

@@ -20,7 +20,8 @@ from brine._celery_backend import signed_backend
 from brine._celery_channel import guard_channel
 from brine._celery_control import signed_control
 from brine._celery_messages import REFUSED_QUEUE, CelerySignatures, signed_amqp
-from brine._errors import UnsupportedError, UsageError
+from brine._errors import UsageError
+from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._refused_tasks import Refused
 
 if TYPE_CHECKING:
@@ -64,11 +65,7 @@ def sign(
         raise UsageError(
             f"expected an app of Celery, and not {type(app).__qualname__}", reason="usage"
         )
-    if _celery.__version__.split(".", maxsplit=1)[0] != KNOWN_MAJOR:
-        raise UnsupportedError(
-            f"Celery {_celery.__version__} is not known here: versions {KNOWN_MAJOR}.x are",
-            reason="framework-version",
-        )
+    refuse_unknown_version("Celery", _celery.__version__, KNOWN_MAJOR)
     if isinstance(app, _SignedApp):
         raise UsageError("it is signed already", reason="usage")
     signatures = CelerySignatures(
@@ -80,8 +77,7 @@ def sign(
         fallback=fallback,
     )
     made: Any = app
-    kind = type(app)
-    made.__class__ = type(f"Signed{kind.__name__}", (_SignedApp, kind), {})
+    put_in_front(made, _SignedApp)
     made._brine = signatures
     made.conf.worker_consumer = "brine._celery_worker:SignedConsumer"
     for name in ("amqp", "control"):

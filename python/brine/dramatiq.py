@@ -22,6 +22,7 @@ from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
 from brine._dramatiq_redis import SignedRedisConsumer
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
+from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._refused_tasks import Refused
 from brine._task_signatures import TaskSignatures
 
@@ -63,11 +64,7 @@ def sign(
     """
     if not isinstance(broker, _dramatiq.Broker):
         raise UsageError(f"expected a broker, and not {type(broker).__qualname__}", reason="usage")
-    if _dramatiq.__version__.split(".", maxsplit=1)[0] != KNOWN_MAJOR:
-        raise UnsupportedError(
-            f"Dramatiq {_dramatiq.__version__} is not known here: versions {KNOWN_MAJOR}.x are",
-            reason="framework-version",
-        )
+    refuse_unknown_version("Dramatiq", _dramatiq.__version__, KNOWN_MAJOR)
     if isinstance(broker, _SignedBroker):
         raise UsageError("it is signed already", reason="usage")
     kind = type(broker)
@@ -91,7 +88,7 @@ def sign(
     for middleware in made.middleware:
         _sign_results_of(middleware, messages)
     # What a broker does is done by methods of its class; this is one more in front of them.
-    made.__class__ = type(f"Signed{kind.__name__}", (signed, kind), {})
+    put_in_front(made, signed)
     made._brine, made._brine_place, made._brine_gate = messages, place(made), Gate(messages)
     first = type(made.middleware[0]) if made.middleware else None
     made.add_middleware(made._brine_gate, before=first)

@@ -16,7 +16,8 @@ import huey as _huey
 from huey.constants import EmptyData
 from huey.registry import Message
 
-from brine._errors import Error, UnsupportedError, UsageError
+from brine._errors import Error, UsageError
+from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._objects import pickled
 from brine._refused_tasks import Refused, log
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
@@ -66,11 +67,7 @@ def sign(
     """
     if not isinstance(huey, _huey.Huey):
         raise UsageError(f"expected a Huey, and not {type(huey).__qualname__}", reason="usage")
-    if _huey.__version__.split(".", maxsplit=1)[0] != KNOWN_MAJOR:
-        raise UnsupportedError(
-            f"Huey {_huey.__version__} is not known here: versions {KNOWN_MAJOR}.x are",
-            reason="framework-version",
-        )
+    refuse_unknown_version("Huey", _huey.__version__, KNOWN_MAJOR)
     if isinstance(huey, _SignedHuey):
         raise UsageError("it is signed already", reason="usage")
     signatures = TaskSignatures(
@@ -84,9 +81,8 @@ def sign(
         fallback=fallback,
     )
     made: Any = huey
-    kind = type(huey)
     # What Huey does is done by methods of its class; this is one more in front of them.
-    made.__class__ = type(f"Signed{kind.__name__}", (_SignedHuey, kind), {})
+    put_in_front(made, _SignedHuey)
     made._brine = signatures
     made.serializer = _Values()
     made.storage = _SignedStorage(made.storage, signatures)

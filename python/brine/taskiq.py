@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import taskiq as _taskiq
 
-from brine._errors import UnsupportedError, UsageError
+from brine._errors import UsageError
+from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
 from brine._task_signatures import TaskSignatures
 from brine._taskiq_broker import SignedBroker, sign_broker
@@ -62,12 +63,7 @@ def sign(
         raise UsageError(
             f"expected a broker of taskiq, and not {type(broker).__qualname__}", reason="usage"
         )
-    if not _taskiq.__version__.startswith(tuple(f"{minor}." for minor in KNOWN_MINORS)):
-        known = ", ".join(KNOWN_MINORS)
-        raise UnsupportedError(
-            f"taskiq {_taskiq.__version__} is not known here: versions {known} are",
-            reason="framework-version",
-        )
+    refuse_unknown_version("taskiq", _taskiq.__version__, *KNOWN_MINORS)
     if isinstance(broker, SignedBroker):
         raise UsageError("it is signed already", reason="usage")
     name = queue or getattr(broker, "queue_name", None)
