@@ -39,13 +39,11 @@ class CelerySignatures:
     """Signs and verifies what an app sends. Each task of each queue has a context of its own."""
 
     def __init__(self, **options: Any) -> None:
-        self._options = options
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskSignatures] = {}
-        self.results = self._of("celery:results")
-        options["key"] = self.results.keys
-        self.control = self._of("celery:control", expires="1m")
-        self.replies = self._of("celery:replies", expires="1m")
+        self.results = TaskSignatures("celery:results", always_allowed=ALLOWED, **options)
+        self.control = self.results.for_commands("celery:control")
+        self.replies = self.results.for_commands("celery:replies")
 
     def of_task(self, queue: str, task: str, *, is_known: bool) -> TaskSignatures:
         """Return what signs tasks of a name for a queue. It is kept if the task is known: strangers choose names."""
@@ -53,7 +51,7 @@ class CelerySignatures:
         with self._lock:
             found = self._tasks.get(context)
             if found is None:
-                found = self._of(context)
+                found = self.results.for_context(context)
                 if is_known:
                     self._tasks[context] = found
         return found
@@ -71,9 +69,6 @@ class CelerySignatures:
         if content_type == PICKLE and _is_accepted(PICKLE, accept):
             return self.results.load_pickle(told["data"], signer)
         return loads(told["data"], content_type, encoding, accept=accept)
-
-    def _of(self, context: str, **options: Any) -> TaskSignatures:
-        return TaskSignatures(context, always_allowed=ALLOWED, **{**self._options, **options})
 
 
 def signed_amqp(kind: Any, signatures: CelerySignatures) -> type[AMQP]:

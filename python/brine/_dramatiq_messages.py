@@ -14,8 +14,6 @@ from brine._objects import pickled, unpickled
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from brine._brine import AllowList
 
 FORM = {
@@ -42,15 +40,15 @@ class Resent(bytes):
 class Messages:
     """Signs and verifies the messages of a broker. Each queue has a context of its own."""
 
-    def __init__(self, signatures: Callable[[str], TaskSignatures]) -> None:
-        self._make = signatures
+    def __init__(self, signatures: TaskSignatures) -> None:
+        self._any = signatures
         self._of_queue: dict[str, TaskSignatures] = {}
 
     def of(self, queue: str) -> TaskSignatures:
         """Return the signatures of a queue, which are those of its delayed messages as well."""
         name = q_name(queue)
         if name not in self._of_queue:
-            self._of_queue[name] = self._make(f"dramatiq:{name}")
+            self._of_queue[name] = self._any.for_context(f"dramatiq:{name}")
         return self._of_queue[name]
 
     def encode(self, fields: dict[str, Any], waiting: OpenedTask | None) -> bytes:

@@ -19,7 +19,6 @@ NEXT = b"next run"
 """What the right to a retry or a repeat is about."""
 
 COMMANDS = "rq:commands"
-COMMANDS_EXPIRE = "1m"
 
 STATE = frozenset(
     ("status", "enqueued_at", "started_at", "ended_at", "last_heartbeat", "worker_name")
@@ -37,12 +36,10 @@ class QueueSignatures:
     """The signatures of each queue by its name, and of commands to workers."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options: dict[str, Any] = {**options, "always_allowed": ALLOWED}
         # It is found out here that the options make no sense.
-        shorter: dict[str, Any] = {**self._options, "expires": COMMANDS_EXPIRE, "fallback": None}
-        TaskSignatures(COMMANDS, **self._options)
-        self.commands = TaskSignatures(COMMANDS, **shorter)
-        self.takes_unsigned = self._options["fallback"] is not None
+        self._any = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **options)
+        self.commands = self._any.for_commands(COMMANDS)
+        self.takes_unsigned = options["fallback"] is not None
         self.of = lru_cache(maxsize=64)(self._of)
 
     def _of(self, queue: str) -> TaskSignatures:
@@ -51,7 +48,7 @@ class QueueSignatures:
             raise UsageError(
                 f"no queue can be called {queue!r}: it is another context", reason="usage"
             )
-        return TaskSignatures(context, **self._options)
+        return self._any.for_context(context)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from brine._unsigned import Unsigned
 
 
+COMMANDS_LIFETIME = timedelta(minutes=1)
+
 TASK = b"task"
 """What the signature of a task is about. That of a value is about its key."""
 
@@ -76,6 +78,12 @@ class TaskSignatures:
         """Return the same for another queue."""
         other = copy.copy(self)
         other.context, other._judge, other._ledgers = context, None, {}
+        return other
+
+    def for_commands(self, context: str) -> Self:
+        """Return the same for commands to workers: they expire soon, and none is let through that nobody has signed."""
+        other = self.for_context(context)
+        other.lifetime, other._fallback = COMMANDS_LIFETIME, None
         return other
 
     def sign(

@@ -70,8 +70,8 @@ def sign(
     kind = type(broker)
     signed, place = _parts_of(kind)
     messages = Messages(
-        partial(
-            TaskSignatures,
+        TaskSignatures(
+            "dramatiq:default",
             key=key,
             trust=trust,
             expires=expires,
@@ -82,8 +82,6 @@ def sign(
             load_unsigned=unsigned,
         )
     )
-    # What is wrong with the parameters is found out here.
-    messages.of("default")
     made: Any = broker
     for middleware in made.middleware:
         _sign_results_of(middleware, messages)

@@ -283,6 +283,19 @@ def test_junk_in_the_control_queues_ends_no_worker(plain: Celery, options: dict[
         wait_until(lambda: bool(shop.app.control.ping(timeout=0.5)))
 
 
+def test_no_command_passes_unsigned_while_a_system_moves(
+    plain: Celery, options: dict[str, Any]
+) -> None:
+    shop = Shop(brine.celery.sign(plain, **options, fallback=brine.Unsigned()))
+    worker_state.revoked.clear()
+    with shop.at_work(hostname="one@here"):
+        wait_until(lambda: bool(shop.app.control.ping(timeout=0.5)))
+        unsigned = {**FORGED_COMMAND, "content-type": "application/cose"}
+        Broker(plain).redis.publish("/3.celery.pidbox", json.dumps(unsigned))
+        wait_until(lambda: shop.reasons() == ["not-an-envelope"] or bool(worker_state.revoked))
+    assert list(worker_state.revoked) == []
+
+
 def test_a_backend_that_was_used_before_signing(plain: Celery, options: dict[str, Any]) -> None:
     assert plain.backend is not None
     brine.celery.sign(plain, **options)
