@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dramatiq.common import current_millis, dq_name, q_name
 
 from brine._errors import UsageError
-from brine._objects import pickled, unpickled
+from brine._objects import pickled
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
-
-if TYPE_CHECKING:
-    from brine._brine import AllowList
 
 FORM = {
     "queue_name": str,
@@ -85,16 +81,6 @@ def seconds_until_due(message: Any) -> float:
         return 0
     del message.options["eta"]
     return (eta - current_millis()) / 1000
-
-
-def unsigned(data: bytes, allow: AllowList) -> Any:
-    """Load a message or a result that was never signed: JSON, or a pickle with the names of the list."""
-    if data[:1] == b"\x80":
-        return unpickled(data, allow)
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"it is no JSON: {error}", reason="task-form") from error
 
 
 def placeholder(queue: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import asyncio
 import copy
 import functools
 import inspect
-import json
 import os
 from abc import ABC
 from contextvars import ContextVar
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brine._brine import Lease
-    from brine._unsigned import Unsigned
 
 LEASE = timedelta(minutes=1)
 """How long a task is held for a worker that has died. One that lives renews it."""
@@ -43,14 +41,12 @@ REFUSED_TASK = "brine:refused"
 _keeper = LeaseKeeper(LEASE.total_seconds())
 
 
-def sign_broker(
-    broker: Any, signatures: TaskSignatures, fallback: Unsigned | None, refused: Path
-) -> None:
+def sign_broker(broker: Any, signatures: TaskSignatures, refused: Path) -> None:
     """Make a broker one that signs."""
     sign_results(broker.result_backend, signatures)
     put_in_front(broker, SignedBroker)
     broker.signatures, broker.refused = signatures, refused
-    broker.formatter = _SignedFormatter(broker, fallback)
+    broker.formatter = _SignedFormatter(broker)
     once = _Once()
     once.set_broker(broker)
     # Before all others: what they see was judged.
@@ -88,8 +84,8 @@ class SignedBroker(ABC):
 class _SignedFormatter(TaskiqFormatter):
     """Signs a whole message, and verifies one."""
 
-    def __init__(self, broker: Any, fallback: Unsigned | None) -> None:
-        self._broker, self._fallback = broker, fallback
+    def __init__(self, broker: Any) -> None:
+        self._broker = broker
 
     def dumps(self, message: TaskiqMessage) -> BrokerMessage:
         content = pickled(message.model_dump(mode="json"), False)
@@ -110,7 +106,7 @@ class _SignedFormatter(TaskiqFormatter):
             return TaskiqMessage(task_id="", task_name=REFUSED_TASK, labels={}, args=[], kwargs={})
 
     def _opened(self, message: bytes) -> TaskiqMessage:
-        found = self._content(message)
+        found = self._broker.signatures.open(message, TASK)
         is_signed = isinstance(found, OpenedTask)
         read = _checked(found.content if is_signed else found)
         # Asked of the broker as it was: what runs is another function around it.
@@ -120,14 +116,6 @@ class _SignedFormatter(TaskiqFormatter):
         (read.labels_types or {}).pop("signer", None)
         read._delivery = _Delivery(read.task_id, message, found if is_signed else None)
         return read
-
-    def _content(self, message: bytes) -> OpenedTask | Any:
-        # taskiq writes JSON, unless it is told otherwise.
-        if self._fallback is not None and message.startswith(b"{"):
-            content = json.loads(message)
-            self._fallback.note()
-            return content
-        return self._broker.signatures.open(message, TASK)
 
 
 class _Message(TaskiqMessage):

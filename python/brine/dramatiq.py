@@ -17,14 +17,14 @@ from dramatiq.results import Results
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_encoder import encoding
 from brine._dramatiq_gate import Gate, not_begun
-from brine._dramatiq_messages import Messages, Resent, unsigned
+from brine._dramatiq_messages import Messages, Resent
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
 from brine._dramatiq_redis import SignedRedisConsumer
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._refused_tasks import Refused
-from brine._task_signatures import TaskSignatures
+from brine._task_signatures import TaskSignatures, load_json_or_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def sign(
             allow=allow,
             always_allowed=(),
             fallback=fallback,
-            load_unsigned=unsigned,
+            load_unsigned=load_json_or_pickle,
         )
     )
     made: Any = broker

@@ -18,7 +18,7 @@ import taskiq as _taskiq
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
-from brine._task_signatures import TaskSignatures
+from brine._task_signatures import TaskSignatures, load_json_or_pickle
 from brine._taskiq_broker import SignedBroker, sign_broker
 from brine._taskiq_results import ALLOWED
 
@@ -78,8 +78,9 @@ def sign(
         allow=allow,
         always_allowed=ALLOWED,
         fallback=fallback,
+        load_unsigned=load_json_or_pickle,
     )
-    sign_broker(broker, signatures, fallback, Path(f"{os.fspath(replay_db)}.refused"))
+    sign_broker(broker, signatures, Path(f"{os.fspath(replay_db)}.refused"))
     return broker
 
 

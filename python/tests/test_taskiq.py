@@ -498,6 +498,8 @@ def test_moving_to_signatures(signed: Callable[..., Shop]) -> None:
         assert shop.ran == [(1, 0, None), (2, 0, None)]
         assert fallback.count == 2
         assert shop.reasons() == ["import-not-allowed"]
+        await shop.put(b"{")
+        assert shop.reasons() == ["import-not-allowed", "task-form"]
 
     fallback = brine.Unsigned()
     pickling = Shop(PickleSerializer(), None)
