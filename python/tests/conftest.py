@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 import time
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +27,19 @@ TEST_SECONDS = 60
 
 KILL_AFTER_SECONDS = 15
 """How long a test has to end after its time limit, until the whole process is ended."""
+
+
+@contextmanager
+def warned_of(words: str) -> Iterator[list[warnings.WarningMessage]]:
+    """Give a list that has, at the end, each warning with these words.
+
+    It leaves out all others: a collection of garbage may warn of what an earlier test left.
+    """
+    found: list[warnings.WarningMessage] = []
+    with warnings.catch_warnings(record=True) as everything:
+        warnings.simplefilter("always")
+        yield found
+    found += [one for one in everything if words in str(one.message)]
 
 
 def pytest_configure(config: pytest.Config) -> None:

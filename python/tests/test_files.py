@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import io
 import os
-import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
 import brine
+from conftest import warned_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,11 +72,10 @@ def test_a_stream_that_is_cut_anywhere_raises_and_goes_on_to(
 
 
 def test_a_stream_that_is_forgotten_is_not_finished(tmp_path: Path, alice: brine.Key) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warned_of("forgotten without close()") as warned:
         file = brine.open(tmp_path / "out", "wb", key=alice)
         file.write(b"half")
         del file
         gc.collect()
-    assert [warning.category for warning in caught] == [ResourceWarning]
+    assert [warning.category for warning in warned] == [ResourceWarning]
     assert os.listdir(tmp_path) == []

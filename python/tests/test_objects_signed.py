@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import brine
+from conftest import warned_of
 from objects_kit import Order, call, load_signed, refusal, text, whole
 
 
@@ -65,8 +66,7 @@ def test_what_was_never_signed_is_refused_by_default(trust: brine.Trust) -> None
 def test_a_fallback_counts_and_warns_once(trust: brine.Trust, protocol: int) -> None:
     unsigned = brine.Unsigned()
     for data in (pickle.dumps([1], protocol), bytearray(pickle.dumps([1], protocol))):
-        with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
+        with warned_of("nobody has signed") as warned:
             assert brine.loads(data, trust=trust, fallback=unsigned) == [1]
         expected = [brine.UnsignedWarning] if unsigned.count == 1 else []
         assert [warning.category for warning in warned] == expected
@@ -120,8 +120,7 @@ def test_unsigned_counts_in_threads(trust: brine.Trust) -> None:
         for _ in range(50):
             brine.loads(data, trust=trust, fallback=unsigned)
 
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+    with warned_of("nobody has signed") as warned:
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
