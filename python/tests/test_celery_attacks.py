@@ -345,21 +345,46 @@ def test_bombs(shops: Iterator[tuple[Shop, bool]], monkeypatch: pytest.MonkeyPat
     assert shop.reasons() == ["not-an-envelope"]
 
 
-def test_strangers_and_expired_tasks(
-    plain: Celery, options: dict[str, Any], mallory: brine.Key, trust: brine.Trust
+def test_strangers(
+    shops: Iterator[tuple[Shop, bool]], options: dict[str, Any], mallory: brine.Key
 ) -> None:
-    elsewhere = Celery("shop", broker=plain.conf.broker_url)
-    stranger = Shop(brine.celery.sign(elsewhere, **{**options, "key": mallory}))
-    stranger.add.delay(1)
-    shop = Shop(brine.celery.sign(plain, **options))
-    shop.work()
-    assert (shop.ran, shop.reasons()) == ([], ["unknown-signer"])
-    shop.add.delay(2)
-    now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
-    signatures = plain._brine.of_task("celery", "add", is_known=True)
-    signatures._judge = brine.Verifier(trust, context="celery:celery:add", aad=b"task", now=now)
-    shop.work()
-    assert (shop.ran, shop.reasons()) == ([], ["unknown-signer", "expired"])
+    for shop, is_signed in shops:
+        elsewhere = Celery("shop", broker=shop.app.conf.broker_url)
+        if is_signed:
+            elsewhere = brine.celery.sign(elsewhere, **{**options, "key": mallory})
+        Shop(elsewhere).add.delay(1)
+        shop.work()
+        assert len(shop.ran) == (0 if is_signed else 1)
+    assert shop.reasons() == ["unknown-signer"]
+
+
+def test_tasks_of_one_who_has_left(
+    shops: Iterator[tuple[Shop, bool]], options: dict[str, Any], home: Path
+) -> None:
+    # This one and the worker have the key of the home, and its trust file.
+    options["key"] = options["trust"] = None
+    listed = (home / "trust.toml").read_text()
+    for shop, is_signed in shops:
+        shop.add.delay(1)
+        (home / "trust.toml").write_text(f"{listed}revoked-at = 2020-01-01T00:00:00Z\n")
+        shop.work()
+        assert len(shop.ran) == (0 if is_signed else 1)
+    assert shop.reasons() == ["signer-revoked"]
+
+
+def test_old_tasks(shops: Iterator[tuple[Shop, bool]], trust: brine.Trust) -> None:
+    for shop, is_signed in shops:
+        shop.add.delay(1)
+        if is_signed:
+            # Two days pass.
+            now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+            signatures = shop.app._brine.of_task("celery", "add", is_known=True)
+            signatures._judge = brine.Verifier(
+                trust, context="celery:celery:add", aad=b"task", now=now
+            )
+        shop.work()
+        assert len(shop.ran) == (0 if is_signed else 1)
+    assert shop.reasons() == ["expired"]
 
 
 def test_who_may_send_what(
