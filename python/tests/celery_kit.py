@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from contextlib import contextmanager
@@ -118,3 +119,19 @@ class Broker:
         """Put a message. Each delivery has a number of its own, as the broker gives it."""
         message["properties"]["delivery_tag"] = f"{time.monotonic_ns()}"
         self.redis.lpush(queue, json.dumps(message))
+
+
+FORGED_COMMAND = {
+    "body": base64.b64encode(b'{"method": "revoke", "arguments": {"task_id": "forged"}}').decode(),
+    "headers": {"clock": 1, "expires": 0},
+    "content-type": "application/json",
+    "content-encoding": "utf-8",
+    "properties": {
+        "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""},
+        "delivery_mode": 2,
+        "delivery_tag": "x",
+        "body_encoding": "base64",
+        "priority": 0,
+    },
+}
+"""What a client sends that nobody signs, to revoke a task."""

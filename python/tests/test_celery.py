@@ -25,9 +25,9 @@ from conftest import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+pytest_plugins = ("celery_fixtures",)
 
 
 @pytest.fixture(params=["redis", "amqp"])
@@ -40,11 +40,6 @@ def plain(request: pytest.FixtureRequest, servers: Callable[[str], Any]) -> Cele
         )
     port = servers("amqp").start_of.port
     return Celery("shop", broker=f"amqp://guest:guest@127.0.0.1:{port}//", backend="rpc://")
-
-
-@pytest.fixture
-def options(alice: brine.Key, trust: brine.Trust, seen: Path) -> dict[str, Any]:
-    return {"key": alice, "trust": trust, "expires": "1d", "replay_db": seen}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ pytest.importorskip("celery")
 from celery import Celery
 
 import brine.celery
+from brine._celery_worker import _Held
 from celery_kit import Broker
 from conftest import wait_until
 from server_kit import Server, server
@@ -176,3 +177,34 @@ def altered(message: dict[str, Any]) -> dict[str, Any]:
     """Change a byte of the signature."""
     body = message["body"]
     return {**message, "body": body[:-8] + ("A" if body[-8] != "A" else "B") + body[-7:]}
+
+
+def test_what_cannot_be_noted_is_held_and_noted_later(trust: brine.Trust) -> None:
+    """A ledger that is locked when a task is done does not have it run again."""
+    done: list[str] = []
+    later: list[Any] = []
+    faults = [brine.InputOutputError("locked", reason="replay-locked"), None]
+
+    class FakeLease:
+        def commit(self) -> None:
+            fault = faults.pop(0)
+            if fault is not None:
+                raise fault
+            done.append("noted")
+
+    class FakeTimer:
+        def call_after(self, _seconds: float, work: Any, arguments: Any) -> None:
+            later.append((work, arguments))
+
+    class FakeRequest:
+        def __init__(self) -> None:
+            self._on_ack: Any = lambda *_: done.append("acknowledged")
+            self._on_reject: Any = None
+
+    request = FakeRequest()
+    held = _Held(cast("Any", FakeLease()), request, FakeTimer())
+    request._on_ack(None, ())
+    assert (done, held.is_settled, len(later)) == ([], False, 1)
+    work, arguments = later[0]
+    work(*arguments)
+    assert (done, held.is_settled) == (["noted", "acknowledged"], True)
