@@ -9,7 +9,7 @@ huey = brine.huey.sign(SqliteHuey("shop", filename="shop.db"), expires="1d", rep
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import huey as _huey
@@ -19,12 +19,11 @@ from huey.registry import Message
 from brine._errors import Error, UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._objects import pickled
-from brine._refused_tasks import Refused, log
+from brine._refused_tasks import Refused, is_verdict, log, logger
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import timedelta
     from pathlib import Path
 
     from brine._allow import Allow
@@ -35,6 +34,9 @@ __all__ = ["Refused", "refused", "sign"]
 
 KNOWN_MAJOR = "3"
 REFUSED = "brine.refused."
+
+PAUSE = timedelta(seconds=1)
+"""How long a task waits that cannot be judged now."""
 
 ALLOWED = (
     "huey.registry:Message",
@@ -150,8 +152,17 @@ class _SignedHuey:
             try:
                 found.append(self.deserialize_task(data))
             except Exception as error:  # noqa: BLE001
-                self.storage.refuse(data, error)
+                self._put_away(data, error)
         return found
+
+    def _put_away(self, data: bytes, error: Exception) -> None:
+        """Keep what was refused, with the reason. What cannot be judged now is looked at again later."""
+        if is_verdict(error):
+            self.storage.refuse(data, error)
+            return
+        logger.error("a message of %s waits: %s", self._brine.context, error)
+        at = self._get_timestamp() + PAUSE  # type: ignore[attr-defined]
+        self.storage.inner.add_to_schedule(data, at)
 
     def is_revoked(self, *arguments: Any, **named: Any) -> bool:
         try:
@@ -166,7 +177,7 @@ class _SignedHuey:
             try:
                 self._brine.consume(opened)
             except Error as error:
-                self.storage.refuse(opened.envelope, error)
+                self._put_away(opened.envelope, error)
                 return None
         return super()._execute(task, timestamp)  # type: ignore[misc]
 
@@ -208,7 +219,13 @@ class _SignedStorage:
         return self._opened(key, self.inner.peek_data(key))
 
     def pop_data(self, key: str) -> Any:
-        return self._opened(key, self.inner.pop_data(key))
+        value = self.inner.pop_data(key)
+        try:
+            return self._opened(key, value)
+        except Error as error:
+            if not is_verdict(error):
+                self.inner.put_data(key, value, _is_result(key))
+            raise
 
     def peek_many(self, keys: Sequence[str]) -> dict[str, Any]:
         found = {}
@@ -216,7 +233,7 @@ class _SignedStorage:
             try:
                 found[key] = self._opened(key, value)
             except Error:
-                # It was refused, and says nothing about the task.
+                # It says nothing about the task.
                 continue
         return found
 
@@ -238,9 +255,10 @@ class _SignedStorage:
         try:
             opened = self._signatures.open(bytes(value), _about(key), is_result=_is_result(key))
         except Error as error:
-            self.refuse(value, error)
-            # It is kept where it is no value of this key.
-            self.inner.delete_data(key)
+            if is_verdict(error):
+                self.refuse(value, error)
+                # It is kept where it is no value of this key.
+                self.inner.delete_data(key)
             raise
         found = _VerifiedValue(value)
         found.content = opened.content if isinstance(opened, OpenedTask) else opened

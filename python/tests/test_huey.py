@@ -17,6 +17,7 @@ huey = pytest.importorskip("huey")
 from huey import MemoryHuey, SqliteHuey, chord, crontab, group
 
 import brine.huey
+from conftest import wait_until
 from huey_kit import Evil, Shop
 
 if TYPE_CHECKING:
@@ -168,6 +169,34 @@ def test_rotation_with_tasks_in_flight(alice: brine.Key, mallory: brine.Key, see
     shop.add(2)
     shop.work()
     assert shop.ran == [(1, 0, "old"), (2, 0, "new")]
+
+
+def test_what_cannot_be_judged_now_waits(home: Path, signed: Callable[..., Shop]) -> None:
+    shop = signed(key=None, trust=None)
+    trust = home / "trust.toml"
+    listed = trust.read_text()
+    done = shop.add(1, 1)
+    shop.work()
+    result = shop.add(2, 2)
+    trust.write_text("no TOML")
+    shop.work()
+    assert (len(shop.ran), shop.reasons(), len(shop.raw.scheduled_items())) == (1, [], 1)
+    with pytest.raises(brine.KeyFileError):
+        done.get()
+    trust.write_text(listed)
+    wait_until(lambda: not shop.work() and len(shop.ran) == 2)
+    assert (done.get(), result.get(), shop.reasons()) == (2, 4, [])
+
+
+def test_a_ledger_that_is_not_there_has_tasks_wait(seen: Path, signed: Callable[..., Shop]) -> None:
+    shop = signed()
+    shop.add(1)
+    seen.rename(seen.with_name("away"))
+    shop.work()
+    assert (shop.ran, shop.reasons(), len(shop.raw.scheduled_items())) == ([], [], 1)
+    seen.with_name("away").rename(seen)
+    wait_until(lambda: not shop.work() and bool(shop.ran))
+    assert shop.reasons() == []
 
 
 def test_what_makes_no_sense_is_refused(
