@@ -1,4 +1,7 @@
-"""Why something was not done: one tree of exceptions, over the classes of the programs."""
+"""Why something was not done: one tree of exceptions, over the classes of the programs.
+
+Tracebacks and pickles name them as they are imported: ``brine.Error``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ class Error(Exception):
     ``reason`` is the short name that stands in verdicts, ``status`` the exit status of the programs, ``hint`` what to do
     next, and ``allow`` the lines of a list that would allow what a pickle does.
     """
+
+    __module__ = "brine"
 
     status: int = 4
 
@@ -39,11 +44,15 @@ class Error(Exception):
 class AlteredError(Error):
     """It is not to be believed: recognised as an envelope, then altered, cut, malformed or wrongly signed."""
 
+    __module__ = "brine"
+
     status = 1
 
 
 class UsageError(Error, ValueError):
     """The call makes no sense."""
+
+    __module__ = "brine"
 
     status = 2
 
@@ -51,11 +60,15 @@ class UsageError(Error, ValueError):
 class UnsupportedError(Error):
     """It is no envelope, or of a kind, algorithm or form that is not taken."""
 
+    __module__ = "brine"
+
     status = 3
 
 
 class InputOutputError(Error, OSError):
     """Input, output or the system failed."""
+
+    __module__ = "brine"
 
     status = 4
 
@@ -63,15 +76,21 @@ class InputOutputError(Error, OSError):
 class UntrustedError(Error):
     """Trust or policy refuses it: unknown or revoked signer, outside its time, for another context."""
 
+    __module__ = "brine"
+
     status = 5
 
 
 class ReplayedError(UntrustedError):
     """It was given out before."""
 
+    __module__ = "brine"
+
 
 class KeyFileError(Error):
     """A key cannot be used, or a trust file: unreadable, of a wrong form, wrong passphrase, weak."""
+
+    __module__ = "brine"
 
     status = 6
 

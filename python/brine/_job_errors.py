@@ -17,6 +17,8 @@ class JobError(Error):
     signed about it; it is not pickled.
     """
 
+    __module__ = "brine"
+
     outcome: str = "failed"
     _job_result: JobResult | None = None
 
@@ -32,6 +34,8 @@ class JobError(Error):
 
 class RemoteError(JobError):
     """The function raised an exception: ``type``, ``text`` and ``traceback`` say which, as text. Nothing was imported for it."""
+
+    __module__ = "brine"
 
     type: str = ""
     text: str = ""
@@ -50,11 +54,15 @@ class RemoteError(JobError):
 class JobRefusedError(JobError):
     """The worker did not run the job: its policy or its Python does not allow it."""
 
+    __module__ = "brine"
+
     outcome = "refused"
 
 
 class JobTimeoutError(JobError, TimeoutError):
     """The job exceeded its limit of time, by the clock or of a processor."""
+
+    __module__ = "brine"
 
     outcome = "timed-out"
 
@@ -62,17 +70,23 @@ class JobTimeoutError(JobError, TimeoutError):
 class JobMemoryError(JobError):
     """The job exceeded its limit of memory."""
 
+    __module__ = "brine"
+
     outcome = "out-of-memory"
 
 
 class JobInterruptedError(JobError):
     """The worker died after the job was begun. It may have done some of its work, and is not run again."""
 
+    __module__ = "brine"
+
     outcome = "interrupted"
 
 
 class NoAnswerError(JobError, TimeoutError):
     """There was no result in time. The job has expired: a worker that did not begin it will not."""
+
+    __module__ = "brine"
 
     outcome = "no-answer"
 

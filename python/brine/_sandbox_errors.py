@@ -9,6 +9,8 @@ from brine._job_errors import JobError, JobMemoryError, JobTimeoutError
 class RuleError(JobError):
     """The code broke a rule of the language: ``rule`` says which, ``line`` and ``column`` where, from 1 on, if that is known."""
 
+    __module__ = "brine"
+
     outcome = "refused"
     rule: str = ""
     """Which rule: `operations`, `syntax` or `code-from`."""
@@ -35,6 +37,8 @@ class RuleError(JobError):
 
 class GuestError(JobError):
     """The guest ended before it answered, or said what it must not say."""
+
+    __module__ = "brine"
 
     outcome = "failed"
 

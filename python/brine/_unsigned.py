@@ -11,6 +11,8 @@ from brine._caller import level_of_caller
 class UnsignedWarning(UserWarning):
     """Something was loaded that nobody has signed."""
 
+    __module__ = "brine"
+
 
 class Unsigned:
     """Lets `loads` take pickles that were never signed, and counts them.

@@ -48,12 +48,12 @@ ALLOWED = (
     "arq.worker:Retry",
     "arq.worker:RetryJob",
     "asyncio.exceptions:CancelledError",
-    "brine._errors:AlteredError",
-    "brine._errors:InputOutputError",
-    "brine._errors:ReplayedError",
-    "brine._errors:UnsupportedError",
-    "brine._errors:UntrustedError",
-    "brine._errors:UsageError",
+    "brine:AlteredError",
+    "brine:InputOutputError",
+    "brine:ReplayedError",
+    "brine:UnsupportedError",
+    "brine:UntrustedError",
+    "brine:UsageError",
 )
 """How jobs end in arq itself, and here."""
 

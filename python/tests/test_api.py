@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 from pathlib import Path
 from types import ModuleType
 
@@ -72,3 +73,11 @@ def test_every_function_stands_in_a_page(module_name: str) -> None:
     pages = [*PAGES.glob("*.md"), PAGES.parent / "powers.md"]
     text = "".join(page.read_text() for page in pages)
     assert [name for name in functions if f"{name}(" not in text] == []
+
+
+def test_exceptions_are_named_as_they_are_imported() -> None:
+    for name in brine.__all__:
+        kind = getattr(brine, name)
+        if inspect.isclass(kind) and issubclass(kind, BaseException):
+            assert f"{kind.__module__}.{kind.__qualname__}" == f"brine.{name}"
+            assert pickle.loads(pickle.dumps(kind)) is kind

@@ -14,7 +14,7 @@ MAX_CHAIN = 20
 
 OWN_DIRECTORY = __file__.rpartition("/")[0] + "/"
 
-UNNAMED = ("builtins", "__main__", "brine._errors", "brine._guest.peer", "brine._guest.cbor")
+UNNAMED = ("builtins", "__main__", "brine", "brine._guest.peer", "brine._guest.cbor")
 """The modules that the name of a type is told without."""
 
 
