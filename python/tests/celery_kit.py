@@ -83,7 +83,11 @@ class Shop:
         place = Broker(self.app)
 
         def is_idle() -> bool:
-            return not place.waiting() and not worker.state.reserved_requests
+            return (
+                not place.queued()
+                and not place.unacknowledged()
+                and not worker.state.reserved_requests
+            )
 
         # A message that was taken is on its way for a moment.
         wait_until(lambda: is_idle() and not time.sleep(0.1) and is_idle(), 60)
@@ -103,12 +107,13 @@ class Broker:
     def messages(self, queue: str = "celery") -> list[dict[str, Any]]:
         return [json.loads(one) for one in self.redis.lrange(queue, 0, -1)[::-1]]
 
-    def unacknowledged(self) -> int:
-        return int(self.redis.hlen("unacked"))
+    def queued(self) -> int:
+        """Return how many messages wait."""
+        return int(self.redis.llen("celery"))
 
-    def waiting(self) -> int:
-        """Return how many messages wait, or are at work."""
-        return int(self.redis.llen("celery")) + self.unacknowledged()
+    def unacknowledged(self) -> int:
+        """Return how many messages are at work."""
+        return int(self.redis.hlen("unacked"))
 
     def take(self, queue: str = "celery") -> dict[str, Any]:
         """Take the oldest message."""

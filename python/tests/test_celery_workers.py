@@ -154,10 +154,10 @@ def test_workers_that_are_killed_begin_no_task_twice(
             if kill == 0:
                 place.stop()
                 place.start()
-    while broker.messages() or broker.unacknowledged():
+    while broker.queued() or broker.unacknowledged():
         time.sleep(VISIBILITY_SECONDS + 1)
         with at_work(app, tmp_path, "one"), at_work(app, tmp_path, "two"):
-            wait_until(lambda: not broker.messages(), 120 + count)
+            wait_until(lambda: not broker.queued(), 120 + count)
             # What they have at hand they do, and then what a killed one began: its lease runs out.
             time.sleep(LEASE_SECONDS + 3)
     reasons = [one.reason for one in brine.celery.refused(app)]
