@@ -305,13 +305,13 @@ def test_a_signer_who_is_revoked_after_a_job_was_read(
     async def play(shops: Shops) -> None:
         shop = await shops.signed()
         job = await shop.pool.enqueue_job("add", 1)
-        begin = brine._arq_pool.Delivery.begin
+        begin = brine._arq_deliveries.Delivery.begin
 
-        def revoked(delivery: Any, length: timedelta) -> Any:
+        def revoked(delivery: Any) -> Any:
             delivery._pool.signatures._trust = brine.Trust.of({"mallory": mallory.public})
-            return begin(delivery, length)
+            return begin(delivery)
 
-        monkeypatch.setattr(brine._arq_pool.Delivery, "begin", revoked)
+        monkeypatch.setattr(brine._arq_deliveries.Delivery, "begin", revoked)
         await shop.work()
         assert (shop.ran, await shop.reasons()) == ([], ["unknown-signer"])
         with pytest.raises(brine.UntrustedError):

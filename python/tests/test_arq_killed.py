@@ -54,6 +54,8 @@ class WorkerSettings:
     keep_result = 0
     redis_settings = RedisSettings(port=int((here / "port").read_text()))
 
+brine._arq_deliveries.LEASE = brine._arq_deliveries.timedelta(seconds=2)
+brine._arq_jobs.WAIT = brine._arq_jobs.timedelta(seconds=1)
 brine.arq.sign(WorkerSettings, key=key, trust=trust, expires="1d", replay_db=here / "seen")
 """
 
