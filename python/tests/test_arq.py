@@ -203,6 +203,8 @@ def test_what_makes_no_sense_is_refused(
         brine.arq.sign(7, **signing)
     with pytest.raises(brine.UsageError, match="have no serializer"):
         brine.arq.sign(dict(KINDS["hmac"]), **signing)
+    with pytest.raises(brine.UsageError, match="retry_jobs=False loses it"):
+        brine.arq.sign({"retry_jobs": False}, **signing)
     with pytest.raises(brine.UsageError, match="expected a length of time"):
         brine.arq.sign({}, **{**signing, "expires": 5})
     monkeypatch.setattr("brine.arq.VERSION", "0.29.0")

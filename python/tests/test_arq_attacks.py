@@ -1,6 +1,7 @@
 """Attacks on arq, by somebody who can read and write Redis and has no key.
 
-Each is tried on arq as it is and with a serializer that checks an HMAC, as far as that lets it through, and on what is signed.
+Each is tried on arq as it is and with a serializer that checks an HMAC, as far as that lets it through, and on what is signed. arq
+inflates nothing, so there are no bombs, and has no control commands: what aborts a job is outside the signature (test_arq_fields.py).
 """
 
 from __future__ import annotations
@@ -251,6 +252,20 @@ def test_a_signer_sends_no_more_than_the_list_allows(
     scene(play)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_jobs_of_strangers_of_one_who_has_left_and_of_long_ago(kind: str, scene: Scene) -> None:
+    async def play(shops: Shops) -> None:
+        # All three write what anybody can write, or whoever has or had the secret. JOB is of 1970.
+        shop = await shops.plain(kind)
+        write = KINDS[kind].get("job_serializer", pickle.dumps)
+        for _ in range(3):
+            await shop.put("x", write(JOB))
+            await shop.work()
+        assert len(shop.ran) == 3
+
+    scene(play)
+
+
 def test_strangers_and_what_has_no_end(scene: Scene, alice: brine.Key, mallory: brine.Key) -> None:
     async def play(shops: Shops) -> None:
         shop, stranger = await shops.signed(), await shops.signed(key=mallory)
@@ -261,6 +276,27 @@ def test_strangers_and_what_has_no_end(scene: Scene, alice: brine.Key, mallory: 
         await shop.work()
         assert shop.ran == []
         assert await shop.reasons() == ["unknown-signer", "replay-expiry-missing"]
+
+    scene(play)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('contexts = ["arq:other"]', "context-not-allowed"),
+        ("revoked-at = 2020-01-01T00:00:00Z", "signer-revoked"),
+    ],
+)
+def test_signers_who_are_trusted_for_another_queue_or_no_more(
+    line: str, reason: str, scene: Scene, alice: brine.Key
+) -> None:
+    trust = brine.Trust.parse(f'[[signer]]\nname = "alice"\nkey = "{alice.public}"\n{line}\n')
+
+    async def play(shops: Shops) -> None:
+        shop = await shops.signed(trust=trust)
+        await shop.pool.enqueue_job("add", 1)
+        await shop.work()
+        assert (shop.ran, await shop.reasons()) == ([], [reason])
 
     scene(play)
 
