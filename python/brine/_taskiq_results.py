@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from brine._errors import UsageError
 from brine._frameworks import put_in_front
 from brine._objects import pickled
 from brine._task_signatures import OpenedTask, TaskSignatures
+from brine._taskiq_deliveries import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -68,8 +70,15 @@ class _SignedResults(ABC):
     """What a result backend does otherwise."""
 
     async def set_result(self, task_id: str, result: Any) -> Any:
-        with _value("result", task_id):
-            return await super().set_result(task_id, result)  # type: ignore[misc]
+        try:
+            with _value("result", task_id):
+                return await super().set_result(task_id, result)  # type: ignore[misc]
+        except BaseException:
+            # taskiq goes on, and acknowledges the message: the task was done, without a result.
+            delivery = Delivery.current()
+            if delivery is not None and delivery.task_id == task_id:
+                await asyncio.to_thread(delivery.end)
+            raise
 
     async def get_result(self, task_id: str, with_logs: bool = False) -> Any:
         with _value("result", task_id):

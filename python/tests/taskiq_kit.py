@@ -25,7 +25,7 @@ from taskiq.message import BrokerMessage, TaskiqMessage
 import brine.taskiq
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 DATABASE = 9
 
@@ -55,6 +55,7 @@ class Shop:
         self.sent: list[bytes] = []
         self.seen: list[str] = []
         self.attempts = 0
+        self.release = asyncio.Event()
         self.broker: Any = InMemoryBroker(await_inplace=True)
         self.broker.add_middlewares(SimpleRetryMiddleware(), Watcher(self))
         if serializer is not None:
@@ -87,7 +88,13 @@ class Shop:
             self.attempts += 1
             await asyncio.sleep(60)
 
-        self.add, self.delete_user, self.flaky, self.slow = add, delete_user, flaky, slow
+        @self.broker.task(task_name="held")
+        async def held() -> None:
+            self.attempts += 1
+            await self.release.wait()
+
+        self.add, self.delete_user, self.flaky = add, delete_user, flaky
+        self.slow, self.held = slow, held
 
     async def take(self, message: BrokerMessage) -> None:
         """Take a message instead of running it."""
@@ -102,9 +109,9 @@ class Shop:
         while self.sent:
             await self.put(self.sent.pop(0))
 
-    def reasons(self) -> list[str]:
+    async def reasons(self) -> list[str]:
         """Return why tasks were refused."""
-        return [one.reason for one in brine.taskiq.refused(self.broker)]
+        return [one.reason for one in await brine.taskiq.refused(self.broker)]
 
 
 class Watcher(TaskiqMiddleware):
@@ -117,6 +124,15 @@ class Watcher(TaskiqMiddleware):
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         self._shop.seen.append(message.task_name)
         return message
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, for a time that is long for any machine."""
+    for _ in range(4000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("waited in vain")
 
 
 def plain(kind: str = "unsigned") -> Shop:

@@ -18,6 +18,7 @@ from arq.worker import Worker
 
 import brine.arq
 from arq_kit import JOB, Scene, Shop, Shops, until
+from conftest import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +153,7 @@ def test_a_copy_of_a_job_that_arq_gave_up(given_up: Any, scene: Scene) -> None:
     scene(play)
 
 
-def test_a_job_that_ends_while_it_begins_is_settled(
+def test_a_job_that_ends_before_it_has_begun_is_not_held(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = brine._arq_deliveries.Delivery.begin
@@ -160,23 +161,20 @@ def test_a_job_that_ends_while_it_begins_is_settled(
     async def play(shops: Shops) -> None:
         shop = await shops.signed()
         job = await shop.pool.enqueue_job("add", 1)
-        value = await shop.raw.get(job_key_prefix + job.job_id)
-        worker = Worker(**shop.settings(allow_abort_jobs=True))
+        worker = Worker(**shop.settings())
 
-        def aborted(delivery: Any) -> None:
+        def too_late(delivery: Any) -> None:
             # Its thread goes on when nobody waits for it any more.
+            monkeypatch.setattr(brine._arq_deliveries.Delivery, "begin", begin)
             worker.loop.call_soon_threadsafe(worker.job_tasks[job.job_id].cancel)
-            worker.aborting_tasks.add(job.job_id)
+            wait_until(lambda: delivery._is_over)
             begin(delivery)
 
-        monkeypatch.setattr(brine._arq_deliveries.Delivery, "begin", aborted)
+        monkeypatch.setattr(brine._arq_deliveries.Delivery, "begin", too_late)
         await worker.async_run()
         await worker.close()
-        monkeypatch.undo()
-        await shop.raw.delete(result_key_prefix + job.job_id)
-        await shop.put(job.job_id, value)
-        await shop.work()
-        assert (shop.ran, await shop.reasons()) == ([], ["replayed"])
+        assert (worker.jobs_retried, worker.jobs_complete) == (1, 1)
+        assert (shop.ran, await shop.reasons()) == ([(1, 0, "alice")], [])
 
     scene(play)
 

@@ -48,9 +48,9 @@ def test_what_a_trusted_signer_sends_and_is_no_task_is_kept(
         signer = brine.Signer(alice, context="taskiq:shop", expires="1h", aad=b"task")
         for content in WRONG:
             await shop.put(brine.dumps(content, signer=signer))
-        assert (shop.ran, shop.reasons()) == ([], ["task-form"] * len(WRONG))
+        assert (shop.ran, await shop.reasons()) == ([], ["task-form"] * len(WRONG))
         await shop.put(brine.dumps(MESSAGE, signer=signer))
-        assert (len(shop.ran), shop.reasons()) == (1, ["task-form"] * len(WRONG))
+        assert (len(shop.ran), await shop.reasons()) == (1, ["task-form"] * len(WRONG))
 
     asyncio.run(play(signed()))
 
@@ -83,7 +83,7 @@ def test_every_field_is_under_the_signature(field: str, signed: Callable[..., Sh
         forged = message.replace(inner, changed_inner[: len(inner)].ljust(len(inner), b"."))
         assert len(forged) == len(message)
         await shop.put(forged)
-        assert (shop.ran, shop.deleted, shop.reasons()) == ([], [], ["signature-bad"])
+        assert (shop.ran, shop.deleted, await shop.reasons()) == ([], [], ["signature-bad"])
 
     asyncio.run(play(plain(), signed()))
 
@@ -95,7 +95,7 @@ def test_labels_beside_a_message_steer_the_broker_and_not_the_task(
         message = shop.broker.formatter.dumps(TaskiqMessage(**MESSAGE))
         copied = message.model_copy(update={"labels": {"signer": "root", "timeout": "0"}})
         await shop._kick(copied)
-        assert (shop.ran, shop.reasons()) == ([(1, 0, "alice")], [])
+        assert (shop.ran, await shop.reasons()) == ([(1, 0, "alice")], [])
 
     asyncio.run(play(signed()))
 
@@ -104,7 +104,7 @@ def test_a_sender_does_not_say_who_signed(signed: Callable[..., Shop]) -> None:
     async def play(shop: Shop) -> None:
         await shop.add.kicker().with_labels(signer=7).kiq(1)
         await shop.work()
-        assert (shop.ran, shop.reasons()) == ([(1, 0, "alice")], [])
+        assert (shop.ran, await shop.reasons()) == ([(1, 0, "alice")], [])
 
     asyncio.run(play(signed()))
 
