@@ -104,12 +104,13 @@ class Delivery:
                 if lease is not None:
                     lease.commit() if is_done else lease.give_back()
             except Error as error:
-                logger.error("cannot note how job %s ended: %s", self.job_id, error)
+                logger.error("cannot note how job %r ended: %s", self.job_id, error)
 
     def _hold(self) -> None:
         # What was let through unsigned cannot be held.
         if self._opened is not None:
             self._lease = self._pool.signatures.lease(self._opened, LEASE)
+            self._pool.waits_for = ""
             _keeper.keep(self)
         self.has_begun = True
 
@@ -123,9 +124,9 @@ class Delivery:
             else:
                 self.error = error
                 return True
-        if getattr(error, "reason", None) != "replay-busy":
-            context = self._pool.signatures.context
-            logger.error("job %s of %s waits: %s", self.job_id, context, error)
+        if getattr(error, "reason", None) != "replay-busy" and str(error) != self._pool.waits_for:
+            self._pool.waits_for = str(error)
+            logger.error("jobs of %s wait: %s", self._pool.signatures.context, error)
         return False
 
     async def _keep(self, error: Exception) -> None:

@@ -123,6 +123,8 @@ class SignedPool(_SignedKeys):
     response_callbacks: Any
     default_queue_name: str
     hsetnx: Any
+    waits_for = ""
+    """What keeps jobs from being judged, as it was logged."""
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
         return _SignedPipeline(self, transaction, shard_hint)

@@ -50,6 +50,8 @@ class SignedBroker(ABC):
     """What a broker does otherwise. Classes of taskiq are abstract ones: one of the same layout takes their place."""
 
     signatures: TaskSignatures
+    waits_for = ""
+    """What keeps messages from being judged, as it was logged."""
 
     def find_task(self, task_name: str) -> Any:
         if task_name == REFUSED_TASK:
@@ -156,8 +158,7 @@ class _Gate(TaskiqMiddleware):
                     # Nothing is acknowledged: a broker that can gives it out again.
                     await self._is_kept(delivery, error)
                     raise
-                if getattr(error, "reason", None) != "replay-busy":
-                    logger.error("a message of %s waits: %s", self.broker.signatures.context, error)
+                self._say_that_it_waits(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 5)
 
@@ -166,7 +167,13 @@ class _Gate(TaskiqMiddleware):
             message = self.broker.formatter.read(delivery)
             message.parse_labels()
         delivery.begin(self.broker.signatures)
+        self.broker.waits_for = ""
         return message
+
+    def _say_that_it_waits(self, error: Exception) -> None:
+        if getattr(error, "reason", None) != "replay-busy" and str(error) != self.broker.waits_for:
+            self.broker.waits_for = str(error)
+            logger.error("messages of %s wait: %s", self.broker.signatures.context, error)
 
     async def _is_kept(self, delivery: Delivery, error: Exception) -> bool:
         context = self.broker.signatures.context

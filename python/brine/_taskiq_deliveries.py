@@ -70,7 +70,7 @@ class Delivery:
             if lease is not None:
                 lease.commit()
         except Error as error:
-            logger.error("cannot note that task %s is done: %s", self.task_id, error)
+            logger.error("cannot note that task %r is done: %s", self.task_id, error)
 
 
 _delivery: ContextVar[Delivery | None] = ContextVar("delivery", default=None)

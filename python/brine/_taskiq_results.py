@@ -27,7 +27,10 @@ ALLOWED = ("taskiq.serialization:ExceptionRepr", "taskiq.depends.progress_tracke
 
 def sign_results(backend: Any, signatures: TaskSignatures) -> None:
     """Have a result backend do so. What stays in this process, or nowhere, needs no signatures."""
-    if isinstance(backend, DummyResultBackend | InmemoryResultBackend | _SignedResults):
+    if isinstance(backend, DummyResultBackend | InmemoryResultBackend):
+        return
+    if isinstance(backend, _SignedResults):
+        _check_is_of(backend, signatures)
         return
     if not isinstance(getattr(backend, "serializer", None), TaskiqSerializer):
         raise UsageError(
@@ -37,6 +40,15 @@ def sign_results(backend: Any, signatures: TaskSignatures) -> None:
     # A serializer does not know whose result it has. The methods that do are in front of it.
     put_in_front(backend, _SignedResults)
     backend.serializer = _SignedValues(signatures)
+
+
+def _check_is_of(backend: Any, signatures: TaskSignatures) -> None:
+    if backend.serializer.signatures.context != signatures.context:
+        raise UsageError(
+            f"the result backend is of {backend.serializer.signatures.context}, and the broker of {signatures.context}",
+            "give each queue a result backend of its own",
+            "usage",
+        )
 
 
 _about: ContextVar[bytes] = ContextVar("about")
@@ -56,13 +68,13 @@ class _SignedValues(TaskiqSerializer):
     """Signs the values of a result backend."""
 
     def __init__(self, signatures: TaskSignatures) -> None:
-        self._signatures = signatures
+        self.signatures = signatures
 
     def dumpb(self, value: Any) -> bytes:
-        return self._signatures.sign(pickled(value, False), _about.get(), is_result=True)
+        return self.signatures.sign(pickled(value, False), _about.get(), is_result=True)
 
     def loadb(self, value: bytes) -> Any:
-        opened = self._signatures.open(value, _about.get(), is_result=True)
+        opened = self.signatures.open(value, _about.get(), is_result=True)
         return opened.content if isinstance(opened, OpenedTask) else opened
 
 

@@ -11,7 +11,7 @@ import pytest
 import brine
 
 taskiq = pytest.importorskip("taskiq")
-pytest.importorskip("taskiq_redis")
+taskiq_redis = pytest.importorskip("taskiq_redis")
 
 from taskiq import Context, InMemoryBroker, TaskiqDepends
 from taskiq.serializers import PickleSerializer
@@ -147,6 +147,12 @@ def test_what_makes_no_sense_is_refused(
 
     with pytest.raises(brine.UsageError, match="has no serializer"):
         signed().broker.with_result_backend(Results())
+    results = taskiq_redis.RedisAsyncResultBackend("redis://127.0.0.1:1")
+    shop, other = signed(), signed(queue="other")
+    for _ in range(2):
+        shop.broker.with_result_backend(results)
+    with pytest.raises(brine.UsageError, match="of taskiq:shop, and the broker of taskiq:other"):
+        other.broker.with_result_backend(results)
     monkeypatch.setattr("taskiq.__version__", "0.14.0")
     with pytest.raises(brine.UnsupportedError, match=r"taskiq 0\.14\.0 is not known here"):
         signed()

@@ -60,7 +60,7 @@ def test_a_task_waits_until_a_ledger_is_made(
     async def play(shop: Shop) -> None:
         await shop.add.kiq(1)
         put = asyncio.create_task(shop.put(shop.sent[0]))
-        await until(lambda: "a message of taskiq:shop waits: " in caplog.text)
+        await until(lambda: "messages of taskiq:shop wait: " in caplog.text)
         assert "brine replay init" in caplog.text
         brine.replay_init(path, accept_older=True)
         await put
@@ -79,7 +79,7 @@ def test_a_task_waits_while_the_trust_file_is_broken(
         sent = await shop.add.kicker().with_labels(number=7).kiq(1)
         path.write_text("[[signer")
         put = asyncio.create_task(shop.put(shop.sent[0]))
-        await until(lambda: "a message of taskiq:shop waits: " in caplog.text)
+        await until(lambda: "messages of taskiq:shop wait: " in caplog.text)
         path.write_text(whole)
         await put
         assert (shop.ran, await shop.reasons()) == ([(1, 0, "default")], [])
