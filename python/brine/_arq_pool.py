@@ -27,6 +27,13 @@ MAX_TIME_MS = 2**47
 """The year 6429. What is later is no time for Python, and would end a worker."""
 
 
+def context_of(queue: str) -> str:
+    """Return the context of the jobs of a queue."""
+    if queue.endswith(":results"):
+        raise UsageError(f"no queue can be called {queue!r}: it is another context", reason="usage")
+    return f"arq:{queue}"
+
+
 def sign_pool(pool: Any, signatures: TaskSignatures) -> None:
     """Make a pool one that signs."""
     if isinstance(pool, SignedPool):
@@ -165,7 +172,7 @@ class SignedPool(_SignedKeys):
             return self
         other = copy.copy(self)
         other.default_queue_name = name
-        other.signatures = self.signatures.for_context(f"arq:{name}")
+        other.signatures = self.signatures.for_context(context_of(name))
         return other
 
     def open_job(self, job_id: str, value: bytes) -> tuple[Opened, OpenedTask | None]:

@@ -22,7 +22,7 @@ from arq.worker import func
 
 from brine._arq_deliveries import REFUSED
 from brine._arq_jobs import guarded, later
-from brine._arq_pool import SignedPool, deserialize, serialize, sign_pool
+from brine._arq_pool import SignedPool, context_of, deserialize, serialize, sign_pool
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
@@ -87,7 +87,7 @@ def sign(
 
     def for_queue(name: str) -> TaskSignatures:
         return TaskSignatures(
-            f"arq:{name}",
+            context_of(name),
             key=key,
             trust=trust,
             expires=expires,

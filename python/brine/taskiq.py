@@ -70,6 +70,8 @@ def sign(
     name = queue or getattr(broker, "queue_name", None)
     if not isinstance(name, str):
         raise UsageError('the broker does not name its queue: give queue="..."', reason="usage")
+    if name.endswith(":results"):
+        raise UsageError(f"no queue can be called {name!r}: it is another context", reason="usage")
     signatures = TaskSignatures(
         f"taskiq:{name}",
         key=key,

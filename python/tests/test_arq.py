@@ -195,6 +195,8 @@ def test_what_makes_no_sense_is_refused(
         shop, other = await shops.signed(), await shops.plain("hmac")
         with pytest.raises(brine.UsageError, match="it is signed already"):
             brine.arq.sign(shop.pool, **signing)
+        with pytest.raises(brine.UsageError, match="it is another context"):
+            await shop.pool.enqueue_job("add", 1, _queue_name="shop:results")
         with pytest.raises(brine.UsageError, match="has no serializer"):
             brine.arq.sign(other.pool, **signing)
 
@@ -205,6 +207,8 @@ def test_what_makes_no_sense_is_refused(
         brine.arq.sign(dict(KINDS["hmac"]), **signing)
     with pytest.raises(brine.UsageError, match="retry_jobs=False loses it"):
         brine.arq.sign({"retry_jobs": False}, **signing)
+    with pytest.raises(brine.UsageError, match="it is another context"):
+        brine.arq.sign({"queue_name": "shop:results"}, **signing)
     with pytest.raises(brine.UsageError, match="expected a length of time"):
         brine.arq.sign({}, **{**signing, "expires": 5})
     monkeypatch.setattr("brine.arq.VERSION", "0.29.0")

@@ -137,6 +137,8 @@ def test_what_makes_no_sense_is_refused(
         brine.taskiq.sign(InMemoryBroker(), **signing)
     with pytest.raises(brine.UsageError, match="it is signed already"):
         brine.taskiq.sign(signed().broker, **signing)
+    with pytest.raises(brine.UsageError, match="it is another context"):
+        signed(queue="shop:results")
     with pytest.raises(brine.UsageError, match="expected a length of time"):
         signed(expires=5)
 
