@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import hashlib
 import uuid
 from contextvars import ContextVar
 from datetime import timedelta
@@ -14,22 +13,25 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_pre
 from arq.utils import timestamp_ms, to_ms, to_unix_ms
 from redis.asyncio.client import Pipeline
 
-from brine._errors import Error, UsageError
+from brine._arq_deliveries import LATER, Delivery, Opened
+from brine._errors import UsageError
 from brine._frameworks import put_in_front
 from brine._objects import pickled
-from brine._refused_tasks import Refused, log, logger
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
     from arq.jobs import Job
 
-    from brine._brine import Lease
-
-REFUSED = "brine:refused:"
-
 MAX_TRIES = 2**31
 MAX_TIME_MS = 2**47
 """The year 6429. What is later is no time for Python, and would end a worker."""
+
+
+def context_of(queue: str) -> str:
+    """Return the context of the jobs of a queue."""
+    if queue.endswith(":results"):
+        raise UsageError(f"no queue can be called {queue!r}: it is another context", reason="usage")
+    return f"arq:{queue}"
 
 
 def sign_pool(pool: Any, signatures: TaskSignatures) -> None:
@@ -53,79 +55,11 @@ def serialize(data: dict[str, Any]) -> bytes:
 
 def deserialize(data: bytes) -> dict[str, Any]:
     """Return what was loaded when it verified."""
-    if isinstance(data, _Opened):
+    if isinstance(data, Opened):
         return data.content
     delivery = Delivery.current()
     raise (delivery and delivery.error) or UsageError("nobody has verified it", reason="usage")
 
-
-class _Opened(bytes):
-    """The pickle of a job or a result that has verified, and what was loaded from it."""
-
-    content: dict[str, Any]
-
-
-class Delivery:
-    """A job that a worker has taken."""
-
-    def __init__(self, pool: SignedPool, job_id: str, value: bytes) -> None:
-        self.job_id, self._pool, self._value = job_id, pool, value
-        self._opened: OpenedTask | None = None
-        self._lease: Lease | None = None
-        self.error: Error | None = None
-        self.has_begun = False
-
-    @staticmethod
-    def current() -> Delivery | None:
-        """Return that of the job that runs. arq runs each in a context of its own."""
-        return _delivery.get()
-
-    @property
-    def signer(self) -> str | None:
-        """Who signed it, if anybody did."""
-        return None if self._opened is None else self._opened.verified.signer
-
-    @property
-    def eta_ms(self) -> int:
-        """When it runs at the earliest."""
-        return 0 if self._opened is None else self._opened.content.get("eta") or 0
-
-    async def read(self) -> bytes:
-        """Verify it. It is kept if it is refused, and arq gets what it cannot load."""
-        _delivery.set(self)
-        try:
-            found, self._opened = self._pool.open_job(self.job_id, self._value)
-        except Error as error:
-            await self.refuse(error)
-            return b"\0"
-        return found
-
-    def begin(self, length: timedelta) -> None:
-        """Judge it as of now, and hold it. What was let through unsigned cannot be held."""
-        if self._opened is not None:
-            self._lease = self._pool.signatures.lease(self._opened, length)
-        self.has_begun = True
-
-    def end(self, is_done: bool) -> None:
-        """Note that it never runs again, or that it does."""
-        lease, self._lease = self._lease, None
-        try:
-            if lease is not None:
-                lease.commit() if is_done else lease.give_back()
-        except Error as error:
-            logger.error("cannot note how job %s ended: %s", self.job_id, error)
-
-    async def refuse(self, error: Error) -> None:
-        """Keep it with the reason. One that arrives once more is kept once."""
-        self.error = error
-        place = REFUSED + self._pool.default_queue_name
-        field = f"{self.job_id} {hashlib.sha256(self._value).hexdigest()}"
-        kept = Refused.of(error, self._value, self.job_id)
-        if await self._pool.hsetnx(place, field, kept.to_json()):
-            log(self._pool.signatures.context, error)
-
-
-_delivery: ContextVar[Delivery | None] = ContextVar("delivery", default=None)
 
 _beside: ContextVar[dict[str, Any]] = ContextVar("beside")
 """What arq keeps beside the job that is being sent."""
@@ -148,6 +82,8 @@ class _SignedKeys:
             delivery = Delivery.current()
             # What is said of a job that did not run is no reason to forget what one that ran has returned.
             options["nx"] = delivery is None or not delivery.has_begun
+            # arq says 0 of a failure that is kept forever, which is no time for Redis.
+            options["px"] = options.get("px") or None
         return super().set(name, value, *more, **options)  # type: ignore[misc]
 
 
@@ -178,7 +114,7 @@ class _SignedPipeline(_SignedKeys, Pipeline):  # type: ignore[misc]
 async def _end(commands: list[Any]) -> None:
     """Note how the job that runs has ended, if arq did: it lets go of a job, and deletes one that it never runs again."""
     delivery = Delivery.current()
-    if delivery is None or not delivery.has_begun:
+    if delivery is None:
         return
     let_go = [args[1:] for args in commands if args[0] in ("DEL", "PEXPIRE")]
     names = {name for args in let_go for name in args}
@@ -194,6 +130,8 @@ class SignedPool(_SignedKeys):
     response_callbacks: Any
     default_queue_name: str
     hsetnx: Any
+    waits_for = ""
+    """What keeps jobs from being judged, as it was logged."""
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
         return _SignedPipeline(self, transaction, shard_hint)
@@ -234,10 +172,10 @@ class SignedPool(_SignedKeys):
             return self
         other = copy.copy(self)
         other.default_queue_name = name
-        other.signatures = self.signatures.for_context(f"arq:{name}")
+        other.signatures = self.signatures.for_context(context_of(name))
         return other
 
-    def open_job(self, job_id: str, value: bytes) -> tuple[_Opened, OpenedTask | None]:
+    def open_job(self, job_id: str, value: bytes) -> tuple[Opened, OpenedTask | None]:
         """Verify a job, and that it is the one of this id. What was let through unsigned has no envelope."""
         opened = self.signatures.open(value, TASK)
         found = _opened(opened, value)
@@ -248,17 +186,17 @@ class SignedPool(_SignedKeys):
             raise UsageError("it is of another job", reason="task-moved")
         return found, opened
 
-    def open_result(self, name: Any, value: bytes) -> _Opened:
+    def open_result(self, name: Any, value: bytes) -> Opened:
         """Verify a result, and that it is the one of this key."""
         return _opened(self.signatures.open(value, _about(name), is_result=True), value)
 
 
-def _opened(opened: OpenedTask | Any, value: bytes) -> _Opened:
+def _opened(opened: OpenedTask | Any, value: bytes) -> Opened:
     if isinstance(opened, OpenedTask):
-        found = _Opened(opened.verified.payload)
+        found = Opened(opened.verified.payload)
         found.content = opened.content
     else:
-        found = _Opened(value)
+        found = Opened(value)
         found.content = opened
     return found
 
@@ -268,6 +206,7 @@ def _check_form(job: Any) -> None:
     fits = (
         isinstance(job, dict)
         and isinstance(job.get("f"), str)
+        and job["f"] != LATER
         and isinstance(job.get("a"), list | tuple)
         and isinstance(job.get("k"), dict)
         and all(isinstance(name, str) for name in job["k"])

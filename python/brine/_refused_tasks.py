@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from brine._errors import Error, InputOutputError, KeyFileError
+from brine._errors import Error, InputOutputError, KeyFileError, UsageError
 
 logger = logging.getLogger("brine")
 
@@ -38,10 +38,24 @@ class Refused:
 
     @classmethod
     def from_json(cls, kept: bytes) -> Self:
-        """Return what was kept."""
-        told = json.loads(kept)
-        at = datetime.fromisoformat(told.pop("at"))
-        return cls(at=at, content=base64.b64decode(told.pop("content")), **told)
+        """Return what was kept. Whoever can write to the place can put anything there: that is its content then."""
+        try:
+            told = json.loads(kept)
+            return cls(
+                reason=str(told["reason"]),
+                message=str(told["message"]),
+                at=datetime.fromisoformat(told["at"]).astimezone(UTC),
+                content=base64.b64decode(told["content"]),
+                place=str(told.get("place", "")),
+            )
+        except (
+            LookupError,
+            OverflowError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            return cls.of(UsageError(f"no record of a refusal: {error}", reason="task-form"), kept)
 
 
 def log(context: str, error: Exception) -> None:

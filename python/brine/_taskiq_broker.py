@@ -3,82 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import functools
-import inspect
-import os
+import time
 from abc import ABC
-from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import PrivateAttr
 from taskiq.abc.formatter import TaskiqFormatter
 from taskiq.abc.middleware import TaskiqMiddleware
 from taskiq.acks import AcknowledgeType
 from taskiq.exceptions import NoResultError
 from taskiq.message import BrokerMessage, TaskiqMessage
 
-from brine._errors import Error, UsageError
+from brine._errors import UsageError
 from brine._frameworks import put_in_front
-from brine._lease_keeper import LeaseKeeper
 from brine._objects import pickled
-from brine._refused_tasks import Refused, log, logger
+from brine._refused_tasks import Refused, is_verdict, log, logger
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
+from brine._taskiq_deliveries import Delivery, GuardedTask
+from brine._taskiq_places import place_of
 from brine._taskiq_results import sign_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from brine._brine import Lease
-
-LEASE = timedelta(minutes=1)
-"""How long a task is held for a worker that has died. One that lives renews it."""
+WAIT = timedelta(minutes=2)
+"""How long a message waits at most that cannot be judged now: a worker that ends waits for it."""
 
 REFUSED_TASK = "brine:refused"
-
-_keeper = LeaseKeeper(LEASE.total_seconds())
 
 
 def sign_broker(broker: Any, signatures: TaskSignatures, refused: Path) -> None:
     """Make a broker one that signs."""
     sign_results(broker.result_backend, signatures)
     put_in_front(broker, SignedBroker)
-    broker.signatures, broker.refused = signatures, refused
+    broker.signatures = signatures
+    broker.refused = place_of(broker, signatures.context, refused)
     broker.formatter = _SignedFormatter(broker)
-    once = _Once()
-    once.set_broker(broker)
+    gate = _Gate()
+    gate.set_broker(broker)
     # Before all others: what they see was judged.
-    broker.middlewares.insert(0, once)
+    broker.middlewares.insert(0, gate)
 
 
 class SignedBroker(ABC):
     """What a broker does otherwise. Classes of taskiq are abstract ones: one of the same layout takes their place."""
 
     signatures: TaskSignatures
-    refused: Path
+    waits_for = ""
+    """What keeps messages from being judged, as it was logged."""
 
     def find_task(self, task_name: str) -> Any:
-        found = super().find_task(task_name)  # type: ignore[misc]
         if task_name == REFUSED_TASK:
             return _RefusedTask()
+        found = super().find_task(task_name)  # type: ignore[misc]
         return None if found is None else _guarded(found)
+
+    def function_of(self, task_name: str) -> Any:
+        """Return the function of a task, or None."""
+        found = super().find_task(task_name)  # type: ignore[misc]
+        return None if found is None else found.original_func
 
     def with_result_backend(self, result_backend: Any) -> Any:
         sign_results(result_backend, self.signatures)
         return super().with_result_backend(result_backend)  # type: ignore[misc]
-
-    def refuse(self, content: bytes, error: Error, task_id: str = "") -> None:
-        """Keep what was refused, with the reason."""
-        log(self.signatures.context, error)
-        line = Refused.of(error, content, task_id).to_json() + b"\n"
-        descriptor = os.open(self.refused, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class _SignedFormatter(TaskiqFormatter):
@@ -97,100 +85,106 @@ class _SignedFormatter(TaskiqFormatter):
         )
 
     def loads(self, message: bytes) -> TaskiqMessage:
-        """Verify a message. One that is refused becomes a task that does nothing: brokers differ in what they do with
-        what cannot be read."""
+        """Verify a message. One that does not becomes a task that does nothing, until it is judged where tasks begin:
+        taskiq acknowledges what cannot be read."""
+        delivery = Delivery(message)
         try:
-            return self._opened(message)
-        except Error as error:
-            self._broker.refuse(message, error)
-            return TaskiqMessage(task_id="", task_name=REFUSED_TASK, labels={}, args=[], kwargs={})
+            return self.read(delivery)
+        except Exception:  # noqa: BLE001
+            return _refused(delivery)
 
-    def _opened(self, message: bytes) -> TaskiqMessage:
-        found = self._broker.signatures.open(message, TASK)
+    def read(self, delivery: Delivery) -> TaskiqMessage:
+        """Verify a message, and find its function."""
+        found = self._broker.signatures.open(delivery.content, TASK)
         is_signed = isinstance(found, OpenedTask)
         read = _checked(found.content if is_signed else found)
-        # Asked of the broker as it was: what runs is another function around it.
-        if self._broker.find_task(read.task_name) is None or read.task_name == REFUSED_TASK:
+        delivery.function = self._broker.function_of(read.task_name)
+        if delivery.function is None or read.task_name == REFUSED_TASK:
             raise UsageError(f"there is no task {read.task_name!r}", reason="task-form")
         read.labels["signer"] = found.verified.signer if is_signed else None
         (read.labels_types or {}).pop("signer", None)
-        read._delivery = _Delivery(read.task_id, message, found if is_signed else None)
+        delivery.task_id, delivery.opened = read.task_id, found if is_signed else None
+        read._delivery = delivery
         return read
 
 
 class _Message(TaskiqMessage):
-    """A message that has verified."""
+    """A message that was taken."""
 
-    _delivery: _Delivery = PrivateAttr()
+    _delivery: Delivery = PrivateAttr()
 
 
 def _checked(content: Any) -> _Message:
     try:
         read = _Message.model_validate(content)
         # taskiq reads its labels after this, and has no place for what it cannot read.
-        copied = read.model_copy(deep=True)
+        copied = read.model_copy(update={"labels": dict(read.labels)})
         copied.parse_labels()
         AcknowledgeType(str(copied.labels.get("ack_type", "when_saved")).lower())
-    except (ValidationError, ValueError, TypeError) as error:
+    except Exception as error:
         raise UsageError(f"it is no message of taskiq: {error}", reason="task-form") from error
     return read
 
 
-class _Delivery:
-    """A task that a worker has taken, and holds while it runs."""
-
-    def __init__(self, task_id: str, content: bytes, opened: OpenedTask | None) -> None:
-        self.task_id, self.content, self._opened = task_id, content, opened
-        self._lease: Lease | None = None
-        self.has_begun = False
-
-    @property
-    def is_settled(self) -> bool:
-        return self._lease is None
-
-    def renew(self) -> bool:
-        if self._lease is not None:
-            self._lease.renew()
-        return not self.is_settled
-
-    def begin(self, signatures: TaskSignatures) -> None:
-        """Judge it as of now, and hold it."""
-        if self._opened is not None:
-            self._lease = signatures.lease(self._opened, LEASE)
-            _keeper.keep(self)
-        self.has_begun = True
-
-    def end(self) -> None:
-        """Note that it never runs again."""
-        lease, self._lease = self._lease, None
-        try:
-            if lease is not None:
-                lease.commit()
-        except Error as error:
-            logger.error("cannot note that task %s is done: %s", self.task_id, error)
+def _refused(delivery: Delivery) -> _Message:
+    made = _Message(task_id="", task_name=REFUSED_TASK, labels={}, args=[], kwargs={})
+    made._delivery = delivery
+    return made
 
 
-_delivery: ContextVar[_Delivery | None] = ContextVar("delivery", default=None)
-"""The task that begins now."""
-
-
-class _Once(TaskiqMiddleware):
-    """Begins a task once."""
+class _Gate(TaskiqMiddleware):
+    """Judges each message where its task begins, and lets it begin once."""
 
     broker: Any
 
     async def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        delivery = getattr(message, "_delivery", None)
-        _delivery.set(delivery)
-        if delivery is not None:
+        delivery = _delivery_of(message)
+        if delivery is None:
+            raise UsageError(
+                "nobody has verified it",
+                "with_formatter() replaced what brine.taskiq.sign had set",
+                "usage",
+            )
+        delivery.is_next()
+        end = time.monotonic() + WAIT.total_seconds()
+        pause = 0.1
+        while True:
             try:
-                await asyncio.to_thread(delivery.begin, self.broker.signatures)
-            except Error as error:
-                self.broker.refuse(delivery.content, error, delivery.task_id)
-                if error.reason == "replay-busy":
-                    # Nothing is acknowledged: if the worker that runs it dies, a broker that can gives it out again.
+                return await asyncio.to_thread(self._begun, message, delivery)
+            except Exception as error:
+                if is_verdict(error) and await self._is_kept(delivery, error):
+                    return _refused(delivery)
+                if time.monotonic() > end:
+                    # Nothing is acknowledged: a broker that can gives it out again.
+                    await self._is_kept(delivery, error)
                     raise
+                self._say_that_it_waits(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 5)
+
+    def _begun(self, message: TaskiqMessage, delivery: Delivery) -> TaskiqMessage:
+        if message.task_name == REFUSED_TASK:
+            message = self.broker.formatter.read(delivery)
+            message.parse_labels()
+        delivery.begin(self.broker.signatures)
+        self.broker.waits_for = ""
         return message
+
+    def _say_that_it_waits(self, error: Exception) -> None:
+        if getattr(error, "reason", None) != "replay-busy" and str(error) != self.broker.waits_for:
+            self.broker.waits_for = str(error)
+            logger.error("messages of %s wait: %s", self.broker.signatures.context, error)
+
+    async def _is_kept(self, delivery: Delivery, error: Exception) -> bool:
+        context = self.broker.signatures.context
+        try:
+            one = Refused.of(error, delivery.content, delivery.task_id)
+            if await self.broker.refused.keep(one):
+                log(context, error)
+        except Exception as unkept:  # noqa: BLE001
+            logger.error("cannot keep what is refused of %s: %s", context, unkept)
+            return False
+        return True
 
     async def post_execute(self, message: TaskiqMessage, result: Any) -> None:
         # It was sent again, or has no result for another reason: nothing comes after this.
@@ -201,54 +195,32 @@ class _Once(TaskiqMiddleware):
         await self._end(message)
 
     async def _end(self, message: TaskiqMessage) -> None:
-        delivery = getattr(message, "_delivery", None)
+        delivery = _delivery_of(message)
         if delivery is not None:
             await asyncio.to_thread(delivery.end)
 
 
-class _NotRunError(NoResultError):
-    """A task was refused. It has no result: one that is there stays."""
+def _delivery_of(message: TaskiqMessage) -> Delivery | None:
+    return getattr(message, "_delivery", None)
 
 
-class _RefusedTask:
-    """Stands for a task that was refused."""
+class _RefusedTask(GuardedTask):
+    """Stands for a task that was refused, or whose message could not be read yet."""
 
     task_name = REFUSED_TASK
 
     def __init__(self) -> None:
         self.labels: dict[str, Any] = {}
 
-    @staticmethod
-    async def original_func() -> None:
-        raise _NotRunError
+
+_kinds: dict[type, type] = {}
 
 
 def _guarded(task: Any) -> Any:
     """Return a task whose function runs only what has begun."""
-    made = copy.copy(task)
-    made.original_func = _guarded_function(task.original_func)
+    kind = type(task)
+    if kind not in _kinds:
+        _kinds[kind] = type(f"Guarded{kind.__name__}", (GuardedTask, kind), {})
+    made: Any = object.__new__(_kinds[kind])
+    made.__dict__.update(vars(task))
     return made
-
-
-def _guarded_function(run: Callable[..., Any]) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(run):
-
-        @functools.wraps(run)
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            _check_begun()
-            return await run(*args, **kwargs)
-
-        return coroutine
-
-    @functools.wraps(run)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        _check_begun()
-        return run(*args, **kwargs)
-
-    return function
-
-
-def _check_begun() -> None:
-    delivery = _delivery.get()
-    if delivery is None or not delivery.has_begun:
-        raise _NotRunError

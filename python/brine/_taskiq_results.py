@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from brine._errors import UsageError
 from brine._frameworks import put_in_front
 from brine._objects import pickled
 from brine._task_signatures import OpenedTask, TaskSignatures
+from brine._taskiq_deliveries import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,7 +27,10 @@ ALLOWED = ("taskiq.serialization:ExceptionRepr", "taskiq.depends.progress_tracke
 
 def sign_results(backend: Any, signatures: TaskSignatures) -> None:
     """Have a result backend do so. What stays in this process, or nowhere, needs no signatures."""
-    if isinstance(backend, DummyResultBackend | InmemoryResultBackend | _SignedResults):
+    if isinstance(backend, DummyResultBackend | InmemoryResultBackend):
+        return
+    if isinstance(backend, _SignedResults):
+        _check_is_of(backend, signatures)
         return
     if not isinstance(getattr(backend, "serializer", None), TaskiqSerializer):
         raise UsageError(
@@ -35,6 +40,15 @@ def sign_results(backend: Any, signatures: TaskSignatures) -> None:
     # A serializer does not know whose result it has. The methods that do are in front of it.
     put_in_front(backend, _SignedResults)
     backend.serializer = _SignedValues(signatures)
+
+
+def _check_is_of(backend: Any, signatures: TaskSignatures) -> None:
+    if backend.serializer.signatures.context != signatures.context:
+        raise UsageError(
+            f"the result backend is of {backend.serializer.signatures.context}, and the broker of {signatures.context}",
+            "give each queue a result backend of its own",
+            "usage",
+        )
 
 
 _about: ContextVar[bytes] = ContextVar("about")
@@ -54,13 +68,13 @@ class _SignedValues(TaskiqSerializer):
     """Signs the values of a result backend."""
 
     def __init__(self, signatures: TaskSignatures) -> None:
-        self._signatures = signatures
+        self.signatures = signatures
 
     def dumpb(self, value: Any) -> bytes:
-        return self._signatures.sign(pickled(value, False), _about.get(), is_result=True)
+        return self.signatures.sign(pickled(value, False), _about.get(), is_result=True)
 
     def loadb(self, value: bytes) -> Any:
-        opened = self._signatures.open(value, _about.get(), is_result=True)
+        opened = self.signatures.open(value, _about.get(), is_result=True)
         return opened.content if isinstance(opened, OpenedTask) else opened
 
 
@@ -68,8 +82,15 @@ class _SignedResults(ABC):
     """What a result backend does otherwise."""
 
     async def set_result(self, task_id: str, result: Any) -> Any:
-        with _value("result", task_id):
-            return await super().set_result(task_id, result)  # type: ignore[misc]
+        try:
+            with _value("result", task_id):
+                return await super().set_result(task_id, result)  # type: ignore[misc]
+        except BaseException:
+            # taskiq goes on, and acknowledges the message: the task was done, without a result.
+            delivery = Delivery.current()
+            if delivery is not None and delivery.task_id == task_id:
+                await asyncio.to_thread(delivery.end)
+            raise
 
     async def get_result(self, task_id: str, with_logs: bool = False) -> Any:
         with _value("result", task_id):

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from arq.connections import ArqRedis
 from arq.constants import default_queue_name
-from arq.utils import to_seconds
 from arq.version import VERSION
 from arq.worker import func
 
-from brine._arq_jobs import guarded
-from brine._arq_pool import REFUSED, SignedPool, deserialize, serialize, sign_pool
+from brine._arq_deliveries import REFUSED
+from brine._arq_jobs import guarded, later
+from brine._arq_pool import SignedPool, context_of, deserialize, serialize, sign_pool
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
@@ -87,7 +87,7 @@ def sign(
 
     def for_queue(name: str) -> TaskSignatures:
         return TaskSignatures(
-            f"arq:{name}",
+            context_of(name),
             key=key,
             trust=trust,
             expires=expires,
@@ -128,12 +128,16 @@ class _Settings:
     def sign(self, signatures: TaskSignatures) -> None:
         if self._get("job_serializer") or self._get("job_deserializer"):
             raise UsageError("settings that are signed have no serializer", reason="usage")
+        if not self._get("retry_jobs", True):
+            raise UsageError(
+                "a job that cannot be judged now is retried: retry_jobs=False loses it",
+                reason="usage",
+            )
         if self._pool is not None:
             self._sign_pool(signatures)
-        limit = to_seconds(self._get("job_timeout", 300))
         self._set(
-            functions=[guarded(func(one), limit) for one in self._get("functions", ())],
-            cron_jobs=[guarded(one, limit) for one in self._get("cron_jobs") or ()],
+            functions=[*(guarded(func(one)) for one in self._get("functions", ())), later()],
+            cron_jobs=[guarded(one) for one in self._get("cron_jobs") or ()],
             job_serializer=serialize,
             job_deserializer=deserialize,
             on_startup=_after_signing(signatures, self._get("on_startup")),
@@ -161,8 +165,15 @@ def _after_signing(signatures: TaskSignatures, started: Any) -> Any:
     """Sign the pool that a worker has made, before anything else."""
 
     async def on_startup(ctx: dict[Any, Any]) -> None:
-        if not isinstance(ctx["redis"], SignedPool):
-            sign_pool(ctx["redis"], signatures)
+        pool = ctx["redis"]
+        if not isinstance(pool, SignedPool):
+            sign_pool(pool, signatures)
+        elif pool.signatures.context != signatures.context:
+            raise UsageError(
+                f'the worker is of "{signatures.context}", and its pool of "{pool.signatures.context}"',
+                "a pool is of its default_queue_name",
+                "usage",
+            )
         if started is not None:
             await started(ctx)
 

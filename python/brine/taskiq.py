@@ -51,7 +51,8 @@ def sign(
     """Have a broker sign tasks and results, take signed ones alone, and run each once. Returns the same broker.
 
     - ``expires`` is how long a task waits at most, and how long a result can be read.
-    - ``replay_db`` remembers which tasks were run. ``brine replay init`` makes it. What is refused is kept beside it.
+    - ``replay_db`` remembers which tasks were run. ``brine replay init`` makes it. What is refused is kept beside it, or
+      beside the queue if that is in Redis.
     - ``queue`` is the name of the queue, where the broker has no ``queue_name``.
     - ``allow`` is what results may be, as in `brine.loads`. Arguments are plain values.
     - ``fallback`` lets tasks pass that were never signed, while a system moves, and counts them.
@@ -69,6 +70,8 @@ def sign(
     name = queue or getattr(broker, "queue_name", None)
     if not isinstance(name, str):
         raise UsageError('the broker does not name its queue: give queue="..."', reason="usage")
+    if name.endswith(":results"):
+        raise UsageError(f"no queue can be called {name!r}: it is another context", reason="usage")
     signatures = TaskSignatures(
         f"taskiq:{name}",
         key=key,
@@ -84,8 +87,7 @@ def sign(
     return broker
 
 
-def refused(broker: Any) -> list[Refused]:
-    """Return the tasks that were refused on this host, in the order of time."""
-    if not broker.refused.exists():
-        return []
-    return [Refused.from_json(line) for line in broker.refused.read_bytes().splitlines()]
+async def refused(broker: Any) -> list[Refused]:
+    """Return the tasks that were refused, in the order of time: of a queue in Redis all, and else those of this host."""
+    kept: list[Refused] = await broker.refused.all()
+    return kept

@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -101,6 +101,12 @@ def seen(tmp_path: Path) -> Path:
     path = tmp_path / "seen"
     brine.replay_init(path, accept_older=True)
     return path
+
+
+@pytest.fixture
+def signing(alice: brine.Key, trust: brine.Trust, seen: Path) -> dict[str, Any]:
+    """What alice signs with."""
+    return {"key": alice, "trust": trust, "expires": "1d", "replay_db": seen}
 
 
 @pytest.fixture
