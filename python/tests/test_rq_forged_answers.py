@@ -1,0 +1,134 @@
+"""Results, meta and commands of RQ that nobody has signed, or that were signed for something else."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import brine
+from conftest import wait_until
+
+rq = pytest.importorskip("rq")
+
+from rq.command import PUBSUB_CHANNEL_TEMPLATE
+
+import brine.rq
+import rq_kit
+from brine._objects import pickled
+from brine._rq_workers import about
+from rq_kit import ATTEMPTS, Shop, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytest_plugins = ("rq_fixtures",)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_results_of_another_job(open_shop: Shop, shop: Shop) -> None:
+    for one, is_signed in ((open_shop, False), (shop, True)):
+        mine, other = one.queue.enqueue(rq_kit.add, 1), one.queue.enqueue(rq_kit.add, 100)
+        one.work()
+        ((_, record),) = one.connection.xrange(f"rq:results:{other.id}")
+        one.connection.xadd(f"rq:results:{mine.id}", record)
+        if is_signed:
+            with pytest.raises(brine.AlteredError) as caught:
+                mine.return_value()
+            assert caught.value.reason == "signature-bad"
+        else:
+            assert mine.return_value() == 100
+
+
+def test_a_failure_that_did_not_happen(open_shop: Shop, shop: Shop) -> None:
+    for one, is_signed in ((open_shop, False), (shop, True)):
+        job = one.queue.enqueue(rq_kit.add, 1)
+        one.connection.xadd(f"rq:results:{job.id}", {"type": 2})
+        if is_signed:
+            with pytest.raises(brine.Error) as caught:
+                job.latest_result()
+            assert caught.value.reason == "not-an-envelope"
+        else:
+            assert job.latest_result().type.name == "FAILED"
+
+
+def test_forged_meta(connection: Any, shop: Shop) -> None:
+    plain = Shop(connection, ATTEMPTS["unsigned"]())
+    for one, expected in ((plain, 42), (shop, None)):
+        job = one.queue.enqueue(rq_kit.remember, "seen")
+        one.forge(job, meta=pickle.dumps({"seen": 41}))
+        one.work()
+        assert job.return_value() == expected
+    assert shop.reasons() == ["not-an-envelope"]
+    # That of another job, which is signed.
+    job = shop.queue.enqueue(rq_kit.remember, "seen", meta={"seen": 41})
+    other = shop.queue.enqueue(rq_kit.remember, "seen")
+    shop.forge(other, meta=stored(shop, job)["meta"])
+    shop.work()
+    assert shop.reasons()[1:] == ["signature-bad"]
+    with pytest.raises(brine.AlteredError):
+        other.get_meta()
+
+
+def test_commands_that_nobody_signed(
+    open_shop: Shop, shop: Shop, signed: Callable[..., Any], alice: brine.Key
+) -> None:
+    stopped: list[str] = []
+    for one in (open_shop, shop):
+        worker = one.worker(name="one")
+        worker.kill_horse = lambda: stopped.append("killed")
+        worker._horse_pid = 1
+        worker.subscribe()
+        try:
+            rq.command.send_command(one.connection, "one", "kill-horse")
+            if one is open_shop:
+                wait_until(lambda: stopped == ["killed"])
+                continue
+            wait_until(lambda: len(shop.reasons()) == 1)
+            channel = PUBSUB_CHANNEL_TEMPLATE % "one"
+            commands = shop.kind._signatures.commands
+            order = pickled({"command": "kill-horse"}, False)
+            command = commands.sign(order, about("one"))
+            for _ in range(3):
+                shop.connection.publish(channel, command)
+            shop.connection.publish(channel, commands.sign(order, about("another")))
+            stale = brine.Signer(alice, context="rq:commands", expires="1m", aad=about("one"))
+            shop.connection.publish(channel, stale.sign(order, content_type="text/plain"))
+            job = shop.queue.enqueue(rq_kit.add, 1)
+            shop.connection.publish(channel, stored(shop, job)["data"])
+            for content in ("shutdown", {}):
+                data = commands.sign(pickled(content, False), about("one"))
+                shop.connection.publish(channel, data)
+            other = brine.Signer(alice, context="rq:shop", expires="1m", aad=about("one"))
+            shop.connection.publish(channel, brine.dumps({"command": "kill-horse"}, signer=other))
+            wait_until(lambda: len(shop.reasons()) == 8)
+        finally:
+            worker.unsubscribe()
+    assert stopped == ["killed"] * 2
+    assert sorted(shop.reasons()) == [
+        "context-mismatch",
+        "not-an-envelope",
+        "replayed",
+        "signature-bad",
+        "signature-bad",
+        "task-form",
+        "task-form",
+        "wrong-content-type",
+    ]
+
+
+def test_a_command_of_yesterday(shop: Shop) -> None:
+    worker = shop.worker(name="one")
+    stopped: list[str] = []
+    worker.kill_horse = lambda: stopped.append("killed")
+    worker._horse_pid = 1
+    commands = shop.kind._signatures.commands
+    order = pickled({"command": "kill-horse"}, False)
+    old = commands.sign(order, about("one"))
+    later = datetime.now(UTC) + timedelta(minutes=3)
+    verifier = brine.Verifier(commands._trust, context="rq:commands", aad=about("one"), now=later)
+    commands._verifier = lambda *_: verifier
+    worker.handle_payload({"data": old})
+    assert (stopped, shop.reasons()) == ([], ["expired"])

@@ -1,0 +1,129 @@
+"""Copies of jobs of RQ, and jobs that are made to look as if something had happened to them: how often they run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import brine
+
+rq = pytest.importorskip("rq")
+
+from rq import Retry
+
+import brine.rq
+import rq_kit
+from rq_kit import Shop, stored
+
+pytest_plugins = ("rq_fixtures",)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_replays(open_shop: Shop, shop: Shop) -> None:
+    for one, expected in ((open_shop, 4), (shop, 1)):
+        job = one.queue.enqueue(rq_kit.add, 1)
+        fields = stored(one, job)
+        one.work()
+        one.push(job.id)
+        one.work()
+        # As it was before it ran.
+        one.connection.delete(job.key)
+        one.connection.hset(job.key, mapping=fields)
+        one.push(job.id)
+        one.push(job.id)
+        one.work()
+        assert len(one.ran) == expected
+        one.connection.delete("ran")
+    assert shop.reasons() == ["replayed"]
+    assert brine.rq.refused(shop.connection)[0].job_id == job.id
+
+
+def test_a_copy_of_a_job_that_runs_changes_nothing_of_it(shop: Shop) -> None:
+    job = shop.queue.enqueue(rq_kit.add, 1)
+    shop.work()
+    before = stored(shop, job)
+    shop.push(job.id)
+    shop.work()
+    assert stored(shop, job) == before
+    assert (job.get_status(), job.return_value()) == ("finished", 1)
+    assert shop.connection.llen(shop.queue.intermediate_queue_key) == 0
+
+
+def test_a_job_that_is_read_twice_before_it_runs_is_no_replay(shop: Shop) -> None:
+    job = shop.queue.enqueue(rq_kit.add, 1)
+    at_work = shop.worker().job_class
+    for _ in range(3):
+        assert at_work.fetch(job.id, connection=shop.connection).args == (1,)
+    # A worker that was killed before the job began leaves it here.
+    shop.connection.lmove(shop.queue.key, shop.queue.intermediate_queue_key)
+    shop.push(job.id)
+    shop.work()
+    assert (len(shop.ran), shop.reasons()) == (1, [])
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_made_up_crashes(retries: int, open_shop: Shop, shop: Shop) -> None:
+    """A job that looks abandoned is run again as often as its signer allowed, and not once more."""
+    for one, is_signed in ((open_shop, False), (shop, True)):
+        more = {"retry": Retry(max=retries)} if retries else {}
+        job = one.queue.enqueue(rq_kit.add, 1, **more)
+        first = stored(one, job)
+        for _ in range(5):
+            one.work()
+            one.connection.hset(job.key, mapping=first)
+            one.fake_a_crash(job)
+            one.connection.delete(one.queue.registry_cleaning_key)
+        one.work()
+        expected = 1 + (5 if retries else 0)
+        if is_signed:
+            # The right to the second run is in the first envelope, and is used up.
+            expected = 1 + min(retries, 1)
+        assert len(one.ran) == expected
+        one.connection.flushall()
+
+
+def test_all_retries_of_made_up_crashes(shop: Shop) -> None:
+    job = shop.queue.enqueue(rq_kit.add, 1, retry=Retry(max=2))
+    for _ in range(6):
+        shop.work()
+        shop.fake_a_crash(job)
+        shop.connection.delete(shop.queue.registry_cleaning_key)
+    shop.work()
+    assert len(shop.ran) == 3
+
+
+def test_counters(open_shop: Shop, shop: Shop) -> None:
+    for one, expected in ((open_shop, 5), (shop, 1)):
+        job = one.queue.enqueue(rq_kit.flaky, 100, retry=Retry(max=1))
+        one.work(max_jobs=1)
+        one.forge(job, retries_left=3)
+        one.work()
+        assert len(one.ran) == expected
+        one.connection.delete("ran")
+    assert shop.reasons() == ["task-altered"]
+
+
+def test_a_job_that_looks_abandoned_in_another_queue(shop: Shop) -> None:
+    other = Shop(shop.connection, shop.kind, "other")
+    job = other.queue.enqueue(rq_kit.add, 1, retry=Retry(max=1))
+    shop.fake_a_crash(job)
+    shop.work()
+    assert (shop.ran, shop.reasons()) == ([], ["context-mismatch"])
+
+
+def test_a_due_job_that_looks_as_if_it_had_failed(open_shop: Shop, shop: Shop) -> None:
+    """A worker that moves it to its queue does not sign it again, so that there are no two that can run."""
+    for one, expected in ((open_shop, 2), (shop, 1)):
+        job = one.queue.enqueue_at(datetime.now(UTC) - timedelta(seconds=5), rq_kit.add, 1)
+        fields = stored(one, job)
+        one.forge(job, status="failed")
+        one.work(with_scheduler=True)
+        one.work()
+        one.connection.delete(job.key)
+        one.connection.hset(job.key, mapping=fields)
+        one.push(job.id)
+        one.work()
+        assert len(one.ran) == expected
+        one.connection.delete("ran")
+    assert shop.reasons() == ["replayed"]
