@@ -12,9 +12,9 @@ from rq.serializers import DefaultSerializer
 from rq.utils import as_text, get_version, import_attribute
 
 from brine._errors import Error, UntrustedError, UsageError
-from brine._rq_jobs import started_jobs
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
+from brine._rq_workers_jobs import started_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
