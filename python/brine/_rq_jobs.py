@@ -18,6 +18,7 @@ from brine._rq_signatures import (
     STATE,
     UNUSED,
     JobContent,
+    needs_next,
     runs_left,
     steering,
 )
@@ -90,7 +91,7 @@ class SignedJob(Job):
     def _sign(self, fields: dict[str, bytes]) -> None:
         following = self._next_of(fields)
         until = self._until
-        if following is None and runs_left(fields):
+        if following is None and needs_next(fields):
             # A job that begins at its last moment can fail later.
             later = (until or datetime.now(UTC)) + self.own.lifetime
             following = self.own.sign(pickled(self.id, False), NEXT, later)
@@ -103,7 +104,7 @@ class SignedJob(Job):
         return None if self.not_before is None else datetime.fromtimestamp(self.not_before, UTC)
 
     def _next_of(self, fields: Mapping[str, bytes]) -> bytes | None:
-        """Return the right to a run after this one that goes on. One that is used up makes room for a new one."""
+        """Return the right to what follows, which goes on. One that is used up makes room for a new one."""
         before = self._content
         if before is None:
             return None
@@ -114,7 +115,7 @@ class SignedJob(Job):
         return before.next if is_same and not self._is_over else None
 
     def _use_next(self) -> None:
-        """Use the right to one more run, which can be used once: a job in Redis can be made to look as if it had failed."""
+        """Use the right to what follows, which can be used once: a job in Redis can be made to look as if it had failed."""
         right = None if self._content is None else self._content.next
         if right is not None and right != self._next_was_used:
             self.own.consume(self.own.open(right, NEXT))

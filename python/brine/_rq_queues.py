@@ -11,10 +11,10 @@ from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
 from rq.utils import as_text, get_version, import_attribute
 
-from brine._errors import Error, UntrustedError, UsageError
+from brine._errors import Error, UsageError
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
-from brine._rq_workers_jobs import started_jobs
+from brine._rq_workers_jobs import of_queue, started_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,13 +85,10 @@ class SignedQueue(Queue):
         except Error:
             self.give_back(name)
             raise
-        if job is not None and job.origin != self.name:
-            told = f"it was sent to queue {job.origin!r}, and lay in {self.name!r}"
-            job.keep(UntrustedError(told, reason="context-mismatch"))  # type: ignore[attr-defined]
-            job = None
-        if job is None:
+        found: Job | None = of_queue(self.name, job)
+        if found is None:
             self._forget(name)
-        return job
+        return found
 
     def _forget(self, name: bytes | str) -> None:
         self.connection.lrem(self.intermediate_queue_key, 1, name)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ ALLOWED = ("rq.job:Retry",)
 """What RQ itself puts into results."""
 
 NEXT = b"next run"
-"""What the right to a retry or a repeat is about."""
+"""What the right to what follows a run is about."""
 
 COMMANDS = "rq:commands"
 
@@ -63,7 +63,7 @@ class JobContent:
     not_before: int | None
     """When it is due, if it was scheduled."""
     next: bytes | None
-    """The right to be signed for one more run, if it has retries or repeats left. It can be used once."""
+    """The right to what follows if it runs once more, or if its worker is lost. It can be used once."""
 
     @classmethod
     def parsed(cls, content: object) -> JobContent:
@@ -103,6 +103,12 @@ def steering(stored: Mapping[str, Any]) -> dict[str, bytes]:
 def as_stored(value: Any) -> bytes:
     """Return a value as Redis keeps it."""
     return value if isinstance(value, bytes) else str(value).encode()
+
+
+def needs_next(fields: Mapping[str, bytes]) -> bool:
+    """Return whether more follows a run than that the job has ended."""
+    named = ("failure_callback_name", "webhooks")
+    return runs_left(fields) > 0 or any(fields.get(name) for name in named)
 
 
 def runs_left(fields: Mapping[str, bytes]) -> int:

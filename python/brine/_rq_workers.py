@@ -21,6 +21,7 @@ from brine._refused_tasks import is_verdict, logger
 from brine._rq_queues import check_class, check_serializer
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
+from brine._rq_workers_jobs import queues_job
 from brine._task_signatures import OpenedTask
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class SignedWorker(BaseWorker):
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             pipeline.execute()
 
+    def handle_job_failure(self, job: Any, *arguments: Any, **named: Any) -> None:
+        """Do what follows a failure. That a job was left by a worker, only Redis says, and is believed once."""
+        if job.is_at_work or job.refused_next() is None:
+            super().handle_job_failure(job, *arguments, **named)
+
     def handle_payload(self, message: Any) -> None:
         """Do what a command says, if it was signed for this worker, within its minute, and for the first time."""
         commands = self.signatures.commands
@@ -124,10 +130,11 @@ class SignedWorker(BaseWorker):
 
     def _clean(self, queue: Any) -> None:
         queue.started_job_registry.cleanup(exception_handlers=self._exc_handlers)
+        own = queues_job(queue.job_class, queue.name)
         for name in REGISTRIES:
             kind = getattr(rq.registry, name, None)
             if kind is not None:
-                kind(queue.name, connection=queue.connection, job_class=queue.job_class).cleanup()
+                kind(queue.name, connection=queue.connection, job_class=own).cleanup()
         limits = getattr(rq.registry, "RateLimitRegistry", None)
         for limit in limits.all(queue.connection) if limits else ():
             limit.cleanup()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from redis.exceptions import ResponseError
 from rq.defaults import DEFAULT_FAILURE_TTL
@@ -89,19 +89,70 @@ class WorkersJob(SignedJob):
             or now.get(count) != content.fields.get(count)
         )
 
-    def retry(self, queue: Any, pipeline: Any) -> None:
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has begun here, so that nobody has to be believed about how it ends."""
+        return self._came is None or self._came.is_consumed
+
+    def refused_next(self) -> Error | None:
+        """Use the right to what follows. Return the reason if it is refused, with which the job is kept."""
         try:
-            if queue.name != self.origin:
-                raise UntrustedError(f"it is of queue {self.origin!r}", reason="context-mismatch")
             self._use_next()
         except Error as error:
             if not is_verdict(error):
                 raise
             self.refuse(error)
-            self.set_status(JobStatus.FAILED, pipeline=pipeline)
-            self._handle_failure(f"no retry: {error}", pipeline)
-        else:
+            return error
+        return None
+
+    def retry(self, queue: Any, pipeline: Any) -> None:
+        error = self.refused_next()
+        if error is None:
             super().retry(queue, pipeline)
+            return
+        self.set_status(JobStatus.FAILED, pipeline=pipeline)
+        self._handle_failure(f"no retry: {error}", pipeline)
+
+
+class QueuesJob(WorkersJob):
+    """A job that a worker finds in a registry of a queue. One of another queue is none there."""
+
+    queue_name: ClassVar[str]
+
+    @classmethod
+    def fetch_many(
+        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
+    ) -> list[Job | None]:
+        return [of_queue(cls.queue_name, job) for job in super().fetch_many(job_ids, connection)]
+
+
+class LostJob(QueuesJob):
+    """A job whose worker looks lost. Only Redis says so, and is believed once: what follows is done by one right."""
+
+    @classmethod
+    def fetch_many(
+        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
+    ) -> list[Job | None]:
+        found: list[Any] = super().fetch_many(job_ids, connection)
+        return [job if job is not None and job.is_lost else None for job in found]
+
+    @property
+    def is_lost(self) -> bool:
+        return self.get_status(refresh=False) == JobStatus.STARTED and self.refused_next() is None
+
+
+def of_queue(name: str, job: Any) -> Any:
+    """Return a job that lay in a queue, if it was sent there. A copy of any other is kept, and it stays where it is."""
+    if job is None or job.origin == name:
+        return job
+    told = f"it was sent to queue {job.origin!r}, and lay in {name!r}"
+    job.keep(UntrustedError(told, reason="context-mismatch"))
+    return None
+
+
+def queues_job(workers_job: Any, name: str, kind: type[QueuesJob] = QueuesJob) -> Any:
+    """Return the class of the jobs that a worker finds in a registry of a queue."""
+    return type(kind.__name__, (kind, workers_job), {"queue_name": name})
 
 
 class SignedStartedJobRegistry(StartedJobRegistry):
@@ -110,7 +161,8 @@ class SignedStartedJobRegistry(StartedJobRegistry):
     queue_class: Any
 
     def get_queue(self) -> Any:
-        return self.queue_class(self.name, connection=self.connection, job_class=self.job_class)
+        own = self.queue_class.workers_job
+        return self.queue_class(self.name, connection=self.connection, job_class=own)
 
     def __contains__(self, item: Any) -> bool:
         return super().__contains__(getattr(item, "id", item))
@@ -118,7 +170,8 @@ class SignedStartedJobRegistry(StartedJobRegistry):
 
 def started_jobs(queue_class: Any, name: str, connection: Any) -> SignedStartedJobRegistry:
     """Return what a queue has at work, as workers see it, whoever looks."""
-    found = SignedStartedJobRegistry(name, connection, job_class=queue_class.workers_job)
+    lost = queues_job(queue_class.workers_job, name, LostJob)
+    found = SignedStartedJobRegistry(name, connection, job_class=lost)
     found.queue_class = queue_class
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,11 +11,14 @@ import brine
 
 rq = pytest.importorskip("rq")
 
-from rq import Retry
+from rq import Callback, Retry
 
 import brine.rq
 import rq_kit
-from rq_kit import Shop, stored
+from rq_kit import Shop, stored, two_shops
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest_plugins = ("rq_fixtures",)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -93,6 +97,39 @@ def test_all_retries_of_made_up_crashes(shop: Shop) -> None:
     assert len(shop.ran) == 3
 
 
+def test_made_up_crashes_call_back_once(open_shop: Shop, shop: Shop) -> None:
+    for one, expected in ((open_shop, 4), (shop, 1)):
+        job = one.queue.enqueue(rq_kit.add, 1, on_failure=Callback(rq_kit.called_back))
+        first = stored(one, job)
+        for _ in range(4):
+            one.connection.hset(job.key, mapping=first)
+            one.fake_a_crash(job)
+            one.connection.delete(one.queue.registry_cleaning_key)
+            one.work()
+        assert one.ran.count("called back for shop") == expected
+        one.connection.delete("ran")
+    assert set(shop.reasons()) == {"replayed"}
+
+
+def test_jobs_that_look_stuck_call_webhooks_once(
+    open_shop: Shop, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = pytest.importorskip("rq.webhook").Webhook
+    sent: list[str] = []
+    monkeypatch.setattr(webhook, "send", lambda self, *_, **__: sent.append(self.url))
+    for one, expected in ((open_shop, 4), (shop, 1)):
+        webhooks = [webhook("http://127.0.0.1:1/failed", "failed")]
+        job = one.queue.enqueue(rq_kit.add, 1, webhooks=webhooks)
+        one.work()
+        for _ in range(4):
+            one.connection.rpush(one.queue.intermediate_queue_key, job.id)
+            one.let_time_pass()
+            one.work()
+        assert len(sent) == expected
+        sent.clear()
+    assert shop.reasons() == ["replayed"]
+
+
 def test_counters(open_shop: Shop, shop: Shop) -> None:
     for one, expected in ((open_shop, 5), (shop, 1)):
         job = one.queue.enqueue(rq_kit.flaky, 100, retry=Retry(max=1))
@@ -104,11 +141,27 @@ def test_counters(open_shop: Shop, shop: Shop) -> None:
     assert shop.reasons() == ["task-altered"]
 
 
-def test_a_job_that_looks_abandoned_in_another_queue(shop: Shop) -> None:
-    other = Shop(shop.connection, shop.kind, "other")
-    job = other.queue.enqueue(rq_kit.add, 1, retry=Retry(max=1))
-    shop.fake_a_crash(job)
-    shop.work()
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_job_that_looks_abandoned_in_another_queue(
+    retries: int,
+    open_shop: Shop,
+    connection: Any,
+    alice: brine.Key,
+    mallory: brine.Key,
+    seen: Path,
+) -> None:
+    """Whoever is trusted for one queue names no callback for workers of another one."""
+    open_other = Shop(connection, open_shop.kind, "other")
+    shop, other = two_shops(connection, alice, mallory, seen)
+    for one, sender, expected in ((open_shop, open_other, 1), (shop, other, 0)):
+        more = {"retry": Retry(max=retries)} if retries else {}
+        back = Callback(rq_kit.called_back)
+        job = sender.queue.enqueue(rq_kit.add, 1, on_failure=back, **more)
+        one.fake_a_crash(job)
+        one.work()
+        assert one.ran.count("called back for other") == expected
+        if one is open_shop:
+            connection.flushall()
     assert (shop.ran, shop.reasons()) == ([], ["context-mismatch"])
 
 
