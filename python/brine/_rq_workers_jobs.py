@@ -78,6 +78,12 @@ class WorkersJob(SignedJob):
         # It is over in Redis, where anybody can write. It runs again if `requeue` says so.
         self._is_over = False
 
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
+        # No worker moves a job to another queue. It would sign there what was signed for this one.
+        if self._content is not None and self._content.fields.get("origin") != self.origin.encode():
+            raise UntrustedError(f"it is moved to {self.origin!r}", reason="context-mismatch")
+        return super().to_dict(include_meta, include_result)
+
     def _is_signed_again(self, fields: Mapping[str, Any]) -> bool:
         """Whether it is to run once more. Only a retry, a repeat and `requeue` make it another job than it was."""
         content = self._content

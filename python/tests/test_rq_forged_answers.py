@@ -19,10 +19,11 @@ import brine.rq
 import rq_kit
 from brine._objects import pickled
 from brine._rq_workers import about
-from rq_kit import ATTEMPTS, Shop, stored
+from rq_kit import ATTEMPTS, Shop, stored, two_shops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytest_plugins = ("rq_fixtures",)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -70,6 +71,38 @@ def test_forged_meta(connection: Any, shop: Shop) -> None:
     assert shop.reasons()[1:] == ["signature-bad"]
     with pytest.raises(brine.AlteredError):
         other.get_meta()
+
+
+def test_meta_of_a_job_of_another_queue(
+    connection: Any, alice: brine.Key, mallory: brine.Key, seen: Path
+) -> None:
+    """Whoever is trusted for one queue has no worker of another one sign a meta there."""
+    shop, other = two_shops(connection, alice, mallory, seen)
+    job = shop.queue.enqueue(rq_kit.remember, "seen", job_id="one")
+    fields = stored(shop, job)
+    job.delete()
+    forged = other.queue.enqueue(rq_kit.remember, "seen", job_id="one", meta={"seen": 41})
+    shop.forge(forged, status="ready_to_enqueue")
+    connection.zadd("rq:ready:shop", {"one": 1})
+    shop.work()
+    meta = stored(shop, forged)["meta"]
+    connection.delete(job.key)
+    connection.hset(job.key, mapping={**fields, "meta": meta})
+    shop.push(job.id)
+    shop.work()
+    assert (job.return_value(), set(shop.reasons())) == (None, {"context-mismatch"})
+
+
+def test_no_worker_moves_a_job_to_another_queue(shop: Shop) -> None:
+    other = Shop(shop.connection, shop.kind, "other")
+    job = other.queue.enqueue(rq_kit.remember, "seen", meta={"seen": 1})
+    before = stored(shop, job)
+    worker = shop.worker()
+    found = worker.job_class.fetch(job.id, connection=shop.connection)
+    with pytest.raises(brine.UntrustedError) as caught:
+        worker.queues[0]._enqueue_job(found)
+    assert caught.value.reason == "context-mismatch"
+    assert stored(shop, job) == before
 
 
 def test_commands_that_nobody_signed(
