@@ -9,7 +9,7 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.utils import as_text, decode_redis_hash
 
-from brine._errors import Error, UsageError
+from brine._errors import Error, UntrustedError, UsageError
 from brine._objects import pickled
 from brine._rq_results import JobValues, SignedResult, inflated
 from brine._rq_signatures import (
@@ -61,7 +61,8 @@ class SignedJob(Job):
 
     @property
     def own(self) -> TaskSignatures:
-        return self.signatures.of(self.origin)
+        # What belongs to a signed job is signed, whatever a fallback lets pass.
+        return self.signatures.of(self.origin, self.is_unsigned)
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         if self.is_unsigned:
@@ -123,13 +124,14 @@ class SignedJob(Job):
 
     def restore(self, raw_data: Any) -> None:
         stored = decode_redis_hash(raw_data)
-        if "data" not in stored:
+        if "data" not in stored and not steering(stored):
             raise NoSuchJobError(f"no job: {self.id}")
-        self.origin = as_text(stored.get("origin", b""))
-        data = stored["data"]
-        if self.signatures.takes_unsigned:
+        was_signed = self._content is not None
+        own = self._signatures_of(as_text(stored.get("origin", b"")), was_signed)
+        data = stored.get("data", b"")
+        if self.signatures.takes_unsigned and not was_signed:
             data = inflated(data)
-        opened = self.own.open(data, TASK)
+        opened = own.open(data, TASK)
         if isinstance(opened, OpenedTask):
             self._restore_signed(stored, opened)
         else:
@@ -141,6 +143,13 @@ class SignedJob(Job):
             self._set_call(opened)
         self.meta = self._opened_meta(stored.get("meta"))
         self._is_over = as_text(stored.get("status", b"")) in OVER
+
+    def _signatures_of(self, queue: str, was_signed: bool) -> TaskSignatures:
+        """Return what judges this job as it is in Redis now. One that was signed stays so, and stays in its queue."""
+        if was_signed and queue != self.origin:
+            told = f"it is of queue {queue!r} now, and was of {self.origin!r}"
+            raise UntrustedError(told, reason="context-mismatch")
+        return self.signatures.of(queue, unsigned=not was_signed)
 
     def _restore_signed(self, stored: Mapping[str, bytes], opened: OpenedTask) -> None:
         content = JobContent.parsed(opened.content)
@@ -184,6 +193,8 @@ class SignedJob(Job):
         return super().requeue(at_front)
 
     def _signed_meta(self) -> bytes:
+        if self.is_unsigned:
+            return pickled(self.meta, False)
         return self.own.sign(pickled(self.meta, False), self.about("meta"), self._until)
 
     def _opened_meta(self, value: bytes | None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class JobValues:
     def opened(self, record: Mapping[str, bytes]) -> tuple[dict[str, bytes], Any]:
         """Verify the record of a result. Return it without the value, and the value."""
         job = self._of_job()
-        if SEAL not in record and job.signatures.takes_unsigned:
+        if SEAL not in record and job.is_unsigned:
             return self._unsigned(job, dict(record))
         opened = job.own.open(record.get(SEAL, b""), job.about("result"), is_result=True)
         if not isinstance(opened, OpenedTask) or not isinstance(opened.content, dict):

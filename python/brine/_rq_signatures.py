@@ -37,18 +37,25 @@ class QueueSignatures:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         # It is found out here that the options make no sense.
-        self._any = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **options)
-        self.commands = self._any.for_commands(COMMANDS)
+        self._signed, self._unsigned = (
+            TaskSignatures(COMMANDS, always_allowed=ALLOWED, **{**options, "fallback": fallback})
+            for fallback in (None, options["fallback"])
+        )
+        self.commands = self._signed.for_commands(COMMANDS)
         self.takes_unsigned = options["fallback"] is not None
-        self.of = lru_cache(maxsize=64)(self._of)
+        self._known = lru_cache(maxsize=64)(self._made)
 
-    def _of(self, queue: str) -> TaskSignatures:
+    def of(self, queue: str, unsigned: bool = False) -> TaskSignatures:
+        """Return those of a queue. They let nothing pass that is not signed, or what a fallback lets pass."""
+        return self._known(queue, unsigned and self.takes_unsigned)
+
+    def _made(self, queue: str, unsigned: bool) -> TaskSignatures:
         context = f"rq:{queue}"
         if context == COMMANDS or context.endswith(":results"):
             raise UsageError(
                 f"no queue can be called {queue!r}: it is another context", reason="usage"
             )
-        return self._any.for_context(context)
+        return (self._unsigned if unsigned else self._signed).for_context(context)
 
 
 @dataclass(frozen=True)

@@ -283,11 +283,14 @@ def test_garbage_ends_no_worker(shop: Shop) -> None:
     shop.push("text")
     shop.connection.hset("rq:job:empty", "last_heartbeat", "now")
     shop.push("empty")
+    cut = shop.queue.enqueue(rq_kit.add, 6)
+    shop.connection.hdel(cut.key, "data")
     shop.connection.rpush(shop.queue.intermediate_queue_key, "none")
     last = shop.queue.enqueue(rq_kit.add, 4)
     shop.work()
     assert [job.return_value() for job in (good, last)] == [1, 4]
-    assert shop.reasons() == ["task-form"] * 4
+    assert sorted(shop.reasons()) == ["not-an-envelope", *["task-form"] * 4]
+    assert cut.get_status() == "failed"
     shop.connection.zadd(shop.queue.started_job_registry.key, {b"\xff": 1})
     shop.connection.delete(shop.queue.registry_cleaning_key)
     other = shop.queue.enqueue(rq_kit.add, 5)
@@ -349,6 +352,56 @@ def test_moving_to_signatures(connection: Any, shop: Shop, signed: Callable[...,
     shop.forge(job, timeout=5)
     moving.work()
     assert shop.reasons()[2:] == ["task-altered"]
+
+
+@pytest.mark.filterwarnings("ignore::brine.UnsignedWarning")
+def test_a_fallback_weakens_nothing_that_is_signed(
+    connection: Any, signed: Callable[..., Any]
+) -> None:
+    """Results and meta of a signed job are signed, and it becomes no unsigned one."""
+    plain = Shop(connection, ATTEMPTS["unsigned"]())
+    moving = Shop(connection, signed(fallback=brine.Unsigned()))
+    forged = plain.queue.enqueue(rq_kit.remember, "seen", job_id="one", meta={"seen": 41})
+    plain.work()
+    # The unsigned job's own are let through.
+    found = moving.kind.Job.fetch("one", connection=connection)
+    assert (found.meta, found.return_value()) == ({"seen": 42}, 42)
+    fields, results = stored(plain, forged), connection.xrange("rq:results:one")
+    forged.delete()
+    job = moving.queue.enqueue(rq_kit.remember, "seen", job_id="one")
+    moving.forge(job, meta=fields["meta"])
+    connection.xadd("rq:results:one", results[0][1])
+    moving.work()
+    assert (moving.ran, moving.reasons()) == ([], ["not-an-envelope"])
+    for read in (job.return_value, job.get_meta, job.refresh):
+        with pytest.raises(brine.UnsupportedError) as caught:
+            read()
+        assert caught.value.reason == "not-an-envelope"
+    # With the call that is not signed, too.
+    connection.delete(job.key)
+    connection.hset(job.key, mapping=fields)
+    for read in (job.refresh, job.return_value):
+        with pytest.raises(brine.UnsupportedError) as caught:
+            read()
+        assert caught.value.reason == "not-an-envelope"
+
+
+@pytest.mark.filterwarnings("ignore::brine.UnsignedWarning")
+def test_the_meta_of_an_unsigned_job_stays_unsigned(
+    connection: Any, shop: Shop, signed: Callable[..., Any]
+) -> None:
+    """No worker signs what somebody sent without a signature, so that a signed job of this name could have it."""
+    plain = Shop(connection, ATTEMPTS["unsigned"]())
+    moving = Shop(connection, signed(fallback=brine.Unsigned()))
+    forged = plain.queue.enqueue(rq_kit.remember, "seen", job_id="one", meta={"seen": 41})
+    moving.work()
+    assert plain.kind.Job.fetch("one", connection=connection).meta == {"seen": 42}
+    meta = stored(shop, forged)["meta"]
+    forged.delete()
+    job = shop.queue.enqueue(rq_kit.remember, "seen", job_id="one")
+    shop.forge(job, meta=meta)
+    shop.work()
+    assert shop.reasons() == ["not-an-envelope"]
 
 
 def test_the_content_of_a_job_has_one_form() -> None:

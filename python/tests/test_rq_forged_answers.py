@@ -43,6 +43,34 @@ def test_results_of_another_job(open_shop: Shop, shop: Shop) -> None:
             assert mine.return_value() == 100
 
 
+def test_a_job_of_another_queue_in_the_place_of_one_of_this(
+    connection: Any, alice: brine.Key, mallory: brine.Key, seen: Path
+) -> None:
+    """Whoever is trusted for one queue answers no job of another one."""
+    plain, plain_other = (Shop(connection, ATTEMPTS["hmac"](), name) for name in ("shop", "other"))
+    shop, other = two_shops(connection, alice, mallory, seen)
+    for one, sender in ((plain, plain_other), (shop, other)):
+        job = one.queue.enqueue(rq_kit.add, 1, job_id="one")
+        job.delete()
+        sender.queue.enqueue(rq_kit.add, 100, job_id="one")
+        sender.work()
+        if one is plain:
+            job.refresh()
+            assert (job.origin, job.return_value()) == ("other", 100)
+            connection.flushall()
+            continue
+        with pytest.raises(brine.UntrustedError) as caught:
+            job.refresh()
+        assert (caught.value.reason, job.origin) == ("context-mismatch", "shop")
+        with pytest.raises(brine.UntrustedError) as caught:
+            job.return_value()
+        assert caught.value.reason == "context-mismatch"
+        # Whoever asks for it by its id alone is told where it is from.
+        found = shop.kind.Job.fetch("one", connection=connection)
+        assert (found.origin, found.signer) == ("other", "mallory")
+        assert shop.queue.fetch_job("one") is None
+
+
 def test_a_failure_that_did_not_happen(open_shop: Shop, shop: Shop) -> None:
     for one, is_signed in ((open_shop, False), (shop, True)):
         job = one.queue.enqueue(rq_kit.add, 1)
