@@ -159,7 +159,9 @@ class SignedGroup(Group):
         # The types of some clients say that it may have to be awaited.
         members: Any = self.connection.smembers(self.key)
         ids = [as_text(job_id) for job_id in members]
-        return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
+        found = self.job_class.fetch_many(ids, self.connection)
+        # The group is signed of each job. Which jobs it has, Redis says.
+        return [job for job in found if job is not None and job.group_id == self.name]
 
 
 def check_class(what: str, given: Any, known: tuple[type, ...]) -> None:

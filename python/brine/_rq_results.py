@@ -82,7 +82,11 @@ class SignedResult(Result):
         cls, job_id: str, result_id: str, payload: Any, connection: Any, serializer: Any = None
     ) -> Result:
         fields, value = serializer.opened(decode_redis_hash(payload))
-        result = super().restore(job_id, result_id, fields, connection, serializer)
+        try:
+            result = super().restore(job_id, result_id, fields, connection, serializer)
+        except (ValueError, OverflowError) as error:
+            # Nobody signs where it stands in the stream, which is when it was written.
+            raise UsageError(f"it is no result of RQ: {error}", reason="task-form") from error
         result.return_value = value
         return result
 

@@ -71,6 +71,29 @@ def test_a_job_of_another_queue_in_the_place_of_one_of_this(
         assert shop.queue.fetch_job("one") is None
 
 
+def test_a_result_from_the_end_of_time(open_shop: Shop, shop: Shop) -> None:
+    for one in (open_shop, shop):
+        job = one.queue.enqueue(rq_kit.add, 1)
+        one.work()
+        ((_, record),) = one.connection.xrange(f"rq:results:{job.id}")
+        one.connection.xadd(f"rq:results:{job.id}", record, id="18446744073709551614-1")
+        with pytest.raises(ValueError, match="year") as caught:
+            job.return_value()
+    assert isinstance(caught.value, brine.UsageError)
+    assert caught.value.reason == "task-form"
+
+
+def test_a_job_of_another_group(connection: Any, shop: Shop) -> None:
+    plain = Shop(connection, ATTEMPTS["unsigned"]())
+    kinds = ((plain, rq.group.Group, [1, 100]), (shop, shop.kind.Group, [1]))
+    for one, kind, expected in kinds:
+        group = kind.create(connection=connection)
+        group.enqueue_many(one.queue, [one.queue.prepare_data(rq_kit.add, (1,))])
+        connection.sadd(group.key, one.queue.enqueue(rq_kit.add, 100).id)
+        one.work()
+        assert sorted(job.return_value() for job in group.get_jobs()) == expected
+
+
 def test_a_failure_that_did_not_happen(open_shop: Shop, shop: Shop) -> None:
     for one, is_signed in ((open_shop, False), (shop, True)):
         job = one.queue.enqueue(rq_kit.add, 1)
