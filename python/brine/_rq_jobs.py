@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
-from rq.utils import as_text, decode_redis_hash
+from rq.utils import as_text
 
 from brine._errors import Error, UntrustedError, UsageError
 from brine._objects import pickled
@@ -19,6 +19,7 @@ from brine._rq_signatures import (
     UNUSED,
     JobContent,
     needs_next,
+    readable,
     runs_left,
     steering,
 )
@@ -123,11 +124,11 @@ class SignedJob(Job):
             self._next_was_used = right
 
     def restore(self, raw_data: Any) -> None:
-        stored = decode_redis_hash(raw_data)
+        stored = readable(raw_data)
         if "data" not in stored and not steering(stored):
             raise NoSuchJobError(f"no job: {self.id}")
         was_signed = self._content is not None
-        own = self._signatures_of(as_text(stored.get("origin", b"")), was_signed)
+        own = self._signatures_of(stored.get("origin", b""), was_signed)
         data = stored.get("data", b"")
         if self.signatures.takes_unsigned and not was_signed:
             data = inflated(data)
@@ -144,8 +145,9 @@ class SignedJob(Job):
         self.meta = self._opened_meta(stored.get("meta"))
         self._is_over = as_text(stored.get("status", b"")) in OVER
 
-    def _signatures_of(self, queue: str, was_signed: bool) -> TaskSignatures:
+    def _signatures_of(self, origin: bytes, was_signed: bool) -> TaskSignatures:
         """Return what judges this job as it is in Redis now. One that was signed stays so, and stays in its queue."""
+        queue = origin.decode(errors="backslashreplace")
         if was_signed and queue != self.origin:
             told = f"it is of queue {queue!r} now, and was of {self.origin!r}"
             raise UntrustedError(told, reason="context-mismatch")
@@ -155,7 +157,10 @@ class SignedJob(Job):
         content = JobContent.parsed(opened.content)
         content.check(self.id, stored)
         state = {name: stored[name] for name in STATE & stored.keys()}
-        super().restore({**state, **content.fields, "data": b""})
+        try:
+            super().restore({**state, **content.fields, "data": b""})
+        except ValueError as error:
+            raise UsageError(f"it is no job of RQ: {error}", reason="task-form") from error
         self.data, self.is_unsigned = content.data, False
         self._envelope, self._content, self._came = opened.envelope, content, opened
         self.signer, self.not_before = opened.verified.signer, content.not_before

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.group import Group
 from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
-from rq.utils import as_text, get_version, import_attribute
+from rq.utils import as_text, current_timestamp, get_version, import_attribute
 
 from brine._errors import Error, UsageError
 from brine._rq_refusals import keep
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_SERIALIZERS = (None, DefaultSerializer, "rq.serializers.DefaultSerializer", "pickle")
+
+MOST_AT_ONCE = 1000
+"""How many jobs a scheduler looks at for one queue, before it looks at the next one."""
 
 
 class SignedQueue(Queue):
@@ -78,16 +82,22 @@ class SignedQueue(Queue):
     def taken(self, name: bytes) -> Job | None:
         """Return the job that was taken from here by its name. One that is refused stays nowhere but with its reason."""
         try:
+            job = self.named(name)
+        except (Error, RedisError):
+            self.give_back(name)
+            raise
+        if job is None:
+            self._forget(name)
+        return job
+
+    def named(self, name: bytes) -> Job | None:
+        """Return the job of this queue that has a name, if there is one. What is refused is kept."""
+        try:
             (job,) = self.job_class.fetch_many([name.decode()], self.connection)
         except UnicodeDecodeError as error:
             keep(self.connection, None, {"data": name}, error)
-            job = None
-        except Error:
-            self.give_back(name)
-            raise
+            return None
         found: Job | None = of_queue(self.name, job)
-        if found is None:
-            self._forget(name)
         return found
 
     def _forget(self, name: bytes | str) -> None:
@@ -100,7 +110,11 @@ class SignedQueue(Queue):
 
     def set_aside(self, job: Any, error: Exception) -> None:
         """Keep a job that was taken from here, with the reason for which it is refused."""
-        job.refuse(error)
+        try:
+            job.refuse(error)
+        except RedisError:
+            self.give_back(job.id)
+            raise
         self._forget(job.id)
 
     def enqueue_job(self, job: Any, *arguments: Any, **named: Any) -> Any:
@@ -131,11 +145,12 @@ class SignedScheduler(RQScheduler):
             queue = self.job_class.queue_class(
                 registry.name, connection=self.connection, job_class=self.job_class
             )
-            for job_id in registry.get_jobs_to_schedule():
+            now = current_timestamp()
+            due = self.connection.zrangebyscore(registry.key, 0, now, start=0, num=MOST_AT_ONCE)
+            for name in due:
                 with self.connection.pipeline() as pipeline:
-                    registry.remove(job_id, pipeline=pipeline)
-                    job = queue.fetch_job(job_id)
-                    if job is not None:
+                    pipeline.zrem(registry.key, name)
+                    if (job := queue.named(name)) is not None:
                         _enqueue(queue, job, pipeline)
                     pipeline.execute()
         self._status = self.Status.STARTED

@@ -7,11 +7,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from rq.results import Result
-from rq.utils import decode_redis_hash
 
 from brine._errors import AlteredError, UsageError
 from brine._objects import pickled
-from brine._rq_signatures import as_stored
+from brine._rq_signatures import as_stored, readable
 from brine._task_signatures import OpenedTask
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class SignedResult(Result):
     def restore(
         cls, job_id: str, result_id: str, payload: Any, connection: Any, serializer: Any = None
     ) -> Result:
-        fields, value = serializer.opened(decode_redis_hash(payload))
+        fields, value = serializer.opened(readable(payload))
         try:
             result = super().restore(job_id, result_id, fields, connection, serializer)
         except (ValueError, OverflowError) as error:

@@ -107,6 +107,14 @@ def steering(stored: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: as_stored(value) for name, value in stored.items() if name not in left_out}
 
 
+def readable(stored: Mapping[Any, bytes]) -> dict[str, bytes]:
+    """Return a hash of Redis with its names as text. One that is none is escaped, and is no name of RQ."""
+    return {
+        name if isinstance(name, str) else name.decode(errors="backslashreplace"): value
+        for name, value in stored.items()
+    }
+
+
 def as_stored(value: Any) -> bytes:
     """Return a value as Redis keeps it."""
     return value if isinstance(value, bytes) else str(value).encode()

@@ -9,13 +9,13 @@ from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus, parse_job_id
 from rq.registry import FailedJobRegistry, StartedJobRegistry
-from rq.utils import as_text, current_timestamp, decode_redis_hash
+from rq.utils import as_text, current_timestamp
 
 from brine._errors import Error, UntrustedError, UsageError
 from brine._refused_tasks import is_verdict
 from brine._rq_jobs import WAITING, SignedJob
 from brine._rq_refusals import keep
-from brine._rq_signatures import runs_left, steering
+from brine._rq_signatures import readable, runs_left, steering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ class WorkersJob(SignedJob):
 
     @classmethod
     def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:
-        (job,) = cls.fetch_many([id], connection)
+        (job,) = cls.fetch_many([parse_job_id(id)], connection)
         if job is None:
             raise NoSuchJobError(f"no job: {id}")
         return job
@@ -35,7 +35,7 @@ class WorkersJob(SignedJob):
     def fetch_many(
         cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
     ) -> list[Job | None]:
-        ids = [parse_job_id(as_text(job_id)) for job_id in job_ids]
+        ids = [as_text(job_id) for job_id in job_ids]
         with connection.pipeline(transaction=False) as pipeline:
             for job_id in ids:
                 pipeline.hgetall(cls.key_for(job_id))
@@ -50,7 +50,7 @@ class WorkersJob(SignedJob):
         try:
             if isinstance(found, ResponseError):
                 raise UsageError(f"it is no hash: {found}", reason="task-form")
-            stored = decode_redis_hash(found)
+            stored = readable(found)
             job = cls(job_id, connection=connection)
             job.restore(stored)
         except NoSuchJobError:
@@ -71,7 +71,7 @@ class WorkersJob(SignedJob):
         keep(self.connection, self.id, self._stored(), error)
 
     def _stored(self) -> dict[str, bytes]:
-        return decode_redis_hash(self.connection.hgetall(self.key))
+        return readable(self.connection.hgetall(self.key))
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)

@@ -105,6 +105,13 @@ contexts = ["rq:{queue}", "rq:{queue}:results"]
     )
 
 
+class Evil:
+    """Runs a command when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("ran"),))
+
+
 class HmacSerializer:
     """A serializer that signs as well as a serializer can."""
 

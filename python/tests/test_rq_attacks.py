@@ -24,7 +24,7 @@ import rq_kit
 from brine._objects import pickled
 from brine._rq_signatures import NEXT, JobContent
 from brine._task_signatures import LEASE, TASK
-from rq_kit import ATTEMPTS, Shop, stored
+from rq_kit import Shop, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,19 +220,12 @@ def test_without_a_ledger_or_a_trust_file_no_job_is_refused(
     assert (job.return_value(), shop.reasons()) == (1, [])
 
 
-class Evil:
-    """Runs a command when it is loaded."""
-
-    def __reduce__(self) -> Any:
-        return (Path.touch, (Path("ran"),))
-
-
 def test_a_signer_sends_no_more_than_the_list_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: Shop, signed: Callable[..., Any]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shop.queue.enqueue(rq_kit.add, Evil(), description="evil")
-    shop.queue.enqueue(rq_kit.add, 1, meta={"evil": Evil()})
+    shop.queue.enqueue(rq_kit.add, rq_kit.Evil(), description="evil")
+    shop.queue.enqueue(rq_kit.add, 1, meta={"evil": rq_kit.Evil()})
     shop.work()
     assert not Path("ran").exists()
     assert (shop.ran, shop.reasons()) == ([], ["import-not-allowed"] * 2)
@@ -268,140 +261,6 @@ def test_what_a_trusted_signer_signs_that_is_no_job(shop: Shop) -> None:
     shop.push(job.id)
     shop.work()
     assert shop.reasons()[len(wrong) :] == ["signature-bad"]
-
-
-def test_garbage_ends_no_worker(shop: Shop) -> None:
-    good = shop.queue.enqueue(rq_kit.add, 1)
-    bad = shop.queue.enqueue(rq_kit.add, 2)
-    shop.forge(bad, status="nonsense")
-    dated = shop.queue.enqueue(rq_kit.add, 3)
-    shop.forge(dated, started_at="yesterday")
-    shop.push(b"\xff")
-    shop.push("no/name")
-    shop.push("")
-    shop.connection.set("rq:job:text", "text")
-    shop.push("text")
-    shop.connection.hset("rq:job:empty", "last_heartbeat", "now")
-    shop.push("empty")
-    cut = shop.queue.enqueue(rq_kit.add, 6)
-    shop.connection.hdel(cut.key, "data")
-    shop.connection.rpush(shop.queue.intermediate_queue_key, "none")
-    last = shop.queue.enqueue(rq_kit.add, 4)
-    shop.work()
-    assert [job.return_value() for job in (good, last)] == [1, 4]
-    assert sorted(shop.reasons()) == ["not-an-envelope", *["task-form"] * 4]
-    assert cut.get_status() == "failed"
-    shop.connection.zadd(shop.queue.started_job_registry.key, {b"\xff": 1})
-    shop.connection.delete(shop.queue.registry_cleaning_key)
-    other = shop.queue.enqueue(rq_kit.add, 5)
-    shop.work()
-    assert other.return_value() == 5
-
-
-def test_plain_workers_and_plain_jobs(connection: Any, shop: Shop) -> None:
-    # An unsigned job runs in no signed worker, and a signed one in no worker that would not verify it.
-    plain = Shop(connection, ATTEMPTS["unsigned"]())
-    plain.queue.enqueue(rq_kit.add, 1)
-    shop.work()
-    assert (shop.ran, shop.reasons()) == ([], ["not-an-envelope"])
-    job = shop.queue.enqueue(rq_kit.add, 2)
-    plain.work()
-    assert (shop.ran, job.get_status()) == ([], "failed")
-    # A plain worker with the signed class of jobs runs what has verified, once.
-    job = shop.queue.enqueue(rq_kit.add, 3)
-    worker = rq.SimpleWorker(
-        [shop.queue],
-        connection=connection,
-        job_class=shop.kind.Job,
-    )
-    worker.death_penalty_class = rq_kit.TimerDeathPenalty
-    worker._install_signal_handlers = lambda: None
-    worker.work(burst=True, logging_level="CRITICAL")
-    shop.push(job.id)
-    worker.work(burst=True, logging_level="CRITICAL")
-    assert shop.ran == ["add 3 0 for alice"]
-
-
-def test_moving_to_signatures(connection: Any, shop: Shop, signed: Callable[..., Any]) -> None:
-    plain = Shop(connection, ATTEMPTS["unsigned"]())
-    fallback = brine.Unsigned()
-    moving = Shop(connection, signed(fallback=fallback))
-    jobs = [
-        plain.queue.enqueue(rq_kit.add, 1, meta={"by": "nobody"}),
-        plain.queue.enqueue(rq_kit.flaky, 1, retry=Retry(max=1)),
-        moving.queue.enqueue(rq_kit.add, 2),
-    ]
-    with pytest.warns(brine.UnsignedWarning):
-        moving.work()
-    assert sorted(shop.ran) == ["add 1 0 for None", "add 2 0 for alice", "flaky", "flaky"]
-    assert fallback.count >= 3
-    assert [job.return_value() for job in jobs] == [1, "at last", 2]
-    # Whoever reads signed results reads these, too, and nobody's key has signed the jobs on the way.
-    assert moving.kind.Job.fetch(jobs[0].id, connection=connection).return_value() == 1
-    with pytest.raises(brine.Error) as caught:
-        shop.kind.Job.fetch(jobs[1].id, connection=connection)
-    assert caught.value.reason == "not-an-envelope"
-    # The list and the limit hold for them.
-    plain.queue.enqueue(rq_kit.add, Evil(), description="evil")
-    bomb = plain.queue.enqueue(rq_kit.add, 1)
-    shop.forge(bomb, data=zlib.compress(bytes((64 << 20) + 1)))
-    moving.work()
-    assert shop.reasons() == ["import-not-allowed", "too-large"]
-    # A signed job that was altered is no unsigned one.
-    job = moving.queue.enqueue(rq_kit.add, 5)
-    shop.forge(job, timeout=5)
-    moving.work()
-    assert shop.reasons()[2:] == ["task-altered"]
-
-
-@pytest.mark.filterwarnings("ignore::brine.UnsignedWarning")
-def test_a_fallback_weakens_nothing_that_is_signed(
-    connection: Any, signed: Callable[..., Any]
-) -> None:
-    """Results and meta of a signed job are signed, and it becomes no unsigned one."""
-    plain = Shop(connection, ATTEMPTS["unsigned"]())
-    moving = Shop(connection, signed(fallback=brine.Unsigned()))
-    forged = plain.queue.enqueue(rq_kit.remember, "seen", job_id="one", meta={"seen": 41})
-    plain.work()
-    # The unsigned job's own are let through.
-    found = moving.kind.Job.fetch("one", connection=connection)
-    assert (found.meta, found.return_value()) == ({"seen": 42}, 42)
-    fields, results = stored(plain, forged), connection.xrange("rq:results:one")
-    forged.delete()
-    job = moving.queue.enqueue(rq_kit.remember, "seen", job_id="one")
-    moving.forge(job, meta=fields["meta"])
-    connection.xadd("rq:results:one", results[0][1])
-    moving.work()
-    assert (moving.ran, moving.reasons()) == ([], ["not-an-envelope"])
-    for read in (job.return_value, job.get_meta, job.refresh):
-        with pytest.raises(brine.UnsupportedError) as caught:
-            read()
-        assert caught.value.reason == "not-an-envelope"
-    # With the call that is not signed, too.
-    connection.delete(job.key)
-    connection.hset(job.key, mapping=fields)
-    for read in (job.refresh, job.return_value):
-        with pytest.raises(brine.UnsupportedError) as caught:
-            read()
-        assert caught.value.reason == "not-an-envelope"
-
-
-@pytest.mark.filterwarnings("ignore::brine.UnsignedWarning")
-def test_the_meta_of_an_unsigned_job_stays_unsigned(
-    connection: Any, shop: Shop, signed: Callable[..., Any]
-) -> None:
-    """No worker signs what somebody sent without a signature, so that a signed job of this name could have it."""
-    plain = Shop(connection, ATTEMPTS["unsigned"]())
-    moving = Shop(connection, signed(fallback=brine.Unsigned()))
-    forged = plain.queue.enqueue(rq_kit.remember, "seen", job_id="one", meta={"seen": 41})
-    moving.work()
-    assert plain.kind.Job.fetch("one", connection=connection).meta == {"seen": 42}
-    meta = stored(shop, forged)["meta"]
-    forged.delete()
-    job = shop.queue.enqueue(rq_kit.remember, "seen", job_id="one")
-    shop.forge(job, meta=meta)
-    shop.work()
-    assert shop.reasons() == ["not-an-envelope"]
 
 
 def test_the_content_of_a_job_has_one_form() -> None:
