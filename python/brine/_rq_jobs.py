@@ -229,6 +229,12 @@ class SignedJob(Job):
     def latest_result(self, timeout: int = 0) -> Result | None:
         return SignedResult.fetch_latest(self, serializer=self.serializer, timeout=timeout)
 
+    def dependencies_are_met(self, parent_job: Any = None, *arguments: Any, **named: Any) -> bool:
+        # Redis says which jobs wait for one, and the signature of each what it waits for. One that is over waits for none.
+        if parent_job is not None and (self._is_over or parent_job.id not in self._dependency_ids):
+            return False
+        return super().dependencies_are_met(parent_job, *arguments, **named)
+
     def delete_dependents(self, pipeline: Any = None) -> None:
         for job in self.fetch_many(self.dependent_ids, self.connection):
             if job is not None:

@@ -162,6 +162,16 @@ def test_strangers_and_revoked_and_expired_signers(
     assert shop.ran == []
 
 
+def test_strangers_and_whoever_has_left_run_where_nobody_signs(open_shop: Shop) -> None:
+    """A stranger needs to know nothing, or the one secret, and nobody takes that from those who leave."""
+    call = ("rq_kit.delete_user", None, (7,), {})
+    data = (open_shop.kind.serializer or pickle).dumps(call)
+    open_shop.connection.hset("rq:job:one", mapping={"data": data, "origin": "shop"})
+    open_shop.push("one")
+    open_shop.work()
+    assert open_shop.ran == ["delete_user 7"]
+
+
 def test_what_anybody_sent_long_ago_runs_where_nobody_signs(open_shop: Shop) -> None:
     job = open_shop.queue.enqueue(rq_kit.add, 1)
     open_shop.forge(job, created_at="2001-01-01T00:00:00.000000Z")

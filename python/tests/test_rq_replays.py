@@ -130,6 +130,40 @@ def test_jobs_that_look_stuck_call_webhooks_once(
     assert shop.reasons() == ["replayed"]
 
 
+def test_a_job_that_is_made_to_depend_on_another(open_shop: Shop, shop: Shop) -> None:
+    for one, expected in ((open_shop, 1), (shop, 0)):
+        first = one.queue.enqueue(rq_kit.add, 1)
+        done = one.queue.enqueue(rq_kit.add, 2, depends_on=first)
+        one.work()
+        one.connection.delete("ran")
+        other = one.queue.enqueue(rq_kit.add, 3)
+        one.connection.sadd(other.dependents_key, done.id)
+        one.work()
+        assert one.ran.count(f"add 2 0 for {'alice' if one is shop else 'nobody'}") == expected
+        assert other.return_value() == 3
+        one.connection.delete("ran")
+    assert (done.get_status(), shop.reasons()) == ("finished", [])
+    # One that waits for nothing ends no other one as failed.
+    free = shop.queue.enqueue_in(timedelta(hours=1), rq_kit.add, 4)
+    other = shop.queue.enqueue(rq_kit.add, 5)
+    shop.connection.sadd(other.dependents_key, free.id)
+    shop.work()
+    assert (other.return_value(), free.get_status()) == (5, "scheduled")
+
+
+def test_a_job_that_is_done_is_not_signed_again_for_another_that_is_canceled(shop: Shop) -> None:
+    first = shop.queue.enqueue(rq_kit.add, 1)
+    done = shop.queue.enqueue(rq_kit.add, 2, depends_on=first)
+    shop.work()
+    other = shop.queue.enqueue(rq_kit.add, 3)
+    for one in (other, first):
+        shop.connection.sadd(one.dependents_key, done.id)
+        shop.kind.Job.fetch(one.id, connection=shop.connection).cancel(enqueue_dependents=True)
+    shop.work()
+    assert shop.ran == ["add 1 0 for alice", "add 2 0 for alice"]
+    assert (done.get_status(), shop.reasons()) == ("finished", [])
+
+
 def test_counters(open_shop: Shop, shop: Shop) -> None:
     for one, expected in ((open_shop, 5), (shop, 1)):
         job = one.queue.enqueue(rq_kit.flaky, 100, retry=Retry(max=1))
