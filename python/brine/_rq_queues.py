@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from redis.exceptions import RedisError
 from rq import Queue
 from rq.group import Group
 from rq.job import Job, JobStatus
@@ -12,7 +11,7 @@ from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
 from rq.utils import as_text, current_timestamp, get_version, import_attribute
 
-from brine._errors import Error, UsageError
+from brine._errors import UsageError
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
 from brine._rq_workers_jobs import of_queue, started_jobs
@@ -83,7 +82,8 @@ class SignedQueue(Queue):
         """Return the job that was taken from here by its name. One that is refused stays nowhere but with its reason."""
         try:
             job = self.named(name)
-        except (Error, RedisError):
+        except BaseException:
+            # Nobody has judged it.
             self.give_back(name)
             raise
         if job is None:
@@ -112,7 +112,7 @@ class SignedQueue(Queue):
         """Keep a job that was taken from here, with the reason for which it is refused."""
         try:
             job.refuse(error)
-        except RedisError:
+        except BaseException:
             self.give_back(job.id)
             raise
         self._forget(job.id)

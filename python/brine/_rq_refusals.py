@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rq.exceptions import StopRequested
+from rq.timeouts import BaseTimeoutException
+
 from brine._errors import Error
-from brine._refused_tasks import logger
+from brine._refused_tasks import is_verdict, logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +43,18 @@ def refused(connection: Any) -> list[Refused]:
     """Return what was refused of all queues in a Redis, in the order of time, as far as brine has written it."""
     found = [one for value in connection.hvals(KEPT) if (one := _parsed(value)) is not None]
     return sorted(found, key=lambda one: one.at)
+
+
+def is_about_a_job(error: Exception) -> bool:
+    """Whether an error says something about a job, and not about the system, or that somebody wants the process to stop."""
+    return is_verdict(error) and not is_interruption(error)
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Whether an error is of RQ's handlers of signals, which raise in the midst of anything."""
+    while error is not None and not isinstance(error, StopRequested | BaseTimeoutException):
+        error = error.__cause__
+    return error is not None
 
 
 def keep(

@@ -18,9 +18,9 @@ from rq.worker_registration import clean_worker_registry
 
 from brine._errors import Error, UsageError
 from brine._objects import pickled
-from brine._refused_tasks import is_verdict, logger
+from brine._refused_tasks import logger
 from brine._rq_queues import check_class, check_serializer
-from brine._rq_refusals import keep
+from brine._rq_refusals import is_about_a_job, is_interruption, keep
 from brine._rq_results import JobValues
 from brine._rq_workers_jobs import queues_job
 from brine._task_signatures import OpenedTask
@@ -77,8 +77,8 @@ class SignedWorker(BaseWorker):
             return
         try:
             job.begin()
-        except Error as error:
-            if not is_verdict(error):
+        except BaseException as error:
+            if not isinstance(error, Error) or not is_about_a_job(error):
                 # It ends the worker, and the job waits for one that can judge it.
                 queue.give_back(job.id)
                 raise
@@ -181,7 +181,9 @@ def _whatever_is_there(do: Callable[[], Any]) -> None:
         do()
     except (redis.ConnectionError, redis.TimeoutError):
         raise
-    except Exception:  # noqa: BLE001
+    except Exception as error:
+        if is_interruption(error):
+            raise
         logger.exception("what a worker of RQ does beside its jobs has failed")
 
 

@@ -12,9 +12,8 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.utils import as_text, current_timestamp
 
 from brine._errors import Error, UntrustedError, UsageError
-from brine._refused_tasks import is_verdict
 from brine._rq_jobs import WAITING, SignedJob
-from brine._rq_refusals import keep
+from brine._rq_refusals import is_about_a_job, keep
 from brine._rq_signatures import readable, runs_left, steering
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class WorkersJob(SignedJob):
         except NoSuchJobError:
             return None
         except Exception as error:
-            if not is_verdict(error):
+            if not is_about_a_job(error):
                 raise
             _refuse(connection, job_id, stored, error)
             return None
@@ -105,7 +104,7 @@ class WorkersJob(SignedJob):
         try:
             self._use_next()
         except Error as error:
-            if not is_verdict(error):
+            if not is_about_a_job(error):
                 raise
             self.refuse(error)
             return error

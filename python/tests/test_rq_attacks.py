@@ -155,10 +155,12 @@ def test_strangers_and_revoked_and_expired_signers(
     signatures._judge = None
     assert shop.reasons()[2:] == ["expired"]
     shop.queue.enqueue(rq_kit.add, 4)
-    signatures._trust = brine.Trust.of({"somebody": mallory.public})
+    signatures._trust = brine.Trust.parse(
+        f'[[signer]]\nname = "alice"\nkey = "{alice.public}"\nrevoked-at = 2020-01-01T00:00:00Z\n'
+    )
     signatures._judge, signatures._ledgers = None, {}
     shop.work()
-    assert shop.reasons()[3:] == ["unknown-signer"]
+    assert shop.reasons()[3:] == ["signer-revoked"]
     assert shop.ran == []
 
 

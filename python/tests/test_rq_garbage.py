@@ -11,11 +11,13 @@ import brine
 rq = pytest.importorskip("rq")
 
 from rq import Retry
+from rq.exceptions import StopRequested
 
 import brine.rq
 import rq_kit
-from brine import _rq_refusals
+from brine import _rq_refusals, _unpickler
 from brine._rq_refusals import KEPT
+from brine._task_signatures import TaskSignatures
 from rq_kit import Shop, stored
 
 pytest_plugins = ("rq_fixtures",)
@@ -139,3 +141,44 @@ def test_what_is_written_to_the_place_of_what_is_refused_hides_nothing(
         shop.work()
     told = [one.getMessage() for one in caplog.records if one.name == "brine"]
     assert told == [f"refused job {job.id!r} of RQ: 'timeout' is not what was signed"]
+
+
+@pytest.mark.parametrize("others", [(), ("other",)])
+@pytest.mark.parametrize("where", ["verify", "load", "consume"])
+def test_a_worker_that_is_asked_to_stop_refuses_nothing(
+    where: str, others: tuple[str, ...], shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is at: a handler of a signal raises there."""
+    job = shop.queue.enqueue(rq_kit.add, 1)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise StopRequested
+
+    place = {
+        "verify": (TaskSignatures, "verify"),
+        "load": (_unpickler, "load"),
+        "consume": (TaskSignatures, "consume"),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(*place[where], stopped)
+        worker = shop.kind.SimpleWorker(["shop", *others], connection=shop.connection)
+        worker._install_signal_handlers = worker.subscribe = lambda: None
+        assert not worker.work(burst=True, logging_level="CRITICAL")
+    assert (shop.reasons(), job.get_status()) == ([], "queued")
+    assert shop.connection.lrange(shop.queue.key, 0, -1) == [job.id.encode()]
+    assert shop.connection.llen(shop.queue.intermediate_queue_key) == 0
+    shop.work()
+    assert (job.return_value(), shop.reasons()) == (1, [])
+
+
+def test_a_worker_that_is_asked_to_stop_while_it_cleans_stops(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = shop.queue.enqueue(rq_kit.add, 1)
+
+    def stopped(_: object) -> None:
+        raise StopRequested
+
+    monkeypatch.setattr("brine._rq_workers.clean_worker_registry", stopped)
+    shop.work()
+    assert (shop.ran, job.get_status()) == ([], "queued")
