@@ -13,7 +13,7 @@ from rq.command import PUBSUB_CHANNEL_TEMPLATE, handle_command
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT, DEFAULT_RESULT_TTL
 from rq.job import Job, JobStatus
 from rq.utils import ensure_job_list, now
-from rq.worker import BaseWorker
+from rq.worker import BaseWorker, WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from brine._errors import Error, UsageError
@@ -72,6 +72,8 @@ class SignedWorker(BaseWorker):
         )
 
     def execute_job(self, job: Any, queue: Any) -> None:
+        # A worker that is asked to stop now does so after this job, which is noted as begun below.
+        self._state: str = WorkerStatus.BUSY
         if self._is_early(job):
             self._put_back(job, queue)
             return

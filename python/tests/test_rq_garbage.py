@@ -17,7 +17,7 @@ import brine.rq
 import rq_kit
 from brine import _rq_refusals, _unpickler
 from brine._rq_refusals import KEPT
-from brine._task_signatures import TaskSignatures
+from brine._task_signatures import OpenedTask, TaskSignatures
 from rq_kit import Shop, stored
 
 pytest_plugins = ("rq_fixtures",)
@@ -169,6 +169,24 @@ def test_a_worker_that_is_asked_to_stop_refuses_nothing(
     assert shop.connection.llen(shop.queue.intermediate_queue_key) == 0
     shop.work()
     assert (job.return_value(), shop.reasons()) == (1, [])
+
+
+def test_a_worker_that_is_asked_to_stop_while_a_job_begins_runs_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (shop.queue.enqueue(rq_kit.add, number) for number in range(2))
+    worker = shop.worker()
+    worker.subscribe = lambda: None
+    worker._shutdown_requested_date = datetime.now(UTC)
+    consume = TaskSignatures.consume
+
+    def asked_to_stop(self: TaskSignatures, task: OpenedTask) -> None:
+        consume(self, task)
+        worker._shutdown()
+
+    monkeypatch.setattr(TaskSignatures, "consume", asked_to_stop)
+    worker.work(burst=True, logging_level="CRITICAL")
+    assert (first.return_value(), second.get_status(), shop.reasons()) == (0, "queued", [])
 
 
 def test_a_worker_that_is_asked_to_stop_while_it_cleans_stops(
