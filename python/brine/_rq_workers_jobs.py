@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class WorkersJob(SignedJob):
     """A job as a worker reads it. What is refused is kept, and is no job for RQ, which goes on with the next one."""
 
+    marked_as_failed: ClassVar[frozenset[str]] = WAITING
+    """The states in which somebody waits for a job that may be refused."""
+
     @classmethod
     def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:
         (job,) = cls.fetch_many([parse_job_id(id)], connection)
@@ -57,13 +60,21 @@ class WorkersJob(SignedJob):
         except Exception as error:
             if not is_about_a_job(error):
                 raise
-            _refuse(connection, job_id, stored, error)
+            cls._refuse(connection, job_id, stored, error)
             return None
         return job
 
+    @classmethod
+    def _refuse(
+        cls, connection: Any, job_id: str, stored: Mapping[str, bytes], error: Exception
+    ) -> None:
+        keep(connection, job_id, stored, error)
+        if stored.get("status", b"").decode(errors="replace") in cls.marked_as_failed:
+            _mark_as_failed(connection, job_id, stored.get("origin", b""))
+
     def refuse(self, error: Exception) -> None:
         """Keep this job, which does not run, with the reason. If it waits, it is marked as failed."""
-        _refuse(self.connection, self.id, self._stored(), error)
+        self._refuse(self.connection, self.id, self._stored(), error)
 
     def keep(self, error: Exception) -> None:
         """Keep a copy of this job, which is somebody else's, with the reason."""
@@ -134,15 +145,17 @@ class QueuesJob(WorkersJob):
 class LostJob(QueuesJob):
     """A job whose worker looks lost. Only Redis says so, and is believed once: what follows is done by one right."""
 
+    marked_as_failed: ClassVar[frozenset[str]] = WAITING | {JobStatus.STARTED.value}
+
     @classmethod
     def fetch_many(
         cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
     ) -> list[Job | None]:
         found: list[Any] = super().fetch_many(job_ids, connection)
-        return [job if job is not None and job.is_lost else None for job in found]
+        return [job if job is not None and job.taken_as_lost() else None for job in found]
 
-    @property
-    def is_lost(self) -> bool:
+    def taken_as_lost(self) -> bool:
+        """Use the right to what follows, if Redis says that the job has begun, and return whether it may follow."""
         return self.get_status(refresh=False) == JobStatus.STARTED and self.refused_next() is None
 
 
@@ -181,16 +194,11 @@ def started_jobs(queue_class: Any, name: str, connection: Any) -> SignedStartedJ
     return found
 
 
-def _refuse(connection: Any, job_id: str, stored: Mapping[str, bytes], error: Exception) -> None:
-    """Keep what is refused. A job that waits is marked as failed, for whoever waits for it."""
-    keep(connection, job_id, stored, error)
-    if stored.get("status", b"").decode(errors="replace") not in WAITING:
-        return
+def _mark_as_failed(connection: Any, job_id: str, origin: bytes) -> None:
     key = SignedJob.key_for(job_id)
-    origin = stored.get("origin", b"").decode(errors="replace")
+    registry = FailedJobRegistry(origin.decode(errors="replace"), connection=connection)
     with connection.pipeline() as pipeline:
         pipeline.hset(key, "status", JobStatus.FAILED.value)
         pipeline.expire(key, DEFAULT_FAILURE_TTL)
-        registry = FailedJobRegistry(origin, connection=connection)
         pipeline.zadd(registry.key, {job_id: current_timestamp() + DEFAULT_FAILURE_TTL})
         pipeline.execute()

@@ -109,6 +109,9 @@ def test_made_up_crashes_call_back_once(open_shop: Shop, shop: Shop) -> None:
         assert one.ran.count("called back for shop") == expected
         one.connection.delete("ran")
     assert set(shop.reasons()) == {"replayed"}
+    # Whoever waits for it is told.
+    assert job.get_status() == "failed"
+    assert job.id in job.failed_job_registry.get_job_ids()
 
 
 def test_jobs_that_look_stuck_call_webhooks_once(
