@@ -1,5 +1,8 @@
 """Attacks on RQ by somebody who can read and write Redis and has no key. What succeeds without signatures, and under a
 serializer that signs as well as a serializer can, ends as a refusal.
+
+Other values of fields are in test_rq_fields.py, copies in test_rq_replays.py, results, meta and commands in
+test_rq_forged_answers.py. Of jobs, RQ reads JSON in signed fields only: there is none to confuse it with.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ def test_the_call_of_another_job(open_shop: Shop, shop: Shop) -> None:
         one.work()
         assert one.ran == ([expected] if expected else [])
         one.connection.delete("ran")
+    assert shop.reasons() == ["task-moved"]
     # Everything that steers says the same, but for the id.
     shop.connection.delete("rq:brine:refused")
     one = shop.queue.enqueue(rq_kit.delete_user, 7)
