@@ -132,7 +132,7 @@ class SignedJob(Job):
         data = stored.get("data", b"")
         if self.signatures.takes_unsigned and not was_signed:
             data = inflated(data)
-        opened = own.open(data, TASK)
+        opened = _opened(own, data)
         if isinstance(opened, OpenedTask):
             self._restore_signed(stored, opened)
         else:
@@ -244,3 +244,12 @@ class SignedJob(Job):
     @property
     def started_job_registry(self) -> Any:
         return self.queue_class(self.origin, connection=self.connection).started_job_registry
+
+
+def _opened(own: TaskSignatures, data: bytes) -> OpenedTask | Any:
+    try:
+        return own.open(data, TASK)
+    except Error as error:
+        if error.reason == "not-an-envelope":
+            error.hint = "was it sent with a queue of RQ? signed.Queue signs; fallback= lets unsigned jobs pass meanwhile"
+        raise

@@ -30,6 +30,7 @@ def test_plain_workers_and_plain_jobs(connection: Any, shop: Shop) -> None:
     plain.queue.enqueue(rq_kit.add, 1)
     shop.work()
     assert (shop.ran, shop.reasons()) == ([], ["not-an-envelope"])
+    assert "signed.Queue signs" in brine.rq.refused(connection)[0].message
     job = shop.queue.enqueue(rq_kit.add, 2)
     plain.work()
     assert (shop.ran, job.get_status()) == ([], "failed")
