@@ -37,10 +37,11 @@ class QueueSignatures:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         # It is found out here that the options make no sense.
-        self._signed, self._unsigned = (
-            TaskSignatures(COMMANDS, always_allowed=ALLOWED, **{**options, "fallback": fallback})
-            for fallback in (None, options["fallback"])
-        )
+        signed: dict[str, Any] = {**options, "fallback": None}
+        self._signed = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **signed)
+        # A key is read once.
+        unsigned: dict[str, Any] = {**options, "key": self._signed.keys}
+        self._unsigned = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **unsigned)
         self.commands = self._signed.for_commands(COMMANDS)
         self.takes_unsigned = options["fallback"] is not None
         self._known = lru_cache(maxsize=64)(self._made)
