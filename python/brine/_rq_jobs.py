@@ -9,7 +9,7 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.utils import as_text
 
-from brine._errors import Error, UntrustedError, UsageError
+from brine._errors import AlteredError, Error, UntrustedError, UsageError
 from brine._objects import pickled
 from brine._rq_results import JobValues, SignedResult, inflated
 from brine._rq_signatures import (
@@ -120,7 +120,10 @@ class SignedJob(Job):
         """Use the right to what follows, which can be used once: a job in Redis can be made to look as if it had failed."""
         right = None if self._content is None else self._content.next
         if right is not None and right != self._next_was_used:
-            self.own.consume(self.own.open(right, NEXT))
+            opened = self.own.open(right, NEXT)
+            if opened.content != self.id:
+                raise AlteredError("its right is that of another job", reason="task-moved")
+            self.own.consume(opened)
             self._next_was_used = right
 
     def restore(self, raw_data: Any) -> None:

@@ -15,6 +15,8 @@ from rq import Callback, Retry
 
 import brine.rq
 import rq_kit
+from brine._objects import pickled
+from brine._task_signatures import TASK
 from rq_kit import Shop, stored, two_shops
 
 if TYPE_CHECKING:
@@ -112,6 +114,21 @@ def test_made_up_crashes_call_back_once(open_shop: Shop, shop: Shop) -> None:
     # Whoever waits for it is told.
     assert job.get_status() == "failed"
     assert job.id in job.failed_job_registry.get_job_ids()
+
+
+def test_the_right_of_another_job(shop: Shop) -> None:
+    """Nobody who is trusted uses up what is another's."""
+    mine, other = (shop.queue.enqueue(rq_kit.add, n, retry=Retry(max=1)) for n in range(2))
+    signatures = shop.kind._signatures.of("shop")
+    contents = [signatures.open(stored(shop, job)["data"], TASK).content for job in (mine, other)]
+    forged = {**contents[0], "next": contents[1]["next"]}
+    shop.forge(mine, data=signatures.sign(pickled(forged, False), TASK))
+    shop.connection.delete(shop.queue.key)
+    for job in (mine, other):
+        shop.fake_a_crash(job)
+    shop.work()
+    assert shop.reasons() == ["task-moved"]
+    assert (mine.get_status(), other.return_value()) == ("failed", 1)
 
 
 def test_jobs_that_look_stuck_call_webhooks_once(
