@@ -5,17 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from redis.exceptions import ResponseError
-from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.exceptions import DeserializationError, NoSuchJobError
-from rq.job import Job, JobStatus, parse_job_id
-from rq.registry import FailedJobRegistry, StartedJobRegistry
-from rq.utils import as_text, current_timestamp, decode_redis_hash
+from rq.job import Job
+from rq.utils import as_text
 
-from brine._errors import Error, UntrustedError, UsageError
+from brine._errors import AlteredError, Error, UntrustedError, UsageError
 from brine._objects import pickled
-from brine._refused_tasks import is_verdict
-from brine._rq_refusals import keep
 from brine._rq_results import JobValues, SignedResult, inflated
 from brine._rq_signatures import (
     NEXT,
@@ -23,13 +18,15 @@ from brine._rq_signatures import (
     STATE,
     UNUSED,
     JobContent,
+    needs_next,
+    readable,
     runs_left,
     steering,
 )
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rq.results import Result
 
@@ -65,7 +62,8 @@ class SignedJob(Job):
 
     @property
     def own(self) -> TaskSignatures:
-        return self.signatures.of(self.origin)
+        # What belongs to a signed job is signed, whatever a fallback lets pass.
+        return self.signatures.of(self.origin, self.is_unsigned)
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         if self.is_unsigned:
@@ -95,7 +93,7 @@ class SignedJob(Job):
     def _sign(self, fields: dict[str, bytes]) -> None:
         following = self._next_of(fields)
         until = self._until
-        if following is None and runs_left(fields):
+        if following is None and needs_next(fields):
             # A job that begins at its last moment can fail later.
             later = (until or datetime.now(UTC)) + self.own.lifetime
             following = self.own.sign(pickled(self.id, False), NEXT, later)
@@ -108,7 +106,7 @@ class SignedJob(Job):
         return None if self.not_before is None else datetime.fromtimestamp(self.not_before, UTC)
 
     def _next_of(self, fields: Mapping[str, bytes]) -> bytes | None:
-        """Return the right to a run after this one that goes on. One that is used up makes room for a new one."""
+        """Return the right to what follows, which goes on. One that is used up makes room for a new one."""
         before = self._content
         if before is None:
             return None
@@ -119,21 +117,25 @@ class SignedJob(Job):
         return before.next if is_same and not self._is_over else None
 
     def _use_next(self) -> None:
-        """Use the right to one more run, which can be used once: a job in Redis can be made to look as if it had failed."""
+        """Use the right to what follows, which can be used once: a job in Redis can be made to look as if it had failed."""
         right = None if self._content is None else self._content.next
         if right is not None and right != self._next_was_used:
-            self.own.consume(self.own.open(right, NEXT))
+            opened = self.own.open(right, NEXT)
+            if opened.content != self.id:
+                raise AlteredError("its right is that of another job", reason="task-moved")
+            self.own.consume(opened)
             self._next_was_used = right
 
     def restore(self, raw_data: Any) -> None:
-        stored = decode_redis_hash(raw_data)
-        if "data" not in stored:
+        stored = readable(raw_data)
+        if "data" not in stored and not steering(stored):
             raise NoSuchJobError(f"no job: {self.id}")
-        self.origin = as_text(stored.get("origin", b""))
-        data = stored["data"]
-        if self.signatures.takes_unsigned:
+        was_signed = self._content is not None
+        own = self._signatures_of(stored.get("origin", b""), was_signed)
+        data = stored.get("data", b"")
+        if self.signatures.takes_unsigned and not was_signed:
             data = inflated(data)
-        opened = self.own.open(data, TASK)
+        opened = _opened(own, data)
         if isinstance(opened, OpenedTask):
             self._restore_signed(stored, opened)
         else:
@@ -146,11 +148,22 @@ class SignedJob(Job):
         self.meta = self._opened_meta(stored.get("meta"))
         self._is_over = as_text(stored.get("status", b"")) in OVER
 
+    def _signatures_of(self, origin: bytes, was_signed: bool) -> TaskSignatures:
+        """Return what judges this job as it is in Redis now. One that was signed stays so, and stays in its queue."""
+        queue = origin.decode(errors="backslashreplace")
+        if was_signed and queue != self.origin:
+            told = f"it is of queue {queue!r} now, and was of {self.origin!r}"
+            raise UntrustedError(told, reason="context-mismatch")
+        return self.signatures.of(queue, unsigned=not was_signed)
+
     def _restore_signed(self, stored: Mapping[str, bytes], opened: OpenedTask) -> None:
         content = JobContent.parsed(opened.content)
         content.check(self.id, stored)
         state = {name: stored[name] for name in STATE & stored.keys()}
-        super().restore({**state, **content.fields, "data": b""})
+        try:
+            super().restore({**state, **content.fields, "data": b""})
+        except ValueError as error:
+            raise UsageError(f"it is no job of RQ: {error}", reason="task-form") from error
         self.data, self.is_unsigned = content.data, False
         self._envelope, self._content, self._came = opened.envelope, content, opened
         self.signer, self.not_before = opened.verified.signer, content.not_before
@@ -188,6 +201,8 @@ class SignedJob(Job):
         return super().requeue(at_front)
 
     def _signed_meta(self) -> bytes:
+        if self.is_unsigned:
+            return pickled(self.meta, False)
         return self.own.sign(pickled(self.meta, False), self.about("meta"), self._until)
 
     def _opened_meta(self, value: bytes | None) -> dict[str, Any]:
@@ -217,6 +232,12 @@ class SignedJob(Job):
     def latest_result(self, timeout: int = 0) -> Result | None:
         return SignedResult.fetch_latest(self, serializer=self.serializer, timeout=timeout)
 
+    def dependencies_are_met(self, parent_job: Any = None, *arguments: Any, **named: Any) -> bool:
+        # Redis says which jobs wait for one, and the signature of each what it waits for. One that is over waits for none.
+        if parent_job is not None and (self._is_over or parent_job.id not in self._dependency_ids):
+            return False
+        return super().dependencies_are_met(parent_job, *arguments, **named)
+
     def delete_dependents(self, pipeline: Any = None) -> None:
         for job in self.fetch_many(self.dependent_ids, self.connection):
             if job is not None:
@@ -225,121 +246,13 @@ class SignedJob(Job):
 
     @property
     def started_job_registry(self) -> Any:
-        return started_jobs(self.queue_class, self.origin, self.connection)
+        return self.queue_class(self.origin, connection=self.connection).started_job_registry
 
 
-class WorkersJob(SignedJob):
-    """A job as a worker reads it. What is refused is kept, and is no job for RQ, which goes on with the next one."""
-
-    @classmethod
-    def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Job:
-        (job,) = cls.fetch_many([id], connection)
-        if job is None:
-            raise NoSuchJobError(f"no job: {id}")
-        return job
-
-    @classmethod
-    def fetch_many(
-        cls, job_ids: Iterable[str], connection: Any, serializer: Any = None
-    ) -> list[Job | None]:
-        ids = [parse_job_id(as_text(job_id)) for job_id in job_ids]
-        with connection.pipeline(transaction=False) as pipeline:
-            for job_id in ids:
-                pipeline.hgetall(cls.key_for(job_id))
-            found = pipeline.execute(raise_on_error=False)
-        return [cls._found(*one, connection) for one in zip(ids, found, strict=True)]
-
-    @classmethod
-    def _found(cls, job_id: str, found: Any, connection: Any) -> Job | None:
-        stored: dict[str, bytes] = {}
-        if not found:
-            return None
-        try:
-            if isinstance(found, ResponseError):
-                raise UsageError(f"it is no hash: {found}", reason="task-form")
-            stored = decode_redis_hash(found)
-            job = cls(job_id, connection=connection)
-            job.restore(stored)
-        except NoSuchJobError:
-            return None
-        except Exception as error:
-            if not is_verdict(error):
-                raise
-            _refuse(connection, job_id, stored, error)
-            return None
-        return job
-
-    def refuse(self, error: Exception) -> None:
-        """Keep this job, which does not run, with the reason. If it waits, it is marked as failed."""
-        _refuse(self.connection, self.id, self._stored(), error)
-
-    def keep(self, error: Exception) -> None:
-        """Keep a copy of this job, which is somebody else's, with the reason."""
-        keep(self.connection, self.id, self._stored(), error)
-
-    def _stored(self) -> dict[str, bytes]:
-        return decode_redis_hash(self.connection.hgetall(self.key))
-
-    def restore(self, raw_data: Any) -> None:
-        super().restore(raw_data)
-        # It is over in Redis, where anybody can write. It runs again if `requeue` says so.
-        self._is_over = False
-
-    def _is_signed_again(self, fields: Mapping[str, Any]) -> bool:
-        """Whether it is to run once more. Only a retry, a repeat and `requeue` make it another job than it was."""
-        content = self._content
-        assert content is not None
-        now, count = steering(fields), "number_of_retries"
-        return (
-            self._is_over
-            or runs_left(now) < runs_left(content.fields)
-            or now.get(count) != content.fields.get(count)
-        )
-
-    def retry(self, queue: Any, pipeline: Any) -> None:
-        try:
-            if queue.name != self.origin:
-                raise UntrustedError(f"it is of queue {self.origin!r}", reason="context-mismatch")
-            self._use_next()
-        except Error as error:
-            if not is_verdict(error):
-                raise
-            self.refuse(error)
-            self.set_status(JobStatus.FAILED, pipeline=pipeline)
-            self._handle_failure(f"no retry: {error}", pipeline)
-        else:
-            super().retry(queue, pipeline)
-
-
-class SignedStartedJobRegistry(StartedJobRegistry):
-    """What a queue has at work. Jobs that a lost worker leaves behind are handled as signed ones."""
-
-    queue_class: Any
-
-    def get_queue(self) -> Any:
-        return self.queue_class(self.name, connection=self.connection, job_class=self.job_class)
-
-    def __contains__(self, item: Any) -> bool:
-        return super().__contains__(getattr(item, "id", item))
-
-
-def started_jobs(queue_class: Any, name: str, connection: Any) -> SignedStartedJobRegistry:
-    """Return what a queue has at work, as workers see it, whoever looks."""
-    found = SignedStartedJobRegistry(name, connection, job_class=queue_class.workers_job)
-    found.queue_class = queue_class
-    return found
-
-
-def _refuse(connection: Any, job_id: str, stored: Mapping[str, bytes], error: Exception) -> None:
-    """Keep what is refused. A job that waits is marked as failed, for whoever waits for it."""
-    keep(connection, job_id, stored, error)
-    if stored.get("status", b"").decode(errors="replace") not in WAITING:
-        return
-    key = SignedJob.key_for(job_id)
-    origin = stored.get("origin", b"").decode(errors="replace")
-    with connection.pipeline() as pipeline:
-        pipeline.hset(key, "status", JobStatus.FAILED.value)
-        pipeline.expire(key, DEFAULT_FAILURE_TTL)
-        registry = FailedJobRegistry(origin, connection=connection)
-        pipeline.zadd(registry.key, {job_id: current_timestamp() + DEFAULT_FAILURE_TTL})
-        pipeline.execute()
+def _opened(own: TaskSignatures, data: bytes) -> OpenedTask | Any:
+    try:
+        return own.open(data, TASK)
+    except Error as error:
+        if error.reason == "not-an-envelope":
+            error.hint = "was it sent with a queue of RQ? signed.Queue signs; fallback= lets unsigned jobs pass meanwhile"
+        raise

@@ -9,18 +9,21 @@ from rq.group import Group
 from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.serializers import DefaultSerializer
-from rq.utils import as_text, get_version, import_attribute
+from rq.utils import as_text, current_timestamp, get_version, import_attribute
 
-from brine._errors import Error, UntrustedError, UsageError
-from brine._rq_jobs import started_jobs
+from brine._errors import UsageError
 from brine._rq_refusals import keep
 from brine._rq_results import JobValues
+from brine._rq_workers_jobs import of_queue, started_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
 DEFAULT_SERIALIZERS = (None, DefaultSerializer, "rq.serializers.DefaultSerializer", "pickle")
+
+MOST_AT_ONCE = 1000
+"""How many jobs a scheduler looks at for one queue, before it looks at the next one."""
 
 
 class SignedQueue(Queue):
@@ -78,20 +81,24 @@ class SignedQueue(Queue):
     def taken(self, name: bytes) -> Job | None:
         """Return the job that was taken from here by its name. One that is refused stays nowhere but with its reason."""
         try:
-            (job,) = self.job_class.fetch_many([name.decode()], self.connection)
-        except UnicodeDecodeError as error:
-            keep(self.connection, None, {"data": name}, error)
-            job = None
-        except Error:
+            job = self.named(name)
+        except BaseException:
+            # Nobody has judged it.
             self.give_back(name)
             raise
-        if job is not None and job.origin != self.name:
-            told = f"it was sent to queue {job.origin!r}, and lay in {self.name!r}"
-            job.keep(UntrustedError(told, reason="context-mismatch"))  # type: ignore[attr-defined]
-            job = None
         if job is None:
             self._forget(name)
         return job
+
+    def named(self, name: bytes) -> Job | None:
+        """Return the job of this queue that has a name, if there is one. What is refused is kept."""
+        try:
+            (job,) = self.job_class.fetch_many([name.decode()], self.connection)
+        except UnicodeDecodeError as error:
+            keep(self.connection, None, {"data": name}, error)
+            return None
+        found: Job | None = of_queue(self.name, job)
+        return found
 
     def _forget(self, name: bytes | str) -> None:
         self.connection.lrem(self.intermediate_queue_key, 1, name)  # type: ignore[arg-type]
@@ -103,7 +110,11 @@ class SignedQueue(Queue):
 
     def set_aside(self, job: Any, error: Exception) -> None:
         """Keep a job that was taken from here, with the reason for which it is refused."""
-        job.refuse(error)
+        try:
+            job.refuse(error)
+        except BaseException:
+            self.give_back(job.id)
+            raise
         self._forget(job.id)
 
     def enqueue_job(self, job: Any, *arguments: Any, **named: Any) -> Any:
@@ -134,11 +145,14 @@ class SignedScheduler(RQScheduler):
             queue = self.job_class.queue_class(
                 registry.name, connection=self.connection, job_class=self.job_class
             )
-            for job_id in registry.get_jobs_to_schedule():
+            now = current_timestamp()
+            due: list[Any] = self.connection.zrangebyscore(
+                registry.key, 0, now, start=0, num=MOST_AT_ONCE
+            )
+            for name in due:
                 with self.connection.pipeline() as pipeline:
-                    registry.remove(job_id, pipeline=pipeline)
-                    job = queue.fetch_job(job_id)
-                    if job is not None:
+                    pipeline.zrem(registry.key, name)
+                    if (job := queue.named(name)) is not None:
                         _enqueue(queue, job, pipeline)
                     pipeline.execute()
         self._status = self.Status.STARTED
@@ -162,7 +176,9 @@ class SignedGroup(Group):
         # The types of some clients say that it may have to be awaited.
         members: Any = self.connection.smembers(self.key)
         ids = [as_text(job_id) for job_id in members]
-        return [job for job in self.job_class.fetch_many(ids, self.connection) if job is not None]
+        found = self.job_class.fetch_many(ids, self.connection)
+        # The group is signed of each job. Which jobs it has, Redis says.
+        return [job for job in found if job is not None and job.group_id == self.name]
 
 
 def check_class(what: str, given: Any, known: tuple[type, ...]) -> None:

@@ -7,11 +7,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from rq.results import Result
-from rq.utils import decode_redis_hash
 
 from brine._errors import AlteredError, UsageError
 from brine._objects import pickled
-from brine._rq_signatures import as_stored
+from brine._rq_signatures import as_stored, readable
 from brine._task_signatures import OpenedTask
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class JobValues:
     def opened(self, record: Mapping[str, bytes]) -> tuple[dict[str, bytes], Any]:
         """Verify the record of a result. Return it without the value, and the value."""
         job = self._of_job()
-        if SEAL not in record and job.signatures.takes_unsigned:
+        if SEAL not in record and job.is_unsigned:
             return self._unsigned(job, dict(record))
         opened = job.own.open(record.get(SEAL, b""), job.about("result"), is_result=True)
         if not isinstance(opened, OpenedTask) or not isinstance(opened.content, dict):
@@ -81,8 +80,12 @@ class SignedResult(Result):
     def restore(
         cls, job_id: str, result_id: str, payload: Any, connection: Any, serializer: Any = None
     ) -> Result:
-        fields, value = serializer.opened(decode_redis_hash(payload))
-        result = super().restore(job_id, result_id, fields, connection, serializer)
+        fields, value = serializer.opened(readable(payload))
+        try:
+            result = super().restore(job_id, result_id, fields, connection, serializer)
+        except (ValueError, OverflowError) as error:
+            # Nobody signs where it stands in the stream, which is when it was written.
+            raise UsageError(f"it is no result of RQ: {error}", reason="task-form") from error
         result.return_value = value
         return result
 

@@ -16,7 +16,7 @@ ALLOWED = ("rq.job:Retry",)
 """What RQ itself puts into results."""
 
 NEXT = b"next run"
-"""What the right to a retry or a repeat is about."""
+"""What the right to what follows a run is about."""
 
 COMMANDS = "rq:commands"
 
@@ -37,18 +37,26 @@ class QueueSignatures:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         # It is found out here that the options make no sense.
-        self._any = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **options)
-        self.commands = self._any.for_commands(COMMANDS)
+        signed: dict[str, Any] = {**options, "fallback": None}
+        self._signed = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **signed)
+        # A key is read once.
+        unsigned: dict[str, Any] = {**options, "key": self._signed.keys}
+        self._unsigned = TaskSignatures(COMMANDS, always_allowed=ALLOWED, **unsigned)
+        self.commands = self._signed.for_commands(COMMANDS)
         self.takes_unsigned = options["fallback"] is not None
-        self.of = lru_cache(maxsize=64)(self._of)
+        self._known = lru_cache(maxsize=64)(self._made)
 
-    def _of(self, queue: str) -> TaskSignatures:
+    def of(self, queue: str, unsigned: bool = False) -> TaskSignatures:
+        """Return those of a queue. They let nothing pass that is not signed, or what a fallback lets pass."""
+        return self._known(queue, unsigned and self.takes_unsigned)
+
+    def _made(self, queue: str, unsigned: bool) -> TaskSignatures:
         context = f"rq:{queue}"
         if context == COMMANDS or context.endswith(":results"):
             raise UsageError(
                 f"no queue can be called {queue!r}: it is another context", reason="usage"
             )
-        return self._any.for_context(context)
+        return (self._unsigned if unsigned else self._signed).for_context(context)
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class JobContent:
     not_before: int | None
     """When it is due, if it was scheduled."""
     next: bytes | None
-    """The right to be signed for one more run, if it has retries or repeats left. It can be used once."""
+    """The right to what follows if it runs once more, or if its worker is lost. It can be used once."""
 
     @classmethod
     def parsed(cls, content: object) -> JobContent:
@@ -100,9 +108,23 @@ def steering(stored: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: as_stored(value) for name, value in stored.items() if name not in left_out}
 
 
+def readable(stored: Mapping[Any, bytes]) -> dict[str, bytes]:
+    """Return a hash of Redis with its names as text. One that is none is escaped, and is no name of RQ."""
+    return {
+        name if isinstance(name, str) else name.decode(errors="backslashreplace"): value
+        for name, value in stored.items()
+    }
+
+
 def as_stored(value: Any) -> bytes:
     """Return a value as Redis keeps it."""
     return value if isinstance(value, bytes) else str(value).encode()
+
+
+def needs_next(fields: Mapping[str, bytes]) -> bool:
+    """Return whether more follows a run than that the job has ended."""
+    named = ("failure_callback_name", "webhooks")
+    return runs_left(fields) > 0 or any(fields.get(name) for name in named)
 
 
 def runs_left(fields: Mapping[str, bytes]) -> int:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import redis
 import rq.registry
-from redis.exceptions import RedisError
 from rq import Queue
 from rq.command import PUBSUB_CHANNEL_TEMPLATE, handle_command
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT, DEFAULT_RESULT_TTL
 from rq.job import Job, JobStatus
 from rq.utils import ensure_job_list, now
-from rq.worker import BaseWorker
+from rq.worker import BaseWorker, WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from brine._errors import Error, UsageError
 from brine._objects import pickled
-from brine._refused_tasks import is_verdict, logger
+from brine._refused_tasks import logger
 from brine._rq_queues import check_class, check_serializer
-from brine._rq_refusals import keep
+from brine._rq_refusals import is_about_a_job, is_interruption, keep
 from brine._rq_results import JobValues
+from brine._rq_workers_jobs import queues_job
 from brine._task_signatures import OpenedTask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from brine._rq_signatures import QueueSignatures
 
 REGISTRIES = ("FinishedJobRegistry", "FailedJobRegistry", "DeferredJobRegistry", "ReadyJobRegistry")
@@ -68,13 +72,15 @@ class SignedWorker(BaseWorker):
         )
 
     def execute_job(self, job: Any, queue: Any) -> None:
+        # A worker that is asked to stop now does so after this job, which is noted as begun below.
+        self._state: str = WorkerStatus.BUSY
         if self._is_early(job):
             self._put_back(job, queue)
             return
         try:
             job.begin()
-        except Error as error:
-            if not is_verdict(error):
+        except BaseException as error:
+            if not isinstance(error, Error) or not is_about_a_job(error):
                 # It ends the worker, and the job waits for one that can judge it.
                 queue.give_back(job.id)
                 raise
@@ -94,6 +100,11 @@ class SignedWorker(BaseWorker):
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             pipeline.execute()
 
+    def handle_job_failure(self, job: Any, *arguments: Any, **named: Any) -> None:
+        """Do what follows a failure. That a job was left by a worker, only Redis says, and is believed once."""
+        if job.is_at_work or job.refused_next() is None:
+            super().handle_job_failure(job, *arguments, **named)
+
     def handle_payload(self, message: Any) -> None:
         """Do what a command says, if it was signed for this worker, within its minute, and for the first time."""
         commands = self.signatures.commands
@@ -103,7 +114,8 @@ class SignedWorker(BaseWorker):
                 raise UsageError("it is no command", reason="task-form")
             commands.consume(opened)
         except Exception as error:  # noqa: BLE001
-            keep(self.connection, None, {"data": message["data"]}, error)
+            refused = {"data": message["data"]}
+            _whatever_is_there(partial(keep, self.connection, None, refused, error))
             return
         handle_command(self, opened.content)
 
@@ -112,27 +124,26 @@ class SignedWorker(BaseWorker):
         for queue in queues:
             if queue.acquire_maintenance_lock():
                 try:
-                    self._clean(queue)
-                except RedisError:
-                    raise
-                except Exception:  # noqa: BLE001
-                    # What anybody writes to Redis ends no worker.
-                    logger.exception("the registries of queue %s cannot be cleaned", queue.name)
+                    for clean in self._cleaners_of(queue):
+                        _whatever_is_there(clean)
                 finally:
                     queue.release_maintenance_lock()
         self.last_cleaned_at: Any = now()
 
-    def _clean(self, queue: Any) -> None:
-        queue.started_job_registry.cleanup(exception_handlers=self._exc_handlers)
+    def run_maintenance_tasks(self) -> None:
+        _whatever_is_there(super().run_maintenance_tasks)
+
+    def _cleaners_of(self, queue: Any) -> Iterator[Callable[[], Any]]:
+        started = queue.started_job_registry
+        yield partial(started.cleanup, exception_handlers=self._exc_handlers)
+        own = queues_job(queue.job_class, queue.name)
         for name in REGISTRIES:
             kind = getattr(rq.registry, name, None)
             if kind is not None:
-                kind(queue.name, connection=queue.connection, job_class=queue.job_class).cleanup()
-        limits = getattr(rq.registry, "RateLimitRegistry", None)
-        for limit in limits.all(queue.connection) if limits else ():
-            limit.cleanup()
-        clean_worker_registry(queue)
-        queue.intermediate_queue.cleanup(self, queue)
+                yield kind(queue.name, connection=queue.connection, job_class=own).cleanup
+        yield partial(_clean_limits, queue)
+        yield partial(clean_worker_registry, queue)
+        yield partial(queue.intermediate_queue.cleanup, self, queue)
 
     def _start_scheduler(
         self,
@@ -158,6 +169,24 @@ class SignedWorker(BaseWorker):
                 scheduler.release_locks()
         elif scheduler.acquired_locks:
             scheduler.start()
+
+
+def _clean_limits(queue: Any) -> None:
+    limits = getattr(rq.registry, "RateLimitRegistry", None)
+    for limit in limits.all(queue.connection) if limits else ():
+        limit.cleanup()
+
+
+def _whatever_is_there(do: Callable[[], Any]) -> None:
+    """Do something beside the jobs. What anybody writes to Redis ends no worker, and keeps nothing else from being done."""
+    try:
+        do()
+    except (redis.ConnectionError, redis.TimeoutError):
+        raise
+    except Exception as error:
+        if is_interruption(error):
+            raise
+        logger.exception("what a worker of RQ does beside its jobs has failed")
 
 
 def _is_command(content: Any) -> bool:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import rq as _rq
 
 from brine._errors import UnsupportedError
-from brine._rq_jobs import SignedJob, WorkersJob
+from brine._rq_jobs import SignedJob
 from brine._rq_queues import SignedGroup, SignedQueue, SignedScheduler
 from brine._rq_refusals import Refused, refused
 from brine._rq_signatures import QueueSignatures
 from brine._rq_workers import SignedWorker, send_command
+from brine._rq_workers_jobs import WorkersJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

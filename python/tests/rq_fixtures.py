@@ -9,7 +9,7 @@ import redis
 
 import brine
 import brine.rq
-from rq_kit import Shop
+from rq_kit import ATTEMPTS, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,3 +42,9 @@ def signed(alice: brine.Key, trust: brine.Trust, seen: Path) -> Callable[..., An
 def shop(connection: Any, signed: Callable[..., Any]) -> Shop:
     """A shop whose jobs are signed."""
     return Shop(connection, signed())
+
+
+@pytest.fixture(params=ATTEMPTS)
+def open_shop(request: pytest.FixtureRequest, connection: Any) -> Shop:
+    """A shop whose jobs are not signed, or whose serializer signs."""
+    return Shop(connection, ATTEMPTS[request.param]())

@@ -87,6 +87,31 @@ def called_back(job: Any, connection: Any, *_: Any) -> None:
     connection.rpush("ran", f"called back for {job.origin}")
 
 
+def two_shops(connection: Any, alice: brine.Key, mallory: brine.Key, seen: Path) -> Any:
+    """Make a shop of alice's, and one of mallory's, who is trusted for the queue ``other`` alone."""
+    trusted = "".join(
+        f"""
+[[signer]]
+name = "{name}"
+key = "{key.public}"
+contexts = ["rq:{queue}", "rq:{queue}:results"]
+"""
+        for name, key, queue in (("alice", alice, "shop"), ("mallory", mallory, "other"))
+    )
+    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    return (
+        Shop(connection, brine.rq.sign(key=alice, **given)),
+        Shop(connection, brine.rq.sign(key=mallory, **given), "other"),
+    )
+
+
+class Evil:
+    """Runs a command when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("ran"),))
+
+
 class HmacSerializer:
     """A serializer that signs as well as a serializer can."""
 
