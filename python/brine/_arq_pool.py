@@ -17,7 +17,7 @@ from brine._arq_deliveries import LATER, Delivery, Opened
 from brine._errors import UsageError
 from brine._frameworks import put_in_front
 from brine._objects import pickled
-from brine._task_signatures import TASK, OpenedTask, TaskSignatures
+from brine._task_signatures import TASK, OpenedTask, TaskSignatures, queue_context
 
 if TYPE_CHECKING:
     from arq.jobs import Job
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 MAX_TRIES = 2**31
 MAX_TIME_MS = 2**47
 """The year 6429. What is later is no time for Python, and would end a worker."""
-
-
-def context_of(queue: str) -> str:
-    """Return the context of the jobs of a queue."""
-    if queue.endswith(":results"):
-        raise UsageError(f"no queue can be called {queue!r}: it is another context", reason="usage")
-    return f"arq:{queue}"
 
 
 def sign_pool(pool: Any, signatures: TaskSignatures) -> None:
@@ -172,7 +165,7 @@ class SignedPool(_SignedKeys):
             return self
         other = copy.copy(self)
         other.default_queue_name = name
-        other.signatures = self.signatures.for_context(context_of(name))
+        other.signatures = self.signatures.for_context(queue_context("arq", name))
         return other
 
     def open_job(self, job_id: str, value: bytes) -> tuple[Opened, OpenedTask | None]:

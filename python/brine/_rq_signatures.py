@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from brine._errors import AlteredError, UsageError
-from brine._task_signatures import TaskSignatures
+from brine._task_signatures import TaskSignatures, queue_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,8 @@ class QueueSignatures:
         return self._known(queue, unsigned and self.takes_unsigned)
 
     def _made(self, queue: str, unsigned: bool) -> TaskSignatures:
-        context = f"rq:{queue}"
-        if context == COMMANDS or context.endswith(":results"):
+        context = queue_context("rq", queue)
+        if context == COMMANDS:
             raise UsageError(
                 f"no queue can be called {queue!r}: it is another context", reason="usage"
             )

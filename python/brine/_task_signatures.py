@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from brine._unsigned import Unsigned
 
 
+RESULTS = ":results"
+"""What the context of results has behind that of tasks."""
+
 COMMANDS_LIFETIME = timedelta(minutes=1)
 
 TASK = b"task"
@@ -30,6 +33,13 @@ TASK = b"task"
 
 LEASE = timedelta(seconds=30)
 """How long a task that was begun is left to a process that died, unless the framework says otherwise."""
+
+
+def queue_context(framework: str, queue: str) -> str:
+    """Return the context of the tasks of a queue. No queue has that of another one's results."""
+    if queue.endswith(RESULTS):
+        raise UsageError(f"no queue can be called {queue!r}: it is another context", reason="usage")
+    return f"{framework}:{queue}"
 
 
 class OpenedTask:
@@ -176,7 +186,7 @@ class TaskSignatures:
         return self._judge
 
     def _context_of(self, is_result: bool) -> str:
-        return f"{self.context}:results" if is_result else self.context
+        return self.context + RESULTS if is_result else self.context
 
 
 def load_json_or_pickle(data: bytes, allow: AllowList) -> Any:

@@ -22,11 +22,11 @@ from arq.worker import func
 
 from brine._arq_deliveries import REFUSED
 from brine._arq_jobs import guarded, later
-from brine._arq_pool import SignedPool, context_of, deserialize, serialize, sign_pool
+from brine._arq_pool import SignedPool, deserialize, serialize, sign_pool
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
-from brine._task_signatures import TaskSignatures
+from brine._task_signatures import TaskSignatures, queue_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def sign(
 
     def for_queue(name: str) -> TaskSignatures:
         return TaskSignatures(
-            context_of(name),
+            queue_context("arq", name),
             key=key,
             trust=trust,
             expires=expires,

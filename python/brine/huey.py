@@ -20,7 +20,7 @@ from brine._errors import Error, UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._objects import pickled
 from brine._refused_tasks import Refused, is_verdict, log, logger
-from brine._task_signatures import TASK, OpenedTask, TaskSignatures
+from brine._task_signatures import TASK, OpenedTask, TaskSignatures, queue_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +73,7 @@ def sign(
     if isinstance(huey, _SignedHuey):
         raise UsageError("it is signed already", reason="usage")
     signatures = TaskSignatures(
-        f"huey:{huey.name}",
+        queue_context("huey", huey.name),
         key=key,
         trust=trust,
         expires=expires,

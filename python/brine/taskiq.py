@@ -18,7 +18,7 @@ import taskiq as _taskiq
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
 from brine._refused_tasks import Refused
-from brine._task_signatures import TaskSignatures, load_json_or_pickle
+from brine._task_signatures import TaskSignatures, load_json_or_pickle, queue_context
 from brine._taskiq_broker import SignedBroker, sign_broker
 from brine._taskiq_results import ALLOWED
 
@@ -70,10 +70,8 @@ def sign(
     name = queue or getattr(broker, "queue_name", None)
     if not isinstance(name, str):
         raise UsageError('the broker does not name its queue: give queue="..."', reason="usage")
-    if name.endswith(":results"):
-        raise UsageError(f"no queue can be called {name!r}: it is another context", reason="usage")
     signatures = TaskSignatures(
-        f"taskiq:{name}",
+        queue_context("taskiq", name),
         key=key,
         trust=trust,
         expires=expires,
