@@ -76,7 +76,7 @@ class SignedConsumer(Consumer):
         while True:
             try:
                 fields, opened = self._messages.decode(data, self._queue)
-                self.check(fields)
+                self.check(fields, data)
             except Exception as error:
                 if not is_verdict(error):
                     # Nothing can be judged, so nothing else can be done meanwhile.
@@ -120,12 +120,8 @@ class SignedConsumer(Consumer):
             logger.warning("messages of %s were not given back: %s", self._queue, error)
         self.inner.close()
 
-    def check(self, fields: dict[str, Any]) -> None:
+    def check(self, fields: dict[str, Any], data: bytes) -> None:
         """Refuse a message that has verified, and is not where it belongs."""
-
-    def remove(self, message: Any) -> None:
-        """Take a message away that was refused."""
-        self.inner.ack(message)
 
     def _wait(self, message: Any, seconds: float) -> None:
         self._waiting.append((time.monotonic() + seconds, message))
@@ -143,7 +139,7 @@ class SignedConsumer(Consumer):
     def _refuse(self, message: Any) -> None:
         try:
             self._broker._brine_place.keep(Refused.of(message.refusal, message.data, self._queue))
-            self.remove(message)
+            self.inner.ack(message)
         except Exception as error:
             # Dramatiq tries again, or has it delivered again.
             raise _unreachable(error) from error

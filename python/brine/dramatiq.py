@@ -19,7 +19,7 @@ from brine._dramatiq_encoder import encoding
 from brine._dramatiq_gate import Gate, not_begun
 from brine._dramatiq_messages import Messages, Resent
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
-from brine._dramatiq_redis import SignedRedisConsumer
+from brine._dramatiq_redis import Lying, SignedRedisConsumer, fetched
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
@@ -130,6 +130,9 @@ class _SignedRedisBroker(_SignedBroker):
     """Redis has messages under ids, which they are acknowledged by."""
 
     _brine_consumer = SignedRedisConsumer
+
+    def do_fetch(self, queue_name: str, count: int) -> list[Lying]:
+        return fetched(self, queue_name, count)
 
     def do_enqueue(self, queue_name: str, message_id: str, data: bytes) -> Any:
         # Who takes it acknowledges the id that is signed.

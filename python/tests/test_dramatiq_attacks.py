@@ -281,19 +281,6 @@ def test_a_message_of_a_trusted_signer_that_is_none_is_refused(
     assert shop.reasons() == ["task-form"] * len(wrong)
 
 
-def test_messages_that_lie_elsewhere_in_redis(
-    servers: Callable[[str], Any], signed: Callable[..., Shop]
-) -> None:
-    shop = signed(broker_of("redis", servers), f"shop-{secrets.token_hex(4)}")
-    shop.add.send(1)
-    data = shop.queued()
-    shop.numbers.clear()
-    # Dramatiq would acknowledge the id that the message names, and get the other again from every worker that ends.
-    shop.put(data)
-    shop.work(refused=1)
-    assert (shop.ran, shop.reasons(), shop.left()) == ([], ["task-place"], 0)
-
-
 class Evil:
     """Runs a command when it is loaded."""
 
