@@ -63,8 +63,9 @@ given = {{"trust": brine.Trust.of({{"alice": key.public}}), "expires": "1d"}}
 broker = brine.dramatiq.sign(broker_of(kind, port), key=key, replay_db=directory / "seen", **given)
 
 def write(line):
+    # No line lies on two pages, so nobody reads half of one, and no kill leaves half of one.
     with open(directory / "ran", "a") as file:
-        file.write(line + "\\n")
+        file.write(line.ljust(15) + "\\n")
 
 @dramatiq.actor(broker=broker, queue_name="shop", min_backoff=1, max_backoff=100)
 def note(number):
