@@ -51,6 +51,8 @@ def log(context: str, error: Exception) -> None:
 
 def is_verdict(error: Exception) -> bool:
     """Whether an error says something about a message, and not about the ledger, the trust file or the system."""
+    if isinstance(error, Error) and error.reason == "replay-version":
+        return False
     if isinstance(error, InputOutputError):
         return error.reason == "out-of-memory"
     return not isinstance(error, KeyFileError | OSError | MemoryError)
