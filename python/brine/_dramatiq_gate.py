@@ -34,14 +34,16 @@ class Begun:
         return True
 
     def end(self) -> None:
-        """Note that the task was done, once."""
+        """Note that the task was done, once. Raise `Error` if that can be tried again; its lease is renewed meanwhile."""
         if self.is_settled:
             return
-        self.is_settled = True
         try:
             self._lease.commit()
         except Error as error:
+            if error.reason == "replay-locked":
+                raise
             logger.error("the end of a task was not noted: %s", error)
+        self.is_settled = True
 
 
 class SignedMessage:

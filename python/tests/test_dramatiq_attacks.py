@@ -129,7 +129,7 @@ def test_nothing_is_parsed_before_it_has_verified(
 
 
 def test_what_cannot_be_kept_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch, pair: tuple[Shop, Shop]
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[Shop, Shop], caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("brine._dramatiq_consumer.MOST_SECONDS", 0.05)
     _, shop = pair
@@ -156,6 +156,9 @@ def test_what_cannot_be_kept_is_not_lost(
     shop.work(ran=1, refused=3)
     found = [one.content for one in brine.dramatiq.refused(shop.broker)]
     assert (len(failed), sorted(found)) == (8, sorted([b"one", b"two", data]))
+    assert (
+        caplog.text.count(f"a message of dramatiq:{shop.queue} is refused and not kept: away") == 8
+    )
     assert shop.result(message) == 1
     wait_until(lambda: shop.left() == 0)
 
