@@ -75,8 +75,19 @@ class SignedMessage:
 
 def not_begun(message: Any) -> OpenedTask | None:
     """Return the task of a message, or of one that it is a copy of, if it has not begun here."""
+    origin = _origin_of(message)
+    return origin.opened if origin is not None and not origin.begun else None
+
+
+def is_unsigned(message: Any) -> bool:
+    """Tell whether it is a message that was let through without a signature, or a copy of one."""
+    origin = _origin_of(message)
+    return origin is not None and origin.opened is None
+
+
+def _origin_of(message: Any) -> SignedMessage | None:
     origin = getattr(message, "_brine_copy_of", message)
-    return origin.opened if isinstance(origin, SignedMessage) and not origin.begun else None
+    return origin if isinstance(origin, SignedMessage) else None
 
 
 _kinds: dict[type, type] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,10 +55,7 @@ class Messages:
                 # Each copy would become a new message, which nobody knows for a copy.
                 raise UsageError("a message that has not begun is not sent anew", reason="usage")
             return _resent(waiting)
-        eta = fields["options"].get("eta")
-        is_timed = isinstance(eta, int | float)
-        until = datetime.fromtimestamp(eta / 1000, UTC) if is_timed else None
-        return self.of(fields["queue_name"]).sign(pickled(fields, False), TASK, until)
+        return self.of(fields["queue_name"]).sign(pickled(fields, False), TASK, _due(fields))
 
     def decode(self, data: bytes, queue: str) -> tuple[dict[str, Any], OpenedTask | None]:
         """Verify a message that came from a queue, and return its fields."""
@@ -69,6 +67,11 @@ class Messages:
         if queue != fields["queue_name"]:
             _arrive(fields, queue)
         return fields, opened if is_signed else None
+
+
+def encode_unsigned(fields: dict[str, Any]) -> bytes:
+    """Return a message as it is taken from those that do not sign yet."""
+    return pickled(fields, False)
 
 
 def seconds_until_due(message: Any) -> float:
@@ -108,7 +111,24 @@ def _checked(fields: Any) -> dict[str, Any]:
     wrong = [name for name, kind in FORM.items() if type(fields[name]) is not kind]
     if wrong:
         raise UsageError(f"it is no message of Dramatiq: {wrong[0]}", reason="task-form")
+    _due(fields)
+    try:
+        isinstance(None, fields["options"].get("throws") or ())
+    except (RecursionError, TypeError) as error:
+        # Dramatiq asks this of what a task has raised, and its thread would end.
+        raise UsageError("it is no message of Dramatiq: throws", reason="task-form") from error
     return fields
+
+
+def _due(fields: dict[str, Any]) -> datetime | None:
+    """Return when a message is due. Dramatiq takes anything for a time."""
+    eta = fields["options"].get("eta")
+    if eta is None:
+        return None
+    with suppress(ArithmeticError, OSError, ValueError):
+        if isinstance(eta, int | float):
+            return datetime.fromtimestamp(eta / 1000, UTC)
+    raise UsageError("it is no message of Dramatiq: eta", reason="task-form")
 
 
 def _arrive(fields: dict[str, Any], queue: str) -> None:

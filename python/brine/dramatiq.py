@@ -16,8 +16,8 @@ from dramatiq.results import Results
 
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_encoder import encoding
-from brine._dramatiq_gate import Gate, not_begun
-from brine._dramatiq_messages import Messages, Resent
+from brine._dramatiq_gate import Gate, is_unsigned, not_begun
+from brine._dramatiq_messages import Messages, Resent, encode_unsigned
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
 from brine._dramatiq_redis import Lying, SignedRedisConsumer, fetched
 from brine._dramatiq_results import sign_results
@@ -118,7 +118,9 @@ class _SignedBroker:
         super().add_middleware(middleware, **place)  # type: ignore[misc]
 
     def enqueue(self, message: Any, **options: Any) -> Any:
-        with encoding(partial(self._brine.encode, waiting=not_begun(message))):
+        encode = partial(self._brine.encode, waiting=not_begun(message))
+        # What nobody has signed is signed by nobody when it goes on, or is tried again.
+        with encoding(encode_unsigned if is_unsigned(message) else encode):
             return super().enqueue(message, **options)  # type: ignore[misc]
 
     def consume(self, queue_name: str, *more: Any, **options: Any) -> SignedConsumer:
