@@ -38,10 +38,13 @@ class Refused:
 
     @classmethod
     def from_json(cls, kept: bytes) -> Self:
-        """Return what was kept."""
-        told = json.loads(kept)
-        at = datetime.fromisoformat(told.pop("at"))
-        return cls(at=at, content=base64.b64decode(told.pop("content")), **told)
+        """Return what was kept. Raise `ValueError` for anything else: nobody signs it."""
+        try:
+            told = json.loads(kept)
+            at = datetime.fromisoformat(told.pop("at")).astimezone(UTC)
+            return cls(at=at, content=base64.b64decode(told.pop("content")), **told)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
+            raise ValueError(f"it is no message that was refused: {error}") from error
 
 
 def log(context: str, error: Exception) -> None:
