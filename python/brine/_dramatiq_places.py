@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from brine._refused_tasks import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAME = "brine.refused"
 """The queue in RabbitMQ, and with the namespace before it the list in Redis."""
@@ -33,7 +37,7 @@ class RedisPlace:
         self._client.rpush(self._key, one.to_json())
 
     def all(self) -> list[Refused]:
-        return [Refused.from_json(text) for text in self._client.lrange(self._key, 0, -1)]
+        return _known(self._client.lrange(self._key, 0, -1))
 
 
 class RabbitmqPlace:
@@ -55,15 +59,24 @@ class RabbitmqPlace:
     def all(self) -> list[Refused]:
         import pika
 
-        found = []
+        found: list[bytes] = []
         with pika.BlockingConnection(self._parameters) as connection:
             channel = self._channel(connection)
             # What is not acknowledged goes back when the connection ends.
             while (text := channel.basic_get(NAME)[2]) is not None:
-                found.append(Refused.from_json(text))
-        return found
+                found.append(text)
+        return _known(found)
 
     def _channel(self, connection: Any) -> Any:
         channel = connection.channel()
         channel.queue_declare(NAME, durable=True)
         return channel
+
+
+def _known(kept: Iterable[bytes]) -> list[Refused]:
+    """Return what was kept. What somebody else has put there is left out."""
+    found = []
+    for text in kept:
+        with suppress(ValueError):
+            found.append(Refused.from_json(text))
+    return found
