@@ -112,12 +112,23 @@ def _checked(fields: Any) -> dict[str, Any]:
     if wrong:
         raise UsageError(f"it is no message of Dramatiq: {wrong[0]}", reason="task-form")
     _due(fields)
-    try:
-        isinstance(None, fields["options"].get("throws") or ())
-    except (RecursionError, TypeError) as error:
-        # Dramatiq asks this of what a task has raised, and its thread would end.
-        raise UsageError("it is no message of Dramatiq: throws", reason="task-form") from error
+    options = fields["options"]
+    if not _is_priority(options.get("broker_priority")) or not _are_kinds(options.get("throws")):
+        raise UsageError("it is no message of Dramatiq: options", reason="task-form")
     return fields
+
+
+def _is_priority(value: Any) -> bool:
+    """Tell whether the client of RabbitMQ takes it. It would end the thread that passes delayed messages on."""
+    return value is None or (isinstance(value, int) and 0 <= value <= 255)
+
+
+def _are_kinds(value: Any) -> bool:
+    """Tell whether an exception can be asked if it is one. It would end the thread in which a task has raised it."""
+    with suppress(RecursionError, TypeError):
+        isinstance(None, value or ())
+        return True
+    return False
 
 
 def _due(fields: dict[str, Any]) -> datetime | None:

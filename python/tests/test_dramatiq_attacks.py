@@ -243,8 +243,9 @@ def test_a_message_of_a_trusted_signer_that_is_none_is_refused(
     wrong += [fields(**{name: None}) for name in fields()]
     # It would be sought by the worker under the queue that it names.
     wrong += [fields(queue_name="other"), fields(queue_name="other.DQ")]
-    # Dramatiq takes these for times and for classes, in threads that would end.
+    # Dramatiq takes these for times, priorities and classes, in threads that would end.
     wrong += [fields(options={"eta": eta}) for eta in (10**400, float("inf"), float("nan"), "now")]
+    wrong += [fields(options={"broker_priority": one}) for one in (-1, 256, "first")]
     wrong += [fields(options={"throws": throws}) for throws in ("all", [ValueError.__name__], 5)]
     for content in wrong:
         shop.put(brine.dumps(content, signer=signer))
