@@ -163,24 +163,6 @@ def test_what_cannot_be_kept_is_not_lost(
     wait_until(lambda: shop.left() == 0)
 
 
-def test_what_others_put_among_the_refused_hides_none(pair: tuple[Shop, Shop]) -> None:
-    _, shop = pair
-    if shop.kind == "stub":
-        pytest.skip("nobody else can write there")
-    kept = {"reason": "replayed", "message": "", "at": "2026-01-01T00:00:00", "content": ""}
-    others = [{"at": 7}, {"at": "0001-01-01T00:00:00+23:59"}, {"content": 7}, {"more": 7}, {}]
-    wrong = [b"", b"\xff", b"[]", b"{}", b"[" * 100_000]
-    for told in [*wrong, *(json.dumps({**kept, **other}).encode() for other in others)]:
-        if shop.kind == "redis":
-            shop.broker.client.rpush(f"{shop.broker.namespace}:brine.refused", told)
-        else:
-            shop.broker.channel.basic_publish("", "brine.refused", told)
-    shop.put(b"garbage")
-    shop.work(refused=2)
-    # The last one has the form, and says no zone.
-    assert shop.reasons() == ["replayed", "not-an-envelope"]
-
-
 def test_messages_of_another_queue(pair: tuple[Shop, Shop], signed: Callable[..., Shop]) -> None:
     plain, shop = pair
     other = Shop(with_results(StubBroker()), "other")
