@@ -100,10 +100,10 @@ class SignedConsumer(Consumer):
         if message.is_waiting:
             if getattr(message.refusal, "reason", None) != "replay-busy":
                 self._say_that_nothing_is_judged(message.refusal)
-            message.failed = message.is_waiting = False
-            message.refusal = None
-            message.waited = min(2 * message.waited, MOST_SECONDS)
-            self._wait(message, message.waited)
+            message.failed = False
+            again = message.anew()
+            again.waited = min(2 * message.waited, MOST_SECONDS)
+            self._wait(again, again.waited)
         elif message.refusal is not None:
             self._refuse(message)
             message.failed = False

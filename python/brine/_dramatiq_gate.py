@@ -67,6 +67,14 @@ class SignedMessage:
         if self.begun is not None:
             self.begun.end()
 
+    def anew(self) -> Any:
+        """Return it as it was before it was tried. The thread that has tried it is not done with this one yet."""
+        made = object.__new__(type(self))
+        made.__dict__.update(
+            self.__dict__, failed=False, is_waiting=False, refusal=None, _exception=None
+        )
+        return made
+
     def copy(self, **changes: Any) -> Any:
         made = self._message.copy(**changes)
         object.__setattr__(made, "_brine_copy_of", self)

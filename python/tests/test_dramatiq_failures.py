@@ -40,15 +40,20 @@ def set_version(ledger: Path, version: int) -> None:
 
 
 def test_messages_wait_for_a_ledger_that_is_not_of_an_unknown_version(
-    shop: Shop, seen: Path, caplog: pytest.LogCaptureFixture
+    shop: Shop, seen: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Versions before 2.2 do this, once for each message, in a thread that ends if it fails.
+    kind = "dramatiq.broker.MessageProxy"
+    monkeypatch.setattr(f"{kind}.clear_exception", lambda self: delattr(self, "_exception"))
     set_version(seen, 99)
     shop.add.send(1)
-    with shop.at_work():
+    with shop.at_work(threads=1):
         wait_until(lambda: "wait: replay database has format 99" in caplog.text)
         assert (shop.ran, shop.reasons()) == ([], [])
         set_version(seen, 2)
         wait_until(lambda: shop.ran == [(1, 0, "alice")])
+        shop.add.send(2)
+        wait_until(lambda: len(shop.ran) == 2)
     assert shop.reasons() == []
 
 
