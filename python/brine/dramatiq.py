@@ -123,6 +123,15 @@ class _SignedBroker:
         with encoding(encode_unsigned if is_unsigned(message) else encode):
             return super().enqueue(message, **options)  # type: ignore[misc]
 
+    def emit_before(self, signal: str, *about: Any, **more: Any) -> None:
+        # Middleware may send by another broker, whose messages are not this one's to sign.
+        with encoding(None):
+            super().emit_before(signal, *about, **more)  # type: ignore[misc]
+
+    def emit_after(self, signal: str, *about: Any, **more: Any) -> None:
+        with encoding(None):
+            super().emit_after(signal, *about, **more)  # type: ignore[misc]
+
     def consume(self, queue_name: str, *more: Any, **options: Any) -> SignedConsumer:
         inner = super().consume(queue_name, *more, **options)  # type: ignore[misc]
         return self._brine_consumer(inner, queue_name, self, self._brine, self._brine_gate)
