@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from dramatiq.errors import ConnectionClosed
 from brine._dramatiq_encoder import decoding
 from brine._dramatiq_gate import as_signed
 from brine._dramatiq_messages import placeholder, seconds_until_due
+from brine._errors import Error
 from brine._refused_tasks import Refused, is_verdict, log, logger
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class SignedConsumer(Consumer):
         self.inner, self._broker, self._queue = inner, broker, queue
         self._messages, self._gate = messages, gate
         self._waiting: list[tuple[float, Any]] = []
+        self._lock, self._is_closed = threading.Lock(), False
         self._read: tuple[bytes, OpenedTask | Exception | None] | None = None
 
     def __next__(self) -> Any:
@@ -76,7 +79,7 @@ class SignedConsumer(Consumer):
         while True:
             try:
                 fields, opened = self._messages.decode(data, self._queue)
-                self.check(fields)
+                self.check(fields, data)
             except Exception as error:
                 if not is_verdict(error):
                     # Nothing can be judged, so nothing else can be done meanwhile.
@@ -90,45 +93,57 @@ class SignedConsumer(Consumer):
             return fields
 
     def ack(self, message: Any) -> None:
-        message.end()
+        self._end(message)
         self.inner.ack(message)
 
     def nack(self, message: Any) -> None:
         if message.is_waiting:
             if getattr(message.refusal, "reason", None) != "replay-busy":
                 self._say_that_nothing_is_judged(message.refusal)
-            message.failed = message.is_waiting = False
-            message.refusal = None
-            message.waited = min(2 * message.waited, MOST_SECONDS)
-            self._wait(message, message.waited)
+            message.failed = False
+            again = message.anew()
+            again.waited = min(2 * message.waited, MOST_SECONDS)
+            self._wait(again, again.waited)
         elif message.refusal is not None:
             self._refuse(message)
             message.failed = False
         else:
-            message.end()
+            self._end(message)
             self.inner.nack(message)
 
     def requeue(self, messages: Iterable[Any]) -> None:
         self.inner.requeue(messages)
 
     def close(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        with self._lock:
+            self._is_closed = True
+        self._give_back([message for _, message in self._waiting])
+        self.inner.close()
+
+    def check(self, fields: dict[str, Any], data: bytes) -> None:
+        """Refuse a message that has verified, and is not where it belongs."""
+
+    def _end(self, message: Any) -> None:
         try:
-            self.inner.requeue([message for _, message in waiting])
+            message.end()
+        except Error as error:
+            # It is not acknowledged before it is noted: a copy would run.
+            raise _unreachable(error) from error
+
+    def _wait(self, message: Any, seconds: float) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._waiting.append((time.monotonic() + seconds, message))
+                return
+        # A worker's thread was still at it when the connection failed. Another consumer gets it.
+        self._give_back([message])
+
+    def _give_back(self, messages: list[Any]) -> None:
+        try:
+            self.inner.requeue(messages)
         except Exception as error:  # noqa: BLE001
             # They come again when this worker is gone.
             logger.warning("messages of %s were not given back: %s", self._queue, error)
-        self.inner.close()
-
-    def check(self, fields: dict[str, Any]) -> None:
-        """Refuse a message that has verified, and is not where it belongs."""
-
-    def remove(self, message: Any) -> None:
-        """Take a message away that was refused."""
-        self.inner.ack(message)
-
-    def _wait(self, message: Any, seconds: float) -> None:
-        self._waiting.append((time.monotonic() + seconds, message))
 
     def _waited(self) -> Any:
         for at, (until, message) in enumerate(self._waiting):
@@ -143,9 +158,10 @@ class SignedConsumer(Consumer):
     def _refuse(self, message: Any) -> None:
         try:
             self._broker._brine_place.keep(Refused.of(message.refusal, message.data, self._queue))
-            self.remove(message)
+            self.inner.ack(message)
         except Exception as error:
             # Dramatiq tries again, or has it delivered again.
+            logger.error("a message of dramatiq:%s is refused and not kept: %s", self._queue, error)
             raise _unreachable(error) from error
         log(f"dramatiq:{self._queue}", message.refusal)
 

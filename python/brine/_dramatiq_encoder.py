@@ -32,8 +32,8 @@ class _Switch(Encoder):
 
 
 @contextmanager
-def encoding(encode: Encode) -> Generator[None]:
-    """Have messages encoded by a function in this block."""
+def encoding(encode: Encode | None) -> Generator[None]:
+    """Have messages encoded by a function in this block, or by none, as without a signed broker."""
     _take_over()
     before = _encode.set(encode)
     try:

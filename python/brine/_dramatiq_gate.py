@@ -34,14 +34,16 @@ class Begun:
         return True
 
     def end(self) -> None:
-        """Note that the task was done, once."""
+        """Note that the task was done, once. Raise `Error` if that can be tried again; its lease is renewed meanwhile."""
         if self.is_settled:
             return
-        self.is_settled = True
         try:
             self._lease.commit()
         except Error as error:
+            if error.reason == "replay-locked":
+                raise
             logger.error("the end of a task was not noted: %s", error)
+        self.is_settled = True
 
 
 class SignedMessage:
@@ -65,6 +67,14 @@ class SignedMessage:
         if self.begun is not None:
             self.begun.end()
 
+    def anew(self) -> Any:
+        """Return it as it was before it was tried. The thread that has tried it is not done with this one yet."""
+        made = object.__new__(type(self))
+        made.__dict__.update(
+            self.__dict__, failed=False, is_waiting=False, refusal=None, _exception=None
+        )
+        return made
+
     def copy(self, **changes: Any) -> Any:
         made = self._message.copy(**changes)
         object.__setattr__(made, "_brine_copy_of", self)
@@ -73,8 +83,19 @@ class SignedMessage:
 
 def not_begun(message: Any) -> OpenedTask | None:
     """Return the task of a message, or of one that it is a copy of, if it has not begun here."""
+    origin = _origin_of(message)
+    return origin.opened if origin is not None and not origin.begun else None
+
+
+def is_unsigned(message: Any) -> bool:
+    """Tell whether it is a message that was let through without a signature, or a copy of one."""
+    origin = _origin_of(message)
+    return origin is not None and origin.opened is None
+
+
+def _origin_of(message: Any) -> SignedMessage | None:
     origin = getattr(message, "_brine_copy_of", message)
-    return origin.opened if isinstance(origin, SignedMessage) and not origin.begun else None
+    return origin if isinstance(origin, SignedMessage) else None
 
 
 _kinds: dict[type, type] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,10 +55,7 @@ class Messages:
                 # Each copy would become a new message, which nobody knows for a copy.
                 raise UsageError("a message that has not begun is not sent anew", reason="usage")
             return _resent(waiting)
-        eta = fields["options"].get("eta")
-        is_timed = isinstance(eta, int | float)
-        until = datetime.fromtimestamp(eta / 1000, UTC) if is_timed else None
-        return self.of(fields["queue_name"]).sign(pickled(fields, False), TASK, until)
+        return self.of(fields["queue_name"]).sign(pickled(fields, False), TASK, _due(fields))
 
     def decode(self, data: bytes, queue: str) -> tuple[dict[str, Any], OpenedTask | None]:
         """Verify a message that came from a queue, and return its fields."""
@@ -69,6 +67,11 @@ class Messages:
         if queue != fields["queue_name"]:
             _arrive(fields, queue)
         return fields, opened if is_signed else None
+
+
+def encode_unsigned(fields: dict[str, Any]) -> bytes:
+    """Return a message as it is taken from those that do not sign yet."""
+    return pickled(fields, False)
 
 
 def seconds_until_due(message: Any) -> float:
@@ -108,7 +111,35 @@ def _checked(fields: Any) -> dict[str, Any]:
     wrong = [name for name, kind in FORM.items() if type(fields[name]) is not kind]
     if wrong:
         raise UsageError(f"it is no message of Dramatiq: {wrong[0]}", reason="task-form")
+    _due(fields)
+    options = fields["options"]
+    if not _is_priority(options.get("broker_priority")) or not _are_kinds(options.get("throws")):
+        raise UsageError("it is no message of Dramatiq: options", reason="task-form")
     return fields
+
+
+def _is_priority(value: Any) -> bool:
+    """Tell whether the client of RabbitMQ takes it. It would end the thread that passes delayed messages on."""
+    return value is None or (isinstance(value, int) and 0 <= value <= 255)
+
+
+def _are_kinds(value: Any) -> bool:
+    """Tell whether an exception can be asked if it is one. It would end the thread in which a task has raised it."""
+    with suppress(RecursionError, TypeError):
+        isinstance(None, value or ())
+        return True
+    return False
+
+
+def _due(fields: dict[str, Any]) -> datetime | None:
+    """Return when a message is due. Dramatiq takes anything for a time."""
+    eta = fields["options"].get("eta")
+    if eta is None:
+        return None
+    with suppress(ArithmeticError, OSError, ValueError):
+        if isinstance(eta, int | float):
+            return datetime.fromtimestamp(eta / 1000, UTC)
+    raise UsageError("it is no message of Dramatiq: eta", reason="task-form")
 
 
 def _arrive(fields: dict[str, Any], queue: str) -> None:

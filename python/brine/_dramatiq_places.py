@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from brine._refused_tasks import Refused
+from brine._refused_tasks import Refused, records
 
 NAME = "brine.refused"
 """The queue in RabbitMQ, and with the namespace before it the list in Redis."""
+
+LONGEST_MESSAGE = 1000
+"""How many characters of the message of a refusal RabbitMQ keeps."""
 
 
 class StubPlace:
@@ -33,11 +38,11 @@ class RedisPlace:
         self._client.rpush(self._key, one.to_json())
 
     def all(self) -> list[Refused]:
-        return [Refused.from_json(text) for text in self._client.lrange(self._key, 0, -1)]
+        return records(self._client.lrange(self._key, 0, -1))
 
 
 class RabbitmqPlace:
-    """A durable queue, from which nothing expires."""
+    """A durable queue, from which nothing expires. Bodies are as they were refused, so that none is too long for the server."""
 
     def __init__(self, broker: Any) -> None:
         self._parameters = broker.parameters
@@ -45,12 +50,16 @@ class RabbitmqPlace:
     def keep(self, one: Refused) -> None:
         import pika
 
+        # All headers together have to fit a frame, and a message can tell what an envelope says.
+        message = one.message[:LONGEST_MESSAGE]
+        headers = {"reason": one.reason, "message": message, "place": one.place}
+        headers["at"] = one.at.isoformat()
         with pika.BlockingConnection(self._parameters) as connection:
             channel = self._channel(connection)
             # It is on the disk before the message is acknowledged.
             channel.confirm_delivery()
-            properties = pika.BasicProperties(delivery_mode=2)
-            channel.basic_publish("", NAME, one.to_json(), properties, mandatory=True)
+            properties = pika.BasicProperties(delivery_mode=2, headers=headers)
+            channel.basic_publish("", NAME, one.content, properties, mandatory=True)
 
     def all(self) -> list[Refused]:
         import pika
@@ -59,11 +68,21 @@ class RabbitmqPlace:
         with pika.BlockingConnection(self._parameters) as connection:
             channel = self._channel(connection)
             # What is not acknowledged goes back when the connection ends.
-            while (text := channel.basic_get(NAME)[2]) is not None:
-                found.append(Refused.from_json(text))
+            while (got := channel.basic_get(NAME))[0] is not None:
+                _, properties, content = got
+                with suppress(*_NOT_KEPT):
+                    told = dict(properties.headers)
+                    at = datetime.fromisoformat(told["at"]).astimezone(UTC)
+                    found.append(
+                        Refused(told["reason"], told["message"], at, content, told["place"])
+                    )
         return found
 
     def _channel(self, connection: Any) -> Any:
         channel = connection.channel()
         channel.queue_declare(NAME, durable=True)
         return channel
+
+
+_NOT_KEPT = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What is raised for what somebody else has put there. It is left out."""

@@ -6,78 +6,77 @@ from typing import Any
 
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_messages import REDIS_ID
-from brine._errors import InputOutputError, UsageError
+from brine._errors import UsageError
+
+_FETCH = """
+local found = {}
+for _ = 1, tonumber(ARGV[1]) do
+    local id = redis.call("lpop", KEYS[1])
+    if not id then break end
+    local data = redis.call("hget", KEYS[2], id)
+    if data then
+        redis.call("sadd", KEYS[3], id)
+        found[#found + 1] = {id, data}
+    end
+end
+return found
+"""
+"""Fetches as Dramatiq does, and tells under which id each message lies. An id under which nothing lies is dropped."""
+
+
+class Lying(bytes):
+    """What lies in Redis under an id."""
+
+    redis_id: bytes
+
+
+def fetched(broker: Any, queue: str, count: int) -> list[Lying]:
+    """Take so many messages of a queue at most."""
+    # It says that this worker lives, and gives back what those have that do not.
+    broker._dispatch("fetch")(queue, 0)
+    name = f"{broker.namespace}:{queue}"
+    taken = f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}"
+    fetch = broker.client.register_script(_FETCH)
+    found = []
+    for redis_id, data in fetch(keys=[name, f"{name}.msgs", taken], args=[count]):
+        one = Lying(data)
+        one.redis_id = redis_id
+        found.append(one)
+    return found
 
 
 class SignedRedisConsumer(SignedConsumer):
-    """Gives out messages that lie under the ids that are signed in them, by which Dramatiq removes them, and finds the others."""
+    """Gives out messages that lie under the ids that are signed in them, by which Dramatiq removes them."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        root = self._broker.namespace
-        self._acks = f"{root}:__acks__.{self._broker.broker_id}.{self._queue}"
-        self._place = f"{root}:{self._queue}.msgs"
-        self._fetched: Any = None
-        self._ids: set[str] = set()
-        self._new: set[str] = set()
-        self._given_out: set[str] = set()
-        self._by_data: dict[bytes, list[str]] | None = None
+        self._given_out: set[bytes] = set()
 
-    def check(self, fields: dict[str, Any]) -> None:
-        self._look()
+    def check(self, fields: dict[str, Any], data: Any) -> None:
         own = fields["options"].get(REDIS_ID)
-        if own not in self._new:
-            raise UsageError(
-                "it does not lie under its id, or was taken already", reason="task-place"
-            )
-        self._new.remove(own)
-        self._given_out.add(own)
+        if type(own) is not str or own.encode() != data.redis_id:
+            raise UsageError("it does not lie under its id", reason="task-place")
+        if data.redis_id in self._given_out:
+            raise UsageError("this worker has it already", reason="task-place")
 
     def ack(self, message: Any) -> None:
-        self._given_out.discard(message.options.get(REDIS_ID))
         super().ack(message)
+        self._given_out.discard(message.data.redis_id)
 
     def nack(self, message: Any) -> None:
-        if not message.is_waiting:
-            self._given_out.discard(message.options.get(REDIS_ID))
+        is_waiting = message.is_waiting
         super().nack(message)
+        if not is_waiting:
+            self._given_out.discard(message.data.redis_id)
 
-    def remove(self, message: Any) -> None:
-        if message.opened is not None:
-            super().remove(message)
-            return
-        # One with the same content that lies under its id, and was given out, is left alone.
-        for one in self._ids_of(message.data):
-            if one not in self._given_out:
-                message.options[REDIS_ID] = one
-                super().remove(message)
-        self.inner.queued_message_ids.discard(message.message_id)
-
-    def _look(self) -> None:
-        """Ask once for all that was fetched under which ids it lies."""
-        if self._fetched is self.inner.message_cache:
-            return
-        from redis import RedisError
-
-        try:
-            names = self._broker.client.smembers(self._acks)
-        except RedisError as error:
-            raise InputOutputError(str(error), reason="redis") from error
-        self._ids = {_text(name) for name in names}
-        self._new = self._ids - self._given_out
-        self._by_data = None
-        self._fetched = self.inner.message_cache
-
-    def _ids_of(self, data: bytes) -> list[str]:
-        self._look()
-        if self._by_data is None:
-            self._by_data = {}
-            names = list(self._ids)
-            lie = self._broker.client.hmget(self._place, names) if names else []
-            for name, found in zip(names, lie, strict=True):
-                self._by_data.setdefault(found, []).append(name)
-        return self._by_data.pop(data, [])
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name
+    def _received(self) -> Any:
+        message = super()._received()
+        if message is None:
+            return None
+        redis_id = message.data.redis_id
+        if message.refusal is None:
+            self._given_out.add(redis_id)
+        elif redis_id not in self._given_out:
+            # It is removed from where it lies. What was given out from there is done there.
+            message.options[REDIS_ID] = redis_id
+        return message

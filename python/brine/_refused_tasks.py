@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from brine._errors import Error, InputOutputError, KeyFileError, UsageError
+from brine._errors import Error, InputOutputError, KeyFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 logger = logging.getLogger("brine")
 
@@ -37,8 +41,8 @@ class Refused:
         return json.dumps(told).encode()
 
     @classmethod
-    def from_json(cls, kept: bytes) -> Self:
-        """Return what was kept. Whoever can write to the place can put anything there: that is its content then."""
+    def from_json(cls, kept: bytes | str) -> Self:
+        """Return what was kept. Raise `ValueError` for anything else: nobody signs it."""
         try:
             told = json.loads(kept)
             return cls(
@@ -48,14 +52,17 @@ class Refused:
                 content=base64.b64decode(told["content"]),
                 place=str(told.get("place", "")),
             )
-        except (
-            LookupError,
-            OverflowError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
-            return cls.of(UsageError(f"no record of a refusal: {error}", reason="task-form"), kept)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
+            raise ValueError(f"it is no message that was refused: {error}") from error
+
+
+def records(kept: Iterable[bytes | str]) -> list[Refused]:
+    """Return what was kept, in the order of time. What others have put there is left out."""
+    found = []
+    for one in kept:
+        with suppress(ValueError):
+            found.append(Refused.from_json(one))
+    return sorted(found, key=lambda one: one.at)
 
 
 def log(context: str, error: Exception) -> None:
@@ -65,6 +72,8 @@ def log(context: str, error: Exception) -> None:
 
 def is_verdict(error: Exception) -> bool:
     """Whether an error says something about a message, and not about the ledger, the trust file or the system."""
+    if isinstance(error, Error) and error.reason == "replay-version":
+        return False
     if isinstance(error, InputOutputError):
         return error.reason == "out-of-memory"
     return not isinstance(error, KeyFileError | OSError | MemoryError)

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from brine._refused_tasks import Refused
+from brine._refused_tasks import Refused, records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ class RedisPlace:
     async def all(self) -> list[Refused]:
         async with self._client() as client:
             kept = await client.hvals(self._key)
-        return sorted(map(Refused.from_json, kept), key=lambda one: one.at)
+        return records(kept)
 
     def _client(self) -> Any:
         from redis.asyncio import Redis
@@ -61,7 +61,7 @@ class FilePlace:
     async def all(self) -> list[Refused]:
         if not self._path.exists():
             return []
-        return [Refused.from_json(line) for line in self._path.read_bytes().splitlines() if line]
+        return records(self._path.read_bytes().splitlines())
 
     def _append(self, line: bytes) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -25,7 +25,7 @@ from brine._arq_jobs import guarded, later
 from brine._arq_pool import SignedPool, deserialize, serialize, sign_pool
 from brine._errors import UsageError
 from brine._frameworks import refuse_unknown_version
-from brine._refused_tasks import Refused
+from brine._refused_tasks import Refused, records
 from brine._task_signatures import TaskSignatures, queue_context
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def sign(
 async def refused(pool: Any) -> list[Refused]:
     """Return the jobs of the queue of a pool that were refused, in the order of time."""
     kept = await pool.hgetall(REFUSED + pool.default_queue_name)
-    return sorted(map(Refused.from_json, kept.values()), key=lambda one: one.at)
+    return records(kept.values())
 
 
 class _Settings:

@@ -8,7 +8,6 @@ app = brine.celery.sign(Celery("shop", broker="redis://"), expires="1d", replay_
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +21,7 @@ from brine._celery_control import signed_control
 from brine._celery_messages import REFUSED_QUEUE, CelerySignatures, signed_amqp
 from brine._errors import UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
-from brine._refused_tasks import Refused
+from brine._refused_tasks import Refused, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,17 +88,13 @@ def sign(
 
 def refused(app: _celery.Celery) -> list[Refused]:
     """Return the messages that the workers of an app refused, in the order of time. They stay where they are."""
-    found = []
     with app.connection_for_read() as connection:
         queue = REFUSED_QUEUE(guard_channel(connection.default_channel))
         queue.declare()
         kept = list(iter(queue.get, None))
         for one in kept:
-            # Nobody signs this queue: what somebody else has put there is left out.
-            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-                found.append(Refused.from_json(one.body))
             one.requeue()
-    return sorted(found, key=lambda one: one.at)
+    return records(one.body for one in kept)
 
 
 class _SignedApp:

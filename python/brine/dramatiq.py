@@ -16,10 +16,10 @@ from dramatiq.results import Results
 
 from brine._dramatiq_consumer import SignedConsumer
 from brine._dramatiq_encoder import encoding
-from brine._dramatiq_gate import Gate, not_begun
-from brine._dramatiq_messages import Messages, Resent
+from brine._dramatiq_gate import Gate, is_unsigned, not_begun
+from brine._dramatiq_messages import Messages, Resent, encode_unsigned
 from brine._dramatiq_places import RabbitmqPlace, RedisPlace, StubPlace
-from brine._dramatiq_redis import SignedRedisConsumer
+from brine._dramatiq_redis import Lying, SignedRedisConsumer, fetched
 from brine._dramatiq_results import sign_results
 from brine._errors import UnsupportedError, UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
@@ -118,8 +118,19 @@ class _SignedBroker:
         super().add_middleware(middleware, **place)  # type: ignore[misc]
 
     def enqueue(self, message: Any, **options: Any) -> Any:
-        with encoding(partial(self._brine.encode, waiting=not_begun(message))):
+        encode = partial(self._brine.encode, waiting=not_begun(message))
+        # What nobody has signed is signed by nobody when it goes on, or is tried again.
+        with encoding(encode_unsigned if is_unsigned(message) else encode):
             return super().enqueue(message, **options)  # type: ignore[misc]
+
+    def emit_before(self, signal: str, *about: Any, **more: Any) -> None:
+        # Middleware may send by another broker, whose messages are not this one's to sign.
+        with encoding(None):
+            super().emit_before(signal, *about, **more)  # type: ignore[misc]
+
+    def emit_after(self, signal: str, *about: Any, **more: Any) -> None:
+        with encoding(None):
+            super().emit_after(signal, *about, **more)  # type: ignore[misc]
 
     def consume(self, queue_name: str, *more: Any, **options: Any) -> SignedConsumer:
         inner = super().consume(queue_name, *more, **options)  # type: ignore[misc]
@@ -130,6 +141,9 @@ class _SignedRedisBroker(_SignedBroker):
     """Redis has messages under ids, which they are acknowledged by."""
 
     _brine_consumer = SignedRedisConsumer
+
+    def do_fetch(self, queue_name: str, count: int) -> list[Lying]:
+        return fetched(self, queue_name, count)
 
     def do_enqueue(self, queue_name: str, message_id: str, data: bytes) -> Any:
         # Who takes it acknowledges the id that is signed.

@@ -293,8 +293,22 @@ def test_what_was_taken_before_the_broker_was_signed_does_not_run(
     assert message.failed
 
 
+class Audit(dramatiq.Middleware):
+    """Sends a message by another broker for each that is sent."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
+        if message.actor_name == "add":
+            self.shop.note.send(message.args[0])
+
+    after_enqueue = before_enqueue
+
+
 def test_two_brokers_in_one_process(signed: Callable[..., Shop]) -> None:
     plain, one, other = Shop(with_results(StubBroker())), signed(), signed(queue="other")
+    one.broker.add_middleware(Audit(plain))
     for shop in (plain, one, other):
         shop.add.send(1)
     assert plain.queued().startswith(b"{")
@@ -305,6 +319,7 @@ def test_two_brokers_in_one_process(signed: Callable[..., Shop]) -> None:
         shop.work(ran=len(ran))
         assert sorted(a for a, _, _ in shop.ran) == ran
     assert one.reasons() == other.reasons() == []
+    assert sorted(told for told, _ in plain.done if told != "end") == [1, 1, 2, 2]
 
 
 def test_results_that_come_later_and_twice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ import pytest
 pytest.importorskip("dramatiq")
 
 import dramatiq
+from dramatiq.brokers.stub import StubBroker
 
-from dramatiq_kit import signing
+from conftest import wait_until
+from dramatiq_kit import Shop, signing, with_results
 
 if TYPE_CHECKING:
     import brine
@@ -75,6 +78,18 @@ def test_every_field_is_under_the_signature(
     shop.put(bytes(forged))
     shop.work(refused=1)
     assert (shop.ran, shop.deleted, shop.reasons()) == ([], [], ["signature-bad"])
+
+
+def test_without_signatures_an_option_of_somebody_else_steers() -> None:
+    shop = Shop(with_results(StubBroker()))
+    shop.add.send(1)
+    fields = json.loads(shop.queued())
+    follows = dramatiq.Message("shop", "delete_user", (7,), {}, {"pipe_ignore": True})
+    fields["options"]["pipe_target"] = follows.asdict()
+    shop.put(json.dumps(fields).encode())
+    with shop.at_work():
+        wait_until(lambda: shop.deleted == [7])
+    assert [a for a, _, _ in shop.ran] == [1]
 
 
 def test_the_tables_have_every_field_and_option() -> None:
