@@ -15,7 +15,7 @@ from redis.asyncio.client import Pipeline
 
 from brine._arq_deliveries import LATER, Delivery, Opened
 from brine._errors import UsageError
-from brine._frameworks import put_in_front
+from brine._frameworks import as_text, put_in_front
 from brine._objects import pickled
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures, queue_context
 
@@ -64,13 +64,13 @@ class _SignedKeys:
     signatures: TaskSignatures
 
     def psetex(self, name: Any, time_ms: Any, value: Any) -> Any:
-        if _text(name).startswith(job_key_prefix):
+        if as_text(name).startswith(job_key_prefix):
             # The signature expires when the key does.
             value = self.signatures.sign(value, TASK, lifetime=timedelta(milliseconds=time_ms))
         return super().psetex(name, time_ms, value)  # type: ignore[misc]
 
     def set(self, name: Any, value: Any, *more: Any, **options: Any) -> Any:
-        if _text(name).startswith(result_key_prefix):
+        if as_text(name).startswith(result_key_prefix):
             value = self.signatures.sign(value, _about(name), is_result=True)
             delivery = Delivery.current()
             # What is said of a job that did not run is no reason to forget what one that ran has returned.
@@ -92,7 +92,7 @@ class _SignedPipeline(_SignedKeys, Pipeline):  # type: ignore[misc]
         found = await super().execute(raise_on_error)
         for at, (command, *names) in enumerate(commands):
             if command == "GET" and isinstance(found[at], bytes):
-                found[at] = await self._read(_text(names[0]), found[at])
+                found[at] = await self._read(as_text(names[0]), found[at])
         await _end(commands)
         return found
 
@@ -132,9 +132,9 @@ class SignedPool(_SignedKeys):
     async def get(self, name: Any) -> Any:
         value = await super().get(name)  # type: ignore[misc]
         if isinstance(value, bytes):
-            if _text(name).startswith(job_key_prefix):
-                return self.open_job(_text(name).removeprefix(job_key_prefix), value)[0]
-            if _text(name).startswith(result_key_prefix):
+            if as_text(name).startswith(job_key_prefix):
+                return self.open_job(as_text(name).removeprefix(job_key_prefix), value)[0]
+            if as_text(name).startswith(result_key_prefix):
                 return self.open_result(name, value)
         return value
 
@@ -216,8 +216,4 @@ def _is_number(value: Any, limit: int) -> bool:
 
 
 def _about(name: Any) -> bytes:
-    return b"value of " + _text(name).encode()
-
-
-def _text(name: Any) -> str:
-    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
+    return b"value of " + as_text(name).encode()

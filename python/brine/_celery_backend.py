@@ -15,7 +15,7 @@ from kombu.serialization import loads, prepare_accept_content, register, registr
 
 from brine._celery_messages import CONTENT_TYPE
 from brine._errors import UnsupportedError, UsageError
-from brine._frameworks import put_in_front
+from brine._frameworks import as_text, put_in_front
 from brine._refused_tasks import logger
 
 if TYPE_CHECKING:
@@ -153,19 +153,15 @@ class _SignedBackend:
 
 
 def _chord(group: Any) -> bytes:
-    return b"part of chord " + _text(group).encode()
+    return b"part of chord " + as_text(group).encode()
 
 
 def _check_id(told: Any, asked: Any) -> None:
     """Refuse what was signed about another task or group."""
-    if _text(told) != _text(asked):
+    if as_text(told) != as_text(asked):
         raise UsageError(
-            f"it is about {_text(told)!r}, and not {_text(asked)!r}", reason="task-place"
+            f"it is about {as_text(told)!r}, and not {as_text(asked)!r}", reason="task-place"
         )
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 class _Answers:

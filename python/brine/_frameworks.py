@@ -1,4 +1,4 @@
-"""How an integration into a framework of tasks begins: with a known version, and a class in front of its own."""
+"""What integrations into frameworks of tasks do to these: refuse unknown versions, put classes in front, read names."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def put_in_front(made: Any, signing: type) -> None:
     """Have an object do what a class does, in front of its own: what a framework does is done by methods."""
     kind = type(made)
     made.__class__ = type(f"Signed{kind.__name__}", (signing, kind), {})
+
+
+def as_text(name: object) -> str:
+    """Return a name as text, where clients also give bytes."""
+    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
