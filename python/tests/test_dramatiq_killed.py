@@ -128,7 +128,7 @@ class Field:
             self.broker.channel.basic_publish("", queue, data, properties)
 
     def left(self) -> int:
-        """Return how many messages are waiting, or taken."""
+        """Return how many messages are waiting or, in Redis, taken."""
         if self.kind == "redis":
             return sum(self.broker.client.hlen(f"dramatiq:{q}.msgs") for q in QUEUES)
         return sum(self.broker.get_queue_message_counts("shop")[:2])
@@ -234,7 +234,11 @@ def test_workers_that_are_killed_lose_nothing_and_run_nothing_twice_that_was_don
         wait_until(lambda: field.left() == 0, 60 + COUNT)
         for worker in workers:
             stopped(worker)
-    assert field.left() == 0
+    # RabbitMQ does not say what workers hold, which they give back when they are stopped.
+    while field.left():
+        with field.at_work() as worker:
+            wait_until(lambda: field.left() == 0, 60 + COUNT)
+            stopped(worker)
     ended, reasons = field.lines("end"), field.reasons()
     assert sorted(set(ended)) == list(range(COUNT))
     # One that had ended when its worker was killed, but was not noted yet, is run again, as Dramatiq promises.

@@ -127,8 +127,8 @@ def test_what_cannot_be_kept_is_not_acknowledged_until_it_is(
             assert acknowledged == []
         await put
         assert acknowledged == ["it"]
-        # What the full disk left of it is shown for what it is.
-        assert await shop.reasons() == ["task-form", "not-an-envelope"]
+        # What the full disk left of it is left out.
+        assert await shop.reasons() == ["not-an-envelope"]
 
     asyncio.run(play(signed()))
 
