@@ -17,6 +17,11 @@ from brine import _brine
 vars(_brine)["Buffer"] = collections.abc.Buffer
 vars(_brine)["KeyLike"] = _brine.Key | str | os.PathLike[str]
 
+# Exceptions say that they are of the module from which they are imported. Python would look for their source there.
+for value in [getattr(brine, name) for name in brine.__all__]:
+    if isinstance(value, type) and "__firstlineno__" in vars(value) and value.__module__ == "brine":
+        del value.__firstlineno__
+
 if __name__ == "__main__":
     warnings.simplefilter("error")
     pdoc.render.configure(docformat="markdown", show_source=False)

@@ -146,7 +146,7 @@ class SignedScheduler(RQScheduler):
                 registry.name, connection=self.connection, job_class=self.job_class
             )
             now = current_timestamp()
-            due: list[Any] = self.connection.zrangebyscore(
+            due: Any = self.connection.zrangebyscore(
                 registry.key, 0, now, start=0, num=MOST_AT_ONCE
             )
             for name in due:
