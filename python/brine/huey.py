@@ -35,7 +35,13 @@ KNOWN_MAJOR = "3"
 ALLOWED = (
     "huey.registry:Message",
     "huey.utils:Error",
-    "huey.utils:_Skipped",
+    "huey.utils:SKIPPED",
+    "huey.exceptions:CancelExecution",
+    "huey.exceptions:RateLimitExceeded",
+    "huey.exceptions:RetryTask",
+    "huey.exceptions:TaskException",
+    "huey.exceptions:TaskLockedException",
+    "huey.exceptions:TaskTimeout",
 )
 """What Huey itself puts into its messages and results."""
 

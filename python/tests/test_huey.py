@@ -56,6 +56,44 @@ def test_retries_pipelines_groups_chords_and_errors(shop: Shop) -> None:
     assert shop.reasons() == []
 
 
+def test_a_chord_whose_member_was_revoked(signed: Callable[..., Shop]) -> None:
+    seen = []
+    for shop in (Shop(MemoryHuey("shop")), signed()):
+        tell = shop.huey.task(name="tell")(lambda values: seen.append(repr(values)))
+        tasks = [shop.add.s(1, 1), shop.add.s(2, 2)]
+        shop.huey.revoke(tasks[0])
+        shop.huey.enqueue(chord(tasks, tell.s()))
+        shop.work()
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+    assert shop.reasons() == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("v"),
+        huey.exceptions.TaskLockedException("l"),
+        huey.exceptions.TaskTimeout("t"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_handler_of_errors_has_the_errors_of_huey(
+    error: Exception, signed: Callable[..., Shop]
+) -> None:
+    shop = signed()
+    told: list[Exception] = []
+
+    @shop.huey.task(name="fail")
+    def fail() -> None:
+        raise error
+
+    handler = shop.huey.task(name="handler")(told.append)
+    shop.huey.enqueue(fail.s().error(handler))
+    shop.work()
+    assert (shop.reasons(), [type(one) for one in told]) == ([], [type(error)])
+
+
 def test_what_waits_for_its_time_is_judged_when_it_comes(
     alice: brine.Key, mallory: brine.Key, seen: Path
 ) -> None:
