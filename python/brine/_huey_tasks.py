@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huey.registry import Message
 
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
 PAUSE = timedelta(seconds=1)
 """How long a task waits that cannot be judged now."""
 
+REFUSING_SECONDS = 1
+"""How long one call goes on to refuse. A consumer looks between two calls whether it is to stop."""
+
+
+class Came(NamedTuple):
+    """The message of a task that has not begun."""
+
+    data: bytes
+    opened: OpenedTask | None
+    """None of what was never signed."""
+
 
 class SignedHuey:
     """What a Huey does otherwise."""
@@ -35,11 +47,12 @@ class SignedHuey:
         return SignedStorage(made, self._brine)
 
     def serialize_task(self, task: Any) -> bytes:
+        came: Came | None = getattr(task, "_brine_came", None)
+        if came is not None:
+            # It goes on as it came. Signed anew, a copy would be another task, and one of a stranger would be ours.
+            return came.data
+        _expire_after_its_time(task)
         message = pickled(self._registry.create_message(task), False)
-        opened: OpenedTask | None = getattr(task, "_brine_opened", None)
-        # One that waits for its time goes on as its signer meant it.
-        if opened and not opened.is_consumed and message == pickled(opened.content, False):
-            return opened.envelope
         return self._brine.sign(message, TASK, self._moment(task.eta))
 
     def _moment(self, eta: datetime | None) -> datetime | None:
@@ -49,19 +62,24 @@ class SignedHuey:
 
     def deserialize_task(self, data: bytes) -> Any:
         opened = self._brine.open(data, TASK)
-        message = opened.content if isinstance(opened, OpenedTask) else opened
+        is_signed = isinstance(opened, OpenedTask)
+        message = opened.content if is_signed else opened
         if type(message) is not Message:
             raise UsageError("it is no message of Huey", reason="task-form")
         task = self._registry.create_task(message)
-        task.signer = None
-        if isinstance(opened, OpenedTask):
-            task.signer, task._brine_opened = opened.verified.signer, opened
+        # A time that is none is found out here.
+        self.ready_to_run(task)  # type: ignore[attr-defined]
+        task.signer = opened.verified.signer if is_signed else None
+        task._brine_came = Came(bytes(data), opened if is_signed else None)
         return task
 
     def dequeue(self) -> Any:
+        end = time.monotonic() + REFUSING_SECONDS
         while (data := self.storage.dequeue()) is not None:
             for task in self._read([data]):
                 return task
+            if time.monotonic() >= end:
+                break
         return None
 
     def read_schedule(self, timestamp: datetime | None = None) -> list[Any]:
@@ -93,12 +111,34 @@ class SignedHuey:
             # A record that was refused says nothing about the task.
             return False
 
-    def _execute(self, task: Any, timestamp: datetime) -> Any:
-        opened = getattr(task, "_brine_opened", None)
-        if opened is not None and not opened.is_consumed:
-            try:
-                self._brine.consume(opened)
-            except Error as error:
-                self._put_away(opened.envelope, error)
-                return None
-        return super()._execute(task, timestamp)  # type: ignore[misc]
+    def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
+        at = self._get_timestamp() if timestamp is None else timestamp  # type: ignore[attr-defined]
+        came: Came | None = getattr(task, "_brine_came", None)
+        if came is None:
+            # It is run in place.
+            task.signer = getattr(task, "signer", None)
+        elif self.ready_to_run(task, at) and not self._begin(task, came):  # type: ignore[attr-defined]
+            return None
+        return super().execute(task, at)  # type: ignore[misc]
+
+    def _begin(self, task: Any, came: Came) -> bool:
+        """Note a task before anything of it acts, also one that is revoked or late: its copies would act again."""
+        try:
+            if came.opened is not None:
+                self._brine.consume(came.opened)
+        except Error as error:
+            self._put_away(came.data, error)
+            return False
+        task._brine_came = None
+        return True
+
+
+def _expire_after_its_time(task: Any) -> None:
+    """Count the seconds until a task expires from its time, as Huey does when that has come."""
+    if task.eta is None or not task.expires or isinstance(task.expires, datetime):
+        return
+    length = task.expires
+    if not isinstance(length, timedelta):
+        length = timedelta(seconds=length)
+    resolved = task.expires_resolved or task.eta
+    task.expires_resolved = max(resolved, task.eta + length)

@@ -170,6 +170,8 @@ def test_immediate_mode_and_its_end(signed: Callable[..., Shop]) -> None:
     shop = signed()
     shop.huey.immediate = True
     assert shop.add(1, 2).get() == 3
+    # Nobody has signed it.
+    assert shop.ran == [(1, 2, None)]
     shop.huey.immediate = False
     result = shop.add(3, 4)
     message = shop.queued()
