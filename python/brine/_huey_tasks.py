@@ -102,14 +102,11 @@ class SignedHuey:
             return
         logger.error("a message of %s waits: %s", self._brine.context, error)
         at = self._get_timestamp() + PAUSE  # type: ignore[attr-defined]
-        self.storage.inner.add_to_schedule(data, at)
-
-    def is_revoked(self, *arguments: Any, **named: Any) -> bool:
         try:
-            return bool(super().is_revoked(*arguments, **named))  # type: ignore[misc]
-        except Error:
-            # A record that was refused says nothing about the task.
-            return False
+            self.storage.inner.add_to_schedule(data, at)
+        except Exception:  # noqa: BLE001
+            # Storages raise what they like. The rest of a batch is not lost with it.
+            logger.exception("a message of %s is lost: it could not wait", self._brine.context)
 
     def execute(self, task: Any, timestamp: datetime | None = None) -> Any:
         at = self._get_timestamp() if timestamp is None else timestamp  # type: ignore[attr-defined]
@@ -117,13 +114,15 @@ class SignedHuey:
         if came is None:
             # It is run in place.
             task.signer = getattr(task, "signer", None)
-        elif self.ready_to_run(task, at) and not self._begin(task, came):  # type: ignore[attr-defined]
+        elif self.ready_to_run(task, at) and not self._begin(task, came, at):  # type: ignore[attr-defined]
             return None
         return super().execute(task, at)  # type: ignore[misc]
 
-    def _begin(self, task: Any, came: Came) -> bool:
+    def _begin(self, task: Any, came: Came, at: datetime) -> bool:
         """Note a task before anything of it acts, also one that is revoked or late: its copies would act again."""
         try:
+            # It waits as well while nobody can tell whether it is revoked.
+            self.is_revoked(task, at)  # type: ignore[attr-defined]
             if came.opened is not None:
                 self._brine.consume(came.opened)
         except Error as error:

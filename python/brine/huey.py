@@ -14,7 +14,7 @@ import huey as _huey
 
 from brine._errors import UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
-from brine._huey_store import REFUSED, SignedStorage, Values, text_of
+from brine._huey_store import SignedStorage, Values
 from brine._huey_tasks import SignedHuey
 from brine._refused_tasks import Refused
 from brine._task_signatures import TaskSignatures, queue_context
@@ -93,8 +93,5 @@ def sign(
 
 def refused(huey: Any) -> list[Refused]:
     """Return the messages that a Huey refused, in the order of time."""
-    kept = huey.storage.inner.result_items()
-    found = [
-        Refused.from_json(value) for key, value in kept.items() if text_of(key).startswith(REFUSED)
-    ]
-    return sorted(found, key=lambda one: one.at)
+    found: list[Refused] = huey.storage.refused()
+    return found

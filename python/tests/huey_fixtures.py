@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import huey
 import pytest
-from huey import MemoryHuey, SqliteHuey
+from huey import FileHuey, MemoryHuey, SqliteHuey
 from huey.storage import RedisStorage
 
 import brine.huey
@@ -29,13 +29,15 @@ def signed(alice: brine.Key, trust: brine.Trust, seen: Path) -> Callable[..., Sh
     return sign
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "file", "redis"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path, signed: Callable[..., Shop]) -> Shop:
     """A shop on each storage."""
     if request.param == "memory":
         return signed()
     if request.param == "sqlite":
         return signed(SqliteHuey("shop", filename=str(tmp_path / "shop.db")))
+    if request.param == "file":
+        return signed(FileHuey("shop", path=str(tmp_path / "files")))
     port = request.getfixturevalue("servers")("redis").start_of.port
     place = {"host": "127.0.0.1", "port": port, "blocking": False}
     return signed(huey.Huey(f"shop-{secrets.token_hex(4)}", storage_class=RedisStorage, **place))
