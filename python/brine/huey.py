@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import huey as _huey
+from huey.serializer import Serializer, SignedSerializer
 
 from brine._errors import UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
@@ -72,6 +73,9 @@ def sign(
     refuse_unknown_version("Huey", _huey.__version__, KNOWN_MAJOR)
     if isinstance(huey, SignedHuey):
         raise UsageError("it is signed already", reason="usage")
+    serializer = type(huey.serializer)
+    if serializer not in (Serializer, SignedSerializer):
+        raise UsageError(f"its {serializer.__qualname__} would not be used", reason="usage")
     signatures = TaskSignatures(
         queue_context("huey", huey.name),
         key=key,

@@ -14,6 +14,7 @@ import brine
 huey = pytest.importorskip("huey")
 
 from huey import MemoryHuey, SqliteHuey
+from huey.serializer import Serializer
 
 import brine.huey
 from conftest import wait_until
@@ -171,3 +172,11 @@ def test_a_rate_limit_that_was_not_used_for_long(shop: Shop) -> None:
     limit.acquire()
     limit.acquire()
     assert (limit.current_usage(), shop.reasons()) == (2, [])
+
+
+def test_a_serializer_of_somebody_is_not_dropped_silently(signed: Callable[..., Shop]) -> None:
+    class Encrypting(Serializer):
+        """Keeps a secret."""
+
+    with pytest.raises(brine.UsageError, match="Encrypting would not be used"):
+        signed(MemoryHuey("shop", serializer=Encrypting()))
