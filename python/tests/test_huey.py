@@ -191,11 +191,16 @@ def test_moving_to_signatures(signed: Callable[..., Shop]) -> None:
     shop = signed(fallback=fallback)
     shop.raw.enqueue(old)
     shop.raw.enqueue(pickle.dumps(Evil()))
+    # What is signed is no less so.
+    shop.add(2)
+    message = shop.raw.enqueued_items()[-1]
+    shop.raw.enqueue(message)
+    shop.raw.enqueue(message[:-1] + bytes([message[-1] ^ 1]))
     with pytest.warns(brine.UnsignedWarning):
         shop.work()
-    assert shop.ran == [(1, 0, None)]
+    assert shop.ran == [(1, 0, None), (2, 0, "alice")]
     assert fallback.count == 1
-    assert shop.reasons() == ["import-not-allowed"]
+    assert shop.reasons() == ["import-not-allowed", "replayed", "signature-bad"]
 
 
 def test_rotation_with_tasks_in_flight(alice: brine.Key, mallory: brine.Key, seen: Path) -> None:

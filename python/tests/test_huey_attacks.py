@@ -59,6 +59,23 @@ def test_relabelled_tasks(signed: Callable[..., Shop]) -> None:
     assert (shop.deleted, shop.ran, shop.reasons()) == ([], [], ["signature-bad"])
 
 
+def test_arguments_of_another_task(signed: Callable[..., Shop]) -> None:
+    plain = Shop(KINDS["unsigned"]())
+    plain.add(1)
+    plain.raw.enqueue(unsigned_message(plain, args=(7,)))
+    plain.work()
+    assert [ran[0] for ran in plain.ran] == [7]
+    shop = signed()
+    shop.add(1)
+    shop.add(7)
+    one, other = (shop.huey._brine.open(shop.queued(), b"task") for _ in range(2))
+    pickles = [bytes(opened.verified.payload) for opened in (one, other)]
+    shop.raw.enqueue(one.envelope.replace(*pickles))
+    shop.work()
+    assert pickles[0] in one.envelope
+    assert (shop.ran, shop.reasons()) == ([], ["signature-bad"])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_replays(kind: str, signed: Callable[..., Shop]) -> None:
     for shop, expected in ((Shop(KINDS[kind]()), 3), (signed(), 1)):
@@ -255,6 +272,17 @@ def test_a_control_record_that_nobody_signed_revokes_nothing(signed: Callable[..
     shop.work()
     assert len(shop.ran) == 1
     assert shop.reasons() == ["not-an-envelope"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_control_record_of_another_task(kind: str, signed: Callable[..., Shop]) -> None:
+    for shop, runs in ((Shop(KINDS[kind]()), False), (signed(), True)):
+        revoked, other = shop.add(1), shop.add(2)
+        revoked.revoke()
+        shop.raw.put_data(other.revoke_id, shop.raw.peek_data(revoked.revoke_id))
+        shop.work()
+        assert [ran[0] for ran in shop.ran] == [2] * runs
+    assert shop.reasons() == ["signature-bad"]
 
 
 def test_a_signer_sends_no_more_than_the_list_allows(

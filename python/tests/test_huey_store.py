@@ -109,6 +109,22 @@ def test_a_place_that_is_full_loses_no_other_task(
     assert shop.reasons() == []
 
 
+def test_what_was_refused_can_be_sent_again(home: Path, signed: Callable[..., Shop]) -> None:
+    shop = signed(key=None, trust=None)
+    trust = home / "trust.toml"
+    shop.add(1)
+    trust.rename(home / "away")
+    shop.work()
+    assert (shop.ran, shop.reasons()) == ([], ["unknown-signer"])
+    (home / "away").rename(trust)
+    [one] = brine.huey.refused(shop.huey)
+    shop.huey.storage.enqueue(one.content)
+    shop.huey.storage.enqueue(one.content)
+    shop.work()
+    assert shop.ran == [(1, 0, "default")]
+    assert shop.reasons() == ["unknown-signer", "replayed"]
+
+
 def test_what_others_write_where_refusals_are_kept_hides_none(shop: Shop) -> None:
     shop.raw.enqueue(b"garbage")
     shop.work()
