@@ -34,6 +34,9 @@ TASK = b"task"
 LEASE = timedelta(seconds=30)
 """How long a task that was begun is left to a process that died, unless the framework says otherwise."""
 
+OLDEST = timedelta(days=3653)
+"""How old a task may be when it begins. Until when its signature is good, that says itself."""
+
 
 def queue_context(framework: str, queue: str) -> str:
     """Return the context of the tasks of a queue. No queue has that of another one's results."""
@@ -170,6 +173,7 @@ class TaskSignatures:
                 self._trust,
                 context=self.context,
                 aad=about,
+                max_age=OLDEST,
                 replay_db=self._replay_db,
                 lease=length,
             )

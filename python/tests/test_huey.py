@@ -244,6 +244,15 @@ def test_a_ledger_that_is_not_there_has_tasks_wait(seen: Path, signed: Callable[
     assert shop.reasons() == []
 
 
+def test_a_task_may_wait_for_longer_than_a_day(seen: Path, signed: Callable[..., Shop]) -> None:
+    shop = signed(expires="30d")
+    shop.add(1)
+    shop.work()
+    # By itself, a ledger refuses what is older than a day.
+    assert brine.replay_status(seen)["max_age_seconds"] > 60 * 24 * 60 * 60
+    assert shop.ran == [(1, 0, "alice")]
+
+
 def test_what_makes_no_sense_is_refused(
     monkeypatch: pytest.MonkeyPatch, signed: Callable[..., Shop]
 ) -> None:
