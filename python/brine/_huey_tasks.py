@@ -38,6 +38,8 @@ class SignedHuey:
     """What a Huey does otherwise."""
 
     _brine: TaskSignatures
+    _brine_waits_for = ""
+    """What keeps messages from being judged, as it was logged."""
     storage: Any
     _registry: Any
     utc: bool
@@ -100,7 +102,9 @@ class SignedHuey:
         if is_verdict(error):
             self.storage.refuse(data, error)
             return
-        logger.error("a message of %s waits: %s", self._brine.context, error)
+        if str(error) != self._brine_waits_for:
+            self._brine_waits_for = str(error)
+            logger.error("messages of %s wait: %s", self._brine.context, error)
         at = self._get_timestamp() + PAUSE  # type: ignore[attr-defined]
         try:
             self.storage.inner.add_to_schedule(data, at)
@@ -128,7 +132,7 @@ class SignedHuey:
         except Error as error:
             self._put_away(came.data, error)
             return False
-        task._brine_came = None
+        task._brine_came, self._brine_waits_for = None, ""
         return True
 
 

@@ -216,21 +216,27 @@ def test_rotation_with_tasks_in_flight(alice: brine.Key, mallory: brine.Key, see
     assert shop.ran == [(1, 0, "old"), (2, 0, "new")]
 
 
-def test_what_cannot_be_judged_now_waits(home: Path, signed: Callable[..., Shop]) -> None:
+def test_what_cannot_be_judged_now_waits(
+    home: Path, caplog: pytest.LogCaptureFixture, signed: Callable[..., Shop]
+) -> None:
     shop = signed(key=None, trust=None)
     trust = home / "trust.toml"
     listed = trust.read_text()
     done = shop.add(1, 1)
     shop.work()
     result = shop.add(2, 2)
+    others = [shop.add(3, number) for number in range(3)]
     trust.write_text("no TOML")
     shop.work()
-    assert (len(shop.ran), shop.reasons(), len(shop.raw.scheduled_items())) == (1, [], 1)
+    assert (len(shop.ran), shop.reasons(), len(shop.raw.scheduled_items())) == (1, [], 4)
+    # It is said once, and not of each, second by second.
+    assert caplog.text.count("messages of huey:shop wait") == 1
     with pytest.raises(brine.KeyFileError):
         done.get()
     trust.write_text(listed)
-    wait_until(lambda: not shop.work() and len(shop.ran) == 2)
+    wait_until(lambda: not shop.work() and len(shop.ran) == 5)
     assert (done.get(), result.get(), shop.reasons()) == (2, 4, [])
+    assert [one.get() for one in others] == [3, 4, 5]
 
 
 def test_a_ledger_that_is_not_there_has_tasks_wait(seen: Path, signed: Callable[..., Shop]) -> None:
