@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from brine._errors import UsageError
 from brine._fork import LockOfProcess
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 Watcher: TypeAlias = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
 
 
-class Bounds(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Bounds:
     """All that binds a power. Where two powers meet, what binds either binds what comes of them."""
 
     facets: tuple[Facet, ...] = ()
@@ -41,31 +44,36 @@ class Bounds(NamedTuple):
 
     def only(self, names: frozenset[str]) -> Bounds:
         """Return the same with fewer methods and attributes."""
-        return self._replace(facets=tuple(facet.only(names) for facet in self.facets))
+        return replace(self, facets=tuple(facet.only(names) for facet in self.facets))
 
     def of_result(self, name: str) -> Bounds:
         """Return what binds what a method returns: the same, but for the facets, which are those that are for it."""
         found = (facet.returns.get(name) for facet in self.facets)
-        return self._replace(facets=tuple(facet for facet in found if facet is not None))
+        return replace(self, facets=tuple(facet for facet in found if facet is not None))
 
-    @property
+    @cached_property
+    def returning(self) -> frozenset[str]:
+        """The methods and attributes of which something stays in the host."""
+        return frozenset(name for facet in self.facets for name in facet.returns)
+
+    @cached_property
     def methods(self) -> frozenset[str]:
         """The methods that can be called."""
         return frozenset.intersection(*(facet.methods for facet in self.facets))
 
-    @property
+    @cached_property
     def attributes(self) -> frozenset[str]:
         """The attributes that can be read."""
         return frozenset.intersection(*(facet.attributes for facet in self.facets))
 
-    @property
+    @cached_property
     def takes_functions(self) -> frozenset[str]:
         """The methods that functions can be given to. These run in the thread that has them, and no limit of time does."""
         if self.most_seconds is not None:
             return frozenset()
         return frozenset.intersection(*(facet.takes_functions for facet in self.facets))
 
-    @property
+    @cached_property
     def is_reentrant(self) -> bool:
         """Whether functions of the guest may call it while a method runs."""
         return all(facet.reentrant for facet in self.facets)
@@ -73,7 +81,10 @@ class Bounds(NamedTuple):
     @property
     def is_revoked(self) -> bool:
         """Whether the power, or one that it came from, was revoked."""
-        return any(standing.is_revoked for standing in self.standings)
+        for standing in self.standings:
+            if standing.is_revoked:
+                return True
+        return False
 
 
 def take_call(limits: tuple[Limit, ...], message_bytes: int) -> None:
@@ -81,6 +92,8 @@ def take_call(limits: tuple[Limit, ...], message_bytes: int) -> None:
 
     The bytes of the message that asks for it were taken already. They may have been the last.
     """
+    if not limits:
+        return
     with _lock:
         for limit in limits:
             limit.refuse_spent(message_bytes)
@@ -90,6 +103,8 @@ def take_call(limits: tuple[Limit, ...], message_bytes: int) -> None:
 
 def take_bytes(limits: tuple[Limit, ...], count: int) -> None:
     """Take bytes from what is left. What goes beyond it ends the power."""
+    if not limits:
+        return
     with _lock:
         for limit in limits:
             limit.count_bytes(count)

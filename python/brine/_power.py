@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -86,10 +87,10 @@ class Power(Stays):
                     f"each: {names[0]!r} takes functions, which run in the thread that has them",
                     reason="usage",
                 )
-            bounds = bounds._replace(most_seconds=seconds(each))
+            bounds = replace(bounds, most_seconds=seconds(each))
         if each is None or (calls, bytes, until) != (None, None, None):
             limit = Limit(calls, None if bytes is None else size(bytes), until)
-            bounds = bounds._replace(limits=(limit,))
+            bounds = replace(bounds, limits=(limit,))
         return self._weaker(self._bounds.joined(bounds))
 
     def watched(self, on_call: Watcher) -> Power:
@@ -116,10 +117,12 @@ class Power(Stays):
 
     def _of_result(self, name: str, value: Any) -> Any:
         """Return what crosses of what a method returned."""
+        kind = type(value)
+        if kind in _SIMPLE and name not in self._bounds.returning:
+            return value
         inner = self._bounds.of_result(name)
         if not inner.facets or is_power(value):
             return _bound(value, inner, 0)
-        kind = type(value)
         if value is None:
             return value
         if kind in (bool, bytes, dict, float, frozenset, int, set, str):
@@ -165,6 +168,9 @@ def _over(obj: object, bounds: Bounds) -> Power:
 
 
 _NOTHING = Facet()
+
+_SIMPLE = frozenset((bool, bytes, float, int, str, type(None)))
+"""What no power can stand in."""
 
 
 def _bound(value: Any, bounds: Bounds, depth: int) -> Any:

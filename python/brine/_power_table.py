@@ -140,7 +140,7 @@ class Guest(Stays, Peer):
     ) -> None:
         given, outer = self._powers.get(handle), self._limits
         limits = () if given is None else given.power._bounds.limits
-        inner = tuple(limit for limit in limits if limit not in outer)
+        inner = tuple(limit for limit in limits if limit not in outer) if limits else ()
         take_bytes(inner, self.message_bytes)
         self._limits = outer + inner
         try:
