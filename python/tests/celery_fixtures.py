@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,13 @@ from celery_kit import Broker, Shop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def no_garbage() -> Iterator[None]:
+    """Collect results that were forgotten while their store is there: they tell it, and otherwise try for twenty seconds."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -76,7 +77,7 @@ def place(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def app(place: Server, tmp_path: Path, alice: brine.Key, seen: Path) -> Celery:
+def app(place: Server, tmp_path: Path, alice: brine.Key, seen: Path) -> Iterator[Celery]:
     (tmp_path / "key").write_text(alice.to_pem())
     (tmp_path / "key").chmod(0o600)
     told = f'[[signer]]\nname = "alice"\nkey = "{alice.public}"\ncontexts = ["celery:*"]\n'
@@ -84,7 +85,9 @@ def app(place: Server, tmp_path: Path, alice: brine.Key, seen: Path) -> Celery:
     url = f"redis://127.0.0.1:{place.start_of.port}"
     made = Celery("shop", broker=f"{url}/0", backend=f"{url}/1")
     trust = brine.Trust.parse(told)
-    return brine.celery.sign(made, key=alice, trust=trust, expires="1d", replay_db=seen)
+    yield brine.celery.sign(made, key=alice, trust=trust, expires="1d", replay_db=seen)
+    # Results that were forgotten tell their store, which is stopped next.
+    gc.collect()
 
 
 @contextmanager
