@@ -12,12 +12,11 @@ from arq.utils import timestamp_ms
 from redis.exceptions import RedisError
 
 from brine._errors import Error
-from brine._lease_keeper import LeaseKeeper
+from brine._lease_keeper import Held, LeaseKeeper
 from brine._refused_tasks import Refused, is_verdict, log, logger
 
 if TYPE_CHECKING:
     from brine._arq_pool import SignedPool
-    from brine._brine import Lease
     from brine._task_signatures import OpenedTask
 
 REFUSED = "brine:refused:"
@@ -37,13 +36,12 @@ class Opened(bytes):
     content: dict[str, Any]
 
 
-class Delivery:
+class Delivery(Held):
     """A job that a worker has taken."""
 
     def __init__(self, pool: SignedPool, job_id: str, value: bytes) -> None:
         self.job_id, self._pool, self._value = job_id, pool, value
         self._opened: OpenedTask | None = None
-        self._lease: Lease | None = None
         self._settling = threading.Lock()
         self._is_over = False
         self.error: Exception | None = None
@@ -63,18 +61,6 @@ class Delivery:
     def eta_ms(self) -> int:
         """When it runs at the earliest."""
         return 0 if self._opened is None else self._opened.content.get("eta") or 0
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is not held."""
-        return self._lease is None
-
-    def renew(self) -> bool:
-        """Hold it for longer."""
-        lease = self._lease
-        if lease is not None:
-            lease.renew()
-        return lease is not None
 
     async def read(self) -> bytes:
         """Verify it. arq gets what it cannot load of one that is refused, and another job for one that waits."""
@@ -110,7 +96,7 @@ class Delivery:
         # What was let through unsigned cannot be held.
         if self._opened is not None:
             self._lease = self._pool.signatures.lease(self._opened, LEASE)
-            self._pool.waits_for = ""
+            self._pool.waits.begin()
             _keeper.keep(self)
         self.has_begun = True
 
@@ -124,9 +110,8 @@ class Delivery:
             else:
                 self.error = error
                 return True
-        if getattr(error, "reason", None) != "replay-busy" and str(error) != self._pool.waits_for:
-            self._pool.waits_for = str(error)
-            logger.error("jobs of %s wait: %s", self._pool.signatures.context, error)
+        if getattr(error, "reason", None) != "replay-busy":
+            self._pool.waits.say(error)
         return False
 
     async def _keep(self, error: Exception) -> None:

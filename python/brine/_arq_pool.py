@@ -17,6 +17,7 @@ from brine._arq_deliveries import LATER, Delivery, Opened
 from brine._errors import UsageError
 from brine._frameworks import as_text, put_in_front
 from brine._objects import pickled
+from brine._refused_tasks import WaitLog
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures, queue_context
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def sign_pool(pool: Any, signatures: TaskSignatures) -> None:
         raise UsageError("a pool that is signed has no serializer", reason="usage")
     # What arq does with Redis is done by methods of this class; this is one more in front of them.
     put_in_front(pool, SignedPool)
-    pool.signatures = signatures
+    pool.signatures, pool.waits = signatures, WaitLog(signatures.context, "jobs")
     pool.job_serializer, pool.job_deserializer = serialize, deserialize
     pool.expires_extra_ms = to_ms(signatures.lifetime)
 
@@ -123,8 +124,7 @@ class SignedPool(_SignedKeys):
     response_callbacks: Any
     default_queue_name: str
     hsetnx: Any
-    waits_for = ""
-    """What keeps jobs from being judged, as it was logged."""
+    waits: WaitLog
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
         return _SignedPipeline(self, transaction, shard_hint)
@@ -166,6 +166,7 @@ class SignedPool(_SignedKeys):
         other = copy.copy(self)
         other.default_queue_name = name
         other.signatures = self.signatures.for_context(queue_context("arq", name))
+        other.waits = WaitLog(other.signatures.context, "jobs")
         return other
 
     def open_job(self, job_id: str, value: bytes) -> tuple[Opened, OpenedTask | None]:

@@ -9,7 +9,7 @@ from dramatiq.middleware import Middleware, SkipMessage
 
 from brine import _task_signatures
 from brine._errors import Error
-from brine._lease_keeper import LeaseKeeper
+from brine._lease_keeper import Held, LeaseKeeper
 from brine._refused_tasks import is_verdict, logger
 
 if TYPE_CHECKING:
@@ -22,20 +22,15 @@ if TYPE_CHECKING:
     from brine._task_signatures import OpenedTask
 
 
-class Begun:
+class Begun(Held):
     """A task that has begun here, and that nobody else begins meanwhile."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self.is_settled = False
-
-    def renew(self) -> bool:
-        self._lease.renew()
-        return True
 
     def end(self) -> None:
         """Note that the task was done, once. Raise `Error` if that can be tried again; its lease is renewed meanwhile."""
-        if self.is_settled:
+        if self._lease is None:
             return
         try:
             self._lease.commit()
@@ -43,7 +38,7 @@ class Begun:
             if error.reason == "replay-locked":
                 raise
             logger.error("the end of a task was not noted: %s", error)
-        self.is_settled = True
+        self._lease = None
 
 
 class SignedMessage:

@@ -11,7 +11,7 @@ from huey.registry import Message
 from brine._errors import Error, UsageError
 from brine._huey_store import SignedStorage
 from brine._objects import pickled
-from brine._refused_tasks import is_verdict, logger
+from brine._refused_tasks import WaitLog, is_verdict, logger
 from brine._task_signatures import TASK, OpenedTask
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class SignedHuey:
     """What a Huey does otherwise."""
 
     _brine: TaskSignatures
-    _brine_waits_for = ""
-    """What keeps messages from being judged, as it was logged."""
+    _brine_waits: WaitLog
     storage: Any
     _registry: Any
     utc: bool
@@ -102,9 +101,7 @@ class SignedHuey:
         if is_verdict(error):
             self.storage.refuse(data, error)
             return
-        if str(error) != self._brine_waits_for:
-            self._brine_waits_for = str(error)
-            logger.error("messages of %s wait: %s", self._brine.context, error)
+        self._brine_waits.say(error)
         at = self._get_timestamp() + PAUSE  # type: ignore[attr-defined]
         try:
             self.storage.inner.add_to_schedule(data, at)
@@ -132,7 +129,8 @@ class SignedHuey:
         except Error as error:
             self._put_away(came.data, error)
             return False
-        task._brine_came, self._brine_waits_for = None, ""
+        task._brine_came = None
+        self._brine_waits.begin()
         return True
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from brine._errors import Error
 
 if TYPE_CHECKING:
+    from brine._brine import Lease
 
     class Renewable(Protocol):
         """A message that this process has."""
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
         @property
         def is_settled(self) -> bool: ...
         def renew(self) -> bool: ...
+
+
+class Held:
+    """What is held by a lease until it is settled."""
+
+    _lease: Lease | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is not held."""
+        return self._lease is None
+
+    def renew(self) -> bool:
+        """Hold it for longer."""
+        # Another thread may settle it meanwhile.
+        lease = self._lease
+        if lease is not None:
+            lease.renew()
+        return lease is not None
 
 
 class LeaseKeeper:

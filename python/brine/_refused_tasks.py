@@ -70,6 +70,23 @@ def log(context: str, error: Exception) -> None:
     logger.error("refused a message of %s: %s", context, error)
 
 
+class WaitLog:
+    """Says once why messages of a context wait, until one of them begins."""
+
+    def __init__(self, context: str, what: str = "messages") -> None:
+        self._context, self._what, self._said = context, what, ""
+
+    def say(self, error: Exception) -> None:
+        """Say why they wait, unless it was said before."""
+        if str(error) != self._said:
+            self._said = str(error)
+            logger.error("%s of %s wait: %s", self._what, self._context, error)
+
+    def begin(self) -> None:
+        """Note that one begins: if others wait later, that is new."""
+        self._said = ""
+
+
 def is_verdict(error: Exception) -> bool:
     """Whether an error says something about a message, and not about the ledger, the trust file or the system."""
     if isinstance(error, Error) and error.reason == "replay-version":

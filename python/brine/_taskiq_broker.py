@@ -18,7 +18,7 @@ from taskiq.message import BrokerMessage, TaskiqMessage
 from brine._errors import UsageError
 from brine._frameworks import put_in_front
 from brine._objects import pickled
-from brine._refused_tasks import Refused, is_verdict, log, logger
+from brine._refused_tasks import Refused, WaitLog, is_verdict, log, logger
 from brine._task_signatures import TASK, OpenedTask, TaskSignatures
 from brine._taskiq_deliveries import Delivery, GuardedTask
 from brine._taskiq_places import place_of
@@ -37,7 +37,7 @@ def sign_broker(broker: Any, signatures: TaskSignatures, refused: Path) -> None:
     """Make a broker one that signs."""
     sign_results(broker.result_backend, signatures)
     put_in_front(broker, SignedBroker)
-    broker.signatures = signatures
+    broker.signatures, broker.waits = signatures, WaitLog(signatures.context)
     broker.refused = place_of(broker, signatures.context, refused)
     broker.formatter = _SignedFormatter(broker)
     gate = _Gate()
@@ -50,8 +50,7 @@ class SignedBroker(ABC):
     """What a broker does otherwise. Classes of taskiq are abstract ones: one of the same layout takes their place."""
 
     signatures: TaskSignatures
-    waits_for = ""
-    """What keeps messages from being judged, as it was logged."""
+    waits: WaitLog
 
     def find_task(self, task_name: str) -> Any:
         if task_name == REFUSED_TASK:
@@ -158,7 +157,8 @@ class _Gate(TaskiqMiddleware):
                     # Nothing is acknowledged: a broker that can gives it out again.
                     await self._is_kept(delivery, error)
                     raise
-                self._say_that_it_waits(error)
+                if getattr(error, "reason", None) != "replay-busy":
+                    self.broker.waits.say(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 5)
 
@@ -167,13 +167,8 @@ class _Gate(TaskiqMiddleware):
             message = self.broker.formatter.read(delivery)
             message.parse_labels()
         delivery.begin(self.broker.signatures)
-        self.broker.waits_for = ""
+        self.broker.waits.begin()
         return message
-
-    def _say_that_it_waits(self, error: Exception) -> None:
-        if getattr(error, "reason", None) != "replay-busy" and str(error) != self.broker.waits_for:
-            self.broker.waits_for = str(error)
-            logger.error("messages of %s wait: %s", self.broker.signatures.context, error)
 
     async def _is_kept(self, delivery: Delivery, error: Exception) -> bool:
         context = self.broker.signatures.context

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from taskiq.exceptions import NoResultError
 
 from brine._errors import Error
-from brine._lease_keeper import LeaseKeeper
+from brine._lease_keeper import Held, LeaseKeeper
 from brine._refused_tasks import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brine._brine import Lease
     from brine._task_signatures import OpenedTask, TaskSignatures
 
 LEASE = timedelta(minutes=1)
@@ -24,7 +23,7 @@ LEASE = timedelta(minutes=1)
 _keeper = LeaseKeeper(LEASE.total_seconds())
 
 
-class Delivery:
+class Delivery(Held):
     """A message that a worker has taken. Its task is held while it runs."""
 
     def __init__(self, content: bytes) -> None:
@@ -33,7 +32,6 @@ class Delivery:
         self.opened: OpenedTask | None = None
         self.function: Callable[..., Any] | None = None
         self.has_begun = False
-        self._lease: Lease | None = None
 
     @staticmethod
     def current() -> Delivery | None:
@@ -43,18 +41,6 @@ class Delivery:
     def is_next(self) -> None:
         """Have its function run next."""
         _delivery.set(self)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is not held."""
-        return self._lease is None
-
-    def renew(self) -> bool:
-        """Hold it for longer."""
-        lease = self._lease
-        if lease is not None:
-            lease.renew()
-        return lease is not None
 
     def begin(self, signatures: TaskSignatures) -> None:
         """Judge it as of now, and hold it. What was let through unsigned cannot be held."""

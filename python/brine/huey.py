@@ -17,7 +17,7 @@ from brine._errors import UsageError
 from brine._frameworks import put_in_front, refuse_unknown_version
 from brine._huey_store import SignedStorage, Values
 from brine._huey_tasks import SignedHuey
-from brine._refused_tasks import Refused
+from brine._refused_tasks import Refused, WaitLog
 from brine._task_signatures import TaskSignatures, queue_context
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def sign(
     made: Any = huey
     # What Huey does is done by methods of its class; this is one more in front of them.
     put_in_front(made, SignedHuey)
-    made._brine = signatures
+    made._brine, made._brine_waits = signatures, WaitLog(signatures.context)
     made.serializer = Values()
     made.storage = SignedStorage(made.storage, signatures)
     return huey
