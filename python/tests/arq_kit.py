@@ -23,7 +23,7 @@ from arq.worker import Retry, Worker, func
 import brine.arq
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 DATABASE = 7
 """Other tests have others on the same server."""
@@ -167,15 +167,6 @@ class Shops:
 
 
 Scene = "Callable[[Callable[[Shops], Awaitable[None]]], None]"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, for a time that is long for any machine."""
-    for _ in range(4000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("waited in vain")
 
 
 class Evil:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import os
 import signal
@@ -148,6 +149,15 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
         if time.monotonic() > end:
             pytest.fail(f"waited {seconds} s in vain")
         time.sleep(0.002)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Do the same in a loop of asyncio."""
+    end = time.monotonic() + 20
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail("waited 20 s in vain")
+        await asyncio.sleep(0.005)
 
 
 def in_child(work: Callable[[], object], seconds: float = 30) -> int:

@@ -25,7 +25,7 @@ from taskiq.message import BrokerMessage, TaskiqMessage
 import brine.taskiq
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 DATABASE = 9
 
@@ -124,15 +124,6 @@ class Watcher(TaskiqMiddleware):
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         self._shop.seen.append(message.task_name)
         return message
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, for a time that is long for any machine."""
-    for _ in range(4000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("waited in vain")
 
 
 def plain(kind: str = "unsigned") -> Shop:

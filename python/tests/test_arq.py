@@ -16,7 +16,8 @@ from arq.jobs import DeserializationError, Job, JobStatus
 from arq.worker import Worker
 
 import brine.arq
-from arq_kit import KINDS, Evil, Scene, Shops, until
+from arq_kit import KINDS, Evil, Scene, Shops
+from conftest import until
 
 pytest_plugins = ("arq_fixtures",)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -23,7 +23,8 @@ from arq.jobs import DeserializationError, Job, JobStatus
 from arq.worker import Worker
 
 import brine.arq
-from arq_kit import JOB, KINDS, Evil, Scene, Shops, until
+from arq_kit import JOB, KINDS, Evil, Scene, Shops
+from conftest import until
 
 pytest_plugins = ("arq_fixtures",)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -20,7 +20,7 @@ from arq.connections import RedisSettings
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
 import brine.arq
-from arq_kit import until
+from conftest import until
 from server_kit import Server, server
 
 if TYPE_CHECKING:

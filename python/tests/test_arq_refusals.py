@@ -17,8 +17,8 @@ from arq.constants import abort_jobs_ss, job_key_prefix, result_key_prefix, retr
 from arq.worker import Worker
 
 import brine.arq
-from arq_kit import JOB, Scene, Shop, Shops, until
-from conftest import wait_until
+from arq_kit import JOB, Scene, Shop, Shops
+from conftest import until, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

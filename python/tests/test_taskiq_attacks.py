@@ -24,7 +24,8 @@ from taskiq.message import TaskiqMessage
 from taskiq.serializers import PickleSerializer
 
 import brine.taskiq
-from taskiq_kit import KINDS, MESSAGE, Evil, Shop, plain, until
+from conftest import until
+from taskiq_kit import KINDS, MESSAGE, Evil, Shop, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

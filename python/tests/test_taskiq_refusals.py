@@ -21,7 +21,8 @@ pytest.importorskip("taskiq_redis")
 from taskiq import TaskiqDepends
 
 import brine.taskiq
-from taskiq_kit import MESSAGE, Shop, Store, plain, store, until
+from conftest import until
+from taskiq_kit import MESSAGE, Shop, Store, plain, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
