@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import json
 import os
 import signal
 import sys
@@ -140,6 +141,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     yield of_kind
     for one in started.values():
         one.stop()
+
+
+def trust_for(*signers: tuple[str, brine.Key, list[str]]) -> brine.Trust:
+    """Return trust in signers by their names, each for some contexts alone."""
+    entries = (
+        f'[[signer]]\nname = "{name}"\nkey = "{key.public}"\ncontexts = {json.dumps(contexts)}\n'
+        for name, key, contexts in signers
+    )
+    return brine.Trust.parse("\n".join(entries))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -16,6 +16,7 @@ from rq.timeouts import TimerDeathPenalty
 
 import brine
 import brine.rq
+from conftest import trust_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,16 +90,11 @@ def called_back(job: Any, connection: Any, *_: Any) -> None:
 
 def two_shops(connection: Any, alice: brine.Key, mallory: brine.Key, seen: Path) -> Any:
     """Make a shop of alice's, and one of mallory's, who is trusted for the queue ``other`` alone."""
-    trusted = "".join(
-        f"""
-[[signer]]
-name = "{name}"
-key = "{key.public}"
-contexts = ["rq:{queue}", "rq:{queue}:results"]
-"""
-        for name, key, queue in (("alice", alice, "shop"), ("mallory", mallory, "other"))
+    trust = trust_for(
+        ("alice", alice, ["rq:shop", "rq:shop:results"]),
+        ("mallory", mallory, ["rq:other", "rq:other:results"]),
     )
-    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    given = {"trust": trust, "expires": "1d", "replay_db": seen}
     return (
         Shop(connection, brine.rq.sign(key=alice, **given)),
         Shop(connection, brine.rq.sign(key=mallory, **given), "other"),

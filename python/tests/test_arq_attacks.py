@@ -24,7 +24,7 @@ from arq.worker import Worker
 
 import brine.arq
 from arq_kit import JOB, KINDS, Evil, Scene, Shops
-from conftest import until
+from conftest import trust_for, until
 
 pytest_plugins = ("arq_fixtures",)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -360,20 +360,13 @@ def test_a_signer_who_is_revoked_after_a_job_was_read(
 def test_who_sends_jobs_is_not_believed_about_results(
     scene: Scene, alice: brine.Key, mallory: brine.Key
 ) -> None:
-    trusted = f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["arq:shop"]
-
-[[signer]]
-name = "worker"
-key = "{mallory.public}"
-contexts = ["arq:shop", "arq:shop:results"]
-"""
+    trust = trust_for(
+        ("producer", alice, ["arq:shop"]),
+        ("worker", mallory, ["arq:shop", "arq:shop:results"]),
+    )
 
     async def play(shops: Shops) -> None:
-        given = {"trust": brine.Trust.parse(trusted)}
+        given = {"trust": trust}
         producer = await shops.signed(key=alice, **given)
         worker = await shops.signed(key=mallory, **given)
         job = await producer.pool.enqueue_job("add", 1, 2)

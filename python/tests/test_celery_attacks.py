@@ -20,6 +20,7 @@ from celery import Celery
 
 import brine.celery
 from celery_kit import Broker, Shop
+from conftest import trust_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,17 +152,10 @@ def test_old_tasks(shops: Iterator[tuple[Shop, bool]], trust: brine.Trust) -> No
 def test_who_may_send_what(
     plain: Celery, options: dict[str, Any], alice: brine.Key, mallory: brine.Key
 ) -> None:
-    trust = brine.Trust.parse(f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["celery:celery:add"]
-
-[[signer]]
-name = "worker"
-key = "{mallory.public}"
-contexts = ["celery:celery:*", "celery:results"]
-""")
+    trust = trust_for(
+        ("producer", alice, ["celery:celery:add"]),
+        ("worker", mallory, ["celery:celery:*", "celery:results"]),
+    )
     given = {**options, "trust": trust}
     producer = Shop(
         brine.celery.sign(

@@ -16,7 +16,7 @@ from dramatiq.brokers.stub import StubBroker
 
 import brine
 import brine.dramatiq
-from conftest import wait_until
+from conftest import trust_for, wait_until
 from dramatiq_kit import BROKERS, Shop, broker_of, signing, with_results
 
 if TYPE_CHECKING:
@@ -101,18 +101,11 @@ def test_messages_of_long_ago(
 def test_who_sends_tasks_is_not_believed_about_results(
     alice: brine.Key, mallory: brine.Key, seen: Path
 ) -> None:
-    trusted = f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["dramatiq:shop"]
-
-[[signer]]
-name = "worker"
-key = "{mallory.public}"
-contexts = ["dramatiq:shop", "dramatiq:shop:results"]
-"""
-    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    trust = trust_for(
+        ("producer", alice, ["dramatiq:shop"]),
+        ("worker", mallory, ["dramatiq:shop", "dramatiq:shop:results"]),
+    )
+    given = {"trust": trust, "expires": "1d", "replay_db": seen}
     producer = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=alice, **given))
     worker = Shop(brine.dramatiq.sign(with_results(StubBroker()), key=mallory, **given))
     producer.backend.results = worker.backend.results

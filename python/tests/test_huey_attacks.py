@@ -23,6 +23,7 @@ from huey.registry import Message
 from huey.serializer import Serializer, SignedSerializer
 
 import brine.huey
+from conftest import trust_for
 from huey_kit import Evil, Shop
 
 if TYPE_CHECKING:
@@ -212,18 +213,11 @@ def test_tasks_that_never_expire(alice: brine.Key, signed: Callable[..., Shop]) 
 def test_who_sends_tasks_is_not_believed_about_results(
     alice: brine.Key, mallory: brine.Key, seen: Path
 ) -> None:
-    trusted = f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["huey:shop"]
-
-[[signer]]
-name = "consumer"
-key = "{mallory.public}"
-contexts = ["huey:shop", "huey:shop:results"]
-"""
-    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    trust = trust_for(
+        ("producer", alice, ["huey:shop"]),
+        ("consumer", mallory, ["huey:shop", "huey:shop:results"]),
+    )
+    given = {"trust": trust, "expires": "1d", "replay_db": seen}
     producer = Shop(brine.huey.sign(MemoryHuey("shop"), key=alice, **given))
     consumer = Shop(brine.huey.sign(MemoryHuey("shop"), key=mallory, **given))
     result = producer.add(1, 2)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import brine
-from conftest import wait_until
+from conftest import trust_for, wait_until
 
 rq = pytest.importorskip("rq")
 redis = pytest.importorskip("redis")
@@ -289,18 +289,11 @@ def test_unique_jobs(shop: Shop) -> None:
 def test_each_has_a_key_of_its_own(
     connection: Any, alice: brine.Key, mallory: brine.Key, seen: Path
 ) -> None:
-    trusted = f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["rq:shop"]
-
-[[signer]]
-name = "worker"
-key = "{mallory.public}"
-contexts = ["rq:shop", "rq:shop:results"]
-"""
-    given = {"trust": brine.Trust.parse(trusted), "expires": "1d", "replay_db": seen}
+    trust = trust_for(
+        ("producer", alice, ["rq:shop"]),
+        ("worker", mallory, ["rq:shop", "rq:shop:results"]),
+    )
+    given = {"trust": trust, "expires": "1d", "replay_db": seen}
     producer = Shop(connection, brine.rq.sign(key=alice, **given))
     worker = Shop(connection, brine.rq.sign(key=mallory, **given))
     job = producer.queue.enqueue(rq_kit.add, 1)

@@ -16,6 +16,7 @@ pytest.importorskip("taskiq_redis")
 
 
 import brine.taskiq
+from conftest import trust_for
 from taskiq_kit import Evil, Store, store
 
 pytest_plugins = ("taskiq_fixtures",)
@@ -77,20 +78,13 @@ def test_results_of_another_task_and_of_nobody(
 def test_who_sends_tasks_is_not_believed_about_results(
     url: str, signing: dict[str, Any], alice: brine.Key, mallory: brine.Key
 ) -> None:
-    trusted = f"""
-[[signer]]
-name = "producer"
-key = "{alice.public}"
-contexts = ["taskiq:shop"]
-
-[[signer]]
-name = "worker"
-key = "{mallory.public}"
-contexts = ["taskiq:shop", "taskiq:shop:results"]
-"""
+    trust = trust_for(
+        ("producer", alice, ["taskiq:shop"]),
+        ("worker", mallory, ["taskiq:shop", "taskiq:shop:results"]),
+    )
 
     async def play() -> None:
-        given = {**signing, "trust": brine.Trust.parse(trusted)}
+        given = {**signing, "trust": trust}
         async with store(url, given) as producer, store(url, {**given, "key": mallory}) as worker:
             sent = await producer.add.kiq(1)
             await worker.work()
