@@ -59,11 +59,11 @@ def test_relabelled_messages(pair: tuple[Shop, Shop]) -> None:
         wait_until(lambda: plain.deleted == [7])
     shop.add.send(7)
     data = shop.queued()
-    assert data.count(b"add") == 1
-    shop.put(data.replace(b"add", b"foo"))
+    assert data.count(b"\x03add") == 1
+    shop.put(data.replace(b"\x03add", b"\x03foo"))
     shop.work(refused=1)
     assert (shop.deleted, shop.ran, shop.reasons()) == ([], [], ["signature-bad"])
-    assert brine.dramatiq.refused(shop.broker)[0].content == data.replace(b"add", b"foo")
+    assert brine.dramatiq.refused(shop.broker)[0].content == data.replace(b"\x03add", b"\x03foo")
     wait_until(lambda: shop.left() == 0)
 
 

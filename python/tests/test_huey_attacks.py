@@ -54,7 +54,7 @@ def test_relabelled_tasks(signed: Callable[..., Shop]) -> None:
     shop = signed()
     shop.add(7)
     message = shop.queued()
-    assert message.count(b"add") == 1
+    assert message.count(b".add") == 1
     shop.raw.enqueue(message.replace(b".add", b".foo"))
     shop.work()
     assert (shop.deleted, shop.ran, shop.reasons()) == ([], [], ["signature-bad"])
